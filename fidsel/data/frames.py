@@ -1,0 +1,295 @@
+"""`Frames`: configurations and their labels, packed, immutable, a sequence of ASE Atoms."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, NamedTuple, Self, overload
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import ArrayLike, NDArray
+
+from fidsel.errors import UsageError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+StrArray = NDArray[np.str_]
+
+PER_ATOM = ("numbers", "positions", "forces")
+PER_FRAME = ("energy", "cell", "pbc", "charge", "spin", "level", "group")
+
+
+class DenseFrames(NamedTuple):
+    """Views of frames that all have the same atoms in the same order."""
+
+    numbers: IntArray
+    """(N,) atomic numbers."""
+    positions: FloatArray
+    """(n, N, 3) Å."""
+    energy: FloatArray
+    """(n,) eV, NaN where not labelled."""
+    forces: FloatArray
+    """(n, N, 3) eV/Å, NaN where not labelled."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Frames(Sequence[Atoms]):
+    """Configurations and their labels at one or several levels of theory.
+
+    ========== ================ ======= =====================================================
+    field      shape            unit    meaning
+    ========== ================ ======= =====================================================
+    numbers    (n_atoms,)               atomic numbers of all frames, one after the other
+    positions  (n_atoms, 3)     Å
+    offsets    (n_frames + 1,)          frame i holds atoms offsets[i]:offsets[i + 1]
+    energy     (n_frames,)      eV      NaN = not labelled
+    forces     (n_atoms, 3)     eV/Å    F = −∇E, NaN = not labelled
+    cell       (n_frames, 3, 3) Å       rows are lattice vectors, zero for molecules
+    pbc        (n_frames, 3)            periodic directions
+    charge     (n_frames,)      e       total charge
+    spin       (n_frames,)              number of unpaired electrons (2S)
+    level      (n_frames,)              level of theory of the label, "" = none
+    group      (n_frames,)              trajectory or source, for leak-safe splits
+    ========== ================ ======= =====================================================
+
+    Arrays are read-only; every operation returns new frames. A row is one configuration at one
+    level, so the same configuration labelled twice is two rows with the same `ids` entry.
+
+    Examples
+    --------
+    >>> water = Frames.stack([8, 1, 1], [[[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]], energy=[-76.0])
+    >>> water
+    Frames(1 frame, 3 atoms, H2O, 1 energy, 0 forces)
+    >>> water[0].get_chemical_formula(), len(water + water), (water + water).unique().energy.tolist()
+    ('H2O', 2, [-76.0])
+    """
+
+    numbers: IntArray
+    positions: FloatArray
+    offsets: IntArray
+    energy: FloatArray
+    forces: FloatArray
+    cell: FloatArray
+    pbc: BoolArray
+    charge: IntArray
+    spin: IntArray
+    level: StrArray
+    group: StrArray
+
+    def __post_init__(self) -> None:
+        n, atoms = len(self.offsets) - 1, len(self.numbers)
+        shapes: dict[str, tuple[int, ...]] = {
+            "numbers": (atoms,), "positions": (atoms, 3), "forces": (atoms, 3), "offsets": (n + 1,),
+            "energy": (n,), "cell": (n, 3, 3), "pbc": (n, 3), "charge": (n,), "spin": (n,),
+            "level": (n,), "group": (n,),
+        }  # fmt: skip
+        for name, shape in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape:
+                raise UsageError(
+                    f"{name} must have shape {shape} for {n} frames of {atoms} atoms, got {array.shape}"
+                )
+            view = array.view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+        if n < 0 or self.offsets[0] != 0 or self.offsets[-1] != atoms or (np.diff(self.offsets) < 1).any():
+            raise UsageError("offsets must rise strictly from 0 to the number of atoms")
+
+    @classmethod
+    def pack(
+        cls, numbers: ArrayLike, positions: ArrayLike, offsets: ArrayLike, **given: ArrayLike | None
+    ) -> Self:
+        """Return frames from packed arrays; fields not given (or None) take their empty value.
+
+        Parameters
+        ----------
+        numbers : (n_atoms,) atomic numbers.
+        positions : (n_atoms, 3) Å.
+        offsets : (n_frames + 1,) first atom of each frame.
+        given : any other field of `Frames`; a scalar is repeated for every frame.
+
+        Raises
+        ------
+        UsageError
+            where a shape does not fit or a field is unknown.
+        """
+        numbers_, offsets_ = np.array(numbers, dtype=np.int64), np.array(offsets, dtype=np.int64)
+        n, atoms = len(offsets_) - 1, len(numbers_)
+        empty: dict[str, tuple[Any, tuple[int, ...], Any]] = {
+            "energy": (np.nan, (n,), np.float64), "forces": (np.nan, (atoms, 3), np.float64),
+            "cell": (0.0, (n, 3, 3), np.float64), "pbc": (False, (n, 3), np.bool_),
+            "charge": (0, (n,), np.int64), "spin": (0, (n,), np.int64),
+            "level": ("", (n,), np.str_), "group": ("", (n,), np.str_),
+        }  # fmt: skip
+        if extra := set(given) - set(empty):
+            raise UsageError(f"Frames has no field {sorted(extra)[0]!r}; it has {', '.join(empty)}")
+        arrays = {}
+        for name, (default, shape, dtype) in empty.items():
+            value = given.get(name)
+            array = np.array(default if value is None else value, dtype=dtype)
+            arrays[name] = np.broadcast_to(array, shape).copy() if array.ndim == 0 else array
+        return cls(numbers_, np.array(positions, dtype=np.float64), offsets_, **arrays)
+
+    @classmethod
+    def stack(cls, numbers: ArrayLike, positions: ArrayLike, **given: ArrayLike | None) -> Self:
+        """Return frames that share their atoms.
+
+        Parameters
+        ----------
+        numbers : (N,) atomic numbers.
+        positions : (n, N, 3) Å.
+        given : other fields of `Frames`; `forces` as (n, N, 3) eV/Å.
+        """
+        xyz, z = np.asarray(positions, dtype=np.float64), np.asarray(numbers, dtype=np.int64)
+        if xyz.ndim != 3 or xyz.shape[1:] != (len(z), 3):
+            raise UsageError(f"positions must have shape (n, {len(z)}, 3), got {xyz.shape}")
+        n, size = xyz.shape[:2]
+        forces = given.pop("forces", None)
+        if forces is not None:
+            if np.shape(forces) != xyz.shape:
+                raise UsageError(
+                    f"forces must have the shape of positions {xyz.shape}, got {np.shape(forces)}"
+                )
+            forces = np.asarray(forces, dtype=np.float64).reshape(-1, 3)
+        return cls.pack(np.tile(z, n), xyz.reshape(-1, 3), np.arange(n + 1) * size, forces=forces, **given)
+
+    @classmethod
+    def from_atoms(cls, images: Iterable[Atoms], level: str = "", group: str = "") -> Self:
+        """Return frames from ASE Atoms; labels are not read from them (see `fidsel.data.read`).
+
+        `atoms.info` may carry `charge` and `spin`.
+        """
+        rows = list(images)
+        sizes = [len(atoms) for atoms in rows]
+        return cls.pack(
+            np.concatenate([a.numbers for a in rows]) if rows else np.empty(0),
+            np.concatenate([a.positions for a in rows]) if rows else np.empty((0, 3)),
+            np.concatenate([[0], np.cumsum(sizes)]),
+            cell=np.array([a.cell.array for a in rows]).reshape(-1, 3, 3),
+            pbc=np.array([a.pbc for a in rows], dtype=bool).reshape(-1, 3),
+            charge=[int(a.info.get("charge", 0)) for a in rows],
+            spin=[int(a.info.get("spin", 0)) for a in rows],
+            level=level,
+            group=group,
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Atoms: ...
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | IntArray | BoolArray) -> Self: ...
+    def __getitem__(self, index: Any) -> Any:
+        """Return Atoms for an integer; frames for a slice, a boolean mask or an array of indices."""
+        if isinstance(index, (int, np.integer)):
+            return self._atoms(range(len(self))[index])
+        if not isinstance(index, slice):
+            index = np.asarray(index)
+            index = index.astype(np.int64) if index.size == 0 else index
+        rows = np.arange(len(self))[index]
+        sizes = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        atoms = np.repeat(self.offsets[rows] - offsets[:-1], sizes) + np.arange(offsets[-1])
+        return type(self)(
+            offsets=offsets,
+            **{name: getattr(self, name)[atoms] for name in PER_ATOM},
+            **{name: getattr(self, name)[rows] for name in PER_FRAME},
+        )
+
+    def _atoms(self, i: int) -> Atoms:
+        rows = slice(self.offsets[i], self.offsets[i + 1])
+        atoms = Atoms(self.numbers[rows], self.positions[rows], cell=self.cell[i], pbc=self.pbc[i])
+        atoms.info |= {"charge": int(self.charge[i]), "spin": int(self.spin[i])}
+        return atoms
+
+    def __add__(self, other: "Frames") -> Self:
+        offsets = np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]])
+        both = {n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in PER_ATOM + PER_FRAME}
+        return type(self)(offsets=offsets, **both)
+
+    def __repr__(self) -> str:
+        formulas = sorted(set(self.formulas))
+        kinds = formulas[0] if len(formulas) == 1 else f"{len(formulas)} compositions"
+        labelled = (
+            f"{np.isfinite(self.energy).sum()} energ{'y' if np.isfinite(self.energy).sum() == 1 else 'ies'}"
+        )
+        frames = "1 frame" if len(self) == 1 else f"{len(self)} frames"
+        return f"Frames({frames}, {len(self.numbers)} atoms, {kinds}, {labelled}, {self.has_forces.sum()} forces)"
+
+    @cached_property
+    def formulas(self) -> tuple[str, ...]:
+        """Chemical formula of each frame."""
+        cache: dict[bytes, str] = {}
+        out = []
+        for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            key = self.numbers[start:stop].tobytes()
+            if key not in cache:
+                cache[key] = Atoms(self.numbers[start:stop]).get_chemical_formula()
+            out.append(cache[key])
+        return tuple(out)
+
+    @cached_property
+    def has_forces(self) -> BoolArray:
+        """(n_frames,) True where every force component of the frame is labelled."""
+        finite = np.isfinite(self.forces).all(axis=1)
+        return np.logical_and.reduceat(finite, self.offsets[:-1]) if len(self) else np.empty(0, bool)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Identity of each configuration: hash of atoms, positions to 1e-6 Å, cell, pbc, charge, spin."""
+        rounded = np.rint(self.positions * 1e6).astype(np.int64)
+        cells = np.rint(self.cell * 1e6).astype(np.int64)
+        out = []
+        for i, (start, stop) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+            digest = blake2b(digest_size=16)
+            for part in (self.numbers[start:stop], rounded[start:stop], cells[i], self.pbc[i]):
+                digest.update(np.ascontiguousarray(part).tobytes())
+            digest.update(f"{self.charge[i]},{self.spin[i]}".encode())
+            out.append(digest.hexdigest())
+        return tuple(out)
+
+    def filter(self, keep: Callable[[Atoms], bool]) -> Self:
+        """Return the frames whose Atoms satisfy `keep`."""
+        return self[np.array([keep(atoms) for atoms in self], dtype=bool)]
+
+    def unique(self) -> Self:
+        """Return the frames without repeated configurations; the first of each is kept."""
+        _, first = np.unique(np.array(self.ids, dtype=np.str_), return_index=True)
+        return self[np.sort(first)]
+
+    def replace(self, **changes: ArrayLike | None) -> Self:
+        """Return a copy with some fields replaced; None or a scalar as in `pack`."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self)}
+        return self.pack(**(kept | changes))
+
+    def unlabelled(self) -> Self:
+        """Return the same configurations without labels."""
+        return self.replace(energy=None, forces=None, level=None)
+
+    def composition(self) -> Mapping[str, int]:
+        """Return how many frames have each chemical formula."""
+        return {formula: self.formulas.count(formula) for formula in sorted(set(self.formulas))}
+
+    def dense(self) -> DenseFrames:
+        """Return dense views; all frames must have the same atoms in the same order.
+
+        Raises
+        ------
+        UsageError
+            where they do not.
+        """
+        n = len(self)
+        if n == 0:
+            raise UsageError("dense() needs at least one frame, got none")
+        size = self.offsets[1]
+        same = len(self.numbers) == n * size and (np.diff(self.offsets) == size).all()
+        if not same or (self.numbers.reshape(n, size) != self.numbers[:size]).any():
+            kinds = ", ".join(list(self.composition())[:5])
+            raise UsageError(f"dense() needs the same atoms in the same order in every frame, got {kinds}")
+        shape = (n, int(size), 3)
+        return DenseFrames(
+            self.numbers[:size], self.positions.reshape(shape), self.energy, self.forces.reshape(shape)
+        )

@@ -1,0 +1,86 @@
+"""A fidelity: a level of theory with a label source and a price."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Literal
+
+import numpy as np
+
+from fidsel.errors import UsageError
+from fidsel.fidelity.source import LabelSource
+
+
+@dataclass(frozen=True)
+class Price:
+    """What one label costs, in the budget's base unit (core-second, GPU-second or accurate label).
+
+    Parameters
+    ----------
+    value : price per unit, ≥ 0; zero for labels already owned.
+    per : "label": each attempt that ends costs `value`, known beforehand;
+        "core-second": each attempt costs `value` × its measured core-seconds.
+
+    Examples
+    --------
+    >>> Price(2.0, "label").cost(seconds=30.0), Price(2.0, "core-second").cost(seconds=30.0)
+    (2.0, 60.0)
+    """
+
+    value: float = 1.0
+    per: Literal["label", "core-second"] = "core-second"
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.value) and self.value >= 0):
+            raise UsageError(f"a price must be a number ≥ 0, got {self.value}")
+        if self.per not in ("label", "core-second"):
+            raise UsageError(f"a price is per 'label' or per 'core-second', got {self.per!r}")
+
+    @property
+    def declared(self) -> bool:
+        """Whether the cost of a label is known before it is bought."""
+        return self.per == "label" or self.value == 0
+
+    def cost(self, seconds: float) -> float:
+        """Return the cost of an attempt that ended after `seconds` core-seconds."""
+        return self.value if self.per == "label" else self.value * seconds
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """A level of theory that labels can be bought at.
+
+    Parameters
+    ----------
+    name : short name used in tables and configuration, e.g. "ccsd(t)".
+    source : where its labels come from.
+    price : what they cost.
+    time_limit : s, wall time after which one label is given up; None = no limit.
+    threads : cores one label uses.
+    """
+
+    name: str
+    source: LabelSource
+    price: Price
+    time_limit: float | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise UsageError("a fidelity needs a name")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise UsageError(f"time_limit of {self.name} must be positive seconds, got {self.time_limit}")
+        if self.threads < 1:
+            raise UsageError(f"threads of {self.name} must be ≥ 1, got {self.threads}")
+
+    @property
+    def forces(self) -> bool:
+        """Whether labels at this level carry forces."""
+        return self.source.forces
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of every setting that changes the number; the same key means the same label."""
+        settings = json.dumps(dict(self.source.settings()), sort_keys=True, allow_nan=False)
+        return blake2b(settings.encode(), digest_size=8).hexdigest()

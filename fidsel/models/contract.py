@@ -1,0 +1,96 @@
+"""The contract of a force field: frames in, energies and forces out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self, runtime_checkable
+
+import torch
+from ase.calculators.calculator import Calculator
+
+from fidsel.data import Frames
+from fidsel.data.frames import FloatArray
+from fidsel.models.calculator import ForceFieldCalculator
+from fidsel.models.files import write_state
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Energies and forces of some frames.
+
+    ========== ============= ====== ==============
+    field      shape         unit   meaning
+    ========== ============= ====== ==============
+    energy     (n_frames,)   eV     total energy
+    forces     (n_atoms, 3)  eV/Å   F = −∇E
+    ========== ============= ====== ==============
+    """
+
+    energy: FloatArray
+    forces: FloatArray
+
+
+class ForceField(ABC):
+    """A model of the energy surface at one or several levels of theory.
+
+    Subclasses give `predict`, and `state` with its inverse `from_state`, from which files, copies
+    and the ASE calculator follow. A force field is immutable once built: training returns another.
+
+    Parameters
+    ----------
+    level : level of theory it predicts by default.
+    """
+
+    kind: str
+    """Name in `fidsel.models.MODELS` and in files."""
+
+    def __init__(self, level: str = "") -> None:
+        self.level = level
+
+    @abstractmethod
+    def predict(self, frames: Frames, level: str | None = None) -> Prediction:
+        """Return energies (n_frames,) eV and forces (n_atoms, 3) eV/Å, F = −∇E.
+
+        Raises
+        ------
+        UsageError
+            for frames it cannot treat (periodic, unknown element, other molecule) or another level.
+        """
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        """Return what defines the model: JSON-able settings and tensors."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
+        """Return the model that `state` came from."""
+
+    def save(self, folder: Path | str) -> Path:
+        """Write `model.json` and `model.safetensors` into a folder and return it."""
+        settings, tensors = self.state()
+        return write_state(Path(folder), {"kind": self.kind, "level": self.level} | settings, tensors)
+
+    def calculator(self) -> Calculator:
+        """Return an ASE calculator (energy in eV, forces in eV/Å)."""
+        return ForceFieldCalculator(self)
+
+
+@runtime_checkable
+class Fittable(Protocol):
+    """A force field with a closed-form fit, such as a kernel model."""
+
+    def fit(
+        self, train: Frames, validation: Frames, weights: FloatArray | None = None
+    ) -> "tuple[ForceField, Mapping[str, Any]]":
+        """Return the fitted model and a record of the fit (plain values).
+
+        Parameters
+        ----------
+        train, validation : labelled frames of one level.
+        weights : (n_train,) importance of each frame, mean 1; None = equal.
+        """
+        ...

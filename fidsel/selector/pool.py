@@ -1,0 +1,103 @@
+"""What a picker sees and what it returns: arrays in, indices out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from fidsel.data.frames import BoolArray, FloatArray, IntArray
+from fidsel.errors import UsageError
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Candidate configurations as arrays; nothing in it is ever written to.
+
+    ========== =================== ============ ===================================================
+    field      shape               unit         meaning
+    ========== =================== ============ ===================================================
+    features   (n, d)              descriptor's one row per frame
+    clusters   (n,)                             broad cluster of each frame, 0 .. n_clusters − 1
+    errors     (n,)                eV/Å         estimated force RMSE per frame, NaN = unknown
+    energies   (n,)                eV           energy at any one level, NaN = unknown
+    costs      (n, n_fidelities)   base unit    predicted cost of a label, cheapest fidelity first
+    labelled   (n,)                             True where an accurate label is owned: never picked
+    ========== =================== ============ ===================================================
+    """
+
+    features: FloatArray
+    clusters: IntArray
+    errors: FloatArray
+    energies: FloatArray
+    costs: FloatArray
+    labelled: BoolArray
+
+    def __post_init__(self) -> None:
+        n = len(self.features)
+        if self.features.ndim != 2 or self.costs.ndim != 2:
+            raise UsageError("features must be (n, d) and costs (n, n_fidelities)")
+        for name in ("features", "clusters", "errors", "energies", "costs", "labelled"):
+            array = getattr(self, name)
+            if len(array) != n:
+                raise UsageError(f"{name} must have one row for each of the {n} frames, got {len(array)}")
+            view = array.view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+@dataclass(frozen=True, eq=False)
+class Picks:
+    """Frames to label next, in order of picking.
+
+    Parameters
+    ----------
+    indices : (k,) rows of the pool, unique, none labelled.
+    fidelity : (k,) column of `Pool.costs` to label at.
+    cluster : (k,) broad cluster of each pick, −1 where the picker knows none.
+    reason : k short sentences for the report.
+    notes : what the picker had to do that its caller should know (e.g. a lowered threshold).
+    """
+
+    indices: IntArray
+    fidelity: IntArray
+    cluster: IntArray
+    reason: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class Picker(Protocol):
+    """Chooses frames to label."""
+
+    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
+        """Return exactly `n` unique unlabelled rows of the pool, best first.
+
+        Raises
+        ------
+        UsageError
+            where fewer than `n` frames are unlabelled.
+        """
+        ...
+
+
+class ErrorSource(Protocol):
+    """Estimates the model's error on every frame of the pool, in two phases."""
+
+    def wants(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:
+        """Return at most `n` rows to label first, in order of drawing (may be none)."""
+        ...
+
+    def estimate(self, pool: Pool, known: FloatArray) -> FloatArray:
+        """Return (n,) estimated force RMSE per frame, eV/Å.
+
+        Parameters
+        ----------
+        pool : the candidates.
+        known : (n,) measured force RMSE where a label exists that the model was not trained on, else NaN.
+        """
+        ...

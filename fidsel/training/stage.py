@@ -1,0 +1,144 @@
+"""A training stage is a frozen value; a recipe chains stages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from fidsel.data import Frames
+from fidsel.errors import UsageError
+from fidsel.models.contract import ForceField
+
+Norm = Literal["l1", "l2", "huber", "norm"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """L = (1 − ρ)·mean_i w_i ℓ_f + ρ·mean_i w_i ℓ_e (ASTEROID eq. 1).
+
+    Parameters
+    ----------
+    rho : weight of the energy term, 0 to 1.
+    force : ℓ_f; "norm" is the mean over atoms of the force-error norm, the others act per component.
+    energy : ℓ_e, on energies per frame.
+    """
+
+    rho: float = 0.001
+    force: Norm = "norm"
+    energy: Norm = "l1"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rho <= 1:
+            raise UsageError(f"rho must lie between 0 and 1, got {self.rho}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training run of a network: what is minimised and how.
+
+    Parameters
+    ----------
+    name : shown in logs, e.g. "pre-train".
+    steps : optimiser steps.
+    learning_rate : peak, reached after the warm-up.
+    warmup : fraction of the steps spent rising linearly to the peak, ≤ 0.05 recommended.
+    final : learning rate at the last step as a fraction of the peak (exponential decay).
+    batch : frames per step.
+    loss : what is minimised.
+    ema : decay of the exponential moving average of the parameters that is evaluated and kept.
+    clip : largest gradient norm, per member.
+    weight_decay : AdamW.
+    patience : validations without improvement before the stage ends; None = run all steps.
+    validate_every : steps between validations.
+    frozen : prefixes of parameter names that stay as they are.
+    """
+
+    name: str = "train"
+    steps: int = 1000
+    learning_rate: float = 1e-3
+    warmup: float = 0.05
+    final: float = 0.01
+    batch: int = 10
+    loss: Loss = field(default_factory=Loss)
+    ema: float = 0.99
+    clip: float = 10.0
+    weight_decay: float = 2e-6
+    patience: int | None = None
+    validate_every: int = 50
+    frozen: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "learning_rate", "batch", "clip", "validate_every"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} of stage {self.name!r} must be positive, got {getattr(self, name)}")
+        if not (0 <= self.warmup < 1 and 0 < self.final <= 1 and 0 <= self.ema < 1):
+            raise UsageError(f"stage {self.name!r} needs 0 ≤ warmup < 1, 0 < final ≤ 1 and 0 ≤ ema < 1")
+
+
+@dataclass(frozen=True)
+class History:
+    """What a stage did, at most 200 points.
+
+    Parameters
+    ----------
+    stage : its name.
+    step, train, validation : (n_points,) optimiser step, training loss, validation loss; empty for
+        closed-form fits.
+    best_step : step whose state was kept.
+    seconds : wall time.
+    notes : plain values worth keeping (σ chosen, effective sample size, level shift, ...).
+    """
+
+    stage: str
+    step: tuple[int, ...] = ()
+    train: tuple[float, ...] = ()
+    validation: tuple[float, ...] = ()
+    best_step: int = 0
+    seconds: float = 0.0
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Labels a recipe trains on.
+
+    Parameters
+    ----------
+    train, validation : frames labelled at the accurate level.
+    cheap : one set of frames per cheap level, cheapest first; may be empty.
+    """
+
+    train: Frames
+    validation: Frames
+    cheap: tuple[Frames, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a recipe returns.
+
+    Parameters
+    ----------
+    model : the force field at the accurate level.
+    histories : one per stage, in order.
+    diagnostics : plain values (chosen γ, bias-weight statistics, dropped frames, warnings, ...).
+    """
+
+    model: ForceField
+    histories: tuple[History, ...]
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ModelFactory(Protocol):
+    """Builds an untrained model."""
+
+    def __call__(self, seed: int) -> ForceField:
+        """Return a fresh model whose random initial state depends on `seed` alone."""
+        ...
+
+
+class Recipe(Protocol):
+    """Chains stages into a trained force field."""
+
+    def __call__(self, data: TrainingData, model: ModelFactory, seed: int) -> Trained:
+        """Return the model trained on `data`; the same arguments give the same model."""
+        ...
