@@ -5,7 +5,8 @@ from pathlib import Path
 
 import fidsel
 
-ORDER = "errors data fidelity models training selector refine md campaign tracking config cli".split()
+ORDER = ["errors", "data", "fidelity", "models", "training", "selector", "refine"]
+ORDER += ["md", "campaign", "tracking", "config", "cli"]
 ROOT = Path(fidsel.__file__).parent
 
 

@@ -1,0 +1,1 @@
+"""The campaign: buy, train, measure, pick again."""

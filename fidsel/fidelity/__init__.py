@@ -1,0 +1,1 @@
+"""Label sources, store, ledger, budget, planner and engine."""

@@ -1,0 +1,1 @@
+"""Pool sampling by molecular dynamics."""

@@ -1,0 +1,1 @@
+"""Descriptors, clusters, error sources and pickers."""

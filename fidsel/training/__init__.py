@@ -1,0 +1,1 @@
+"""Losses, stages, fit and recipes."""

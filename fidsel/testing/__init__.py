@@ -1,0 +1,1 @@
+"""Contract checks anyone can run on their own source, model or picker."""
