@@ -217,7 +217,8 @@ class Frames(Sequence[Atoms]):
             f"{np.isfinite(self.energy).sum()} energ{'y' if np.isfinite(self.energy).sum() == 1 else 'ies'}"
         )
         frames = "1 frame" if len(self) == 1 else f"{len(self)} frames"
-        return f"Frames({frames}, {len(self.numbers)} atoms, {kinds}, {labelled}, {self.has_forces.sum()} forces)"
+        forces = f"{self.has_forces.sum()} forces"
+        return f"Frames({frames}, {len(self.numbers)} atoms, {kinds}, {labelled}, {forces})"
 
     @cached_property
     def formulas(self) -> tuple[str, ...]:
