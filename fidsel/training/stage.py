@@ -113,6 +113,22 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
+class Surrogate:
+    """A model of one cheap level, as it stood before any accurate label entered.
+
+    Parameters
+    ----------
+    level : the cheap level.
+    model : the force field at that level.
+    unseen : ids of the cheap frames it was not trained on (its validation frames).
+    """
+
+    level: str
+    model: ForceField
+    unseen: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Trained:
     """What a recipe returns.
 
@@ -121,11 +137,13 @@ class Trained:
     model : the force field at the accurate level.
     histories : one per stage, in order.
     diagnostics : plain values (chosen γ, bias-weight statistics, dropped frames, warnings, ...).
+    surrogates : models of the cheap levels, where the recipe has them, cheapest first.
     """
 
     model: ForceField
     histories: tuple[History, ...]
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    surrogates: tuple[Surrogate, ...] = ()
 
 
 class ModelFactory(Protocol):
