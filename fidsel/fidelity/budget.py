@@ -1,0 +1,137 @@
+"""Budgets: how much may be spent, in which unit, and for which accounts."""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal, Self
+
+import numpy as np
+
+from fidsel.errors import FidselError, UsageError, unknown
+
+Unit = Literal["core-second", "gpu-second", "label"]
+
+COUNTED: Final = ("train", "validation", "pilot", "probe")
+"""Accounts that the budget pays for."""
+
+BESIDE: Final = ("test", "control", "doctor", "training")
+"""Accounts with ledger lines of their own, shown beside the budget and never refused."""
+
+SPELLINGS: Final[dict[str, tuple[Unit, float]]] = {
+    "core-s": ("core-second", 1.0),
+    "core-min": ("core-second", 60.0),
+    "core-h": ("core-second", 3600.0),
+    "gpu-s": ("gpu-second", 1.0),
+    "gpu-min": ("gpu-second", 60.0),
+    "gpu-h": ("gpu-second", 3600.0),
+    "label": ("label", 1.0),
+    "labels": ("label", 1.0),
+    "": ("label", 1.0),
+}
+"""What may follow the number of a budget, with the base unit it stands for and its size."""
+
+TOLERANCE: Final = 1e-9
+"""Fraction of a total that rounding may add to it."""
+
+
+class BudgetError(FidselError):
+    """A purchase would pass the budget.
+
+    Parameters
+    ----------
+    budget : the budget.
+    spent, reserved : what is gone and what is promised to labels in flight.
+    cost : what was asked for.
+    """
+
+    def __init__(self, budget: "Budget", spent: float, reserved: float, cost: float) -> None:
+        show = budget.format
+        remaining = budget.total - spent - reserved
+        super().__init__(
+            f"a cost of {show(cost)} would pass the budget: of {budget}, {show(spent)} are spent and "
+            f"{show(reserved)} reserved, {show(remaining)} are left; buy less or raise the budget"
+        )
+        self.budget, self.total, self.spent = budget, budget.total, spent
+        self.reserved, self.cost, self.remaining = reserved, cost, remaining
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much may be spent.
+
+    Parameters
+    ----------
+    total : in base units.
+    unit : base unit: core-second, GPU-second, or the price of one accurate label.
+
+    Examples
+    --------
+    >>> Budget.parse("2core-h")
+    Budget(total=7200.0, unit='core-second')
+    >>> str(Budget.parse("75core-min")), str(Budget.parse("37.5")), Budget.parse("2core-h").format(90)
+    ('1.25 core-h', '37.5 labels', '1.5 core-min')
+    """
+
+    total: float
+    unit: Unit
+
+    def __post_init__(self) -> None:
+        units = sorted({unit for unit, _ in SPELLINGS.values()})
+        if self.unit not in units:
+            raise unknown("budget unit", self.unit, units)
+        if not (np.isfinite(self.total) and self.total > 0):
+            raise UsageError(f"a budget must be a positive number of {self.unit}s, got {self.total}")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the budget a person wrote: a number and a unit, e.g. "2core-h", "1.5 gpu-h", "250".
+
+        Raises
+        ------
+        UsageError
+            where there is no positive number or the unit is unknown.
+        """
+        match = re.fullmatch(r"\s*([-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|nan|inf))\s*([A-Za-z-]*)\s*", text)
+        if match is None:
+            raise UsageError(
+                f"a budget is a number and a unit such as 2core-h, 1.5gpu-h or 250, got {text!r}"
+            )
+        try:
+            number = float(match[1])
+        except ValueError as error:
+            raise UsageError(f"a budget starts with a number, got {match[1]!r} in {text!r}") from error
+        if match[2] not in SPELLINGS:
+            raise unknown("budget unit", match[2], filter(None, SPELLINGS))
+        unit, size = SPELLINGS[match[2]]
+        return cls(number * size, unit)
+
+    def format(self, amount: float) -> str:
+        """Return an amount of base units as a person writes it."""
+        if self.unit == "label":
+            return f"{amount:.6g} label{'' if amount == 1 else 's'}"
+        kind = self.unit.removesuffix("-second")
+        size, name = next(
+            (size, name)
+            for size, name, least in ((3600.0, "h", 360.0), (60.0, "min", 60.0), (1.0, "s", 0.0))
+            if abs(amount) >= least
+        )
+        return f"{amount / size:.6g} {kind}-{name}"
+
+    def __str__(self) -> str:
+        return self.format(self.total)
+
+    def pays(self, amount: float) -> bool:
+        """Return whether spending `amount` altogether stays within the total, up to rounding."""
+        return amount <= self.total * (1 + TOLERANCE)
+
+
+def counted(account: str) -> bool:
+    """Return whether an account counts against the budget.
+
+    >>> counted("train"), counted("test")
+    (True, False)
+    """
+    if account in COUNTED:
+        return True
+    if account in BESIDE:
+        return False
+    raise unknown("account", account, COUNTED + BESIDE)
