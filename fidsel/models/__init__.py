@@ -1,1 +1,21 @@
 """Force fields behind one contract."""
+
+from fidsel.models.calculator import ForceFieldCalculator
+from fidsel.models.contract import Fittable, ForceField, Prediction
+from fidsel.models.files import read_state, write_state
+from fidsel.models.registry import MODELS, load
+from fidsel.models.sum import Sum
+
+MODELS |= {model.kind: model for model in (Sum,)}
+
+__all__ = [
+    "MODELS",
+    "Fittable",
+    "ForceField",
+    "ForceFieldCalculator",
+    "Prediction",
+    "Sum",
+    "load",
+    "read_state",
+    "write_state",
+]

@@ -1,0 +1,51 @@
+"""From a name to a model class, from a folder to a model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fidsel.errors import unknown
+from fidsel.models.contract import ForceField, Tensors
+from fidsel.models.files import State, read_state
+
+MODELS: dict[str, type[ForceField]] = {}
+"""Model classes by kind; `fidsel.models` fills it, and a person's own class may be added."""
+
+
+def load(folder: Path | str) -> ForceField:
+    """Return the model saved in a folder.
+
+    Raises
+    ------
+    UsageError
+        where the folder holds no readable model, or one of an unknown kind.
+    """
+    return build(*read_state(folder))
+
+
+def build(settings: Mapping[str, Any], tensors: Tensors) -> ForceField:
+    """Return the model that settings (with `kind`) and tensors describe."""
+    kind = str(settings["kind"])
+    if kind not in MODELS:
+        raise unknown("model kind", kind, MODELS)
+    return MODELS[kind].from_state(settings, tensors)
+
+
+def join(parts: Mapping[str, ForceField]) -> State:
+    """Return one state that holds several models, by name; the inverse of `part`."""
+    settings: dict[str, Any] = {}
+    tensors: dict[str, torch.Tensor] = {}
+    for name, model in parts.items():
+        own, arrays = model.state()
+        settings[name] = {"kind": model.kind, "level": model.level} | own
+        tensors |= {f"{name}.{key}": array for key, array in arrays.items()}
+    return settings, tensors
+
+
+def part(name: str, settings: Mapping[str, Any], tensors: Tensors) -> ForceField:
+    """Return the model that `join` stored under a name."""
+    prefix = f"{name}."
+    own = {key.removeprefix(prefix): array for key, array in tensors.items() if key.startswith(prefix)}
+    return build(settings[name], own)
