@@ -1,0 +1,297 @@
+"""`Ledger`: who paid how much for which attempt; reserve, measure, refund."""
+
+import json
+import platform
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from time import time
+from typing import Final
+
+import numpy as np
+
+from fidsel.errors import FidselError, UsageError
+from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment, Status, status_of
+from fidsel.fidelity.budget import COUNTED, TOLERANCE, Budget, BudgetError, counted
+from fidsel.fidelity.level import Fidelity, Price
+from fidsel.fidelity.source import Label, LabelError
+from fidsel.fidelity.store import CHUNK, LabelStore
+
+IN_BUDGET: Final = f"account IN {COUNTED}"
+
+WRITE: Final = """INSERT INTO ledger (time, account, kind, amount, seconds, attempt, note)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+
+KINDS: Final[Mapping[Status, str]] = {
+    "done": "label", "failed": "failed", "timeout": "timeout", "crashed": "crashed", "lost": "lost",
+    "cancelled": "cancelled",
+}  # fmt: skip
+"""Kind of the ledger line that an attempt leaves."""
+
+
+class Ledger:
+    """The money side of a label store.
+
+    A label is paid in three steps: `reserve` opens an attempt, `settle` stores label and charge in one
+    transaction and frees what was reserved beyond it, or `fail` stores why there is none and charges
+    all the same. An attempt whose driver died is closed by `recover`.
+
+    Parameters
+    ----------
+    store : open label store; the lines live in it and are never changed or removed.
+    """
+
+    def __init__(self, store: LabelStore) -> None:
+        self.store = store
+
+    def reserve(
+        self, account: str, fidelity: Fidelity, orders: Sequence[Order], budget: Budget | None = None
+    ) -> list[Attempt]:
+        """Open an attempt for every order, or none.
+
+        Raises
+        ------
+        BudgetError
+            where the account counts against the budget and the costs would pass its total.
+        UsageError
+            where a frame is labelled or under way at this fidelity, or not in the store.
+        """
+        cost, now, batch = sum(order.cost for order in orders), time(), len(orders)
+        settings = json.dumps(dict(fidelity.source.settings()), sort_keys=True)
+        terms = (account, fidelity.price, fidelity.threads)
+        with self.store.transaction() as connection:
+            if counted(account) and budget is not None:
+                spent, reserved = self.spent(), self.reserved()
+                if not budget.pays(spent + reserved + cost):
+                    raise BudgetError(budget, spent, reserved, cost)
+            connection.execute(
+                "INSERT OR IGNORE INTO fidelities VALUES (?, ?, ?)", [fidelity.key, fidelity.name, settings]
+            )
+            return [
+                self._open(
+                    connection,
+                    fidelity,
+                    order,
+                    Attempt(0, order.frame_id, *terms, order.time_limit, batch, now),
+                )
+                for order in orders
+            ]
+
+    @staticmethod
+    def _open(connection: sqlite3.Connection, fidelity: Fidelity, order: Order, attempt: Attempt) -> Attempt:
+        label = (order.frame_id, fidelity.key)
+        if connection.execute("SELECT 1 FROM labels WHERE frame_id = ? AND key = ?", label).fetchone():
+            raise UsageError(f"frame {order.frame_id} is labelled at {fidelity.name} already")
+        price = (attempt.price.value, attempt.price.per)
+        terms = (attempt.threads, attempt.time_limit, attempt.batch, attempt.started)
+        try:
+            row = connection.execute(
+                """INSERT INTO attempts (frame_id, key, account, status, predicted, reserved, price, per,
+                threads, time_limit, batch, started) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)""",
+                (*label, attempt.account, order.predicted, order.cost, *price, *terms),
+            ).lastrowid
+        except sqlite3.IntegrityError as error:
+            raise UsageError(
+                f"frame {order.frame_id} must be in the store and not under way at {fidelity.name}: add it "
+                "with `add_frames`, close the attempts of a driver that died with `recover`"
+            ) from error
+        return replace(attempt, id=int(row or 0))
+
+    def settle(self, attempt: Attempt, label: Label) -> float:
+        """Store a label and its measured cost in one transaction; return the cost."""
+        return self.settle_all([(attempt, label)])
+
+    def fail(self, attempt: Attempt, error: LabelError) -> float:
+        """Store why there is no label and charge the attempt (see `Attempt.charge`); return the cost."""
+        return self.settle_all([(attempt, error)])
+
+    def settle_all(self, results: Iterable[tuple[Attempt, Label | LabelError]]) -> float:
+        """Store labels, failures and their costs in one transaction; return the sum of the costs."""
+        closings, labels = [], []
+        for attempt, result in results:
+            if isinstance(result, LabelError):
+                status = status_of(result)
+                closings.append(Closing(attempt, status, result.seconds, error=str(result)))
+                continue
+            host = result.provenance.get("host")
+            closings.append(Closing(attempt, "done", result.seconds, None if host is None else str(host)))
+            forces = None if result.forces is None else result.forces.astype(np.float64).tobytes()
+            labels.append((attempt.id, result.energy, forces, json.dumps(dict(result.provenance))))
+        return self._close(closings, labels)
+
+    def release(self, attempts: Iterable[Attempt]) -> None:
+        """Close attempts that never started; nothing is charged."""
+        self._close([Closing(attempt, "released") for attempt in attempts])
+
+    def cancel(self, attempts: Iterable[Attempt], until: float | None = None) -> float:
+        """Close attempts stopped on the way, at Unix time `until` (now); return what they cost."""
+        end = time() if until is None else until
+        return self._close([Closing(a, "cancelled", a.elapsed(end), error="stopped") for a in attempts])
+
+    def recover(self, heartbeat: float | None = None) -> tuple[str, ...]:
+        """Close as "lost" every attempt that a dead driver left open; return their frame ids.
+
+        Per core-second each is charged from its start until the driver was last seen alive, per label
+        nothing; see `Attempt.elapsed`.
+
+        Parameters
+        ----------
+        heartbeat : Unix time at which that driver was last seen alive (`CampaignLock.last_heartbeat`);
+            the last change of the store counts where it is later or nothing else is known.
+        """
+        rows = self.store.query(
+            """SELECT id, frame_id, account, price, per, threads, time_limit, batch, started
+            FROM attempts WHERE status = 'open'"""
+        )
+        attempts = [
+            Attempt(number, frame_id, account, Price(value, per), *terms)
+            for number, frame_id, account, value, per, *terms in rows
+        ]
+        change = self.store.query("SELECT coalesce(max(max(started, ifnull(finished, 0))), 0) FROM attempts")
+        until = max(heartbeat or 0.0, change[0][0])
+        why = "the driver died before the result was stored"
+        self._close([Closing(a, "lost", a.elapsed(until), error=why) for a in attempts])
+        return tuple(attempt.frame_id for attempt in attempts)
+
+    def _close(
+        self,
+        closings: Sequence[Closing],
+        labels: Sequence[tuple[int, float, bytes | None, str]] = (),
+    ) -> float:
+        if not closings:
+            return 0.0
+        now, here = time(), platform.node()
+        versions = json.dumps({"fidsel": version("fidsel"), "python": platform.python_version()})
+        charged = [closing for closing in closings if closing.status != "released"]
+        with self.store.transaction() as connection:
+            changed = connection.executemany(
+                """UPDATE attempts
+                SET status = ?, finished = ?, seconds = ?, host = ?, versions = ?, error = ?
+                WHERE id = ? AND status = 'open'""",
+                [
+                    (c.status, now, c.seconds, c.host or here, versions, c.error, c.attempt.id)
+                    for c in closings
+                ],
+            ).rowcount
+            if changed != len(closings):
+                raise FidselError(f"{len(closings) - changed} of {len(closings)} attempts were closed before")
+            connection.executemany(
+                """INSERT INTO labels (key, frame_id, attempt, energy, forces, provenance)
+                SELECT key, frame_id, id, ?2, ?3, ?4 FROM attempts WHERE id = ?1""",
+                labels,
+            )
+            lines = [
+                (now, c.attempt.account, KINDS[c.status], c.charge, c.seconds, c.attempt.id, c.error or "")
+                for c in charged
+            ]
+            connection.executemany(WRITE, lines)
+        return sum(closing.charge for closing in charged)
+
+    def share(
+        self, account: str, fidelity: Fidelity, ids: Sequence[str], budget: Budget | None = None
+    ) -> dict[str, float | None]:
+        """Write down labels, or failures, that another arm had paid for, at the price it paid.
+
+        The accounts of the budget are one arm, every other account is an arm of its own. What the own
+        arm has paid or shared before costs nothing again. No money flows (see `paid`), but the budget
+        must hold the price, so that arms compare honestly.
+
+        Returns
+        -------
+        dict
+            cost of each of the ids, None where the budget refused it.
+        """
+        free = self.remaining(budget) if counted(account) and budget is not None else float("inf")
+        slack = 0.0 if budget is None else budget.total * TOLERANCE
+        payments, now = self._payments(fidelity, ids), time()
+        costs: dict[str, float | None] = {}
+        lines = []
+        for frame_id in ids:
+            payment = payments.get(frame_id)
+            if payment is None or arm(account) in payment.arms:
+                costs[frame_id] = 0.0
+            elif payment.amount > free + slack:
+                costs[frame_id] = None
+            else:
+                costs[frame_id] = payment.amount
+                free -= payment.amount
+                lines.append((now, account, "shared", payment.amount, payment.seconds, payment.attempt, ""))
+        with self.store.transaction() as connection:
+            connection.executemany(WRITE, lines)
+        return costs
+
+    def _payments(self, fidelity: Fidelity, ids: Sequence[str]) -> dict[str, Payment]:
+        """Return what was paid for the last attempt at each of the ids that ended."""
+        payments: dict[str, Payment] = {}
+        for start in range(0, len(ids), CHUNK):
+            chunk = ids[start : start + CHUNK]
+            rows = self.store.query(
+                f"""SELECT a.frame_id, a.id, l.kind, l.amount, l.seconds, l.account
+                FROM attempts a JOIN ledger l ON l.attempt = a.id
+                WHERE a.key = ? AND a.frame_id IN ({",".join("?" * len(chunk))})
+                AND l.kind IN {("shared", *ENDED)} ORDER BY l.id""",
+                [fidelity.key, *chunk],
+            )
+            for frame_id, attempt, kind, amount, seconds, account in rows:
+                before = payments.get(frame_id)
+                arms = (before.arms if before and kind == "shared" else frozenset()) | {arm(account)}
+                payments[frame_id] = Payment(attempt, amount, seconds, arms)
+        return payments
+
+    def charge(self, account: str, amount: float, note: str, seconds: float = 0.0) -> None:
+        """Write down something other than a label, e.g. training time.
+
+        Parameters
+        ----------
+        account : who pays.
+        amount : ≥ 0, base units of the budget.
+        note : what for.
+        seconds : ≥ 0, core-seconds.
+        """
+        counted(account)
+        if not (0 <= amount < float("inf") and 0 <= seconds < float("inf")):
+            raise UsageError(f"a charge is an amount ≥ 0 and seconds ≥ 0, got {amount} and {seconds}")
+        with self.store.transaction() as connection:
+            connection.execute(WRITE, [time(), account, "charge", amount, seconds, None, note])
+
+    def spent(self, account: str | None = None) -> float:
+        """Return the sum over an account's lines; None = all accounts the budget pays for."""
+        if account is None:
+            return self._sum(f"ledger WHERE {IN_BUDGET}", "amount")
+        counted(account)
+        return self._sum("ledger WHERE account = ?", "amount", account)
+
+    def paid(self) -> float:
+        """Return the money that really flowed, on all accounts: every line that is not "shared"."""
+        return self._sum("ledger WHERE kind != 'shared'", "amount")
+
+    def reserved(self) -> float:
+        """Return what is promised to labels under way on accounts the budget pays for."""
+        return self._sum(f"attempts WHERE status = 'open' AND {IN_BUDGET}", "reserved")
+
+    def remaining(self, budget: Budget) -> float:
+        """Return what can still be reserved; below zero where the budget was passed."""
+        return budget.total - self.spent() - self.reserved()
+
+    def _sum(self, where: str, column: str, *parameters: str) -> float:
+        return float(self.store.query(f"SELECT total({column}) FROM {where}", parameters)[0][0])
+
+    def lines(self, account: str | None = None) -> tuple[Line, ...]:
+        """Return the lines of one account, or all, oldest first."""
+        where = "" if account is None else "WHERE l.account = ?"
+        rows = self.store.query(
+            f"""SELECT l.time, l.account, l.kind, l.amount, l.seconds, a.frame_id, a.key, l.note
+            FROM ledger l LEFT JOIN attempts a ON a.id = l.attempt {where} ORDER BY l.id""",
+            [] if account is None else [account],
+        )
+        return tuple(Line(*row) for row in rows)
+
+    def accounts(self) -> Mapping[str, float]:
+        """Return what each account that has lines has spent."""
+        return dict(self.store.query("SELECT account, total(amount) FROM ledger GROUP BY account"))
+
+
+def arm(account: str) -> str:
+    """Return the arm an account belongs to: all accounts of the budget are one."""
+    return "budget" if counted(account) else account

@@ -1,0 +1,86 @@
+"""Tables of the label store."""
+
+from typing import Final
+
+VERSION: Final = 1
+
+APPLICATION: Final = 0x46494453
+"""`PRAGMA application_id` that marks a file as a label store ("FIDS")."""
+
+TABLES: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+CREATE TABLE frames (
+    seq INTEGER PRIMARY KEY,               -- order of insertion
+    frame_id TEXT NOT NULL UNIQUE,
+    numbers BLOB NOT NULL,                 -- int64 (N,)
+    positions BLOB NOT NULL,               -- float64 (N, 3), Å
+    cell BLOB NOT NULL,                    -- float64 (3, 3), Å
+    pbc BLOB NOT NULL,                     -- bool (3,)
+    charge INTEGER NOT NULL,
+    spin INTEGER NOT NULL,
+    grp TEXT NOT NULL
+);
+
+CREATE TABLE fidelities (
+    key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,                    -- when first bought
+    settings TEXT NOT NULL                 -- JSON
+);
+
+CREATE TABLE attempts (                    -- every try at a label
+    id INTEGER PRIMARY KEY,
+    frame_id TEXT NOT NULL REFERENCES frames (frame_id),
+    key TEXT NOT NULL REFERENCES fidelities (key),
+    account TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN
+        ('open', 'done', 'failed', 'timeout', 'crashed', 'lost', 'cancelled', 'released')),
+    predicted REAL,                        -- core-seconds
+    reserved REAL NOT NULL,                -- base units of the budget
+    price REAL NOT NULL,
+    per TEXT NOT NULL,
+    threads INTEGER NOT NULL,
+    time_limit REAL,                       -- s of wall time
+    batch INTEGER NOT NULL,                -- attempts opened together, which share their time
+    started REAL NOT NULL,                 -- Unix time
+    finished REAL,
+    seconds REAL,                          -- core-seconds
+    host TEXT,
+    versions TEXT,                         -- JSON
+    error TEXT
+);
+CREATE INDEX attempts_of_frame ON attempts (key, frame_id);
+CREATE UNIQUE INDEX attempts_open ON attempts (frame_id, key) WHERE status = 'open';
+CREATE INDEX attempts_reserved ON attempts (account, reserved) WHERE status = 'open';
+
+CREATE TABLE labels (                      -- results
+    key TEXT NOT NULL REFERENCES fidelities (key),
+    frame_id TEXT NOT NULL REFERENCES frames (frame_id),
+    attempt INTEGER NOT NULL UNIQUE REFERENCES attempts (id),
+    energy REAL NOT NULL,                  -- eV
+    forces BLOB,                           -- float64 (N, 3), eV/Å
+    provenance TEXT NOT NULL,              -- JSON
+    PRIMARY KEY (key, frame_id)
+);
+
+CREATE TABLE ledger (                      -- money, append-only
+    id INTEGER PRIMARY KEY,
+    time REAL NOT NULL,
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN
+        ('label', 'failed', 'timeout', 'crashed', 'lost', 'cancelled', 'shared', 'charge')),
+    amount REAL NOT NULL CHECK (amount >= 0),
+    seconds REAL NOT NULL CHECK (seconds >= 0),
+    attempt INTEGER REFERENCES attempts (id),
+    note TEXT NOT NULL
+);
+CREATE UNIQUE INDEX ledger_once ON ledger (attempt) WHERE attempt IS NOT NULL AND kind != 'shared';
+CREATE INDEX ledger_sum ON ledger (account, kind, amount, seconds);
+CREATE INDEX ledger_attempt ON ledger (attempt, account) WHERE attempt IS NOT NULL;
+CREATE TRIGGER ledger_kept BEFORE DELETE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER ledger_unchanged BEFORE UPDATE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+
+CREATE TABLE records (name TEXT PRIMARY KEY, value TEXT NOT NULL, time REAL NOT NULL);
+"""
