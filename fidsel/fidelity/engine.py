@@ -1,0 +1,169 @@
+"""The local engine: worker processes in which one crashing or hanging label fails alone."""
+
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from multiprocessing.connection import wait
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from fidsel.errors import UsageError
+from fidsel.fidelity.task import Result, Task
+from fidsel.fidelity.worker import Worker
+
+SMALL = 0.2
+"""core-seconds: labels predicted to take less are sent in groups."""
+GROUP_SECONDS = 1.0
+GROUP_SIZE = 200
+
+
+class LocalEngine:
+    """Labels in processes of this machine.
+
+    Processes start when first needed and are kept for the next run. A source that raises, crashes or
+    passes its time limit costs its own label only: the process is replaced and what else it was given
+    goes to another. Each label has its own limit, also inside a group of short ones.
+
+    One process and one pipe per worker rather than a shared task queue: the driver then knows what a
+    dead worker was labelling, without a race, and can kill the programs it has started.
+
+    Parameters
+    ----------
+    workers : labels at a time.
+    threads_per_worker : cores one label may use; a task may ask for fewer.
+
+    Raises
+    ------
+    UsageError
+        where workers × threads_per_worker exceeds the cores of this machine.
+
+    Examples
+    --------
+    >>> with LocalEngine(workers=1) as engine:
+    ...     list(engine.run([]))
+    []
+    """
+
+    def __init__(self, workers: int, threads_per_worker: int = 1) -> None:
+        cores = available_cores()
+        if workers < 1 or threads_per_worker < 1:
+            raise UsageError(
+                f"workers and threads_per_worker must be ≥ 1, got {workers} and {threads_per_worker}"
+            )
+        if workers * threads_per_worker > cores:
+            raise UsageError(
+                f"workers × threads_per_worker must not exceed the {cores} cores this process may use, got "
+                f"{workers} × {threads_per_worker}: at most {max(1, cores // threads_per_worker)} workers"
+            )
+        self._count, self._threads = workers, threads_per_worker
+        self._workers: list[Worker] = []
+        self._running = False
+
+    @property
+    def workers(self) -> int:
+        """How many labels run at the same time."""
+        return self._count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers at once, with what they are doing."""
+        for worker in self._workers:
+            worker.stop()
+        self._workers.clear()
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
+        """Yield every task with its label, or with the error that took its place, as they complete.
+
+        Tasks are pulled when a worker is free for them: those being labelled and at most one more
+        have been pulled at any time (a group of labels below 0.2 s counts as one). Closing the
+        generator ends what still runs.
+
+        Raises
+        ------
+        UsageError
+            where a task asks for more threads than a worker has or cannot be sent to another
+            process, or where another run of this engine has not ended.
+        FidselError
+            where worker processes do not start.
+        """
+        if self._running:
+            raise UsageError("this engine is already running tasks: finish or close that run first")
+        self._running = True
+        groups, again = group(tasks), deque[list[Task]]()
+        try:
+            while True:
+                while self._busy < self._count:
+                    chosen = again.popleft() if again else next(groups, None)
+                    if chosen is None:
+                        break
+                    self._worker(chosen[0].threads).assign(chosen)
+                if not self._busy:
+                    return
+                self._wait()
+                for worker in tuple(self._workers):
+                    yield from worker.results()
+                    if worker.stopped:
+                        self._workers.remove(worker)
+                        again.extend([[*worker.pending]] if worker.pending else [])
+        finally:
+            self._running = False
+            for worker in [w for w in self._workers if not w.usable]:
+                worker.stop()
+                self._workers.remove(worker)
+
+    @property
+    def _busy(self) -> int:
+        return sum(bool(worker.pending) for worker in self._workers)
+
+    def _worker(self, threads: int) -> Worker:
+        """Return an idle worker with that many threads; others make room for a new one."""
+        if threads > self._threads:
+            raise UsageError(
+                f"a label asks for {threads} threads, workers have {self._threads}: set threads_per_worker"
+            )
+        idle = [worker for worker in self._workers if not worker.pending]
+        for worker in idle:
+            if worker.usable and worker.threads == threads:
+                return worker
+        if len(self._workers) >= self._count or not all(worker.usable for worker in idle):
+            spent = next((w for w in idle if not w.usable), idle[0])
+            spent.stop()
+            self._workers.remove(spent)
+        self._workers.append(Worker(threads))
+        return self._workers[-1]
+
+    def _wait(self) -> None:
+        busy = [worker for worker in self._workers if worker.pending]
+        rest = min(worker.deadline for worker in busy) - monotonic()
+        wait([worker.connection for worker in busy], None if rest == float("inf") else max(rest, 0))
+
+
+def group(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+    """Yield tasks one by one, but those predicted below 0.2 s in groups of about a second."""
+    held: list[Task] = []
+    for task in tasks:
+        small = task.predicted is not None and task.predicted < SMALL
+        if held and not (small and task.threads == held[0].threads):
+            yield held
+            held = []
+        held.append(task)
+        if not small or len(held) == GROUP_SIZE or sum(t.predicted or 0 for t in held) >= GROUP_SECONDS:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use (its CPU affinity where the system has one)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
