@@ -4,12 +4,14 @@ from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.contract import Fittable, ForceField, Prediction
 from fidsel.models.files import read_state, write_state
 from fidsel.models.registry import MODELS, load
+from fidsel.models.sgdml import SGDML
 from fidsel.models.sum import Sum
 
-MODELS |= {model.kind: model for model in (Sum,)}
+MODELS |= {model.kind: model for model in (SGDML, Sum)}
 
 __all__ = [
     "MODELS",
+    "SGDML",
     "Fittable",
     "ForceField",
     "ForceFieldCalculator",

@@ -1,0 +1,229 @@
+"""The arithmetic of sGDML: descriptor, force–force kernel, regularised solve, expansion.
+
+Chmiela et al. 2018 (DOI 10.1038/s41467-018-06169-2), with the symbols
+
+======== ==================== ===========================================================
+symbol   variable             meaning
+======== ==================== ===========================================================
+x        x                    descriptor 1/r_ij of the D = N(N − 1)/2 pairs, 1/Å
+J        jacobian             ∂x/∂R, (D, 3N)
+V        basis                orthonormal basis of the motions that change x, (3N, m)
+B = JV   reduced              (D, m), m = 3N − 6
+σ, λ     sigma, lam           length scale in descriptor space (1/Å), regularisation
+α        —                    coefficients; only v = Jα enters a prediction
+======== ==================== ===========================================================
+
+With u = x − x', d = |u|, a = √5/σ and κ(d) = (1 + ad + a²d²/3) exp(−ad), the kernel between forces is
+
+K = Σ_p Jᵀ [c₁ I − c₂ u uᵀ] J'_p,   c₁ = a²/3 (1 + ad) exp(−ad),   c₂ = a⁴/3 exp(−ad),
+
+x' and J' permuted by each symmetry p. Translations and rotations do not change x, so K and the
+forces live in the span of V: solving there gives the same v from a smaller, regular system.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fidsel.errors import UsageError
+
+BLOCK_BYTES = 32 * 2**20
+"""Size of the largest temporary array of one kernel block; larger is no faster on a CPU."""
+JITTER_FACTORS = (1.0, 10.0, 100.0, 1000.0)
+"""λ is multiplied by these in turn until the factorisation succeeds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Frames of one molecule in descriptor space.
+
+    Parameters
+    ----------
+    x : (n, D) descriptor 1/r_ij minus a fixed centre, 1/Å; the centre keeps digits in differences.
+    basis : (n, 3N, m).
+    reduced : (n, D, m) 1/Å².
+    """
+
+    x: Tensor
+    basis: Tensor
+    reduced: Tensor
+
+    def rows(self, start: int, stop: int) -> "Geometry":
+        """Return some of the frames."""
+        return Geometry(self.x[start:stop], self.basis[start:stop], self.reduced[start:stop])
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+def describe(positions: Tensor) -> Tensor:
+    """Return (n, D) the inverse pair distances of (n, N, 3) positions."""
+    first, second = torch.triu_indices(positions.shape[1], positions.shape[1], 1, device=positions.device)
+    distances: Tensor = torch.linalg.vector_norm(positions[:, first] - positions[:, second], dim=-1)
+    return distances.reciprocal()
+
+
+def geometry(positions: Tensor, centre: Tensor) -> Geometry:
+    """Return what the kernel needs to know of (n, N, 3) positions; centre (D,) is subtracted from x."""
+    n, size, _ = positions.shape
+    first, second = torch.triu_indices(size, size, 1, device=positions.device)
+    x = describe(positions)
+    gradient = (positions[:, first] - positions[:, second]) * -(x**3).unsqueeze(-1)
+    jacobian = positions.new_zeros(n, len(first), size, 3)
+    pairs = torch.arange(len(first), device=positions.device)
+    jacobian[:, pairs, first] = gradient
+    jacobian[:, pairs, second] = -gradient
+    jacobian = jacobian.reshape(n, len(first), 3 * size)
+    rank = min(len(first), max(3 * size - 6, 1))
+    basis = torch.linalg.svd(jacobian, full_matrices=False).Vh[:, :rank].mT
+    return Geometry(x - centre, basis, jacobian @ basis)
+
+
+def kernel(left: Geometry, right: Geometry, pairs: Tensor, sigma: float) -> Tensor:
+    """Return (n_left·m, n_right·m) the force–force kernel in the reduced bases.
+
+    Parameters
+    ----------
+    left, right : frames of the same molecule.
+    pairs : (P, D) descriptor entries after each symmetry, see `pair_indices`.
+    sigma : length scale, 1/Å.
+    """
+    m = left.reduced.shape[2]
+    matrix = left.x.new_empty(len(left), m, len(right), m)
+    for i, j in _blocks(left, right, len(pairs)):
+        matrix[i, :, j] = _block(_take(left, i), _take(right, j), pairs, sigma)
+    return matrix.reshape(len(left) * m, len(right) * m)
+
+
+def symmetric_kernel(frames: Geometry, pairs: Tensor, sigma: float) -> Tensor:
+    """Return `kernel(frames, frames)`, computing only its lower blocks; the rest is left zero."""
+    m = frames.reduced.shape[2]
+    matrix = frames.x.new_zeros(len(frames), m, len(frames), m)
+    for i, j in _blocks(frames, frames, len(pairs)):
+        if i.stop > j.start:
+            matrix[i, :, j] = _block(_take(frames, i), _take(frames, j), pairs, sigma)
+    return matrix.reshape(len(frames) * m, len(frames) * m)
+
+
+def solve(matrix: Tensor, noise: Tensor, targets: Tensor) -> tuple[Tensor, float]:
+    """Return c with (K + diag(noise)) c = targets, and the factor the noise had to be raised by.
+
+    Parameters
+    ----------
+    matrix : (M, M) symmetric positive semi-definite, left as it is; only the lower triangle is read.
+    noise : (M,) positive.
+    targets : (M,).
+
+    Raises
+    ------
+    UsageError
+        where even 1000 times the noise leaves the matrix indefinite.
+    """
+    plain = matrix.diagonal().clone()
+    try:
+        for factor in JITTER_FACTORS:
+            matrix.diagonal().copy_(plain + factor * noise)
+            lower, failed = torch.linalg.cholesky_ex(matrix)
+            if not failed.item():
+                return torch.cholesky_solve(targets.unsqueeze(1), lower).squeeze(1), factor
+    finally:
+        matrix.diagonal().copy_(plain)
+    raise UsageError(
+        f"the kernel matrix is not positive definite even with λ × {JITTER_FACTORS[-1]:g}: raise lam, "
+        "use a smaller sigma, or look for nearly equal frames in the training set"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """The fitted energy surface E(x) = −Σ_j c₁(d_j) u_j·v_j, sums over training frames and symmetries.
+
+    Parameters
+    ----------
+    x : (n·P, D) descriptors of the training frames under every symmetry, centred.
+    v : (n·P, D) their coefficients Jα.
+    centre : (D,) 1/Å.
+    sigma : 1/Å.
+    """
+
+    x: Tensor
+    v: Tensor
+    centre: Tensor
+    sigma: float
+
+    @classmethod
+    def unfold(cls, x: Tensor, v: Tensor, pairs: Tensor, centre: Tensor, sigma: float) -> "Expansion":
+        """Return the expansion over all symmetric copies of (n, D) descriptors and coefficients."""
+        return cls(
+            x[:, pairs].flatten(0, 1).contiguous(), v[:, pairs].flatten(0, 1).contiguous(), centre, sigma
+        )
+
+    def __call__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return energies (n,) without constant, and forces (n, N, 3), of (n, N, 3) positions."""
+        step = max(1, BLOCK_BYTES // (8 * max(self.x.shape[0], positions.shape[1] ** 2 * 3)))
+        parts = [self._predict(chunk) for chunk in torch.split(positions, step)]
+        return torch.cat([e for e, _ in parts]), torch.cat([f for _, f in parts])
+
+    def _predict(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        size = positions.shape[1]
+        first, second = torch.triu_indices(size, size, 1, device=positions.device)
+        bond = positions[:, first] - positions[:, second]
+        inverse = 1 / torch.linalg.vector_norm(bond, dim=-1)
+        x = inverse - self.centre
+        c1, c2 = _radial(_distance(x, self.x), self.sigma)
+        along = x @ self.v.T - (self.x * self.v).sum(1)  # u·v
+        energy = -(c1 * along).sum(1)
+        c2 *= along
+        slope = c1 @ self.v + c2 @ self.x - c2.sum(1, keepdim=True) * x  # −∂E/∂x
+        pull = (slope * inverse**3).unsqueeze(-1) * -bond
+        forces = torch.zeros_like(positions)
+        forces.index_add_(1, first, pull)
+        forces.index_add_(1, second, -pull)
+        return energy, forces
+
+
+def _radial(distance: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    """Return c₁ and c₂ at the given descriptor distances."""
+    a = 5**0.5 / sigma
+    scaled = a * distance
+    decay = torch.exp(-scaled).mul_(a * a / 3)
+    return scaled.add_(1).mul_(decay), decay.mul_(a * a)
+
+
+def _distance(x: Tensor, y: Tensor) -> Tensor:
+    """Return (n, k) Euclidean distances; good to about 1e-8 near zero, where the kernel is flat."""
+    squared = torch.addmm((y * y).sum(1), x, y.T, alpha=-2).add_((x * x).sum(1, keepdim=True))
+    return squared.clamp_(min=0).sqrt_()
+
+
+def _block(left: Geometry, right: Geometry, pairs: Tensor, sigma: float) -> Tensor:
+    """Return (n, m, k, m) of the kernel between n and k frames."""
+    n, k, (count, dim), m = len(left), len(right), pairs.shape, left.reduced.shape[2]
+    x = right.x[:, pairs].reshape(k * count, dim)
+    reduced = right.reduced[:, pairs].mT.contiguous()  # (k, P, m, D)
+    c1, c2 = _radial(_distance(left.x, x), sigma)
+    turned = left.reduced.mT.contiguous()  # (n, m, D)
+    own = (turned @ left.x.unsqueeze(2)) - (turned.reshape(n * m, dim) @ x.T).view(n, m, k * count)  # Bᵀu
+    other = reduced.view(-1, dim) @ left.x.T - (reduced.view(k * count, m, dim) @ x.unsqueeze(2)).view(-1, 1)
+    other = other.view(k, count, m, n).permute(3, 0, 1, 2)  # B'ᵀu as (n, k, P, m)
+    own = (own * c2.unsqueeze(1)).view(n, m, k, count).transpose(1, 2)
+    mixed = c1.view(n, k, count).transpose(0, 1) @ reduced.view(k, count, m * dim)  # Σ_p c₁ B'_p
+    mixed = mixed.view(k, n, m, dim).permute(1, 3, 0, 2).reshape(n, dim, k * m)
+    out = (turned @ mixed).view(n, m, k, m)
+    return out.sub_((own @ other).transpose(1, 2))
+
+
+def _blocks(left: Geometry, right: Geometry, count: int) -> Iterator[tuple[slice, slice]]:
+    """Yield slices of both sides small enough for `_block`."""
+    _, dim, m = left.reduced.shape
+    pairs = BLOCK_BYTES // (8 * m * max(dim, m, 2 * count))
+    step = max(1, int(pairs**0.5))
+    for i in range(0, len(left), step):
+        for j in range(0, len(right), step):
+            yield slice(i, min(i + step, len(left))), slice(j, min(j + step, len(right)))
+
+
+def _take(frames: Geometry, rows: slice) -> Geometry:
+    return frames.rows(rows.start, rows.stop)
