@@ -1,5 +1,22 @@
 """Frames: configurations and labels; reading, writing, checking and splitting them."""
 
+from fidsel.data.check import Finding, check
 from fidsel.data.frames import DenseFrames, Frames
+from fidsel.data.leaks import leaks, neighbour_share
+from fidsel.data.read import read, write
+from fidsel.data.split import split, split_indices
+from fidsel.data.units import Units
 
-__all__ = ["DenseFrames", "Frames"]
+__all__ = [
+    "DenseFrames",
+    "Finding",
+    "Frames",
+    "Units",
+    "check",
+    "leaks",
+    "neighbour_share",
+    "read",
+    "split",
+    "split_indices",
+    "write",
+]

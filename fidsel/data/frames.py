@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
+from fidsel.data.split import BLOCKS, By, split
 from fidsel.errors import UsageError
 
 FloatArray = NDArray[np.float64]
@@ -169,8 +170,8 @@ class Frames(Sequence[Atoms]):
             np.concatenate([[0], np.cumsum(sizes)]),
             cell=np.array([a.cell.array for a in rows]).reshape(-1, 3, 3),
             pbc=np.array([a.pbc for a in rows], dtype=bool).reshape(-1, 3),
-            charge=[int(a.info.get("charge", 0)) for a in rows],
-            spin=[int(a.info.get("spin", 0)) for a in rows],
+            charge=[_whole(a, "charge") for a in rows],
+            spin=[_whole(a, "spin") for a in rows],
             level=level,
             group=group,
         )
@@ -266,6 +267,12 @@ class Frames(Sequence[Atoms]):
         kept = {f.name: getattr(self, f.name) for f in fields(self)}
         return self.pack(**(kept | changes))
 
+    def split(
+        self, sizes: Mapping[str, float], *, by: By = "group", seed: int, blocks: int = BLOCKS
+    ) -> dict[str, Self]:
+        """Return disjoint frames for each named side, without leaks; see `fidsel.data.split_indices`."""
+        return split(self, sizes, by=by, seed=seed, blocks=blocks)
+
     def unlabelled(self) -> Self:
         """Return the same configurations without labels."""
         return self.replace(energy=None, forces=None, level=None)
@@ -294,3 +301,10 @@ class Frames(Sequence[Atoms]):
         return DenseFrames(
             self.numbers[:size], self.positions.reshape(shape), self.energy, self.forces.reshape(shape)
         )
+
+
+def _whole(atoms: Atoms, name: str) -> int:
+    value = atoms.info.get(name, 0)
+    if value != int(value):
+        raise UsageError(f"{name} must be a whole number, got {value!r}")
+    return int(value)

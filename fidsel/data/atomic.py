@@ -1,0 +1,107 @@
+"""Writing files so that an interrupted or failed write leaves the earlier file intact."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from fidsel.errors import FidselError
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Yield a path in the same folder to write to; it takes the place of `path` when the block ends.
+
+    Where the block raises, or the disk is full, `path` keeps its earlier content and the unfinished
+    file is removed. The yielded name has the suffix of `path` and a leading dot.
+
+    Raises
+    ------
+    FidselError
+        where the system refuses (disk full, read-only folder, no such folder); it names path and reason.
+    """
+    target = Path(path).resolve()
+    unfinished = target.with_name(f".{target.stem}.{uuid4().hex[:8]}{target.suffix}")
+    try:
+        yield unfinished
+        _flush(unfinished)
+        unfinished.replace(target)
+        _flush(target.parent)
+    except OSError as error:
+        raise _refused(Path(path), error) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+@contextmanager
+def replacing_folder(path: Path | str) -> Iterator[Path]:
+    """Yield an empty folder to fill; it takes the place of folder `path` when the block ends.
+
+    An earlier folder is set aside first and put back where the exchange fails: at every moment one
+    whole folder exists, for an instant under a name that starts with a dot.
+
+    Raises
+    ------
+    FidselError
+        as `replacing`.
+    """
+    target, token = Path(path).resolve(), uuid4().hex[:8]
+    unfinished = target.with_name(f".{target.name}.{token}")
+    earlier = target.with_name(f".{target.name}.{token}.earlier")
+    try:
+        unfinished.mkdir()
+        yield unfinished
+        for file in unfinished.rglob("*"):
+            _flush(file)
+        if target.exists():
+            target.rename(earlier)
+        unfinished.rename(target)
+        _flush(target.parent)
+    except OSError as error:
+        raise _refused(Path(path), error) from error
+    finally:
+        if earlier.exists() and not target.exists():
+            earlier.rename(target)
+        for leftover in (unfinished, earlier):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write bytes to a file, all or nothing.
+
+    Raises
+    ------
+    FidselError
+        as `replacing`.
+    """
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(data)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write text as UTF-8 with bare line feeds, all or nothing.
+
+    Raises
+    ------
+    FidselError
+        as `replacing`.
+    """
+    write_bytes(path, text.encode())
+
+
+def _flush(path: Path) -> None:
+    """Wait until the disk has the file: a full disk may only show here."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _refused(path: Path, error: OSError) -> FidselError:
+    reason = error.strerror or str(error)
+    return FidselError(f"could not write {path}: {reason}. What was there before is unchanged; "
+                       "free space, or choose another folder")  # fmt: skip

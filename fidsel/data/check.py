@@ -1,0 +1,68 @@
+"""Checks of a data set before anything is trained on it."""
+
+import numpy as np
+
+from fidsel.data.consistency import energy_force, force_scale, labels
+from fidsel.data.finding import Finding
+from fidsel.data.frames import FloatArray, Frames
+from fidsel.data.geometry import composition, distances, duplicates, electrons, sound
+from fidsel.errors import UsageError
+
+__all__ = ["Finding", "check"]
+
+SEVERITIES = ("error", "warning", "note")
+
+
+def check(
+    frames: Frames, *, forces: bool = True, reference_forces: FloatArray | None = None
+) -> tuple[Finding, ...]:
+    """Return what is wrong or worth knowing about frames, errors first.
+
+    ============ ======== ==================================================================
+    rule         worst    finds
+    ============ ======== ==================================================================
+    frames       error    an empty set
+    positions    error    NaN or infinite positions
+    elements     error    atomic numbers that are not 1 to 118
+    labels       error    a level without labels; infinite, partial labels
+    electrons    error    charge and spin that no system has
+    distances    error    atoms closer than 0.4 Å
+    isolated     warning  atoms farther than 3.5 Å from all others
+    duplicates   warning  a configuration repeated at one level
+    energy-force error    forces of the wrong sign, or in another unit than the energies
+    force-scale  warning  forces of another size than the reference forces
+    composition  note     how many frames have each formula
+    ============ ======== ==================================================================
+
+    Frames with impossible positions or elements are named and left out of the other rules.
+
+    Parameters
+    ----------
+    frames : the data set.
+    forces : whether the levels declare forces.
+    reference_forces : (n_atoms, 3) eV/Å, an independent estimate such as MMFF94's: a unit error that
+        energies and forces share cannot be seen without it.
+
+    Raises
+    ------
+    UsageError
+        where `reference_forces` has another shape than the forces.
+    """
+    if reference_forces is not None and reference_forces.shape != frames.forces.shape:
+        raise UsageError(
+            f"reference_forces must have shape {frames.forces.shape}, got {reference_forces.shape}"
+        )
+    if not len(frames):
+        return (Finding("error", "frames", "there are no frames: was the right file read?"),)
+    found, usable = sound(frames)
+    rows = np.flatnonzero(usable)
+    if len(rows):
+        kept = np.repeat(usable, np.diff(frames.offsets))
+        reference = None if reference_forces is None else reference_forces[kept]
+        found += [finding.within(rows) for finding in _rules(frames[rows], forces, reference)]
+    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def _rules(frames: Frames, forces: bool, reference: FloatArray | None) -> list[Finding]:
+    found = labels(frames, forces) + electrons(frames) + distances(frames) + duplicates(frames)
+    return found + energy_force(frames) + force_scale(frames, reference) + composition(frames)

@@ -1,0 +1,100 @@
+"""Rules of the data check about structures: elements, distances, electrons, repetitions."""
+
+import numpy as np
+
+from fidsel.data.finding import Finding, about, every_atom
+from fidsel.data.frames import BoolArray, FloatArray, Frames
+
+CLOSEST = 0.4
+"""Å; no two nuclei of a chemical system come closer (H₂ has 0.74 Å)."""
+
+LONELY = 3.5
+"""Å; an atom whose nearest neighbour is farther is isolated."""
+
+CHUNK = 1 << 21
+"""Atom pairs whose distances are computed at once."""
+
+
+def sound(frames: Frames) -> tuple[list[Finding], BoolArray]:
+    """Return what makes frames unreadable, and (n_frames,) True where a frame can be checked further."""
+    finite = np.all(np.isfinite(frames.positions), axis=1)
+    finite = every_atom(frames, finite) & np.isfinite(frames.cell).all(axis=(1, 2))
+    known = every_atom(frames, (frames.numbers >= 1) & (frames.numbers <= 118))
+    findings = about(
+        "error", "positions", ~finite, "positions or cell are NaN or infinite in {n} frames: remove them"
+    )
+    findings += about(
+        "error",
+        "elements",
+        ~known,
+        "atomic numbers are not 1 to 118 in {n} frames: check the elements",
+    )
+    return findings, finite & known
+
+
+def electrons(frames: Frames) -> list[Finding]:
+    """Report charges and spins that leave an impossible number of electrons."""
+    count = np.add.reduceat(frames.numbers, frames.offsets[:-1]) - frames.charge
+    odd = (count - frames.spin) % 2 != 0
+    impossible = (count < 0) | (frames.spin < 0) | (frames.spin > count)
+    return about(
+        "error", "electrons", odd,
+        "electrons and spin (2S) are not both even or both odd in {n} frames: set charge or spin",
+    ) + about(
+        "error", "electrons", impossible & ~odd, "no system has such a charge or spin in {n} frames",
+    )  # fmt: skip
+
+
+def distances(frames: Frames) -> list[Finding]:
+    """Report atoms on top of each other and atoms alone."""
+    nearest = nearest_distances(frames)
+    lowest = np.minimum.reduceat(nearest, frames.offsets[:-1])
+    several = np.diff(frames.offsets) > 1
+    highest = np.where(several, np.maximum.reduceat(nearest, frames.offsets[:-1]), 0.0)
+    return about(
+        "error", "distances", lowest < CLOSEST,
+        f"atoms are closer than {CLOSEST} Å in {{n}} frames: lengths in nm, or broken frames",
+    ) + about(
+        "warning", "isolated", highest > LONELY,
+        f"an atom is more than {LONELY} Å from all others in {{n}} frames: dissociated, or lengths in Bohr",
+    )  # fmt: skip
+
+
+def duplicates(frames: Frames) -> list[Finding]:
+    """Report configurations that appear more than once at a level."""
+    keys = np.array([f"{i} {level}" for i, level in zip(frames.ids, frames.level.tolist(), strict=True)])
+    repeated = np.ones(len(frames), dtype=bool)
+    repeated[np.unique(keys, return_index=True)[1]] = False
+    return about(
+        "warning", "duplicates", repeated, "{n} frames repeat an earlier one of the same level: use unique()"
+    )
+
+
+def composition(frames: Frames) -> list[Finding]:
+    """Say how many frames have each formula."""
+    table = sorted(frames.composition().items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{formula} {count}" for formula, count in table[:20])
+    more = f" and {len(table) - 20} more" if len(table) > 20 else ""
+    return [Finding("note", "composition", f"frames of each composition: {shown}{more}")]
+
+
+def nearest_distances(frames: Frames) -> FloatArray:
+    """Return (n_atoms,) Å, distance of each atom to its nearest neighbour, inf where it has none.
+
+    Periodic frames count the nearest image of every other atom.
+    """
+    nearest = np.full(len(frames.numbers), np.inf)
+    sizes, periodic = np.diff(frames.offsets), frames.pbc.any(axis=1)
+    for i in np.flatnonzero(periodic & (sizes > 1)):
+        table = frames[int(i)].get_all_distances(mic=True)
+        np.fill_diagonal(table, np.inf)
+        nearest[frames.offsets[i] : frames.offsets[i + 1]] = table.min(axis=1)
+    for size in np.unique(sizes[~periodic & (sizes > 1)]):
+        rows = np.flatnonzero(~periodic & (sizes == size))
+        for part in np.array_split(rows, -(-len(rows) * size**2 // CHUNK)):
+            atoms = frames.offsets[part][:, None] + np.arange(size)
+            xyz = frames.positions[atoms]
+            table = np.linalg.norm(xyz[:, :, None] - xyz[:, None], axis=3)
+            table[:, np.arange(size), np.arange(size)] = np.inf
+            nearest[atoms] = table.min(axis=2)
+    return nearest
