@@ -1,0 +1,226 @@
+"""`fit`: train a network force field on labels, several members at once where asked."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fidsel.data import Frames
+from fidsel.data.frames import BoolArray, FloatArray
+from fidsel.errors import FidselError, UsageError
+from fidsel.models.network import NetworkForceField
+from fidsel.training.labels import Labelled, centred, level_of, member_weights, prepare, usable_loss
+from fidsel.training.loss import LabelledBatch
+from fidsel.training.members import Members
+from fidsel.training.stage import History, Loss, Stage
+
+POINTS = 200
+"""Most points a history keeps."""
+
+
+def fit(
+    model: NetworkForceField,
+    train: Frames,
+    validation: Frames,
+    stage: Stage,
+    weights: FloatArray | None = None,
+    *,
+    seed: int = 0,
+) -> tuple[NetworkForceField, History]:
+    """Return the model trained on labels of one level, at its best on the validation frames.
+
+    The state before the first step competes too, so a stage never returns a model that is worse on
+    the validation frames than the one it was given (energies compared after the reference energies
+    were fitted to `train`). The averaged parameters (EMA) are what is validated and kept.
+
+    Parameters
+    ----------
+    model : where training starts; unchanged.
+    train, validation : frames labelled at one level; the model returned predicts that level.
+    stage : how long and how.
+    weights : (n_train,) importance of each frame, mean 1; None = equal. For several members at once
+        see `fit_members`.
+    seed : decides the batches; the same arguments give the same model.
+
+    Raises
+    ------
+    UsageError
+        where labels are missing or mixed, or shapes do not fit.
+    FidselError
+        where the loss is no longer finite.
+    """
+    if weights is not None and np.ndim(weights) != 1:
+        raise UsageError(
+            f"weights must be ({len(train)},), got {np.shape(weights)}: fit_members takes one row per member"
+        )
+    return fit_members([model], train, validation, stage, weights, seed=seed)[0]
+
+
+def fit_members(
+    models: Sequence[NetworkForceField],
+    train: Frames,
+    validation: Frames,
+    stage: Stage,
+    weights: FloatArray | None = None,
+    *,
+    seed: int = 0,
+) -> list[tuple[NetworkForceField, History]]:
+    """Return each member's model and history as `fit` would, trained together as one program.
+
+    Members see the same batches. Gradient clipping, best state and patience are each member's own;
+    the run ends when the last member is done.
+
+    Parameters
+    ----------
+    models : (k) members of one architecture, possibly the same model k times.
+    train, validation, stage, seed : see `fit`.
+    weights : (k, n_train); None = equal.
+    """
+    if not models or not len(train) or not len(validation):
+        raise UsageError(
+            f"training needs models, training and validation frames, got {len(models)}, {len(train)} and "
+            f"{len(validation)}"
+        )
+    started = time.perf_counter()
+    level, usable = level_of(train), usable_loss(stage.loss, train, validation)
+    rows = member_weights(weights, len(models), len(train))
+    references = [centred(model, train) for model in models]
+    data = prepare(models, references, train, rows)
+    held_out = prepare(models, references, validation, np.ones((len(models), len(validation))))
+    run = _Run(Members(models, stage.frozen), stage, usable.loss, held_out)
+    run.train(data, seed)
+    histories = run.histories(time.perf_counter() - started, {**usable.notes, "members": len(models)})
+    return [
+        (run.members.model(i, run.best[i]).replace(reference=reference, level=level), history)
+        for i, (reference, history) in enumerate(zip(references, histories, strict=True))
+    ]
+
+
+def learning_rate(stage: Stage, step: int) -> float:
+    """Return the learning rate of a step (from 1): linear warm-up × exponential decay to `final`.
+
+    >>> stage = Stage(steps=100, learning_rate=1.0, warmup=0.1, final=0.01)
+    >>> [round(learning_rate(stage, step), 3) for step in (1, 10, 50, 100)]
+    [0.095, 0.631, 0.1, 0.01]
+    """
+    warm = max(1, round(stage.warmup * stage.steps))
+    decay: float = stage.final ** (step / stage.steps)
+    return stage.learning_rate * min(1.0, step / warm) * decay
+
+
+def batches(n: int, size: int, steps: int, seed: int) -> Iterator[torch.Tensor]:
+    """Yield the rows of each step, always min(size, n) of them: random epochs, one after the other."""
+    rng, size = np.random.default_rng(seed), min(size, n)
+    queue = np.empty(0, dtype=np.int64)
+    for _ in range(steps):
+        while len(queue) < size:
+            queue = np.concatenate([queue, rng.permutation(n)])
+        rows, queue = queue[:size], queue[size:]
+        yield torch.from_numpy(rows)
+
+
+@dataclass(frozen=True)
+class _Point:
+    """One validation: mean training loss since the one before, and validation loss, each (k,)."""
+
+    step: int
+    train: FloatArray
+    validation: FloatArray
+
+
+class _Run:
+    """A training run: parameters, their average, and each member's best so far, rows of (k, P)."""
+
+    def __init__(self, members: Members, stage: Stage, loss: Loss, held_out: Labelled) -> None:
+        self.members, self.stage, self.loss = members, stage, loss
+        self.held_out, self.size = held_out.chunks(), len(held_out)
+        self.free, self.average, self.best = (members.free.clone() for _ in range(3))
+        self.optimiser = torch.optim.AdamW(
+            [self.free], lr=stage.learning_rate, eps=1e-7, weight_decay=stage.weight_decay, amsgrad=True
+        )
+        self.best_loss = self._validation_loss(step=0)
+        self.best_step = np.zeros(len(members), dtype=np.int64)
+        self.waited = np.zeros(len(members), dtype=np.int64)
+        self.points: list[_Point] = []
+
+    def train(self, data: Labelled, seed: int) -> None:
+        """Run the stage until its last step, or until every member is out of patience."""
+        recent: list[Tensor] = []
+        for step, rows in enumerate(batches(len(data), self.stage.batch, self.stage.steps, seed), 1):
+            recent.append(self._step(step, data.batch(rows.to(self.free.device))))
+            if step % self.stage.validate_every == 0 or step == self.stage.steps:
+                self._validate(step, torch.stack(recent).double().cpu().numpy())
+                recent.clear()
+                if self._finished().all():
+                    return
+
+    def histories(self, seconds: float, notes: Mapping[str, Any]) -> list[History]:
+        """Return each member's history, evenly thinned to at most `POINTS` points."""
+        last = len(self.points) - 1
+        points = [
+            self.points[i] for i in np.unique(np.linspace(0, last, min(POINTS, last + 1)).round().astype(int))
+        ]
+        return [
+            History(
+                stage=self.stage.name,
+                step=tuple(p.step for p in points),
+                train=tuple(float(p.train[i]) for p in points),
+                validation=tuple(float(p.validation[i]) for p in points),
+                best_step=int(self.best_step[i]),
+                seconds=seconds,
+                notes={**notes, "best_validation": float(self.best_loss[i])},
+            )
+            for i in range(len(self.members))
+        ]
+
+    def _step(self, step: int, batch: LabelledBatch) -> Tensor:
+        """Take one optimiser step and return the members' losses before it, (k,)."""
+        losses, slope = self.members.gradient(self.free, batch, self.loss)
+        norm = torch.linalg.vector_norm(slope, dim=1, keepdim=True)
+        self.free.grad = slope * (self.stage.clip / norm.clamp(min=self.stage.clip))
+        self.optimiser.param_groups[0]["lr"] = learning_rate(self.stage, step)
+        self.optimiser.step()
+        # A shorter memory at first: otherwise the average starts as the initial state.
+        self.average.lerp_(self.free, 1 - min(self.stage.ema, step / (10 + step)))
+        return losses
+
+    def _validate(self, step: int, recent: FloatArray) -> None:
+        """Keep the averaged parameters of the members that improved."""
+        self._require_finite("training", step - len(recent) + 1, recent)
+        current = self._validation_loss(step)
+        better = (current < self.best_loss) & ~self._finished()
+        rows = torch.from_numpy(better).to(self.free.device)
+        self.best[rows] = self.average[rows]
+        self.best_loss = np.where(better, current, self.best_loss)
+        self.best_step = np.where(better, step, self.best_step)
+        self.waited = np.where(better, 0, self.waited + 1)
+        self.points.append(_Point(step, recent.mean(0), current))
+
+    def _finished(self) -> BoolArray:
+        """Return which members are out of patience, (k,)."""
+        patience = self.stage.patience
+        return np.zeros(len(self.members), dtype=bool) if patience is None else self.waited >= patience
+
+    def _validation_loss(self, step: int) -> FloatArray:
+        """Return the loss of the averaged parameters on the validation frames, (k,)."""
+        total = torch.zeros(len(self.members), dtype=torch.float64, device=self.free.device)
+        for chunk in self.held_out:
+            total += self.members.losses(self.average, chunk, self.loss).double() * chunk.energy.shape[1]
+        losses: FloatArray = total.cpu().numpy() / self.size
+        self._require_finite("validation", step, losses[None])
+        return losses
+
+    def _require_finite(self, what: str, first: int, losses: FloatArray) -> None:
+        """Raise a `FidselError` for the first loss of (n_steps, k), from step `first`, that is not finite."""
+        bad = np.argwhere(~np.isfinite(losses))
+        if len(bad):
+            raise FidselError(
+                f"the {what} loss of stage {self.stage.name!r} must stay finite, member {bad[0][1]} has "
+                f"{losses[tuple(bad[0])]} at step {first + bad[0][0]}: lower learning_rate "
+                f"({self.stage.learning_rate}) or clip ({self.stage.clip}), and look for frames with "
+                "coinciding atoms or huge forces"
+            )

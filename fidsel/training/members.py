@@ -1,0 +1,133 @@
+"""Several parameter sets of one network, evaluated and differentiated as one program."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad, grad_and_value, vmap
+
+from fidsel.errors import UsageError
+from fidsel.models.network import NetworkForceField
+from fidsel.training.loss import LabelledBatch, weighted_loss
+from fidsel.training.stage import Loss
+
+Parameters = dict[str, Tensor]
+PER_MEMBER = LabelledBatch(atoms=None, energy=0, forces=None, weight=0)  # type: ignore[arg-type]
+"""Which labels have a leading member axis: reference energies and weights differ, frames do not."""
+
+
+class Members:
+    """k parameter sets θ_1 … θ_k of one architecture, each a row of one matrix.
+
+    The optimiser, the moving average and the gradient norm act on rows of a matrix, so they cost a
+    few operations however many tensors the network has. One member runs through plain autograd;
+    several through `torch.func.vmap` of the same loss, which gives the same numbers.
+
+    ========== ========= ==============================================================
+    attribute  shape     meaning
+    ========== ========= ==============================================================
+    free       (k, P)    trained parameters
+    fixed      (k, Q)    frozen parameters
+    ========== ========= ==============================================================
+
+    Parameters
+    ----------
+    models : members, all of one architecture, precision and device.
+    frozen : prefixes of the names of parameters that stay as they are.
+    """
+
+    def __init__(self, models: Sequence[NetworkForceField], frozen: Sequence[str] = ()) -> None:
+        if len({(m.kind, str(m.network.settings()), m.dtype, m.device) for m in models}) != 1:
+            raise UsageError(
+                "members must share one architecture, precision and device (and be at least one)"
+            )
+        self.models, self.network = list(models), models[0].network
+        names = [name for name, _ in self.network.named_parameters()]
+        if unused := [p for p in frozen if not any(name.startswith(p) for name in names)]:
+            raise UsageError(f"no parameter starts with {unused[0]!r}; the network has {', '.join(names)}")
+        self._fixed_names = [name for name in names if name.startswith(tuple(frozen))]
+        self._free_names = [name for name in names if name not in set(self._fixed_names)]
+        if not self._free_names:
+            raise UsageError(f"frozen = {list(frozen)} leaves no parameter to train")
+        self.free, self.fixed = self._stack(self._free_names), self._stack(self._fixed_names)
+
+    def __len__(self) -> int:
+        return len(self.models)
+
+    def _stack(self, names: Sequence[str]) -> Tensor:
+        empty = torch.empty(0, dtype=self.models[0].dtype, device=self.models[0].device)
+        rows = [dict(model.network.named_parameters()) for model in self.models]
+        return torch.stack([torch.cat([empty, *(row[name].flatten() for name in names)]) for row in rows])
+
+    def _unstack(self, names: Sequence[str], row: Tensor) -> Parameters:
+        own = dict(self.network.named_parameters())
+        parts = torch.split(row, [own[name].numel() for name in names])
+        return {name: part.view(own[name].shape) for name, part in zip(names, parts, strict=True)}
+
+    def parameters(self, free: Tensor, fixed: Tensor) -> Parameters:
+        """Return one member's named parameters from its rows, (P,) and (Q,)."""
+        return self._unstack(self._free_names, free) | self._unstack(self._fixed_names, fixed)
+
+    def model(self, member: int, free: Tensor) -> NetworkForceField:
+        """Return a member's force field with the trained parameters of the given row, (P,)."""
+        return self.models[member].with_parameters(self._unstack(self._free_names, free.detach()))
+
+    def gradient(self, free: Tensor, batch: LabelledBatch, loss: Loss) -> tuple[Tensor, Tensor]:
+        """Return each member's loss, (k,), and its gradient, (k, P), at parameters `free` (k, P).
+
+        Parameters
+        ----------
+        batch : frames shared by the members; energy and weight (k, B).
+        loss : what is minimised.
+        """
+        if len(self) == 1:
+            row = free[0].detach().requires_grad_()
+            value = self._eager(row, self.fixed[0], _only(batch), loss)
+            (slope,) = torch.autograd.grad(value, row, materialize_grads=True)
+            return value.detach()[None], slope[None]
+        call = vmap(grad_and_value(self._functional), in_dims=(0, 0, PER_MEMBER, None))
+        slopes, values = call(free.detach(), self.fixed, batch, loss)
+        return values, slopes
+
+    def losses(self, free: Tensor, batch: LabelledBatch, loss: Loss) -> Tensor:
+        """Return each member's loss, (k,), at parameters `free` (k, P)."""
+        if len(self) == 1:
+            return self._eager(free[0].detach(), self.fixed[0], _only(batch), loss, keep=False)[None].detach()
+        call = vmap(self._functional, in_dims=(0, 0, PER_MEMBER, None))
+        values: Tensor = call(free.detach(), self.fixed, batch, loss)
+        return values
+
+    def _energy(self, free: Tensor, fixed: Tensor, batch: LabelledBatch) -> Callable[[Tensor], Tensor]:
+        """Return the energy as a function of the positions."""
+        parameters, atoms = self.parameters(free, fixed), batch.atoms
+        return lambda x: functional_call(self.network, parameters, (atoms.numbers, x, atoms.mask))
+
+    def _eager(
+        self, free: Tensor, fixed: Tensor, batch: LabelledBatch, loss: Loss, *, keep: bool = True
+    ) -> Tensor:
+        """Return one member's loss; `keep` its graph for a derivative by the parameters."""
+        energy = self._energy(free, fixed, batch)
+        if loss.rho == 1:
+            return weighted_loss(loss, energy(batch.atoms.positions), batch.forces, batch)
+        x = batch.atoms.positions.detach().requires_grad_()
+        e = energy(x)
+        (slope,) = torch.autograd.grad(e.sum(), x, create_graph=keep)
+        return weighted_loss(loss, e, -slope, batch)
+
+    def _functional(self, free: Tensor, fixed: Tensor, batch: LabelledBatch, loss: Loss) -> Tensor:
+        """Return the same as `_eager`, in a form that `vmap` can transform."""
+        energy = self._energy(free, fixed, batch)
+        if loss.rho == 1:
+            return weighted_loss(loss, energy(batch.atoms.positions), batch.forces, batch)
+
+        def total(x: Tensor) -> tuple[Tensor, Tensor]:
+            e = energy(x)
+            return e.sum(), e
+
+        slope, e = grad(total, has_aux=True)(batch.atoms.positions)
+        return weighted_loss(loss, e, -slope, batch)
+
+
+def _only(batch: LabelledBatch) -> LabelledBatch:
+    """Return the batch of a single member."""
+    return batch._replace(energy=batch.energy[0], weight=batch.weight[0])
