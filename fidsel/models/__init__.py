@@ -5,6 +5,7 @@ from fidsel.models.contract import Fittable, ForceField, Prediction
 from fidsel.models.files import read_state, write_state
 from fidsel.models.registry import MODELS, load
 from fidsel.models.sgdml import SGDML
+from fidsel.models.source import ModelSource
 from fidsel.models.sum import Sum
 
 MODELS |= {model.kind: model for model in (SGDML, Sum)}
@@ -15,6 +16,7 @@ __all__ = [
     "Fittable",
     "ForceField",
     "ForceFieldCalculator",
+    "ModelSource",
     "Prediction",
     "Sum",
     "load",

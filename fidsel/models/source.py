@@ -1,0 +1,82 @@
+"""`ModelSource`: a trained force field as a label source."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from ase import Atoms
+
+from fidsel.data import Frames
+from fidsel.errors import UsageError
+from fidsel.fidelity.source import Label, LabelError, Value
+from fidsel.models.contract import ForceField
+from fidsel.models.files import content_digest
+from fidsel.models.registry import load
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Labels configurations with a force field from a folder that `ForceField.save` wrote.
+
+    Parameters
+    ----------
+    path : the folder; read once per process.
+
+    Attributes
+    ----------
+    digest : hash of the model as it was when the source was made. A source whose files have since
+        changed refuses to label: two models never share a label.
+    """
+
+    path: Path | str
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path).resolve())
+        object.__setattr__(self, "digest", content_digest(self.path))
+
+    @property
+    def forces(self) -> bool:
+        """Whether labels carry forces: always."""
+        return True
+
+    def settings(self) -> Mapping[str, Value]:
+        """Return what changes the number: the content of the model, wherever it lies."""
+        return {"kind": "model", "digest": self.digest}
+
+    def label(self, atoms: Atoms) -> Label:
+        """Return the model's energy and forces.
+
+        Raises
+        ------
+        UsageError
+            where the model's files have changed or are gone.
+        LabelError
+            for a configuration the model cannot treat.
+        """
+        model = _model(Path(self.path), self.digest)
+        started = time.perf_counter()
+        try:
+            prediction = model.predict(Frames.from_atoms([atoms]))
+        except UsageError as error:
+            raise LabelError(str(error), _core_seconds(started)) from error
+        return Label(
+            float(prediction.energy[0]),
+            prediction.forces,
+            _core_seconds(started),
+            {"model": model.kind, "level": model.level, "digest": self.digest},
+        )
+
+
+@lru_cache(maxsize=8)
+def _model(path: Path, digest: str) -> ForceField:
+    if content_digest(path) != digest:
+        raise UsageError(f"the model in {path} has changed since this label source was made: make a new one")
+    return load(path)
+
+
+def _core_seconds(started: float) -> float:
+    return (time.perf_counter() - started) * torch.get_num_threads()

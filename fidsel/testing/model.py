@@ -1,0 +1,228 @@
+"""Contract checks for force fields; each raises `AssertionError` naming the rule that is broken."""
+
+import tempfile
+from collections.abc import Sequence
+
+import numpy as np
+
+from fidsel.data import Frames
+from fidsel.data.frames import FloatArray, IntArray
+from fidsel.errors import UsageError
+from fidsel.models import Fittable, ForceField, Prediction, load
+
+
+def check_force_field(
+    model: ForceField,
+    frames: Frames,
+    *,
+    swap: Sequence[int] | None = None,
+    periodic: bool = False,
+    tolerance: float = 1e-6,
+) -> None:
+    """Run every check of a trained force field.
+
+    Parameters
+    ----------
+    model : a model that can predict.
+    frames : at least two configurations it can treat, of one molecule.
+    swap : a permutation of the atoms that the molecule's energy does not feel; None = it has none.
+    periodic : whether the model says that it treats crystals.
+    tolerance : eV and eV/Å, agreement asked of predictions that must be equal; 1e-4 suits float32.
+    """
+    check_shapes(model, frames)
+    check_inputs_unchanged(model, frames)
+    check_deterministic(model, frames)
+    check_forces_are_gradients(model, frames)
+    check_translation(model, frames, tolerance)
+    check_rotation(model, frames, tolerance)
+    if swap is not None:
+        check_permutation(model, frames, swap, tolerance)
+    check_batch_equals_single(model, frames, tolerance)
+    check_saving(model, frames)
+    check_calculator(model, frames, tolerance)
+    check_other_level_refused(model, frames)
+    if not periodic:
+        check_periodic_refused(model, frames)
+
+
+def check_shapes(model: ForceField, frames: Frames) -> None:
+    """Check that energies are (n_frames,), forces (n_atoms, 3), all finite float64."""
+    p = model.predict(frames)
+    for name, array, shape in (
+        ("energy", p.energy, (len(frames),)),
+        ("forces", p.forces, (len(frames.numbers), 3)),
+    ):
+        assert array.shape == shape, f"{name} must have shape {shape}, got {array.shape}"
+        assert array.dtype == np.float64, f"{name} must be float64, got {array.dtype}"
+        assert np.isfinite(array).all(), f"{name} must be finite"
+
+
+def check_inputs_unchanged(model: ForceField, frames: Frames) -> None:
+    """Check that predicting writes to no array of the frames."""
+    before = {name: getattr(frames, name).copy() for name in ("numbers", "positions", "cell")}
+    model.predict(frames)
+    for name, array in before.items():
+        assert (getattr(frames, name) == array).all(), f"predict must not write to frames.{name}"
+
+
+def check_deterministic(model: ForceField, frames: Frames) -> None:
+    """Check that the same frames give the same bits."""
+    first, second = model.predict(frames), model.predict(frames)
+    assert (first.energy == second.energy).all(), "predict must give the same energies twice"
+    assert (first.forces == second.forces).all(), "predict must give the same forces twice"
+
+
+def check_forces_are_gradients(
+    model: ForceField, frames: Frames, relative: float = 1e-4, step: float = 5e-3
+) -> None:
+    """Check F = −∇E: the energy's slope along a random direction is −F·direction.
+
+    Parameters
+    ----------
+    relative : largest error in units of the frame's force norm.
+    step : Å, of the five-point difference; short ones drown in float32 noise.
+    """
+    rng = np.random.default_rng(0)
+    forces = model.predict(frames).forces
+    direction = rng.normal(size=frames.positions.shape)
+    sizes = np.diff(frames.offsets)
+    norm = np.sqrt(_per_frame(direction**2, frames).sum(1))
+    direction /= np.repeat(norm, sizes)[:, None]
+    energy = {k: model.predict(_moved(frames, k * step * direction)).energy for k in (-2, -1, 1, 2)}
+    slope = (8 * (energy[1] - energy[-1]) - (energy[2] - energy[-2])) / (12 * step)
+    error = np.abs(slope + _per_frame(forces * direction, frames).sum(1))
+    limit = relative * np.maximum(np.sqrt(_per_frame(forces**2, frames).sum(1)), 1.0)
+    worst = int((error / limit).argmax())
+    assert (error <= limit).all(), (
+        f"forces must be −∇E to {relative:g}: frame {worst} is off by {error[worst]:.3g} eV/Å "
+        f"(allowed {limit[worst]:.3g})"
+    )
+
+
+def check_translation(model: ForceField, frames: Frames, tolerance: float = 1e-6) -> None:
+    """Check that a shift of all atoms changes neither energy nor forces."""
+    moved = model.predict(_moved(frames, np.array([1.3, -0.7, 2.1])))
+    _assert_equal(model.predict(frames), moved, tolerance, "a translation must change nothing")
+
+
+def check_rotation(model: ForceField, frames: Frames, tolerance: float = 1e-6) -> None:
+    """Check that a rotation leaves energies and rotates forces."""
+    q, r = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
+    rotation = q * np.sign(np.diag(r))
+    rotation *= np.linalg.det(rotation)
+    centred = frames.positions @ rotation.T
+    turned = model.predict(frames.replace(positions=centred))
+    plain = model.predict(frames)
+    expected = Prediction(plain.energy, plain.forces @ rotation.T)
+    _assert_equal(expected, turned, tolerance, "a rotation must leave energies and rotate forces")
+
+
+def check_permutation(
+    model: ForceField, frames: Frames, swap: Sequence[int], tolerance: float = 1e-6
+) -> None:
+    """Check that exchanging equal atoms leaves energies and exchanges forces.
+
+    Parameters
+    ----------
+    swap : (N,) permutation of each frame's atoms within their elements.
+    """
+    rows = _rows(frames, np.asarray(swap, dtype=np.int64))
+    assert (frames.numbers[rows] == frames.numbers).all(), "swap must permute atoms within their elements"
+    plain, swapped = model.predict(frames), model.predict(frames.replace(positions=frames.positions[rows]))
+    expected = Prediction(plain.energy, plain.forces[rows])
+    _assert_equal(expected, swapped, tolerance, "exchanging equal atoms must only exchange their forces")
+
+
+def check_batch_equals_single(model: ForceField, frames: Frames, tolerance: float = 1e-6) -> None:
+    """Check that a frame's prediction does not depend on the frames beside it."""
+    singles = [model.predict(frames[[i]]) for i in range(len(frames))]
+    together = Prediction(
+        np.concatenate([p.energy for p in singles]), np.concatenate([p.forces for p in singles])
+    )
+    _assert_equal(model.predict(frames), together, tolerance, "a batch must give what its frames give alone")
+
+
+def check_saving(model: ForceField, frames: Frames) -> None:
+    """Check that a saved and loaded model has the same kind, level and predictions, to the bit."""
+    with tempfile.TemporaryDirectory() as folder:
+        again = load(model.save(folder))
+    assert type(again) is type(model), (
+        f"loading must return {type(model).__name__}, got {type(again).__name__}"
+    )
+    assert again.level == model.level, f"loading must keep level {model.level!r}, got {again.level!r}"
+    _assert_equal(model.predict(frames), again.predict(frames), 0.0, "a loaded model must predict the same")
+
+
+def check_calculator(model: ForceField, frames: Frames, tolerance: float = 1e-6) -> None:
+    """Check that the ASE calculator gives energy and forces of `predict`."""
+    atoms = frames[0]
+    atoms.calc = model.calculator()
+    by_ase = Prediction(np.array([atoms.get_potential_energy()]), atoms.get_forces())
+    _assert_equal(
+        model.predict(frames[[0]]), by_ase, tolerance, "the calculator must give what predict gives"
+    )
+
+
+def check_other_level_refused(model: ForceField, frames: Frames) -> None:
+    """Check that asking for a level the model does not know is a `UsageError`."""
+    _assert_refused(model, frames, "a level the model does not know", level="no such level")
+
+
+def check_periodic_refused(model: ForceField, frames: Frames) -> None:
+    """Check that a model for molecules refuses crystals."""
+    crystal = frames.replace(pbc=True, cell=np.tile(20 * np.eye(3), (len(frames), 1, 1)))
+    _assert_refused(model, crystal, "a periodic frame")
+
+
+def check_fittable(model: ForceField, train: Frames, validation: Frames) -> None:
+    """Check that a closed-form fit returns another model, leaves its inputs alone and learns.
+
+    Parameters
+    ----------
+    model : unfitted, `Fittable`.
+    train, validation : labelled frames of one level, none twice.
+    """
+    assert isinstance(model, Fittable), f"{type(model).__name__} has no fit(train, validation, weights)"
+    before = (train.positions.copy(), train.forces.copy())
+    fitted, record = model.fit(train, validation)
+    assert fitted is not model, "fit must return another model"
+    assert (train.positions == before[0]).all(), "fit must not write to its training frames"
+    assert (train.forces == before[1]).all(), "fit must not write to its training frames"
+    assert record, "fit must say what it did"
+    error = np.sqrt(np.mean((fitted.predict(validation).forces - validation.forces) ** 2))
+    spread = np.sqrt(np.mean(validation.forces**2))
+    assert error < spread, (
+        f"a fit must beat predicting no force at all: {error:.3g} against {spread:.3g} eV/Å"
+    )
+    again, _ = model.fit(train, validation)
+    _assert_equal(fitted.predict(validation), again.predict(validation), 0.0, "fit must be deterministic")
+
+
+def _moved(frames: Frames, shift: FloatArray) -> Frames:
+    return frames.replace(positions=frames.positions + shift)
+
+
+def _rows(frames: Frames, permutation: IntArray) -> IntArray:
+    """Return atom rows with each frame's atoms permuted."""
+    rows: IntArray = (frames.offsets[:-1, None] + permutation).ravel()
+    return rows
+
+
+def _per_frame(values: FloatArray, frames: Frames) -> FloatArray:
+    """Return sums over the atoms of each frame, (n_frames, 3)."""
+    sums: FloatArray = np.add.reduceat(values, frames.offsets[:-1], axis=0)
+    return sums
+
+
+def _assert_equal(expected: Prediction, got: Prediction, tolerance: float, rule: str) -> None:
+    for name in ("energy", "forces"):
+        difference = np.abs(getattr(expected, name) - getattr(got, name)).max()
+        assert difference <= tolerance, f"{rule}: {name} differ by {difference:.3g} (allowed {tolerance:g})"
+
+
+def _assert_refused(model: ForceField, frames: Frames, what: str, level: str | None = None) -> None:
+    try:
+        model.predict(frames, level)
+    except UsageError:
+        return
+    raise AssertionError(f"{what} must be refused with a UsageError")
