@@ -117,7 +117,9 @@ class Ledger:
             host = result.provenance.get("host")
             closings.append(Closing(attempt, "done", result.seconds, None if host is None else str(host)))
             forces = None if result.forces is None else result.forces.astype(np.float64).tobytes()
-            labels.append((attempt.id, result.energy, forces, json.dumps(dict(result.provenance))))
+            labels.append(
+                (attempt.id, result.energy, forces, json.dumps(dict(result.provenance), default=plain))
+            )
         return self._close(closings, labels)
 
     def release(self, attempts: Iterable[Attempt]) -> None:
@@ -140,19 +142,23 @@ class Ledger:
         heartbeat : Unix time at which that driver was last seen alive (`CampaignLock.last_heartbeat`);
             the last change of the store counts where it is later or nothing else is known.
         """
-        rows = self.store.query(
-            """SELECT id, frame_id, account, price, per, threads, time_limit, batch, started
-            FROM attempts WHERE status = 'open'"""
-        )
-        attempts = [
-            Attempt(number, frame_id, account, Price(value, per), *terms)
-            for number, frame_id, account, value, per, *terms in rows
-        ]
+        attempts = self.under_way()
         change = self.store.query("SELECT coalesce(max(max(started, ifnull(finished, 0))), 0) FROM attempts")
         until = max(heartbeat or 0.0, change[0][0])
         why = "the driver died before the result was stored"
         self._close([Closing(a, "lost", a.elapsed(until), error=why) for a in attempts])
         return tuple(attempt.frame_id for attempt in attempts)
+
+    def under_way(self) -> tuple[Attempt, ...]:
+        """Return the attempts that are open."""
+        rows = self.store.query(
+            """SELECT id, frame_id, account, price, per, threads, time_limit, batch, started
+            FROM attempts WHERE status = 'open'"""
+        )
+        return tuple(
+            Attempt(number, frame_id, account, Price(value, per), *terms)
+            for number, frame_id, account, value, per, *terms in rows
+        )
 
     def _close(
         self,
@@ -295,3 +301,8 @@ class Ledger:
 def arm(account: str) -> str:
     """Return the arm an account belongs to: all accounts of the budget are one."""
     return "budget" if counted(account) else account
+
+
+def plain(value: object) -> object:
+    """Return a value that JSON can hold: NumPy's scalars as Python's, anything else as its text."""
+    return value.item() if isinstance(value, np.generic) else str(value)

@@ -1,0 +1,130 @@
+"""`buy`: labels for frames, within a budget, never the same label twice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import fsum
+
+import numpy as np
+
+from fidsel.data import Frames
+from fidsel.data.frames import FloatArray
+from fidsel.errors import UsageError
+from fidsel.fidelity.budget import Budget, counted
+from fidsel.fidelity.buyer import Buyer, PurchaseEvent
+from fidsel.fidelity.ledger import Ledger
+from fidsel.fidelity.level import Fidelity
+from fidsel.fidelity.offer import Offers
+from fidsel.fidelity.store import LabelStore
+from fidsel.fidelity.task import Engine, InlineEngine
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What a purchase brought.
+
+    Parameters
+    ----------
+    ids_done : labelled now, in the order of the frames asked for (as all ids below).
+    ids_failed : failed, crashed or timed out, now or before.
+    ids_owned : labelled before.
+    ids_refused : left out because the budget could not pay for them, or stopped by its end.
+    cost : charged to the account, in base units, labels shared from another arm included.
+    seconds : core-seconds of the labels bought now.
+    """
+
+    ids_done: tuple[str, ...]
+    ids_failed: tuple[str, ...]
+    ids_owned: tuple[str, ...]
+    ids_refused: tuple[str, ...]
+    cost: float
+    seconds: float
+
+
+def buy(
+    store: LabelStore,
+    engine: Engine,
+    fidelity: Fidelity,
+    frames: Frames,
+    account: str,
+    *,
+    budget: Budget | None = None,
+    predicted_seconds: FloatArray | None = None,
+    stop_on_refusal: bool = True,
+    retry_failed: bool = False,
+    on_event: Callable[[PurchaseEvent], None] | None = None,
+) -> Purchase:
+    """Label frames in their order until the budget refuses one; return what was done.
+
+    Owned labels are not bought again, frames that failed before are not tried again. What another arm
+    has paid for is written to this account's ledger at the same price (see `Ledger.share`).
+
+    With a price per label the budget is never passed; with a price per core-second by no more than the
+    engine takes to stop a label, since every label's time limit is what the budget can pay for (see
+    `Offers`). A label stopped by such a limit, earlier than its fidelity's own, counts as refused and
+    may be bought again. A refusal is final only when nothing is in flight: refunds are spent on what
+    was refused before.
+
+    Labels are stored as they arrive, also on the way out of an exception such as KeyboardInterrupt;
+    what was in flight then is closed as cancelled.
+
+    Parameters
+    ----------
+    store : open store.
+    engine : runs the labels, unless the source is a mere look-up (`in_process = True`).
+    fidelity : what to buy.
+    frames : what to label, most wanted first; repeated ones count once.
+    account : who pays, a name of `budget.COUNTED` or `budget.BESIDE`.
+    budget : what may be spent; None = no bound. Accounts beside the budget are never refused.
+    predicted_seconds : (n_frames,) core-seconds each label is expected to take, NaN = unknown; None =
+        the mean of the labels so far.
+    stop_on_refusal : stop at the first frame the budget refuses; False = go on with cheaper ones.
+    retry_failed : try again what failed before.
+    on_event : called for each label that ended, once it is stored.
+
+    Raises
+    ------
+    UsageError
+        where the arguments do not fit, or a frame is under way (see `Ledger.recover`).
+    StoreError
+        where the store cannot be written; labels stored before are kept.
+    """
+    ids = tuple(dict.fromkeys(frames.ids))
+    predicted = _predictions(frames, predicted_seconds)
+    bounded = budget if counted(account) else None
+    store.add_frames(frames)
+    ledger = Ledger(store)
+    owned = set(store.label_ids(fidelity)).intersection(ids)
+    failed = set() if retry_failed else set(store.failed_ids(fidelity)).intersection(ids)
+    shares = ledger.share(account, fidelity, [i for i in ids if i in owned | failed], bounded)
+    refused = {frame_id for frame_id, cost in shares.items() if cost is None}
+    run = InlineEngine() if getattr(fidelity.source, "in_process", False) else engine
+    offers = Offers(fidelity, bounded, run.workers, store)
+    buyer = Buyer(
+        ledger, run, offers, frames,
+        account=account, predicted=predicted, stop_on_refusal=stop_on_refusal, on_event=on_event,
+    )  # fmt: skip
+    buyer.buy([i for i in ids if i not in owned | failed])
+
+    def among(*some: set[str]) -> tuple[str, ...]:
+        chosen = set().union(*some)
+        return tuple(frame_id for frame_id in ids if frame_id in chosen)
+
+    return Purchase(
+        ids_done=among(buyer.done),
+        ids_failed=among(buyer.failed, failed - refused),
+        ids_owned=among(owned - refused),
+        ids_refused=among(buyer.refused, refused),
+        cost=buyer.cost + fsum(cost for cost in shares.values() if cost),
+        seconds=buyer.seconds,
+    )
+
+
+def _predictions(frames: Frames, seconds: FloatArray | None) -> dict[str, float]:
+    """Return the predicted core-seconds of each frame, NaN where unknown."""
+    if seconds is None:
+        return dict.fromkeys(frames.ids, np.nan)
+    if np.shape(seconds) != (len(frames),) or (np.asarray(seconds) < 0).any():
+        raise UsageError(
+            f"predicted_seconds must be ({len(frames)},) numbers ≥ 0, or NaN for unknown, got {seconds!r}"
+        )
+    return dict(zip(frames.ids, np.asarray(seconds, dtype=np.float64).tolist(), strict=True))

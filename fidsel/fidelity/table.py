@@ -1,0 +1,151 @@
+"""`TableSource`: labels that are on disk already."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from ase import Atoms
+
+from fidsel.data import Frames
+from fidsel.data.frames import FloatArray
+from fidsel.data.read import read
+from fidsel.data.units import Units
+from fidsel.errors import UsageError
+from fidsel.fidelity.source import Label, LabelError, Value
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Looks labels up in a file (see `fidsel.data.read`).
+
+    Parameters
+    ----------
+    path : the file.
+    energy_key, forces_key : names of the labels in the file; both or none where there are forces.
+    units : units of the file, where it does not say them.
+    forces : whether labels carry forces.
+    tolerance : Å, largest difference of a coordinate to the frame looked up: files written with few
+        digits hold the same configuration a little displaced.
+    seconds_per_label : core-seconds a label is said to take, to practise a campaign on labels owned.
+
+    Raises
+    ------
+    UsageError
+        where the arguments do not fit, and from `label` and `settings` where the file cannot be read.
+    """
+
+    path: Path
+    energy_key: str | None = None
+    forces_key: str | None = None
+    units: Units | None = None
+    forces: bool = True
+    tolerance: float = 1e-5
+    seconds_per_label: float = 0.0
+
+    in_process: ClassVar[bool] = True
+    """A look-up needs no worker process."""
+
+    def __post_init__(self) -> None:
+        if self.forces and (self.energy_key is None) != (self.forces_key is None):
+            raise UsageError(
+                f"a table with forces needs energy_key and forces_key or none, got {self.energy_key!r} and "
+                f"{self.forces_key!r}; say forces = false where it has energies only"
+            )
+        for name in ("tolerance", "seconds_per_label"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise UsageError(f"{name} of a table must be a number ≥ 0, got {getattr(self, name)}")
+
+    def settings(self) -> Mapping[str, Value]:
+        """Return the hash of the file and what is read from it."""
+        return {
+            "kind": "table",
+            "content": _content(self.path, *_state(self.path)),
+            "energy_key": self.energy_key,
+            "forces_key": self.forces_key if self.forces else None,
+            "units": None if self.units is None else str(self.units),
+            "forces": self.forces,
+            "tolerance": self.tolerance,
+        }
+
+    def label(self, atoms: Atoms) -> Label:
+        """Return the label of a configuration in the table; `LabelError` where it is not in it."""
+        keys = (self.energy_key, self.forces_key if self.forces else None)
+        table = _table(self.path, *_state(self.path), *keys, self.units)
+        row = table.find(atoms, self.tolerance)
+        if row is None:
+            raise LabelError(
+                f"{atoms.get_chemical_formula()} is not among the {len(table.frames)} labelled frames of "
+                f"{self.path}, to {self.tolerance:g} Å; take the pool from the same file or widen tolerance"
+            )
+        frames = table.frames
+        forces = frames.forces[frames.offsets[row] : frames.offsets[row + 1]] if self.forces else None
+        if forces is not None and not np.isfinite(forces).all():
+            raise LabelError(f"row {row} of {self.path} has an energy but no forces; say forces = false")
+        return Label(
+            float(frames.energy[row]), forces, self.seconds_per_label, {"program": "table", "row": row}
+        )
+
+
+class _Table:
+    """Labelled frames with an index by identity, and by composition for those a little displaced."""
+
+    def __init__(self, frames: Frames) -> None:
+        self.frames = frames
+        self._row: dict[str, int] = {}
+        for row, frame_id in enumerate(frames.ids):
+            self._row.setdefault(frame_id, row)
+        alike: dict[tuple[bytes, ...], list[int]] = {}
+        for row in range(len(frames)):
+            alike.setdefault(_alike(frames, row), []).append(row)
+        self._alike = {key: np.array(rows) for key, rows in alike.items()}
+        self._coordinates: dict[tuple[bytes, ...], FloatArray] = {}
+
+    def find(self, atoms: Atoms, tolerance: float) -> int | None:
+        """Return the row of a configuration, else the nearest one within the tolerance."""
+        wanted = Frames.from_atoms([atoms])
+        row = self._row.get(wanted.ids[0])
+        key = _alike(wanted, 0)
+        if row is not None or tolerance == 0 or key not in self._alike:
+            return row
+        rows = self._alike[key]
+        if key not in self._coordinates:
+            chosen = self.frames[rows]
+            self._coordinates[key] = np.concatenate([chosen.dense().positions, chosen.cell], axis=1)
+        distance = np.abs(self._coordinates[key] - np.concatenate([wanted.positions, wanted.cell[0]])).max(
+            axis=(1, 2)
+        )
+        nearest = int(distance.argmin())
+        return int(rows[nearest]) if distance[nearest] <= tolerance else None
+
+
+def _alike(frames: Frames, row: int) -> tuple[bytes, ...]:
+    """Return what configurations must share to be compared by their coordinates."""
+    numbers = frames.numbers[frames.offsets[row] : frames.offsets[row + 1]]
+    state = (np.ascontiguousarray(frames.pbc[row]), frames.charge[row], frames.spin[row])
+    return (numbers.tobytes(), *(part.tobytes() for part in state))
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return what changes when a file is written again."""
+    try:
+        stat = Path(path).stat()
+    except OSError as error:
+        raise UsageError(f"the table {path} cannot be read: {error.strerror}") from error
+    return stat.st_mtime_ns, stat.st_size
+
+
+@lru_cache(maxsize=16)
+def _content(path: Path, _mtime: int, _size: int) -> str:
+    return blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _table(
+    path: Path, _mtime: int, _size: int, energy_key: str | None, forces_key: str | None, units: Units | None
+) -> _Table:
+    frames = read(path, units=units, energy_key=energy_key, forces_key=forces_key)
+    return _Table(frames[np.isfinite(frames.energy)])
