@@ -1,0 +1,193 @@
+"""Split-conformal calibration of estimated errors, and how good the estimates were afterwards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fidsel.data.frames import BoolArray, FloatArray, IntArray
+from fidsel.errors import UsageError
+from fidsel.selector.cluster_error import cluster_errors
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Factors that turn estimated errors into upper bounds which hold for a fraction of frames.
+
+    Parameters
+    ----------
+    coverage : fraction of frames whose error the bound should exceed.
+    pooled : factor from all calibration frames.
+    per_cluster : factors of the clusters with enough calibration frames of their own.
+    frames : calibration frames used.
+    """
+
+    coverage: float
+    pooled: float
+    per_cluster: Mapping[int, float] = field(default_factory=dict)
+    frames: int = 0
+
+    def bound(self, estimates: FloatArray, clusters: IntArray) -> FloatArray:
+        """Return the bound of each frame, (n,) eV/Å: its estimate × its cluster's factor, else the pooled."""
+        factors = np.full(len(estimates), self.pooled)
+        for cluster, factor in self.per_cluster.items():
+            factors[clusters == cluster] = factor
+        return np.asarray(factors * estimates)
+
+
+def calibrate(
+    estimates: FloatArray,
+    known: FloatArray,
+    clusters: IntArray,
+    calibration: BoolArray,
+    *,
+    coverage: float = 0.9,
+    minimum: int = 20,
+) -> Calibration:
+    """Return factors q such that error ≤ q × estimate for at least `coverage` of frames.
+
+    Split conformal: of m ratios r_i = error / estimate on the calibration frames, q is the
+    ⌈(m + 1)·coverage⌉-th smallest. The promise is about frames drawn as the calibration frames were:
+    at random, never picked nor trained on, and unknown to the error source when it made
+    `estimates` (see `hold_out`).
+
+    Parameters
+    ----------
+    estimates : (n,) eV/Å, from an error source.
+    known : (n,) eV/Å, measured; only the calibration rows are read.
+    clusters : (n,) broad cluster of each frame.
+    calibration : (n,) True for the randomly drawn frames to calibrate on.
+    minimum : calibration frames a cluster needs for a factor of its own.
+
+    Raises
+    ------
+    UsageError
+        where too few calibration frames are given (0.9 needs at least 9), or one has no error.
+
+    References
+    ----------
+    J. Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018), doi:10.1080/01621459.2017.1307116.
+
+    Examples
+    --------
+    >>> known = np.linspace(0.1, 1.0, 10)
+    >>> calibrate(np.ones(10), known, np.zeros(10, int), np.ones(10, bool)).pooled
+    1.0
+    """
+    if not 0 < coverage < 1:
+        raise UsageError(f"coverage must be a fraction between 0 and 1, got {coverage}")
+    rows = np.flatnonzero(calibration)
+    needed = _needed(coverage)
+    if len(rows) < needed:
+        raise UsageError(
+            f"a coverage of {coverage:g} needs at least {needed} calibration frames, got {len(rows)}: "
+            "label more at random, or ask for less"
+        )
+    error, estimate = known[rows], estimates[rows]
+    if not (np.isfinite(error) & np.isfinite(estimate) & (error >= 0) & (estimate >= 0)).all():
+        raise UsageError("every calibration frame needs a known error and an estimate, both finite and ≥ 0")
+    ratios = np.full(len(rows), np.inf)
+    np.divide(error, estimate, out=ratios, where=estimate > 0)
+    ratios[error == 0] = 0.0
+    own = {
+        int(c): _quantile(ratios[clusters[rows] == c], coverage)
+        for c, count in zip(*np.unique(clusters[rows], return_counts=True), strict=True)
+        if count >= max(minimum, needed)
+    }
+    return Calibration(coverage, _quantile(ratios, coverage), own, len(rows))
+
+
+def hold_out(known: FloatArray, fraction: float, rng: np.random.Generator) -> tuple[FloatArray, BoolArray]:
+    """Split random labels into those an error source may see and those that calibrate it.
+
+    Parameters
+    ----------
+    known : (n,) errors of randomly labelled frames, NaN elsewhere.
+    fraction : of them to keep for calibration, 0 to 1.
+
+    Returns
+    -------
+    seen : (n,) `known` with the calibration frames set to NaN.
+    calibration : (n,) True for the calibration frames.
+    """
+    if not 0 <= fraction <= 1:
+        raise UsageError(f"fraction must lie between 0 and 1, got {fraction}")
+    rows = rng.permutation(np.flatnonzero(~np.isnan(known)))
+    calibration = np.zeros(len(known), dtype=bool)
+    calibration[rows[: round(fraction * len(rows))]] = True
+    return np.where(calibration, np.nan, known), calibration
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good estimated errors were, known afterwards.
+
+    Parameters
+    ----------
+    cluster_rank : Spearman correlation of estimated and true RMSE over clusters; None where undefined
+        (fewer than two clusters, or all equal).
+    frame_rank : the same over frames.
+    coverage : fraction of frames whose error stayed within its bound; None without bounds.
+    frames : frames compared.
+    """
+
+    cluster_rank: float | None
+    frame_rank: float | None
+    coverage: float | None
+    frames: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return dict(vars(self))
+
+
+def score(
+    estimates: FloatArray, truth: FloatArray, clusters: IntArray, bounds: FloatArray | None = None
+) -> Score:
+    """Return how well estimates ranked clusters and frames, and how often the bounds held.
+
+    Parameters
+    ----------
+    estimates : (n,) eV/Å.
+    truth : (n,) measured errors the source had not seen; rows with NaN are left out.
+    clusters : (n,) broad clusters.
+    bounds : (n,) from `Calibration.bound`; its promise is about random frames, not about picks.
+    """
+    rows = ~(np.isnan(truth) | np.isnan(estimates))
+    if not rows.any():
+        return Score(None, None, None, 0)
+    ours = cluster_errors(clusters[rows], estimates[rows])
+    real = cluster_errors(clusters[rows], truth[rows])
+    names = sorted(real.cluster)
+    return Score(
+        _spearman(np.array([ours.of(c) for c in names]), np.array([real.of(c) for c in names])),
+        _spearman(estimates[rows], truth[rows]),
+        None if bounds is None else float((truth[rows] <= bounds[rows]).mean()),
+        int(rows.sum()),
+    )
+
+
+def _needed(coverage: float) -> int:
+    """Return the smallest m with ⌈(m + 1)·coverage⌉ ≤ m."""
+    m = 1
+    while _place(m, coverage) > m:
+        m += 1
+    return m
+
+
+def _place(m: int, coverage: float) -> int:
+    return int(np.ceil(round((m + 1) * coverage, 9)))  # 10 · 0.9 must be 9, not a rounding error above
+
+
+def _quantile(ratios: FloatArray, coverage: float) -> float:
+    return float(np.sort(ratios)[_place(len(ratios), coverage) - 1])
+
+
+def _spearman(a: FloatArray, b: FloatArray) -> float | None:
+    from scipy.stats import rankdata
+
+    ranks = rankdata(a), rankdata(b)
+    if len(a) < 2 or np.ptp(ranks[0]) == 0 or np.ptp(ranks[1]) == 0:
+        return None
+    return float(np.corrcoef(*ranks)[0, 1])

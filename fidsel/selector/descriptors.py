@@ -1,0 +1,178 @@
+"""Descriptors: one row of features per frame, for clustering and diversity."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Self
+
+import numpy as np
+
+from fidsel.data import DenseFrames, Frames
+from fidsel.data.frames import FloatArray, IntArray
+from fidsel.errors import UsageError
+
+CHUNK = 1 << 22
+"""Numbers held at once while features are computed (32 MiB)."""
+
+Descriptor = Callable[[Frames], FloatArray]
+"""Frames in, features (n, d) out."""
+
+
+def pair_distances(frames: Frames) -> FloatArray:
+    """Return all interatomic distances, (n, N(N − 1)/2) Å, pairs (i, j > i) row by row.
+
+    The descriptor of Fonseca et al., J. Chem. Phys. 154, 124102 (2021), doi:10.1063/5.0035530.
+    Swapping two equal atoms changes it: see `sorted_distances`. Minimum images where periodic.
+
+    Raises
+    ------
+    UsageError
+        where frames do not all have the same atoms in the same order, or have one atom only.
+
+    Examples
+    --------
+    >>> pair_distances(Frames.stack([1, 1, 8], [[[0, 0, 0], [3, 0, 0], [0, 4, 0]]]))
+    array([[3., 4., 5.]])
+    """
+    dense = _dense(frames)
+    return _distances(frames, dense.positions)
+
+
+def inverse_distances(frames: Frames) -> FloatArray:
+    """Return 1/r for all pairs, (n, N(N − 1)/2) 1/Å: close contacts weigh most.
+
+    Raises
+    ------
+    UsageError
+        as `pair_distances`, and where two atoms coincide.
+    """
+    distances = pair_distances(frames)
+    if (distances == 0).any():
+        row = int(np.argmax((distances == 0).any(axis=1)))
+        raise UsageError(f"inverse distances need atoms apart; two atoms of frame {row} coincide")
+    return np.asarray(1 / distances)
+
+
+def sorted_distances(frames: Frames) -> FloatArray:
+    """Return distances sorted within each element pair, (n, N(N − 1)/2) Å.
+
+    Swapping equal atoms, or listing the atoms in another order, leaves it unchanged; so do some
+    rare pairs of different geometries. Element pairs come in order of atomic numbers.
+
+    Raises
+    ------
+    UsageError
+        where frames differ in composition, or have one atom only.
+
+    Examples
+    --------
+    >>> sorted_distances(Frames.stack([1, 8, 1], [[[0, 0, 0], [3, 0, 0], [0, 4, 0]]]))
+    array([[4., 3., 5.]])
+    """
+    dense = _dense(_by_element(frames))
+    distances = _distances(frames, dense.positions)
+    first, second = np.triu_indices(len(dense.numbers), k=1)
+    pairs = np.stack([dense.numbers[first], dense.numbers[second]], axis=1)
+    blocks = []
+    for pair in combinations_with_replacement(np.unique(dense.numbers), 2):
+        columns = (pairs == pair).all(axis=1)
+        blocks.append(np.sort(distances[:, columns], axis=1))
+    return np.concatenate(blocks, axis=1)
+
+
+DESCRIPTORS: dict[str, Descriptor] = {
+    "pair-distances": pair_distances,
+    "inverse-distances": inverse_distances,
+    "sorted-distances": sorted_distances,
+}
+
+
+def mean_latent(latent: FloatArray, frames: Frames) -> FloatArray:
+    """Return a model's latent features averaged over the atoms of each frame, (n, d).
+
+    Parameters
+    ----------
+    latent : (n_atoms, d) as from a force field's `latent(frames)`; any compositions.
+    """
+    if latent.ndim != 2 or len(latent) != len(frames.numbers):
+        raise UsageError(
+            f"latent features must have one row for each of {len(frames.numbers)} atoms, got {latent.shape}"
+        )
+    sums = np.add.reduceat(latent, frames.offsets[:-1], axis=0) if len(frames) else latent[:0]
+    return np.asarray(sums / np.diff(frames.offsets)[:, None], dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Principal components of a descriptor: fitted once, then the same map for every frame.
+
+    Recommended above 500 features, where distances lose their meaning.
+
+    Parameters
+    ----------
+    mean : (d,) of the fitted features.
+    components : (k, d) orthonormal rows, largest variance first.
+    explained : fraction of the variance kept, 0 to 1.
+    """
+
+    mean: FloatArray
+    components: FloatArray
+    explained: float
+
+    @classmethod
+    def fit(cls, features: FloatArray, n_components: int) -> Self:
+        """Return the projection on the `n_components` directions of largest variance."""
+        if features.ndim != 2 or not 1 <= n_components <= features.shape[1]:
+            raise UsageError(
+                f"n_components must lie between 1 and the number of features, got {n_components} for "
+                f"features of shape {features.shape}"
+            )
+        mean = features.mean(axis=0)
+        step = max(1, CHUNK // features.shape[1])
+        covariance = np.zeros((features.shape[1],) * 2)
+        for start in range(0, len(features), step):
+            centred = features[start : start + step] - mean
+            covariance += centred.T @ centred
+        variances, directions = np.linalg.eigh(covariance)
+        total = variances.sum()
+        explained = float(variances[-n_components:].sum() / total) if total > 0 else 1.0
+        return cls(mean, directions[:, ::-1][:, :n_components].T.copy(), explained)
+
+    def __call__(self, features: FloatArray) -> FloatArray:
+        """Return the projected features, (n, k)."""
+        return np.asarray((features - self.mean) @ self.components.T)
+
+
+def _dense(frames: Frames) -> DenseFrames:
+    try:
+        dense = frames.dense()
+    except UsageError as error:
+        raise UsageError(
+            f"distance descriptors compare frames of one molecule: {error}. Select for each composition on "
+            "its own, or use the latent features of a model (mean_latent), which fit any mixture"
+        ) from error
+    if len(dense.numbers) < 2:
+        raise UsageError("distance descriptors need at least two atoms per frame, got one")
+    return dense
+
+
+def _by_element(frames: Frames) -> Frames:
+    """Reorder the atoms of each frame by atomic number."""
+    frame = np.repeat(np.arange(len(frames)), np.diff(frames.offsets))
+    order: IntArray = np.lexsort((frames.numbers, frame))
+    return frames.replace(
+        numbers=frames.numbers[order], positions=frames.positions[order], forces=frames.forces[order]
+    )
+
+
+def _distances(frames: Frames, positions: FloatArray) -> FloatArray:
+    first, second = np.triu_indices(positions.shape[1], k=1)
+    out = np.empty((len(positions), len(first)))
+    step = max(1, CHUNK // (3 * len(first)))
+    for start in range(0, len(positions), step):
+        block = positions[start : start + step]
+        out[start : start + step] = np.linalg.norm(block[:, second] - block[:, first], axis=2)
+    for row in np.flatnonzero(frames.pbc.any(axis=1)):
+        nearest = frames[int(row)].get_all_distances(mic=True)
+        out[row] = nearest[first, second]
+    return out

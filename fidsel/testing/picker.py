@@ -1,0 +1,184 @@
+"""Contract checks for a `Picker` and an `ErrorSource`: each rule is a function that names it when broken."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from fidsel.data.frames import FloatArray, IntArray
+from fidsel.errors import UsageError
+from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool
+
+FRAMES = 60
+
+
+def example_pool(seed: int = 0) -> Pool:
+    """Return a pool of 60 frames in 4 clusters, one of them badly predicted, 6 frames labelled."""
+    rng = np.random.default_rng(seed)
+    clusters = rng.permutation(np.arange(FRAMES) % 4)
+    features = rng.normal(size=(FRAMES, 3)) + 5.0 * clusters[:, None]
+    errors = rng.uniform(0.05, 0.1, FRAMES) * np.where(clusters == 2, 4.0, 1.0)
+    labelled = np.zeros(FRAMES, dtype=bool)
+    labelled[rng.choice(FRAMES, 6, replace=False)] = True
+    costs = np.stack([np.full(FRAMES, 1.0), rng.uniform(20.0, 30.0, FRAMES)], axis=1)
+    return Pool(features, clusters, errors, rng.normal(size=FRAMES), costs, labelled)
+
+
+def check_picker(picker: Picker, pool: Pool | None = None, *, random: bool = False) -> None:
+    """Raise AssertionError naming the first rule of the contract that a picker breaks.
+
+    Parameters
+    ----------
+    pool : to pick from, at least 8 frames unlabelled; None = `example_pool`.
+    random : whether the picker draws at random, and so need not follow a reordered pool.
+
+    Examples
+    --------
+    >>> from fidsel.selector import Random
+    >>> check_picker(Random(), random=True)
+    """
+    pool = example_pool() if pool is None else pool
+    checks: list[Callable[[Picker, Pool], None]] = [
+        check_pool_is_untouched,
+        check_pick_counts,
+        check_picks_are_complete,
+        check_same_seed_same_picks,
+        check_labelled_are_left_out,
+        check_duplicates_once,
+        check_too_many_refused,
+    ]
+    for check in checks if random else [*checks, check_follows_reordered_pool]:
+        check(picker, pool)
+
+
+def check_pick_counts(picker: Picker, pool: Pool) -> None:
+    """Exactly n unique unlabelled rows in range come back, for n from 0 to all of them."""
+    free = int((~pool.labelled).sum())
+    for n in sorted({0, 1, 2, free // 2, free}):
+        rows = _pick(picker, pool, n).indices
+        _hold(len(rows) == n, f"asked for {n} picks, got {len(rows)}")
+        _hold(len(set(rows.tolist())) == n, f"{n} picks are not unique")
+        _hold(((rows >= 0) & (rows < len(pool))).all(), f"a pick lies outside the pool of {len(pool)}")
+        _hold(not pool.labelled[rows].any(), "a labelled frame was picked")
+
+
+def check_picks_are_complete(picker: Picker, pool: Pool) -> None:
+    """Every pick has an integer row, a fidelity in range, a cluster (or −1) and a reason."""
+    picks = _pick(picker, pool, 4)
+    _hold(np.issubdtype(picks.indices.dtype, np.integer), f"indices are {picks.indices.dtype}, not integers")
+    for name in ("fidelity", "cluster", "reason"):
+        _hold(len(getattr(picks, name)) == 4, f"{name} must have one entry per pick")
+    _hold(
+        ((picks.fidelity >= 0) & (picks.fidelity < pool.costs.shape[1])).all(),
+        "fidelity must be a column of Pool.costs",
+    )
+    _hold(all(picks.reason), "every pick needs a reason")
+    known = (picks.cluster == pool.clusters[picks.indices]) | (picks.cluster == -1)
+    _hold(bool(known.all()), "cluster must be the pool's cluster of each pick, or −1")
+
+
+def check_pool_is_untouched(picker: Picker, pool: Pool) -> None:
+    """No array of the pool is written to."""
+    before = {name: np.array(value) for name, value in vars(pool).items()}
+    _pick(picker, pool, 4)
+    for name, value in before.items():
+        _hold(
+            np.array_equal(value, getattr(pool, name), equal_nan=value.dtype.kind == "f"), f"wrote to {name}"
+        )
+
+
+def check_same_seed_same_picks(picker: Picker, pool: Pool) -> None:
+    """Give the same picks from the same generator state."""
+    first, second = _pick(picker, pool, 5), _pick(picker, pool, 5)
+    _hold(np.array_equal(first.indices, second.indices), "the same seed gave other picks")
+    _hold(first.reason == second.reason, "the same seed gave other reasons")
+
+
+def check_labelled_are_left_out(picker: Picker, pool: Pool) -> None:
+    """Labelling the picks brings others."""
+    first = _pick(picker, pool, 4).indices
+    labelled = pool.labelled.copy()
+    labelled[first] = True
+    second = _pick(picker, replace(pool, labelled=labelled), 4).indices
+    _hold(not set(first.tolist()) & set(second.tolist()), "frames labelled in between were picked again")
+
+
+def check_duplicates_once(picker: Picker, pool: Pool) -> None:
+    """Of equal rows one is picked, and none that a labelled row equals, while others remain."""
+    twice = Pool(*(np.concatenate([value, value]) for value in vars(pool).values()))
+    labelled = twice.labelled.copy()
+    labelled[len(pool) :] = False
+    twice = replace(twice, labelled=labelled)
+    free = int((~pool.labelled).sum())
+    rows = _pick(picker, twice, free).indices % len(pool)
+    _hold(len(set(rows.tolist())) == free, "a configuration was picked twice while others remained")
+    _hold(not pool.labelled[rows].any(), "the double of a labelled frame was picked while others remained")
+    rows = _pick(picker, twice, free + 2).indices
+    _hold(len(set(rows.tolist())) == free + 2, "with only duplicates left, picks must still be n unique rows")
+
+
+def check_too_many_refused(picker: Picker, pool: Pool) -> None:
+    """Asking for more frames than are unlabelled is a UsageError."""
+    try:
+        _pick(picker, pool, int((~pool.labelled).sum()) + 1)
+    except UsageError:
+        return
+    _hold(False, "asking for more frames than are unlabelled must raise UsageError")
+
+
+def check_follows_reordered_pool(picker: Picker, pool: Pool) -> None:
+    """Reordering the pool leaves the frames picked the same, up to ties."""
+    order = np.random.default_rng(7).permutation(len(pool))
+    here = _pick(picker, pool, 6).indices
+    there = order[_pick(picker, Pool(*(value[order] for value in vars(pool).values())), 6).indices]
+    _hold(set(here.tolist()) == set(there.tolist()), "reordering the pool changed which frames are picked")
+
+
+def check_error_source(source: ErrorSource, pool: Pool, truth: FloatArray) -> None:
+    """Raise AssertionError naming the first rule of the contract that an error source breaks.
+
+    Parameters
+    ----------
+    pool : the candidates.
+    truth : (n,) true errors, eV/Å; revealed to the source for the rows it wants, or for all of them
+        where it wants none.
+    """
+    wanted = check_wanted_rows(source, pool)
+    known = np.full(len(pool), np.nan)
+    rows = wanted if len(wanted) else np.arange(len(pool))
+    known[rows] = truth[rows]
+    check_estimates(source, pool, known)
+
+
+def check_wanted_rows(source: ErrorSource, pool: Pool, n: int = 12) -> IntArray:
+    """At most n unique unlabelled rows are wanted, the same for the same seed; they are returned."""
+    wanted = source.wants(pool, n, np.random.default_rng(3))
+    again = source.wants(pool, n, np.random.default_rng(3))
+    _hold(np.array_equal(wanted, again), "the same seed must want the same rows")
+    _hold(len(wanted) <= n, f"at most {n} rows may be wanted, got {len(wanted)}")
+    _hold(len(set(wanted.tolist())) == len(wanted), "wanted rows must be unique")
+    _hold(((wanted >= 0) & (wanted < len(pool))).all(), "a wanted row lies outside the pool")
+    _hold(not pool.labelled[wanted].any(), "a labelled row is wanted")
+    _hold(len(source.wants(pool, 0, np.random.default_rng(3))) == 0, "with n = 0 nothing may be wanted")
+    return wanted
+
+
+def check_estimates(source: ErrorSource, pool: Pool, known: FloatArray) -> None:
+    """Every unlabelled frame gets a finite error ≥ 0, known ones their own, and `known` is not written to."""
+    before = known.copy()
+    errors = source.estimate(pool, known)
+    _hold(np.array_equal(before, known, equal_nan=True), "estimate() wrote to known")
+    _hold(errors.shape == (len(pool),), f"estimates must have shape ({len(pool)},), got {errors.shape}")
+    free = errors[~pool.labelled]
+    _hold(bool((np.isfinite(free) & (free >= 0)).all()), "unlabelled frames need finite estimates ≥ 0")
+    has = ~np.isnan(known)
+    _hold(np.allclose(errors[has], known[has]), "a known error must be its own estimate")
+
+
+def _pick(picker: Picker, pool: Pool, n: int) -> Picks:
+    return picker.pick(pool, n, np.random.default_rng(5))
+
+
+def _hold(condition: bool | np.bool_, rule: str) -> None:
+    if not condition:
+        raise AssertionError(rule)
