@@ -84,3 +84,37 @@ class LabelSource(Protocol):
             where the calculation fails or does not converge; its time is in the error.
         """
         ...
+
+
+@runtime_checkable
+class Scaling(Protocol):
+    """What a label source may offer the cost model: how its time grows with the size of a frame.
+
+    seconds ∝ size(atoms) ** cost_exponent is the cost model's prior, corrected by measured labels.
+    """
+
+    @property
+    def cost_exponent(self) -> float:
+        """Formal power of the cost: 1 force field, 3 HF and DFT, 5 MP2, 6 CCSD, 7 CCSD(T)."""
+        ...
+
+    def size(self, atoms: Atoms) -> float:
+        """Return the size the cost grows with: basis functions, or atoms where there are none."""
+        ...
+
+
+def check_positions(atoms: Atoms) -> None:
+    """Raise unless the frame has atoms and all its positions and cell vectors are finite.
+
+    Raises
+    ------
+    LabelError
+        naming the first atom without a position; no time is charged.
+    """
+    if len(atoms) == 0:
+        raise LabelError("a frame must have at least one atom, got none")
+    if not np.isfinite(atoms.positions).all():
+        i = int(np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))[0])
+        raise LabelError(f"positions must be finite, got {atoms.positions[i].tolist()} for atom {i}")
+    if not np.isfinite(atoms.cell.array).all():
+        raise LabelError(f"the cell must be finite, got {atoms.cell.array.tolist()}")

@@ -1,5 +1,6 @@
 """Contract checks anyone can run on their own source, model or picker."""
 
 from fidsel.testing.model import check_fittable, check_force_field
+from fidsel.testing.source import check_source
 
-__all__ = ["check_fittable", "check_force_field"]
+__all__ = ["check_fittable", "check_force_field", "check_source"]

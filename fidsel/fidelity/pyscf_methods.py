@@ -1,0 +1,247 @@
+"""Energies and gradients from PySCF in Hartree and Bohr, each with the convergence and response it needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fidsel.data.frames import FloatArray
+from fidsel.fidelity.source import Value
+
+Engine = Any
+"""A PySCF object; PySCF carries no types."""
+
+T1_LIMIT = 0.02
+"""Above it a single reference is doubtful (Lee and Taylor 1989, DOI 10.1002/qua.560360824)."""
+CONTAMINATION_LIMIT = 0.1
+"""Largest excess of ⟨S²⟩ over S(S + 1), relative to S(S + 1), or to 1 for singlets."""
+GAP_LIMIT = 0.5
+"""eV; below it the self-consistent field may have several solutions."""
+
+
+class NotConvergedError(RuntimeError):
+    """An iteration ended at its limit of cycles."""
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """When iterations stop.
+
+    Parameters
+    ----------
+    energy : Hartree, change of the energy in the last cycle of the self-consistent field; the orbital
+        gradient falls below 0.1·√energy, coupled-cluster energies change less than 10·energy and
+        amplitudes and multipliers less than 0.01·√energy.
+    cycles : largest number of cycles of each iteration.
+    """
+
+    energy: float
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished calculation.
+
+    Parameters
+    ----------
+    energy : Hartree.
+    gradient : (N, 3) Hartree/Bohr, ∇E; None where it was not asked for.
+    diagnostics : plain values and flags.
+    """
+
+    energy: float
+    gradient: FloatArray | None
+    diagnostics: Mapping[str, Value]
+
+
+def self_consistent_field(
+    mol: Engine,
+    tolerances: Tolerances,
+    *,
+    xc: str | None,
+    grid: int,
+    unrestricted: bool,
+    density_fit: bool,
+    dispersion: str | None,
+) -> Engine:
+    """Return the converged mean field of a molecule, by DIIS and where that fails by Newton's method.
+
+    Parameters
+    ----------
+    mol : pyscf.gto.Mole.
+    tolerances : when to stop.
+    xc : density functional; None = Hartree–Fock.
+    grid : level of the integration grid, 0 to 9.
+    unrestricted : different orbitals for different spins, also for singlets.
+    density_fit : approximate the two-electron integrals with the default auxiliary basis.
+    dispersion : "d3bj" or None.
+
+    Raises
+    ------
+    NotConvergedError
+        where the field does not converge in `tolerances.cycles`.
+    """
+    from pyscf import dft, scf
+
+    if xc is None:
+        field = scf.UHF(mol) if unrestricted else scf.RHF(mol)
+    else:
+        field = dft.UKS(mol, xc=xc) if unrestricted else dft.RKS(mol, xc=xc)
+        field.grids.level = grid
+        if dispersion is not None:
+            # D3(BJ) is fitted as the replacement of the non-local VV10 term, not as an addition to it.
+            field.nlc = False
+    if density_fit:
+        field = field.density_fit()
+    if dispersion is not None:
+        field.disp = dispersion
+    field.conv_tol, field.conv_tol_grad = tolerances.energy, 0.1 * tolerances.energy**0.5
+    field.max_cycle = tolerances.cycles
+    field.kernel()
+    if not field.converged:
+        _converge_second_order(field)
+    if not field.converged:
+        raise NotConvergedError(
+            f"the self-consistent field did not converge in {tolerances.cycles} cycles; raise max_cycle, "
+            "or leave out the frame (a stretched bond or a wrong charge or spin is the usual cause)"
+        )
+    return field
+
+
+def _converge_second_order(field: Engine) -> None:
+    """Continue with Newton's method from the orbitals where extrapolation (DIIS) ended.
+
+    Degenerate states such as the π radical OH oscillate under DIIS and need it.
+    """
+    newton = field.newton()
+    newton.kernel(field.mo_coeff, field.mo_occ)
+    for name in ("converged", "e_tot", "mo_coeff", "mo_occ", "mo_energy"):
+        setattr(field, name, getattr(newton, name))
+    field.second_order = True
+
+
+def mean_field(field: Engine, forces: bool) -> Outcome:
+    """Return the outcome of Hartree–Fock or DFT; DFT gradients include the response of the grid."""
+    gradient = None
+    if forces:
+        method = field.nuc_grad_method()
+        if hasattr(method, "grid_response"):
+            method.grid_response = True
+        gradient = method.kernel()
+    return Outcome(float(field.e_tot), gradient, mean_field_diagnostics(field))
+
+
+def moller_plesset(field: Engine, frozen: int, forces: bool) -> Outcome:
+    """Return the outcome of second-order perturbation theory (MP2) on a Hartree–Fock field."""
+    from pyscf import mp
+
+    method = mp.MP2(field, frozen=frozen or None)
+    method.kernel()
+    gradient = method.nuc_grad_method().kernel() if forces else None
+    return Outcome(float(method.e_tot), gradient, mean_field_diagnostics(field))
+
+
+def coupled_cluster(
+    field: Engine, tolerances: Tolerances, frozen: int, triples: bool, forces: bool
+) -> Outcome:
+    """Return the outcome of CCSD or CCSD(T) on a Hartree–Fock field.
+
+    The gradient of CCSD(T) needs the Λ amplitudes of CCSD(T) itself: those of CCSD give forces that
+    are off by some 0.05 eV/Å and look fine.
+
+    Parameters
+    ----------
+    field : converged Hartree–Fock.
+    tolerances : when to stop.
+    frozen : lowest orbitals left uncorrelated.
+    triples : add the perturbative triples.
+    forces : compute the gradient; not for unrestricted CCSD(T).
+
+    Raises
+    ------
+    NotConvergedError
+        where the amplitudes or the multipliers do not converge.
+    """
+    from pyscf import cc
+
+    method = cc.CCSD(field, frozen=frozen or None)
+    method.conv_tol, method.conv_tol_normt = 10 * tolerances.energy, 0.01 * tolerances.energy**0.5
+    method.max_cycle = tolerances.cycles
+    integrals = method.ao2mo()
+    method.kernel(eris=integrals)
+    if not method.converged:
+        raise NotConvergedError(
+            f"the CCSD amplitudes did not converge in {tolerances.cycles} cycles; raise max_cycle, "
+            "or leave out the frame (a stretched bond needs a multi-reference method)"
+        )
+    energy = float(method.e_tot)
+    if triples:
+        energy += float(method.ccsd_t(eris=integrals))
+    gradient = _coupled_cluster_gradient(method, integrals, triples) if forces else None
+    diagnostic = t1_diagnostic(method.t1, frozen, field.mol.nelec)
+    return Outcome(
+        energy,
+        gradient,
+        {**mean_field_diagnostics(field), "t1": diagnostic, "t1_flag": diagnostic > T1_LIMIT},
+    )
+
+
+def _coupled_cluster_gradient(method: Engine, integrals: Engine, triples: bool) -> FloatArray:
+    from pyscf.cc import ccsd_t_lambda
+    from pyscf.grad import ccsd_t
+
+    if triples:
+        converged, l1, l2 = ccsd_t_lambda.kernel(
+            method, integrals, method.t1, method.t2,
+            max_cycle=method.max_cycle, tol=method.conv_tol_normt, verbose=0,
+        )  # fmt: skip
+        gradient = ccsd_t.Gradients(method)
+    else:
+        l1, l2 = method.solve_lambda(eris=integrals)
+        converged, gradient = method.converged_lambda, method.nuc_grad_method()
+    if not converged:
+        raise NotConvergedError(
+            f"the coupled-cluster multipliers did not converge in {method.max_cycle} cycles; raise max_cycle"
+        )
+    out: FloatArray = gradient.kernel(method.t1, method.t2, l1, l2, eris=integrals)
+    return out
+
+
+def t1_diagnostic(t1: Engine, frozen: int, electrons: tuple[int, int]) -> float:
+    """Return T1 = ‖t₁‖/√N over N correlated electrons (Lee and Taylor 1989).
+
+    Parameters
+    ----------
+    t1 : (n_occupied, n_virtual) of a closed shell, or a pair of such arrays, one per spin.
+    frozen : uncorrelated orbitals.
+    electrons : number of each spin.
+
+    Examples
+    --------
+    A closed shell has the same T1 whichever way its amplitudes are written.
+
+    >>> t = np.full((3, 4), 0.01)
+    >>> t1_diagnostic(t, 1, (4, 4)) == t1_diagnostic((t, t), 1, (4, 4))
+    True
+    """
+    correlated = sum(electrons) - 2 * frozen
+    square = sum(np.vdot(t, t) for t in t1) / 2 if isinstance(t1, tuple) else np.vdot(t1, t1)
+    return float(np.sqrt(square / correlated))
+
+
+def mean_field_diagnostics(field: Engine) -> dict[str, Value]:
+    """Return the HOMO–LUMO gap in eV and, for unrestricted fields, ⟨S²⟩, with their flags."""
+    from ase.units import Hartree
+
+    out: dict[str, Value] = {"solver": "newton" if getattr(field, "second_order", False) else "diis"}
+    energies, occupied = np.ravel(field.mo_energy), np.ravel(field.mo_occ) > 0
+    if occupied.any() and not occupied.all():
+        gap = float(energies[~occupied].min() - energies[occupied].max()) * Hartree
+        out |= {"gap": gap, "gap_flag": gap < GAP_LIMIT}
+    if np.ndim(field.mo_occ) == 2:
+        squared, spin = float(field.spin_square()[0]), field.mol.spin / 2
+        exact = spin * (spin + 1)
+        out |= {"s_squared": squared, "spin_flag": squared - exact > CONTAMINATION_LIMIT * (exact or 1.0)}
+    return out
