@@ -3,20 +3,27 @@
 from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.contract import Fittable, ForceField, Prediction
 from fidsel.models.files import read_state, write_state
+from fidsel.models.network import Network, NetworkForceField
+from fidsel.models.painn import PaiNN
+from fidsel.models.reference import EnergyReference
 from fidsel.models.registry import MODELS, load
 from fidsel.models.sgdml import SGDML
 from fidsel.models.source import ModelSource
 from fidsel.models.sum import Sum
 
-MODELS |= {model.kind: model for model in (SGDML, Sum)}
+MODELS |= {model.kind: model for model in (PaiNN, SGDML, Sum)}
 
 __all__ = [
     "MODELS",
     "SGDML",
+    "EnergyReference",
     "Fittable",
     "ForceField",
     "ForceFieldCalculator",
     "ModelSource",
+    "Network",
+    "NetworkForceField",
+    "PaiNN",
     "Prediction",
     "Sum",
     "load",

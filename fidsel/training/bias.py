@@ -1,0 +1,120 @@
+"""Bias of cheap labels against a teacher trained on accurate ones, and the weights that follow."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from fidsel.data import Frames
+from fidsel.data.frames import FloatArray
+from fidsel.errors import UsageError
+from fidsel.models.contract import ForceField
+
+FEW = 0.1
+"""Effective sample size, as a fraction of the frames, below which a warning is due."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bias:
+    """How far each cheap label is from the teacher.
+
+    Parameters
+    ----------
+    values : (n_frames,) eV/Å, or eV per atom where the frames have energies only.
+    unit : "eV/Å" or "eV/atom".
+    """
+
+    values: FloatArray
+    unit: str
+
+
+def frame_bias(teacher: ForceField, frames: Frames) -> Bias:
+    """Return B_j = mean over components of |F(x_j; θ₀) − f_j|, ASTEROID eq. 4 as a mean.
+
+    The mean keeps B on one scale whatever the size of a molecule. Frames with energies only have
+    B_j = |ΔE_j| / n_atoms; those energies must be aligned with the teacher's level.
+
+    Raises
+    ------
+    UsageError
+        where some frames have forces and others none, or there are neither forces nor energies.
+    """
+    sizes = np.diff(frames.offsets)
+    if frames.has_forces.all():
+        difference = np.abs(teacher.predict(frames).forces - frames.forces).mean(axis=1)
+        return Bias(np.add.reduceat(difference, frames.offsets[:-1]) / sizes, "eV/Å")
+    if not frames.has_forces.any() and np.isfinite(frames.energy).all():
+        return Bias(np.abs(teacher.predict(frames).energy - frames.energy) / sizes, "eV/atom")
+    raise UsageError(
+        f"bias weights need forces on all cheap frames, or energies on all: {frames.has_forces.sum()} of "
+        f"{len(frames)} have forces, {np.isfinite(frames.energy).sum()} energies"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class BiasWeights:
+    """Weights of cheap frames and how much data they leave.
+
+    Parameters
+    ----------
+    weights : (n_frames,) w_j, mean 1.
+    gamma : γ as asked for.
+    scale : γ in the unit of the bias.
+    """
+
+    weights: FloatArray
+    gamma: float
+    scale: float
+
+    @property
+    def effective(self) -> float:
+        """Effective sample size (Σw)² / Σw²."""
+        return float(self.weights.sum() ** 2 / (self.weights**2).sum())
+
+    def warning(self) -> str | None:
+        """Return what to worry about, if anything."""
+        if self.effective >= FEW * len(self.weights):
+            return None
+        return (
+            f"γ = {self.gamma:g} leaves an effective {self.effective:.1f} of {len(self.weights)} cheap "
+            "frames: take a larger γ"
+        )
+
+    def report(self) -> dict[str, Any]:
+        """Return plain values for a record."""
+        return {
+            "gamma": self.gamma,
+            "scale": self.scale,
+            "effective_sample_size": self.effective,
+            "weight_min": float(self.weights.min()),
+            "weight_median": float(np.median(self.weights)),
+            "weight_max": float(self.weights.max()),
+        }
+
+
+def bias_weights(
+    bias: FloatArray, gamma: float, relative_to: Literal["median", "absolute"] = "median"
+) -> BiasWeights:
+    """Return w_j ∝ exp(−B_j / γ), scaled to mean 1 so that γ does not change the learning rate.
+
+    Parameters
+    ----------
+    bias : (n_frames,) B_j ≥ 0.
+    gamma : γ > 0, in units of the median of B, or in those of B itself where "absolute".
+    relative_to : which of the two.
+
+    Examples
+    --------
+    >>> bias_weights(np.array([0.1, 0.1, 0.3]), gamma=1.0).weights.round(3).tolist()
+    [1.405, 1.405, 0.19]
+    """
+    if not gamma > 0:
+        raise UsageError(f"gamma must be positive, got {gamma}")
+    if not (len(bias) and np.isfinite(bias).all() and (bias >= 0).all()):
+        raise UsageError("bias must be finite and ≥ 0 for at least one frame")
+    scale = gamma * float(np.median(bias)) if relative_to == "median" else gamma
+    if scale == 0:
+        raise UsageError("the median bias is zero: cheap labels equal the teacher's, use absolute γ")
+    # Against the smallest bias the largest weight is 1: nothing underflows, and the mean cancels it.
+    raw = np.exp(-(bias - bias.min()) / scale)
+    return BiasWeights(raw / raw.mean(), gamma, scale)

@@ -1,0 +1,64 @@
+"""How wrong a model is on labelled frames."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fidsel.data import Frames
+from fidsel.data.frames import BoolArray, FloatArray
+from fidsel.errors import UsageError
+from fidsel.models.contract import ForceField
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Errors of a model on labelled frames; NaN where no frame has the label.
+
+    ===================== =========== ====== =====================================================
+    field                 shape       unit   meaning
+    ===================== =========== ====== =====================================================
+    force_mae             scalar      eV/Å   mean over all components
+    force_rmse            scalar      eV/Å   over all components
+    energy_mae            scalar      eV     mean |ΔE|, of absolute energies
+    energy_rmse           scalar      eV
+    per_frame_force_rmse  (n_frames,) eV/Å   over the frame's 3N components, NaN without forces
+    per_frame_energy      (n_frames,) eV     |ΔE|, NaN without energy
+    ===================== =========== ====== =====================================================
+    """
+
+    force_mae: float
+    force_rmse: float
+    energy_mae: float
+    energy_rmse: float
+    per_frame_force_rmse: FloatArray
+    per_frame_energy: FloatArray
+
+
+def errors(model: ForceField, frames: Frames) -> Errors:
+    """Return the errors of a model on labelled frames; no constant is taken out of the energies.
+
+    Raises
+    ------
+    UsageError
+        where no frame has a label.
+    """
+    if not (np.isfinite(frames.energy).any() or frames.has_forces.any()):
+        raise UsageError(f"errors need labelled frames, none of the {len(frames)} has an energy or forces")
+    prediction = model.predict(frames)
+    difference = prediction.forces - frames.forces
+    square = np.add.reduceat((difference**2).mean(axis=1), frames.offsets[:-1]) / np.diff(frames.offsets)
+    atoms = np.repeat(frames.has_forces, np.diff(frames.offsets))
+    energy = np.abs(prediction.energy - frames.energy)
+    known = np.isfinite(energy)
+    return Errors(
+        force_mae=_mean(np.abs(difference), atoms),
+        force_rmse=_mean(difference**2, atoms) ** 0.5,
+        energy_mae=_mean(energy, known),
+        energy_rmse=_mean(energy**2, known) ** 0.5,
+        per_frame_force_rmse=np.where(frames.has_forces, np.sqrt(square), np.nan),
+        per_frame_energy=energy,
+    )
+
+
+def _mean(values: FloatArray, rows: BoolArray) -> float:
+    return float(values[rows].mean()) if rows.any() else float("nan")
