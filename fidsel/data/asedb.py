@@ -44,7 +44,20 @@ def load(path: Path, keys: Keys) -> Loaded:
 
 
 def dump(path: Path, frames: Frames) -> None:
-    """Write frames, one row each; `path` must not exist yet."""
+    """Write frames, one row each; `path` must not exist yet.
+
+    Raises
+    ------
+    OSError
+        where SQLite cannot write, e.g. on a full disk.
+    """
+    try:
+        _write(path, frames)
+    except sqlite3.Error as error:
+        raise OSError(f"SQLite says {error}; is the disk full?") from error
+
+
+def _write(path: Path, frames: Frames) -> None:
     with connect(path, type="db", append=False, serial=True) as database:
         for i, atoms in enumerate(frames):
             info = {name: getattr(frames, name)[i].item() for name in FRAME_KEYS}

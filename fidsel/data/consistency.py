@@ -25,7 +25,7 @@ def labels(frames: Frames, forces: bool) -> list[Finding]:
     """Report levels without the labels they declare, and labels that are infinite or partial."""
     infinite = np.isinf(frames.energy) | some_atom(frames, np.any(np.isinf(frames.forces), axis=1))
     found = about("error", "labels", infinite, "labels are infinite in {n} frames: remove or relabel them")
-    for level in np.unique(frames.level[frames.level != ""]):
+    for level in sorted(set(frames.level.tolist()) - {""}):
         found += _level(frames, level, forces)
     rows = some_atom(frames, np.any(np.isfinite(frames.forces), axis=1)) & ~frames.has_forces
     return found + about("warning", "labels", rows, "only some atoms have forces in {n} frames: relabel them")
@@ -127,7 +127,7 @@ def force_scale(frames: Frames, reference: FloatArray | None) -> list[Finding]:
     found = []
     level_of_atom = np.repeat(frames.level, np.diff(frames.offsets))
     usable = np.isfinite(reference).all(axis=1) & np.isfinite(frames.forces).all(axis=1)
-    for level in np.unique(level_of_atom[usable]):
+    for level in sorted(set(level_of_atom[usable].tolist())):
         here = usable & (level_of_atom == level)
         found += _scale(frames.forces[here].ravel(), reference[here].ravel(), level)
     return found

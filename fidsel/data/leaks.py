@@ -1,5 +1,7 @@
 """Audit of a split: configurations on both sides, and neighbours in time across it."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -68,9 +70,11 @@ def _by_kind(frames: Frames) -> dict[bytes, IntArray]:
     """Return the rows of each kind of frame: elements, charge, spin, cell (to 1e-3 Å) and pbc."""
     rows: dict[bytes, list[int]] = {}
     cells = np.rint(frames.cell * 1e3).astype(np.int64)
-    for i, numbers in enumerate(np.split(frames.numbers, frames.offsets[1:-1])):
+    for i, (start, stop) in enumerate(pairwise(frames.offsets)):
         settings = (frames.charge[i : i + 1], frames.spin[i : i + 1], frames.pbc[i], cells[i].ravel())
-        rows.setdefault(np.concatenate([*settings, np.sort(numbers)]).tobytes(), []).append(i)
+        rows.setdefault(
+            np.concatenate([*settings, np.sort(frames.numbers[start:stop])]).tobytes(), []
+        ).append(i)
     return {kind: np.array(members, dtype=np.int64) for kind, members in rows.items()}
 
 

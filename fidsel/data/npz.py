@@ -48,16 +48,18 @@ def load(path: Path, keys: Keys) -> Loaded:
     energy, forces, order = (_find(arrays, names) for names in (keys.energy, keys.forces, ORDER))
     try:
         positions = _required(arrays, POSITIONS)
+        if positions.ndim not in (2, 3):
+            raise UsageError(f"positions must have shape (n, N, 3) or (N, 3), got {positions.shape}")
         n = 1 if positions.ndim == 2 else len(positions)
         frames = Frames.stack(
             _required(arrays, NUMBERS),
             positions.reshape(n, *positions.shape[-2:]),
-            energy=None if energy is None else energy.reshape(n),
-            forces=None if forces is None else forces.reshape(n, *positions.shape[-2:]),
+            energy=None if energy is None else _shaped("energies", energy, (n,)),
+            forces=None if forces is None else _shaped("forces", forces, (n, *positions.shape[-2:])),
             **{name: arrays[name] for name in SAME_NAME if name in arrays},
         )
         if order is not None:
-            frames = frames[np.argsort(order.reshape(n), kind="stable")]
+            frames = frames[np.argsort(_shaped("frame", order, (n,)), kind="stable")]
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path}: {error}") from error
     if n == 0:
@@ -105,6 +107,13 @@ def _required(arrays: Arrays, names: tuple[str, ...]) -> NDArray[Any]:
             f"the archive needs {' or '.join(names)}, it has {', '.join(sorted(arrays)) or 'nothing'}"
         )
     return array
+
+
+def _shaped(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return the array in the shape it should have, up to axes of length one."""
+    if [length for length in array.shape if length != 1] != [length for length in shape if length != 1]:
+        raise UsageError(f"{name} must have shape {shape} like the positions, got {array.shape}")
+    return array.reshape(shape)
 
 
 def _units(arrays: Arrays) -> Units | None:

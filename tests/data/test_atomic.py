@@ -1,0 +1,104 @@
+import errno
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fidsel.data.atomic import replacing, replacing_folder, write_bytes, write_text
+from fidsel.errors import FidselError
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Make the system refuse longer files, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_text_is_utf8_with_bare_line_feeds(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "Å\nσ\n")
+    assert (tmp_path / "a.txt").read_bytes() == "Å\nσ\n".encode()
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_refused_write_leaves_the_earlier_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    write_bytes(path, b"earlier")
+    with file_size_limit(1000), pytest.raises(FidselError, match=r"could not write .*a\.bin: File too large"):
+        write_bytes(path, b"x" * 100_000)
+    assert path.read_bytes() == b"earlier"
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_an_interrupted_write_leaves_the_earlier_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "earlier")
+
+    def interrupted() -> None:
+        with replacing(path) as unfinished:
+            unfinished.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_text() == "earlier"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_the_unfinished_file_has_the_suffix_and_the_folder(tmp_path: Path) -> None:
+    with replacing(tmp_path / "frames.npz") as unfinished:
+        assert unfinished.suffix == ".npz"
+        assert unfinished.parent == tmp_path
+        unfinished.touch()
+
+
+@pytest.mark.parametrize("parent", ["absent", "file"])
+def test_an_impossible_folder_is_named(tmp_path: Path, parent: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(FidselError, match=rf"could not write .*{parent}/a\.txt: (No such|Not a directory)"):
+        write_text(tmp_path / parent / "a.txt", "text")
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text("earlier")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+    write_text(tmp_path / "link.txt", "later")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "later"
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    for content in ("a", "b"):
+        with replacing_folder(model) as unfinished:
+            (unfinished / f"{content}.txt").write_text(content)
+        assert names(model) == [f"{content}.txt"]
+    assert names(tmp_path) == ["model"]
+
+
+def test_a_failed_folder_leaves_the_earlier_one(tmp_path: Path) -> None:
+    with replacing_folder(tmp_path / "model") as unfinished:
+        (unfinished / "a.txt").write_text("earlier")
+
+    def full_disk() -> None:
+        with replacing_folder(tmp_path / "model") as unfinished:
+            (unfinished / "a.txt").write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(FidselError, match="No space left on device"):
+        full_disk()
+    assert (tmp_path / "model" / "a.txt").read_text() == "earlier"
+    assert names(tmp_path) == ["model"]

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from ase import Atoms
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fidsel.data import Frames
+from fidsel.data.frames import PER_ATOM, PER_FRAME
+from fidsel.errors import UsageError
+
+H2 = [[[0, 0, 0], [0, 0, 0.74]]]
+
+
+def mixed() -> Frames:
+    """Five frames of three molecules; the energy is the row."""
+    sizes = [2, 1, 3, 2, 1]
+    rng = np.random.default_rng(0)
+    return Frames.pack(
+        rng.integers(1, 9, sum(sizes)), rng.normal(size=(sum(sizes), 3)), np.cumsum([0, *sizes]),
+        energy=np.arange(5.0), forces=rng.normal(size=(sum(sizes), 3)), charge=[0, 1, 2, 3, 4],
+        level=["a", "b", "a", "b", "a"],
+    )  # fmt: skip
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows=st.lists(st.integers(-5, 4), max_size=8))
+def test_an_array_of_rows_selects_as_one_by_one(rows: list[int]) -> None:
+    frames, picked = mixed(), mixed()[rows]
+    assert picked.energy.tolist() == [frames.energy[i] for i in rows]
+    for atoms, i in zip(picked, rows, strict=True):
+        assert atoms == frames[i]
+    assert picked.ids == tuple(frames.ids[i] for i in rows)
+
+
+def test_slices_masks_and_sums_agree() -> None:
+    frames = mixed()
+    mask = np.array([True, True, False, False, False])
+    again = frames[mask] + frames[2:]
+    for name in (*PER_ATOM, *PER_FRAME, "offsets"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(frames, name))
+    assert len(frames[:0]) == len(frames[[]]) == 0
+    assert len(frames[:0] + frames) == 5
+
+
+def test_arrays_are_read_only() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        mixed().positions[0] = 0
+
+
+def test_identity_is_the_configuration() -> None:
+    frames = Frames.stack([1, 1], H2)
+    same = frames.replace(level="mp2", energy=[-31.0], positions=frames.positions + 1e-8)
+    assert same.ids == frames.ids
+    for other in (
+        frames.replace(charge=1),
+        frames.replace(spin=2),
+        frames.replace(positions=frames.positions + 1e-5),
+    ):
+        assert other.ids != frames.ids
+
+
+def test_unique_keeps_the_first() -> None:
+    frames = mixed()
+    assert (frames + frames.replace(energy=frames.energy + 10)).unique().energy.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_dense_gives_views() -> None:
+    frames = Frames.stack([1, 1], np.random.default_rng(0).normal(size=(4, 2, 3)))
+    assert np.shares_memory(frames.dense().positions, frames.positions)
+    assert frames.dense().positions.shape == (4, 2, 3)
+
+
+def test_atoms_carry_charge_and_spin() -> None:
+    atoms = Atoms("OH", [[0, 0, 0], [0, 0, 1]], cell=[5, 5, 5], pbc=[True, False, True])
+    atoms.info |= {"charge": -1, "spin": 2}
+    frames = Frames.from_atoms([atoms], level="mp2", group="run")
+    assert frames[0] == atoms
+    assert frames[0].info == {"charge": -1, "spin": 2}
+    assert (frames.level[0], frames.group[0]) == ("mp2", "run")
+    assert len(Frames.from_atoms([])) == 0
+
+
+def test_partly_labelled_forces_do_not_count() -> None:
+    forces = np.zeros((1, 2, 3))
+    forces[0, 1, 2] = np.nan
+    assert not Frames.stack([1, 1], H2, forces=forces).has_forces.any()
+    assert Frames.stack([1, 1], H2, forces=np.zeros((1, 2, 3))).has_forces.all()
+
+
+def test_misuse_is_refused() -> None:
+    fractional = Atoms("H", info={"charge": 0.5})
+    with pytest.raises(
+        UsageError, match=r"energy must have shape \(1,\) for 1 frames of 2 atoms, got \(2,\)"
+    ):
+        Frames.stack([1, 1], H2, energy=[1.0, 2.0])
+    with pytest.raises(UsageError, match="Frames has no field 'energies'; it has energy"):
+        Frames.stack([1, 1], H2, energies=[1.0])
+    with pytest.raises(UsageError, match=r"positions must have shape \(n, 3, 3\)"):
+        Frames.stack([1, 1, 1], H2)
+    with pytest.raises(UsageError, match="offsets must rise strictly"):
+        Frames.pack([1, 1], H2[0], [0, 0, 2])
+    with pytest.raises(UsageError, match="same atoms in the same order"):
+        mixed().dense()
+    with pytest.raises(UsageError, match=r"charge must be a whole number, got 0\.5"):
+        Frames.from_atoms([fractional])
