@@ -36,7 +36,7 @@ def load(path: Path, keys: Keys) -> Loaded:
             values = _values(row)
             images.append(_image(row, values, keys, f"{path}, row {row['id']}"))
             available |= {name for name in values if name not in FRAME_KEYS}
-    except (sqlite3.Error, ValueError, KeyError) as error:
+    except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
         if isinstance(error, UsageError):
             raise
         raise UsageError(f"{path} cannot be read as an ASE database: {error}; copy it again") from error

@@ -31,6 +31,8 @@ from fidsel.errors import UsageError
 Arrays = Mapping[str, NDArray[Any]]
 NUMBERS, POSITIONS = ("z", "nuclear_charges"), ("R", "coords")
 ORDER = ("frame", "old_indices")
+UNREADABLE = (ValueError, EOFError, BadZipFile, zlib.error, RuntimeError)
+"""What zipfile and NumPy raise for a damaged archive (NotImplementedError is a RuntimeError)."""
 DEFAULTS = Keys(("E", "energies"), ("F", "forces"))
 SAME_NAME = ("charge", "spin", "level", "group", "cell", "pbc")
 NOT_LABELS = {*NUMBERS, *POSITIONS, *ORDER, *SAME_NAME, "r_unit", "e_unit"}
@@ -88,7 +90,7 @@ def _open(path: Path) -> Arrays:
     try:
         with ZipFile(path), np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise UsageError(
             f"{path} is not a whole npz archive of plain arrays: {error}. Copy it again, or write it anew "
             "with numpy.savez and no Python objects in it"

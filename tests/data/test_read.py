@@ -169,6 +169,21 @@ def test_a_truncated_file_is_named(suffix: str, share: float, tmp_path: Path) ->
         read(path)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_damaged_bytes_never_raise_anything_but_a_usage_error(suffix: str, tmp_path: Path) -> None:
+    path, rng, refused = write(tmp_path / f"frames{suffix}", water()), np.random.default_rng(0), 0
+    whole = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    for _ in range(150):
+        damaged = whole.copy()
+        damaged[rng.integers(len(whole), size=5)] = rng.integers(0, 256, 5)
+        path.write_bytes(damaged.tobytes())
+        try:
+            read(path)
+        except UsageError:
+            refused += 1
+    assert refused > 10
+
+
 def test_an_absent_file_is_named_with_the_nearest(tmp_path: Path) -> None:
     write(tmp_path / "ethanol.npz", water())
     with pytest.raises(UsageError, match=r"there is no file .*etanol\.npz; did you mean ethanol\.npz"):
