@@ -18,6 +18,9 @@ DOUBLE_HYBRIDS = ("2plyp", "b2gp", "dsd", "-dh", "_dh", "xyg", "wb97x-2", "wb97x
 CARRIES_DISPERSION = ("-d3", "-d4", "-3c")
 """Suffixes by which PySCF would add dispersion or other corrections of its own."""
 
+CLOSEST = 0.1
+"""Å; closer atoms make the basis functions linearly dependent."""
+
 
 def check_functional(xc: str) -> None:
     """Raise unless PySCF can evaluate the density functional as its name means it.
@@ -90,7 +93,7 @@ def has_basis(basis: str, symbol: str) -> bool:
         warnings.simplefilter("ignore")
         try:
             return bool(gto.basis.load(basis, symbol))
-        except BasisNotFoundError:
+        except (BasisNotFoundError, KeyError):
             return False
 
 
@@ -144,8 +147,8 @@ def molecule(atoms: Atoms, basis: str, memory: int) -> Any:  # Any: PySCF has no
     Raises
     ------
     LabelError
-        for frames that are periodic, have NaN positions, an impossible charge and spin, or an element
-        the basis set lacks.
+        for frames that are periodic, have NaN positions, coinciding atoms, an impossible
+        charge and spin, or an element the basis set lacks.
     """
     from pyscf import gto
 
@@ -155,6 +158,7 @@ def molecule(atoms: Atoms, basis: str, memory: int) -> Any:  # Any: PySCF has no
             f"PySCF labels molecules, got a frame with pbc = {atoms.pbc.tolist()}; set pbc = False, "
             "or label crystals through an ASE calculator such as CP2K"
         )
+    _check_distances(atoms)
     symbols = sorted(set(atoms.get_chemical_symbols()))
     for symbol in symbols:
         if not has_basis(basis, symbol):
@@ -172,6 +176,13 @@ def molecule(atoms: Atoms, basis: str, memory: int) -> Any:  # Any: PySCF has no
         atom=coordinates, unit="Angstrom", basis=basis, ecp=potentials, charge=charge, spin=spin,
         symmetry=False, verbose=0, max_memory=memory,
     )  # fmt: skip
+
+
+def _check_distances(atoms: Atoms) -> None:
+    distances = atoms.get_all_distances() + np.diag(np.full(len(atoms), np.inf))
+    i, j = np.unravel_index(distances.argmin(), distances.shape)
+    if distances[i, j] < CLOSEST:
+        raise LabelError(f"atoms {i} and {j} must not coincide, got a distance of {distances[i, j]:.3g} Å")
 
 
 def _integer(atoms: Atoms, name: str) -> int:

@@ -1,6 +1,8 @@
 """Energies and gradients from PySCF in Hartree and Bohr, each with the convergence and response it needs."""
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +56,22 @@ class Outcome:
     energy: float
     gradient: FloatArray | None
     diagnostics: Mapping[str, Value]
+
+
+@contextmanager
+def isolated(threads: int) -> Iterator[None]:
+    """Run PySCF on a number of threads, with its scratch files in a folder that is removed afterwards."""
+    from pyscf import lib
+    from pyscf.scf import hf
+
+    with (
+        tempfile.TemporaryDirectory(prefix="fidsel-pyscf-") as folder,
+        lib.temporary_env(lib.param, TMPDIR=folder),
+        # Checkpoints are never read again, and objects that outlive the folder would look for theirs.
+        lib.temporary_env(hf, MUTE_CHKFILE=True),
+        lib.with_omp_threads(threads),
+    ):
+        yield
 
 
 def self_consistent_field(
@@ -131,6 +149,31 @@ def mean_field(field: Engine, forces: bool) -> Outcome:
             method.grid_response = True
         gradient = method.kernel()
     return Outcome(float(field.e_tot), gradient, mean_field_diagnostics(field))
+
+
+def has_correlation(field: Engine, frozen: int) -> bool:
+    """Return whether a Hartree–Fock field leaves anything to correlate.
+
+    With fewer than two correlated electrons, or no virtual orbital, Hartree–Fock is exact in its basis.
+
+    Raises
+    ------
+    RuntimeError
+        where the frozen core leaves nothing, or one spin alone could be correlated.
+    """
+    orbitals = np.shape(field.mo_occ)[-1]
+    active = [n - frozen for n in field.mol.nelec]
+    virtual = [orbitals - n for n in field.mol.nelec]
+    if min(active) < 0:
+        raise RuntimeError(f"frozen_core must leave electrons, got {frozen} of {field.mol.nelec} orbitals")
+    if sum(active) < 2 or max(virtual) == 0:
+        return False
+    if min(active) == 0 or min(virtual) == 0:
+        raise RuntimeError(
+            f"correlation is offered where both spins have electrons and virtual orbitals, got {active} "
+            f"correlated electrons and {virtual} virtual orbitals; use method = 'hf' or a larger basis"
+        )
+    return True
 
 
 def moller_plesset(field: Engine, frozen: int, forces: bool) -> Outcome:
@@ -232,14 +275,19 @@ def t1_diagnostic(t1: Engine, frozen: int, electrons: tuple[int, int]) -> float:
 
 
 def mean_field_diagnostics(field: Engine) -> dict[str, Value]:
-    """Return the HOMO–LUMO gap in eV and, for unrestricted fields, ⟨S²⟩, with their flags."""
+    """Return gap (HOMO–LUMO of one spin, the smaller one, eV), ⟨S²⟩ where unrestricted, and their flags."""
     from ase.units import Hartree
 
     out: dict[str, Value] = {"solver": "newton" if getattr(field, "second_order", False) else "diis"}
-    energies, occupied = np.ravel(field.mo_energy), np.ravel(field.mo_occ) > 0
-    if occupied.any() and not occupied.all():
-        gap = float(energies[~occupied].min() - energies[occupied].max()) * Hartree
-        out |= {"gap": gap, "gap_flag": gap < GAP_LIMIT}
+    gaps = [
+        float(energy[~occupied].min() - energy[occupied].max()) * Hartree
+        for energy, occupied in zip(
+            np.atleast_2d(field.mo_energy), np.atleast_2d(field.mo_occ) > 0, strict=True
+        )
+        if occupied.any() and not occupied.all()
+    ]
+    if gaps:
+        out |= {"gap": min(gaps), "gap_flag": min(gaps) < GAP_LIMIT}
     if np.ndim(field.mo_occ) == 2:
         squared, spin = float(field.spin_square()[0]), field.mol.spin / 2
         exact = spin * (spin + 1)

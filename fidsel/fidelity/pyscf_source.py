@@ -1,6 +1,5 @@
 """`PySCFSource`: labels by quantum chemistry, with forces only where they are right."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -26,6 +25,8 @@ from fidsel.fidelity.pyscf_methods import (
     Outcome,
     Tolerances,
     coupled_cluster,
+    has_correlation,
+    isolated,
     mean_field,
     moller_plesset,
     self_consistent_field,
@@ -175,8 +176,6 @@ class PySCFSource:
         LabelError
             for frames PySCF cannot treat, and where an iteration does not converge.
         """
-        from pyscf import lib
-
         start = perf_counter()
         mol = molecule(atoms, self.basis, self.memory)
         if mol.spin and self.method == "ccsd(t)" and self.forces:
@@ -184,11 +183,7 @@ class PySCFSource:
                 f"open-shell ccsd(t) gives no forces here, got spin = {mol.spin}; set forces = False"
             )
         try:
-            with (
-                tempfile.TemporaryDirectory(prefix="fidsel-pyscf-") as scratch,
-                lib.temporary_env(lib.param, TMPDIR=scratch),
-                lib.with_omp_threads(self.threads),
-            ):
+            with isolated(self.threads):
                 outcome = self._run(mol)
         except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
             spent = self.threads * (perf_counter() - start)
@@ -209,20 +204,17 @@ class PySCFSource:
             density_fit=self.density_fit,
             dispersion=self.dispersion,
         )
+        if self.method not in CORRELATED or not has_correlation(field, frozen):
+            return mean_field(field, self.forces)
         if self.method == "mp2":
             return moller_plesset(field, frozen, self.forces)
-        if self.method in CORRELATED:
-            return coupled_cluster(field, tolerances, frozen, self.method == "ccsd(t)", self.forces)
-        return mean_field(field, self.forces)
+        return coupled_cluster(field, tolerances, frozen, self.method == "ccsd(t)", self.forces)
 
     def _frozen(self, mol: Engine) -> int:
         """Return the number of uncorrelated orbitals of a molecule."""
         if self.method not in CORRELATED:
             return 0
-        frozen = core_orbitals(mol) if self.frozen_core is True else int(self.frozen_core)
-        if frozen >= max(mol.nelec):
-            raise RuntimeError(f"frozen_core = {frozen} leaves none of {mol.nelec[0]} occupied orbitals")
-        return frozen
+        return core_orbitals(mol) if self.frozen_core is True else int(self.frozen_core)
 
 
 def to_ase_units(energy: float, gradient: FloatArray | None) -> tuple[float, FloatArray | None]:
