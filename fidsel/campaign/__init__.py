@@ -1,1 +1,9 @@
 """The campaign: buy, train, measure, pick again."""
+
+from fidsel.campaign.folder import CampaignFolder
+from fidsel.campaign.iterate import iterate
+from fidsel.campaign.planning import plan_campaign, plan_from_prices, sample_pool
+from fidsel.campaign.record import ControlArm, Metrics, Pick, Round
+from fidsel.campaign.settings import Campaign, Rules
+
+__all__ = ["Campaign", "CampaignFolder", "ControlArm", "Metrics", "Pick", "Round", "Rules", "iterate", "plan_campaign", "plan_from_prices", "sample_pool"]

@@ -1,0 +1,116 @@
+"""The control arm: what the same money would have brought without fidsel.
+
+Standard training on randomly drawn accurate labels. Either its learning curve on labels the campaign
+owns anyway is extrapolated to equal spend ("owned"), or the labels are bought beside the budget and the
+arm is trained at the spend of every round ("bought").
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fidsel.campaign.measure import metrics
+from fidsel.campaign.mixture import Mixture, candidates, random_order
+from fidsel.campaign.record import ControlArm, HeldOut, Metrics, Round
+from fidsel.campaign.workspace import Workspace
+from fidsel.data import Frames
+from fidsel.fidelity.law import CurvePoint, LawPrior, Posterior, fit_law
+from fidsel.training.stage import TrainingData
+
+FRACTIONS = (0.5, 0.7, 1.0)
+"""Nested subsets of the owned random labels that the learning curve is measured on."""
+FEWEST = 3
+"""Smallest training set of the control arm."""
+
+REACH = 10.0
+"""How many times beyond its last point the learning curve is believed."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Measured points of the control arm: labels and headline error."""
+
+    labels: tuple[int, ...]
+    errors: tuple[float, ...]
+
+
+def affordable(ws: Workspace, spent: float) -> int:
+    """Return the accurate training labels that a spend would have bought, validation paid first."""
+    price = ws.price(ws.campaign.accurate)
+    paid = spent - price * ws.campaign.rules.validation
+    return int(np.floor(paid / price + 1e-9)) if price > 0 else 0
+
+
+def control_arm(
+    ws: Workspace, held: HeldOut, ids: Mixture, earlier: Sequence[Round], spent: float, ours: Metrics
+) -> ControlArm | None:
+    """Return the control arm at a spend, None where it is off or the spend bought too few labels."""
+    kind, count = ws.campaign.rules.control, affordable(ws, spent)
+    if kind == "off" or count < FEWEST:
+        return None
+    if kind == "bought":
+        return _bought(ws, held, count, earlier, spent, ours)
+    return _owned(ws, held, ids, count, spent, ours)
+
+
+def _bought(
+    ws: Workspace, held: HeldOut, count: int, earlier: Sequence[Round], spent: float, ours: Metrics
+) -> ControlArm:
+    accurate = ws.campaign.accurate
+    order = random_order(ws, candidates(ws, held), "control")
+    count = min(count, len(order))
+    ws.buy(accurate, order[:count], "control")
+    measured = _train(ws, held, ws.labelled(accurate, order[:count]))
+    before = [r.control for r in earlier if r.control is not None and r.control.metrics is not None]
+    curve = Curve(
+        (*(arm.labels for arm in before), count), (*(arm.error for arm in before), measured.headline)
+    )
+    error = measured.headline
+    paid = ws.ledger.spent("control")
+    return ControlArm(
+        "bought", count, error, error, error, paid, saving(ws, curve, spent, ours.headline), measured
+    )
+
+
+def _owned(
+    ws: Workspace, held: HeldOut, ids: Mixture, count: int, spent: float, ours: Metrics
+) -> ControlArm | None:
+    owned = ws.labelled(ws.campaign.accurate, ids.random)
+    if len(owned) < FEWEST:
+        return None
+    numbers = sorted({max(FEWEST, round(part * len(owned))) for part in FRACTIONS})
+    found = tuple(_train(ws, held, owned[:n]).headline for n in numbers)
+    curve = Curve(tuple(numbers), found)
+    middle, low, high = _law(ws, curve).predict(count, ())
+    return ControlArm("owned", count, middle, low, high, 0.0, saving(ws, curve, spent, ours.headline))
+
+
+def _law(ws: Workspace, curve: Curve) -> Posterior:
+    points = [CurvePoint(n, (), error) for n, error in zip(curve.labels, curve.errors, strict=True)]
+    return fit_law(points, LawPrior(levels=()), seed=ws.campaign.seed_for("control law"))
+
+
+def saving(ws: Workspace, curve: Curve, spent: float, error: float) -> float | None:
+    """Return the share of the control arm's spend that the campaign saved at equal error.
+
+    saving = 1 − spent / (price · (n(error) + validation)), n(error) being where the control's learning
+    curve δ·n^(−β), fitted to its points, reaches the campaign's error. Negative where the campaign
+    spent more; None where the curve would have to be extended more than `REACH` times its last point.
+    """
+    if not 0 < error < np.inf:
+        return None
+    draws = _law(ws, curve).draws.mean(axis=0)
+    labels = float(np.exp((draws[0] - np.log(error)) / np.exp(draws[1])))
+    if not 1 <= labels <= REACH * curve.labels[-1]:
+        return None
+    price = ws.price(ws.campaign.accurate)
+    return 1.0 - spent / (price * (labels + ws.campaign.rules.validation))
+
+
+def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:
+    """Return the held-out errors of standard training on some accurate labels."""
+    campaign = ws.campaign
+    data = TrainingData(train, ws.labelled(campaign.accurate, held.validation))
+    trained = campaign.control_recipe(data, campaign.model, campaign.seed_for("control"))
+    return metrics(trained.model, ws.labelled(campaign.accurate, held.test or held.validation))

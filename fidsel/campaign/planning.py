@@ -1,0 +1,155 @@
+"""From a pilot to a plan: what a label costs, how many to buy at each fidelity."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fidsel.campaign.mixture import candidates, random_order
+from fidsel.campaign.prepare import ensure_held_out, ensure_pool
+from fidsel.campaign.record import HeldOut
+from fidsel.campaign.settings import Campaign, Reporter
+from fidsel.campaign.workspace import Workspace, open_workspace
+from fidsel.data import Frames
+from fidsel.data.atomic import write_text
+from fidsel.errors import FidselError, UsageError
+from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.law import DFT_PRIOR, FORCE_FIELD_PRIOR
+from fidsel.fidelity.level import Fidelity
+from fidsel.fidelity.lock import open_store
+from fidsel.fidelity.openmm_source import OpenMMSource
+from fidsel.fidelity.plan import Plan
+from fidsel.fidelity.planner import PricedLevel, plan
+
+START_SHARE = 0.4
+"""Part of the planned accurate labels that round 0 draws at random."""
+FEWEST = 3
+"""Accurate training labels below which no residual can be fitted and validated."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A campaign whose pool, held-out frames, pilot and plan are settled."""
+
+    held: HeldOut
+    order: tuple[str, ...]
+    plan: Plan
+
+
+def prepare(ws: Workspace) -> Prepared:
+    """Return the pool's split and the plan, made on the first call: sample, hold out, pilot, plan.
+
+    Raises
+    ------
+    UsageError
+        where the budget is smaller than pilot, validation and the fewest labels to train on.
+    FidselError
+        where every pilot label of a fidelity failed.
+    """
+    ws.report("pool", 0, 1)
+    ensure_pool(ws.campaign, ws.store)
+    ws.report("pool", 1, 1)
+    held = ensure_held_out(ws)
+    order = random_order(ws, candidates(ws, held), "random")
+    if ws.store.record("plan") is None:
+        _pilot(ws, order)
+        made = _make_plan(ws, len(order))
+        ws.store.put_record("plan", {"text": made.to_json()})
+        write_text(ws.campaign.folder.plan, made.to_json())
+    record = ws.store.record("plan") or {}
+    return Prepared(held, order, Plan.from_json(record["text"]))
+
+
+def _pilot(ws: Workspace, order: tuple[str, ...]) -> None:
+    """Label the first frames of the random order at every fidelity whose cost must be measured."""
+    for fidelity in ws.campaign.fidelities:
+        if fidelity.price.declared:
+            continue
+        bought = ws.buy(fidelity, order[: ws.campaign.rules.pilot], "pilot")
+        if not bought.ids_done and not bought.ids_owned:
+            reasons = sorted(set(ws.store.failures(fidelity).values()))
+            why = reasons[0] if reasons else f"the budget of {ws.campaign.budget} does not pay for them"
+            raise FidselError(f"no pilot label of {fidelity.name} could be had: {why}")
+
+
+def _make_plan(ws: Workspace, available: int) -> Plan:
+    """Return the plan for the whole budget, with what one accurate training frame really costs."""
+    campaign, rules = ws.campaign, ws.campaign.rules
+    prices = ws.prices()
+    cheap_too = sum(prices[fidelity.name] for fidelity in campaign.cheap)
+    accurate = prices[campaign.accurate.name]
+    least = rules.validation * accurate + FEWEST * (accurate + cheap_too)
+    if not campaign.budget.pays(least):
+        raise UsageError(
+            f"the budget must pay for {rules.validation} validation labels and at least {FEWEST} accurate "
+            f"training labels, {campaign.budget.format(least)} in all, got {campaign.budget}: raise it, or "
+            f"lower campaign.validation"
+        )
+    return plan(
+        campaign.budget.total,
+        [
+            _priced(ws, fidelity, prices[fidelity.name] + (cheap_too if fidelity is campaign.accurate else 0.0), available)
+            for fidelity in campaign.fidelities
+        ],
+        spent=rules.validation * accurate,
+        minimum=FEWEST,
+        workers=ws.engine.workers,
+        unit=campaign.budget.unit,
+        seed=campaign.seed_for("plan"),
+    )
+
+
+def _priced(ws: Workspace, fidelity: Fidelity, price: float, available: int) -> PricedLevel:
+    """Return a fidelity as the planner sees it; pilot labels are counted as still to be bought."""
+    _, seconds = ws.store.measured(fidelity)
+    return PricedLevel(
+        fidelity.name,
+        price,
+        available=available,
+        seconds=float(seconds.mean()) if len(seconds) else None,
+        prior=FORCE_FIELD_PRIOR if isinstance(fidelity.source, OpenMMSource) else DFT_PRIOR,
+    )
+
+
+def start_size(ws: Workspace, planned: int) -> int:
+    """Return how many accurate labels round 0 draws at random."""
+    rules = ws.campaign.rules
+    if rules.rounds == 0:
+        return planned
+    wanted = rules.start if rules.start is not None else round(START_SHARE * planned)
+    return min(planned, max(FEWEST, wanted))
+
+
+def sample_pool(campaign: Campaign) -> Frames:
+    """Return the pool of a campaign, sampled and stored on the first call."""
+    with open_store(campaign.folder.store) as (store, _):
+        return ensure_pool(campaign, store)
+
+
+def plan_campaign(campaign: Campaign, report: Reporter) -> Plan:
+    """Return the plan of a campaign: sample, hold out, label a pilot, recommend; kept in plan.json."""
+    with open_workspace(campaign, report) as ws:
+        return prepare(ws).plan
+
+
+def plan_from_prices(budget: Budget, prices: Sequence[str], validation: int) -> Plan:
+    """Return a plan from prices and published priors alone.
+
+    Parameters
+    ----------
+    budget : what may be spent.
+    prices : "name=cost" per label, base units of the budget; the dearest level is the accurate one.
+    validation : accurate labels kept for validation.
+
+    Raises
+    ------
+    UsageError
+        where a price cannot be read or the budget is too small.
+    """
+    levels = []
+    for text in prices:
+        name, _, number = text.partition("=")
+        try:
+            levels.append(PricedLevel(name.strip(), float(number)))
+        except ValueError as error:
+            raise UsageError(f"a price is written NAME=COST with a positive cost, got {text!r}") from error
+    levels.sort(key=lambda level: level.cost)
+    return plan(budget.total, levels, validation=validation, minimum=FEWEST, unit=budget.unit)

@@ -1,0 +1,88 @@
+"""What happens once, before round 0: the pool, the held-out frames, the order of random draws."""
+
+import numpy as np
+
+from fidsel.campaign.record import HeldOut
+from fidsel.campaign.settings import Campaign
+from fidsel.campaign.workspace import Workspace
+from fidsel.data import Frames
+from fidsel.data.frames import IntArray, StrArray
+from fidsel.errors import UsageError
+from fidsel.fidelity.store import LabelStore
+
+BLOCK = 10
+"""Neighbouring frames of a trajectory that stay on one side."""
+TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
+"""Largest share of the pool's blocks a side draws from while fewer would do."""
+
+
+def ensure_pool(campaign: Campaign, store: LabelStore) -> Frames:
+    """Return the pool, sampled and stored on the first call.
+
+    Raises
+    ------
+    UsageError
+        where the pool is too small for what is to be held out.
+    """
+    if store.record("pool") is None:
+        frames = campaign.sample().unlabelled().unique()
+        store.add_frames(frames)
+        store.put_record("pool", {"frames": len(frames)})
+    frames = store.frames()
+    rules = campaign.rules
+    least = rules.test + rules.validation + 2
+    if len(frames) < least:
+        raise UsageError(
+            f"the pool must hold at least {least} different configurations ({rules.test} test, "
+            f"{rules.validation} validation and 2 to train on), got {len(frames)}: sample more or hold out fewer"
+        )
+    return frames
+
+
+def ensure_held_out(ws: Workspace) -> HeldOut:
+    """Return the test and validation frames, drawn once; see `draw_held_out`."""
+    record = ws.store.record("held-out")
+    if record is None:
+        rules, frames = ws.campaign.rules, ws.store.frames()
+        sides = draw_held_out(frames.group, rules.test, rules.validation, ws.campaign.rng("held-out"))
+        record = {side: [frames.ids[i] for i in rows] for side, rows in sides.items()}
+        ws.store.put_record("held-out", record)
+    return HeldOut(tuple(record["test"]), tuple(record["validation"]), tuple(record["barred"]))
+
+
+def draw_held_out(
+    group: StrArray, test: int, validation: int, rng: np.random.Generator
+) -> dict[str, list[int]]:
+    """Return rows for test and validation, and the rows barred from training beside them.
+
+    Each trajectory is cut into contiguous blocks of `BLOCK` frames. Each side draws whole blocks at
+    random, as many as its share of the pool allows so that few frames come from each, and takes frames
+    at random inside them. Nothing in a drawn block is ever trained on, so that no held-out frame has a
+    training frame next to it inside its block.
+    """
+    block = _blocks(group)
+    order = [int(b) for b in rng.permutation(block.max() + 1)]
+    sides: dict[str, list[int]] = {"barred": []}
+    for side, count, share in (("test", test, TEST_SHARE), ("validation", validation, VALIDATION_SHARE)):
+        wanted = min(count, max(int(share * (block.max() + 1)), 1))
+        drawn: list[list[int]] = []
+        while order and (len(drawn) < wanted or sum(map(len, drawn)) < count):
+            drawn.append(np.flatnonzero(block == order.pop()).tolist())
+        inside = [rng.permutation(rows).tolist() for rows in drawn]
+        turns = [rows[turn] for turn in range(BLOCK) for rows in inside if turn < len(rows)]
+        if len(turns) < count:
+            raise UsageError(f"the pool has too few blocks of {BLOCK} frames for {count} {side} frames")
+        sides[side] = turns[:count]
+        sides["barred"] += sorted(set(turns) - set(turns[:count]))
+    return sides
+
+
+def _blocks(group: StrArray) -> IntArray:
+    """Return (n,) number of the contiguous block each row belongs to; blocks never cross groups."""
+    _, member = np.unique(group, return_inverse=True)
+    within = np.empty(len(group), dtype=np.int64)
+    for g in range(member.max() + 1):
+        rows = np.flatnonzero(member == g)
+        within[rows] = np.arange(len(rows)) // BLOCK
+    _, number = np.unique(np.column_stack([member, within]), axis=0, return_inverse=True)
+    return np.asarray(number, dtype=np.int64).reshape(-1)

@@ -1,0 +1,191 @@
+"""`Round`: the frozen record of one round, as plain values that survive a trip through JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from fidsel.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One configuration that a round decided to label.
+
+    Parameters
+    ----------
+    frame : `frame_id` of the configuration.
+    row : its row in the campaign's pool.
+    fidelity : name of the level it is labelled at.
+    cluster : broad cluster, −1 where it was drawn at random.
+    reason : why, in words.
+    """
+
+    frame: str
+    row: int
+    fidelity: str
+    cluster: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Errors of a model on frames it was not trained on.
+
+    Parameters
+    ----------
+    frames : how many.
+    force_mae, force_rmse : eV/Å per component; None at a level without forces.
+    energy_mae : eV per frame, of absolute energies.
+    """
+
+    frames: int
+    force_mae: float | None
+    force_rmse: float | None
+    energy_mae: float
+
+    @property
+    def headline(self) -> float:
+        """The error a campaign is judged by: force MAE, or the energy MAE at a level without forces."""
+        return self.energy_mae if self.force_mae is None else self.force_mae
+
+
+@dataclass(frozen=True)
+class ControlArm:
+    """Standard training on randomly drawn accurate labels, at the spend of the campaign.
+
+    Parameters
+    ----------
+    kind : "owned" (extrapolated from labels the campaign owns) or "bought" (measured).
+    labels : accurate labels that the campaign's spend would have bought.
+    error, low, high : headline error there with its 90 % interval (equal when measured).
+    spent : what the arm cost so far, beside the budget.
+    saving : share of the spend saved at equal error (negative = the campaign cost more); None
+        where the control's curve does not reach the campaign's error.
+    metrics : measured metrics, for a bought arm.
+    """
+
+    kind: str
+    labels: int
+    error: float
+    low: float
+    high: float
+    spent: float = 0.0
+    saving: float | None = None
+    metrics: Metrics | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round decided, bought, trained and measured.
+
+    Parameters
+    ----------
+    campaign : identity of the campaign, drawn when it began.
+    index : 0 is the random start.
+    picks : configurations it decided to label at the accurate level, in order.
+    labels : labels owned per fidelity, over accounts of the budget, after the round.
+    predicted_cost, cost : of this round's purchases, base units.
+    spent, remaining : of the budget after the round, base units.
+    accounts : money per account of the ledger (those beside the budget included), base units.
+    metrics : on the held-out test set (reported only, never used to decide).
+    validation : on the accurate validation labels (used to decide).
+    cluster_errors : of the test set, see `fidsel.selector.ClusterErrors.to_dict`.
+    control : the control arm, None when it is off.
+    error_source : how the pool's errors were estimated and how well that ranked the clusters.
+    training : diagnostics and histories of the recipe.
+    seconds : wall time of labelling, training and measuring.
+    notes : what a person should know.
+    stop : why the campaign ends here, "" while it goes on.
+    """
+
+    campaign: str
+    index: int
+    picks: tuple[Pick, ...]
+    labels: Mapping[str, int]
+    predicted_cost: float
+    cost: float
+    spent: float
+    remaining: float
+    accounts: Mapping[str, float]
+    metrics: Metrics
+    validation: Metrics
+    cluster_errors: Mapping[str, Any]
+    control: ControlArm | None
+    error_source: Mapping[str, Any]
+    training: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    stop: str = ""
+
+    def to_json(self) -> str:
+        """Return the record as a JSON document."""
+        return json.dumps(asdict(self), indent=1, default=list)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the record that `to_json` wrote.
+
+        Raises
+        ------
+        UsageError
+            where the text is not such a record.
+        """
+        try:
+            row = json.loads(text)
+            row["picks"] = tuple(Pick(**pick) for pick in row["picks"])
+            row["metrics"] = Metrics(**row["metrics"])
+            row["validation"] = Metrics(**row["validation"])
+            row["control"] = _control(row["control"])
+            row["notes"] = tuple(row["notes"])
+            return cls(**row)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"not a round record: {error}") from error
+
+
+def _control(row: dict[str, Any] | None) -> ControlArm | None:
+    if row is None:
+        return None
+    metrics = row.pop("metrics")
+    return ControlArm(**row, metrics=None if metrics is None else Metrics(**metrics))
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Which configurations are never trained on, and which only validate.
+
+    Parameters
+    ----------
+    test, validation : frame ids, in order of drawing.
+    barred : frames next to them in a trajectory, on no side.
+    """
+
+    test: tuple[str, ...]
+    validation: tuple[str, ...]
+    barred: tuple[str, ...]
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Frames that are never trained on."""
+        return frozenset(self.test + self.validation + self.barred)
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What a round buys, written down before its first purchase.
+
+    Parameters
+    ----------
+    accurate, cheap : ids to label at the accurate level, and per cheap level.
+    picks : the accurate ones with their reasons.
+    predicted_cost : of all of it, base units.
+    error_source : how the errors behind the picks were estimated.
+    notes : what the picker or the planner had to say.
+    """
+
+    accurate: tuple[str, ...]
+    cheap: Mapping[str, tuple[str, ...]]
+    picks: tuple[Pick, ...]
+    predicted_cost: float
+    error_source: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

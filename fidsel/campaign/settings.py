@@ -1,0 +1,139 @@
+"""`Campaign`: everything a campaign is made of, as plain values and callables."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+from zlib import crc32
+
+import numpy as np
+
+from fidsel.campaign.folder import CampaignFolder
+from fidsel.data import Frames
+from fidsel.errors import UsageError
+from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.level import Fidelity
+from fidsel.fidelity.task import Engine
+from fidsel.models.contract import ForceField
+from fidsel.selector.pool import Picker
+from fidsel.training.stage import ModelFactory, Recipe
+
+ErrorKind = Literal["cheap", "probe", "reference"]
+ControlKind = Literal["owned", "bought", "off"]
+
+
+class Reporter(Protocol):
+    """Hears how far long work has come."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Take note that `done` of `total` steps of `what` are finished."""
+        ...
+
+
+class Refresh(Protocol):
+    """Makes new candidate configurations from the current model."""
+
+    def __call__(self, model: ForceField, starts: Frames, seed: int) -> Frames:
+        """Return new unlabelled frames; the same arguments give the same frames."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The numbers that steer a campaign.
+
+    Parameters
+    ----------
+    test : held-out configurations, bought beside the budget, never used to decide.
+    validation : accurate labels kept for validation, part of the spend.
+    rounds : rounds of picking after the random start.
+    start : accurate labels of the random start; None = 40 % of the planned ones.
+    per_round : picks per round; None = the planned accurate labels spread over the rounds.
+    probes : accurate labels per round for the "probe" error source.
+    pilot : labels per fidelity bought to measure costs, part of the training data afterwards.
+    target : eV/Å, stop once the validation error is below; None = never.
+    control : the control arm.
+    error : where errors on unlabelled frames come from.
+    descriptor : name in `fidsel.selector.DESCRIPTORS`.
+    clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
+    """
+
+    test: int = 100
+    validation: int = 10
+    rounds: int = 4
+    start: int | None = None
+    per_round: int | None = None
+    probes: int = 10
+    pilot: int = 3
+    target: float | None = None
+    control: ControlKind = "owned"
+    error: ErrorKind = "cheap"
+    descriptor: str = "distances"
+    clusters: int = 10
+    energy_clusters: int = 5
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign: fidelities, pool, model, recipe, picker, budget and rules.
+
+    Parameters
+    ----------
+    folder : where it lives.
+    name : what it is called.
+    seed : the one seed; every draw is made from it.
+    fidelities : cheapest first, the last one is the accurate one.
+    sample : makes the pool, called once.
+    model : builds an untrained model.
+    recipe : trains on the mixture.
+    control_recipe : trains the control arm on accurate labels alone.
+    picker : chooses frames.
+    budget : what may be spent.
+    engine : opens the engine that computes labels.
+    refresh : makes new candidates from the current model before each round, or None.
+    rules : the numbers.
+    """
+
+    folder: CampaignFolder
+    name: str
+    seed: int
+    fidelities: tuple[Fidelity, ...]
+    sample: Callable[[], Frames]
+    model: ModelFactory
+    recipe: Recipe
+    control_recipe: Recipe
+    picker: Picker
+    budget: Budget
+    engine: Callable[[], AbstractContextManager[Engine]]
+    refresh: Refresh | None = None
+    rules: Rules = Rules()
+
+    def __post_init__(self) -> None:
+        names = [fidelity.name for fidelity in self.fidelities]
+        if not names or len(set(names)) != len(names):
+            raise UsageError(f"a campaign needs fidelities of different names, got {names}")
+        if self.rules.error == "cheap" and not self.cheap:
+            raise UsageError("the error source 'cheap' needs a cheap fidelity; take 'probe'")
+        if self.rules.error == "reference" and self.accurate.price.value > 0:
+            raise UsageError(
+                f"the error source 'reference' reads the accurate label of every frame, and those cost "
+                f"{self.accurate.price.value} each: take 'cheap' or 'probe', or a price of 0 for labels owned"
+            )
+
+    @property
+    def accurate(self) -> Fidelity:
+        """The level the force field is made for."""
+        return self.fidelities[-1]
+
+    @property
+    def cheap(self) -> tuple[Fidelity, ...]:
+        """The other levels, cheapest first."""
+        return self.fidelities[:-1]
+
+    def rng(self, purpose: str, index: int = 0) -> np.random.Generator:
+        """Return the generator of one purpose and round, independent of all others."""
+        return np.random.default_rng([self.seed, crc32(purpose.encode()), index])
+
+    def seed_for(self, purpose: str, index: int = 0) -> int:
+        """Return an integer seed of one purpose and round."""
+        return int(self.rng(purpose, index).integers(2**31))

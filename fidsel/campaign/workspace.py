@@ -1,0 +1,122 @@
+"""`Workspace`: what a running campaign holds open, and the purchases it makes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+import numpy as np
+
+from fidsel.campaign.settings import Campaign, Reporter
+from fidsel.data import Frames
+from fidsel.data.frames import FloatArray
+from fidsel.fidelity.cost import CostModel, exponent_of, size_of
+from fidsel.fidelity.ledger import Ledger
+from fidsel.fidelity.level import Fidelity
+from fidsel.fidelity.lock import CampaignLock, open_store
+from fidsel.fidelity.purchase import Purchase, PurchaseEvent, buy
+from fidsel.fidelity.store import LabelStore
+from fidsel.fidelity.task import Engine
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """A campaign with its store, ledger and engine open.
+
+    Parameters
+    ----------
+    campaign : the campaign.
+    store, ledger : frames, labels and money.
+    lock : holds the campaign for this process.
+    engine : computes labels.
+    report : hears how far long work has come.
+    """
+
+    campaign: Campaign
+    store: LabelStore
+    ledger: Ledger
+    lock: CampaignLock
+    engine: Engine
+    report: Reporter
+
+    def labelled(self, fidelity: Fidelity, ids: Sequence[str]) -> Frames:
+        """Return those of the frames that have a label, in the given order."""
+        have = set(self.store.label_ids(fidelity))
+        return self.store.labelled(fidelity, [frame for frame in ids if frame in have])
+
+    def buy(self, fidelity: Fidelity, ids: Sequence[str], account: str) -> Purchase:
+        """Label frames at a fidelity; those owned already are not bought again."""
+        what = f"{fidelity.name} labels ({account})"
+        self.lock.check()
+
+        def count(event: PurchaseEvent) -> None:
+            self.report(what, event.finished, event.total)
+
+        frames = self.store.frames(tuple(dict.fromkeys(ids)))
+        predicted = self.predicted_seconds(fidelity, frames)
+        budget = self.campaign.budget
+        return buy(self.store, self.engine, fidelity, frames, account, budget, predicted, on_event=count)
+
+    def predicted_seconds(self, fidelity: Fidelity, frames: Frames) -> FloatArray | None:
+        """Return the core-seconds each label should stay below (95 %); None where nothing is measured yet."""
+        ids, _ = self.store.measured(fidelity)
+        if len(ids) == 0 or len(frames) == 0:
+            return None
+        model = self.cost_model(fidelity)
+        return np.asarray(model.predict(sizes(fidelity, frames)).upper)
+
+    def cost_model(self, fidelity: Fidelity) -> CostModel:
+        """Return the cost model of a fidelity, fitted to everything measured so far."""
+        ids, seconds = self.store.measured(fidelity)
+        return CostModel.fit(sizes(fidelity, self.store.frames(ids)), seconds, exponent_of(fidelity.source))
+
+    def price(self, fidelity: Fidelity) -> float:
+        """Return what one label costs, in base units: declared, or the mean of what was measured."""
+        if fidelity.price.declared:
+            return fidelity.price.cost(0.0)
+        _, seconds = self.store.measured(fidelity)
+        return fidelity.price.cost(float(seconds.mean()))
+
+    def prices(self) -> Mapping[str, float]:
+        """Return what one label costs at each fidelity, in base units."""
+        return {fidelity.name: self.price(fidelity) for fidelity in self.campaign.fidelities}
+
+    def remaining(self) -> float:
+        """Return what is left of the budget, base units."""
+        return self.ledger.remaining(self.campaign.budget)
+
+
+def sizes(fidelity: Fidelity, frames: Frames) -> FloatArray:
+    """Return (n,) size of each frame in the unit the source's cost scales with."""
+    cache: dict[tuple[str, int, int], float] = {}
+    out = np.empty(len(frames))
+    for i, formula in enumerate(frames.formulas):
+        key = (formula, int(frames.charge[i]), int(frames.spin[i]))
+        if key not in cache:
+            cache[key] = size_of(fidelity.source, frames[i])
+        out[i] = cache[key]
+    return out
+
+
+@contextmanager
+def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = False) -> Iterator[Workspace]:
+    """Lock the campaign, open its store, close what a dead driver left open, and start the engine.
+
+    Raises
+    ------
+    FidselError
+        where another process drives the campaign, or the store cannot be used.
+    """
+    folder = campaign.folder
+    with open_store(folder.store, break_lock) as (store, lock), campaign.engine() as engine:
+        identify(campaign, store)
+        yield Workspace(campaign, store, Ledger(store), lock, engine, report)
+
+
+def identify(campaign: Campaign, store: LabelStore) -> str:
+    """Return the identity of the campaign in a store, given when the store was new."""
+    record = store.record("campaign")
+    if record is None:
+        record = {"id": str(uuid4()), "name": campaign.name, "seed": campaign.seed}
+        store.put_record("campaign", record)
+    return str(record["id"])

@@ -1,0 +1,42 @@
+"""`fidsel iterate`: buy, train, measure, pick again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fidsel.cli.output import AsJson, Folder, Overrides, document, note, progress
+from fidsel.cli.tables import campaign_table, round_line
+
+
+def iterate(
+    folder: Folder = Path(),
+    settings: Overrides = None,
+    break_lock: Annotated[
+        bool, typer.Option(help="Take the campaign from a process that died elsewhere.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the campaign until its budget, rounds or target end it; run again to go on after a stop."""
+    from fidsel.campaign import iterate as rounds
+    from fidsel.config import open_campaign, open_tracker
+
+    campaign, tracker = open_campaign(folder, settings or ()), open_tracker(folder, settings or ())
+    with progress() as report:
+        for record in rounds(campaign, report, break_lock):
+            note(round_line(record, campaign.budget))
+            trouble = tracker.sync() if tracker else None
+            note(trouble) if trouble else None
+    summary(folder, settings, as_json)
+
+
+def summary(folder: Path, settings: list[str] | None, as_json: bool) -> None:
+    """Print where a campaign stands."""
+    from fidsel.campaign.summary import summarise
+    from fidsel.config.load import load_config
+
+    found = summarise(folder, load_config(folder / "fidsel.toml", settings or ()).budget.parsed())
+    if as_json:
+        document(found.to_dict())
+    else:
+        campaign_table(found)

@@ -1,0 +1,86 @@
+"""The tables of `plan`, `iterate` and `status`."""
+
+from typing import TYPE_CHECKING
+
+from fidsel.cli.output import note, table
+
+if TYPE_CHECKING:
+    from fidsel.campaign.record import ControlArm, Round
+    from fidsel.campaign.summary import Summary
+    from fidsel.fidelity.budget import Budget
+    from fidsel.fidelity.plan import Plan, Split
+
+KCAL = 0.0433641
+"""eV in one kcal/mol."""
+
+
+def round_line(record: "Round", budget: "Budget") -> str:
+    """Return one line on a finished round."""
+    labels = ", ".join(f"{count} {name}" for name, count in record.labels.items())
+    error = _force(record.metrics.force_mae) if record.metrics.force_mae is not None else "energies only"
+    return (
+        f"round {record.index}: {labels}; force MAE {error}, energy MAE "
+        f"{1000 * record.metrics.energy_mae:.3g} meV; spent {budget.format(record.spent)} of {budget}"
+    )
+
+
+def _force(value: float | None) -> str:
+    return "–" if value is None else f"{1000 * value:.3g} meV/Å ({value / KCAL:.3g} kcal/mol/Å)"
+
+
+def campaign_table(found: "Summary") -> None:
+    """Print the rounds of a campaign beside its control arm, and where its money went."""
+    show = found.budget.format
+    names = list(found.rounds[-1].labels) if found.rounds else []
+    columns = ["round", *names, "predicted cost", "cost", "spent", "force MAE meV/Å", "energy MAE meV"]
+    columns += ["control labels", "control MAE meV/Å", "saving"]
+    rows = []
+    for record in found.rounds:
+        force, energy = record.metrics.force_mae, record.metrics.energy_mae
+        rows.append(
+            [
+                str(record.index),
+                *(record.labels[name] for name in names),
+                show(record.predicted_cost),
+                show(record.cost),
+                show(record.spent),
+                None if force is None else 1000 * force,
+                1000 * energy,
+                *_control_cells(record.control),
+            ]
+        )
+    table(f"{found.folder}: {found.state}", columns, rows)
+    accounts = ", ".join(f"{name} {show(amount)}" for name, amount in found.accounts.items())
+    note(f"budget {found.budget}, spent {show(found.spent)}; ledger: {accounts or 'empty'}")
+    for record in found.rounds:
+        for text in record.notes:
+            note(f"round {record.index}: {text}")
+
+
+def _control_cells(arm: "ControlArm | None") -> list[object]:
+    if arm is None:
+        return [None, None, None]
+    error = f"{1000 * arm.error:.4g}"
+    if arm.low != arm.high:
+        error += f" ({1000 * arm.low:.3g}–{1000 * arm.high:.3g})"
+    return [arm.labels, error, None if arm.saving is None else f"{100 * arm.saving:+.0f} %"]
+
+
+def plan_tables(made: "Plan", budget: "Budget") -> None:
+    """Print the splits of a plan, the recommended one marked, and what another budget or price would do."""
+    columns = ["", *made.levels, "cost", "error, × accurate alone", "90 %", "wall time s"]
+    mark = made.recommended.bought
+    rows = [["→" if split.bought == mark else "", *_split_cells(split, budget)] for split in made.table]
+    basis = "published priors, no label bought" if made.basis == "priors" else f"{made.points} measured points"
+    table(f"plan for {budget}, from {basis}", columns, rows)
+    others = [[case.name, *_split_cells(case.split, budget)] for case in made.scenarios if case.split]
+    table("what if", columns, others)
+    prices = ", ".join(f"{name} {budget.format(cost)}" for name, cost in zip(made.levels, made.prices, strict=True))
+    note(f"per label: {prices}; fixed beforehand: {budget.format(made.fixed)}")
+    for text in made.warnings:
+        note(text)
+
+
+def _split_cells(split: "Split", budget: "Budget") -> list[object]:
+    spread = f"{split.relative.low:.2f}–{split.relative.high:.2f}"
+    return [*split.bought, budget.format(split.cost), f"{split.relative.median:.2f}", spread, split.wall]

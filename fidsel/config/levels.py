@@ -1,0 +1,124 @@
+"""`[[fidelity]]`: one level of theory each, cheapest first, the last one is the accurate one."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag
+
+from fidsel.config.strict import Strict
+
+
+class PriceConfig(Strict):
+    """What one label costs, in the budget's base unit (core-second, GPU-second or accurate label)."""
+
+    per: Literal["label", "core-second"] = "core-second"
+    """"label": known beforehand; "core-second": the measured time of each label."""
+    value: float = Field(1.0, ge=0)
+    """Price per unit; 0 for labels already owned."""
+
+
+class LevelConfig(Strict):
+    """What all kinds of fidelity have in common."""
+
+    name: str
+    """Short name used in tables, e.g. "ccsd(t)"."""
+    price: PriceConfig | None = None
+    """What a label costs; by default its measured core-seconds (needed when the budget is in labels)."""
+    time_limit: PositiveFloat | None = None
+    """Seconds after which one label is given up."""
+    threads: PositiveInt = 1
+    """Cores one label uses."""
+
+
+class TableLevel(LevelConfig):
+    """Labels that are on disk already."""
+
+    kind: Literal["table"]
+    path: str
+    """npz, extxyz or ASE database with configurations and labels, relative to fidsel.toml."""
+    units: str | None = None
+    """"energy,length" of the file, e.g. "kcal/mol,Angstrom"; needed where the file does not say."""
+    energy_key: str | None = None
+    """Name of the energies in the file."""
+    forces_key: str | None = None
+    """Name of the forces in the file."""
+    forces: bool = True
+    """Whether the table has forces."""
+
+
+class OpenMMLevel(LevelConfig):
+    """An empirical force field in OpenMM: MMFF94 for the molecule of the pool, or any System."""
+
+    kind: Literal["openmm"]
+    variant: Literal["MMFF94", "MMFF94s"] = "MMFF94"
+    """Which parameter set RDKit assigns."""
+    system: str | None = None
+    """A serialized OpenMM System (XML) to use in place of MMFF94."""
+
+
+class PySCFLevel(LevelConfig):
+    """Quantum chemistry by PySCF."""
+
+    kind: Literal["pyscf"]
+    method: Literal["hf", "dft", "mp2", "ccsd", "ccsd(t)"]
+    """Method; "dft" needs `xc`."""
+    basis: str
+    """Basis set, e.g. "def2-SVP"."""
+    xc: str | None = None
+    """Density functional, e.g. "pbe" or "b3lyp"."""
+    forces: bool = True
+    """False buys energies only (cheaper; needed where the method has no forces)."""
+    density_fit: bool = False
+    """Density fitting (other numbers, less time)."""
+    frozen_core: bool = False
+    """Leave the core electrons uncorrelated."""
+    grid: int = Field(3, ge=0, le=9)
+    """Level of the DFT integration grid."""
+    dispersion: Literal["d3bj"] | None = None
+    """D3(BJ) dispersion; needs the extra `d3`."""
+    max_cycle: PositiveInt = 100
+    """Largest number of SCF and of CC iterations."""
+
+
+class CalculatorLevel(LevelConfig):
+    """Any ASE calculator by name (orca, psi4, cp2k, emt, ...)."""
+
+    kind: Literal["calculator"]
+    calculator: str
+    """Name as ASE knows it."""
+    parameters: dict[str, Any] = {}
+    """Keyword arguments of the calculator, e.g. { orcasimpleinput = "CCSD(T) cc-pVDZ" }."""
+    forces: bool = True
+    """Whether the method gives forces."""
+
+
+class ModelLevel(LevelConfig):
+    """A trained force field."""
+
+    kind: Literal["model"]
+    path: str
+    """Folder of the model, relative to fidsel.toml."""
+
+
+class CustomLevel(LevelConfig):
+    """A person's own label source: `kind = "package.module:Class"`; its contract is checked first."""
+
+    kind: str = Field(pattern=r"^[\w.]+:\w+$")
+    options: dict[str, Any] = {}
+    """Keyword arguments of the class."""
+
+
+def kind_or_custom(value: Any) -> str | None:  # Any: a dict before, a section after validation
+    """Return the tag of a section: its kind, or "custom" for a class path."""
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return "custom" if isinstance(kind, str) and ":" in kind else kind
+
+
+Level = Annotated[
+    Annotated[TableLevel, Tag("table")]
+    | Annotated[OpenMMLevel, Tag("openmm")]
+    | Annotated[PySCFLevel, Tag("pyscf")]
+    | Annotated[CalculatorLevel, Tag("calculator")]
+    | Annotated[ModelLevel, Tag("model")]
+    | Annotated[CustomLevel, Tag("custom")],
+    Discriminator(kind_or_custom),
+]

@@ -1,0 +1,90 @@
+"""`[recipe]`: how the mixture of labels is trained on."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from fidsel.config.strict import Strict
+
+Norm = Literal["norm", "l1", "l2", "huber"]
+
+
+class StageSection(Strict):
+    """One training run of a network; what is not given is as the recipe has it."""
+
+    steps: PositiveInt | None = None
+    """Optimiser steps."""
+    learning_rate: PositiveFloat | None = None
+    """Peak learning rate."""
+    warmup: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Fraction of the steps spent rising to the peak."""
+    final: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Learning rate at the last step as a fraction of the peak."""
+    batch: PositiveInt | None = None
+    """Frames per step."""
+    rho: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Weight of the energy term in the loss."""
+    force_loss: Norm | None = None
+    """Loss on forces: norm, l1, l2 or huber."""
+    energy_loss: Norm | None = None
+    """Loss on energies."""
+    ema: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Decay of the averaged parameters that are kept."""
+    clip: PositiveFloat | None = None
+    """Largest gradient norm."""
+    weight_decay: NonNegativeFloat | None = None
+    """AdamW's weight decay."""
+    patience: PositiveInt | None = None
+    """Validations without improvement before the stage ends."""
+    validate_every: PositiveInt | None = None
+    """Steps between validations."""
+
+
+class StandardSection(Strict):
+    """Training on the accurate labels alone."""
+
+    kind: Literal["standard"]
+    stage: StageSection = StageSection()
+    """How a network is trained; kernels need none."""
+
+
+class AsteroidSection(Strict):
+    """Bias-weighted pre-training on cheap labels, then fine-tuning on accurate ones (ASTEROID)."""
+
+    kind: Literal["asteroid"]
+    identify: StageSection = StageSection()
+    """S1: the model that measures the bias of cheap labels."""
+    pretrain: StageSection = StageSection()
+    """S4: on cheap labels."""
+    finetune: StageSection = StageSection()
+    """S5: on accurate labels."""
+    gammas: tuple[PositiveFloat, ...] = (0.1, 0.5, 1.0, 2.0)
+    """Bias weights exp(−B/γ), γ in units of the median bias."""
+    bias_weights: bool = True
+    """False weighs all cheap frames alike."""
+    fine_tune: bool = True
+    """False stops after pre-training."""
+    energy_labels: Literal["aligned", "teacher", "none"] = "aligned"
+    """What stands for the cheap energies."""
+
+
+class CokrigingSection(Strict):
+    """A surrogate fitted to cheap labels plus a model of the residual (co-kriging)."""
+
+    kind: Literal["cokriging"]
+    stage: StageSection = StageSection()
+    """How the residual is trained where it is a network."""
+    surrogate_stage: StageSection = StageSection()
+    """How the surrogate is trained where it is a network."""
+    held_out: float = Field(0.1, gt=0, lt=1)
+    """Part of the cheap labels that validates the surrogate."""
+    bias_weights: bool = False
+    """Weigh cheap frames by their bias."""
+    gamma: PositiveFloat = 1.0
+    """γ of those weights, in units of the median bias."""
+
+
+RecipeSection = Annotated[
+    StandardSection | AsteroidSection | CokrigingSection,
+    Field(discriminator="kind"),
+]
