@@ -123,7 +123,7 @@ class ClusterError:
             local = self._take(grid, min(n, len(problem)), rng)
             rows = problem[local]
             reasons = [self._reason(pool, broad, grid, int(i), problem) for i in local]
-            notes += self._turn_note(grid, n)
+            notes += self._turn_note(grid, local)
         missing = n - len(rows)
         again = free.repeats[np.argsort(-pool.errors[free.repeats], kind="stable")][:missing]
         reasons += [f"repeats a configuration, error {_milli(pool.errors[i])}" for i in again]
@@ -171,12 +171,14 @@ class ClusterError:
     def _n_worst(self, grid: FineGrid) -> int:
         return max(1, int(np.ceil(self.worst * len(grid.size))))
 
-    def _turn_note(self, grid: FineGrid, n: int) -> list[str]:
-        if self.strategy in ("population", "by-size") or n <= self._n_worst(grid):
+    def _turn_note(self, grid: FineGrid, local: IntArray) -> list[str]:
+        worst = self._n_worst(grid)
+        if self.strategy in ("population", "by-size") or len(local) <= worst:
             return []
+        beyond = int((grid.rank[grid.fine[local]] >= worst).sum())
         return [
-            f"{n} picks from the worst {self._n_worst(grid)} of {len(grid.size)} fine clusters: some gave "
-            "several frames"
+            f"{len(local)} picks are more than one from each of the worst {worst} of {len(grid.size)} fine "
+            f"clusters: these gave {len(local) - beyond}, the better ones {beyond}"
         ]
 
     def _reason(self, pool: Pool, broad: ClusterErrors, grid: FineGrid, i: int, problem: IntArray) -> str:

@@ -1,0 +1,87 @@
+import json
+
+import numpy as np
+import pytest
+from ase.build import molecule
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fidsel.data import Frames
+from fidsel.errors import UsageError
+from fidsel.selector import ClusterErrors, cluster_errors, force_errors
+
+
+@given(seed=st.integers(0, 1000), n=st.integers(1, 40))
+@settings(max_examples=30, deadline=None)
+def test_is_the_rmse_over_all_components_of_a_cluster(seed: int, n: int) -> None:
+    """Frames of different sizes weigh by their atoms; a brute-force loop over components agrees."""
+    rng = np.random.default_rng(seed)
+    sizes, clusters = rng.integers(1, 6, n), rng.integers(0, 4, n)
+    residuals = [rng.normal(scale=1 + c, size=(size, 3)) for size, c in zip(sizes, clusters, strict=True)]
+    rmse = np.array([np.sqrt((r**2).mean()) for r in residuals])
+    mae = np.array([np.abs(r).mean() for r in residuals])
+    errors = cluster_errors(clusters, rmse, sizes.astype(float), mae)
+    assert list(errors.rmse) == sorted(errors.rmse)
+    for c, value, absolute, count in zip(
+        errors.cluster, errors.rmse, errors.mae, errors.population, strict=True
+    ):
+        members = np.concatenate([r.ravel() for r, own in zip(residuals, clusters, strict=True) if own == c])
+        assert value == pytest.approx(np.sqrt((members**2).mean()))
+        assert absolute == pytest.approx(np.abs(members).mean())
+        assert count == (clusters == c).sum()
+        assert errors.of(c) == value
+    everything = np.concatenate([r.ravel() for r in residuals])
+    assert errors.overall == pytest.approx(np.sqrt((everything**2).mean()))
+    assert errors.overall_mae == pytest.approx(np.abs(everything).mean())
+    assert errors.worst == max(errors.rmse)
+
+
+def test_unknown_errors_are_left_out_and_counted() -> None:
+    clusters = np.array([0, 0, 1, 2, 2])
+    errors = cluster_errors(clusters, np.array([3.0, np.nan, np.nan, 1.0, 1.0]))
+    assert errors.cluster == (2, 0, 1)
+    assert errors.rmse[:2] == (1.0, 3.0)
+    assert np.isnan(errors.rmse[2])
+    assert errors.population == (2, 2, 1)
+    assert errors.measured == (2, 1, 0)
+    assert errors.overall == pytest.approx(np.sqrt(11 / 3))
+    assert errors.worst == 3.0
+
+
+def test_survives_json() -> None:
+    clusters, rmse = np.array([5, 5, 1, 0]), np.array([0.1, 0.3, np.nan, 0.2])
+    for mae in (None, rmse * 0.8):
+        errors = cluster_errors(clusters, rmse, frame_mae=mae)
+        text = json.dumps(errors.to_dict(), allow_nan=False)
+        back = ClusterErrors.from_dict(json.loads(text))
+        assert json.dumps(back.to_dict()) == text
+        np.testing.assert_array_equal(back.rmse, errors.rmse)
+        assert len(back) == 3
+
+
+def test_unusable_errors_are_refused() -> None:
+    clusters = np.array([0, 1])
+    for bad in ([np.nan, np.nan], [-1.0, 0.0], [np.inf, 0.0]):
+        with pytest.raises(UsageError, match="finite and ≥ 0"):
+            cluster_errors(clusters, np.array(bad))
+    with pytest.raises(UsageError, match="clusters must have one entry"):
+        cluster_errors(clusters[:1], np.ones(2))
+    with pytest.raises(UsageError, match="positive"):
+        cluster_errors(clusters, np.ones(2), np.array([0.0, 1.0]))
+    with pytest.raises(UsageError, match="no cluster 7"):
+        cluster_errors(clusters, np.ones(2)).of(7)
+
+
+def test_force_errors_of_frames_of_different_sizes() -> None:
+    frames = Frames.from_atoms([molecule("H2O"), molecule("CH4"), molecule("H2O")])
+    rng = np.random.default_rng(0)
+    reference, predicted = rng.normal(size=(2, 11, 3))
+    reference[8] = np.nan
+    rmse, mae = force_errors(frames.replace(forces=reference), predicted)
+    error = predicted - reference
+    expected = [np.sqrt((error[:3] ** 2).mean()), np.sqrt((error[3:8] ** 2).mean()), np.nan]
+    np.testing.assert_allclose(rmse, expected)
+    np.testing.assert_allclose(mae[:2], [np.abs(error[:3]).mean(), np.abs(error[3:8]).mean()])
+    with pytest.raises(UsageError, match=r"shape \(11, 3\)"):
+        force_errors(frames, predicted[1:])
+    assert len(force_errors(frames[:0], np.empty((0, 3)))[0]) == 0

@@ -1,0 +1,105 @@
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from fidsel.errors import UsageError
+from fidsel.selector import calibrate, hold_out, score
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9])
+@pytest.mark.parametrize("m", [9, 40])
+def test_simulated_coverage_is_the_one_promised(coverage: float, m: int) -> None:
+    """Over many draws of m calibration frames, E coverage = ⌈(m + 1)c⌉/(m + 1), whatever the ratios' law."""
+    rng = np.random.default_rng(0)
+    kept = []
+    for _ in range(600):
+        n = m + 200
+        estimates = rng.uniform(0.5, 2.0, n)
+        known = estimates * rng.lognormal(sigma=1.0, size=n)
+        first, clusters = np.arange(n) < m, np.zeros(n, dtype=int)
+        calibration = calibrate(estimates, known, clusters, first, coverage=coverage, minimum=10_000)
+        kept.append((known <= calibration.bound(estimates, clusters))[~first].mean())
+    exact = np.ceil(round((m + 1) * coverage, 9)) / (m + 1)
+    assert np.mean(kept) == pytest.approx(exact, abs=4 * np.std(kept) / np.sqrt(600))
+    assert exact >= coverage
+
+
+def test_clusters_with_enough_frames_have_their_own_factor() -> None:
+    rng = np.random.default_rng(1)
+    clusters = np.repeat([0, 1, 2], [500, 500, 15])
+    ratio = np.array([1.0, 10.0, 1.0])[clusters] * rng.uniform(0.5, 1.0, 1015)
+    calibration = calibrate(np.ones(1015), ratio, clusters, np.ones(1015, dtype=bool), coverage=0.9)
+    assert set(calibration.per_cluster) == {0, 1}
+    assert calibration.per_cluster[0] == pytest.approx(0.95, abs=0.03)
+    assert calibration.per_cluster[1] == pytest.approx(9.5, abs=0.3)
+    assert calibration.frames == 1015
+    bounds = calibration.bound(np.array([2.0, 2.0, 2.0]), np.array([0, 1, 2]))
+    factors = [calibration.per_cluster[0], calibration.per_cluster[1], calibration.pooled]
+    np.testing.assert_allclose(bounds, 2 * np.array(factors))
+
+
+def test_enough_frames_are_needed_and_nine_do_for_ninety_percent() -> None:
+    known, clusters = np.arange(1.0, 10.0), np.zeros(9, dtype=int)
+    everything = np.ones(9, dtype=bool)
+    assert calibrate(np.ones(9), known, clusters, everything, coverage=0.9).pooled == 9.0
+    with pytest.raises(UsageError, match="at least 9 calibration frames, got 8"):
+        calibrate(np.ones(9), known, clusters, np.arange(9) < 8, coverage=0.9)
+    with pytest.raises(UsageError, match="at least 19"):
+        calibrate(np.ones(9), known, clusters, everything, coverage=0.95)
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        calibrate(np.ones(9), known, clusters, everything, coverage=1.0)
+    with pytest.raises(UsageError, match="known error and an estimate"):
+        calibrate(np.full(9, np.nan), known, clusters, everything)
+
+
+def test_a_small_minimum_never_makes_an_unpromised_factor() -> None:
+    clusters = np.repeat([0, 1], [5, 15])
+    calibration = calibrate(np.ones(20), np.ones(20), clusters, np.ones(20, dtype=bool), minimum=1)
+    assert set(calibration.per_cluster) == {1}
+
+
+def test_zero_estimates_bound_only_zero_errors() -> None:
+    known = np.r_[np.zeros(8), 1.0, 1.0]
+    clusters, rows = np.zeros(10, dtype=int), np.ones(10, dtype=bool)
+    assert calibrate(np.zeros(10), known, clusters, rows, coverage=0.6).pooled == 0.0
+    assert calibrate(np.zeros(10), known, clusters, rows, coverage=0.9).pooled == np.inf
+
+
+def test_hold_out_splits_known_errors() -> None:
+    known = np.where(np.arange(100) % 2, np.arange(100.0), np.nan)
+    seen, calibration = hold_out(known, 0.4, np.random.default_rng(0))
+    assert calibration.sum() == 20
+    assert np.isfinite(known[calibration]).all()
+    assert np.isnan(seen[calibration]).all()
+    np.testing.assert_array_equal(seen[~calibration], known[~calibration])
+    assert hold_out(known, 0.0, np.random.default_rng(0))[1].sum() == 0
+    with pytest.raises(UsageError, match="fraction"):
+        hold_out(known, 1.5, np.random.default_rng(0))
+
+
+def test_score_is_spearman_over_clusters_and_frames() -> None:
+    rng = np.random.default_rng(0)
+    clusters = rng.integers(0, 8, 300)
+    truth = 0.1 * (1 + clusters) * rng.uniform(0.5, 1.5, 300)
+    estimates = truth * rng.lognormal(sigma=0.5, size=300)
+    truth[:50] = np.nan
+    found = score(estimates, truth, clusters, bounds=2 * estimates)
+    rows = slice(50, None)
+    rms = [
+        [np.sqrt((values[rows][clusters[rows] == c] ** 2).mean()) for c in range(8)]
+        for values in (estimates, truth)
+    ]
+    assert found.frame_rank == pytest.approx(spearmanr(estimates[rows], truth[rows]).statistic)
+    assert found.cluster_rank == pytest.approx(spearmanr(*rms).statistic)
+    assert found.coverage == pytest.approx((truth[rows] <= 2 * estimates[rows]).mean())
+    assert found.frames == 250
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_score_of_nothing_or_of_equal_estimates_is_undefined() -> None:
+    nothing = score(np.ones(3), np.full(3, np.nan), np.zeros(3, dtype=int))
+    assert (nothing.cluster_rank, nothing.coverage, nothing.frames) == (None, None, 0)
+    flat = score(np.ones(3), np.arange(3.0), np.arange(3))
+    assert (flat.cluster_rank, flat.frame_rank, flat.frames) == (None, None, 3)

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import units
+from matplotlib.image import imread
+
+from fidsel.errors import UsageError
+from fidsel.selector import ClusterErrors, Curve, cluster_error_plot, cluster_errors, learning_curve_plot
+from fidsel.selector.plot import FORCE_UNITS
+
+
+@pytest.fixture
+def errors() -> ClusterErrors:
+    rng = np.random.default_rng(0)
+    return cluster_errors(np.arange(300) % 30, rng.uniform(0.05, 0.2, 300))
+
+
+def blue(path: Path) -> int:
+    """Count the pixels of the bars' colour."""
+    pixels = 255 * imread(path)[:, :, :3]
+    return int((np.abs(pixels - [0x1F, 0x5F, 0xA8]).sum(axis=2) < 12).sum())
+
+
+def test_units() -> None:
+    assert FORCE_UNITS["kcal/mol/Å"] == pytest.approx(1 / (units.kcal / units.mol))
+    assert FORCE_UNITS["meV/Å"] == 1000
+
+
+def test_cluster_errors_are_drawn_in_every_unit(errors: ClusterErrors, tmp_path: Path) -> None:
+    shares = []
+    for i, unit in enumerate(FORCE_UNITS):
+        path = cluster_error_plot(errors, tmp_path / f"{i}.png", unit=unit, title="toluene")
+        shares.append(blue(path))
+    assert min(shares) > 20_000
+    assert max(shares) < 1.1 * min(shares)
+
+
+def test_smaller_errors_afterwards_are_lower_bars(errors: ClusterErrors, tmp_path: Path) -> None:
+    half = ClusterErrors(
+        errors.cluster,
+        tuple(e / 2 for e in errors.rmse),
+        errors.population,
+        errors.measured,
+        errors.overall / 2,
+    )
+    same = cluster_error_plot(errors, tmp_path / "same.png", after=errors)
+    less = cluster_error_plot(errors, tmp_path / "half.png", after=half, names=("round 1", "round 2"))
+    assert blue(less) == pytest.approx(blue(same) / 2, rel=0.15)
+
+
+def test_the_same_errors_give_the_same_file(errors: ClusterErrors, tmp_path: Path) -> None:
+    one, two = (cluster_error_plot(errors, tmp_path / name).read_bytes() for name in ("a.png", "b.png"))
+    assert one == two
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_unknown_errors_and_one_cluster_can_be_drawn(tmp_path: Path) -> None:
+    some = cluster_errors(np.array([0, 1]), np.array([0.1, np.nan]))
+    cluster_error_plot(some, tmp_path / "nan.png")
+    cluster_error_plot(cluster_errors(np.array([4]), np.array([0.0])), tmp_path / "one.png")
+
+
+def test_curves_are_drawn(tmp_path: Path) -> None:
+    campaign = Curve("campaign", [4.0, 1.0, 2.0], [0.03, 0.1, 0.06], [0.003, 0.01, 0.006])
+    control = Curve("control", [0.0, 2.0], [0.1, 0.09], extrapolated=True)
+    for i, curves in enumerate([[campaign], [campaign, control], [Curve("one", [1.0], [0.0])]]):
+        path = learning_curve_plot(curves, tmp_path / f"{i}.png", spend_label="spent (accurate labels)")
+        assert imread(path).shape[:2] == (630, 1200)
+
+
+def test_no_global_state(errors: ClusterErrors, tmp_path: Path) -> None:
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    cluster_error_plot(errors, tmp_path / "a.png")
+    assert dict(mpl.rcParams) == before
+
+
+def test_bad_requests(errors: ClusterErrors, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    with pytest.raises(UsageError, match="unit must be one of"):
+        cluster_error_plot(errors, path, unit="hartree")
+    with pytest.raises(UsageError, match="unit must be one of"):
+        learning_curve_plot([Curve("a", [1.0], [1.0])], path, unit="hartree")
+    with pytest.raises(UsageError, match="same clusters"):
+        cluster_error_plot(errors, path, after=cluster_errors(np.array([99]), np.ones(1)))
+    with pytest.raises(UsageError, match="at least one curve"):
+        learning_curve_plot([], path)
+    with pytest.raises(UsageError, match="curve 'a' needs as many"):
+        Curve("a", [1.0, 2.0], [1.0])
+    assert not path.exists()
