@@ -48,7 +48,7 @@ class BudgetError(FidselError):
         remaining = budget.total - spent - reserved
         super().__init__(
             f"a cost of {show(cost)} would pass the budget: of {budget}, {show(spent)} are spent and "
-            f"{show(reserved)} reserved, {show(remaining)} are left; buy less or raise the budget"
+            f"{show(reserved)} reserved, left: {show(remaining)}; buy less or raise the budget"
         )
         self.budget, self.total, self.spent = budget, budget.total, spent
         self.reserved, self.cost, self.remaining = reserved, cost, remaining

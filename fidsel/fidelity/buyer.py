@@ -12,11 +12,10 @@ from fidsel.data import Frames
 from fidsel.errors import FidselError
 from fidsel.fidelity.attempt import Attempt, Order
 from fidsel.fidelity.ledger import Ledger
-from fidsel.fidelity.offer import BATCH_SECONDS, Offers
+from fidsel.fidelity.offer import BATCH_SECONDS, BATCH_SIZE, Offers
 from fidsel.fidelity.source import Label, LabelError
 from fidsel.fidelity.task import Engine, Task
 
-BATCH_SIZE = 500
 QUICK = 0.2
 """core-seconds: labels that take less are stored together, at most this many seconds late."""
 
@@ -79,14 +78,14 @@ class Buyer:
         self._flying: dict[str, Attempt] = {}
         self._slow: set[str] = set()
         self._arrived: list[tuple[Attempt, Label | LabelError]] = []
-        self._since, self._total = 0.0, 0
+        self._since, self._total, self._started, self._overrun = 0.0, 0, 0, False
 
     def buy(self, ids: Sequence[str]) -> None:
         """Buy labels in their order; `done`, `failed`, `refused`, `cost`, `seconds` say what came of it."""
         self._total, self._left = len(ids), list(ids)
-        before = -1
-        while self._left and before != len(self._left):
-            before = len(self._left)
+        started = -1
+        while self._left and started != self._started:
+            started = self._started
             self._pass(self._left)
         self.refused.update(self._left)
 
@@ -112,7 +111,17 @@ class Buyer:
             if orders:
                 attempts = self.ledger.reserve(self.account, self.fidelity, orders, self.offers.budget)
                 for attempt, order in zip(attempts, orders, strict=True):
-                    yield self._task(attempt, order.predicted)
+                    if self._passed():
+                        self.ledger.release([attempt])
+                        self._left.append(attempt.frame_id)
+                    else:
+                        yield self._task(attempt, order.predicted)
+
+    def _passed(self) -> bool:
+        """Whether labels that ran past their limits have used up what was reserved for others."""
+        if not self._overrun or self.offers.budget is None:
+            return False
+        return not self.offers.budget.pays(self.ledger.spent() + self.ledger.reserved())
 
     def _orders(self, waiting: list[str]) -> list[Order]:
         """Take from the end of `waiting` what can be ordered now; those short enough go together."""
@@ -122,7 +131,7 @@ class Buyer:
         while waiting and seconds < BATCH_SECONDS and len(orders) < BATCH_SIZE:
             frame_id = waiting.pop()
             expected = self.offers.seconds(self.predicted[frame_id])
-            order = self.offers.order(frame_id, expected, free)
+            order = self.offers.order(frame_id, expected, free, len(waiting) + 1)
             if order is not None:
                 orders.append(order)
                 free -= order.cost
@@ -136,6 +145,7 @@ class Buyer:
 
     def _task(self, attempt: Attempt, predicted: float | None) -> Task:
         self._flying[attempt.frame_id] = attempt
+        self._started += 1
         if predicted is None or predicted >= QUICK:
             self._slow.add(attempt.frame_id)
         atoms = self.frames[self._rows[attempt.frame_id]]
@@ -149,8 +159,10 @@ class Buyer:
         self._arrived.append((attempt, self._checked(attempt, task, result)))
         del self._flying[task.frame_id]
         self._slow.discard(task.frame_id)
+        over = attempt.time_limit is not None and result.seconds > attempt.time_limit * attempt.threads
+        self._overrun = self._overrun or over
         late = monotonic() - self._since >= QUICK or len(self._arrived) >= BATCH_SIZE
-        if late or self._slow or not self._flying or result.seconds >= QUICK:
+        if late or over or self._slow or not self._flying or result.seconds >= QUICK:
             self._store()
 
     def _checked(self, attempt: Attempt, task: Task, result: Label | LabelError) -> Label | LabelError:
@@ -184,8 +196,8 @@ class Buyer:
             self.done.add(frame_id)
             self.offers.learn(result.seconds)
         elif result.kind == "cancelled":
-            self.refused.add(frame_id)
-            self.offers.learn_cut(result.seconds)
+            self._left.append(frame_id)
+            self.predicted[frame_id] = 2 * result.seconds
         else:
             self.failed.add(frame_id)
         if self.on_event is not None:

@@ -9,6 +9,8 @@ from fidsel.fidelity.store import LabelStore
 
 BATCH_SECONDS = 1.0
 """Predicted core-seconds of labels that are reserved in one transaction, and sent out as one group."""
+BATCH_SIZE = 500
+"""Labels that are reserved in one transaction at most."""
 
 
 class Offers:
@@ -17,10 +19,11 @@ class Offers:
     With a price per core-second a label may take, beyond its predicted cost p, an equal part of what is
     left, so that all labels in flight together cannot pass the budget,
 
-        c = min(free, rate × time limit, p + free / (2·slots)),    rate = price × threads,
+        c = min(rate × time limit, p + (free − p) / min(2·slots, left)),    rate = price × threads,
 
-    free being the budget less all that is spent and reserved, and slots the labels of that length that
-    are in flight at once. c is reserved, and c / rate is the label's time limit.
+    free being the budget less all that is spent and reserved, slots the labels of that length that are
+    in flight at once, and left those still to be ordered. c is reserved, and c / rate is the label's
+    time limit.
 
     Parameters
     ----------
@@ -35,25 +38,18 @@ class Offers:
         so_far = store.statistics(fidelity)
         self._count = so_far.done
         self._sum = so_far.mean_seconds * so_far.done if so_far.done else 0.0
-        self._least = 0.0
 
     def learn(self, seconds: float) -> None:
         """Note the core-seconds of a label."""
         self._count, self._sum = self._count + 1, self._sum + seconds
 
-    def learn_cut(self, seconds: float) -> None:
-        """Note that a label stopped for want of money after some core-seconds would have taken longer."""
-        self._least = max(self._least, 2 * seconds)
-
     def seconds(self, predicted: float) -> float:
         """Return the core-seconds to reckon with; NaN where nothing is known."""
         if not isnan(predicted):
             return predicted
-        if self._count:
-            return max(self._sum / self._count, self._least)
-        return self._least or predicted
+        return self._sum / self._count if self._count else predicted
 
-    def order(self, frame_id: str, predicted: float, free: float) -> Order | None:
+    def order(self, frame_id: str, predicted: float, free: float, left: int) -> Order | None:
         """Return an order that costs no more than `free`; None where the label would cost more.
 
         Parameters
@@ -61,6 +57,7 @@ class Offers:
         frame_id : which label.
         predicted : core-seconds to reckon with, NaN = unknown.
         free : what is neither spent nor reserved.
+        left : labels still to be ordered, this one included.
         """
         price, limit = self.fidelity.price, self.fidelity.time_limit
         known = None if isnan(predicted) else predicted
@@ -70,10 +67,11 @@ class Offers:
             return Order(frame_id, cost, known, limit) if cost == 0 or cost <= free + slack else None
         rate = price.value * self.fidelity.threads
         most = rate * (inf if limit is None else limit)
-        if free <= 0 or min(cost, most) > free:
+        if free <= 0 or cost > free:
             return None
-        slots = self.workers * max(1.0, BATCH_SECONDS / known if known else 1.0)
-        ceiling = min(free, most, cost + free / (2 * slots))
+        together = BATCH_SECONDS / known if known else 1.0
+        slots = self.workers * min(max(together, 1.0), BATCH_SIZE)
+        ceiling = min(most, cost + (free - cost) / min(2 * slots, left))
         return Order(
             frame_id, ceiling, known, limit if ceiling == most and isfinite(most) else ceiling / rate
         )

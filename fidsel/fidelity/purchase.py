@@ -60,9 +60,9 @@ def buy(
 
     With a price per label the budget is never passed; with a price per core-second by no more than the
     engine takes to stop a label, since every label's time limit is what the budget can pay for (see
-    `Offers`). A label stopped by such a limit, earlier than its fidelity's own, counts as refused and
-    may be bought again. A refusal is final only when nothing is in flight: refunds are spent on what
-    was refused before.
+    `Offers`). A label stopped by such a limit, earlier than its fidelity's own, is tried again where the
+    budget pays for twice the time, else it counts as refused. A refusal is final only when nothing is
+    in flight: refunds are spent on what was refused before.
 
     Labels are stored as they arrive, also on the way out of an exception such as KeyboardInterrupt;
     what was in flight then is closed as cancelled.

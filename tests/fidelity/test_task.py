@@ -1,0 +1,46 @@
+"""The engine of this process keeps every failure with its task."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ase import Atoms
+from toy_labels import Spring, springs
+
+from fidsel.fidelity import InlineEngine, Label, LabelError, Task
+from fidsel.fidelity.source import Value
+
+
+@dataclass(frozen=True)
+class Broken:
+    forces: bool = True
+
+    def settings(self) -> Mapping[str, Value]:
+        return {}
+
+    def label(self, atoms: Atoms) -> Label:
+        return Label({}[atoms.get_chemical_formula()], None, 0.0)
+
+
+def test_one_failure_leaves_the_others_alone() -> None:
+    frames = springs([1.0, -1.0, 2.0])
+    tasks = [Task(name, frames[i], Spring()) for i, name in enumerate(frames.ids)]
+    tasks.insert(1, Task("broken", frames[0], Broken()))
+    results = list(InlineEngine().run(tasks))
+    assert [task for task, _ in results] == tasks
+    kinds = [type(result) for _, result in results]
+    assert kinds == [Label, LabelError, LabelError, Label]
+    assert str(results[1][1]) == "KeyError: 'HO'"
+    assert str(results[2][1]) == "did not converge"
+
+
+def test_tasks_are_pulled_one_by_one() -> None:
+    pulled = []
+
+    def tasks() -> Iterator[Task]:
+        for i, name in enumerate(springs([1.0, 2.0]).ids):
+            pulled.append(name)
+            yield Task(name, springs([1.0, 2.0])[i], Spring())
+
+    run = InlineEngine().run(tasks())
+    next(run)
+    assert len(pulled) == 1
