@@ -1,1 +1,41 @@
-"""Losses, stages, fit and recipes."""
+"""Losses, stages, fit, bias weights and recipes."""
+
+from fidsel.training.asteroid import asteroid
+from fidsel.training.cokriging import cokriging
+from fidsel.training.dispatch import train_one
+from fidsel.training.evaluate import Errors, errors
+from fidsel.training.fit import fit, fit_members
+from fidsel.training.stage import (
+    History,
+    Loss,
+    ModelFactory,
+    Recipe,
+    Stage,
+    Surrogate,
+    Trained,
+    TrainingData,
+)
+from fidsel.training.standard import standard
+
+RECIPES: dict[str, Recipe] = {"asteroid": asteroid, "cokriging": cokriging, "standard": standard}
+"""Recipes by the name configurations use."""
+
+__all__ = [
+    "RECIPES",
+    "Errors",
+    "History",
+    "Loss",
+    "ModelFactory",
+    "Recipe",
+    "Stage",
+    "Surrogate",
+    "Trained",
+    "TrainingData",
+    "asteroid",
+    "cokriging",
+    "errors",
+    "fit",
+    "fit_members",
+    "standard",
+    "train_one",
+]

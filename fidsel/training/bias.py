@@ -27,12 +27,24 @@ class Bias:
     values: FloatArray
     unit: str
 
+    def report(self) -> dict[str, Any]:
+        """Return plain values for a record."""
+        low, median, high = (float(f(self.values)) for f in (np.min, np.median, np.max))
+        return {"unit": self.unit, "min": low, "median": median, "max": high}
 
-def frame_bias(teacher: ForceField, frames: Frames) -> Bias:
+
+def frame_bias(teacher: ForceField, frames: Frames, *, energies_only: bool = False) -> Bias:
     """Return B_j = mean over components of |F(x_j; θ₀) − f_j|, ASTEROID eq. 4 as a mean.
 
-    The mean keeps B on one scale whatever the size of a molecule. Frames with energies only have
-    B_j = |ΔE_j| / n_atoms; those energies must be aligned with the teacher's level.
+    The mean keeps B on one scale whatever the size of a molecule. Where the frames, or the teacher's
+    own labels, have no forces, B_j = |ΔE_j| / n_atoms; those energies must be aligned with the teacher's
+    level.
+
+    Parameters
+    ----------
+    teacher : θ₀, trained on accurate labels.
+    frames : labelled at the cheap level.
+    energies_only : the teacher was trained on energies alone.
 
     Raises
     ------
@@ -40,10 +52,10 @@ def frame_bias(teacher: ForceField, frames: Frames) -> Bias:
         where some frames have forces and others none, or there are neither forces nor energies.
     """
     sizes = np.diff(frames.offsets)
-    if frames.has_forces.all():
+    if frames.has_forces.all() and not energies_only:
         difference = np.abs(teacher.predict(frames).forces - frames.forces).mean(axis=1)
         return Bias(np.add.reduceat(difference, frames.offsets[:-1]) / sizes, "eV/Å")
-    if not frames.has_forces.any() and np.isfinite(frames.energy).all():
+    if (energies_only or not frames.has_forces.any()) and np.isfinite(frames.energy).all():
         return Bias(np.abs(teacher.predict(frames).energy - frames.energy) / sizes, "eV/atom")
     raise UsageError(
         f"bias weights need forces on all cheap frames, or energies on all: {frames.has_forces.sum()} of "
@@ -92,7 +104,7 @@ class BiasWeights:
         }
 
 
-def bias_weights(
+def weights_from_bias(
     bias: FloatArray, gamma: float, relative_to: Literal["median", "absolute"] = "median"
 ) -> BiasWeights:
     """Return w_j ∝ exp(−B_j / γ), scaled to mean 1 so that γ does not change the learning rate.
@@ -105,7 +117,7 @@ def bias_weights(
 
     Examples
     --------
-    >>> bias_weights(np.array([0.1, 0.1, 0.3]), gamma=1.0).weights.round(3).tolist()
+    >>> weights_from_bias(np.array([0.1, 0.1, 0.3]), gamma=1.0).weights.round(3).tolist()
     [1.405, 1.405, 0.19]
     """
     if not gamma > 0:

@@ -60,5 +60,11 @@ def errors(model: ForceField, frames: Frames) -> Errors:
     )
 
 
+def validation_error(model: ForceField, frames: Frames) -> float:
+    """Return the force MAE in eV/Å, or the energy MAE in eV where no frame has forces."""
+    found = errors(model, frames)
+    return found.force_mae if frames.has_forces.any() else found.energy_mae
+
+
 def _mean(values: FloatArray, rows: BoolArray) -> float:
     return float(values[rows].mean()) if rows.any() else float("nan")

@@ -1,0 +1,148 @@
+"""Recipe `asteroid`: pre-train on cheap labels weighted by their bias, fine-tune on accurate ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from fidsel.errors import UsageError
+from fidsel.models.contract import Fittable, ForceField
+from fidsel.models.network import NetworkForceField
+from fidsel.training.bias import frame_bias
+from fidsel.training.cheap import EnergyLabels, cheap_part, check_energy_labels
+from fidsel.training.evaluate import validation_error
+from fidsel.training.fit import fit
+from fidsel.training.labels import centred, level_of
+from fidsel.training.stage import History, ModelFactory, Stage, Trained, TrainingData
+from fidsel.training.sweep import Sweep
+
+IDENTIFY = Stage("identify", steps=4000, learning_rate=4e-3, validate_every=100)
+PRETRAIN = Stage("pre-train", steps=6000, learning_rate=4e-3, batch=16, validate_every=200)
+FINETUNE = Stage("fine-tune", steps=4000, learning_rate=1e-3, validate_every=100)
+GAMMAS = (0.1, 0.5, 1.0, 2.0)
+
+
+def asteroid(
+    data: TrainingData,
+    model: ModelFactory,
+    seed: int,
+    *,
+    identify: Stage = IDENTIFY,
+    pretrain: Stage = PRETRAIN,
+    finetune: Stage = FINETUNE,
+    gammas: Sequence[float] = GAMMAS,
+    relative_to: Literal["median", "absolute"] = "median",
+    energy_labels: EnergyLabels = "aligned",
+    held_out: float = 0.1,
+    bias_weights: bool = True,
+    fine_tune: bool = True,
+) -> Trained:
+    """Return a network pre-trained on cheap labels and fine-tuned on accurate ones.
+
+    ASTEROID (Bukharin et al. 2023, DOI 10.48550/arXiv.2306.03109):
+
+    1. θ₀: train on the accurate frames (`identify`).
+    2. B_j: mean |F(x_j; θ₀) − f_j| of each cheap frame.
+    3. w_j ∝ exp(−B_j / γ), mean 1.
+    4. Pre-train on the weighted cheap frames, cheapest level first (`pretrain`).
+    5. Fine-tune on the accurate frames (`finetune`).
+    6. Steps 3–5 for every γ at once, as members of one program; the γ with the smallest error on the
+       accurate validation frames is kept (force MAE, or energy MAE where they have no forces).
+
+    A state is never given up for a worse one: should fine-tuning have raised the error on the accurate
+    validation frames above that of θ₀ or of the pre-trained state, the best of them is returned and
+    `kept` says which.
+
+    Parameters
+    ----------
+    data : accurate training and validation frames; cheap frames, one set per level, cheapest first.
+    model : builds a network.
+    seed : decides initial parameters, batches and held-out cheap frames.
+    gammas, relative_to : see `weights_from_bias`.
+    energy_labels : energies to pre-train on: the cheap ones "aligned" with the accurate level, those of
+        the "teacher" θ₀, or "none".
+    held_out : fraction of each cheap level that validates its pre-training.
+    bias_weights : False = all cheap frames count the same (γ = ∞).
+    fine_tune : False = stop after step 4.
+
+    Returns
+    -------
+    The model, the histories of the kept γ, and diagnostics: `gamma`, `validation_error` (of each state),
+    `gammas` (error for each), `levels` (frames dropped, alignment, bias, weights), `kept`, `warnings`.
+
+    Raises
+    ------
+    UsageError
+        for a model with a closed-form fit, without cheap frames, or with labels that do not fit.
+    """
+    start = _network(model(seed))
+    check_energy_labels(energy_labels)
+    if not data.cheap or not gammas:
+        raise UsageError("asteroid needs cheap frames and at least one γ: use recipe 'standard' without them")
+    teacher: NetworkForceField | None = None
+    histories: list[History] = []
+    if bias_weights or energy_labels == "teacher":
+        teacher, history = fit(start, data.train, data.validation, identify, seed=seed)
+        histories.append(history)
+    energies_only = not data.train.has_forces.any()
+    scale = data.train if energy_labels == "aligned" or (bias_weights and energies_only) else None
+    sweep = Sweep(start, gammas if bias_weights else (), seed)
+    for frames in data.cheap:
+        part = cheap_part(frames, data.validation, scale, held_out=held_out, seed=seed)
+        bias = (
+            frame_bias(teacher, part.train, energies_only=energies_only) if teacher and bias_weights else None
+        )
+        sweep.pretrain(part, part.labelled_by(energy_labels, teacher), pretrain, bias, relative_to)
+    chosen = _choose(sweep, data, finetune if fine_tune else None, teacher)
+    return Trained(
+        chosen.model,
+        (*histories, *sweep.histories(chosen.member)),
+        chosen.diagnostics | {"levels": sweep.levels, "warnings": (*sweep.warnings, *chosen.warnings)},
+        sweep.surrogates(chosen.member),
+    )
+
+
+def _network(model: ForceField) -> NetworkForceField:
+    if isinstance(model, NetworkForceField):
+        return model
+    advice = "use recipe 'cokriging'" if isinstance(model, Fittable) else "give a network"
+    raise UsageError(f"asteroid trains networks in stages, a {model.kind} model cannot: {advice}")
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The member of the γ search and the state along its way that are best."""
+
+    member: int
+    model: NetworkForceField
+    diagnostics: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def _choose(
+    sweep: Sweep, data: TrainingData, stage: Stage | None, teacher: NetworkForceField | None
+) -> _Choice:
+    """Fine-tune where there is a stage, and choose the best γ, then the best state on its way."""
+    level = level_of(data.train)
+    before = [m.replace(level=level, reference=centred(m, data.train)) for m in sweep.models]
+    after = before if stage is None else sweep.finetune(data.train, data.validation, stage)
+    scores = [validation_error(model, data.validation) for model in after]
+    best = int(np.argmin(scores))
+    # Latest first: of equal errors the first counts.
+    states = {} if stage is None else {"fine-tune": after[best]}
+    states["pre-train"] = before[best]
+    if stage is not None and teacher is not None:
+        states["identify"] = teacher
+    error = {name: validation_error(model, data.validation) for name, model in states.items()}
+    kept = min(error, key=error.__getitem__)
+    spoilt = stage is not None and kept != "fine-tune"
+    diagnostics = {
+        "kept": kept,
+        "gamma": sweep.gammas[best] if sweep.gammas else None,
+        "gammas": dict(zip(map(str, sweep.gammas), scores, strict=False)),
+        "validation_error": error,
+        "validation_error_unit": "eV/Å" if data.validation.has_forces.any() else "eV",
+    }
+    warnings = (f"fine-tuning raised the validation error: the state after {kept!r} is kept",)
+    return _Choice(best, states[kept], diagnostics, warnings if spoilt else ())

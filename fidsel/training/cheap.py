@@ -1,0 +1,115 @@
+"""A cheap level made ready for training: no leaks, a part held out, energies on the accurate scale."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from fidsel.data import Frames, leaks, split
+from fidsel.errors import UsageError, unknown
+from fidsel.models.contract import ForceField
+from fidsel.training.align import Alignment, align
+
+EnergyLabels = Literal["aligned", "teacher", "none"]
+
+LEAK = 1e-3
+"""Å; cheap frames this close to a validation frame are left out."""
+
+HELD_OUT = 200
+"""Most cheap frames that validate a stage: more would cost time and say little more."""
+
+
+@dataclass(frozen=True, eq=False)
+class CheapPart:
+    """One cheap level, split for its own training.
+
+    Parameters
+    ----------
+    level : its name.
+    train, validation : frames with the labels of the level.
+    dropped : frames left out because they coincide with accurate validation frames.
+    alignment : how energies were brought to the accurate scale; None = they were not.
+    """
+
+    level: str
+    train: Frames
+    validation: Frames
+    dropped: int
+    alignment: Alignment | None = None
+
+    def report(self) -> dict[str, Any]:
+        """Return plain values for a record."""
+        counts = {"train": len(self.train), "validation": len(self.validation), "dropped": self.dropped}
+        return {
+            "level": self.level,
+            **counts,
+            "alignment": None if self.alignment is None else self.alignment.report(),
+        }
+
+    def own_energies(self) -> Frames:
+        """Return the training frames with energies as the level gave them."""
+        if self.alignment is None:
+            return self.train
+        return self.train.replace(energy=self.train.energy - self.alignment.shift.of(self.train))
+
+    def labelled_by(self, energies: EnergyLabels, teacher: ForceField | None) -> "CheapPart":
+        """Return the part with the energy labels a stage trains on.
+
+        Parameters
+        ----------
+        energies : "aligned" keeps them, "teacher" takes the teacher's, "none" drops them.
+        teacher : model of the accurate level.
+        """
+        if energies == "aligned":
+            return self
+        if energies == "none":
+            train, validation = (side.replace(energy=None) for side in (self.train, self.validation))
+        elif teacher is None:
+            raise UsageError("energy_labels = 'teacher' needs a teacher")
+        else:
+            train, validation = (
+                side.replace(energy=teacher.predict(side).energy) for side in (self.train, self.validation)
+            )
+        return replace(self, train=train, validation=validation)
+
+
+def cheap_part(
+    frames: Frames, validation: Frames, reference: Frames | None, *, held_out: float, seed: int
+) -> CheapPart:
+    """Return a cheap level without leaks, a part of it held out.
+
+    Parameters
+    ----------
+    frames : labelled at one cheap level.
+    validation : accurate validation frames, none of which may be trained on.
+    reference : accurate training frames to align energies with; None = leave energies alone.
+    held_out : fraction that validates, whole groups or blocks of a trajectory; at most `HELD_OUT` frames.
+    seed : decides which.
+
+    Raises
+    ------
+    UsageError
+        where fewer than two frames are left, or energies cannot be aligned.
+    """
+    leaked = leaks(frames, validation, LEAK)
+    kept = frames[np.setdiff1d(np.arange(len(frames)), leaked)]
+    if len(kept) < 2:
+        raise UsageError(
+            f"a cheap level needs at least two frames besides the validation frames, got {len(kept)} "
+            f"({len(leaked)} of {len(frames)} coincide with one)"
+        )
+    alignment = None if reference is None else align(kept, reference)
+    sides = split(
+        kept if alignment is None else alignment.frames,
+        {"train": 1 - held_out, "validation": held_out},
+        seed=seed,
+    )
+    chosen = np.random.default_rng(seed).permutation(len(sides["validation"]))[:HELD_OUT]
+    held = sides["validation"][np.sort(chosen)]
+    return CheapPart(str(kept.level[0]), sides["train"], held, len(leaked), alignment)
+
+
+def check_energy_labels(name: str) -> None:
+    """Raise a `UsageError` for an unknown choice of energy labels."""
+    if name not in ("aligned", "teacher", "none"):
+        raise unknown("choice of energy_labels", name, ("aligned", "teacher", "none"))
