@@ -73,7 +73,7 @@ class BroadClusters:
         energies : (n,) eV at any one level (cheap labels will do). Where NaN, a frame joins the
             energy cluster of its geometry with the nearest centroid; a geometry with no known
             energy stays whole. None = none known.
-        subset : rows clustered by Ward itself, which needs 16·subset² bytes at its peak.
+        subset : rows clustered by Ward itself, which needs 8·subset² bytes at its peak.
 
         Examples
         --------

@@ -44,11 +44,14 @@ def calibrate(
     *,
     coverage: float = 0.9,
     minimum: int = 20,
+    stratified: bool = False,
 ) -> Calibration:
     """Return factors q such that error ≤ q × estimate for at least `coverage` of frames.
 
     Split conformal: of m ratios r_i = error / estimate on the calibration frames, q is the
-    ⌈(m + 1)·coverage⌉-th smallest. The promise is about frames drawn as the calibration frames were:
+    ⌈(m + 1)·coverage⌉-th smallest. Frames drawn so many per cluster stand for N_c/m_c frames each:
+    with these weights w_i, q is the smallest ratio with Σ_{r_i ≤ q} w_i ≥ coverage·(Σ w_i + max w_i),
+    which is the same where all are equal. The promise is about frames drawn as the calibration frames were:
     at random, never picked nor trained on, and unknown to the error source when it made
     `estimates` (see `hold_out`).
 
@@ -59,6 +62,8 @@ def calibrate(
     clusters : (n,) broad cluster of each frame.
     calibration : (n,) True for the randomly drawn frames to calibrate on.
     minimum : calibration frames a cluster needs for a factor of its own.
+    stratified : whether the calibration frames were drawn so many per cluster (as `Probe` does) rather
+        than from all frames alike; clusters without any are then left out of the pooled factor.
 
     Raises
     ------
@@ -67,7 +72,8 @@ def calibrate(
 
     References
     ----------
-    J. Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018), doi:10.1080/01621459.2017.1307116.
+    J. Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018), doi:10.1080/01621459.2017.1307116;
+    weights as in R. J. Tibshirani et al., NeurIPS 2019.
 
     Examples
     --------
@@ -90,12 +96,17 @@ def calibrate(
     ratios = np.full(len(rows), np.inf)
     np.divide(error, estimate, out=ratios, where=estimate > 0)
     ratios[error == 0] = 0.0
+    names, inverse, counts = np.unique(clusters[rows], return_inverse=True, return_counts=True)
     own = {
-        int(c): _quantile(ratios[clusters[rows] == c], coverage)
-        for c, count in zip(*np.unique(clusters[rows], return_counts=True), strict=True)
+        int(c): _quantile(ratios[clusters[rows] == c], np.ones(count), coverage)
+        for c, count in zip(names, counts, strict=True)
         if count >= max(minimum, needed)
     }
-    return Calibration(coverage, _quantile(ratios, coverage), own, len(rows))
+    weights = np.ones(len(rows))
+    if stratified:
+        population = np.array([(clusters == c).sum() for c in names])
+        weights = (population / counts)[inverse]
+    return Calibration(coverage, _quantile(ratios, weights, coverage), own, len(rows))
 
 
 def hold_out(known: FloatArray, fraction: float, rng: np.random.Generator) -> tuple[FloatArray, BoolArray]:
@@ -170,18 +181,20 @@ def score(
 
 def _needed(coverage: float) -> int:
     """Return the smallest m with ⌈(m + 1)·coverage⌉ ≤ m."""
-    m = 1
-    while _place(m, coverage) > m:
-        m += 1
-    return m
+    return int(np.ceil(round(coverage / (1 - coverage), 9)))
 
 
-def _place(m: int, coverage: float) -> int:
-    return int(np.ceil(round((m + 1) * coverage, 9)))  # 10 · 0.9 must be 9, not a rounding error above
-
-
-def _quantile(ratios: FloatArray, coverage: float) -> float:
-    return float(np.sort(ratios)[_place(len(ratios), coverage) - 1])
+def _quantile(ratios: FloatArray, weights: FloatArray, coverage: float) -> float:
+    """Return the conformal quantile; one more frame of the largest weight stands for the one predicted."""
+    order = np.argsort(ratios)
+    share = weights[order].cumsum() / (weights.sum() + weights.max())
+    place = int(np.searchsorted(share, coverage - 1e-9))  # 9 of 10 frames are 0.9, rounding or not
+    if place == len(ratios):
+        raise UsageError(
+            f"a coverage of {coverage:g} needs more calibration frames in the populous clusters: label more "
+            "at random, or ask for less"
+        )
+    return float(ratios[order[place]])
 
 
 def _spearman(a: FloatArray, b: FloatArray) -> float | None:

@@ -118,8 +118,8 @@ class ClusterError:
         problem, notes = self._problem_set(pool, free.fresh, broad, min(n, len(free.fresh)))
         rows, reasons = np.empty(0, dtype=np.int64), []
         if len(problem):
-            grid = FineGrid.of(pool, problem, fine_clusters(pool.features[problem], self.n_fine,
-                                                             subset=self.subset, seed=rng))  # fmt: skip
+            fine = fine_clusters(pool.features[problem], self.n_fine, subset=self.subset, seed=rng)
+            grid = FineGrid.of(pool, problem, fine)
             local = self._take(grid, min(n, len(problem)), rng)
             rows = problem[local]
             reasons = [self._reason(pool, broad, grid, int(i), problem) for i in local]

@@ -103,3 +103,31 @@ def test_score_of_nothing_or_of_equal_estimates_is_undefined() -> None:
     assert (nothing.cluster_rank, nothing.coverage, nothing.frames) == (None, None, 0)
     flat = score(np.ones(3), np.arange(3.0), np.arange(3))
     assert (flat.cluster_rank, flat.frame_rank, flat.frames) == (None, None, 3)
+
+
+def test_frames_drawn_per_cluster_are_weighted_by_population() -> None:
+    """The large cluster has the larger ratios: unweighted, 30 + 30 frames promise too much."""
+    rng = np.random.default_rng(0)
+    clusters = np.repeat([0, 1], [1800, 200])
+    kept: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(200):
+        known = np.where(clusters == 0, 3.0, 1.0) * rng.lognormal(sigma=0.3, size=2000)
+        drawn = np.zeros(2000, dtype=bool)
+        for c in (0, 1):
+            drawn[rng.choice(np.flatnonzero(clusters == c), 30, replace=False)] = True
+        for stratified, values in kept.items():
+            calibration = calibrate(
+                np.ones(2000), known, clusters, drawn, minimum=10_000, stratified=stratified
+            )
+            values.append((known <= calibration.pooled)[~drawn].mean())
+    assert np.mean(kept[False]) < 0.85
+    assert 0.9 <= np.mean(kept[True]) < 0.94
+
+
+def test_weights_too_uneven_for_the_coverage_are_refused() -> None:
+    clusters = np.repeat([0, 1], [1000, 8])
+    drawn = np.zeros(1008, dtype=bool)
+    drawn[[0, 1, *range(1000, 1008)]] = True
+    assert calibrate(np.ones(1008), np.ones(1008), clusters, drawn).pooled == 1.0
+    with pytest.raises(UsageError, match="populous clusters"):
+        calibrate(np.ones(1008), np.ones(1008), clusters, drawn, stratified=True)
