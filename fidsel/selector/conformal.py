@@ -200,7 +200,9 @@ def _quantile(ratios: FloatArray, weights: FloatArray, coverage: float) -> float
 def _spearman(a: FloatArray, b: FloatArray) -> float | None:
     from scipy.stats import rankdata
 
-    ranks = rankdata(a), rankdata(b)
+    ranks = [
+        rankdata(np.round(x / max(x.max(), np.finfo(float).tiny), 9)) for x in (a, b)
+    ]  # rounding is a tie
     if len(a) < 2 or np.ptp(ranks[0]) == 0 or np.ptp(ranks[1]) == 0:
         return None
     return float(np.corrcoef(*ranks)[0, 1])

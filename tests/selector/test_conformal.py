@@ -131,3 +131,12 @@ def test_weights_too_uneven_for_the_coverage_are_refused() -> None:
     assert calibrate(np.ones(1008), np.ones(1008), clusters, drawn).pooled == 1.0
     with pytest.raises(UsageError, match="populous clusters"):
         calibrate(np.ones(1008), np.ones(1008), clusters, drawn, stratified=True)
+
+
+def test_clusters_whose_estimates_differ_by_rounding_are_tied() -> None:
+    rng = np.random.default_rng(0)
+    clusters = rng.integers(0, 20, 2000)
+    flat = np.full(2000, 0.2447)
+    assert len({np.sqrt((flat[clusters == c] ** 2).mean()) for c in range(20)}) > 1
+    assert score(flat, rng.uniform(size=2000), clusters).cluster_rank is None
+    assert score(np.zeros(2000), np.zeros(2000), clusters).frame_rank is None
