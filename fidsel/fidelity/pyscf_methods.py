@@ -91,7 +91,8 @@ def self_consistent_field(
     mol : pyscf.gto.Mole.
     tolerances : when to stop.
     xc : density functional; None = Hartree–Fock.
-    grid : level of the integration grid, 0 to 9.
+    grid : level of the integration grid, 0 to 9; VV10, whose cost is quadratic in the number of grid
+        points and which varies slowly, is integrated two levels lower.
     unrestricted : different orbitals for different spins, also for singlets.
     density_fit : approximate the two-electron integrals with the default auxiliary basis.
     dispersion : "d3bj" or None.
@@ -107,7 +108,7 @@ def self_consistent_field(
         field = scf.UHF(mol) if unrestricted else scf.RHF(mol)
     else:
         field = dft.UKS(mol, xc=xc) if unrestricted else dft.RKS(mol, xc=xc)
-        field.grids.level = grid
+        field.grids.level, field.nlcgrids.level = grid, max(grid - 2, 0)
         if dispersion is not None:
             # D3(BJ) is fitted as the replacement of the non-local VV10 term, not as an addition to it.
             field.nlc = False

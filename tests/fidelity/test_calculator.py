@@ -1,0 +1,163 @@
+"""CalculatorSource, run for real with ASE's own calculators."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.calculator import register_calculator_class
+from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fidsel.errors import UsageError
+from fidsel.fidelity.calculator import CalculatorSource, fill_templates
+from fidsel.fidelity.source import LabelError, LabelSource
+from fidsel.testing import check_source
+
+ARGON = {"epsilon": 0.0103, "sigma": 3.4, "rc": 10.0, "smooth": True}
+
+
+def rattled(atoms: Atoms, seed: int = 0) -> Atoms:
+    atoms.positions += np.random.default_rng(seed).normal(scale=0.1, size=atoms.positions.shape)
+    return atoms
+
+
+def test_emt_crystal() -> None:
+    source = CalculatorSource("emt")
+    crystal = rattled(bulk("Cu", cubic=True))
+    label = source.label(crystal)
+    crystal.calc = EMT()
+    assert isinstance(source, LabelSource)
+    assert label.energy == pytest.approx(crystal.get_potential_energy(), abs=1e-12)
+    assert label.forces == pytest.approx(crystal.get_forces(), abs=1e-12)
+
+
+@pytest.mark.parametrize(("source", "atoms"), [
+    (CalculatorSource("emt"), rattled(bulk("Cu", cubic=True))),
+    (CalculatorSource("emt"), rattled(Atoms("Au3", [[0, 0, 0], [2.6, 0, 0], [1.2, 2.3, 0]]))),
+    (CalculatorSource("lj", ARGON), rattled(Atoms("Ar3", [[0, 0, 0], [3.7, 0, 0], [1.8, 3.2, 0.3]]))),
+    (CalculatorSource("lj", ARGON), rattled(bulk("Ar", "fcc", 5.2, cubic=True))),
+    (CalculatorSource("lj", ARGON, forces=False), rattled(bulk("Ar", "fcc", 5.2, cubic=True))),
+], ids=["emt crystal", "emt molecule", "lj molecule", "lj crystal", "energies only"])  # fmt: skip
+def test_contract(source: CalculatorSource, atoms: Atoms) -> None:
+    check_source(source, atoms, forces=1e-6)
+
+
+@given(r=st.floats(3.0, 8.0), epsilon=st.floats(1e-3, 1.0))
+@settings(max_examples=20, deadline=None)
+def test_lennard_jones_pair_is_the_formula(r: float, epsilon: float) -> None:
+    """E = 4ε[(σ/r)¹² − (σ/r)⁶] − E(r_c)"""
+    source = CalculatorSource("lj", {"epsilon": epsilon, "sigma": 3.0, "rc": 9.0})
+    label = source.label(Atoms("Ar2", [[0, 0, 0], [0, 0, r]]))
+
+    def pair(x: float) -> float:
+        return 4 * epsilon * (x**12 - x**6)
+
+    assert label.energy == pytest.approx(pair(3.0 / r) - pair(3.0 / 9.0), abs=1e-10)
+
+
+def test_settings_are_what_changes_the_number() -> None:
+    a = CalculatorSource("lj", {"epsilon": 1.0, "sigma": 2.0})
+    assert a.settings() == CalculatorSource("lj", {"sigma": 2.0, "epsilon": 1.0}, threads=2).settings()
+    assert a.settings() != CalculatorSource("lj", {"epsilon": 1.0, "sigma": 2.1}).settings()
+    assert a.settings() != CalculatorSource("lj", {"epsilon": 1.0, "sigma": 2.0}, forces=False).settings()
+
+
+def test_parameters_are_copied() -> None:
+    given_ = {"epsilon": 1.0}
+    source = CalculatorSource("lj", given_)
+    given_["epsilon"] = 2.0
+    assert source.parameters == {"epsilon": 1.0}
+    assert hash(source) == hash(CalculatorSource("lj", {"epsilon": 1.0}))
+
+
+class Writer(LennardJones):
+    """Leaves files in its working directory and says where that was."""
+
+    used: ClassVar[list[Path]] = []
+
+    def calculate(self, *args: object, **kwargs: object) -> None:
+        assert not list(Path().iterdir())
+        Path("scratch.out").write_text("x")
+        self.used.append(Path.cwd())
+        super().calculate(*args, **kwargs)
+
+
+class Cold(EMT):
+    """A program that smears: its forces belong to the free energy."""
+
+    def calculate(self, *args: object, **kwargs: object) -> None:
+        super().calculate(*args, **kwargs)
+        self.results["free_energy"] = self.results["energy"] - 1.0
+
+
+class EnergyOnly(LennardJones):
+    implemented_properties: ClassVar[list[str]] = ["energy"]
+
+
+register_calculator_class("fidsel_writer", Writer)
+register_calculator_class("fidsel_cold", Cold)
+register_calculator_class("fidsel_energy", EnergyOnly)
+DIMER = Atoms("Ar2", [[0, 0, 0], [0, 0, 1.2]])
+
+
+def test_every_label_has_a_folder_of_its_own_that_is_removed() -> None:
+    Writer.used.clear()
+    before = Path.cwd()
+    for _ in range(2):
+        CalculatorSource("fidsel_writer").label(DIMER)
+    assert Path.cwd() == before
+    assert len(set(Writer.used)) == 2
+    assert not any(folder.exists() for folder in Writer.used)
+
+
+def test_the_energy_is_the_one_the_forces_belong_to() -> None:
+    crystal = bulk("Cu")
+    plain, smeared = (CalculatorSource(name).label(crystal).energy for name in ("emt", "fidsel_cold"))
+    assert smeared == pytest.approx(plain - 1.0)
+
+
+def test_forces_a_calculator_lacks() -> None:
+    with pytest.raises(LabelError, match="set forces = False"):
+        CalculatorSource("fidsel_energy").label(DIMER)
+    assert CalculatorSource("fidsel_energy", forces=False).label(DIMER).forces is None
+
+
+def test_failures_are_label_errors() -> None:
+    with pytest.raises(LabelError, match="emt failed for Fe: NotImplementedError: No EMT-potential for Fe"):
+        CalculatorSource("emt").label(Atoms("Fe"))
+    with pytest.raises(LabelError, match="lj failed for Ar2"):
+        CalculatorSource("lj", {"rc": "far"}).label(DIMER)
+    with pytest.raises(LabelError, match="orca failed for Ar2: BadConfiguration"):
+        CalculatorSource("orca", {"charge": 0}).label(DIMER)
+    with pytest.raises(LabelError, match="psi4 failed for Ar2"):
+        CalculatorSource("psi4", {"basis": "sto-3g"}).label(DIMER)
+
+
+def test_unknown_names_and_parameters() -> None:
+    with pytest.raises(UsageError, match="unknown ASE calculator 'orka', did you mean 'orca'"):
+        CalculatorSource("orka")
+    with pytest.raises(UsageError, match="JSON-able"):
+        CalculatorSource("lj", {"epsilon": np.array([1.0])})
+    with pytest.raises(UsageError, match="threads must be ≥ 1"):
+        CalculatorSource("lj", threads=0)
+
+
+def test_charge_and_spin_reach_the_program_by_templates_alone() -> None:
+    anion = Atoms("OH", [[0, 0, 0], [0, 0, 1]], info={"charge": -1, "spin": 2})
+    filled = fill_templates(
+        {"a": "{charge}", "b": {"c": ["mult {multiplicity}", "{spin}"]}, "d": "{other}", "e": 1.5}, anion
+    )
+    assert filled == {"a": -1, "b": {"c": ["mult 3", 2]}, "d": "{other}", "e": 1.5}
+
+
+@pytest.mark.parametrize(("info", "word"), [({"charge": 1}, "charge 1"), ({"spin": 1}, "spin = 2S = 1")])
+def test_charged_frames_are_not_labelled_as_neutral_ones(info: dict[str, int], word: str) -> None:
+    atoms = DIMER.copy()
+    atoms.info |= info
+    with pytest.raises(LabelError, match=word):
+        CalculatorSource("lj").label(atoms)
