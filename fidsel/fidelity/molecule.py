@@ -1,6 +1,5 @@
 """A molecule as a value: atoms, bonds, formal charges; read from SMILES or perceived from a structure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -172,11 +171,12 @@ def symbol(number: int) -> str:
     return str(chemical_symbols[number])
 
 
-def fragments(n_atoms: int, bonds: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Return the connected components of a bond graph, each a sorted list of atoms.
+@lru_cache(maxsize=64)
+def fragments(n_atoms: int, bonds: tuple[tuple[int, int], ...]) -> tuple[tuple[int, ...], ...]:
+    """Return the connected components of a bond graph, each the sorted atoms of one fragment.
 
-    >>> fragments(4, [(0, 1), (2, 3)])
-    [[0, 1], [2, 3]]
+    >>> fragments(4, ((0, 1), (2, 3)))
+    ((0, 1), (2, 3))
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -184,7 +184,7 @@ def fragments(n_atoms: int, bonds: Sequence[tuple[int, int]]) -> list[list[int]]
     i, j = np.array(bonds, dtype=np.int64).reshape(-1, 2).T
     graph = coo_matrix((np.ones(len(i)), (i, j)), shape=(n_atoms, n_atoms))
     count, label = connected_components(graph, directed=False)
-    return [np.flatnonzero(label == k).tolist() for k in range(count)]
+    return tuple(tuple(np.flatnonzero(label == k).tolist()) for k in range(count))
 
 
 def _bare(atoms: Atoms) -> "Chem.RWMol":

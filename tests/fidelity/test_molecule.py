@@ -95,5 +95,5 @@ def test_frames_of_other_atoms_are_refused() -> None:
 
 
 def test_fragments_are_the_connected_components() -> None:
-    assert fragments(5, [(0, 3), (1, 2)]) == [[0, 3], [1, 2], [4]]
-    assert fragments(2, []) == [[0], [1]]
+    assert fragments(5, ((0, 3), (1, 2))) == ((0, 3), (1, 2), (4,))
+    assert fragments(2, ()) == ((0,), (1,))

@@ -1,0 +1,103 @@
+"""Starting geometries of a molecule: ETKDG conformers, optimised and told apart."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fidsel.data.frames import FloatArray
+from fidsel.errors import UsageError
+from fidsel.fidelity.mmff_terms import mmff_properties
+from fidsel.fidelity.molecule import Molecule, rdkit_mol
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+    from rdkit.ForceField.rdForceField import MMFFMolProperties
+
+MOST_ITERATIONS = 5000
+MOST_MATCHES = 1000
+
+
+def conformers(
+    molecule: Molecule,
+    n: int,
+    seed: int,
+    *,
+    variant: str | None = "MMFF94",
+    threshold: float = 0.2,
+    attempts: int = 10,
+) -> FloatArray:
+    """Return up to `n` different conformers (k, N, 3) in Å, lowest energy first.
+
+    Embedded by ETKDG (Wang et al., J. Chem. Inf. Model. 2020, 60, 2044, DOI 10.1021/acs.jcim.0c00025),
+    optimised with MMFF94; of two closer than `threshold` only the lower is kept.
+
+    Parameters
+    ----------
+    molecule : what to embed.
+    n : most conformers to return; a rigid molecule has fewer.
+    seed : of the embedding.
+    variant : MMFF94 variant to optimise with, None = keep ETKDG's geometries and order.
+    threshold : Å, RMSD over symmetry-equivalent matches, hydrogens on carbon left out.
+    attempts : embeddings tried per conformer asked for.
+
+    Raises
+    ------
+    UsageError
+        where nothing can be embedded, or MMFF94 has no type for an atom.
+
+    Examples
+    --------
+    >>> from fidsel.fidelity.molecule import from_smiles
+    >>> conformers(from_smiles("O"), 5, seed=1).shape
+    (1, 3, 3)
+    """
+    from rdkit.Chem import rdDistGeom
+
+    if n < 1:
+        raise UsageError(f"the number of conformers must be ≥ 1, got {n}")
+    mol = rdkit_mol(molecule)
+    options: Any = rdDistGeom.ETKDGv3()  # RDKit's type stubs describe its fields wrongly
+    options.randomSeed = seed % 2**31
+    found = list(rdDistGeom.EmbedMultipleConfs(mol, n * attempts, options))
+    if not found:
+        raise UsageError(f"ETKDG finds no geometry for {molecule}; start from a structure file instead")
+    order = found if variant is None else _optimise(mol, mmff_properties(molecule, variant), found)
+    kept = _different(mol, order, n, threshold)
+    return np.array([mol.GetConformer(i).GetPositions() for i in kept])
+
+
+def _optimise(mol: "Chem.Mol", properties: "MMFFMolProperties", found: list[int]) -> list[int]:
+    """Minimise conformers in place and return their numbers, lowest energy first."""
+    from rdkit.Chem import rdForceFieldHelpers
+
+    energy = {}
+    for i in found:
+        field = rdForceFieldHelpers.MMFFGetMoleculeForceField(
+            mol, properties, confId=i, ignoreInterfragInteractions=False
+        )
+        field.Minimize(maxIts=MOST_ITERATIONS)
+        energy[i] = field.CalcEnergy()
+    return sorted(found, key=energy.__getitem__)
+
+
+def _different(mol: "Chem.Mol", order: list[int], n: int, threshold: float) -> list[int]:
+    """Return the first `n` conformers in `order` that differ from all before them."""
+    from rdkit import Chem
+    from rdkit.Chem import rdMolAlign
+
+    skeleton = Chem.RWMol(mol)
+    on_carbon = [
+        atom.GetIdx()
+        for atom in mol.GetAtoms()
+        if atom.GetAtomicNum() == 1 and any(near.GetAtomicNum() == 6 for near in atom.GetNeighbors())
+    ]
+    for i in reversed(on_carbon):
+        skeleton.RemoveAtom(i)
+    kept: list[int] = []
+    for i in order:
+        rmsd = (
+            rdMolAlign.GetBestRMS(Chem.Mol(skeleton), skeleton, i, j, maxMatches=MOST_MATCHES) for j in kept
+        )
+        if len(kept) < n and all(value > threshold for value in rmsd):
+            kept.append(i)
+    return kept

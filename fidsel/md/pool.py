@@ -1,0 +1,139 @@
+"""Pools of configurations from molecular dynamics with MMFF94 or any OpenMM System."""
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+from ase import Atoms
+
+from fidsel.data import Frames
+from fidsel.data.frames import FloatArray
+from fidsel.errors import UsageError
+from fidsel.fidelity.molecule import Molecule
+from fidsel.fidelity.openmm_source import MMFFSource, OpenMMSource
+from fidsel.md.conformers import conformers as embed
+from fidsel.md.physical import PhysicalRange
+from fidsel.md.report import Sample, SampleReport, TrajectoryReport
+from fidsel.md.trajectory import SamplingPlan, Walk
+
+PLAN = SamplingPlan()
+
+
+def sample(
+    molecule: Molecule,
+    frames: int,
+    temperatures: Sequence[float],
+    seed: int,
+    *,
+    conformers: int = 4,
+    starts: FloatArray | None = None,
+    source: OpenMMSource | None = None,
+    plan: SamplingPlan = PLAN,
+) -> Sample:
+    """Return exactly `frames` configurations from Langevin dynamics, decorrelated.
+
+    One trajectory runs from each conformer at each temperature, as long as it takes for its share of
+    the frames to lie one integrated autocorrelation time of energy and geometry apart. Where it leaves
+    the physical range it is cut and started anew.
+
+    MMFF94 has a fixed bond graph: no bond breaks and no proton moves over. Sample molecules that do so
+    with `refresh_pool` on a model trained for it.
+
+    Parameters
+    ----------
+    molecule : what to sample.
+    frames : how many frames to return.
+    temperatures : K.
+    seed : the same seed gives the same frames.
+    conformers : most starting conformers, made by ETKDG and MMFF94.
+    starts : (k, N, 3) Å, starting geometries instead of conformers.
+    source : energy surface; None = MMFF94.
+    plan : how trajectories are run.
+
+    Raises
+    ------
+    UsageError
+        for arguments that cannot be, or a molecule MMFF94 has no types for.
+    FidselError
+        where a trajectory leaves the physical range too often to give its frames.
+    """
+    check_request(frames, temperatures)
+    source = source or MMFFSource(molecule)
+    if starts is None:
+        starts = starts_of(molecule, source, conformers, seed)
+    check_starts(molecule, source, starts, plan.limits)
+    runs = list(product(temperatures, range(len(starts))))
+    shares = split_evenly(frames, len(runs))
+    seeds = np.random.SeedSequence(seed).spawn(len(runs))
+    parts: list[Frames] = []
+    reports: list[TrajectoryReport] = []
+    for (temperature, start), share, sequence in zip(runs, shares, seeds, strict=True):
+        name = f"T{temperature:g}-c{start}"
+        walk = Walk(molecule, source, starts[start], temperature, name, plan)
+        for positions, report in walk.trajectories(share, sequence):
+            parts.append(as_frames(molecule, positions, report.group))
+            reports.append(report)
+    return Sample(join(parts), SampleReport("md", seed, tuple(reports), notes=notes_on(reports)))
+
+
+def starts_of(molecule: Molecule, source: OpenMMSource, n: int, seed: int) -> FloatArray:
+    """Return up to `n` conformers (k, N, 3) Å, optimised where the source is MMFF94."""
+    return embed(molecule, n, seed, variant=source.variant if isinstance(source, MMFFSource) else None)
+
+
+def check_starts(molecule: Molecule, source: OpenMMSource, starts: FloatArray, limits: PhysicalRange) -> None:
+    """Raise `UsageError` unless source and starting geometries (k, N, 3) Å are of this molecule."""
+    if starts.ndim != 3 or starts.shape[1:] != (len(molecule), 3) or len(starts) == 0:
+        raise UsageError(f"starts must have shape (k, {len(molecule)}, 3) with k ≥ 1, got {starts.shape}")
+    source.check(Atoms(molecule.numbers, starts[0], info={"charge": molecule.charge}))
+    check_within(limits.reasons(molecule.numbers, starts, molecule.bonds))
+
+
+def check_within(reasons: Sequence[str]) -> None:
+    """Raise `UsageError` where a starting geometry is out of range; `reasons` say why, "" = it is not."""
+    for i, reason in enumerate(reasons):
+        if reason:
+            raise UsageError(
+                f"start {i} is out of the physical range ({reason}); give another geometry or wider limits"
+            )
+
+
+def check_request(frames: int, temperatures: Sequence[float]) -> None:
+    """Raise `UsageError` unless the number of frames and the temperatures can be."""
+    if frames < 1:
+        raise UsageError(f"the number of frames must be ≥ 1, got {frames}")
+    if not temperatures or not all(0 < t < np.inf for t in temperatures):
+        raise UsageError(f"temperatures must be positive and at least one, got {list(temperatures)}")
+
+
+def split_evenly(total: int, parts: int) -> list[int]:
+    """Return `parts` shares of `total` that differ by at most one.
+
+    >>> split_evenly(10, 4)
+    [3, 3, 2, 2]
+    """
+    return [total // parts + (i < total % parts) for i in range(parts)]
+
+
+def as_frames(molecule: Molecule, positions: FloatArray, group: str) -> Frames:
+    """Return unlabelled frames of a molecule about their centroids; positions (n, N, 3) Å."""
+    centred = positions - positions.mean(axis=1, keepdims=True)
+    return Frames.stack(molecule.numbers, centred, charge=molecule.charge, spin=molecule.spin, group=group)
+
+
+def join(parts: Sequence[Frames]) -> Frames:
+    """Return all frames in order."""
+    first, *rest = parts
+    return sum(rest, first)
+
+
+def notes_on(reports: Sequence[TrajectoryReport]) -> tuple[str, ...]:
+    """Return what the caller of some trajectories should know, as sentences."""
+    notes = []
+    if cut := [r for r in reports if r.left]:
+        notes.append(f"{len(cut)} trajectories left the physical range and were cut there")
+    if slow := [r for r in reports if r.correlated and r.frames]:
+        notes.append(
+            f"frames of {len(slow)} trajectories are correlated: longest_interval is shorter than they need"
+        )
+    return tuple(notes)

@@ -1,0 +1,168 @@
+"""Pools from dynamics of a trained model: `refresh = "model-md"`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fidsel.data import Frames
+from fidsel.data.frames import FloatArray, IntArray
+from fidsel.errors import FidselError
+from fidsel.md.langevin import Snapshots
+from fidsel.md.physical import PhysicalRange
+from fidsel.md.pool import check_request, join, notes_on
+from fidsel.md.replicas import ReplicaRun
+from fidsel.md.report import Sample, SampleReport, TrajectoryReport
+from fidsel.md.trajectory import SamplingPlan, correlation_times
+
+if TYPE_CHECKING:
+    from fidsel.models.contract import ForceField
+
+MODEL_PLAN = SamplingPlan(equilibration=200.0, limits=PhysicalRange(transfer=True))
+"""Starts are frames of a pool, hence near equilibrium already; a hydrogen may change partners."""
+
+CHUNK = 50
+"""Snapshots between two looks at the autocorrelation times."""
+
+
+@dataclass(eq=False)
+class Segment:
+    """Snapshots of one replica from one start to where it left, or to the end.
+
+    Parameters
+    ----------
+    replica : which.
+    attempt : how often it had started before.
+    """
+
+    replica: int
+    attempt: int
+    steps: int = 0
+    positions: list[FloatArray] = field(default_factory=list)
+    energy: list[float] = field(default_factory=list)
+    left: str = ""
+
+    def __len__(self) -> int:
+        return len(self.energy)
+
+    def thinned(self, numbers: IntArray, plan: SamplingPlan) -> tuple[tuple[float, float], int]:
+        """Return autocorrelation times and the stride they ask for, in snapshots."""
+        if len(self) < 2:
+            return (0.0, 0.0), 1
+        times = correlation_times(numbers, Snapshots(np.array(self.positions), np.array(self.energy)))
+        return times, min(plan.longest, ceil(max(1.0, *times)))
+
+
+def refresh_pool(
+    model: "ForceField",
+    starts: Frames,
+    frames: int,
+    temperatures: Sequence[float],
+    seed: int,
+    *,
+    replicas: int = 16,
+    plan: SamplingPlan = MODEL_PLAN,
+) -> Sample:
+    """Return exactly `frames` configurations from dynamics of a model, decorrelated.
+
+    All replicas are one batch per step. A replica that leaves the physical range is cut there and
+    starts anew from its starting frame: what a model does to atoms out of range is no configuration
+    worth a label. Unlike MMFF94 a model may break bonds; by default a hydrogen may change partners.
+
+    Parameters
+    ----------
+    model : a trained force field for the atoms of `starts`.
+    starts : frames of one molecule; `replicas` of them, drawn at random, are used.
+    frames : how many frames to return.
+    temperatures : K, shared out over the replicas in turn.
+    seed : the same seed gives the same frames.
+    replicas : most trajectories run side by side.
+    plan : how they are run, thinned and cut.
+
+    Raises
+    ------
+    UsageError
+        for arguments that cannot be, starts of different molecules or out of range.
+    FidselError
+        where the model leaves the physical range too often to give that many frames.
+    """
+    check_request(frames, temperatures)
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(starts))[: max(1, replicas)])
+    run = ReplicaRun.of_model(model, starts[rows], temperatures, plan.thermostat, plan.limits)
+    segments = collect(run, frames, plan, rng)
+    parts, reports = _harvest(segments, run, rows, frames, plan)
+    like = {"charge": starts.charge[0], "spin": starts.spin[0]}
+    pool = [
+        Frames.stack(run.numbers, part, group=report.group, **like)
+        for part, report in zip(parts, reports, strict=True)
+    ]
+    return Sample(join(pool), SampleReport("model-md", seed, reports, notes=notes_on(reports)))
+
+
+def collect(run: ReplicaRun, frames: int, plan: SamplingPlan, rng: np.random.Generator) -> list[Segment]:
+    """Run replicas until their segments hold `frames` decorrelated frames.
+
+    Raises
+    ------
+    FidselError
+        where replicas left the physical range more than `plan.restarts` times each on average.
+    """
+    live = [Segment(i, 0) for i in range(len(run.starts))]
+    ended: list[Segment] = []
+    warm = round(plan.equilibration / plan.thermostat.timestep)
+    for step, (state, reasons) in enumerate(run.steps(rng), start=1):
+        for i, reason in enumerate(reasons):
+            segment = live[i]
+            segment.steps += 1
+            if reason:
+                segment.left = reason
+                ended.append(segment)
+                live[i] = Segment(i, segment.attempt + 1)
+            elif segment.steps > warm and (segment.steps - warm) % plan.every == 0:
+                segment.positions.append(state.positions[i])
+                segment.energy.append(float(state.energy[i]))
+        if step % (CHUNK * plan.every) and len(ended) <= plan.restarts * len(live):
+            continue
+        found = sum(len(s) // s.thinned(run.numbers, plan)[1] for s in ended + live)
+        if found >= frames:
+            break
+        if len(ended) > plan.restarts * len(live):
+            raise FidselError(
+                f"the model left the physical range {len(ended)} times in {step} steps of {len(live)} "
+                f"replicas and gave {found} of {frames} frames; train it further, lower the "
+                "temperature or shorten the time step"
+            )
+    return sorted(ended + live, key=lambda s: (s.replica, s.attempt))
+
+
+def _harvest(
+    segments: Sequence[Segment], run: ReplicaRun, rows: IntArray, frames: int, plan: SamplingPlan
+) -> tuple[list[FloatArray], tuple[TrajectoryReport, ...]]:
+    """Return `frames` frames, evenly from all there are, per segment, and the segments' reports."""
+    thinned = [segment.thinned(run.numbers, plan) for segment in segments]
+    counts = np.array([len(s) // stride for s, (_, stride) in zip(segments, thinned, strict=True)])
+    kept = np.linspace(0, counts.sum() - 1, frames).round().astype(np.int64)
+    first = np.cumsum(counts) - counts
+    parts, reports = [], []
+    for segment, (times, stride), start, count in zip(segments, thinned, first, counts, strict=True):
+        mine = kept[(kept >= start) & (kept < start + count)] - start
+        every = np.array(segment.positions).reshape(-1, *run.starts.shape[1:])[stride - 1 :: stride]
+        temperature = float(run.temperatures[segment.replica])
+        again = f"-r{segment.attempt}" if segment.attempt else ""
+        parts.append(every[mine] - every[mine].mean(axis=1, keepdims=True))
+        reports.append(
+            TrajectoryReport(
+                group=f"model-T{temperature:g}-s{rows[segment.replica]}{again}",
+                temperature=temperature,
+                frames=len(mine),
+                length=len(segment) * plan.interval,
+                interval=stride * plan.interval,
+                energy_time=times[0] * plan.interval,
+                geometry_time=times[1] * plan.interval,
+                left=segment.left,
+            )
+        )
+    return parts, tuple(reports)

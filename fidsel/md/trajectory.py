@@ -1,0 +1,161 @@
+"""One starting point's trajectories: run, measured, thinned, cut where they leave the physical range."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fidsel.data.frames import FloatArray, IntArray
+from fidsel.errors import FidselError, UsageError
+from fidsel.fidelity.molecule import Molecule
+from fidsel.fidelity.openmm_source import OpenMMSource
+from fidsel.md.decorrelate import autocorrelation_time, geometry_coordinate
+from fidsel.md.langevin import OpenMMRun, Snapshots, Thermostat
+from fidsel.md.physical import NOT_FINITE, PhysicalRange
+from fidsel.md.report import TrajectoryReport
+
+SNAPSHOT = 10.0
+"""fs between the snapshots from which autocorrelation times are measured."""
+
+SHORTEST = 200
+"""Snapshots a trajectory has before its autocorrelation times are believed."""
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """How trajectories are run, thinned and cut.
+
+    Parameters
+    ----------
+    thermostat : time step and friction.
+    equilibration : fs run before anything is kept.
+    longest_interval : fs; frames are never farther apart than this, however slow the molecule. The
+        report marks trajectories whose frames are then correlated.
+    limits : the physical range.
+    restarts : how often one trajectory may start anew after it left the physical range.
+    """
+
+    thermostat: Thermostat = field(default_factory=Thermostat)
+    equilibration: float = 1000.0
+    longest_interval: float = 1000.0
+    limits: PhysicalRange = field(default_factory=PhysicalRange)
+    restarts: int = 10
+
+    def __post_init__(self) -> None:
+        if self.equilibration < 0 or self.longest_interval < SNAPSHOT or self.restarts < 0:
+            raise UsageError(
+                f"equilibration and restarts must be ≥ 0 and longest_interval ≥ {SNAPSHOT} fs, got "
+                f"{self.equilibration}, {self.restarts} and {self.longest_interval}"
+            )
+
+    @property
+    def every(self) -> int:
+        """Steps between two snapshots."""
+        return max(1, round(SNAPSHOT / self.thermostat.timestep))
+
+    @property
+    def interval(self) -> float:
+        """Time between two snapshots, fs."""
+        return self.every * self.thermostat.timestep
+
+    @property
+    def longest(self) -> int:
+        """Largest stride, in snapshots."""
+        return max(1, int(self.longest_interval // self.interval))
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """Dynamics of one molecule from one start at one temperature.
+
+    Parameters
+    ----------
+    molecule : what moves.
+    source : its energy surface.
+    start : (N, 3) Å.
+    temperature : K.
+    name : group of its frames.
+    plan : how it is run.
+    """
+
+    molecule: Molecule
+    source: OpenMMSource
+    start: FloatArray
+    temperature: float
+    name: str
+    plan: SamplingPlan
+
+    def trajectories(
+        self, n: int, seeds: np.random.SeedSequence
+    ) -> Iterator[tuple[FloatArray, TrajectoryReport]]:
+        """Yield trajectories, positions (k, N, 3) Å and report, until they have given `n` frames.
+
+        Raises
+        ------
+        FidselError
+            where they leave the physical range too often for that.
+        """
+        missing, restarts = n, self.plan.restarts
+        for attempt in range(restarts + 1):
+            if missing == 0:
+                return
+            group = self.name if attempt == 0 else f"{self.name}-r{attempt}"
+            run = OpenMMRun(
+                self.source, self.start, self.temperature, _openmm_seed(seeds), self.plan.thermostat
+            )
+            positions, report = self._collect(run, missing, group)
+            missing -= report.frames
+            yield positions, report
+        if missing:
+            raise FidselError(
+                f"{self.name} left the physical range {restarts + 1} times and gave {n - missing} of its "
+                f"{n} frames; lower the temperature or widen the physical range"
+            )
+
+    def _collect(self, run: OpenMMRun, n: int, group: str) -> tuple[FloatArray, TrajectoryReport]:
+        """Run one trajectory until it holds `n` decorrelated frames or leaves the physical range."""
+        plan = self.plan
+        run.advance(round(plan.equilibration / plan.thermostat.timestep))
+        kept, wanted, left = run.snapshots(0, plan.every), max(SHORTEST, 10 * n), ""
+        times, stride = (0.0, 0.0), 1
+        while not left and len(kept) < wanted:
+            new, left = self._within(run.snapshots(wanted - len(kept), plan.every), wanted - len(kept))
+            kept += new
+            times = correlation_times(self.molecule.numbers, kept)
+            stride = min(plan.longest, math.ceil(max(1.0, *times)))
+            wanted = max(wanted, n * stride)
+        stride = max(stride, len(kept) // n)
+        chosen = kept.positions[stride - 1 :: stride][:n]
+        energy_time, geometry_time = (value * plan.interval for value in times)
+        return chosen, TrajectoryReport(
+            group=group,
+            temperature=self.temperature,
+            frames=len(chosen),
+            length=len(kept) * plan.interval,
+            interval=stride * plan.interval,
+            energy_time=energy_time,
+            geometry_time=geometry_time,
+            left=left,
+        )
+
+    def _within(self, new: Snapshots, expected: int) -> tuple[Snapshots, str]:
+        """Return the snapshots up to where they leave the physical range, and why they do."""
+        reasons = self.plan.limits.reasons(self.molecule.numbers, new.positions, self.molecule.bonds)
+        first = next((i for i, reason in enumerate(reasons) if reason), None)
+        if first is not None:
+            return new.head(first), reasons[first]
+        return new, "" if len(new) == expected else NOT_FINITE
+
+
+def correlation_times(numbers: Sequence[int] | IntArray, kept: Snapshots) -> tuple[float, float]:
+    """Return autocorrelation times of energy and slowest geometric coordinate, in snapshots."""
+    if len(kept) < 2:
+        return 0.0, 0.0
+    geometry = geometry_coordinate(numbers, kept.positions)
+    return autocorrelation_time(kept.energy), autocorrelation_time(geometry)
+
+
+def _openmm_seed(sequence: np.random.SeedSequence) -> int:
+    """Return a fresh seed; OpenMM takes 1 to 2³¹ − 1, 0 would mean a random one."""
+    return int(np.random.default_rng(sequence.spawn(1)[0]).integers(1, 2**31 - 1))

@@ -1,0 +1,88 @@
+"""Pools from a model's own dynamics, cut where the model fails."""
+
+import numpy as np
+import pytest
+from ase.units import kB
+from mmff_force_field import MMFFForceField
+
+from fidsel.data import Frames
+from fidsel.errors import FidselError, UsageError
+from fidsel.fidelity.molecule import from_smiles
+from fidsel.md import PhysicalRange, SamplingPlan, Thermostat, refresh_pool, sample, stability
+from fidsel.md.refresh import MODEL_PLAN
+
+WATER = from_smiles("O")
+PLAN = SamplingPlan(
+    thermostat=Thermostat(friction=0.05),
+    equilibration=50.0,
+    longest_interval=50.0,
+    limits=PhysicalRange(transfer=True),
+)
+
+
+@pytest.fixture(scope="module")
+def starts() -> Frames:
+    return sample(WATER, 4, [300.0], seed=1, conformers=1).frames
+
+
+def test_a_pool_has_the_frames_asked_for(starts: Frames) -> None:
+    pool = refresh_pool(MMFFForceField(WATER), starts, 30, [300.0, 500.0], seed=1, replicas=3, plan=PLAN)
+    assert len(set(pool.frames.ids)) == 30
+    assert len(set(pool.frames.group)) == 3
+    assert {group.split("-")[1] for group in pool.frames.group} == {"T300", "T500"}
+    assert not set(pool.frames.ids) & set(starts.ids)
+    assert (pool.report.source, pool.report.left) == ("model-md", 0)
+    assert sum(t.frames for t in pool.report.trajectories) == 30
+
+
+def test_the_seed_decides(starts: Frames) -> None:
+    one, same, other = (
+        refresh_pool(MMFFForceField(WATER), starts, 5, [300.0], seed=s, replicas=2, plan=PLAN).frames
+        for s in (1, 1, 2)
+    )
+    assert one.ids == same.ids
+    assert not set(one.ids) & set(other.ids)
+
+
+def test_frames_follow_boltzmann(starts: Frames) -> None:
+    model = MMFFForceField(WATER)
+    pool = refresh_pool(model, starts, 150, [100.0], seed=3, plan=PLAN)
+    assert model.predict(pool.frames).energy.mean() == pytest.approx(1.5 * kB * 100, rel=0.2)
+
+
+def test_a_model_that_lets_go_of_atoms_is_cut_there(starts: Frames) -> None:
+    pool = refresh_pool(MMFFForceField(WATER, reach=0.95), starts, 20, [300.0], seed=1, plan=PLAN)
+    assert len(pool.frames) == 20
+    assert pool.report.left > 0
+    assert {t.left for t in pool.report.trajectories} <= {"", "torn bond", "overlap"}
+    assert not any(PLAN.limits.reasons(WATER.numbers, pool.frames.dense().positions, WATER.bonds))
+
+
+def test_a_hopeless_model_is_an_error(starts: Frames) -> None:
+    with pytest.raises(FidselError, match=r"left the physical range \d+ times .* gave 0 of 20 frames"):
+        refresh_pool(MMFFForceField(WATER, reach=0.1), starts, 20, [300.0], seed=1, plan=PLAN)
+
+
+def test_starts_out_of_range_are_refused(starts: Frames) -> None:
+    broken = starts.replace(positions=np.zeros_like(starts.positions))
+    with pytest.raises(UsageError, match="start 0 is out of the physical range"):
+        refresh_pool(MMFFForceField(WATER), broken, 5, [300.0], seed=1)
+
+
+def test_stability_tells_good_models_from_bad_ones(starts: Frames) -> None:
+    good = stability(MMFFForceField(WATER), starts, [300.0], 200.0, seed=1)
+    assert (good.stable, set(good.reasons), good.times.tolist()) == (1.0, {""}, [200.0] * 4)
+    bad = stability(MMFFForceField(WATER, reach=0.9), starts, [300.0], 200.0, seed=1)
+    assert bad.stable < 1
+    for time, reason in zip(bad.times, bad.reasons, strict=True):
+        assert (time < 200.0) == bool(reason)
+
+
+def test_a_time_step_too_long_is_unstable(starts: Frames) -> None:
+    wild = stability(
+        MMFFForceField(WATER), starts, [300.0], 500.0, seed=1, thermostat=Thermostat(timestep=10.0)
+    )
+    assert wild.stable == 0
+    assert MODEL_PLAN.thermostat.timestep == 0.5
+    with pytest.raises(UsageError, match="duration must be at least one time step"):
+        stability(MMFFForceField(WATER), starts, [300.0], 0.1, seed=1)
