@@ -60,7 +60,7 @@ class Tracker:
                 self._sync(self.folder.read_rounds())
         except (MlflowException, SQLAlchemyError, OSError) as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            return f"tracking at {self.tracking_uri} failed ({first}); rounds/ has everything and is sent next time"
+            return f"tracking at {self.tracking_uri} failed ({first}); rounds/ keeps it all and is sent next time"
         return None
 
     def _sync(self, rounds: Sequence[Round]) -> None:
@@ -157,7 +157,7 @@ def _error_metrics(record: Round) -> dict[str, float]:
     if record.control is not None:
         values["control_error"] = record.control.error
     if record.cluster_errors:
-        values["worst_cluster_rmse"] = max(record.cluster_errors["rmse"])
+        values["worst_cluster_rmse"] = max(e for e in record.cluster_errors["rmse"] if e is not None)
     return values
 
 
@@ -167,8 +167,8 @@ def _round_metrics(record: Round) -> dict[str, float]:
     values |= {f"labels_{_safe(name)}": float(count) for name, count in record.labels.items()}
     values |= {f"account_{_safe(name)}": amount for name, amount in record.accounts.items()}
     values |= {f"seconds_{_safe(name)}": value for name, value in record.seconds.items()}
-    if record.control is not None and record.control.saving is not None:
-        values["saving"] = record.control.saving
+    if record.control is not None:
+        values["saving"] = record.control.saving.share
     return values
 
 

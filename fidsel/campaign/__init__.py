@@ -6,4 +6,16 @@ from fidsel.campaign.planning import plan_campaign, plan_from_prices, sample_poo
 from fidsel.campaign.record import ControlArm, Metrics, Pick, Round
 from fidsel.campaign.settings import Campaign, Rules
 
-__all__ = ["Campaign", "CampaignFolder", "ControlArm", "Metrics", "Pick", "Round", "Rules", "iterate", "plan_campaign", "plan_from_prices", "sample_pool"]
+__all__ = [
+    "Campaign",
+    "CampaignFolder",
+    "ControlArm",
+    "Metrics",
+    "Pick",
+    "Round",
+    "Rules",
+    "iterate",
+    "plan_campaign",
+    "plan_from_prices",
+    "sample_pool",
+]

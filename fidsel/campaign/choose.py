@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fidsel.campaign.measure import Regions
 from fidsel.campaign.mixture import candidates, mixture, probe_ids
 from fidsel.campaign.record import HeldOut, Pick
 from fidsel.campaign.workspace import Workspace
@@ -27,18 +28,17 @@ class Choice:
     notes: tuple[str, ...]
 
 
-def fit_clusters(ws: Workspace, held: HeldOut, model: ForceField) -> BroadClusters:
+def fit_regions(ws: Workspace, held: HeldOut, model: ForceField) -> Regions:
     """Return broad clusters of all frames that may be trained on, made once, after round 0."""
     rules, frames = ws.campaign.rules, ws.store.frames(candidates(ws, held))
-    features = DESCRIPTORS[rules.descriptor](frames)
-    energies = model.predict(frames).energy
-    return BroadClusters.fit(
-        features,
-        energies,
+    clusters = BroadClusters.fit(
+        DESCRIPTORS[rules.descriptor](frames),
+        model.predict(frames).energy,
         n_geometry=rules.clusters,
         n_energy=rules.energy_clusters,
         seed=ws.campaign.seed_for("clusters"),
     )
+    return Regions(clusters, model, rules.descriptor)
 
 
 def choose(ws: Workspace, held: HeldOut, index: int, n: int) -> Choice:
@@ -50,7 +50,7 @@ def choose(ws: Workspace, held: HeldOut, index: int, n: int) -> Choice:
     n = min(n, int((~labelled).sum()))
     frames, rng = ws.store.frames(ids), campaign.rng("picks", index)
     previous = campaign.folder.round(index - 1)
-    pool = _pool(ws, frames, labelled, load(previous / "model"))
+    pool = _pool(ws, frames, labelled)
     source: dict[str, Any] = {"kind": "none"}
     if isinstance(campaign.picker, Random):
         picks = campaign.picker.pick(pool, n, rng)
@@ -67,17 +67,14 @@ def choose(ws: Workspace, held: HeldOut, index: int, n: int) -> Choice:
     return Choice(chosen, source, picks.notes)
 
 
-def _pool(ws: Workspace, frames: Frames, labelled: BoolArray, model: ForceField) -> Pool:
-    campaign = ws.campaign
-    features = DESCRIPTORS[campaign.rules.descriptor](frames)
-    energies = model.predict(frames).energy
-    clusters = BroadClusters.load(campaign.folder.round(0) / "clusters.npz")
-    costs = np.array([ws.price(fidelity) for fidelity in campaign.fidelities])
+def _pool(ws: Workspace, frames: Frames, labelled: BoolArray) -> Pool:
+    regions = Regions.load(ws.campaign.folder.round(0), ws.campaign.rules.descriptor)
+    costs = np.array([ws.price(fidelity) for fidelity in ws.campaign.fidelities])
     return Pool(
-        features=features,
-        clusters=clusters.assign(features, energies),
+        features=regions.features(frames),
+        clusters=regions.of(frames),
         errors=np.full(len(frames), np.nan),
-        energies=energies,
+        energies=regions.model.predict(frames).energy,
         costs=np.broadcast_to(costs, (len(frames), len(costs))),
         labelled=labelled,
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from fidsel.campaign.measure import metrics
 from fidsel.campaign.mixture import Mixture, candidates, random_order
-from fidsel.campaign.record import ControlArm, HeldOut, Metrics, Round
+from fidsel.campaign.record import ControlArm, HeldOut, Metrics, Round, Saving
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.fidelity.law import CurvePoint, LawPrior, Posterior, fit_law
@@ -91,21 +91,20 @@ def _law(ws: Workspace, curve: Curve) -> Posterior:
     return fit_law(points, LawPrior(levels=()), seed=ws.campaign.seed_for("control law"))
 
 
-def saving(ws: Workspace, curve: Curve, spent: float, error: float) -> float | None:
+def saving(ws: Workspace, curve: Curve, spent: float, error: float) -> Saving:
     """Return the share of the control arm's spend that the campaign saved at equal error.
 
     saving = 1 − spent / (price · (n(error) + validation)), n(error) being where the control's learning
     curve δ·n^(−β), fitted to its points, reaches the campaign's error. Negative where the campaign
-    spent more; None where the curve would have to be extended more than `REACH` times its last point.
+    spent more. The curve is believed up to `REACH` times its last point; beyond that the saving is
+    what it is there, marked as a lower bound.
     """
-    if not 0 < error < np.inf:
-        return None
     draws = _law(ws, curve).draws.mean(axis=0)
-    labels = float(np.exp((draws[0] - np.log(error)) / np.exp(draws[1])))
-    if not 1 <= labels <= REACH * curve.labels[-1]:
-        return None
+    labels = float(np.exp((draws[0] - np.log(max(error, 1e-12))) / np.exp(draws[1])))
+    furthest = REACH * curve.labels[-1]
     price = ws.price(ws.campaign.accurate)
-    return 1.0 - spent / (price * (labels + ws.campaign.rules.validation))
+    reached = min(max(labels, 1.0), furthest)
+    return Saving(1.0 - spent / (price * (reached + ws.campaign.rules.validation)), labels > furthest)
 
 
 def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import count
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from fidsel.campaign.choose import choose, fit_clusters
+from fidsel.campaign.choose import choose, fit_regions
 from fidsel.campaign.control import control_arm
-from fidsel.campaign.measure import measure_clusters, metrics, plot_clusters
+from fidsel.campaign.measure import Regions, metrics
 from fidsel.campaign.mixture import Mixture, mixture, read_allocation, training_data, write_allocation
 from fidsel.campaign.planning import Prepared, prepare, start_size
 from fidsel.campaign.record import Allocation, Pick, Round
@@ -17,7 +18,7 @@ from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.data import write
 from fidsel.data.atomic import write_text
 from fidsel.errors import FidselError
-from fidsel.selector import BroadClusters
+from fidsel.selector import ClusterErrors, cluster_error_plot
 from fidsel.training.stage import Trained
 
 NO_TEST = "no test set: the errors shown are those of the validation labels"
@@ -183,13 +184,13 @@ def _publish(
     write(scratch / "train.extxyz", data.train)
     write(scratch / "validation.extxyz", data.validation)
     if index == 0:
-        clusters = fit_clusters(ws, ready.held, trained.model)
-        clusters.save(scratch / "clusters.npz")
+        regions = fit_regions(ws, ready.held, trained.model)
+        regions.clusters.save(scratch / "clusters.npz")
     else:
-        clusters = BroadClusters.load(campaign.folder.round(0) / "clusters.npz")
-    found = measure_clusters(trained.model, shown, clusters, campaign.rules.descriptor)
+        regions = Regions.load(campaign.folder.round(0), campaign.rules.descriptor)
+    found = regions.errors(trained.model, shown)
     if found is not None:
-        plot_clusters(scratch / "cluster_errors.png", found, done[-1].cluster_errors if done else None)
+        _plot(scratch / "cluster_errors.png", found, done)
     ours, spent = metrics(trained.model, shown), ws.ledger.spent()
     control = control_arm(ws, ready.held, ids, done, spent, ours)
     seconds["measuring"] = perf_counter() - began
@@ -229,3 +230,13 @@ def _owned(ws: Workspace, ids: Mixture, ready: Prepared) -> dict[str, int]:
 def _training_record(trained: Trained) -> dict[str, Any]:
     histories = [asdict(history) for history in trained.histories]
     return {"histories": histories, "diagnostics": dict(trained.diagnostics)}
+
+
+def _plot(path: Path, now: ClusterErrors, done: Sequence[Round]) -> None:
+    """Draw the cluster errors of a round, those of round 0 behind them."""
+    if done and done[0].cluster_errors:
+        first = ClusterErrors.from_dict(done[0].cluster_errors)
+        names = ("round 0", f"round {len(done)}")
+        cluster_error_plot(first, path, after=now, names=names)
+    else:
+        cluster_error_plot(now, path)

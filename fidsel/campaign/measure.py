@@ -1,15 +1,14 @@
 """What a round reports: errors on held-out labels, cluster by cluster."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Self
 
 from fidsel.campaign.record import Metrics
 from fidsel.data import Frames
-from fidsel.models import ForceField
-from fidsel.selector import DESCRIPTORS, BroadClusters, ClusterErrors, cluster_errors, cluster_error_plot
+from fidsel.data.frames import FloatArray, IntArray
+from fidsel.models import ForceField, load
+from fidsel.selector import DESCRIPTORS, BroadClusters, ClusterErrors, cluster_errors
 from fidsel.training.evaluate import errors
 
 
@@ -25,25 +24,36 @@ def metrics(model: ForceField, frames: Frames) -> Metrics:
     )
 
 
-def measure_clusters(
-    model: ForceField, frames: Frames, clusters: BroadClusters, descriptor: str
-) -> ClusterErrors | None:
-    """Return the errors of a model cluster by cluster; None without forces to measure them on."""
-    if len(frames) == 0 or not frames.has_forces.all():
-        return None
-    features = DESCRIPTORS[descriptor](frames)
-    assigned = clusters.assign(features, model.predict(frames).energy)
-    return cluster_errors(assigned, errors(model, frames).per_frame_force_rmse)
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """The broad clusters of a campaign, made once after round 0 and kept.
 
+    Parameters
+    ----------
+    clusters : fitted to all frames that may be trained on.
+    model : the model of round 0, whose energies tell the energy clusters apart in every round.
+    descriptor : name in `fidsel.selector.DESCRIPTORS`.
+    """
 
-def plot_clusters(path: Path, now: ClusterErrors, before: Mapping[str, Any] | None) -> None:
-    """Draw the cluster errors of a round over those of the round before."""
-    earlier = ClusterErrors.from_dict(before) if before else None
-    cluster_error_plot(path, now, before=earlier)
+    clusters: BroadClusters
+    model: ForceField
+    descriptor: str
 
+    @classmethod
+    def load(cls, folder: Path, descriptor: str) -> Self:
+        """Return the clusters kept in the folder of round 0."""
+        return cls(BroadClusters.load(folder / "clusters.npz"), load(folder / "model"), descriptor)
 
-def worst_clusters(found: ClusterErrors, count: int = 3) -> list[tuple[int, float, int]]:
-    """Return number, RMSE (eV/Å) and population of the worst clusters."""
-    rows = list(zip(found.cluster, found.rmse, found.population, strict=True))
-    known = [row for row in rows if np.isfinite(row[1])]
-    return sorted(known, key=lambda row: -row[1])[:count]
+    def features(self, frames: Frames) -> FloatArray:
+        """Return the descriptor of each frame, (n, d)."""
+        return DESCRIPTORS[self.descriptor](frames)
+
+    def of(self, frames: Frames) -> IntArray:
+        """Return the cluster of each frame, (n,)."""
+        return self.clusters.assign(self.features(frames), self.model.predict(frames).energy)
+
+    def errors(self, model: ForceField, frames: Frames) -> ClusterErrors | None:
+        """Return the errors of a model by cluster; None where no frame has forces to measure them on."""
+        if not frames.has_forces.any():
+            return None
+        return cluster_errors(self.of(frames), errors(model, frames).per_frame_force_rmse)

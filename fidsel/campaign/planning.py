@@ -83,12 +83,11 @@ def _make_plan(ws: Workspace, available: int) -> Plan:
             f"training labels, {campaign.budget.format(least)} in all, got {campaign.budget}: raise it, or "
             f"lower campaign.validation"
         )
+    # an accurate training frame gets its cheap labels too
+    costs = dict(prices) | {campaign.accurate.name: accurate + cheap_too}
     return plan(
         campaign.budget.total,
-        [
-            _priced(ws, fidelity, prices[fidelity.name] + (cheap_too if fidelity is campaign.accurate else 0.0), available)
-            for fidelity in campaign.fidelities
-        ],
+        [_priced(ws, fidelity, costs[fidelity.name], available) for fidelity in campaign.fidelities],
         spent=rules.validation * accurate,
         minimum=FEWEST,
         workers=ws.engine.workers,

@@ -34,7 +34,8 @@ def ensure_pool(campaign: Campaign, store: LabelStore) -> Frames:
     if len(frames) < least:
         raise UsageError(
             f"the pool must hold at least {least} different configurations ({rules.test} test, "
-            f"{rules.validation} validation and 2 to train on), got {len(frames)}: sample more or hold out fewer"
+            f"{rules.validation} validation and 2 to train on), got {len(frames)}: sample more or hold "
+            "out fewer"
         )
     return frames
 

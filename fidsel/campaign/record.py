@@ -51,6 +51,20 @@ class Metrics:
 
 
 @dataclass(frozen=True)
+class Saving:
+    """What the campaign saved at equal error.
+
+    Parameters
+    ----------
+    share : of the control arm's spend; negative = the campaign cost more.
+    at_least : whether it is a lower bound, the control's curve not being believed further out.
+    """
+
+    share: float
+    at_least: bool
+
+
+@dataclass(frozen=True)
 class ControlArm:
     """Standard training on randomly drawn accurate labels, at the spend of the campaign.
 
@@ -60,8 +74,7 @@ class ControlArm:
     labels : accurate labels that the campaign's spend would have bought.
     error, low, high : headline error there with its 90 % interval (equal when measured).
     spent : what the arm cost so far, beside the budget.
-    saving : share of the spend saved at equal error (negative = the campaign cost more); None
-        where the control's curve does not reach the campaign's error.
+    saving : what the campaign saved at equal error.
     metrics : measured metrics, for a bought arm.
     """
 
@@ -70,8 +83,8 @@ class ControlArm:
     error: float
     low: float
     high: float
-    spent: float = 0.0
-    saving: float | None = None
+    spent: float
+    saving: Saving
     metrics: Metrics | None = None
 
 
@@ -147,6 +160,7 @@ def _control(row: dict[str, Any] | None) -> ControlArm | None:
     if row is None:
         return None
     metrics = row.pop("metrics")
+    row["saving"] = Saving(**row["saving"])
     return ControlArm(**row, metrics=None if metrics is None else Metrics(**metrics))
 
 

@@ -68,7 +68,7 @@ class Rules:
     target: float | None = None
     control: ControlKind = "owned"
     error: ErrorKind = "cheap"
-    descriptor: str = "distances"
+    descriptor: str = "pair-distances"
     clusters: int = 10
     energy_clusters: int = 5
 

@@ -93,5 +93,6 @@ def _control(arm: ControlArm) -> dict[str, Any]:
         "error": arm.error,
         "low": arm.low,
         "high": arm.high,
-        "saving": arm.saving,
+        "saving": arm.saving.share,
+        "saving_is_lower_bound": arm.saving.at_least,
     }

@@ -10,11 +10,12 @@ import numpy as np
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
+from fidsel.fidelity.buyer import PurchaseEvent
 from fidsel.fidelity.cost import CostModel, exponent_of, size_of
 from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.lock import CampaignLock, open_store
-from fidsel.fidelity.purchase import Purchase, PurchaseEvent, buy
+from fidsel.fidelity.purchase import Purchase, buy
 from fidsel.fidelity.store import LabelStore
 from fidsel.fidelity.task import Engine
 
@@ -53,9 +54,16 @@ class Workspace:
             self.report(what, event.finished, event.total)
 
         frames = self.store.frames(tuple(dict.fromkeys(ids)))
-        predicted = self.predicted_seconds(fidelity, frames)
-        budget = self.campaign.budget
-        return buy(self.store, self.engine, fidelity, frames, account, budget, predicted, on_event=count)
+        return buy(
+            self.store,
+            self.engine,
+            fidelity,
+            frames,
+            account,
+            budget=self.campaign.budget,
+            predicted_seconds=self.predicted_seconds(fidelity, frames),
+            on_event=count,
+        )
 
     def predicted_seconds(self, fidelity: Fidelity, frames: Frames) -> FloatArray | None:
         """Return the core-seconds each label should stay below (95 %); None where nothing is measured yet."""

@@ -19,7 +19,7 @@ def iterate(
 ) -> None:
     """Run the campaign until its budget, rounds or target end it; run again to go on after a stop."""
     from fidsel.campaign import iterate as rounds
-    from fidsel.config import open_campaign, open_tracker
+    from fidsel.config.build import open_campaign, open_tracker
 
     campaign, tracker = open_campaign(folder, settings or ()), open_tracker(folder, settings or ())
     with progress() as report:

@@ -27,7 +27,7 @@ def plan(
     With --price no campaign is needed: the answer comes from prices and published priors alone.
     """
     from fidsel.campaign import plan_campaign, plan_from_prices
-    from fidsel.config import open_campaign
+    from fidsel.config.build import open_campaign
     from fidsel.fidelity.budget import Budget
 
     if price:

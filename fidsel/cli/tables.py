@@ -63,7 +63,8 @@ def _control_cells(arm: "ControlArm | None") -> list[object]:
     error = f"{1000 * arm.error:.4g}"
     if arm.low != arm.high:
         error += f" ({1000 * arm.low:.3g}–{1000 * arm.high:.3g})"
-    return [arm.labels, error, None if arm.saving is None else f"{100 * arm.saving:+.0f} %"]
+    bound = "≥ " if arm.saving.at_least else ""
+    return [arm.labels, error, f"{bound}{100 * arm.saving.share:+.0f} %"]
 
 
 def plan_tables(made: "Plan", budget: "Budget") -> None:
@@ -71,11 +72,15 @@ def plan_tables(made: "Plan", budget: "Budget") -> None:
     columns = ["", *made.levels, "cost", "error, × accurate alone", "90 %", "wall time s"]
     mark = made.recommended.bought
     rows = [["→" if split.bought == mark else "", *_split_cells(split, budget)] for split in made.table]
-    basis = "published priors, no label bought" if made.basis == "priors" else f"{made.points} measured points"
+    basis = (
+        "published priors, no label bought" if made.basis == "priors" else f"{made.points} measured points"
+    )
     table(f"plan for {budget}, from {basis}", columns, rows)
     others = [[case.name, *_split_cells(case.split, budget)] for case in made.scenarios if case.split]
     table("what if", columns, others)
-    prices = ", ".join(f"{name} {budget.format(cost)}" for name, cost in zip(made.levels, made.prices, strict=True))
+    prices = ", ".join(
+        f"{name} {budget.format(cost)}" for name, cost in zip(made.levels, made.prices, strict=True)
+    )
     note(f"per label: {prices}; fixed beforehand: {budget.format(made.fixed)}")
     for text in made.warnings:
         note(text)

@@ -13,7 +13,7 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Serve the campaign's MLflow page on this machine (127.0.0.1) until Ctrl-C."""
-    from fidsel.config import open_tracker
+    from fidsel.config.build import open_tracker
     from fidsel.tracking import serve
 
     tracker = open_tracker(folder, ())

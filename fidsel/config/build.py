@@ -13,12 +13,15 @@ from fidsel.config.recipes import AsteroidSection, CokrigingSection, StageSectio
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
 from fidsel.fidelity.engine import LocalEngine, available_cores
-from fidsel.md import normal_modes, refresh_pool, sample
+from fidsel.md.normal_modes import normal_modes
+from fidsel.md.pool import sample
+from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
 from fidsel.tracking import Tracker
-from fidsel.training import asteroid, standard
+from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN, asteroid
 from fidsel.training.cokriging import cokriging
 from fidsel.training.stage import Recipe, Stage
+from fidsel.training.standard import STAGE, standard
 
 
 def open_campaign(folder: Path, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
@@ -92,7 +95,7 @@ def build_refresh(section: PoolSection) -> Refresh | None:
         return None
 
     def refresh(model: ForceField, starts: Frames, seed: int) -> Frames:
-        return refresh_pool(model, starts, section.temperature, seed).frames
+        return refresh_pool(model, starts, section.refresh_frames, section.temperature, seed).frames
 
     return refresh
 
@@ -109,13 +112,13 @@ def build_recipe(section: StandardSection | AsteroidSection | CokrigingSection) 
     """Return the recipe of a `[recipe]` section."""
     match section:
         case StandardSection():
-            return partial(standard.standard, stage=build_stage(section.stage, standard.STAGE))
+            return partial(standard, stage=build_stage(section.stage, STAGE))
         case AsteroidSection():
             return partial(
-                asteroid.asteroid,
-                identify=build_stage(section.identify, asteroid.IDENTIFY),
-                pretrain=build_stage(section.pretrain, asteroid.PRETRAIN),
-                finetune=build_stage(section.finetune, asteroid.FINETUNE),
+                asteroid,
+                identify=build_stage(section.identify, IDENTIFY),
+                pretrain=build_stage(section.pretrain, PRETRAIN),
+                finetune=build_stage(section.finetune, FINETUNE),
                 gammas=section.gammas,
                 bias_weights=section.bias_weights,
                 fine_tune=section.fine_tune,
@@ -124,8 +127,8 @@ def build_recipe(section: StandardSection | AsteroidSection | CokrigingSection) 
         case CokrigingSection():
             return partial(
                 cokriging,
-                stage=build_stage(section.stage, standard.STAGE),
-                surrogate_stage=build_stage(section.surrogate_stage, standard.STAGE),
+                stage=build_stage(section.stage, STAGE),
+                surrogate_stage=build_stage(section.surrogate_stage, STAGE),
                 held_out=section.held_out,
                 bias_weights=section.bias_weights,
                 gamma=section.gamma,
@@ -135,4 +138,4 @@ def build_recipe(section: StandardSection | AsteroidSection | CokrigingSection) 
 def build_control(section: StandardSection | AsteroidSection | CokrigingSection) -> Recipe:
     """Return standard training as the control arm does it, of the length of the recipe's first stage."""
     given = section.identify if isinstance(section, AsteroidSection) else section.stage
-    return partial(standard.standard, stage=build_stage(given, standard.STAGE))
+    return partial(standard, stage=build_stage(given, STAGE))

@@ -12,7 +12,7 @@ class PriceConfig(Strict):
 
     per: Literal["label", "core-second"] = "core-second"
     """"label": known beforehand; "core-second": the measured time of each label."""
-    value: float = Field(1.0, ge=0)
+    value: Annotated[float, Field(ge=0)] = 1.0
     """Price per unit; 0 for labels already owned."""
 
 
@@ -71,7 +71,7 @@ class PySCFLevel(LevelConfig):
     """Density fitting (other numbers, less time)."""
     frozen_core: bool = False
     """Leave the core electrons uncorrelated."""
-    grid: int = Field(3, ge=0, le=9)
+    grid: Annotated[int, Field(ge=0, le=9)] = 3
     """Level of the DFT integration grid."""
     dispersion: Literal["d3bj"] | None = None
     """D3(BJ) dispersion; needs the extra `d3`."""
@@ -85,7 +85,7 @@ class CalculatorLevel(LevelConfig):
     kind: Literal["calculator"]
     calculator: str
     """Name as ASE knows it."""
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the calculator, e.g. { orcasimpleinput = "CCSD(T) cc-pVDZ" }."""
     forces: bool = True
     """Whether the method gives forces."""
@@ -103,7 +103,7 @@ class CustomLevel(LevelConfig):
     """A person's own label source: `kind = "package.module:Class"`; its contract is checked first."""
 
     kind: str = Field(pattern=r"^[\w.]+:\w+$")
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the class."""
 
 

@@ -5,6 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ase import Atoms
+
 from fidsel.config.levels import (
     CalculatorLevel,
     CustomLevel,
@@ -33,10 +35,11 @@ from fidsel.fidelity.pyscf_source import PySCFSource
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.table import TableSource
 from fidsel.models import SGDML, ForceField, PaiNN
+from fidsel.models.sgdml import SIGMAS
 from fidsel.models.source import ModelSource
 from fidsel.selector import ClusterError, Random
 from fidsel.selector.pool import Picker
-from fidsel.testing import check_picker
+from fidsel.testing.picker import check_picker
 from fidsel.training.stage import ModelFactory
 
 
@@ -81,17 +84,21 @@ def molecule(pool: PoolSection, root: Path, name: str) -> Molecule:
     if pool.smiles is not None:
         return from_smiles(pool.smiles)
     if pool.structure is not None:
-        from ase.io import read as read_structure
-
-        path = root / pool.structure
-        try:
-            structure = read_structure(path, index=-1)
-        except (OSError, ValueError, KeyError, IndexError) as error:
-            raise UsageError(f"the structure {path} cannot be read: {error}") from error
-        return from_atoms(structure, pool.charge)
+        return from_atoms(read_structure(root / pool.structure), pool.charge)
     if pool.path is None:
         raise UsageError(f"fidelity {name!r} needs the molecule: give pool.smiles or pool.structure")
     return from_atoms(read_pool(pool, root)[0], pool.charge)
+
+
+def read_structure(path: Path) -> Atoms:
+    """Return the last structure of a file in any format ASE reads."""
+    from ase.io import iread
+
+    try:
+        *_, structure = iread(path)
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise UsageError(f"the structure {path} cannot be read: {error}") from error
+    return structure
 
 
 def read_pool(pool: PoolSection, root: Path) -> Frames:
@@ -105,10 +112,8 @@ def read_pool(pool: PoolSection, root: Path) -> Frames:
 def build_model(section: ModelSection, seed: int) -> ForceField:
     """Return an untrained model of a `[model]` section."""
     match section:
-        case SGDMLSection(sigmas=None):
-            return SGDML(lam=section.lam, symmetries=section.symmetries)
         case SGDMLSection():
-            return SGDML(section.sigmas, section.lam, symmetries=section.symmetries)
+            return SGDML(section.sigmas or SIGMAS, section.lam, symmetries=section.symmetries)
         case PaiNNSection():
             return PaiNN(features=section.features, layers=section.layers, cutoff=section.cutoff, seed=seed)
     made = own_class(section.kind, "model")(**section.options)

@@ -76,7 +76,7 @@ class CokrigingSection(Strict):
     """How the residual is trained where it is a network."""
     surrogate_stage: StageSection = StageSection()
     """How the surrogate is trained where it is a network."""
-    held_out: float = Field(0.1, gt=0, lt=1)
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Part of the cheap labels that validates the surrogate."""
     bias_weights: bool = False
     """Weigh cheap frames by their bias."""

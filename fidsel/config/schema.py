@@ -54,6 +54,8 @@ class PoolSection(Strict):
     """ETKDG conformers to start from."""
     refresh: Literal["none", "model-md"] = "none"
     """"model-md" adds frames from dynamics with the current model before each round."""
+    refresh_frames: PositiveInt = 100
+    """Frames a refresh adds."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -95,7 +97,7 @@ class CustomSection(Strict):
     """A person's own class, `kind = "package.module:Class"`; its contract is checked before use."""
 
     kind: str = Field(pattern=r"^[\w.]+:\w+$")
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the class."""
 
 
@@ -114,7 +116,7 @@ class SelectorSection(Strict):
         "cluster-error"
     )
     """Picker; `package.module:Class` names a person's own."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of a person's own picker."""
     strategy: Literal["worst", "population", "by-size", "random", "centroid"] = "worst"
     """How cluster-error distributes the picks over fine clusters; "worst" is the published rule."""
@@ -124,7 +126,7 @@ class SelectorSection(Strict):
     """Picks per round; by default the planned accurate labels spread over the rounds."""
     probes: PositiveInt = 10
     """Accurate labels the "probe" error source draws in each round."""
-    descriptor: Literal["distances", "inverse", "sorted"] = "distances"
+    descriptor: Literal["pair-distances", "inverse-distances", "sorted-distances"] = "pair-distances"
     """Descriptor of a frame: pair distances, their inverses, or sorted within element pairs."""
     clusters: PositiveInt = 10
     """Broad clusters by geometry."""

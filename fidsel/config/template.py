@@ -8,7 +8,8 @@ from fidsel.errors import UsageError
 from fidsel.fidelity.budget import SPELLINGS, Budget
 
 TEXT = """\
-# A fidsel campaign. `fidsel config schema` documents every setting, `fidsel config validate` checks this file.
+# A fidsel campaign. `fidsel config schema` documents every setting, `fidsel config validate` checks
+# this file.
 
 [campaign]
 name = {name}

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import stdtrit
 
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
@@ -142,7 +142,7 @@ class CostModel:
         design = np.column_stack([np.ones(len(offset)), offset])
         centre = design @ self.coefficients
         spread = np.einsum("ni,ij,nj->n", design, self.covariance, design)
-        width = np.sqrt(self.variance * (1 + spread)) * stats.t.ppf(CONFIDENCE, self.freedom)
+        width = np.sqrt(self.variance * (1 + spread)) * stdtrit(self.freedom, CONFIDENCE)
         mean = np.exp(centre + self.variance / 2)
         return Cost(mean, np.maximum(np.exp(centre + width), mean))
 

@@ -29,8 +29,8 @@ from torch import Tensor
 
 from fidsel.errors import UsageError
 
-BLOCK_BYTES = 32 * 2**20
-"""Size of the largest temporary array of one kernel block; larger is no faster on a CPU."""
+BLOCK_BYTES = {"cpu": 4 * 2**20, "cuda": 256 * 2**20}
+"""Size of the largest temporary array of one kernel block, by device: on a CPU it should fit the cache."""
 JITTER_FACTORS = (1.0, 10.0, 100.0, 1000.0)
 """λ is multiplied by these in turn until the factorisation succeeds."""
 
@@ -162,7 +162,7 @@ class Expansion:
 
     def __call__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return energies (n,) without constant, and forces (n, N, 3), of (n, N, 3) positions."""
-        step = max(1, BLOCK_BYTES // (8 * max(self.x.shape[0], positions.shape[1] ** 2 * 3)))
+        step = max(1, BLOCK_BYTES[positions.device.type] // (8 * max(self.x.shape[0], positions.shape[1] ** 2 * 3)))
         parts = [self._predict(chunk) for chunk in torch.split(positions, step)]
         return torch.cat([e for e, _ in parts]), torch.cat([f for _, f in parts])
 
@@ -218,7 +218,7 @@ def _block(left: Geometry, right: Geometry, pairs: Tensor, sigma: float) -> Tens
 def _blocks(left: Geometry, right: Geometry, count: int) -> Iterator[tuple[slice, slice]]:
     """Yield slices of both sides small enough for `_block`."""
     _, dim, m = left.reduced.shape
-    pairs = BLOCK_BYTES // (8 * m * max(dim, m, 2 * count))
+    pairs = BLOCK_BYTES[left.x.device.type] // (8 * m * max(dim, m, 2 * count))
     step = max(1, int(pairs**0.5))
     for i in range(0, len(left), step):
         for j in range(0, len(right), step):

@@ -73,14 +73,14 @@ def check_deterministic(model: ForceField, frames: Frames) -> None:
 
 
 def check_forces_are_gradients(
-    model: ForceField, frames: Frames, relative: float = 1e-4, step: float = 5e-3
+    model: ForceField, frames: Frames, relative: float = 1e-4, step: float = 1e-3
 ) -> None:
     """Check F = −∇E: the energy's slope along a random direction is −F·direction.
 
     Parameters
     ----------
     relative : largest error in units of the frame's force norm.
-    step : Å, of the five-point difference; short ones drown in float32 noise.
+    step : Å, of the five-point difference; shorter ones drown in float32 noise.
     """
     rng = np.random.default_rng(0)
     forces = model.predict(frames).forces
