@@ -75,7 +75,7 @@ def test_labels_already_owned_are_used_and_not_paid_for() -> None:
     assert plan(5, [DFT, replace(CCSDT, owned=30)]).recommended.cost <= 5
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(amounts, prices, st.integers(1, 30), st.integers(0, 5))
 def test_no_row_costs_more_than_the_budget(
     total: float, price: list[float], minimum: int, validation: int
