@@ -48,3 +48,13 @@ def test_total_energies_keep_their_digits() -> None:
 
 def test_no_energies_no_centres() -> None:
     assert len(energy_centers(np.empty(0), 5, np.random.default_rng(0))) == 0
+
+
+def test_neighbouring_numbers_share_a_centre_rather_than_leave_one_empty() -> None:
+    """Their midpoint rounds to one of them for half of all pairs."""
+    low = 1.0
+    for _ in range(8):
+        high = float(np.nextafter(low, 2.0))
+        centers = energy_centers(np.array([low, high]), 2, np.random.default_rng(0))
+        assert len(centers) == len(set(nearest_center(np.array([low, high]), centers)))
+        low = high

@@ -188,6 +188,14 @@ def test_repeats_are_noted() -> None:
         assert picker.pick(pool, 2, np.random.default_rng(0)).notes == () or isinstance(picker, ClusterError)
 
 
+def test_rows_that_differ_in_the_sign_of_zero_are_equal() -> None:
+    features = np.array([[0.0, 1.0], [-0.0, 1.0], [2.0, 1.0]])
+    pool = Pool(
+        features, np.zeros(3, int), np.array([3.0, 2.0, 1.0]), np.zeros(3), np.ones((3, 1)), np.zeros(3, bool)
+    )
+    assert ClusterError(worst=1.0).pick(pool, 2, np.random.default_rng(0)).indices.tolist() == [0, 2]
+
+
 def test_unknown_errors_are_sent_to_an_error_source() -> None:
     pool = rare_cluster()
     errors = pool.errors.copy()
