@@ -149,13 +149,13 @@ def test_a_pilot_without_gain_moves_money_to_accurate_labels() -> None:
 def test_intervals_of_plans_hold_the_truth() -> None:
     rng = np.random.default_rng(0)
     inside = []
-    for truth in fit_law([], seed=2, draws=40).draws:
+    for truth in fit_law([], seed=2, draws=25).draws:
         law = Posterior(truth[None], 1)
         points = [
             CurvePoint(hi, (lo,), law.predict(hi, (lo,)).median * float(np.exp(0.1 * rng.normal())))
             for hi, lo in [(20, 0), (40, 0), (40, 400), (40, 1600)]
         ]
-        found = fit_law(points, seed=1, draws=100)
+        found = fit_law(points, seed=1, draws=60)
         row = plan(250, [DFT, CCSDT], law=found).recommended
         assert row.error is not None
         inside.append(row.error.low <= law.predict(row.bought[1], row.bought[:1]).median <= row.error.high)
