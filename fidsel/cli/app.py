@@ -1,10 +1,10 @@
 """The `fidsel` program: its commands, and how errors become messages and exit codes."""
 
 import sys
+from importlib.metadata import version
 
 import typer
 
-from fidsel import __version__
 from fidsel.cli import check, config, demo, doctor, init, iterate, plan, sample, status, train, ui
 from fidsel.errors import FidselError
 
@@ -31,7 +31,7 @@ app.command("demo")(demo.demo)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"fidsel {__version__}")
+        typer.echo(f"fidsel {version('fidsel')}")
         raise typer.Exit
 
 

@@ -5,27 +5,36 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, document, note
+from fidsel.cli.output import AsJson, Overrides, document, note
 
-Files = Annotated[list[Path] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
+Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
+File = Annotated[str, typer.Argument(help="Accurate labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
 
 
 def train(
-    accurate: Annotated[Path, typer.Argument(help="Accurate labels (extxyz, or npz with --units).")],
-    out: Annotated[Path, typer.Option(help="Folder of the trained model.")],
-    cheap: Files = None,
-    validation: Annotated[Path | None, typer.Option(help="Accurate labels to validate on.")] = None,
+    accurate: File,
+    settings: Overrides = None,
+    out: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("model"),
+    cheap: Cheap = None,
+    validation: Annotated[str | None, typer.Option(help="Accurate labels to validate on.")] = None,
     model: Annotated[str, typer.Option(help="sgdml or painn.")] = "sgdml",
     recipe: Annotated[str | None, typer.Option(help="standard, cokriging or asteroid.")] = None,
     units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
     seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Train a force field on files of labels; without --validation a fifth of the accurate ones is held out."""
-    from fidsel.config.train_files import train_files
+    """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
+    from fidsel.config.train_files import LabelFile, train_files
 
-    found = train_files(accurate, cheap or (), validation, model, recipe, units, seed, out)
+    if recipe is None:
+        recipe = "standard" if not cheap else "cokriging" if model == "sgdml" else "asteroid"
+    values = {"model": {"kind": model}, "recipe": {"kind": recipe}}
+    files = [LabelFile(path, units) for path in cheap or ()]
+    held = LabelFile(validation, units) if validation else None
+    found = train_files(LabelFile(accurate, units), files, held, values, settings or (), seed, out)
     if as_json:
         document(found)
     else:
-        note(f"{found['recipe']} on {found['train']} accurate labels: {found['summary']}; model in {out}")
+        mae = found["validation_force_mae"]
+        shown = "energies only" if mae is None else f"validation force MAE {1000 * mae:.3g} meV/Å"
+        note(f"{recipe} on {found['train']} accurate labels: {shown}; model in {out}")

@@ -3,12 +3,15 @@
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from fidsel.config.schema import Config
+from fidsel.config.strict import Strict
 from fidsel.errors import UsageError
+
+Schema = TypeVar("Schema", bound=Strict)
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -29,12 +32,17 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise UsageError(f"{path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from error
+    return check_config(Config, values, overrides, str(path))
+
+
+def check_config(schema: type[Schema], values: dict[str, Any], overrides: Sequence[str], name: str) -> Schema:
+    """Return checked settings, with `a.b=value` overrides merged left to right; `name` is for messages."""
     for override in overrides:
         _merge(values, override)
     try:
-        return Config.model_validate(values)
+        return schema.model_validate(values)
     except ValidationError as error:
-        raise UsageError(f"{path} is not a valid configuration: {_explain(error)}") from error
+        raise UsageError(f"{name} is not a valid configuration: {_explain(error)}") from error
 
 
 def _merge(values: dict[str, Any], override: str) -> None:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from fidsel.data.atomic import write_text
+from fidsel.data.atomic import make_folder, write_text
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import SPELLINGS, Budget
 
@@ -127,5 +127,6 @@ def create(
         budget,
         folder.resolve().name,
     )
+    make_folder(folder)
     write_text(path, text)
     return path

@@ -69,6 +69,20 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
+def make_folder(path: Path | str) -> None:
+    """Make a folder, and those above it, where there is none.
+
+    Raises
+    ------
+    FidselError
+        where the system refuses; it names path and reason.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(Path(path), error) from error
+
+
 def write_bytes(path: Path | str, data: bytes) -> None:
     """Write bytes to a file, all or nothing.
 

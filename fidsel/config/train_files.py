@@ -1,0 +1,107 @@
+"""A force field from files of labels, without a campaign."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fidsel.config.build import build_recipe
+from fidsel.config.load import check_config
+from fidsel.config.parts import model_factory, units
+from fidsel.config.recipes import RecipeSection
+from fidsel.config.schema import ModelSection
+from fidsel.config.strict import Strict
+from fidsel.data import Frames, read, split
+from fidsel.errors import UsageError
+from fidsel.training.evaluate import errors
+from fidsel.training.stage import Trained, TrainingData
+
+HELD_OUT = 0.2
+"""Part of the accurate labels that validates where no validation file is given."""
+
+
+class TrainConfig(Strict):
+    """The sections of fidsel.toml that training needs."""
+
+    model: ModelSection
+    recipe: RecipeSection
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A file of labels at one level.
+
+    Parameters
+    ----------
+    path : the file; `path:energy_key:forces_key` names the labels in it.
+    units : "energy,length", where the file does not say.
+    """
+
+    path: str
+    units: str | None = None
+
+    def read(self, level: str) -> Frames:
+        """Return its labelled frames; `level` is their level where the file names none.
+
+        Raises
+        ------
+        UsageError
+            where the file cannot be read or has no labels.
+        """
+        path, *keys = self.path.split(":")
+        energy, forces = (*keys, None, None)[:2]
+        frames = read(Path(path), units=units(self.units), energy_key=energy, forces_key=forces)
+        if not np.isfinite(frames.energy).any() and not frames.has_forces.any():
+            raise UsageError(f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY")
+        return frames if frames.level.all() else frames.replace(level=level)
+
+
+def train_files(
+    accurate: LabelFile,
+    cheap: Sequence[LabelFile],
+    validation: LabelFile | None,
+    values: dict[str, Any],
+    overrides: Sequence[str],
+    seed: int,
+    out: Path,
+) -> dict[str, Any]:
+    """Train on files, save the model into a folder and return what happened.
+
+    Parameters
+    ----------
+    accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
+    cheap : labels of the cheap levels, cheapest first.
+    values, overrides : `model` and `recipe` sections, and settings that replace theirs.
+    seed : decides every draw.
+    out : folder of the model.
+    """
+    config = check_config(TrainConfig, values, overrides, "the training settings")
+    train = accurate.read("accurate")
+    if validation is None:
+        parts = split(train, {"train": 1 - HELD_OUT, "validation": HELD_OUT}, by="block", seed=seed)
+        train, held = parts["train"], parts["validation"]
+    else:
+        held = validation.read("accurate")
+    data = TrainingData(train, held, tuple(file.read(f"cheap {i}") for i, file in enumerate(cheap)))
+    trained = build_recipe(config.recipe)(data, model_factory(config.model), seed)
+    trained.model.save(out)
+    return _report(trained, data, out)
+
+
+def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:
+    found = errors(trained.model, data.validation)
+    return {
+        "model": str(out),
+        "kind": trained.model.kind,
+        "train": len(data.train),
+        "validation": len(data.validation),
+        "cheap": [len(frames) for frames in data.cheap],
+        "validation_force_mae": None if np.isnan(found.force_mae) else found.force_mae,
+        "validation_energy_mae": None if np.isnan(found.energy_mae) else found.energy_mae,
+        "stages": [
+            {"stage": h.stage, "seconds": h.seconds, "notes": dict(h.notes)} for h in trained.histories
+        ],
+        "diagnostics": dict(trained.diagnostics),
+    }
