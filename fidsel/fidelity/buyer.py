@@ -96,6 +96,7 @@ class Buyer:
             with closing(self.engine.run(self._tasks(ids))) as results:
                 for task, result in results:
                     self._receive(task, result)
+                self._store()
             if missing := len(self._flying):
                 raise FidselError(
                     f"the engine ended without the results of {missing} tasks it had been given"
@@ -148,6 +149,7 @@ class Buyer:
         self._started += 1
         if predicted is None or predicted >= QUICK:
             self._slow.add(attempt.frame_id)
+            self._store()
         atoms = self.frames[self._rows[attempt.frame_id]]
         limit, threads = attempt.time_limit, attempt.threads
         return Task(attempt.frame_id, atoms, self.fidelity.source, limit, predicted, threads)
@@ -162,7 +164,7 @@ class Buyer:
         over = attempt.time_limit is not None and result.seconds > attempt.time_limit * attempt.threads
         self._overrun = self._overrun or over
         late = monotonic() - self._since >= QUICK or len(self._arrived) >= BATCH_SIZE
-        if late or over or self._slow or not self._flying or result.seconds >= QUICK:
+        if late or over or self._slow or result.seconds >= QUICK:
             self._store()
 
     def _checked(self, attempt: Attempt, task: Task, result: Label | LabelError) -> Label | LabelError:

@@ -5,6 +5,7 @@ import platform
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from time import time
 from typing import Final
@@ -167,8 +168,7 @@ class Ledger:
     ) -> float:
         if not closings:
             return 0.0
-        now, here = time(), platform.node()
-        versions = json.dumps({"fidsel": version("fidsel"), "python": platform.python_version()})
+        now, here, versions = time(), platform.node(), _versions()
         charged = [closing for closing in closings if closing.status != "released"]
         with self.store.transaction() as connection:
             changed = connection.executemany(
@@ -301,6 +301,11 @@ class Ledger:
 def arm(account: str) -> str:
     """Return the arm an account belongs to: all accounts of the budget are one."""
     return "budget" if counted(account) else account
+
+
+@cache
+def _versions() -> str:
+    return json.dumps({"fidsel": version("fidsel"), "python": platform.python_version()})
 
 
 def plain(value: object) -> object:

@@ -95,7 +95,8 @@ def buy(
     ledger = Ledger(store)
     owned = set(store.label_ids(fidelity)).intersection(ids)
     failed = set() if retry_failed else set(store.failed_ids(fidelity)).intersection(ids)
-    shares = ledger.share(account, fidelity, [i for i in ids if i in owned | failed], bounded)
+    known = owned | failed
+    shares = ledger.share(account, fidelity, [i for i in ids if i in known], bounded)
     refused = {frame_id for frame_id, cost in shares.items() if cost is None}
     run = InlineEngine() if getattr(fidelity.source, "in_process", False) else engine
     offers = Offers(fidelity, bounded, run.workers, store)
@@ -103,7 +104,7 @@ def buy(
         ledger, run, offers, frames,
         account=account, predicted=predicted, stop_on_refusal=stop_on_refusal, on_event=on_event,
     )  # fmt: skip
-    buyer.buy([i for i in ids if i not in owned | failed])
+    buyer.buy([i for i in ids if i not in known])
 
     def among(*some: set[str]) -> tuple[str, ...]:
         chosen = set().union(*some)
