@@ -86,7 +86,7 @@ def mmff_properties(molecule: Molecule, variant: str = "MMFF94") -> "MMFFMolProp
     Raises
     ------
     UsageError
-        where MMFF94 has no type for an atom, naming it.
+        where MMFF94 has no type for an atom, naming it, or the molecule is a radical.
     """
     from rdkit.Chem import rdForceFieldHelpers
 
@@ -96,6 +96,8 @@ def mmff_properties(molecule: Molecule, variant: str = "MMFF94") -> "MMFFMolProp
     if foreign:
         named = ", ".join(f"atom {i} ({symbol(molecule.numbers[i])})" for i in foreign)
         raise UsageError(f"MMFF94 has no type for {named} of {molecule}; use another label source")
+    if molecule.spin:
+        raise UsageError(f"MMFF94 has no radicals, got {molecule} with {molecule.spin} unpaired electrons")
     properties: MMFFMolProperties | None = rdForceFieldHelpers.MMFFGetMoleculeProperties(
         rdkit_mol(molecule), variant
     )

@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from fidsel.errors import UsageError
+from fidsel.fidelity.lewis import IONIC, lewis_structure
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -24,7 +25,8 @@ class Molecule:
     formal_charges : of each atom, e.
     mapped_smiles : SMILES in which every atom is written and carries its index + 1 as map number; it
         also holds bond orders and stereochemistry.
-    spin : unpaired electrons (2S) of the Lewis structure.
+    spin : unpaired electrons (2S): of a SMILES as written, of a structure the fewest its electrons
+        allow.
 
     Examples
     --------
@@ -92,8 +94,7 @@ def from_atoms(atoms: Atoms, charge: int) -> Molecule:
     UsageError
         where no Lewis structure of these atoms has that charge, or the structure is periodic.
     """
-    from rdkit import Chem, rdBase
-    from rdkit.Chem import rdDetermineBonds
+    from rdkit import Chem
 
     if atoms.pbc.any():
         raise UsageError("bonds are perceived in molecules, got a periodic structure; set pbc = False")
@@ -106,22 +107,35 @@ def from_atoms(atoms: Atoms, charge: int) -> Molecule:
         mol.GetAtomWithIdx(0).SetFormalCharge(charge)
         Chem.SanitizeMol(mol)
         return _freeze(mol)
-    radical = bool((int(atoms.numbers.sum()) - charge) % 2)
+    _perceive(mol, atoms, charge)
+    return _freeze(mol, spin=(int(atoms.numbers.sum()) - charge) % 2)
+
+
+def _perceive(mol: "Chem.RWMol", atoms: Atoms, charge: int) -> None:
+    """Add bonds and formal charges to bare atoms."""
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import rdDetermineBonds
+
+    covalent = [i for i, number in enumerate(atoms.numbers) if number not in IONIC]
+    part = _bare(atoms[covalent])
+    rdDetermineBonds.DetermineConnectivity(part)
+    ends = [(covalent[b.GetBeginAtomIdx()], covalent[b.GetEndAtomIdx()]) for b in part.GetBonds()]
+    lewis = lewis_structure(atoms.numbers.tolist(), ends, charge)
+    if lewis is None:
+        raise UsageError(
+            f"no Lewis structure of {atoms.symbols} with total charge {charge} fits the bonds of this "
+            "geometry; give its true charge, or the molecule as SMILES"
+        )
+    for pair, order in zip(ends, lewis.orders, strict=True):
+        mol.AddBond(*pair, Chem.BondType.values[order])
+    for atom, formal in zip(mol.GetAtoms(), lewis.charges, strict=True):
+        atom.SetFormalCharge(formal)
     try:
         with rdBase.BlockLogs():
-            rdDetermineBonds.DetermineBonds(mol, charge=charge, allowChargedFragments=not radical)
-    except ValueError as error:
-        raise UsageError(
-            f"no Lewis structure of {atoms.symbols} with total charge {charge} fits this "
-            f"geometry ({error}); give its true charge, or the molecule as SMILES"
-        ) from error
-    molecule = _freeze(mol)
-    if molecule.charge != charge:
-        raise UsageError(
-            f"the bonds of {atoms.symbols} give total charge {molecule.charge}, "
-            f"but {charge} was asked for; give its true charge, or the molecule as SMILES"
-        )
-    return molecule
+            Chem.SanitizeMol(mol)
+    except Chem.MolSanitizeException as error:
+        raise UsageError(f"RDKit cannot describe the bonding of {atoms.symbols}: {error}") from error
+    Chem.AssignStereochemistryFrom3D(mol)
 
 
 @lru_cache(maxsize=64)
@@ -200,10 +214,11 @@ def _bare(atoms: Atoms) -> "Chem.RWMol":
     return mol
 
 
-def _freeze(mol: "Chem.Mol") -> Molecule:
+def _freeze(mol: "Chem.Mol", spin: int | None = None) -> Molecule:
     from rdkit import Chem
 
     mol = Chem.Mol(mol)
+    unpaired = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
     for atom in mol.GetAtoms():
         atom.SetAtomMapNum(atom.GetIdx() + 1)
     ends = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
@@ -212,5 +227,5 @@ def _freeze(mol: "Chem.Mol") -> Molecule:
         bonds=tuple(sorted((min(pair), max(pair)) for pair in ends)),
         formal_charges=tuple(atom.GetFormalCharge() for atom in mol.GetAtoms()),
         mapped_smiles=Chem.MolToSmiles(mol, allHsExplicit=True),
-        spin=sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()),
+        spin=unpaired if spin is None else spin,
     )

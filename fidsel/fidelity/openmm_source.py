@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,9 +68,10 @@ class OpenMMSource(ABC):
         context = _context(self)  # once per process, so no part of this label's cost
         start = time.perf_counter()
         try:
-            if context.getSystem().usesPeriodicBoundaryConditions():
-                context.setPeriodicBoxVectors(*(atoms.cell.array / nm))
-            energy, forces = evaluate(context, atoms.positions)
+            with _ONE_AT_A_TIME:
+                if context.getSystem().usesPeriodicBoundaryConditions():
+                    context.setPeriodicBoxVectors(*(atoms.cell.array / nm))
+                energy, forces = evaluate(context, atoms.positions)
         except openmm.OpenMMException as error:
             raise LabelError(
                 f"OpenMM could not evaluate {atoms.symbols}: {error}",
@@ -203,6 +205,10 @@ def reference_context(system: "openmm.System", integrator: "openmm.Integrator") 
     import openmm
 
     return openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
+
+
+_ONE_AT_A_TIME = Lock()
+"""Threads of a process share its Contexts."""
 
 
 @lru_cache(maxsize=16)

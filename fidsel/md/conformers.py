@@ -51,6 +51,7 @@ def conformers(
     >>> conformers(from_smiles("O"), 5, seed=1).shape
     (1, 3, 3)
     """
+    from rdkit import rdBase
     from rdkit.Chem import rdDistGeom
 
     if n < 1:
@@ -58,7 +59,8 @@ def conformers(
     mol = rdkit_mol(molecule)
     options: Any = rdDistGeom.ETKDGv3()  # RDKit's type stubs describe its fields wrongly
     options.randomSeed = seed % 2**31
-    found = list(rdDistGeom.EmbedMultipleConfs(mol, n * attempts, options))
+    with rdBase.BlockLogs():
+        found = list(rdDistGeom.EmbedMultipleConfs(mol, n * attempts, options))
     if not found:
         raise UsageError(f"ETKDG finds no geometry for {molecule}; start from a structure file instead")
     order = found if variant is None else _optimise(mol, mmff_properties(molecule, variant), found)

@@ -108,6 +108,7 @@ def test_pairs_leave_out_near_neighbours_and_scale_only_charges_of_1_4_pairs() -
     [
         ("CB(O)O", r"no type for atom 1 \(B\)"),
         ("C[Hg]C", r"no type for atom 1 \(Hg\)"),
+        ("C[CH2]", r"no radicals, got .* with 1 unpaired"),
         ("O.[H][H]", r"one of atom 1 \(H\), atom 2 \(H\)"),
     ],
 )

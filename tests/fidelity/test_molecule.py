@@ -61,9 +61,9 @@ def test_single_atoms_carry_their_charge() -> None:
     assert from_atoms(Atoms("H"), 0).spin == 1
 
 
-@pytest.mark.parametrize("charge", [5, 1, -3, 40])
+@pytest.mark.parametrize("charge", [5, 2, -3, 40])
 def test_an_impossible_charge_is_refused(charge: int) -> None:
-    with pytest.raises(UsageError, match=r"no Lewis structure of .*H2.*|too few electrons"):
+    with pytest.raises(UsageError, match=r"no Lewis structure of OH2 |too few electrons"):
         from_atoms(build("H2O"), charge)
 
 

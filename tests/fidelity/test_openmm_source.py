@@ -1,6 +1,7 @@
 """MMFF94 and serialized Systems as label sources."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,19 @@ def test_forces_are_minus_the_gradient(name: str) -> None:
     np.testing.assert_allclose(forces, numeric, atol=2e-6)
 
 
+@pytest.mark.parametrize("name", ["ethanol", "aspirin", "toluene"])
+def test_forces_resemble_density_functional_theory(name: str, data_folder: Path) -> None:
+    data = np.load(data_folder / "rmd17" / f"{name}.npz")
+    rows = np.linspace(0, len(data["R"]) - 1, 20).astype(int)
+    frames = [Atoms(data["z"], data["R"][row]) for row in rows]
+    source = MMFFSource(from_atoms(frames[0], 0))
+    assert {from_atoms(frame, 0) for frame in frames} == {source.molecule}
+    ours = np.array([source.label(frame).forces for frame in frames]).ravel()
+    theirs = data["F_pbe"][rows].ravel() * kcal / mol
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.85
+    assert 0.7 < (ours @ theirs) / (theirs @ theirs) < 1.2
+
+
 def test_energy_is_in_ev(mmff: MMFFSource) -> None:
     from rdkit.Chem import rdForceFieldHelpers
     from rdkit.Chem.rdDistGeom import EmbedMolecule
@@ -74,6 +88,13 @@ def test_the_label_depends_on_the_frame_alone(mmff: MMFFSource) -> None:
     assert (again.forces == first.forces).all()
     assert isinstance(mmff, LabelSource)
     assert mmff.forces
+
+
+def test_threads_do_not_mix_their_frames(mmff: MMFFSource) -> None:
+    frames = [shaken(seed=seed) for seed in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        energies = [label.energy for label in pool.map(mmff.label, frames)]
+    assert energies == [mmff.label(frame).energy for frame in frames]
 
 
 def test_a_broken_bond_is_still_a_bond(mmff: MMFFSource) -> None:
