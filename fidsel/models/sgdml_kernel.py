@@ -162,7 +162,9 @@ class Expansion:
 
     def __call__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return energies (n,) without constant, and forces (n, N, 3), of (n, N, 3) positions."""
-        step = max(1, BLOCK_BYTES[positions.device.type] // (8 * max(self.x.shape[0], positions.shape[1] ** 2 * 3)))
+        step = max(
+            1, BLOCK_BYTES[positions.device.type] // (8 * max(self.x.shape[0], positions.shape[1] ** 2 * 3))
+        )
         parts = [self._predict(chunk) for chunk in torch.split(positions, step)]
         return torch.cat([e for e, _ in parts]), torch.cat([f for _, f in parts])
 

@@ -41,7 +41,7 @@ def recover_permutations(
     Examples
     --------
     >>> water = np.array([[0, 0, 0], [0.95, 0, 0], [-0.24, 0.97, 0]])
-    >>> mirrored = np.array([[0, 0, 0], [0.97, 0, 0], [-0.24, 0.95, 0]])
+    >>> mirrored = np.array([[0, 0, 0], [-0.24, 0.97, 0], [0.95, 0, 0]])
     >>> recover_permutations(np.array([8, 1, 1]), np.stack([water, mirrored]))[0].tolist()
     [[0, 1, 2], [0, 2, 1]]
     """

@@ -1,19 +1,15 @@
 """Recipe `cokriging`: a surrogate of many cheap labels plus a residual learnt from few accurate ones."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
-
-from fidsel.data import Frames, leaks, split
-from fidsel.data.frames import FloatArray
+from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.models import SGDML, ForceField, Sum
-from fidsel.training.fit_any import fit_any
+from fidsel.training.bias import BiasWeights, frame_bias, weights_from_bias
+from fidsel.training.cheap import cheap_part
+from fidsel.training.dispatch import train_one
+from fidsel.training.evaluate import errors
 from fidsel.training.stage import History, ModelFactory, Stage, Surrogate, Trained, TrainingData
-
-LEAK = 1e-3
-"""Å; cheap frames this close to a validation frame are left out."""
 
 
 def cokriging(
@@ -58,29 +54,36 @@ def cokriging(
     if not data.cheap:
         raise UsageError("cokriging needs cheap frames, got none: use recipe 'standard'")
     stage = stage or Stage(name="residual")
-    histories: list[History] = []
-    teacher = None
-    if bias_weights:
-        named = replace(stage, name="teacher")
-        teacher, history = fit_any(model(seed), data.train, data.validation, named, seed=seed)
-        histories.append(history)
+    teacher, histories = _teacher(data, model, stage, seed) if bias_weights else (None, [])
     chain, surrogates, levels = _Chain(seed), [], []
     for frames in data.cheap:
-        part = _cheap_part(frames, data.validation, held_out, seed)
-        weights = None if teacher is None else _bias_weights(teacher, part.train, gamma)
+        part = cheap_part(frames, data.validation, None, held_out=held_out, seed=seed)
+        weights = None if teacher is None else _weights(teacher, part.train, gamma)
         named = replace(surrogate_stage or stage, name=f"surrogate {part.level}".strip())
-        histories.append(
-            chain.extend((surrogate or model)(seed), part.train, part.validation, named, weights)
-        )
+        fresh = (surrogate or model)(seed)
+        histories.append(chain.extend(fresh, part.train, part.validation, named, weights))
         surrogates.append(Surrogate(part.level, chain.total(), part.validation.ids))
-        levels.append(part.record() | _weight_record(weights))
+        levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
     histories.append(chain.extend(model(seed), data.train, data.validation, stage))
     diagnostics = {
         "levels": levels,
-        "surrogate_validation": _force_errors(surrogates[-1].model, data.validation),
-        "validation": _force_errors(chain.total(), data.validation),
+        "surrogate_validation": _errors(surrogates[-1].model, data.validation),
+        "validation": _errors(chain.total(), data.validation),
     }
     return Trained(chain.total(), tuple(histories), diagnostics, tuple(surrogates))
+
+
+def _teacher(
+    data: TrainingData, model: ModelFactory, stage: Stage, seed: int
+) -> tuple[ForceField, list[History]]:
+    """Return a model of the accurate labels alone, and its history."""
+    named = replace(stage, name="teacher")
+    teacher, history = train_one(model(seed), data.train, data.validation, named, seed=seed)
+    return teacher, [history]
+
+
+def _weights(teacher: ForceField, frames: Frames, gamma: float) -> BiasWeights:
+    return weights_from_bias(frame_bias(teacher, frames).values, gamma)
 
 
 class _Chain:
@@ -96,13 +99,14 @@ class _Chain:
         train: Frames,
         validation: Frames,
         stage: Stage,
-        weights: FloatArray | None = None,
+        weights: BiasWeights | None = None,
     ) -> History:
         """Fit a model to what the chain lacks of some labels, and add it."""
         if self.parts:
             model = _informed(model, self.parts[0])
             train, validation = self._lacking(train), self._lacking(validation)
-        fitted, history = fit_any(model, train, validation, stage, weights, seed=self.seed)
+        importance = None if weights is None else weights.weights
+        fitted, history = train_one(model, train, validation, stage, importance, seed=self.seed)
         self.parts.append(fitted)
         return history
 
@@ -118,37 +122,6 @@ class _Chain:
         )
 
 
-@dataclass(frozen=True)
-class _CheapPart:
-    """One cheap level, without leaks, split for its own fit."""
-
-    level: str
-    train: Frames
-    validation: Frames
-    leaks: int
-
-    def record(self) -> dict[str, Any]:
-        """Return the counts for the diagnostics."""
-        return {
-            "level": self.level,
-            "train": len(self.train),
-            "validation": len(self.validation),
-            "dropped_near_validation": self.leaks,
-        }
-
-
-def _cheap_part(frames: Frames, accurate_validation: Frames, held_out: float, seed: int) -> _CheapPart:
-    leaked = leaks(frames, accurate_validation, LEAK)
-    kept = frames[np.setdiff1d(np.arange(len(frames)), leaked)]
-    if len(kept) < 2:
-        raise UsageError(
-            f"a cheap level needs two frames or more that are no validation frames, got {len(kept)} "
-            f"({len(leaked)} coincide with validation frames)"
-        )
-    sides = split(kept, {"train": 1 - held_out, "validation": held_out}, seed=seed)
-    return _CheapPart(str(kept.level[0]), sides["train"], sides["validation"], len(leaked))
-
-
 def _informed(model: ForceField, surrogate: ForceField) -> ForceField:
     """Return the residual's model with the symmetries that the many cheap frames have shown."""
     if isinstance(model, SGDML) and isinstance(surrogate, SGDML) and model.symmetries is True:
@@ -156,33 +129,7 @@ def _informed(model: ForceField, surrogate: ForceField) -> ForceField:
     return model
 
 
-def _force_errors(model: ForceField, frames: Frames) -> dict[str, float]:
-    """Return force MAE and RMSE in eV/Å, per component; nothing where no frame has forces."""
-    known = frames[frames.has_forces]
-    if not len(known):
-        return {}
-    difference = model.predict(known).forces - known.forces
-    return {
-        "force_mae": float(np.abs(difference).mean()),
-        "force_rmse": float(np.sqrt((difference**2).mean())),
-    }
-
-
-def _bias_weights(teacher: ForceField, frames: Frames, gamma: float) -> FloatArray:
-    """Return (n,) weights of mean 1 from the mean absolute force difference to the teacher."""
-    difference = np.abs(teacher.predict(frames).forces - frames.forces).mean(1)
-    bias = np.add.reduceat(difference, frames.offsets[:-1]) / np.diff(frames.offsets)
-    weights = np.exp(-(bias - bias.min()) / (gamma * np.median(bias)))
-    scaled: FloatArray = weights / weights.mean()
-    return scaled
-
-
-def _weight_record(weights: FloatArray | None) -> dict[str, float]:
-    """Return the effective sample size (Σw)²/Σw² and the range of the weights."""
-    if weights is None:
-        return {}
-    return {
-        "effective_size": float(weights.sum() ** 2 / (weights**2).sum()),
-        "smallest_weight": float(weights.min()),
-        "largest_weight": float(weights.max()),
-    }
+def _errors(model: ForceField, frames: Frames) -> dict[str, float]:
+    """Return force and energy errors in eV/Å and eV; NaN where no frame has the label."""
+    found = errors(model, frames)
+    return {name: getattr(found, name) for name in ("force_mae", "force_rmse", "energy_mae")}

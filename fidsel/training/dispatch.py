@@ -1,5 +1,7 @@
 """One way to train whatever can be trained: closed-form fits and networks."""
 
+import time
+
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
@@ -31,6 +33,7 @@ def train_one(
     if isinstance(model, NetworkForceField):
         return fit(model, train, validation, stage, weights, seed=seed)
     if isinstance(model, Fittable):
+        started = time.perf_counter()
         fitted, record = model.fit(train, validation, weights)
-        return fitted, History(stage=stage.name, notes=record)
+        return fitted, History(stage=stage.name, seconds=time.perf_counter() - started, notes=record)
     raise UsageError(f"a {model.kind} model only predicts: give a network or a model with a fit to train")

@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from fidsel.errors import UsageError
+from fidsel.models.files import content_digest, read_state, write_state
+from fidsel.models.registry import load
+
+SETTINGS = {"kind": "toy", "level": "ccsd(t)", "x": 0.1 + 0.2, "parts": {"0": {"a": [1, 2]}}}
+TENSORS = {
+    "a": torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)),
+    "n": torch.arange(3),
+}
+
+
+def test_what_is_written_is_read_to_the_bit(tmp_path: Path) -> None:
+    folder = write_state(tmp_path / "new" / "model", SETTINGS, TENSORS)
+    settings, tensors = read_state(folder)
+    assert settings == SETTINGS
+    assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
+    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.safetensors"]
+
+
+def test_views_and_shared_storage_can_be_saved(tmp_path: Path) -> None:
+    base = torch.arange(6.0)
+    write_state(tmp_path, SETTINGS, {"whole": base, "turned": base.view(2, 3).T})
+    assert torch.equal(read_state(tmp_path)[1]["turned"], base.view(2, 3).T)
+
+
+def test_saving_again_replaces(tmp_path: Path) -> None:
+    write_state(tmp_path, SETTINGS, TENSORS)
+    write_state(tmp_path, SETTINGS, {"a": TENSORS["a"] + 1})
+    assert list(read_state(tmp_path)[1]) == ["a"]
+
+
+def test_a_torn_write_is_noticed(tmp_path: Path) -> None:
+    write_state(tmp_path / "old", SETTINGS, TENSORS)
+    write_state(tmp_path / "new", SETTINGS, {"a": TENSORS["a"] + 1})
+    (tmp_path / "new" / "model.safetensors").replace(tmp_path / "old" / "model.safetensors")
+    with pytest.raises(UsageError, match="interrupted or partial"):
+        read_state(tmp_path / "old")
+
+
+@pytest.mark.parametrize("file", ["model.json", "model.safetensors"])
+@pytest.mark.parametrize("damage", ["truncate", "empty", "delete"])
+def test_damaged_files_are_refused(tmp_path: Path, file: str, damage: str) -> None:
+    path = write_state(tmp_path, SETTINGS, TENSORS) / file
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "delete":
+        path.write_bytes(content[: len(content) // 2] if damage == "truncate" else b"")
+    with pytest.raises(UsageError, match=r"damaged|interrupted|cannot read"):
+        read_state(tmp_path)
+
+
+@pytest.mark.parametrize("content", [[], {"format": "other"}, {"kind": "toy"}])
+def test_a_foreign_json_file_is_refused(tmp_path: Path, content: object) -> None:
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    with pytest.raises(UsageError, match="saved by fidsel"):
+        read_state(tmp_path)
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    path = write_state(tmp_path, SETTINGS, TENSORS) / "model.json"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 99'))
+    with pytest.raises(UsageError, match="format version 99"):
+        read_state(tmp_path)
+
+
+def test_nan_settings_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="without NaN"):
+        write_state(tmp_path / "model", {"kind": "toy", "x": float("nan")}, TENSORS)
+    assert not (tmp_path / "model").exists()
+
+
+def test_an_unknown_kind_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    write_state(tmp_path, SETTINGS | {"kind": "sgmdl"}, TENSORS)
+    with pytest.raises(UsageError, match="did you mean 'sgdml'"):
+        load(tmp_path)
+
+
+def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
+    first = content_digest(write_state(tmp_path / "a", SETTINGS, TENSORS))
+    same = content_digest(write_state(tmp_path / "b", SETTINGS, TENSORS))
+    other = content_digest(write_state(tmp_path / "c", SETTINGS | {"x": 1.0}, TENSORS))
+    changed = content_digest(write_state(tmp_path / "d", SETTINGS, {"a": TENSORS["a"] + 1}))
+    assert first == same
+    assert len({first, other, changed}) == 3

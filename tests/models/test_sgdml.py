@@ -1,0 +1,176 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from morse_molecule import SWAP, frames
+
+from fidsel.data import Frames
+from fidsel.errors import UsageError
+from fidsel.models import SGDML, load
+from fidsel.models import sgdml as module
+from fidsel.models.sgdml_fit import distinct, minimise
+
+NONE = frames(0)
+
+
+def force_mae(model: SGDML, test: Frames) -> float:
+    return float(np.abs(model.predict(test).forces - test.forces).mean())
+
+
+def test_errors_fall_with_training_frames_and_energies_follow() -> None:
+    test = frames(50, seed=1)
+    errors = [force_mae(SGDML([10.0]).fit(frames(n), NONE)[0], test) for n in (5, 20, 80)]
+    assert errors[0] > 1.3 * errors[1] > 3 * 1.3 * errors[2]
+    model, _ = SGDML([10.0]).fit(frames(80), NONE)
+    assert model.predict(test).energy == pytest.approx(test.energy, abs=5e-3)
+
+
+def test_training_forces_are_reproduced() -> None:
+    train = frames(20)
+    model, _ = SGDML([5.0], 1e-12).fit(train, NONE)
+    assert model.predict(train).forces == pytest.approx(train.forces, abs=1e-4)
+
+
+def test_sigma_and_lambda_are_chosen_on_validation() -> None:
+    model, record = SGDML([0.5, 2.0, 8.0, 32.0], [1e-6, 1e-10], refine=2).fit(frames(20), frames(20, seed=1))
+    best = min(record["tried"], key=lambda entry: entry["force_rmse"])
+    assert (record["sigma"], record["lam"]) == (best["sigma"], best["lam"])
+    assert model.fitted is not None
+    assert model.fitted.sigma == best["sigma"]
+    rmse = np.sqrt(((model.predict(frames(20, seed=1)).forces - frames(20, seed=1).forces) ** 2).mean())
+    assert record["validation_force_rmse"] == pytest.approx(rmse)
+
+
+@settings(deadline=None, max_examples=30)
+@given(best=st.floats(0.5, 500), refine=st.integers(0, 3))
+def test_the_search_finds_the_nearest_point_of_its_grid(best: float, refine: int) -> None:
+    called: list[float] = []
+
+    def error(sigma: float) -> float:
+        called.append(sigma)
+        return abs(np.log(sigma / best))
+
+    found = minimise(error, [1, 4, 16, 64, 256], refine)
+    assert len(called) == len(set(called))
+    assert found == min(called, key=lambda sigma: (abs(np.log(sigma / best)), sigma))
+    if 1 <= best <= 256:
+        assert abs(np.log(found / best)) <= np.log(4) / 2 ** (refine + 1) + 1e-9
+
+
+def test_symmetries_help_and_hold() -> None:
+    test = frames(50, seed=1)
+    with_, record = SGDML([10.0]).fit(frames(15), NONE)
+    without, _ = SGDML([10.0], symmetries=False).fit(frames(15), NONE)
+    assert record["permutations"] == 2
+    assert force_mae(with_, test) < force_mae(without, test)
+    given_, _ = SGDML([10.0], symmetries=[SWAP]).fit(frames(15), NONE)
+    assert np.array_equal(given_.permutations, with_.permutations)
+    assert np.array_equal(given_.predict(test).forces, with_.predict(test).forces)
+
+
+def test_low_weights_are_noise() -> None:
+    train, test = frames(40), frames(30, seed=1)
+    wrong = np.arange(40) < 10
+    forces = train.forces + np.repeat(wrong, 4)[:, None] * 0.5 * np.sin(np.arange(160.0))[:, None]
+    train = train.replace(forces=forces)
+    weights = np.where(wrong, 1e-6, 1.0)
+    equal, _ = SGDML([10.0], 1e-8).fit(train, NONE)
+    weighted, _ = SGDML([10.0], 1e-8).fit(train, NONE, weights)
+    assert force_mae(weighted, test) < 0.5 * force_mae(equal, test)
+    dropped, record = SGDML([10.0], 1e-8).fit(train, NONE, np.where(wrong, 0.0, 1.0))
+    assert record["left_out"] == 10
+    assert force_mae(dropped, test) < 0.5 * force_mae(equal, test)
+
+
+def test_only_relative_weights_matter() -> None:
+    train, test = frames(10), frames(5, seed=1)
+    weights = np.linspace(0.1, 1, 10)
+    a, b = (SGDML([10.0]).fit(train, NONE, scale * weights)[0].predict(test) for scale in (1.0, 64.0))
+    assert a.forces == pytest.approx(b.forces, abs=1e-9)
+
+
+def test_duplicates_up_to_motion_and_symmetry_are_left_out() -> None:
+    train = frames(10)
+    turn = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
+    copies = train.replace(positions=train.positions @ turn + 3.0, forces=train.forces @ turn)
+    swapped = train[[0]].replace(positions=train[[0]].positions[SWAP], forces=train[[0]].forces[SWAP])
+    model, record = SGDML([10.0]).fit(train + copies + swapped, NONE)
+    assert (record["frames"], record["left_out"]) == (10, 11)
+    alone, _ = SGDML([10.0]).fit(train, NONE)
+    assert model.predict(copies).forces == pytest.approx(alone.predict(copies).forces, abs=1e-6)
+
+
+def test_distinct_keeps_the_first_of_equal_frames() -> None:
+    positions = torch.tensor(frames(4).dense().positions)[[0, 1, 0, 2, 1, 3, 0]]
+    keep = distinct(positions, torch.tensor([[0, 1, 2, 3]]))
+    assert keep.tolist() == [True, True, False, True, False, True, False]
+
+
+def test_forces_alone_give_forces() -> None:
+    train = frames(20)
+    model, record = SGDML([10.0]).fit(train.replace(energy=None), NONE)
+    assert record["energies"] == 0
+    reference, _ = SGDML([10.0]).fit(train, NONE)
+    assert np.array_equal(model.predict(train).forces, reference.predict(train).forces)
+
+
+def test_level_comes_from_the_labels() -> None:
+    model, _ = SGDML([10.0], level="other").fit(frames(5), NONE)
+    assert model.level == "morse"
+    with pytest.raises(UsageError, match="not 'dft'"):
+        model.predict(frames(1), "dft")
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        (frames(4).replace(forces=None), "learns from forces"),
+        (frames(4).replace(pbc=True), "is for molecules"),
+        (frames(4) + Frames.stack([8, 1, 1], np.eye(3)[None]), "one molecule"),
+        (frames(4, level="a") + frames(4, level="b"), "one level of theory"),
+        (NONE, "needs training frames"),
+        (Frames.stack([2], np.zeros((1, 1, 3)), forces=np.zeros((1, 1, 3))), "two atoms"),
+    ],
+)
+def test_unusable_frames_are_refused(train: Frames, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        SGDML([10.0]).fit(train, NONE)
+
+
+def test_bad_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="positive numbers"):
+        SGDML([0.0])
+    with pytest.raises(UsageError, match="needs validation frames"):
+        SGDML([1.0, 2.0]).fit(frames(5), NONE)
+    with pytest.raises(UsageError, match="weights must be 5 numbers"):
+        SGDML([1.0]).fit(frames(5), NONE, np.ones(4))
+    with pytest.raises(UsageError, match="has not been fitted"):
+        SGDML().predict(frames(1))
+    monkeypatch.setattr(module, "_memory", lambda _: 1000)
+    with pytest.raises(UsageError, match=r"needs .* GiB"):
+        SGDML([1.0]).fit(frames(5), NONE)
+
+
+def test_an_unfitted_model_keeps_its_settings(tmp_path: Path) -> None:
+    again = load(SGDML([1.0, 2.0], [1e-8], symmetries=[SWAP], refine=3).save(tmp_path))
+    assert isinstance(again, SGDML)
+    assert (again.sigmas, again.lams, again.symmetries, again.refine) == ((1.0, 2.0), (1e-8,), [SWAP], 3)
+
+
+def test_no_frames_no_predictions() -> None:
+    prediction = SGDML([10.0]).fit(frames(3), NONE)[0].predict(NONE)
+    assert prediction.energy.shape == (0,)
+    assert prediction.forces.shape == (0, 3)
+
+
+def test_published_accuracy_on_ethanol(data_folder: Path) -> None:
+    """The sgdml package (1.0.3) has 1.2503684 kcal/mol/Å on these frames with σ = 20, λ = 1e-10."""
+    data = np.load(data_folder / "rmd17" / "ethanol.npz")
+    rows = np.random.default_rng(0).permutation(len(data["R"]))
+    kcal = 0.0433641
+    ethanol = Frames.stack(data["z"], data["R"][rows], forces=data["F_pbe"][rows] * kcal)
+    model, _ = SGDML([20.0]).fit(ethanol[:100], ethanol[:0])
+    assert force_mae(model, ethanol[-500:]) / kcal == pytest.approx(1.2503684, rel=1e-5)
