@@ -32,14 +32,15 @@ kind = "pyscf"
 method = "dft"
 xc = "pbe"
 basis = "6-31G"
-grid = 2
+grid = 0              # coarse: cheap labels may be rough
 time_limit = 60.0
 
 [[fidelity]]
 name = "ccsd(t)"
 kind = "pyscf"
 method = "ccsd(t)"
-basis = "6-31G"
+basis = "6-31G*"
+frozen_core = true
 time_limit = 60.0
 
 [model]
@@ -52,7 +53,7 @@ kind = "cokriging"
 kind = "cluster-error"
 
 [budget]
-total = 2.0
+total = 3.0
 unit = "core-min"
 """
 

@@ -1,0 +1,8 @@
+fmt:
+	ruff format . && ruff check --fix .
+lint:
+	ruff check . && ruff format --check .
+type:
+	mypy
+test:
+	pytest

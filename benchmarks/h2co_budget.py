@@ -1,0 +1,181 @@
+"""What a small budget buys on formaldehyde: recipes × picks at equal spend, CCSD(T) test error.
+
+Runs whole campaigns on the paired table (4001 frames, CCSD(T)-F12 and B3LYP, price ratio 40 : 1) at 25
+and 50 accurate-label equivalents, validation labels counted as spend in every arm. A held-out test set
+of 1000 frames is only ever measured on. Standard training spends everything on accurate labels.
+
+    python benchmarks/h2co_budget.py                     # table; about 15 minutes on 2 cores
+    python benchmarks/h2co_budget.py --json              # one JSON document
+    python benchmarks/h2co_budget.py --part cells.jsonl  # keeps finished cells, run again to go on
+
+Needs h2co/h2co.npz in FIDSEL_DATA (default ../shared/data).
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+KCAL = 0.0433641
+BUDGETS = (25, 50)
+SEEDS = (0, 1, 2)
+TEST, VALIDATION = 1000, 5
+STEPS = {"standard": 2000, "identify": 2000, "pretrain": 3000, "finetune": 2000}
+"""Optimiser steps of the networks, so that all cells fit into 20 minutes."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One campaign of the benchmark."""
+
+    model: str
+    recipe: str
+    picks: str
+    budget: int
+    seed: int
+
+
+def cells() -> Iterator[Cell]:
+    """Yield every campaign, the quick kernels first."""
+    arms = [("sgdml", "standard"), ("sgdml", "cokriging"), ("painn", "standard"), ("painn", "asteroid")]
+    for (model, recipe), picks, budget, seed in product(arms, ("random", "cluster-error"), BUDGETS, SEEDS):
+        yield Cell(model, recipe, picks, budget, seed)
+
+
+def settings(cell: Cell, table: Path) -> dict[str, Any]:
+    """Return the fidsel.toml of a cell."""
+    source = {"kind": "table", "path": str(table), "units": "eV,Angstrom"}
+    cheap = source | {"name": "b3lyp", "energy_key": "E_b3lyp", "forces_key": "F_b3lyp"}
+    accurate = source | {"name": "ccsd(t)", "energy_key": "E_ccsdt", "forces_key": "F_ccsdt"}
+    levels = [cheap | {"price": {"per": "label", "value": 1 / 40}}] if cell.recipe != "standard" else []
+    recipe: dict[str, Any] = {"kind": cell.recipe}
+    if cell.model == "painn" and cell.recipe == "standard":
+        recipe["stage"] = {"steps": STEPS["standard"]}
+    if cell.recipe == "asteroid":
+        recipe |= {stage: {"steps": STEPS[stage]} for stage in ("identify", "pretrain", "finetune")}
+    rounds = 0 if cell.picks == "random" else 2
+    return {
+        "campaign": {
+            "seed": cell.seed, "rounds": rounds, "test": TEST, "validation": VALIDATION, "control": "off",
+        },
+        "pool": {"source": "file", "path": str(table), "units": "eV,Angstrom"},
+        "fidelity": [*levels, accurate | {"price": {"per": "label", "value": 1.0}}],
+        "model": {"kind": cell.model},
+        "recipe": recipe,
+        # a probe per round is what a single level can afford at these budgets
+        "selector": {"kind": cell.picks, "probes": 2},
+        "budget": {"total": cell.budget, "unit": "label"},
+        "engine": {"workers": 1},
+    }  # fmt: skip
+
+
+def run(cell: Cell, table: Path) -> dict[str, Any]:
+    """Run one campaign to its end and return its cost and its errors on the test set."""
+    import torch
+
+    from fidsel.campaign import iterate
+    from fidsel.config.build import build_campaign
+    from fidsel.config.load import check_config
+    from fidsel.config.schema import Config
+
+    torch.set_num_threads(1)
+    start = perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        config = check_config(Config, settings(cell, table), (), f"cell {cell}")
+        *_, last = iterate(build_campaign(config, Path(folder)))
+    return asdict(cell) | {
+        "force_mae": (last.metrics.force_mae or np.nan) / KCAL,
+        "energy_mae": last.metrics.energy_mae / KCAL,
+        "spent": last.spent,
+        "labels": dict(last.labels),
+        "seconds": perf_counter() - start,
+    }
+
+
+def finished(part: Path | None) -> list[dict[str, Any]]:
+    """Return the cells of an earlier, interrupted run."""
+    if part is None or not part.exists():
+        return []
+    return [json.loads(line) for line in part.read_text().splitlines()]
+
+
+def run_all(table: Path, part: Path | None, workers: int, only: str | None) -> list[dict[str, Any]]:
+    """Run what is not done yet, several campaigns at a time."""
+    rows = finished(part)
+    done = {tuple(row[name] for name in Cell.__dataclass_fields__) for row in rows}
+    wanted = [c for c in cells() if tuple(asdict(c).values()) not in done and only in (None, c.model)]
+    with ProcessPoolExecutor(workers) as pool:
+        for future in as_completed([pool.submit(run, cell, table) for cell in wanted]):
+            row = future.result()
+            rows.append(row)
+            print(f"{len(rows)}: {row}", file=sys.stderr, flush=True)
+            if part is not None:
+                with part.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+    return rows
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return mean and standard error over seeds of each arm, beside the best standard arm."""
+    arms: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        arms.setdefault((row["budget"], row["model"], row["recipe"], row["picks"]), []).append(row)
+    out = []
+    for (budget, model, recipe, picks), members in sorted(arms.items()):
+        errors = np.array([row["force_mae"] for row in members])
+        out.append({
+            "budget": budget, "model": model, "recipe": recipe, "picks": picks, "seeds": len(errors),
+            "force_mae": errors.mean(), "se": errors.std(ddof=1) / np.sqrt(len(errors)) if len(errors) > 1 else None,
+            "spent": float(np.mean([row["spent"] for row in members])),
+            "seconds": float(np.mean([row["seconds"] for row in members])),
+        })  # fmt: skip
+    for row in out:
+        best = min(r["force_mae"] for r in out if r["budget"] == row["budget"] and r["recipe"] == "standard")
+        row["against_best_standard"] = row["force_mae"] / best
+    return out
+
+
+def main() -> None:
+    """Run the benchmark and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
+    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--model", choices=("sgdml", "painn"), help="only the cells of one model")
+    given = parser.parse_args()
+    folder = Path(os.environ.get("FIDSEL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
+    table = (folder / "h2co" / "h2co.npz").resolve()
+    if not table.exists():
+        parser.error(f"{table} does not exist; set FIDSEL_DATA to the folder that holds h2co/h2co.npz")
+    start = perf_counter()
+    rows = run_all(table, given.part, given.workers, given.model)
+    found = summary(rows)
+    if given.json:
+        print(json.dumps({
+            "benchmark": "h2co_budget", "unit": "kcal/mol/Å", "machine": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(), "wall_seconds": perf_counter() - start, "test_frames": TEST,
+            "validation": VALIDATION, "steps": STEPS, "arms": found, "cells": rows,
+        }, indent=1))  # fmt: skip
+        return
+    print(f"{'budget':>6} {'model':6} {'recipe':10} {'picks':14} force MAE ± s.e.  × best standard  seconds")
+    for row in found:
+        spread = "" if row["se"] is None else f" ± {row['se']:.4f}"
+        print(
+            f"{row['budget']:6} {row['model']:6} {row['recipe']:10} {row['picks']:14} "
+            f"{row['force_mae']:.4f}{spread}   {row['against_best_standard']:12.2f} {row['seconds']:9.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
