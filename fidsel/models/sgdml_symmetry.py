@@ -95,7 +95,7 @@ def _match_pairs(
         others = distances[g + 1 :]
         permuted = np.take_along_axis(np.take_along_axis(others, found[:, :, None], 1), found[:, None, :], 2)
         plain, matched = _norm(others - distances[g]), _norm(permuted - distances[g])
-        costs[g, g + 1 :] = np.minimum(plain, matched) + 1e-12  # zero would mean "no edge" to the tree
+        costs[g, g + 1 :] = 1 + np.minimum(plain, matched)  # near zero would mean "no edge" to the tree
         for h in np.flatnonzero(matched < plain * (1 - 1e-9)).tolist():
             matches[g, g + 1 + h] = tuple(found[h].tolist())
     return costs, matches

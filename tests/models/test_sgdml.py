@@ -25,7 +25,7 @@ def test_errors_fall_with_training_frames_and_energies_follow() -> None:
     errors = [force_mae(SGDML([10.0]).fit(frames(n), NONE)[0], test) for n in (5, 20, 80)]
     assert errors[0] > 1.3 * errors[1] > 3 * 1.3 * errors[2]
     model, _ = SGDML([10.0]).fit(frames(80), NONE)
-    assert model.predict(test).energy == pytest.approx(test.energy, abs=5e-3)
+    assert np.abs(model.predict(test).energy - test.energy).mean() < 2e-3
 
 
 def test_training_forces_are_reproduced() -> None:
