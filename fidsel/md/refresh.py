@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,9 +49,9 @@ class Segment:
     def thinned(self, numbers: IntArray, plan: SamplingPlan) -> tuple[tuple[float, float], int]:
         """Return autocorrelation times and the stride they ask for, in snapshots."""
         if len(self) < 2:
-            return (0.0, 0.0), 1
+            return (0.0, 0.0), plan.stride((0.0, 0.0))
         times = correlation_times(numbers, Snapshots(np.array(self.positions), np.array(self.energy)))
-        return times, min(plan.longest, ceil(max(1.0, *times)))
+        return times, plan.stride(times)
 
 
 def refresh_pool(

@@ -30,6 +30,8 @@ class SamplingPlan:
     ----------
     thermostat : time step and friction.
     equilibration : fs run before anything is kept.
+    shortest_interval : fs; frames are never closer than this: a short trajectory shows too short
+        autocorrelation times, and velocities are remembered for about 1/friction.
     longest_interval : fs; frames are never farther apart than this, however slow the molecule. The
         report marks trajectories whose frames are then correlated.
     limits : the physical range.
@@ -38,15 +40,20 @@ class SamplingPlan:
 
     thermostat: Thermostat = field(default_factory=Thermostat)
     equilibration: float = 1000.0
+    shortest_interval: float = 100.0
     longest_interval: float = 1000.0
     limits: PhysicalRange = field(default_factory=PhysicalRange)
     restarts: int = 10
 
     def __post_init__(self) -> None:
-        if self.equilibration < 0 or self.longest_interval < SNAPSHOT or self.restarts < 0:
+        if self.equilibration < 0 or self.restarts < 0:
             raise UsageError(
-                f"equilibration and restarts must be ≥ 0 and longest_interval ≥ {SNAPSHOT} fs, got "
-                f"{self.equilibration}, {self.restarts} and {self.longest_interval}"
+                f"equilibration and restarts must be ≥ 0, got {self.equilibration} and {self.restarts}"
+            )
+        if not 0 < self.shortest_interval <= self.longest_interval:
+            raise UsageError(
+                "intervals must be 0 < shortest_interval ≤ longest_interval, got "
+                f"{self.shortest_interval} and {self.longest_interval} fs"
             )
 
     @property
@@ -59,10 +66,10 @@ class SamplingPlan:
         """Time between two snapshots, fs."""
         return self.every * self.thermostat.timestep
 
-    @property
-    def longest(self) -> int:
-        """Largest stride, in snapshots."""
-        return max(1, int(self.longest_interval // self.interval))
+    def stride(self, times: tuple[float, float]) -> int:
+        """Return the snapshots from one frame to the next for autocorrelation times in snapshots."""
+        shortest, longest = self.shortest_interval / self.interval, self.longest_interval / self.interval
+        return max(1, math.ceil(min(max(shortest, *times), longest)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +130,7 @@ class Walk:
             new, left = self._within(run.snapshots(wanted - len(kept), plan.every), wanted - len(kept))
             kept += new
             times = correlation_times(self.molecule.numbers, kept)
-            stride = min(plan.longest, math.ceil(max(1.0, *times)))
+            stride = plan.stride(times)
             wanted = max(wanted, n * stride)
         stride = max(stride, len(kept) // n)
         chosen = kept.positions[stride - 1 :: stride][:n]

@@ -46,9 +46,8 @@ def rdkit_energies(molecule: Molecule, variant: str, terms: set[str], frames: Fl
     return np.array([field.CalcEnergy(xyz.ravel().tolist()) for xyz in frames])
 
 
-def openmm_energies(system: openmm.System, frames: FloatArray, groups: int = -1) -> FloatArray:
+def openmm_energies(context: openmm.Context, frames: FloatArray, groups: int = -1) -> FloatArray:
     """Energies (n,) kcal/mol of some force groups by OpenMM."""
-    context = reference_context(system, openmm.VerletIntegrator(0.001))
     out = []
     for xyz in frames:
         context.setPositions(xyz / 10)
@@ -57,11 +56,15 @@ def openmm_energies(system: openmm.System, frames: FloatArray, groups: int = -1)
     return np.array(out)
 
 
+def context_of(molecule: Molecule, variant: str = "MMFF94") -> openmm.Context:
+    return reference_context(mmff_system(molecule, variant), openmm.VerletIntegrator(0.001))
+
+
 @pytest.mark.parametrize("smiles", SMILES)
 def test_energies_equal_rdkit_s(smiles: str) -> None:
     molecule = from_smiles(smiles)
     frames = geometries(molecule, 50)
-    ours = openmm_energies(mmff_system(molecule), frames)
+    ours = openmm_energies(context_of(molecule), frames)
     theirs = rdkit_energies(molecule, "MMFF94", set(SWITCHES), frames)
     assert np.abs(ours - theirs).max() < TOLERANCE
     assert np.ptp(theirs) > 0.1
@@ -71,11 +74,11 @@ def test_energies_equal_rdkit_s(smiles: str) -> None:
 @pytest.mark.parametrize("smiles", [ASPIRIN, CAFFEINE, "CC(N)=O", "CC#N", "C[NH3+]"])
 def test_each_kind_of_term_equals_rdkit_s(smiles: str, variant: str) -> None:
     molecule = from_smiles(smiles)
-    frames, system = geometries(molecule, 10), mmff_system(molecule, variant)
+    frames, context = geometries(molecule, 10), context_of(molecule, variant)
     for name, groups in GROUPS.items():
         terms = {"VdW", "Ele"} if name == "VdW" else {name}
         theirs = rdkit_energies(molecule, variant, terms, frames)
-        assert np.abs(openmm_energies(system, frames, groups) - theirs).max() < TOLERANCE, name
+        assert np.abs(openmm_energies(context, frames, groups) - theirs).max() < TOLERANCE, name
 
 
 def test_the_molecules_exercise_every_kind_of_term() -> None:
@@ -87,7 +90,7 @@ def test_the_molecules_exercise_every_kind_of_term() -> None:
 def test_planar_nitrogen_is_stiffer_in_mmff94s() -> None:
     molecule = from_smiles("Nc1ccccc1")
     frames = geometries(molecule, 5)
-    plain, static = (openmm_energies(mmff_system(molecule, v), frames) for v in ("MMFF94", "MMFF94s"))
+    plain, static = (openmm_energies(context_of(molecule, v), frames) for v in ("MMFF94", "MMFF94s"))
     assert np.abs(plain - static).min() > 1e-3
 
 
