@@ -159,7 +159,7 @@ class PaiNN(NetworkForceField):
         level: str = "",
         *,
         features: int = 64,
-        layers: int = 3,
+        layers: int = 2,
         cutoff: float = 5.0,
         radial: int = 16,
         seed: int = 0,

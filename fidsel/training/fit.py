@@ -35,7 +35,8 @@ def fit(
 
     The state before the first step competes too, so a stage never returns a model that is worse on
     the validation frames than the one it was given (energies compared after the reference energies
-    were fitted to `train`). The averaged parameters (EMA) are what is validated and kept.
+    were fitted to `train`, which happens before the first step and after the last). The averaged
+    parameters (EMA) are what is validated and kept.
 
     Parameters
     ----------
@@ -94,10 +95,12 @@ def fit_members(
     run = _Run(Members(models, stage.frozen), stage, usable.loss, held_out)
     run.train(data, seed)
     histories = run.histories(time.perf_counter() - started, {**usable.notes, "members": len(models)})
-    return [
-        (run.members.model(i, run.best[i]).replace(reference=reference, level=level), history)
-        for i, (reference, history) in enumerate(zip(references, histories, strict=True))
+    trained = [
+        run.members.model(i, run.best[i]).replace(reference=reference, level=level)
+        for i, reference in enumerate(references)
     ]
+    # With the small ρ of force training the energy constant lags behind; it has a closed form.
+    return [(m.replace(reference=centred(m, train)), h) for m, h in zip(trained, histories, strict=True)]
 
 
 def learning_rate(stage: Stage, step: int) -> float:

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from morse_molecule import frames
+
+from fidsel.errors import UsageError
+from fidsel.models import SGDML
+from fidsel.training.cheap import HELD_OUT, cheap_part, check_energy_labels
+
+
+def test_frames_that_coincide_with_validation_frames_are_dropped_and_counted() -> None:
+    cheap = frames(40, 0)
+    validation = cheap[[3, 7]].replace(positions=cheap[[3, 7]].positions + 1e-5)
+    part = cheap_part(cheap, validation, None, held_out=0.25, seed=0)
+    assert part.dropped == 2
+    used = set(part.train.ids) | set(part.validation.ids)
+    assert used == set(cheap.ids) - {cheap.ids[3], cheap.ids[7]}
+    assert not set(part.train.ids) & set(part.validation.ids)
+    assert part.report()["dropped"] == 2
+    with pytest.raises(UsageError, match="2 of 2 coincide"):
+        cheap_part(cheap[[3, 7]], validation, None, held_out=0.25, seed=0)
+
+
+def test_energies_are_aligned_replaced_or_dropped() -> None:
+    accurate, cheap = frames(10, 1), frames(20, 0)
+    cheap = cheap.replace(energy=cheap.energy + 50.0)
+    part = cheap_part(cheap, frames(3, 2), accurate, held_out=0.2, seed=0)
+    assert abs(part.train.energy.mean() - accurate.energy.mean()) < 1.0
+    own = dict(zip(cheap.ids, cheap.energy, strict=True))
+    np.testing.assert_allclose(part.own_energies().energy, [own[i] for i in part.train.ids])
+    teacher = SGDML([10.0]).fit(accurate, frames(0))[0]
+    assert part.labelled_by("aligned", teacher) is part
+    taught = part.labelled_by("teacher", teacher)
+    np.testing.assert_array_equal(taught.train.energy, teacher.predict(part.train).energy)
+    assert np.isnan(part.labelled_by("none", None).validation.energy).all()
+    with pytest.raises(UsageError, match="needs a teacher"):
+        part.labelled_by("teacher", None)
+    with pytest.raises(UsageError, match="did you mean 'teacher'"):
+        check_energy_labels("techer")
+
+
+def test_validation_never_takes_more_than_it_needs() -> None:
+    part = cheap_part(frames(2200, 0), frames(1, 2), None, held_out=0.2, seed=0)
+    assert len(part.validation) == HELD_OUT

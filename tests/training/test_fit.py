@@ -1,0 +1,160 @@
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from morse_molecule import frames
+
+from fidsel.data import Frames
+from fidsel.errors import FidselError, UsageError
+from fidsel.models import PaiNN
+from fidsel.training.evaluate import errors
+from fidsel.training.fit import POINTS, batches, fit, fit_members, learning_rate
+from fidsel.training.stage import Loss, Stage
+
+STAGE = Stage(steps=60, learning_rate=5e-3, batch=5, validate_every=10)
+TRAIN, VALIDATION, TEST = frames(20, 0), frames(10, 1), frames(30, 2)
+
+
+def painn(seed: int = 0) -> PaiNN:
+    return PaiNN(features=8, layers=2, radial=6, seed=seed)
+
+
+def test_training_learns_forces_and_energies() -> None:
+    model, history = fit(painn(), TRAIN, VALIDATION, replace(STAGE, steps=300), seed=1)
+    found = errors(model, TEST)
+    assert found.force_rmse < 0.25 * np.sqrt(np.mean(TEST.forces**2))
+    assert found.energy_mae < 0.5 * np.std(TEST.energy)
+    assert model.level == "morse"
+    assert history.validation[-1] < 0.5 * history.validation[0]
+    assert history.best_step > 0
+
+
+def test_the_same_seed_gives_the_same_model_and_another_seed_another() -> None:
+    first, second, other = (fit(painn(), TRAIN, VALIDATION, STAGE, seed=s)[0].state()[1] for s in (3, 3, 4))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["output.weight"], other["output.weight"])
+
+
+def test_members_together_train_as_they_do_alone() -> None:
+    stage = replace(STAGE, steps=8, validate_every=4, loss=Loss(rho=0.1, force="l2", energy="l2"))
+    models = [painn(i).to(dtype=torch.float64) for i in range(2)]
+    weights = np.stack([np.ones(20), np.linspace(0.1, 1.9, 20)])
+    together = fit_members(models, TRAIN, VALIDATION, stage, weights, seed=5)
+    for model, row, (trained, history) in zip(models, weights, together, strict=True):
+        alone, alone_history = fit(model, TRAIN, VALIDATION, stage, row, seed=5)
+        np.testing.assert_allclose(history.train, alone_history.train, rtol=1e-5)
+        np.testing.assert_allclose(history.validation, alone_history.validation, rtol=1e-5)
+        np.testing.assert_allclose(trained.predict(TEST).forces, alone.predict(TEST).forces, atol=1e-5)
+
+
+def test_frames_of_weight_zero_do_not_matter() -> None:
+    spoilt = TRAIN.replace(forces=np.where(np.arange(80)[:, None] < 40, TRAIN.forces, 99.0))
+    weights = np.repeat([2.0, 0.0], 10)
+    stage = replace(STAGE, loss=Loss(rho=0.0))
+    states = [fit(painn(), t, VALIDATION, stage, weights)[0].state()[1] for t in (TRAIN, spoilt)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_stage_never_returns_a_worse_state_than_it_was_given() -> None:
+    good, _ = fit(painn(), TRAIN, VALIDATION, replace(STAGE, steps=200))
+    bad = replace(STAGE, learning_rate=0.1, steps=20, ema=0.0)
+    same, history = fit(good, TRAIN, VALIDATION, bad)
+    assert history.best_step == 0
+    np.testing.assert_allclose(same.predict(TEST).forces, good.predict(TEST).forces, atol=1e-12)
+
+
+def test_patience_ends_a_stage_that_no_longer_improves() -> None:
+    impatient = replace(STAGE, steps=10_000, learning_rate=1e-12, ema=0.9, patience=3)
+    _, history = fit(painn(), TRAIN, VALIDATION, replace(impatient, loss=Loss(force="l2"), clip=1e-12))
+    assert history.step[-1] < 10_000
+
+
+def test_each_member_has_its_own_patience() -> None:
+    # A member whose every validation is worse stops at once; the other goes on and keeps improving.
+    rising = fit(painn(), TRAIN, VALIDATION, replace(STAGE, steps=150))[0]
+    stage = replace(STAGE, steps=60, learning_rate=2e-2, patience=1, ema=0.0, warmup=0.0)
+    (_, worse), (_, better) = fit_members([rising, painn(9)], TRAIN, VALIDATION, stage)
+    assert worse.best_step < better.best_step
+
+
+def test_frozen_parameters_stay() -> None:
+    before = painn()
+    after, _ = fit(before, TRAIN, VALIDATION, replace(STAGE, frozen=("embedding", "blocks.0")))
+    old, new = before.state()[1], after.state()[1]
+    assert all(torch.equal(old[n], new[n]) == n.startswith(("embedding", "blocks.0")) for n in old)
+
+
+def test_histories_are_short_and_averages_follow_the_parameters() -> None:
+    _, history = fit(painn(), TRAIN, VALIDATION, replace(STAGE, steps=450, validate_every=1, batch=1))
+    assert len(history.step) == len(history.train) == len(history.validation) == POINTS
+    assert history.step[0] == 1
+    assert history.step[-1] == 450
+
+
+def test_energies_alone_can_be_learnt() -> None:
+    train, validation = TRAIN.replace(forces=None), VALIDATION.replace(forces=None)
+    model, history = fit(painn(), train, validation, replace(STAGE, steps=300))
+    assert history.notes["loss"] == "energies only: no frame has forces"
+    assert errors(model, TEST).energy_mae < 0.7 * np.std(TEST.energy)
+
+
+def test_forces_alone_leave_the_energy_constant_alone() -> None:
+    model, history = fit(painn(), TRAIN.replace(energy=None), VALIDATION.replace(energy=None), STAGE)
+    assert history.notes["loss"] == "forces only: no frame has an energy"
+    assert set(model.reference.per_element.values()) == {0.0}
+
+
+def test_total_energies_of_any_size_train_alike() -> None:
+    far, far_validation = (f.replace(energy=f.energy - 3e5) for f in (TRAIN, VALIDATION))
+    near, _ = fit(painn(), TRAIN, VALIDATION, STAGE)
+    away, _ = fit(painn(), far, far_validation, STAGE)
+    difference = near.predict(TEST).energy - away.predict(TEST).energy
+    np.testing.assert_allclose(difference, 3e5, atol=1e-3)
+
+
+def test_what_cannot_be_trained_on_is_refused() -> None:
+    half = TRAIN.replace(forces=np.where(np.arange(80)[:, None] < 40, TRAIN.forces, np.nan))
+    with pytest.raises(UsageError, match="10 of 20 training and 0 of 10 validation frames lack"):
+        fit(painn(), half, VALIDATION, STAGE)
+    with pytest.raises(UsageError, match="none of the 20 frames has any"):
+        fit(painn(), TRAIN.unlabelled(), VALIDATION.unlabelled(), STAGE)
+    with pytest.raises(UsageError, match="train them in stages"):
+        fit(painn(), TRAIN + frames(2, level="other"), VALIDATION, STAGE)
+    with pytest.raises(UsageError, match="does not see the charge"):
+        fit(painn(), TRAIN + TRAIN[:2].replace(charge=1), VALIDATION, STAGE)
+    with pytest.raises(UsageError, match="fit_members takes one row per member"):
+        fit(painn(), TRAIN, VALIDATION, STAGE, np.ones((2, 20)))
+    with pytest.raises(UsageError, match="weights must have shape"):
+        fit(painn(), TRAIN, VALIDATION, STAGE, np.ones(3))
+    with pytest.raises(UsageError, match="finite, ≥ 0"):
+        fit(painn(), TRAIN, VALIDATION, STAGE, -np.ones(20))
+    with pytest.raises(UsageError, match="training needs models"):
+        fit(painn(), TRAIN, VALIDATION[:0], STAGE)
+
+
+def test_a_loss_that_is_not_finite_names_step_and_remedy() -> None:
+    coincident = TRAIN.dense().positions.copy()
+    coincident[:, 1] = coincident[:, 0]
+    spoilt = Frames.stack(TRAIN.dense().numbers, coincident, energy=TRAIN.energy, forces=TRAIN.dense().forces)
+    with pytest.raises(
+        FidselError, match=r"must stay finite, member 0 has nan at step 1: lower learning_rate"
+    ):
+        fit(painn(), spoilt.replace(energy=None), VALIDATION.replace(energy=None), STAGE)
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    rates = [learning_rate(STAGE, step) for step in range(1, 61)]
+    peak = int(np.argmax(rates))
+    assert peak == 2
+    assert rates[-1] == pytest.approx(STAGE.learning_rate * STAGE.final)
+    assert (np.diff(rates[peak:]) < 0).all()
+
+
+def test_batches_are_whole_epochs_of_static_shape() -> None:
+    rows = [b.tolist() for b in islice(batches(10, 4, 5, seed=0), 5)]
+    assert all(len(r) == 4 for r in rows)
+    flat = [row for step in rows for row in step]
+    assert sorted(flat[:10]) == sorted(flat[10:]) == list(range(10))
+    assert len(next(batches(3, 10, 1, seed=0))) == 3
