@@ -3,12 +3,16 @@
 from fidsel.fidelity.attempt import Attempt, Line, Order
 from fidsel.fidelity.budget import Budget, BudgetError
 from fidsel.fidelity.buyer import PurchaseEvent
+from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.fidelity.database import StoreError
 from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.lock import CampaignLock, LockError, open_store
+from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
+from fidsel.fidelity.openmm_source import MMFFSource, SystemSource
 from fidsel.fidelity.purchase import Purchase, buy
-from fidsel.fidelity.source import Label, LabelError, LabelSource
+from fidsel.fidelity.pyscf_source import PySCFSource
+from fidsel.fidelity.source import Label, LabelError, LabelSource, Scaling
 from fidsel.fidelity.store import LabelStore, Statistics
 from fidsel.fidelity.table import TableSource
 from fidsel.fidelity.task import Engine, InlineEngine, Task
@@ -17,6 +21,7 @@ __all__ = [
     "Attempt",
     "Budget",
     "BudgetError",
+    "CalculatorSource",
     "CampaignLock",
     "Engine",
     "Fidelity",
@@ -28,14 +33,21 @@ __all__ = [
     "Ledger",
     "Line",
     "LockError",
+    "MMFFSource",
+    "Molecule",
     "Order",
     "Price",
     "Purchase",
     "PurchaseEvent",
+    "PySCFSource",
+    "Scaling",
     "Statistics",
     "StoreError",
+    "SystemSource",
     "TableSource",
     "Task",
     "buy",
+    "from_atoms",
+    "from_smiles",
     "open_store",
 ]
