@@ -1,5 +1,6 @@
 """The loop: buy, train, measure, pick again, as a generator of rounds."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import count
@@ -181,6 +182,7 @@ def _publish(
     for number, surrogate in enumerate(trained.surrogates):
         folder = surrogate.model.save(scratch / "surrogates" / str(number))
         write_text(folder / "unseen.txt", "\n".join(surrogate.unseen))
+    write_text(scratch / "config.json", json.dumps(dict(campaign.config), indent=1))
     write(scratch / "train.extxyz", data.train)
     write(scratch / "validation.extxyz", data.validation)
     if index == 0:

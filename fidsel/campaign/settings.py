@@ -1,9 +1,9 @@
 """`Campaign`: everything a campaign is made of, as plain values and callables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -92,6 +92,7 @@ class Campaign:
     engine : opens the engine that computes labels.
     refresh : makes new candidates from the current model before each round, or None.
     rules : the numbers.
+    config : the expanded configuration it was built from, as plain values; saved with each round.
     """
 
     folder: CampaignFolder
@@ -107,6 +108,7 @@ class Campaign:
     engine: Callable[[], AbstractContextManager[Engine]]
     refresh: Refresh | None = None
     rules: Rules = Rules()
+    config: Mapping[str, Any] = field(default_factory=dict)  # Any: whatever TOML holds
 
     def __post_init__(self) -> None:
         names = [fidelity.name for fidelity in self.fidelities]
