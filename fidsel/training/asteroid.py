@@ -17,9 +17,9 @@ from fidsel.training.labels import centred, level_of
 from fidsel.training.stage import History, ModelFactory, Stage, Trained, TrainingData
 from fidsel.training.sweep import Sweep
 
-IDENTIFY = Stage("identify", steps=4000, learning_rate=4e-3, validate_every=100)
-PRETRAIN = Stage("pre-train", steps=6000, learning_rate=4e-3, batch=16, validate_every=200)
-FINETUNE = Stage("fine-tune", steps=4000, learning_rate=1e-3, validate_every=100)
+IDENTIFY = Stage("identify", steps=2000, learning_rate=4e-3, validate_every=100)
+PRETRAIN = Stage("pre-train", steps=3000, learning_rate=4e-3, batch=16, validate_every=200)
+FINETUNE = Stage("fine-tune", steps=2000, learning_rate=1e-3, validate_every=100)
 GAMMAS = (0.1, 0.5, 1.0, 2.0)
 
 

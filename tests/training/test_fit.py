@@ -87,17 +87,18 @@ def test_frozen_parameters_stay() -> None:
 
 
 def test_histories_are_short_and_averages_follow_the_parameters() -> None:
-    _, history = fit(painn(), TRAIN, VALIDATION, replace(STAGE, steps=450, validate_every=1, batch=1))
+    _, history = fit(painn(), TRAIN, VALIDATION, replace(STAGE, steps=230, validate_every=1, batch=1))
     assert len(history.step) == len(history.train) == len(history.validation) == POINTS
     assert history.step[0] == 1
-    assert history.step[-1] == 450
+    assert history.step[-1] == 230
 
 
 def test_energies_alone_can_be_learnt() -> None:
-    train, validation = TRAIN.replace(forces=None), VALIDATION.replace(forces=None)
-    model, history = fit(painn(), train, validation, replace(STAGE, steps=300))
+    train, validation = frames(200, 3).replace(forces=None), VALIDATION.replace(forces=None)
+    stage = replace(STAGE, steps=300, batch=20, learning_rate=2e-2, loss=Loss(energy="l2"))
+    model, history = fit(painn(), train, validation, stage)
     assert history.notes["loss"] == "energies only: no frame has forces"
-    assert errors(model, TEST).energy_mae < 0.7 * np.std(TEST.energy)
+    assert errors(model, TEST).energy_mae < 0.5 * np.std(TEST.energy)
 
 
 def test_forces_alone_leave_the_energy_constant_alone() -> None:

@@ -1,0 +1,130 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from morse_molecule import frames
+
+from fidsel.errors import UsageError
+from fidsel.models import SGDML, PaiNN
+from fidsel.training import RECIPES
+from fidsel.training.asteroid import asteroid
+from fidsel.training.evaluate import errors
+from fidsel.training.stage import Stage, TrainingData
+from fidsel.training.standard import standard
+
+SHORT = Stage("short", steps=4, batch=4, validate_every=2)
+STAGES = {"identify": SHORT, "pretrain": SHORT, "finetune": SHORT}
+TEST = frames(60, 9)
+
+
+def painn(seed: int) -> PaiNN:
+    return PaiNN("morse", features=8, layers=2, radial=6, seed=seed)
+
+
+def kernel(seed: int) -> SGDML:
+    return SGDML([10.0])
+
+
+def data(accurate: int = 6, cheap: int = 30) -> TrainingData:
+    """Return accurate frames and a cheap level whose bonds are 10 % too weak and energies 90 eV off."""
+    low = frames(cheap, 5, depth=3.6, level="low")
+    return TrainingData(frames(accurate, 0), frames(6, 1), (low.replace(energy=low.energy + 90.0),))
+
+
+def test_cheap_labels_beat_accurate_ones_alone() -> None:
+    known = data(accurate=5, cheap=120)
+    stage = Stage("train", steps=150, batch=5, learning_rate=5e-3, validate_every=50)
+    alone = standard(known, painn, 1, stage=stage)
+    both = asteroid(
+        known,
+        painn,
+        1,
+        identify=stage,
+        pretrain=replace(stage, batch=16, steps=200),
+        finetune=stage,
+        gammas=[0.5, 2.0],
+    )
+    assert errors(both.model, TEST).force_mae < 0.8 * errors(alone.model, TEST).force_mae
+    assert both.diagnostics["kept"] == "fine-tune"
+    assert both.diagnostics["gamma"] in (0.5, 2.0)
+    assert both.model.level == "morse"
+    scores = both.diagnostics["gammas"]
+    assert scores[str(both.diagnostics["gamma"])] == min(scores.values())
+    assert both.diagnostics["validation_error"]["fine-tune"] == min(scores.values())
+    (surrogate,) = both.surrogates
+    own = frames(40, 8, depth=3.6, level="low")
+    assert errors(surrogate.model, own).force_mae < errors(surrogate.model, TEST).force_mae
+    assert errors(surrogate.model, own.replace(energy=own.energy + 90.0)).energy_mae < 1.0
+
+
+def test_the_record_says_what_was_done() -> None:
+    known = data()
+    leak = replace(known, cheap=(known.cheap[0] + known.validation.replace(level="low"),))
+    trained = asteroid(leak, painn, 0, **STAGES)
+    (level,) = trained.diagnostics["levels"]
+    assert level["dropped"] == 6
+    assert level["alignment"]["rank"] == 1
+    assert abs(level["alignment"]["mean_shift"] + 90.0) < 3.0
+    assert [w["gamma"] for w in level["weights"]] == [0.1, 0.5, 1.0, 2.0]
+    assert level["bias"]["unit"] == "eV/Å"
+    assert [h.stage for h in trained.histories] == ["short", "short low", "short"]
+    assert trained.surrogates[0].level == trained.surrogates[0].model.level == "low"
+    assert set(trained.surrogates[0].unseen) <= set(known.cheap[0].ids)
+    again = asteroid(leak, painn, 0, **STAGES)
+    np.testing.assert_array_equal(trained.model.predict(TEST).forces, again.model.predict(TEST).forces)
+
+
+def test_fine_tuning_that_spoils_the_model_is_undone_and_said() -> None:
+    # Huge steps from a short pre-training end far from a teacher that was trained well.
+    wild = replace(SHORT, learning_rate=0.5, ema=0.0, warmup=0.0, clip=1e3)
+    good = Stage("identify", steps=200, batch=6, learning_rate=5e-3, validate_every=50)
+    trained = asteroid(data(), painn, 0, identify=good, pretrain=SHORT, finetune=wild, gammas=[1.0])
+    errors_ = trained.diagnostics["validation_error"]
+    assert trained.diagnostics["kept"] == "identify"
+    assert errors_["identify"] == min(errors_.values())
+    assert "the state after 'identify' is kept" in trained.diagnostics["warnings"][-1]
+
+
+def test_ablations() -> None:
+    plain = asteroid(data(), painn, 0, bias_weights=False, **STAGES)
+    assert plain.diagnostics["gamma"] is None
+    assert "weights" not in plain.diagnostics["levels"][0]
+    assert [h.stage for h in plain.histories] == ["short low", "short"]
+    untuned = asteroid(data(), painn, 0, fine_tune=False, gammas=[0.5, 1.0], **STAGES)
+    assert untuned.diagnostics["kept"] == "pre-train"
+    assert [h.stage for h in untuned.histories] == ["short", "short low"]
+    assert untuned.model.level == "morse"
+
+
+@pytest.mark.parametrize("labels", ["aligned", "teacher", "none"])
+def test_pretraining_energies_never_disturb_the_accurate_scale(labels: str) -> None:
+    trained = asteroid(data(), painn, 0, energy_labels=labels, gammas=[1.0], **STAGES)  # type: ignore[arg-type]
+    assert errors(trained.model, TEST).energy_mae < 2.0
+    assert (trained.diagnostics["levels"][0]["alignment"] is None) == (labels != "aligned")
+
+
+def test_levels_are_pretrained_cheapest_first() -> None:
+    known = data()
+    middle = frames(20, 6, depth=3.9, level="middle")
+    trained = asteroid(replace(known, cheap=(*known.cheap, middle)), painn, 0, gammas=[1.0, 2.0], **STAGES)
+    assert [h.stage for h in trained.histories] == ["short", "short low", "short middle", "short"]
+    assert [s.level for s in trained.surrogates] == ["low", "middle"]
+
+
+def test_accurate_energies_alone_use_energies_throughout() -> None:
+    known = data()
+    bare = replace(
+        known, train=known.train.replace(forces=None), validation=known.validation.replace(forces=None)
+    )
+    trained = asteroid(bare, painn, 0, gammas=[1.0], **STAGES)
+    assert trained.diagnostics["levels"][0]["bias"]["unit"] == "eV/atom"
+    assert trained.diagnostics["validation_error_unit"] == "eV"
+    assert trained.histories[-1].notes["loss"].startswith("energies only")
+
+
+def test_what_asteroid_cannot_do_is_refused() -> None:
+    with pytest.raises(UsageError, match="use recipe 'cokriging'"):
+        asteroid(data(), kernel, 0)
+    with pytest.raises(UsageError, match="use recipe 'standard'"):
+        asteroid(replace(data(), cheap=()), painn, 0)
+    assert sorted(RECIPES) == ["asteroid", "cokriging", "standard"]
