@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fidsel.campaign.measure import metrics
-from fidsel.campaign.mixture import Mixture, candidates, random_order
+from fidsel.campaign.mixture import Mixture, random_order
 from fidsel.campaign.record import ControlArm, HeldOut, Metrics, Round, Saving
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
@@ -56,21 +56,22 @@ def control_arm(
 
 def _bought(
     ws: Workspace, held: HeldOut, count: int, earlier: Sequence[Round], spent: float, ours: Metrics
-) -> ControlArm:
+) -> ControlArm | None:
     accurate = ws.campaign.accurate
-    order = random_order(ws, candidates(ws, held), "control")
-    count = min(count, len(order))
-    ws.buy(accurate, order[:count], "control")
-    measured = _train(ws, held, ws.labelled(accurate, order[:count]))
+    order = random_order(ws, held, "control")[:count]
+    ws.buy(accurate, order, "control")
+    train = ws.labelled(accurate, order)
+    count = len(train)
+    if count < FEWEST:
+        return None
+    measured = _train(ws, held, train)
     before = [r.control for r in earlier if r.control is not None and r.control.metrics is not None]
     curve = Curve(
         (*(arm.labels for arm in before), count), (*(arm.error for arm in before), measured.headline)
     )
     error = measured.headline
-    paid = ws.ledger.spent("control")
-    return ControlArm(
-        "bought", count, error, error, error, paid, saving(ws, curve, spent, ours.headline), measured
-    )
+    saved = saving(ws, curve, _law(ws, curve), spent, ours.headline)
+    return ControlArm("bought", count, error, error, error, ws.ledger.spent("control"), saved, measured)
 
 
 def _owned(
@@ -82,8 +83,10 @@ def _owned(
     numbers = sorted({max(FEWEST, round(part * len(owned))) for part in FRACTIONS})
     found = tuple(_train(ws, held, owned[:n]).headline for n in numbers)
     curve = Curve(tuple(numbers), found)
-    middle, low, high = _law(ws, curve).predict(count, ())
-    return ControlArm("owned", count, middle, low, high, 0.0, saving(ws, curve, spent, ours.headline))
+    law = _law(ws, curve)
+    middle, low, high = law.predict(count, ())
+    saved = saving(ws, curve, law, spent, ours.headline)
+    return ControlArm("owned", count, middle, low, high, 0.0, saved)
 
 
 def _law(ws: Workspace, curve: Curve) -> Posterior:
@@ -91,7 +94,7 @@ def _law(ws: Workspace, curve: Curve) -> Posterior:
     return fit_law(points, LawPrior(levels=()), seed=ws.campaign.seed_for("control law"))
 
 
-def saving(ws: Workspace, curve: Curve, spent: float, error: float) -> Saving:
+def saving(ws: Workspace, curve: Curve, law: Posterior, spent: float, error: float) -> Saving:
     """Return the share of the control arm's spend that the campaign saved at equal error.
 
     saving = 1 − spent / (price · (n(error) + validation)), n(error) being where the control's learning
@@ -99,7 +102,7 @@ def saving(ws: Workspace, curve: Curve, spent: float, error: float) -> Saving:
     spent more. The curve is believed up to `REACH` times its last point; beyond that the saving is
     what it is there, marked as a lower bound.
     """
-    draws = _law(ws, curve).draws.mean(axis=0)
+    draws = law.draws.mean(axis=0)
     labels = float(np.exp((draws[0] - np.log(max(error, 1e-12))) / np.exp(draws[1])))
     furthest = REACH * curve.labels[-1]
     price = ws.price(ws.campaign.accurate)

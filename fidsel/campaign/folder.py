@@ -3,6 +3,8 @@
 import csv
 import io
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,27 +68,33 @@ class CampaignFolder:
                 )
         return rounds
 
-    def scratch(self, index: int) -> Path:
-        """Return an empty folder in which a round is prepared before `publish` puts it in place."""
-        folder = self.rounds / f".{index:04d}.part"
-        try:
-            if folder.exists():
-                shutil.rmtree(folder)
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise FidselError(f"cannot write to {self.rounds}: {error.strerror or error}") from error
-        return folder
+    @contextmanager
+    def publishing(self, record: Round) -> Iterator[Path]:
+        """Give an empty folder to fill; at the end record and picks join it and it is put in place.
 
-    def publish(self, record: Round, scratch: Path) -> Path:
-        """Write the record and the picks, then rename the folder into place."""
-        write_text(scratch / "picks.csv", picks_table(record))
-        write_text(scratch / "round.json", record.to_json())
-        target = self.round(record.index)
+        An unfinished one, of this run or one that was killed, is never read and is removed.
+
+        Raises
+        ------
+        FidselError
+            where the system refuses (disk full, read-only folder).
+        """
+        target, scratch = self.round(record.index), self.rounds / f".{record.index:04d}.part"
         try:
+            if scratch.exists():
+                shutil.rmtree(scratch)
+            scratch.mkdir(parents=True)
+            yield scratch
+            write_text(scratch / "picks.csv", picks_table(record))
+            write_text(scratch / "round.json", record.to_json())
             scratch.rename(target)
         except OSError as error:
-            raise FidselError(f"cannot put {target} in place: {error.strerror or error}") from error
-        return target
+            raise FidselError(
+                f"could not write {target}: {error.strerror or error}. What was bought is kept: "
+                "free space or check the permissions, then run the same command again"
+            ) from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def picks_table(record: Round) -> str:

@@ -1,12 +1,18 @@
 """What a round reports: errors on held-out labels, cluster by cluster."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from fidsel.campaign.record import Metrics
+from fidsel.campaign.settings import Rules
 from fidsel.data import Frames
+from fidsel.data.atomic import replacing, write_text
 from fidsel.data.frames import FloatArray, IntArray
+from fidsel.errors import UsageError
 from fidsel.models import ForceField, load
 from fidsel.selector import DESCRIPTORS, BroadClusters, ClusterErrors, cluster_errors
 from fidsel.training.evaluate import errors
@@ -24,36 +30,113 @@ def metrics(model: ForceField, frames: Frames) -> Metrics:
     )
 
 
+def frame_errors(model: ForceField, frames: Frames, forces: bool) -> FloatArray:
+    """Return (n,) error of a model on each labelled frame: force RMSE in eV/Å, or |ΔE| in eV."""
+    found = errors(model, frames)
+    return found.per_frame_force_rmse if forces else found.per_frame_energy
+
+
+def error_unit(forces: bool) -> str:
+    """Return the unit of `frame_errors`."""
+    return "eV/Å" if forces else "eV"
+
+
+@dataclass(frozen=True)
+class View:
+    """Frames as the clusters see them.
+
+    Parameters
+    ----------
+    features : (n, d) descriptor.
+    energies : (n,) eV, of the model of round 0.
+    clusters : (n,) broad cluster.
+    """
+
+    features: FloatArray
+    energies: FloatArray
+    clusters: IntArray
+
+
 @dataclass(frozen=True, eq=False)
 class Regions:
     """The broad clusters of a campaign, made once after round 0 and kept.
 
     Parameters
     ----------
-    clusters : fitted to all frames that may be trained on.
-    model : the model of round 0, whose energies tell the energy clusters apart in every round.
+    clusters : fitted to the candidates of that time.
+    energies : (n_fitted,) eV, what the model of round 0 says of them.
+    model : that model, whose energies tell the energy clusters apart in every round.
     descriptor : name in `fidsel.selector.DESCRIPTORS`.
     """
 
     clusters: BroadClusters
+    energies: FloatArray
     model: ForceField
     descriptor: str
 
     @classmethod
-    def load(cls, folder: Path, descriptor: str) -> Self:
-        """Return the clusters kept in the folder of round 0."""
-        return cls(BroadClusters.load(folder / "clusters.npz"), load(folder / "model"), descriptor)
+    def fit(cls, frames: Frames, model: ForceField, rules: Rules, seed: int) -> Self:
+        """Return clusters of the candidates by geometry, and in each by the energy of the model."""
+        energies = model.predict(frames).energy
+        clusters = BroadClusters.fit(
+            DESCRIPTORS[rules.descriptor](frames),
+            energies,
+            n_geometry=rules.clusters,
+            n_energy=rules.energy_clusters,
+            seed=seed,
+        )
+        return cls(clusters, energies, model, rules.descriptor)
 
-    def features(self, frames: Frames) -> FloatArray:
-        """Return the descriptor of each frame, (n, d)."""
-        return DESCRIPTORS[self.descriptor](frames)
+    def save(self, folder: Path, rules: Rules) -> None:
+        """Write the clusters into the folder of round 0, beside its model."""
+        self.clusters.save(folder / "clusters.npz")
+        with replacing(folder / "energies.npy") as path:
+            np.save(path, self.energies)
+        write_text(folder / "clusters.json", json.dumps(_settings(rules)))
 
-    def of(self, frames: Frames) -> IntArray:
-        """Return the cluster of each frame, (n,)."""
-        return self.clusters.assign(self.features(frames), self.model.predict(frames).energy)
+    @classmethod
+    def load(cls, folder: Path, rules: Rules) -> Self:
+        """Return the clusters kept in the folder of round 0.
 
-    def errors(self, model: ForceField, frames: Frames) -> ClusterErrors | None:
-        """Return the errors of a model by cluster; None where no frame has forces to measure them on."""
-        if not frames.has_forces.any():
-            return None
-        return cluster_errors(self.of(frames), errors(model, frames).per_frame_force_rmse)
+        Raises
+        ------
+        UsageError
+            where they were made with other settings.
+        """
+        made = json.loads((folder / "clusters.json").read_text(encoding="utf-8"))
+        for name, value in _settings(rules).items():
+            if made[name] != value:
+                raise UsageError(
+                    f"the clusters of a campaign are made once, with selector.{name} = {made[name]!r}, got "
+                    f"{value!r}: set it back, or start a new campaign in another folder"
+                )
+        clusters, energies = BroadClusters.load(folder / "clusters.npz"), np.load(folder / "energies.npy")
+        return cls(clusters, energies, load(folder / "model"), rules.descriptor)
+
+    def of(self, frames: Frames) -> View:
+        """Return what the clusters see of any frames."""
+        features, energies = DESCRIPTORS[self.descriptor](frames), self.model.predict(frames).energy
+        return View(features, energies, self.clusters.assign(features, energies))
+
+    def of_candidates(self, frames: Frames) -> View:
+        """Return the same of all candidates, of which the first are those the clusters were fitted to."""
+        n = len(self.energies)
+        features = DESCRIPTORS[self.descriptor](frames)
+        if len(frames) == n:
+            return View(features, self.energies, self.clusters.labels)
+        energies = self.model.predict(frames[n:]).energy
+        clusters = self.clusters.assign(features[n:], energies)
+        return View(
+            features,
+            np.concatenate([self.energies, energies]),
+            np.concatenate([self.clusters.labels, clusters]),
+        )
+
+    def errors(self, model: ForceField, frames: Frames, forces: bool) -> ClusterErrors:
+        """Return the errors of a model by cluster, see `frame_errors`."""
+        return cluster_errors(self.of(frames).clusters, frame_errors(model, frames, forces))
+
+
+def _settings(rules: Rules) -> dict[str, object]:
+    values = asdict(rules)
+    return {name: values[name] for name in ("descriptor", "clusters", "energy_clusters")}

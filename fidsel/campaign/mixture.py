@@ -1,10 +1,12 @@
 """Which labels a round trains on: what earlier rounds wrote down that they buy, as far as it was labelled."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from fidsel.campaign.record import Allocation, HeldOut, Pick
+import numpy as np
+
+from fidsel.campaign.record import Allocation, Draft, HeldOut, Pick
 from fidsel.campaign.workspace import Workspace
+from fidsel.data.frames import IntArray
 from fidsel.fidelity.store import LabelStore
 from fidsel.training.stage import TrainingData
 
@@ -27,6 +29,20 @@ def read_allocation(store: LabelStore, index: int) -> Allocation | None:
         error_source=row["error_source"],
         notes=tuple(row["notes"]),
     )
+
+
+def write_draft(store: LabelStore, index: int, draft: Draft) -> None:
+    """Write down how much a round buys, before its probes."""
+    store.put_record(f"round-{index}-draft", asdict(draft))
+
+
+def read_draft(store: LabelStore, index: int) -> Draft | None:
+    """Return how much a round buys, None before it was decided."""
+    row = store.record(f"round-{index}-draft")
+    if row is None:
+        return None
+    cheap = {name: tuple(ids) for name, ids in row["cheap"].items()}
+    return Draft(row["picks"], tuple(row["probes"]), cheap)
 
 
 @dataclass(frozen=True)
@@ -59,19 +75,14 @@ def mixture(ws: Workspace, last: int) -> Mixture:
             continue
         accurate += allocation.accurate
         random += [pick.frame for pick in allocation.picks if pick.cluster < 0]
-        probes = probe_ids(ws.store, index) if index < last else ()
+        draft = read_draft(ws.store, index) if index < last else None
+        probes = () if draft is None else draft.probes
         accurate += probes
         random += probes
         for name, ids in allocation.cheap.items():
             cheap[name] += ids
     unique = {name: tuple(dict.fromkeys(ids)) for name, ids in cheap.items()}
     return Mixture(tuple(dict.fromkeys(accurate)), tuple(dict.fromkeys(random)), unique)
-
-
-def probe_ids(store: LabelStore, index: int) -> tuple[str, ...]:
-    """Return the frames a round labelled to estimate errors."""
-    row = store.record(f"round-{index}-probe")
-    return () if row is None else tuple(row["frames"])
 
 
 def training_data(ws: Workspace, ids: Mixture, held: HeldOut) -> TrainingData:
@@ -84,12 +95,17 @@ def training_data(ws: Workspace, ids: Mixture, held: HeldOut) -> TrainingData:
     )
 
 
-def candidates(ws: Workspace, held: HeldOut) -> tuple[str, ...]:
-    """Return the ids of all frames that may be trained on, in the pool's order."""
+def candidates(ws: Workspace, held: HeldOut) -> IntArray:
+    """Return the rows of `ws.pool` that may be trained on."""
     out = held.all
-    return tuple(frame for frame in ws.store.frames().ids if frame not in out)
+    return np.array([row for row, frame in enumerate(ws.pool.ids) if frame not in out], dtype=np.int64)
 
 
-def random_order(ws: Workspace, ids: Sequence[str], purpose: str) -> tuple[str, ...]:
-    """Return the ids in the random order of one purpose; the same on every call."""
-    return tuple(ids[i] for i in ws.campaign.rng(purpose).permutation(len(ids)))
+def random_order(ws: Workspace, held: HeldOut, purpose: str) -> tuple[str, ...]:
+    """Return the sampled candidates in the random order of one purpose; the same on every call.
+
+    Candidates that a later round added are left out.
+    """
+    sampled = (ws.store.record("pool") or {})["frames"]
+    rows = [row for row in candidates(ws, held) if row < sampled]
+    return tuple(ws.pool.ids[rows[i]] for i in ws.campaign.rng(purpose).permutation(len(rows)))

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fidsel.campaign.mixture import candidates, random_order
+from fidsel.campaign.mixture import random_order
 from fidsel.campaign.prepare import ensure_held_out, ensure_pool
 from fidsel.campaign.record import HeldOut
 from fidsel.campaign.settings import Campaign, Reporter
-from fidsel.campaign.workspace import Workspace, open_workspace
+from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
 from fidsel.errors import FidselError, UsageError
@@ -48,14 +48,20 @@ def prepare(ws: Workspace) -> Prepared:
     ensure_pool(ws.campaign, ws.store)
     ws.report("pool", 1, 1)
     held = ensure_held_out(ws)
-    order = random_order(ws, candidates(ws, held), "random")
+    order = random_order(ws, held, "random")
+    if len(order) < FEWEST:
+        raise UsageError(
+            f"of {len(ws.pool)} configurations {len(order)} may be trained on beside the held-out ones and "
+            f"their neighbours, at least {FEWEST} are needed: sample more, or lower campaign.test"
+        )
     if ws.store.record("plan") is None:
         _pilot(ws, order)
-        made = _make_plan(ws, len(order))
-        ws.store.put_record("plan", {"text": made.to_json()})
-        write_text(ws.campaign.folder.plan, made.to_json())
-    record = ws.store.record("plan") or {}
-    return Prepared(held, order, Plan.from_json(record["text"]))
+        ws.store.put_record("plan", {"text": _make_plan(ws, len(order)).to_json()})
+    text = (ws.store.record("plan") or {})["text"]
+    path = ws.campaign.folder.plan
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+    return Prepared(held, order, Plan.from_json(text))
 
 
 def _pilot(ws: Workspace, order: tuple[str, ...]) -> None:
@@ -76,7 +82,7 @@ def _make_plan(ws: Workspace, available: int) -> Plan:
     prices = ws.prices()
     cheap_too = sum(prices[fidelity.name] for fidelity in campaign.cheap)
     accurate = prices[campaign.accurate.name]
-    least = rules.validation * accurate + FEWEST * (accurate + cheap_too)
+    least = rules.validation * accurate + ws.wasted() + FEWEST * (accurate + cheap_too)
     if not campaign.budget.pays(least):
         raise UsageError(
             f"the budget must pay for {rules.validation} validation labels and at least {FEWEST} accurate "
@@ -87,8 +93,8 @@ def _make_plan(ws: Workspace, available: int) -> Plan:
     costs = dict(prices) | {campaign.accurate.name: accurate + cheap_too}
     return plan(
         campaign.budget.total,
-        [_priced(ws, fidelity, costs[fidelity.name], available) for fidelity in campaign.fidelities],
-        spent=rules.validation * accurate,
+        [priced(ws, fidelity, costs[fidelity.name], available) for fidelity in campaign.fidelities],
+        spent=rules.validation * accurate + ws.wasted(),
         minimum=FEWEST,
         workers=ws.engine.workers,
         unit=campaign.budget.unit,
@@ -96,13 +102,21 @@ def _make_plan(ws: Workspace, available: int) -> Plan:
     )
 
 
-def _priced(ws: Workspace, fidelity: Fidelity, price: float, available: int) -> PricedLevel:
-    """Return a fidelity as the planner sees it; pilot labels are counted as still to be bought."""
+def priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owned: int = 0) -> PricedLevel:
+    """Return a fidelity as the planner sees it; pilot labels are counted as still to be bought.
+
+    Parameters
+    ----------
+    price : of one label, base units.
+    available : frames it could label, those it has labelled included.
+    owned : labels it has for training.
+    """
     _, seconds = ws.store.measured(fidelity)
     return PricedLevel(
         fidelity.name,
         price,
-        available=available,
+        owned=owned,
+        available=max(available - owned, 0),
         seconds=float(seconds.mean()) if len(seconds) else None,
         prior=FORCE_FIELD_PRIOR if isinstance(fidelity.source, OpenMMSource) else DFT_PRIOR,
     )
@@ -114,12 +128,14 @@ def start_size(ws: Workspace, planned: int) -> int:
     if rules.rounds == 0:
         return planned
     wanted = rules.start if rules.start is not None else round(START_SHARE * planned)
-    return min(planned, max(FEWEST, wanted))
+    piloted = 0 if ws.campaign.accurate.price.declared else rules.pilot
+    return min(planned, max(FEWEST, piloted, wanted))
 
 
 def sample_pool(campaign: Campaign) -> Frames:
     """Return the pool of a campaign, sampled and stored on the first call."""
     with open_store(campaign.folder.store) as (store, _):
+        identify(campaign, store)
         return ensure_pool(campaign, store)
 
 

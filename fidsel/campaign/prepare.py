@@ -4,7 +4,7 @@ import numpy as np
 
 from fidsel.campaign.record import HeldOut
 from fidsel.campaign.settings import Campaign
-from fidsel.campaign.workspace import Workspace
+from fidsel.campaign.workspace import ANEW, Workspace
 from fidsel.data import Frames
 from fidsel.data.frames import IntArray, StrArray
 from fidsel.errors import UsageError
@@ -41,13 +41,25 @@ def ensure_pool(campaign: Campaign, store: LabelStore) -> Frames:
 
 
 def ensure_held_out(ws: Workspace) -> HeldOut:
-    """Return the test and validation frames, drawn once; see `draw_held_out`."""
+    """Return the test and validation frames, drawn once; see `draw_held_out`.
+
+    Raises
+    ------
+    UsageError
+        where the numbers of them were others when they were drawn.
+    """
     record = ws.store.record("held-out")
     if record is None:
-        rules, frames = ws.campaign.rules, ws.store.frames()
+        rules, frames = ws.campaign.rules, ws.pool
         sides = draw_held_out(frames.group, rules.test, rules.validation, ws.campaign.rng("held-out"))
         record = {side: [frames.ids[i] for i in rows] for side, rows in sides.items()}
         ws.store.put_record("held-out", record)
+    for name in ("test", "validation"):
+        if len(record[name]) != getattr(ws.campaign.rules, name):
+            raise UsageError(
+                f"{len(record[name])} {name} frames were held out when the campaign was begun, got campaign."
+                f"{name} = {getattr(ws.campaign.rules, name)}: {ANEW}"
+            )
     return HeldOut(tuple(record["test"]), tuple(record["validation"]), tuple(record["barred"]))
 
 

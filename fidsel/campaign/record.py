@@ -203,3 +203,19 @@ class Allocation:
     predicted_cost: float
     error_source: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """How much a round of picking buys, written down before its probes are bought.
+
+    Parameters
+    ----------
+    picks : frames to pick.
+    probes : ids to label first, to estimate errors from.
+    cheap : ids of random frames that get a cheap label too, per cheap level.
+    """
+
+    picks: int
+    probes: tuple[str, ...]
+    cheap: Mapping[str, tuple[str, ...]]

@@ -15,6 +15,7 @@ from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.task import Engine
 from fidsel.models.contract import ForceField
+from fidsel.selector.pickers import Random
 from fidsel.selector.pool import Picker
 from fidsel.training.stage import ModelFactory, Recipe
 
@@ -114,8 +115,14 @@ class Campaign:
         names = [fidelity.name for fidelity in self.fidelities]
         if not names or len(set(names)) != len(names):
             raise UsageError(f"a campaign needs fidelities of different names, got {names}")
+        if isinstance(self.picker, Random):
+            return
         if self.rules.error == "cheap" and not self.cheap:
             raise UsageError("the error source 'cheap' needs a cheap fidelity; take 'probe'")
+        if self.rules.error == "cheap" and self.accurate.forces and not self.cheap[-1].forces:
+            raise UsageError(
+                f"the error source 'cheap' compares forces, and {self.cheap[-1].name} has none: take 'probe'"
+            )
         if self.rules.error == "reference" and self.accurate.price.value > 0:
             raise UsageError(
                 f"the error source 'reference' reads the accurate label of every frame, and those cost "

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from uuid import uuid4
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
+from fidsel.errors import UsageError
+from fidsel.fidelity.budget import counted
 from fidsel.fidelity.buyer import PurchaseEvent
 from fidsel.fidelity.cost import CostModel, exponent_of, size_of
 from fidsel.fidelity.ledger import Ledger
@@ -18,6 +21,8 @@ from fidsel.fidelity.lock import CampaignLock, open_store
 from fidsel.fidelity.purchase import Purchase, buy
 from fidsel.fidelity.store import LabelStore
 from fidsel.fidelity.task import Engine
+
+ANEW = "set it back, or start a new campaign in another folder"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,17 @@ class Workspace:
     lock: CampaignLock
     engine: Engine
     report: Reporter
+
+    @cached_property
+    def pool(self) -> Frames:
+        """All configurations without labels, in order of insertion; read once."""
+        return self.store.frames()
+
+    def add_candidates(self, frames: Frames) -> int:
+        """Store new configurations and return how many of them were not known."""
+        added = self.store.add_frames(frames)
+        vars(self).pop("pool", None)
+        return added
 
     def labelled(self, fidelity: Fidelity, ids: Sequence[str]) -> Frames:
         """Return those of the frames that have a label, in the given order."""
@@ -89,6 +105,16 @@ class Workspace:
         """Return what one label costs at each fidelity, in base units."""
         return {fidelity.name: self.price(fidelity) for fidelity in self.campaign.fidelities}
 
+    def cost(self, numbers: Mapping[str, int]) -> float:
+        """Return what that many labels of each fidelity will cost, base units."""
+        prices = self.prices()
+        return sum(prices[name] * number for name, number in numbers.items())
+
+    def wasted(self) -> float:
+        """Return what the budget paid for attempts that gave no label."""
+        lines = self.ledger.lines()
+        return sum(x.amount for x in lines if counted(x.account) and x.kind not in ("label", "shared"))
+
     def remaining(self) -> float:
         """Return what is left of the budget, base units."""
         return self.ledger.remaining(self.campaign.budget)
@@ -116,15 +142,40 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
         where another process drives the campaign, or the store cannot be used.
     """
     folder = campaign.folder
-    with open_store(folder.store, break_lock) as (store, lock), campaign.engine() as engine:
+    with open_store(folder.store, break_lock) as (store, lock):
         identify(campaign, store)
-        yield Workspace(campaign, store, Ledger(store), lock, engine, report)
+        with campaign.engine() as engine:
+            yield Workspace(campaign, store, Ledger(store), lock, engine, report)
 
 
 def identify(campaign: Campaign, store: LabelStore) -> str:
-    """Return the identity of the campaign in a store, given when the store was new."""
+    """Return the identity of the campaign in a store, given when the store was new.
+
+    Raises
+    ------
+    UsageError
+        where the campaign was begun with another seed or other levels of theory.
+    """
     record = store.record("campaign")
+    levels = [[fidelity.name, fidelity.key] for fidelity in campaign.fidelities]
     if record is None:
-        record = {"id": str(uuid4()), "name": campaign.name, "seed": campaign.seed}
+        record = {"id": str(uuid4()), "name": campaign.name, "seed": campaign.seed, "levels": levels}
         store.put_record("campaign", record)
+    if record["seed"] != campaign.seed:
+        raise UsageError(
+            f"the campaign was begun with seed {record['seed']}, got {campaign.seed}, with which every draw "
+            f"would be another: {ANEW}"
+        )
+    before, now = ([name for name, _ in rows] for rows in (record["levels"], levels))
+    if before != now:
+        raise UsageError(
+            f"the campaign was begun with the fidelities {', '.join(before)}, got {', '.join(now)}: {ANEW}"
+        )
+    for (name, old), (_, new) in zip(record["levels"], levels, strict=True):
+        if old != new:
+            count = store.query("SELECT count(*) FROM labels WHERE key = ?", [old])[0][0]
+            raise UsageError(
+                f"the settings of fidelity {name!r} are not those the campaign was begun with, and its "
+                f"{count} labels would be left behind: {ANEW}"
+            )
     return str(record["id"])

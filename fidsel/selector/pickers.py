@@ -126,7 +126,7 @@ class ClusterError:
             notes += self._turn_note(grid, local)
         missing = n - len(rows)
         again = free.repeats[np.argsort(-pool.errors[free.repeats], kind="stable")][:missing]
-        reasons += [f"repeats a configuration, error {_milli(pool.errors[i])}" for i in again]
+        reasons += [f"repeats a configuration, error {_milli(pool, pool.errors[i])}" for i in again]
         notes += _repeat_note(missing)
         return make_picks(pool, np.concatenate([rows, again]), self.fidelity, reasons, notes)
 
@@ -184,12 +184,13 @@ class ClusterError:
     def _reason(self, pool: Pool, broad: ClusterErrors, grid: FineGrid, i: int, problem: IntArray) -> str:
         cluster, fine = int(pool.clusters[problem[i]]), grid.fine[i]
         row = broad.cluster.index(cluster)
+        here, there = _milli(pool, broad.rmse[row]), _milli(pool, grid.rmse[fine])
         ratio = f"{broad.rmse[row] / broad.overall:.2f} × overall, " if broad.overall > 0 else ""
         return (
-            f"cluster {cluster} (RMSE {_milli(broad.rmse[row])}, {ratio}{_frames(broad.population[row])}), "
+            f"cluster {cluster} (RMSE {here}, {ratio}{_frames(broad.population[row])}), "
             f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error "
-            f"(RMSE {_milli(grid.rmse[fine])}, {_frames(int(grid.size[fine]))}), {_WHICH[self.strategy]}: "
-            f"error {_milli(grid.errors[i])}"
+            f"(RMSE {there}, {_frames(int(grid.size[fine]))}), {_WHICH[self.strategy]}: "
+            f"error {_milli(pool, grid.errors[i])}"
         )
 
 
@@ -225,8 +226,8 @@ def _frames(count: int) -> str:
     return "1 frame" if count == 1 else f"{count} frames"
 
 
-def _milli(error: float) -> str:
-    return f"{1000 * error:.3g} meV/Å"
+def _milli(pool: Pool, error: float) -> str:
+    return f"{1000 * error:.3g} m{pool.unit}"
 
 
 PICKERS: dict[str, type[Picker]] = {"cluster-error": ClusterError, "random": Random}

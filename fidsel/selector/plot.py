@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORCE_UNITS = {"meV/Å": 1000.0, "eV/Å": 1.0, "kcal/mol/Å": mol / kcal}
-"""What 1 eV/Å is in each unit a plot may use."""
+"""What 1 eV/Å is in each unit a plot of force errors may use."""
+ENERGY_UNITS = {"meV": 1000.0, "eV": 1.0, "kcal/mol": mol / kcal}
+"""What 1 eV is in each unit a plot of energy errors may use."""
 
 BLUE, CROWD = "#1f5fa8", "#c8701f"
 
@@ -51,7 +53,7 @@ def cluster_error_plot(
     errors : drawn from the lowest to the highest.
     path : of the PNG.
     after : errors on the same clusters later, drawn over them in the same order.
-    unit : of the axis: meV/Å, eV/Å or kcal/mol/Å.
+    unit : of the axis: meV/Å, eV/Å or kcal/mol/Å for forces; meV, eV or kcal/mol for energies per frame.
     names : of `errors` and `after` in the legend.
 
     Raises
@@ -59,19 +61,20 @@ def cluster_error_plot(
     UsageError
         where the unit is unknown or `after` has other clusters.
     """
-    if unit not in FORCE_UNITS:
-        raise UsageError(f"unit must be one of {', '.join(FORCE_UNITS)}, got {unit!r}")
+    units = FORCE_UNITS | ENERGY_UNITS
+    if unit not in units:
+        raise UsageError(f"unit must be one of {', '.join(units)}, got {unit!r}")
     if after is not None and set(after.cluster) != set(errors.cluster):
         raise UsageError(
             "errors before and after must be of the same clusters; keep the broad clusters fixed"
         )
-    figure, axes = _figure(f"force RMSE ({unit})", title)
+    figure, axes = _figure(f"{'force' if unit in FORCE_UNITS else 'energy'} RMSE ({unit})", title)
     places = np.arange(len(errors))
     if after is None:
-        _bars(axes, errors, errors.cluster, FORCE_UNITS[unit], _AFTER)
+        _bars(axes, errors, errors.cluster, units[unit], _AFTER)
     else:
-        _bars(axes, errors, errors.cluster, FORCE_UNITS[unit], _BEFORE, prefix=f"{names[0]}, ")
-        _bars(axes, after, errors.cluster, FORCE_UNITS[unit], _AFTER, prefix=f"{names[1]}, ")
+        _bars(axes, errors, errors.cluster, units[unit], _BEFORE, prefix=f"{names[0]}, ")
+        _bars(axes, after, errors.cluster, units[unit], _AFTER, prefix=f"{names[1]}, ")
     axes.set_xlabel("cluster, ordered by error" + ("" if after is None else f" ({names[0]})"))
     axes.set_xlim(-0.7, len(errors) - 0.3)
     axes.set_xticks(places, [str(c) for c in errors.cluster], fontsize=7, rotation=90)

@@ -18,10 +18,11 @@ class Pool:
     ========== =================== ============ ===================================================
     features   (n, d)              descriptor's one row per frame
     clusters   (n,)                             broad cluster of each frame, 0 .. n_clusters − 1
-    errors     (n,)                eV/Å         estimated force RMSE per frame, NaN = unknown
+    errors     (n,)                `unit`       estimated force RMSE per frame, NaN = unknown
     energies   (n,)                eV           energy at any one level, NaN = unknown
     costs      (n, n_fidelities)   base unit    predicted cost of a label, cheapest fidelity first
     labelled   (n,)                             True where an accurate label is owned: never picked
+    unit       text                             of `errors`: eV/Å, or eV for energy errors per frame
     ========== =================== ============ ===================================================
     """
 
@@ -31,6 +32,7 @@ class Pool:
     energies: FloatArray
     costs: FloatArray
     labelled: BoolArray
+    unit: str = "eV/Å"
 
     def __post_init__(self) -> None:
         n = len(self.features)

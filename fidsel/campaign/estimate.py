@@ -1,0 +1,111 @@
+"""The model's error on every candidate: what each error source needs from a campaign, and how good it was."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fidsel.campaign.measure import frame_errors
+from fidsel.campaign.record import Pick
+from fidsel.campaign.workspace import Workspace
+from fidsel.data import Frames
+from fidsel.data.frames import BoolArray, FloatArray, IntArray
+from fidsel.models import load
+from fidsel.selector import Cheap, Pool, Probe, Reference, score
+from fidsel.selector.pool import ErrorSource
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Estimated errors of the candidates.
+
+    Parameters
+    ----------
+    errors : (n,) eV/Å, or eV at a level without forces; None where nothing is known to estimate from.
+    taken : (n,) True for frames that cannot be picked: labelled, probed, or failed.
+    source : plain values for the record.
+    note : why there are none.
+    """
+
+    errors: FloatArray | None
+    taken: BoolArray
+    source: dict[str, Any]
+    note: str = ""
+
+
+def draw_probes(ws: Workspace, pool: Pool, n: int, index: int) -> IntArray:
+    """Return the rows that the "probe" error source wants labelled, at most `n`."""
+    return Probe().wants(pool, n, ws.campaign.rng("probe", index)) if n > 0 else np.empty(0, np.int64)
+
+
+def estimate(ws: Workspace, index: int, frames: Frames, pool: Pool, probes: Sequence[str]) -> Estimate:
+    """Return the estimated error of every frame, after buying the accurate labels this takes."""
+    kind, accurate = ws.campaign.rules.error, ws.campaign.accurate
+    previous = ws.campaign.folder.round(index - 1)
+    unlabelled = (frames.ids[row] for row in np.flatnonzero(~pool.labelled))
+    wanted = tuple(unlabelled) if kind == "reference" else tuple(probes)
+    known = np.full(len(frames), np.nan)
+    if wanted:
+        ws.buy(accurate, wanted, "probe")
+        probed = ws.labelled(accurate, wanted)
+        known = _placed(frames, probed, _errors(ws, previous / "model", probed))
+    count = int(np.isfinite(known).sum())
+    away = {*probes, *ws.store.failed_ids(accurate)}
+    taken = pool.labelled | np.array([frame in away for frame in frames.ids], dtype=bool)
+    if kind == "probe" and count == 0:
+        why = "no probe could be labelled" if wanted else "too little is left to pay for probes"
+        return Estimate(None, taken, {"kind": "none"}, f"{why}: the picks are drawn at random")
+    found = _source(ws, frames, previous).estimate(replace(pool, labelled=taken), known)
+    overall = float(np.sqrt(np.nanmean(found**2)))
+    return Estimate(found, taken, {"kind": kind, "labelled": count, "overall": overall})
+
+
+def ranking(ws: Workspace, index: int, picks: Sequence[Pick], source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the estimates behind the picks of a round ranked them, now that they are labelled.
+
+    Truth is the error of the model before the round on labels it had not seen; see `fidsel.selector.score`.
+    """
+    estimates = source.get("estimates", {})
+    labelled = ws.labelled(ws.campaign.accurate, tuple(estimates))
+    if len(labelled) == 0:
+        return {}
+    cluster = {pick.frame: pick.cluster for pick in picks}
+    truth = _errors(ws, ws.campaign.folder.round(index - 1) / "model", labelled)
+    guess = np.array([estimates[frame] for frame in labelled.ids])
+    return score(guess, truth, np.array([cluster[frame] for frame in labelled.ids])).to_dict()
+
+
+def cheap_errors(ws: Workspace, frames: Frames, previous: Path) -> FloatArray:
+    """Return (n,) error of the dearest surrogate on cheap labels it was not trained on, else NaN."""
+    folders = sorted((previous / "surrogates").glob("[0-9]*"), key=lambda folder: int(folder.name))
+    if not folders:
+        return np.full(len(frames), np.nan)
+    surrogate = load(folders[-1])
+    level = next(f for f in ws.campaign.cheap if f.name == surrogate.level)
+    unseen = set((folders[-1] / "unseen.txt").read_text(encoding="utf-8").split())
+    labelled = ws.labelled(level, [frame for frame in frames.ids if frame in unseen])
+    return _placed(frames, labelled, _errors(ws, folders[-1], labelled))
+
+
+def _source(ws: Workspace, frames: Frames, previous: Path) -> ErrorSource:
+    kind = ws.campaign.rules.error
+    if kind == "reference":
+        return Reference()
+    return Probe() if kind == "probe" else Cheap(cheap_errors(ws, frames, previous))
+
+
+def _errors(ws: Workspace, model: Path, labelled: Frames) -> FloatArray:
+    """Return the error of a saved model on each of some labelled frames, (k,)."""
+    if len(labelled) == 0:
+        return np.empty(0)
+    return frame_errors(load(model), labelled, ws.campaign.accurate.forces)
+
+
+def _placed(frames: Frames, some: Frames, values: FloatArray) -> FloatArray:
+    """Return (n,) values at the rows of some of the frames, NaN elsewhere."""
+    row = {frame: i for i, frame in enumerate(frames.ids)}
+    out = np.full(len(frames), np.nan)
+    out[[row[frame] for frame in some.ids]] = values
+    return out

@@ -1,0 +1,164 @@
+"""The end of a round: measure the model, write the round's folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from fidsel.campaign.control import control_arm
+from fidsel.campaign.estimate import ranking
+from fidsel.campaign.measure import Regions, error_unit, metrics
+from fidsel.campaign.mixture import Mixture, candidates, training_data
+from fidsel.campaign.record import Allocation, HeldOut, Round
+from fidsel.campaign.workspace import Workspace, identify
+from fidsel.data import write
+from fidsel.data.atomic import write_text
+from fidsel.fidelity.level import Fidelity
+from fidsel.selector import ClusterErrors, cluster_error_plot
+from fidsel.training.stage import Trained, TrainingData
+
+NO_TEST = "no test set: the errors shown are those of the validation labels"
+ENERGIES_ONLY = "no accurate forces: errors, clusters and stopping go by energies per frame, in eV"
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was found of a round.
+
+    Parameters
+    ----------
+    record : of the round.
+    regions : the campaign's clusters.
+    data : what was trained on.
+    """
+
+    record: Round
+    regions: Regions
+    data: TrainingData
+
+
+def measured(
+    ws: Workspace,
+    held: HeldOut,
+    index: int,
+    done: Sequence[Round],
+    allocation: Allocation,
+    ids: Mixture,
+    trained: Trained,
+    seconds: Mapping[str, float],
+) -> Measured:
+    """Return the record of a round: errors by cluster, the control arm, what was spent."""
+    began, campaign = perf_counter(), ws.campaign
+    data = training_data(ws, ids, held)
+    test = ws.labelled(campaign.accurate, held.test)
+    shown = test if len(test) else data.validation
+    regions = _regions(ws, held, index, trained)
+    found = regions.errors(trained.model, shown, campaign.accurate.forces)
+    ours, spent = metrics(trained.model, shown), ws.ledger.spent()
+    control = control_arm(ws, held, ids, done, spent, ours)
+    rank = ranking(ws, index, allocation.picks, allocation.error_source) if index else {}
+    record = Round(
+        campaign=identify(campaign, ws.store),
+        index=index,
+        picks=allocation.picks,
+        labels=_owned(ws, ids, held),
+        predicted_cost=allocation.predicted_cost,
+        cost=spent - (done[-1].spent if done else 0.0),
+        spent=spent,
+        remaining=ws.remaining(),
+        accounts=ws.ledger.accounts(),
+        metrics=ours,
+        validation=metrics(trained.model, data.validation),
+        cluster_errors=found.to_dict(),
+        control=control,
+        error_source={**allocation.error_source, **({"score": rank} if rank else {})},
+        training=_training_record(trained),
+        seconds={**seconds, "measuring": perf_counter() - began},
+        notes=(*allocation.notes, *_notes(ws, held, allocation, len(test))),
+    )
+    return Measured(record, regions, data)
+
+
+def publish(ws: Workspace, found: Measured, done: Sequence[Round], trained: Trained) -> None:
+    """Write the folder of a round; it appears at one stroke.
+
+    Raises
+    ------
+    FidselError
+        where it cannot be written, or another driver has taken the campaign over.
+    """
+    ws.lock.check()
+    with ws.campaign.folder.publishing(found.record) as folder:
+        trained.model.save(folder / "model")
+        for number, surrogate in enumerate(trained.surrogates):
+            path = surrogate.model.save(folder / "surrogates" / str(number))
+            write_text(path / "unseen.txt", "\n".join(surrogate.unseen))
+        write(folder / "train.extxyz", found.data.train)
+        write(folder / "validation.extxyz", found.data.validation)
+        write_text(folder / "config.json", json.dumps(ws.campaign.config, indent=1, default=str))
+        if found.record.index == 0:
+            found.regions.save(folder, ws.campaign.rules)
+        _plot(folder / "cluster_errors.png", found.record, done, ws.campaign.accurate)
+
+
+def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regions:
+    campaign = ws.campaign
+    if index > 0:
+        return Regions.load(campaign.folder.round(0), campaign.rules)
+    frames = ws.pool[candidates(ws, held)]
+    return Regions.fit(frames, trained.model, campaign.rules, campaign.seed_for("clusters"))
+
+
+def _owned(ws: Workspace, ids: Mixture, held: HeldOut) -> dict[str, int]:
+    """Return labels that the budget paid for, per fidelity."""
+    campaign = ws.campaign
+    have = {f.name: set(ws.store.label_ids(f)) for f in campaign.fidelities}
+    counts = {f.name: len(have[f.name].intersection(ids.cheap[f.name])) for f in campaign.cheap}
+    accurate = set(ids.accurate) | set(held.validation)
+    return counts | {campaign.accurate.name: len(have[campaign.accurate.name] & accurate)}
+
+
+def _notes(ws: Workspace, held: HeldOut, allocation: Allocation, tested: int) -> list[str]:
+    """Return what a person should know of a round beyond what the picker said."""
+    campaign = ws.campaign
+    found = [] if tested else [NO_TEST]
+    if not campaign.accurate.forces:
+        found.append(ENERGIES_ONLY)
+    for fidelity in campaign.cheap:
+        found += _missing(ws, fidelity, allocation.cheap[fidelity.name], "")
+    found += _missing(ws, campaign.accurate, allocation.accurate, "")
+    if allocation.picks and allocation.picks[0].cluster < 0:
+        found += _missing(ws, campaign.accurate, held.validation, "validation ")
+        found += _missing(ws, campaign.accurate, held.test, "test ")
+    return found
+
+
+def _missing(ws: Workspace, fidelity: Fidelity, wanted: Sequence[str], purpose: str) -> list[str]:
+    """Return sentences on labels that were wanted and are not there."""
+    lacking = set(wanted).difference(ws.store.label_ids(fidelity))
+    failures = ws.store.failures(fidelity)
+    failed = [frame for frame in wanted if frame in lacking and frame in failures]
+    found = []
+    if failed:
+        first = failures[failed[0]]
+        found.append(f"{len(failed)} of {len(wanted)} {purpose}labels of {fidelity.name} failed: {first}")
+    if unpaid := len(lacking) - len(set(failed)):
+        found.append(f"the budget ended before {unpaid} of {len(wanted)} {purpose}labels of {fidelity.name}")
+    return found
+
+
+def _training_record(trained: Trained) -> dict[str, Any]:
+    histories = [asdict(history) for history in trained.histories]
+    return {"histories": histories, "diagnostics": dict(trained.diagnostics)}
+
+
+def _plot(path: Path, record: Round, done: Sequence[Round], accurate: Fidelity) -> None:
+    """Draw the cluster errors of a round, those of round 0 behind them."""
+    now, unit = ClusterErrors.from_dict(dict(record.cluster_errors)), f"m{error_unit(accurate.forces)}"
+    if not done:
+        cluster_error_plot(now, path, unit=unit)
+        return
+    first, names = ClusterErrors.from_dict(dict(done[0].cluster_errors)), ("round 0", f"round {record.index}")
+    cluster_error_plot(first, path, after=now, names=names, unit=unit)
