@@ -1,16 +1,42 @@
 """The `fidsel` program: its commands, and how errors become messages and exit codes."""
 
-import sys
 from importlib.metadata import version
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from fidsel.cli import check, config, demo, doctor, init, iterate, plan, sample, status, train, ui
+from fidsel.cli.output import note
 from fidsel.errors import FidselError
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+class Program(TyperGroup):
+    """Commands whose errors a person can do something about end in one paragraph and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:  # Any: typer does not export its context's type in all versions
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except FidselError as error:
+            note(f"fidsel: {error}")
+            raise typer.Exit(error.exit_code) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            note(f"fidsel: {error.filename or 'the system refuses'}: {error.strerror or error}")
+            raise typer.Exit(FidselError.exit_code) from error
+        except KeyboardInterrupt as error:
+            note("fidsel: stopped; everything finished is stored, the same command goes on from here")
+            raise typer.Exit(STOPPED) from error
+
 
 app = typer.Typer(
     name="fidsel",
-    help="Spend a label budget well when building machine-learning force fields.",
+    cls=Program,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -41,18 +67,12 @@ def _options(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """Spend a label budget well when building machine-learning force fields."""
+    """Spend a label budget well when building machine-learning force fields.
+
+    Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 130 stopped by Ctrl-C.
+    """
 
 
 def main() -> None:
-    """Run the program; errors a person can do something about end without a traceback."""
-    try:
-        app()
-    except FidselError as error:
-        sys.stderr.write(f"fidsel: {error}\n")
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            "fidsel: stopped; everything finished is stored, the same command goes on from here\n"
-        )
-        sys.exit(130)
+    """Run the program."""
+    app()

@@ -1,4 +1,4 @@
-"""`fidsel check`: is a file of labels fit to train on?"""
+"""`fidsel check`: whether a file of labels is fit to train on."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, document, table
+from fidsel.cli.output import AsJson, document, progress, table
 
 
 def check(
@@ -14,7 +14,7 @@ def check(
     units: Annotated[str | None, typer.Option(help="energy,length, e.g. kcal/mol,Angstrom.")] = None,
     energy_key: Annotated[str | None, typer.Option(help="Name of the energies in the file.")] = None,
     forces_key: Annotated[str | None, typer.Option(help="Name of the forces in the file.")] = None,
-    forces: Annotated[bool, typer.Option(help="Whether the level declares forces.")] = True,
+    forces: Annotated[bool, typer.Option(help="Whether forces are expected.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Check labels for missing values, duplicates, clashes, wrong signs and implausible units."""
@@ -22,7 +22,8 @@ def check(
     from fidsel.fidelity.inspect import inspect_file
 
     parsed = Units.parse(units) if units else None
-    frames, findings = inspect_file(file, parsed, energy_key, forces_key, forces)
+    with progress():
+        frames, findings = inspect_file(file, parsed, energy_key, forces_key, forces)
     if as_json:
         document({"file": str(file), "frames": len(frames), "findings": [asdict(f) for f in findings]})
     else:

@@ -1,22 +1,25 @@
 """`fidsel config`: look at, check and explain fidsel.toml."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import Overrides, document
+from fidsel.cli.output import Folder, Overrides, document, note, progress
 
 app = typer.Typer(help="Check or explain fidsel.toml.", no_args_is_help=True, rich_markup_mode=None)
-File = Annotated[Path, typer.Option("--file", "-f", help="The configuration file.")]
 
 
 @app.command()
-def validate(file: File = Path("fidsel.toml"), settings: Overrides = None) -> None:
-    """Check the file without running anything and print it with every default filled in."""
-    from fidsel.config.load import load_config
+def validate(folder: Folder = Path(), settings: Overrides = None) -> None:
+    """Check fidsel.toml and all it names without running anything; print it with every default."""
+    from fidsel.config.build import build_campaign, plain
+    from fidsel.config.load import FILE, load_config
 
-    document(load_config(file, settings or ()).model_dump(mode="json"))
+    with progress():
+        config = load_config(folder / FILE, settings or ())
+        build_campaign(config, folder)
+    document(plain(config))
+    note(f"{folder / FILE} is valid")
 
 
 @app.command()

@@ -13,10 +13,14 @@ def init(
     smiles: Annotated[str | None, typer.Option(help="The molecule as SMILES, e.g. CCO.")] = None,
     structure: Annotated[Path | None, typer.Option(help="The molecule as a structure file.")] = None,
     pool: Annotated[Path | None, typer.Option(help="A file of candidate configurations.")] = None,
-    budget: Annotated[str, typer.Option(help="What may be spent, e.g. 2core-h.")] = "1core-h",
+    charge: Annotated[int, typer.Option(help="Total charge, with --structure or --pool.")] = 0,
+    units: Annotated[str | None, typer.Option(help="energy,length of --pool, if it does not say.")] = None,
+    budget: Annotated[str, typer.Option(help="What may be spent: 2core-h, or 50 labels.")] = "20core-min",
 ) -> None:
     """Write a fidsel.toml for a molecule (or a file of configurations); an existing one is kept."""
     from fidsel.config.template import create
 
-    path = create(folder, smiles=smiles, structure=structure, pool=pool, budget=budget)
+    path = create(
+        folder, smiles=smiles, structure=structure, pool=pool, budget=budget, charge=charge, units=units
+    )
     note(f"wrote {path}: read it, change what you like, then run `fidsel doctor -C {folder}`")

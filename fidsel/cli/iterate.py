@@ -21,21 +21,21 @@ def iterate(
     from fidsel.campaign import iterate as rounds
     from fidsel.config.build import open_campaign, open_tracker
 
-    campaign, tracker = open_campaign(folder, settings or ()), open_tracker(folder, settings or ())
     with progress() as report:
+        campaign, tracker = open_campaign(folder, settings or ()), open_tracker(folder, settings or ())
         for record in rounds(campaign, report, break_lock):
             note(round_line(record, campaign.budget))
-            trouble = tracker.sync() if tracker else None
-            note(trouble) if trouble else None
+            if trouble := tracker and tracker.sync():
+                note(trouble)
     summary(folder, settings, as_json)
 
 
 def summary(folder: Path, settings: list[str] | None, as_json: bool) -> None:
     """Print where a campaign stands."""
     from fidsel.campaign.summary import summarise
-    from fidsel.config.load import load_config
+    from fidsel.config.load import FILE, load_config
 
-    found = summarise(folder, load_config(folder / "fidsel.toml", settings or ()).budget.parsed())
+    found = summarise(folder, load_config(folder / FILE, settings or ()).budget.parsed())
     if as_json:
         document(found.to_dict())
     else:

@@ -1,9 +1,11 @@
 """What commands print: tables on stdout, progress and notes on stderr, or one JSON document."""
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from math import isfinite
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,9 +28,26 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def document(value: Any) -> None:  # Any: whatever JSON can hold
-    """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=1, default=str, allow_nan=False) + "\n")
+def document(value: Any) -> None:  # Any: plain values, NumPy's too
+    """Print one JSON document on stdout; NaN and infinities, which JSON has not, become null."""
+    sys.stdout.write(json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it.
+
+    >>> plain({"a": (1, float("nan")), 2: Path("x")})
+    {'a': [1, None], '2': 'x'}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(inner) for inner in value]
+    if hasattr(value, "tolist"):  # NumPy's arrays and numbers
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -58,10 +77,16 @@ def number_text(value: object) -> str:
 
 @contextmanager
 def progress() -> Iterator["Reporter"]:
-    """Give a reporter that draws a bar on a terminal and plain lines, a few seconds apart, elsewhere."""
-    if not sys.stderr.isatty():
-        yield PlainLines()
-        return
+    """Give a reporter that draws a bar on a terminal and plain lines, a few seconds apart, elsewhere.
+
+    Meanwhile what libraries print goes to stderr: stdout is for the result.
+    """
+    with _stdout_to_stderr(), _bars() if sys.stderr.isatty() else nullcontext(PlainLines()) as report:
+        yield report
+
+
+@contextmanager
+def _bars() -> Iterator["Reporter"]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -75,6 +100,20 @@ def progress() -> Iterator["Reporter"]:
             bar.update(tasks[what], completed=done, total=total, visible=done < total)
 
         yield report
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Send to stderr what is printed, also by C code and child processes."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 class PlainLines:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fidsel.cli.output import AsJson, Folder, Overrides, document, note
+from fidsel.cli.output import AsJson, Folder, Overrides, document, note, progress
 
 
 def sample(folder: Folder = Path(), settings: Overrides = None, as_json: AsJson = False) -> None:
@@ -10,10 +10,12 @@ def sample(folder: Folder = Path(), settings: Overrides = None, as_json: AsJson 
     from fidsel.campaign import sample_pool
     from fidsel.config.build import open_campaign
 
-    frames = sample_pool(open_campaign(folder, settings or ()))
+    with progress() as report:
+        report("pool", 0, 1)
+        frames = sample_pool(open_campaign(folder, settings or ()))
+        report("pool", 1, 1)
     if as_json:
         document({"frames": len(frames), "groups": sorted(set(frames.group.tolist()))})
     else:
-        note(
-            f"pool: {len(frames)} configurations of {', '.join(frames.composition())} in {folder / 'labels.db'}"
-        )
+        kinds = ", ".join(frames.composition())
+        note(f"pool: {len(frames)} configurations of {kinds} in {folder / 'labels.db'}")

@@ -1,6 +1,7 @@
 """The tables of `plan`, `iterate` and `status`."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from fidsel.cli.output import note, table
 
@@ -26,6 +27,13 @@ def round_line(record: "Round", budget: "Budget") -> str:
 
 def _force(value: float | None) -> str:
     return "–" if value is None else f"{1000 * value:.3g} meV/Å ({value / KCAL:.3g} kcal/mol/Å)"
+
+
+def trained_line(found: Mapping[str, Any]) -> str:
+    """Return one line on a training on files."""
+    mae = found["validation_force_mae"]
+    shown = "energies only" if mae is None else f"validation force MAE {_force(mae)}"
+    return f"{found['recipe']} on {found['train']} accurate labels: {shown}; model in {found['model']}"
 
 
 def campaign_table(found: "Summary") -> None:

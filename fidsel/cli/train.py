@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Overrides, document, note
+from fidsel.cli.output import AsJson, Overrides, document, note, progress
+from fidsel.cli.tables import trained_line
 
 Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
 File = Annotated[str, typer.Argument(help="Accurate labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
@@ -18,7 +19,10 @@ def train(
     cheap: Cheap = None,
     validation: Annotated[str | None, typer.Option(help="Accurate labels to validate on.")] = None,
     model: Annotated[str, typer.Option(help="sgdml or painn.")] = "sgdml",
-    recipe: Annotated[str | None, typer.Option(help="standard, cokriging or asteroid.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="standard, cokriging or asteroid; by default what model and files allow."),
+    ] = None,
     units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
     seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
     as_json: AsJson = False,
@@ -26,15 +30,8 @@ def train(
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
     from fidsel.config.train_files import LabelFile, train_files
 
-    if recipe is None:
-        recipe = "standard" if not cheap else "cokriging" if model == "sgdml" else "asteroid"
-    values = {"model": {"kind": model}, "recipe": {"kind": recipe}}
     files = [LabelFile(path, units) for path in cheap or ()]
     held = LabelFile(validation, units) if validation else None
-    found = train_files(LabelFile(accurate, units), files, held, values, settings or (), seed, out)
-    if as_json:
-        document(found)
-    else:
-        mae = found["validation_force_mae"]
-        shown = "energies only" if mae is None else f"validation force MAE {1000 * mae:.3g} meV/Å"
-        note(f"{recipe} on {found['train']} accurate labels: {shown}; model in {out}")
+    with progress():
+        found = train_files(LabelFile(accurate, units), files, held, model, recipe, settings or (), seed, out)
+    document(found) if as_json else note(trained_line(found))

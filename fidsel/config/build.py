@@ -1,14 +1,15 @@
 """From a checked configuration to a campaign that runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign, Refresh, Rules
-from fidsel.config.load import load_config
-from fidsel.config.parts import build_fidelity, build_picker, model_factory, molecule, plain, read_pool
+from fidsel.config.load import FILE, load_config
+from fidsel.config.parts import build_fidelity, build_picker, model_factory, molecule, read_pool
 from fidsel.config.recipes import AsteroidSection, CokrigingSection, StageSection, StandardSection
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
@@ -32,7 +33,7 @@ def open_campaign(folder: Path, overrides: Sequence[str] = (), budget: str | Non
     UsageError
         where the configuration is not valid or something it names cannot be had.
     """
-    return build_campaign(load_config(folder / "fidsel.toml", overrides), folder, budget)
+    return build_campaign(load_config(folder / FILE, overrides), folder, budget)
 
 
 def build_campaign(config: Config, folder: Path, budget: str | None = None) -> Campaign:
@@ -46,10 +47,10 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         seed=section.seed,
         fidelities=tuple(build_fidelity(level, config.pool, folder) for level in config.fidelity),
         sample=partial(sample_pool, config.pool, folder, section.seed),
-        model=model_factory(config.model),
+        model=model_factory(config.model, folder),
         recipe=build_recipe(config.recipe),
         control_recipe=build_control(config.recipe),
-        picker=build_picker(selector),
+        picker=build_picker(selector, folder),
         budget=config.budget.parsed(budget),
         engine=partial(LocalEngine, workers, threads),
         refresh=build_refresh(config.pool),
@@ -62,17 +63,18 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
             probes=selector.probes,
             target=section.target,
             control=section.control,
-            error=selector.error or ("cheap" if len(config.fidelity) > 1 else "probe"),
+            error=selector.error or ("probe" if config.recipe.kind == "standard" else "cheap"),
             descriptor=selector.descriptor,
             clusters=selector.clusters,
             energy_clusters=selector.energy_clusters,
         ),
+        config=plain(config),
     )
 
 
 def open_tracker(folder: Path, overrides: Sequence[str] = ()) -> Tracker | None:
     """Return what sends the rounds of a campaign to MLflow, None where tracking is off."""
-    config = load_config(folder / "fidsel.toml", overrides)
+    config = load_config(folder / FILE, overrides)
     if not config.tracking.enabled:
         return None
     experiment = config.tracking.experiment or config.campaign.name
@@ -83,7 +85,7 @@ def sample_pool(section: PoolSection, root: Path, seed: int) -> Frames:
     """Return the candidate configurations of a `[pool]` section."""
     if section.source == "file":
         return read_pool(section, root)
-    made, frames = molecule(section, root, "pool"), section.frames or 0
+    made, frames = molecule(section, root), section.frames or 0
     if section.source == "md":
         return sample(made, frames, section.temperature, seed, conformers=section.conformers).frames
     return normal_modes(made, frames, section.temperature, seed).frames
@@ -139,3 +141,8 @@ def build_control(section: StandardSection | AsteroidSection | CokrigingSection)
     """Return standard training as the control arm does it, of the length of the recipe's first stage."""
     given = section.identify if isinstance(section, AsteroidSection) else section.stage
     return partial(standard, stage=build_stage(given, STAGE))
+
+
+def plain(config: Config) -> Mapping[str, Any]:  # Any: whatever TOML holds
+    """Return the expanded configuration as plain values."""
+    return config.model_dump(mode="json")

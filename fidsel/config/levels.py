@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag
 
-from fidsel.config.strict import Strict
+from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 
 
 class PriceConfig(Strict):
@@ -33,6 +33,7 @@ class TableLevel(LevelConfig):
     """Labels that are on disk already."""
 
     kind: Literal["table"]
+    """Labels that are on disk already."""
     path: str
     """npz, extxyz or ASE database with configurations and labels, relative to fidsel.toml."""
     units: str | None = None
@@ -49,6 +50,7 @@ class OpenMMLevel(LevelConfig):
     """An empirical force field in OpenMM: MMFF94 for the molecule of the pool, or any System."""
 
     kind: Literal["openmm"]
+    """An empirical force field."""
     variant: Literal["MMFF94", "MMFF94s"] = "MMFF94"
     """Which parameter set RDKit assigns."""
     system: str | None = None
@@ -59,6 +61,7 @@ class PySCFLevel(LevelConfig):
     """Quantum chemistry by PySCF."""
 
     kind: Literal["pyscf"]
+    """Quantum chemistry by PySCF."""
     method: Literal["hf", "dft", "mp2", "ccsd", "ccsd(t)"]
     """Method; "dft" needs `xc`."""
     basis: str
@@ -83,6 +86,7 @@ class CalculatorLevel(LevelConfig):
     """Any ASE calculator by name (orca, psi4, cp2k, emt, ...)."""
 
     kind: Literal["calculator"]
+    """Any ASE calculator."""
     calculator: str
     """Name as ASE knows it."""
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -95,6 +99,7 @@ class ModelLevel(LevelConfig):
     """A trained force field."""
 
     kind: Literal["model"]
+    """A trained force field."""
     path: str
     """Folder of the model, relative to fidsel.toml."""
 
@@ -102,15 +107,10 @@ class ModelLevel(LevelConfig):
 class CustomLevel(LevelConfig):
     """A person's own label source: `kind = "package.module:Class"`; its contract is checked first."""
 
-    kind: str = Field(pattern=r"^[\w.]+:\w+$")
+    kind: OwnClass
+    """A label source: a class in a module of the campaign's folder or of PYTHONPATH."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the class."""
-
-
-def kind_or_custom(value: Any) -> str | None:  # Any: a dict before, a section after validation
-    """Return the tag of a section: its kind, or "custom" for a class path."""
-    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-    return "custom" if isinstance(kind, str) and ":" in kind else kind
 
 
 Level = Annotated[

@@ -7,9 +7,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from fidsel.config.explain import explain
 from fidsel.config.schema import Config
 from fidsel.config.strict import Strict
 from fidsel.errors import UsageError
+
+FILE = "fidsel.toml"
 
 Schema = TypeVar("Schema", bound=Strict)
 
@@ -28,9 +31,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise UsageError(
             f"{path} does not exist; `fidsel init` writes one, or name its folder with -C"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from error
     return check_config(Config, values, overrides, str(path))
 
@@ -38,15 +41,31 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 def check_config(schema: type[Schema], values: dict[str, Any], overrides: Sequence[str], name: str) -> Schema:
     """Return checked settings, with `a.b=value` overrides merged left to right; `name` is for messages."""
     for override in overrides:
-        _merge(values, override)
+        merge(values, override)
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        raise UsageError(f"{name} is not a valid configuration: {_explain(error)}") from error
+        raise UsageError(f"{name} is not a valid configuration: {explain(error, values)}") from error
 
 
-def _merge(values: dict[str, Any], override: str) -> None:
-    """Put `a.b=value` into nested tables; the value is read as TOML, else as text."""
+def merge(values: dict[str, Any], override: str) -> None:
+    """Put `a.b=value` into nested tables; the value is read as TOML, else as text.
+
+    Lists of tables are indexed from 0. What is named but not there yet is made.
+
+    Raises
+    ------
+    UsageError
+        where the override is not of that form, or names a place that cannot be.
+
+    Examples
+    --------
+    >>> values = {"fidelity": [{"name": "dft"}]}
+    >>> merge(values, "fidelity.0.price.value=2")
+    >>> merge(values, "pool.smiles=CO")
+    >>> values
+    {'fidelity': [{'name': 'dft', 'price': {'value': 2}}], 'pool': {'smiles': 'CO'}}
+    """
     name, equals, text = override.partition("=")
     keys = name.strip().split(".")
     if not equals or not all(keys):
@@ -54,33 +73,27 @@ def _merge(values: dict[str, Any], override: str) -> None:
     try:
         value: Any = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text
+        value = text.strip()
+    here: Any = values
     for key in keys[:-1]:
-        values = _step(values, key, override)
-    if isinstance(values, list):
-        raise UsageError(f"{override!r} must name a key inside entry 0 to {len(values) - 1} of the list")
-    values[keys[-1]] = value
+        here = _step(here, key, override)
+    if isinstance(here, list):
+        here[_index(here, keys[-1], override)] = value
+    else:
+        here[keys[-1]] = value
 
 
 def _step(values: Any, key: str, override: str) -> Any:
     """Return the table below a key, made when it is not there; lists of tables are numbered."""
-    if isinstance(values, list):
-        if not key.isdigit() or int(key) >= len(values):
-            raise UsageError(f"{override!r}: {key!r} must be an index from 0 to {len(values) - 1}")
-        return values[int(key)]
-    below = values.setdefault(key, {})
+    below = values[_index(values, key, override)] if isinstance(values, list) else values.setdefault(key, {})
     if not isinstance(below, (dict, list)):
-        raise UsageError(f"{override!r}: {key!r} is a value, not a section")
+        raise UsageError(f"the override {override!r} asks for a key inside {key!r}, which is {below!r}")
     return below
 
 
-def _explain(error: ValidationError) -> str:
-    """Return all complaints in one paragraph, each with the place in the file."""
-    parts = []
-    for row in error.errors():
-        place = ".".join(str(step) for step in row["loc"]) or "the file"
-        message = row["msg"].removeprefix("Value error, ")
-        given = row.get("input")
-        shown = f" (got {given!r})" if isinstance(given, (str, int, float, bool)) else ""
-        parts.append(f"{place}: {message}{shown}")
-    return "; ".join(parts)
+def _index(values: list[Any], key: str, override: str) -> int:
+    if not key.isdecimal() or int(key) >= len(values):
+        raise UsageError(
+            f"the override {override!r} must name an entry from 0 to {len(values) - 1} of a list, got {key!r}"
+        )
+    return int(key)

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, Tag
 
-from fidsel.config.strict import Strict
+from fidsel.config.strict import Strict, kind_or_custom
 
 Norm = Literal["norm", "l1", "l2", "huber"]
 
@@ -44,6 +44,7 @@ class StandardSection(Strict):
     """Training on the accurate labels alone."""
 
     kind: Literal["standard"]
+    """Accurate labels alone."""
     stage: StageSection = StageSection()
     """How a network is trained; kernels need none."""
 
@@ -52,6 +53,7 @@ class AsteroidSection(Strict):
     """Bias-weighted pre-training on cheap labels, then fine-tuning on accurate ones (ASTEROID)."""
 
     kind: Literal["asteroid"]
+    """Bias-weighted pre-training, then fine-tuning."""
     identify: StageSection = StageSection()
     """S1: the model that measures the bias of cheap labels."""
     pretrain: StageSection = StageSection()
@@ -72,6 +74,7 @@ class CokrigingSection(Strict):
     """A surrogate fitted to cheap labels plus a model of the residual (co-kriging)."""
 
     kind: Literal["cokriging"]
+    """Surrogate plus residual."""
     stage: StageSection = StageSection()
     """How the residual is trained where it is a network."""
     surrogate_stage: StageSection = StageSection()
@@ -85,6 +88,8 @@ class CokrigingSection(Strict):
 
 
 RecipeSection = Annotated[
-    StandardSection | AsteroidSection | CokrigingSection,
-    Field(discriminator="kind"),
+    Annotated[StandardSection, Tag("standard")]
+    | Annotated[AsteroidSection, Tag("asteroid")]
+    | Annotated[CokrigingSection, Tag("cokriging")],
+    Discriminator(kind_or_custom),
 ]

@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, NonNegativeInt, PositiveFloat, PositiveInt, Tag, model_validator
 
-from fidsel.config.levels import Level, kind_or_custom
+from fidsel.config.levels import Level
 from fidsel.config.recipes import RecipeSection
-from fidsel.config.strict import Strict
+from fidsel.config.strict import OwnClass, Strict, kind_or_custom
+from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget
 
 
@@ -61,8 +62,14 @@ class PoolSection(Strict):
     def _complete(self) -> Self:
         if self.source == "file" and self.path is None:
             raise ValueError("a pool from a file needs `path`")
+        if self.source != "file" and self.path is not None:
+            raise ValueError(f"`path` goes with source = 'file', got source = {self.source!r}")
+        if self.smiles is not None and self.structure is not None:
+            raise ValueError("the molecule is named once: give `smiles` or `structure`, not both")
+        if self.charge and self.smiles is not None:
+            raise ValueError("`charge` goes with `structure`; a SMILES carries its own, e.g. [O-]C=O")
         if self.source != "file":
-            if (self.smiles is None) == (self.structure is None):
+            if self.smiles is None and self.structure is None:
                 raise ValueError(f"a pool by {self.source} needs either `smiles` or `structure`")
             if self.frames is None:
                 raise ValueError(f"a pool by {self.source} needs `frames`, the number to sample")
@@ -73,6 +80,7 @@ class SGDMLSection(Strict):
     """Symmetric gradient-domain kernel model (closed-form fit; one small molecule)."""
 
     kind: Literal["sgdml"]
+    """Symmetric gradient-domain kernel model."""
     sigmas: tuple[PositiveFloat, ...] | None = None
     """Kernel widths tried on the validation labels; None = the built-in grid."""
     lam: PositiveFloat = 1e-10
@@ -85,43 +93,37 @@ class PaiNNSection(Strict):
     """Polarizable atom interaction network (equivariant message passing)."""
 
     kind: Literal["painn"]
+    """Equivariant message-passing network."""
     features: PositiveInt = 64
     """Feature channels per atom."""
-    layers: PositiveInt = 3
+    layers: PositiveInt = 2
     """Message passes."""
     cutoff: PositiveFloat = 5.0
     """Cutoff radius, Å."""
 
 
-class CustomSection(Strict):
-    """A person's own class, `kind = "package.module:Class"`; its contract is checked before use."""
+class CustomModelSection(Strict):
+    """A person's own model, `kind = "package.module:Class"`; its contract is checked before use."""
 
-    kind: str = Field(pattern=r"^[\w.]+:\w+$")
+    kind: OwnClass
+    """A ForceField: a class in a module of the campaign's folder or of PYTHONPATH."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the class."""
+    """Keyword arguments of the class, beside `seed`."""
 
 
 ModelSection = Annotated[
     Annotated[SGDMLSection, Tag("sgdml")]
     | Annotated[PaiNNSection, Tag("painn")]
-    | Annotated[CustomSection, Tag("custom")],
+    | Annotated[CustomModelSection, Tag("custom")],
     Discriminator(kind_or_custom),
 ]
 
 
 class SelectorSection(Strict):
-    """How configurations are picked."""
+    """What all ways of picking have in common."""
 
-    kind: Literal["cluster-error", "random"] | Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] = (
-        "cluster-error"
-    )
-    """Picker; `package.module:Class` names a person's own."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of a person's own picker."""
-    strategy: Literal["worst", "population", "by-size", "random", "centroid"] = "worst"
-    """How cluster-error distributes the picks over fine clusters; "worst" is the published rule."""
     error: Literal["cheap", "probe", "reference"] | None = None
-    """Where errors on unlabelled frames come from; by default "cheap" with two levels, else "probe"."""
+    """Where errors on unlabelled frames come from; by default "cheap", with recipe "standard" "probe"."""
     per_round: PositiveInt | None = None
     """Picks per round; by default the planned accurate labels spread over the rounds."""
     probes: PositiveInt = 10
@@ -132,8 +134,45 @@ class SelectorSection(Strict):
     """Broad clusters by geometry."""
     energy_clusters: PositiveInt = 5
     """Energy clusters inside each."""
+
+
+class ClusterErrorSection(SelectorSection):
+    """Picks from the clusters the model predicts worst."""
+
+    kind: Literal["cluster-error"] = "cluster-error"
+    """Picking by cluster error."""
+    strategy: Literal["worst", "population", "by-size", "random", "centroid"] = "worst"
+    """How the picks are distributed over fine clusters; "worst" is the published rule."""
     fine_clusters: PositiveInt = 200
     """Fine clusters of the problem set."""
+
+
+class RandomSection(SelectorSection):
+    """Picks at random."""
+
+    kind: Literal["random"]
+    """Picking at random."""
+
+
+class CustomSelectorSection(SelectorSection):
+    """A person's own picker, `kind = "package.module:Class"`; its contract is checked before use."""
+
+    kind: OwnClass
+    """A Picker: a class in a module of the campaign's folder or of PYTHONPATH."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of the class."""
+
+
+def _picker(value: Any) -> str:  # Any: a dict before, a section after validation
+    return kind_or_custom(value) or "cluster-error"
+
+
+Selector = Annotated[
+    Annotated[ClusterErrorSection, Tag("cluster-error")]
+    | Annotated[RandomSection, Tag("random")]
+    | Annotated[CustomSelectorSection, Tag("custom")],
+    Discriminator(_picker),
+]
 
 
 class BudgetSection(Strict):
@@ -141,7 +180,7 @@ class BudgetSection(Strict):
 
     total: Annotated[float, Field(gt=0)]
     """Amount."""
-    unit: Literal["core-h", "core-min", "core-s", "gpu-h", "label"] = "core-h"
+    unit: Literal["core-h", "core-min", "core-s", "gpu-h", "gpu-min", "gpu-s", "label"] = "core-h"
     """Unit; "label" counts accurate-label equivalents."""
 
     def parsed(self, override: str | None = None) -> Budget:
@@ -173,15 +212,23 @@ class Config(Strict):
     """All of fidsel.toml."""
 
     campaign: CampaignSection = CampaignSection()
+    """What the campaign is called and how it is judged."""
     pool: PoolSection
+    """Where candidate configurations come from."""
     fidelity: tuple[Level, ...] = Field(min_length=1)
     """Levels of theory, cheapest first; the last one is the accurate one."""
     model: ModelSection = SGDMLSection(kind="sgdml")
+    """The force field that is trained."""
     recipe: RecipeSection
-    selector: SelectorSection = SelectorSection()
+    """How the mixture of labels is trained on."""
+    selector: Selector = ClusterErrorSection()
+    """How configurations are picked."""
     budget: BudgetSection
+    """What may be spent on labels for training and validation."""
     engine: EngineSection = EngineSection()
+    """Where labels are computed."""
     tracking: TrackingSection = TrackingSection()
+    """Where rounds are logged."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -191,12 +238,32 @@ class Config(Strict):
         for level in self.fidelity:
             if self.budget.unit == "label" and level.price is None:
                 raise ValueError(f"with a budget in labels, fidelity {level.name!r} needs `price`")
-        if self.recipe.kind in ("asteroid", "cokriging") and len(self.fidelity) < 2:
-            raise ValueError(f"recipe {self.recipe.kind!r} needs a cheap fidelity beside the accurate one")
-        if self.recipe.kind == "asteroid" and self.model.kind == "sgdml":
-            raise ValueError(
-                "recipe 'asteroid' trains networks: take model.kind = 'painn', or recipe 'cokriging'"
-            )
+        refuse_mismatch(self.model.kind, self.recipe.kind, len(self.fidelity) - 1)
         if self.selector.error == "cheap" and len(self.fidelity) < 2:
             raise ValueError("selector.error = 'cheap' needs a cheap fidelity; take 'probe'")
+        if self.selector.error == "cheap" and self.recipe.kind == "standard":
+            raise ValueError(
+                "selector.error = 'cheap' needs a recipe with a cheap model, not 'standard'; take 'probe'"
+            )
+        if self.model.kind == "sgdml" and not getattr(self.fidelity[-1], "forces", True):
+            raise ValueError(
+                f"model 'sgdml' learns from forces, and fidelity {names[-1]!r} has forces = false: take "
+                "model.kind = 'painn'"
+            )
+        tables = [level.name for level in self.fidelity if level.kind == "table"]
+        if self.pool.refresh != "none" and tables:
+            raise ValueError(
+                f"pool.refresh makes configurations that the table {tables[0]!r} has no label for: take a "
+                "source that computes labels, or refresh = 'none'"
+            )
         return self
+
+
+def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:
+    """Raise unless a recipe can train the kind of model on that many cheap levels."""
+    if recipe in ("asteroid", "cokriging") and cheap == 0:
+        raise UsageError(f"recipe {recipe!r} needs cheap labels beside the accurate ones; take 'standard'")
+    if recipe == "asteroid" and model == "sgdml":
+        raise UsageError(
+            "recipe 'asteroid' trains networks: take model.kind = 'painn', or recipe 'cokriging'"
+        )

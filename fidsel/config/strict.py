@@ -1,15 +1,18 @@
 """The base of every section of fidsel.toml: frozen, no unknown keys, the nearest name as a hint."""
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+OwnClass = Annotated[str, Field(pattern=r"^\w+(\.\w+)*:\w+$")]
+"""A person's own class, written `package.module:Class`."""
 
 
 class Strict(BaseModel):
     """A section of the configuration; every field is documented under its name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -22,3 +25,9 @@ class Strict(BaseModel):
                     hint = f"did you mean {near[0]!r}? " if near else ""
                     raise ValueError(f"unknown key {key!r}: {hint}it takes {', '.join(known)}")
         return values
+
+
+def kind_or_custom(value: Any) -> str:  # Any: a dict before, a section after validation
+    """Return the tag of a section: its kind, "custom" for a class path, "" where there is none."""
+    kind = value.get("kind", "") if isinstance(value, dict) else getattr(value, "kind", "")
+    return "custom" if ":" in str(kind) else str(kind)

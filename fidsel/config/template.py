@@ -3,9 +3,15 @@
 import json
 from pathlib import Path
 
+from fidsel.config.load import FILE
+from fidsel.config.parts import read_structure
+from fidsel.data import Units, read
 from fidsel.data.atomic import make_folder, write_text
 from fidsel.errors import UsageError
-from fidsel.fidelity.budget import SPELLINGS, Budget
+from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.molecule import from_atoms, from_smiles
+
+BUDGET = "20core-min"
 
 TEXT = """\
 # A fidsel campaign. `fidsel config schema` documents every setting, `fidsel config validate` checks
@@ -14,8 +20,8 @@ TEXT = """\
 [campaign]
 name = {name}
 seed = 0
-rounds = 4            # rounds of picking after the random start
-test = 60             # held-out configurations, labelled beside the budget, never used to decide
+rounds = 3            # rounds of picking after the random start
+test = 40             # held-out configurations, labelled beside the budget, never used to decide
 validation = 8        # accurate labels kept for validation; they are spend
 control = "owned"     # "bought" also buys a random control arm, beside the budget
 
@@ -41,42 +47,64 @@ unit = {unit}
 SAMPLED = """\
 source = "md"         # MMFF94 dynamics; "normal-modes" or "file"
 {molecule}
-frames = 1000
+frames = 600          # candidate configurations
 temperature = [500.0]
 """
 
-SOURCES = """\
+FORCE_FIELD = """\
 [[fidelity]]
 name = "mmff94"
 kind = "openmm"
+{free}
+"""
 
+QUANTUM = """\
 [[fidelity]]
-name = "pbe"
+name = "mp2"          # for DFT: method = "dft", xc = "pbe"
 kind = "pyscf"
-method = "dft"
-xc = "pbe"
-basis = "def2-SVP"
-
+method = "mp2"
+basis = "6-31G*"
+frozen_core = true
+{cheap}
 [[fidelity]]
 name = "ccsd(t)"
 kind = "pyscf"
 method = "ccsd(t)"
-basis = "6-31G"
-time_limit = 600.0
-
+basis = "6-31G*"
+frozen_core = true
+time_limit = 600.0    # s, after which one label is given up
+{accurate}
 """
+"""Measured on methanol, one core: 0.5 s and 6 s a label with forces; MP2 is cheaper here than DFT (1 s with
+PBE and 6-31G on grid 2) and closer to CCSD(T)."""
 
-QUANTUM_ONLY = SOURCES[SOURCES.index('[[fidelity]]\nname = "pbe"') :]
+PRICES = {
+    "free": 'price = { per = "label", value = 0 }\n',
+    "cheap": 'price = { per = "label", value = 0.1 }   # in accurate labels\n',
+    "accurate": 'price = { per = "label", value = 1 }\n',
+}
+"""Written where the budget counts labels; a budget of time is charged what labels are measured to take."""
 
 
 def template_text(
     smiles: str | None = None,
     structure: Path | None = None,
     pool: Path | None = None,
-    budget: str = "1core-h",
+    budget: str = BUDGET,
     name: str = "my-molecule",
+    *,
+    charge: int = 0,
+    units: str | None = None,
 ) -> str:
     """Return a fidsel.toml; exactly one of `smiles`, `structure` and `pool` is given.
+
+    Parameters
+    ----------
+    smiles, structure, pool : the molecule, or a file of configurations.
+    budget : what may be spent.
+    name : of the campaign.
+    charge : total charge, e, with `structure` or `pool`.
+    units : "energy,length" of the pool, where it does not say.
 
     Raises
     ------
@@ -91,42 +119,63 @@ def template_text(
             f"for example: fidsel init methanol --smiles CO"
         )
     ((key, value),) = named.items()
-    line = f"{key} = {json.dumps(value)}"
-    section = f'source = "file"\n{line}\n' if key == "path" else SAMPLED.format(molecule=line)
+    line = f"{key} = {_quoted(value)}"
+    line += f"\ncharge = {charge}" if charge else ""
+    line += f"\nunits = {_quoted(units)}" if units else ""
+    section = f'source = "file"\n{line}' if key == "path" else SAMPLED.format(molecule=line)
     amount = Budget.parse(budget)
-    unit = {"core-second": "core-h", "gpu-second": "gpu-h", "label": "label"}[amount.unit]
+    total, unit = str(amount).split()
+    prices = PRICES if amount.unit == "label" else dict.fromkeys(PRICES, "")
+    levels = QUANTUM if key == "path" else FORCE_FIELD + QUANTUM
     return TEXT.format(
-        name=json.dumps(name),
+        name=_quoted(name),
         pool=section.rstrip(),
-        levels=QUANTUM_ONLY if key == "path" else SOURCES,
-        total=amount.total / SPELLINGS[unit][1],
-        unit=json.dumps(unit),
+        levels=levels.format(**prices),
+        total=total,
+        unit=_quoted(unit.replace("labels", "label")),
     )
 
 
 def create(
-    folder: Path, *, smiles: str | None, structure: Path | None, pool: Path | None, budget: str
+    folder: Path,
+    *,
+    smiles: str | None,
+    structure: Path | None,
+    pool: Path | None,
+    budget: str = BUDGET,
+    charge: int = 0,
+    units: str | None = None,
 ) -> Path:
     """Write fidsel.toml into a folder and return its path; files named in it are made absolute.
 
     Raises
     ------
     UsageError
-        where the folder already has one, or a named file does not exist.
+        where the folder already has one, or the molecule or a named file cannot be read.
     """
-    path = folder / "fidsel.toml"
+    path = folder / FILE
     if path.exists():
         raise UsageError(f"{path} exists already and is kept; choose another folder or edit it")
-    for file in (structure, pool):
-        if file is not None and not file.exists():
-            raise UsageError(f"{file} does not exist; give the path of an existing file")
     text = template_text(
         smiles,
         structure.resolve() if structure else None,
         pool.resolve() if pool else None,
         budget,
         folder.resolve().name,
+        charge=charge,
+        units=units,
     )
+    if smiles is not None:
+        from_smiles(smiles)
+    elif structure is not None:
+        from_atoms(read_structure(structure), charge)
+    elif pool is not None:
+        read(pool, units=Units.parse(units) if units else None)
     make_folder(folder)
     write_text(path, text)
     return path
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML string."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,5 +1,6 @@
 """A force field from files of labels, without a campaign."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from fidsel.config.build import build_recipe
 from fidsel.config.load import check_config
 from fidsel.config.parts import model_factory, units
 from fidsel.config.recipes import RecipeSection
-from fidsel.config.schema import ModelSection
+from fidsel.config.schema import ModelSection, refuse_mismatch
 from fidsel.config.strict import Strict
 from fidsel.data import Frames, read, split
 from fidsel.errors import UsageError
@@ -26,7 +27,9 @@ class TrainConfig(Strict):
     """The sections of fidsel.toml that training needs."""
 
     model: ModelSection
+    """The force field."""
     recipe: RecipeSection
+    """How it is trained."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,27 @@ class LabelFile:
 
     Parameters
     ----------
-    path : the file; `path:energy_key:forces_key` names the labels in it.
+    text : the file; `path:energy_key:forces_key` names the labels in it, either of which may be empty.
     units : "energy,length", where the file does not say.
+
+    Examples
+    --------
+    >>> [str(part) for part in LabelFile("data.npz:E_dft:F_dft").parts]
+    ['data.npz', 'E_dft', 'F_dft']
     """
 
-    path: str
+    text: str
     units: str | None = None
+
+    @property
+    def parts(self) -> tuple[Path, str | None, str | None]:
+        """Path, name of the energies and name of the forces; colons before the file's suffix are its own."""
+        if Path(self.text).exists():
+            return Path(self.text), None, None
+        named = re.fullmatch(r"(.*?\.\w+)(?::([^:/\\]*))?(?::([^:/\\]*))?", self.text)
+        if named is None:
+            raise UsageError(f"labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY, got {self.text!r}")
+        return Path(named[1]), named[2] or None, named[3] or None
 
     def read(self, level: str) -> Frames:
         """Return its labelled frames; `level` is their level where the file names none.
@@ -50,9 +68,8 @@ class LabelFile:
         UsageError
             where the file cannot be read or has no labels.
         """
-        path, *keys = self.path.split(":")
-        energy, forces = (*keys, None, None)[:2]
-        frames = read(Path(path), units=units(self.units), energy_key=energy, forces_key=forces)
+        path, energy, forces = self.parts
+        frames = read(path, units=units(self.units), energy_key=energy, forces_key=forces)
         if not np.isfinite(frames.energy).any() and not frames.has_forces.any():
             raise UsageError(f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY")
         return frames if frames.level.all() else frames.replace(level=level)
@@ -62,7 +79,8 @@ def train_files(
     accurate: LabelFile,
     cheap: Sequence[LabelFile],
     validation: LabelFile | None,
-    values: dict[str, Any],
+    model: str,
+    recipe: str | None,
     overrides: Sequence[str],
     seed: int,
     out: Path,
@@ -73,11 +91,16 @@ def train_files(
     ----------
     accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
     cheap : labels of the cheap levels, cheapest first.
-    values, overrides : `model` and `recipe` sections, and settings that replace theirs.
+    model, recipe : their kinds; None = the recipe that fits files and model.
+    overrides : `model.key=value` and `recipe.key=value` settings.
     seed : decides every draw.
     out : folder of the model.
     """
+    if recipe is None:
+        recipe = "standard" if not cheap else "cokriging" if model == "sgdml" else "asteroid"
+    values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": recipe}}
     config = check_config(TrainConfig, values, overrides, "the training settings")
+    refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
     train = accurate.read("accurate")
     if validation is None:
         parts = split(train, {"train": 1 - HELD_OUT, "validation": HELD_OUT}, by="block", seed=seed)
@@ -85,9 +108,9 @@ def train_files(
     else:
         held = validation.read("accurate")
     data = TrainingData(train, held, tuple(file.read(f"cheap {i}") for i, file in enumerate(cheap)))
-    trained = build_recipe(config.recipe)(data, model_factory(config.model), seed)
+    trained = build_recipe(config.recipe)(data, model_factory(config.model, Path()), seed)
     trained.model.save(out)
-    return _report(trained, data, out)
+    return {"recipe": config.recipe.kind} | _report(trained, data, out)
 
 
 def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:

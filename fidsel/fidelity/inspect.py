@@ -6,14 +6,16 @@ import numpy as np
 
 from fidsel.data import Frames, Units, read
 from fidsel.data.check import Finding, check
-from fidsel.data.frames import FloatArray
+from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.fidelity.molecule import from_atoms
 from fidsel.fidelity.openmm_source import MMFFSource
 from fidsel.fidelity.source import LabelError
 
 SAMPLE = 50
-"""Frames whose MMFF94 forces are computed."""
+"""Frames of each molecule whose MMFF94 forces are computed."""
+MOLECULES = 5
+"""Molecules that are looked at, those with the most frames."""
 
 
 def inspect_file(
@@ -24,7 +26,7 @@ def inspect_file(
     Parameters
     ----------
     path, units, energy_key, forces_key : see `fidsel.data.read`.
-    forces : whether the level declares forces.
+    forces : whether forces are expected.
 
     Raises
     ------
@@ -32,23 +34,49 @@ def inspect_file(
         where the file cannot be read.
     """
     frames = read(path, units=units, energy_key=energy_key, forces_key=forces_key)
-    reference, why = mmff_forces(frames) if forces and len(frames) else (None, "")
+    reference, why = mmff_forces(frames) if forces else (None, ())
     findings = check(frames, forces=forces, reference_forces=reference)
-    if why:
-        note = Finding("note", "force-scale", f"units are not checked against MMFF94: {why}")
-        findings = (*findings, note)
-    return frames, findings
+    notes = (Finding("note", "force-scale", f"units are not checked against MMFF94: {text}") for text in why)
+    return frames, _unlabelled(frames, forces) + findings + tuple(notes)
 
 
-def mmff_forces(frames: Frames) -> tuple[FloatArray | None, str]:
-    """Return MMFF94 forces (n_atoms, 3) eV/Å of some frames, NaN on the others, or why there are none."""
-    out = np.full_like(frames.forces, np.nan)
-    rows = np.unique(np.linspace(0, len(frames) - 1, SAMPLE).astype(np.int64))
-    try:
-        source = MMFFSource(from_atoms(frames[int(rows[0])], int(frames.charge[rows[0]])))
-        for i in rows:
-            label = source.label(frames[int(i)])
-            out[frames.offsets[i] : frames.offsets[i + 1]] = label.forces
-    except (UsageError, LabelError) as error:
-        return None, str(error)
-    return out, ""
+def mmff_forces(frames: Frames) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return MMFF94 forces (n_atoms, 3) eV/Å, NaN where there are none, and why for each such molecule.
+
+    The bonds of a molecule are those of its frame of lowest energy.
+    """
+    out, why = np.full_like(frames.forces, np.nan), []
+    for rows in _molecules(frames):
+        sample = rows[np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(np.int64))]
+        template = int(rows[np.argmin(np.nan_to_num(frames.energy[rows], nan=np.inf))])
+        try:
+            source = MMFFSource(from_atoms(frames[template], int(frames.charge[template])))
+            for i in sample:
+                out[frames.offsets[i] : frames.offsets[i + 1]] = source.label(frames[int(i)]).forces
+        except (UsageError, LabelError) as error:
+            why.append(f"{frames.formulas[template]}: {error}")
+    return out, tuple(why)
+
+
+def _molecules(frames: Frames) -> list[IntArray]:
+    """Return the rows of the most frequent molecules, of frames with forces and finite positions."""
+    finite = np.all(np.isfinite(frames.positions), axis=1)
+    rows: dict[tuple[bytes, int], list[int]] = {}
+    for i in np.flatnonzero(frames.has_forces).tolist():
+        atoms = slice(frames.offsets[i], frames.offsets[i + 1])
+        if finite[atoms].all():
+            rows.setdefault((frames.numbers[atoms].tobytes(), int(frames.charge[i])), []).append(i)
+    largest = sorted(rows.values(), key=len, reverse=True)[:MOLECULES]
+    return [np.array(found) for found in largest]
+
+
+def _unlabelled(frames: Frames, forces: bool) -> tuple[Finding, ...]:
+    """Report a file without any label at all, which names no level that could miss them."""
+    found = []
+    if len(frames) and not np.isfinite(frames.energy).any():
+        found.append("energies")
+    if len(frames) and forces and not frames.has_forces.any():
+        found.append("forces")
+    what = " and no ".join(found)
+    text = f"no frame has {what}: name them by --energy-key and --forces-key"
+    return (Finding("error", "labels", text),) if found and not frames.level.all() else ()
