@@ -5,21 +5,25 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import Folder, note
+from fidsel.cli.output import Folder, Overrides, note
 
 
 def ui(
     folder: Folder = Path(),
+    settings: Overrides = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Serve the campaign's MLflow page on this machine (127.0.0.1) until Ctrl-C."""
     from fidsel.config.build import open_tracker
+    from fidsel.errors import FidselError
     from fidsel.tracking import serve
 
-    tracker = open_tracker(folder, ())
-    trouble = tracker.sync() if tracker else "tracking is switched off in fidsel.toml"
-    if tracker is None or trouble:
-        note(trouble or "")
-        raise typer.Exit(1)
-    note(f"http://127.0.0.1:{port} shows {tracker.experiment}; Ctrl-C ends it")
-    raise typer.Exit(serve(tracker, port))
+    tracker = open_tracker(folder, settings or ())
+    if tracker is None:
+        raise FidselError("tracking is switched off (tracking.enabled = false), so there is nothing to show")
+    if trouble := tracker.sync():
+        raise FidselError(trouble)
+    note("the page of MLflow starts ...")
+    serve(
+        tracker, port, lambda: note(f"http://127.0.0.1:{port} shows {tracker.experiment!r}; Ctrl-C ends it")
+    )
