@@ -3,7 +3,8 @@
 import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -216,6 +217,17 @@ def core_orbitals(mol: Any) -> int:  # Any: PySCF has no types
     from pyscf.data.elements import chemcore
 
     return int(chemcore(mol))
+
+
+@cache
+def start_program() -> None:
+    """Load what labels need, once per process, so that no label is charged for it."""
+    for name in ("cc.ccsd_t_lambda", "dft", "grad.ccsd_t", "grad.rks", "grad.uks", "mp"):
+        import_module(f"pyscf.{name}")
+    from pyscf import gto, scf
+
+    scf.RHF(gto.M(atom="H 0 0 0; H 0 0 0.74", basis="sto-3g", verbose=0)).kernel()
+    versions()
 
 
 def versions() -> Mapping[str, str]:

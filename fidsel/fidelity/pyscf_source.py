@@ -18,6 +18,7 @@ from fidsel.fidelity.pyscf_input import (
     core_orbitals,
     has_nonlocal_correlation,
     molecule,
+    start_program,
     versions,
 )
 from fidsel.fidelity.pyscf_methods import (
@@ -176,6 +177,7 @@ class PySCFSource:
         LabelError
             for frames PySCF cannot treat, and where an iteration does not converge.
         """
+        start_program()
         start = perf_counter()
         mol = molecule(atoms, self.basis, self.memory)
         if mol.spin and self.method == "ccsd(t)" and self.forces:
