@@ -13,3 +13,22 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no reference data in {folder}; set FIDSEL_DATA to the folder that holds it")
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def small_campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a finished campaign of two rounds; copy it before writing to it."""
+    from small_campaign import run_small_campaign
+
+    return run_small_campaign(tmp_path_factory.mktemp("small") / "water")
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow store with its tables and nothing else; making one takes seconds, so copy it."""
+    from fidsel.campaign import CampaignFolder
+    from fidsel.tracking import Tracker
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    assert Tracker(CampaignFolder(path.parent), "unused").trouble() is None
+    return path

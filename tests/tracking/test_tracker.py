@@ -1,0 +1,202 @@
+import shutil
+import socket
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from fidsel.campaign import CampaignFolder, Round
+from fidsel.models import load
+from fidsel.tracking import Tracker
+
+SETTINGS = {"campaign": {"name": "water"}, "fidelity": [{"name": "mmff94"}, {"name": "hf(sto)"}], "none": ""}
+
+
+@pytest.fixture
+def home(small_campaign: Path, empty_mlflow: Path, tmp_path: Path) -> CampaignFolder:
+    """A copy of the small campaign that nothing was sent from yet, beside an empty store."""
+    folder = tmp_path / "campaign"
+    shutil.copytree(small_campaign, folder)
+    shutil.copy(empty_mlflow, folder / "mlflow.db")
+    return CampaignFolder(folder)
+
+
+def tracker(home: CampaignFolder, uri: str | None = None) -> Tracker:
+    return Tracker(home, "water", uri, SETTINGS)
+
+
+class Sent:
+    """What a tracking store holds of the campaign."""
+
+    def __init__(self, home: CampaignFolder) -> None:
+        self.client = MlflowClient(tracking_uri=tracker(home).tracking_uri)
+        experiment = self.client.get_experiment_by_name("water")
+        assert experiment is not None
+        self.runs = list(self.client.search_runs([experiment.experiment_id], max_results=1000))
+        (self.parent,) = self.of_kind("campaign")
+        self.rounds = sorted(self.of_kind("round"), key=lambda run: int(run.data.tags["fidsel.round"]))
+
+    def of_kind(self, kind: str) -> list[Run]:
+        return [run for run in self.runs if run.data.tags["fidsel.kind"] == kind]
+
+    def children(self, parent: Run) -> list[Run]:
+        return [r for r in self.runs if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+
+    def history(self, run: Run, name: str) -> list[tuple[int, float]]:
+        return sorted((m.step, m.value) for m in self.client.get_metric_history(run.info.run_id, name))
+
+
+def rows(home: CampaignFolder) -> dict[str, int]:
+    """Count what belongs to runs that are not deleted."""
+    with closing(sqlite3.connect(home.path / "mlflow.db")) as store:
+        active = "run_uuid IN (SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active')"
+        return {
+            table: store.execute(f"SELECT count(*) FROM {table} WHERE {active}").fetchone()[0]
+            for table in ("runs", "metrics", "params", "tags")
+        }
+
+
+def check_whole(home: CampaignFolder, rounds: tuple[Round, ...]) -> None:
+    """Everything the rounds say is there, once."""
+    sent = Sent(home)
+    assert [r.data.tags["fidsel.round"] for r in sent.rounds] == [str(r.index) for r in rounds]
+    assert {run.info.status for run in sent.rounds + sent.of_kind("stage")} == {"FINISHED"}
+    assert len(sent.children(sent.parent)) == len(rounds)
+    assert len(sent.of_kind("stage")) == sum(len(r.training["histories"]) for r in rounds)
+    for run, record in zip(sent.rounds, rounds, strict=True):
+        assert len(sent.children(run)) == len(record.training["histories"])
+        assert run.data.metrics["test/energy_mae"] == record.metrics.energy_mae
+    expected = [(r.index, r.metrics.force_mae) for r in rounds]
+    assert sent.history(sent.parent, "test/force_mae") == expected
+    against = [(round(r.spent), r.metrics.force_mae) for r in rounds]
+    assert sent.history(sent.parent, "vs_spent/test/force_mae") == against
+
+
+def test_campaign_round_and_stage_runs_hold_what_the_rounds_say(home: CampaignFolder) -> None:
+    rounds = home.read_rounds()
+    assert len(rounds) == 2
+    assert tracker(home).sync() is None
+    check_whole(home, rounds)
+    sent = Sent(home)
+    assert sent.parent.data.params == {
+        "campaign.name": "water", "fidelity.0.name": "mmff94", "fidelity.1.name": "hf(sto)",
+    }  # fmt: skip
+    assert sent.parent.data.metrics["labels/hf_sto_"] == rounds[-1].labels["hf(sto)"]
+    assert rounds[-1].stop
+    assert sent.parent.info.status == "FINISHED"
+    notes = sent.of_kind("stage")[0].data.params
+    assert "sigma" in notes
+
+
+def test_files_and_data_sets_arrive_with_their_round(home: CampaignFolder) -> None:
+    assert tracker(home).sync() is None
+    sent = Sent(home)
+    for index, run in enumerate(sent.rounds):
+        arrived = Path(sent.client.download_artifacts(run.info.run_id, ""))
+        there = home.round(index)
+        for name in ("picks.csv", "round.json", "cluster_errors.png", "train.extxyz"):
+            assert (arrived / name).read_bytes() == (there / name).read_bytes()
+        assert load(arrived / "model").level == "hf(sto)"
+        assert "reason" in (arrived / "picks.csv").read_text().splitlines()[0]
+        assert {i.dataset.name for i in run.inputs.dataset_inputs} == {"train", "validation"}
+    digests = [{i.dataset.name: i.dataset.digest for i in r.inputs.dataset_inputs} for r in sent.rounds]
+    assert digests[0]["train"] != digests[1]["train"]
+
+
+def test_a_second_call_sends_nothing(home: CampaignFolder) -> None:
+    assert tracker(home).sync() is None
+    before = rows(home)
+    assert tracker(home).sync() is None
+    assert rows(home) == before
+
+
+def test_parent_runs_on_while_the_campaign_does(home: CampaignFolder, tmp_path: Path) -> None:
+    rounds = home.read_rounds()
+    last = home.round(1).rename(tmp_path / "later")
+    assert tracker(home).sync() is None
+    running = Sent(home).parent.info
+    assert (running.status, running.end_time) == ("RUNNING", None)
+    check_whole(home, rounds[:1])
+    last.rename(home.round(1))
+    assert tracker(home).sync() is None
+    check_whole(home, rounds)
+    assert Sent(home).parent.info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("reached_parent", [True, False])
+def test_half_sent_round_is_replaced(home: CampaignFolder, reached_parent: bool) -> None:
+    rounds = home.read_rounds()
+    if reached_parent:  # the driver was killed just before the run was marked as finished
+        assert tracker(home).sync() is None
+        whole, sent = rows(home), Sent(home)
+        half = sent.rounds[1].info.run_id
+        sent.client.update_run(half, status="RUNNING")
+    else:  # no file can be stored
+        (home.path / "mlartifacts").write_text("in the way")
+        trouble = tracker(home).sync()
+        assert trouble is not None
+        assert "\n" not in trouble
+        half = Sent(home).rounds[0].info.run_id
+        (home.path / "mlartifacts").unlink()
+    assert tracker(home).sync() is None
+    check_whole(home, rounds)
+    assert half not in {run.info.run_id for run in Sent(home).runs}
+    if reached_parent:
+        assert rows(home) == whole
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """A server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "uri", ["silent", "http://127.0.0.1:1", "http://[", "nowhere://x", "sqlite:////proc/none/x.db",
+            "postgresql://ada:secret@127.0.0.1:1/runs"],
+)  # fmt: skip
+def test_a_store_that_fails_is_one_line_and_caught_up_later(
+    home: CampaignFolder, uri: str, silent_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    trouble = tracker(home, silent_server if uri == "silent" else uri).sync()
+    assert trouble is not None
+    assert trouble.startswith("tracking at ")
+    assert trouble.endswith("the rounds are kept and sent next time")
+    assert "\n" not in trouble
+    assert "secret" not in trouble
+    assert tracker(home).sync() is None
+    check_whole(home, home.read_rounds())
+
+
+def test_two_processes_at_once_send_everything_once(home: CampaignFolder) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda _: tracker(home).sync(), range(3))) == [None] * 3
+    check_whole(home, home.read_rounds())
+
+
+def test_moved_folder_does_not_write_into_the_old_one(home: CampaignFolder, tmp_path: Path) -> None:
+    assert tracker(home).sync() is None
+    moved = CampaignFolder(home.path.rename(tmp_path / "moved"))
+    assert "was moved or copied" in str(tracker(moved).sync())
+    assert not home.path.exists()
+
+
+def test_nothing_is_made_before_the_first_round(tmp_path: Path) -> None:
+    assert tracker(CampaignFolder(tmp_path)).sync() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_environment_is_left_as_it_was(home: CampaignFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
+    assert tracker(home).trouble() is None
+    import os
+
+    assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
