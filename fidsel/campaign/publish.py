@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from fidsel.campaign.control import control_arm
+from fidsel.campaign.curves import plot_learning_curve
 from fidsel.campaign.estimate import ranking
 from fidsel.campaign.measure import Regions, error_unit, metrics
 from fidsel.campaign.mixture import Mixture, candidates, training_data
@@ -101,6 +102,7 @@ def publish(ws: Workspace, found: Measured, done: Sequence[Round], trained: Trai
         if found.record.index == 0:
             found.regions.save(folder, ws.campaign.rules)
         _plot(folder / "cluster_errors.png", found.record, done, ws.campaign.accurate)
+        plot_learning_curve(folder / "learning_curve.png", [*done, found.record], ws.campaign.budget)
 
 
 def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regions:

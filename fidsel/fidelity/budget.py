@@ -104,17 +104,24 @@ class Budget:
         unit, size = SPELLINGS[match[2]]
         return cls(number * size, unit)
 
-    def format(self, amount: float) -> str:
-        """Return an amount of base units as a person writes it."""
+    def scale(self, amount: float | None = None) -> tuple[float, str]:
+        """Return the unit a person would choose for an amount (the total): its size in base units, its name."""
         if self.unit == "label":
-            return f"{amount:.6g} label{'' if amount == 1 else 's'}"
+            return 1.0, "labels"
         kind = self.unit.removesuffix("-second")
-        size, name = next(
-            (size, name)
+        amount = self.total if amount is None else amount
+        return next(
+            (size, f"{kind}-{name}")
             for size, name, least in ((3600.0, "h", 360.0), (60.0, "min", 60.0), (1.0, "s", 0.0))
             if abs(amount) >= least
         )
-        return f"{amount / size:.6g} {kind}-{name}"
+
+    def format(self, amount: float) -> str:
+        """Return an amount of base units as a person writes it, to four digits."""
+        size, name = self.scale(amount)
+        number = amount / size
+        text = f"{number:.4g}" if abs(number) < 1e4 else f"{number:.0f}"
+        return f"{text} {'label' if name == 'labels' and number == 1 else name}"
 
     def __str__(self) -> str:
         return self.format(self.total)

@@ -122,18 +122,22 @@ def learning_curve_plot(
     *,
     spend_label: str = "spent (core-h)",
     unit: str = "meV/Å",
+    quantity: str = "force RMSE",
     title: str = "",
 ) -> Path:
     """Write error against spend, one line per arm on logarithmic axes; bands are ± one standard error.
 
+    `quantity` names the error on its axis.
+
     A point without spend keeps the spend axis linear.
     """
-    if unit not in FORCE_UNITS:
-        raise UsageError(f"unit must be one of {', '.join(FORCE_UNITS)}, got {unit!r}")
+    units = FORCE_UNITS | ENERGY_UNITS
+    if unit not in units:
+        raise UsageError(f"unit must be one of {', '.join(units)}, got {unit!r}")
     if not curves:
         raise UsageError("a learning-curve plot needs at least one curve, got none")
-    scale = FORCE_UNITS[unit]
-    figure, axes = _figure(f"force RMSE ({unit})", title)
+    scale = units[unit]
+    figure, axes = _figure(f"{quantity} ({unit})", title)
     for curve, color, marker in zip(curves, _colors(len(curves)), "osD^vP*X" * len(curves), strict=False):
         order = np.argsort(curve.spend, kind="stable")
         x, y = np.array(curve.spend)[order], scale * np.array(curve.error)[order]

@@ -1,0 +1,31 @@
+"""The learning curve of a campaign: held-out error against spend, the control arm beside it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fidsel.campaign.measure import error_unit
+from fidsel.campaign.record import Round
+from fidsel.fidelity.budget import Budget
+from fidsel.selector import Curve, learning_curve_plot
+
+CONTROL = {"bought": "random accurate labels, bought", "owned": "random accurate labels, extrapolated"}
+
+
+def plot_learning_curve(path: Path, rounds: Sequence[Round], budget: Budget) -> None:
+    """Draw the headline error of every round against what had been spent."""
+    forces = rounds[-1].metrics.force_mae is not None
+    size, unit = budget.scale()
+    ours = [record.metrics.headline for record in rounds]
+    curves = [Curve("campaign", [record.spent / size for record in rounds], ours)]
+    arms = [(record.spent / size, record.control) for record in rounds if record.control is not None]
+    if arms:
+        kind = arms[0][1].kind
+        spent, errors = [x for x, _ in arms], [arm.error for _, arm in arms]
+        curves.append(Curve(CONTROL[kind], spent, errors, extrapolated=kind == "owned"))
+    learning_curve_plot(
+        curves,
+        path,
+        spend_label=f"spent ({unit})",
+        unit=f"m{error_unit(forces)}",
+        quantity="force MAE" if forces else "energy MAE",
+    )
