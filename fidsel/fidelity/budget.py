@@ -105,7 +105,7 @@ class Budget:
         return cls(number * size, unit)
 
     def scale(self, amount: float | None = None) -> tuple[float, str]:
-        """Return the unit a person would choose for an amount (the total): its size in base units, its name."""
+        """Return size (base units) and name of the unit a person would choose for an amount, or the total."""
         if self.unit == "label":
             return 1.0, "labels"
         kind = self.unit.removesuffix("-second")
