@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
 CAMPAIGN, KIND, INDEX, PARENT = "fidsel.campaign", "fidsel.kind", "fidsel.round", "mlflow.parentRunId"
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-"""Makes MLflow's page show training runs, not conversations."""
-
 PARAMETERS_PER_BATCH, POINTS_PER_BATCH = 100, 900
 """Limits of one request to a tracking server."""
 
@@ -138,9 +135,7 @@ class Tracker:
     def _experiment(self, client: "MlflowClient") -> "Experiment":
         found = client.get_experiment_by_name(self.experiment)
         if found is None:
-            return client.get_experiment(
-                client.create_experiment(self.experiment, self.artifacts, EXPERIMENT_TAGS)
-            )
+            return client.get_experiment(client.create_experiment(self.experiment, self.artifacts))
         if self.artifacts and found.artifact_location != self.artifacts:
             raise FidselError(
                 f"mlflow.db keeps its files in {found.artifact_location}: this folder was moved or copied; "
