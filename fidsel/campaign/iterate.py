@@ -46,8 +46,8 @@ def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = Fa
         if done and done[0].campaign != identify(campaign, ws.store):
             home = campaign.folder
             raise FidselError(
-                f"{home.rounds} and {home.store} belong to different campaigns: put back the store the rounds "
-                "were made with, or move the rounds away"
+                f"{home.rounds} and {home.store} belong to different campaigns: put back the store the "
+                "rounds were made with, or move the rounds away"
             )
         ready = prepare(ws)
         for index in count(len(done)):

@@ -82,12 +82,13 @@ class Workspace:
         )
 
     def predicted_seconds(self, fidelity: Fidelity, frames: Frames) -> FloatArray | None:
-        """Return the core-seconds each label should stay below (95 %); None where nothing is measured yet."""
+        """Return the core-seconds each label is expected to take; None where nothing is measured yet."""
         ids, _ = self.store.measured(fidelity)
         if len(ids) == 0 or len(frames) == 0:
             return None
-        model = self.cost_model(fidelity)
-        return np.asarray(model.predict(sizes(fidelity, frames)).upper)
+        # not the 95 % bound: after three pilot labels that can exceed the budget, and every order keeps a
+        # share of what is left in reserve anyway
+        return np.asarray(self.cost_model(fidelity).predict(sizes(fidelity, frames)).mean)
 
     def cost_model(self, fidelity: Fidelity) -> CostModel:
         """Return the cost model of a fidelity, fitted to everything measured so far."""

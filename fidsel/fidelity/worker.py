@@ -47,7 +47,7 @@ class Worker:
         self.pending: deque[Task] = deque()
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs,), name="fidsel-worker", daemon=True)
-        with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
+        with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))), _interrupts_held():
             self._process.start()
         theirs.close()
         self._begun, self._since, self.stopped = False, monotonic(), False
@@ -144,6 +144,8 @@ class Worker:
 def serve(connection: Connection) -> None:
     """Label what comes through the pipe until it closes; the main function of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     _die_with_driver()
     os.dup2(2, 1)  # chemistry programs print; the driver's stdout stays its own
     with suppress(EOFError):
@@ -199,6 +201,19 @@ def _die_with_driver() -> None:
 def _kill_group_after(sentinel: int) -> None:
     wait([sentinel])
     os.killpg(0, signal.SIGKILL)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back in this thread; a process started meanwhile does too, until it asks for it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -1,0 +1,135 @@
+"""A campaign killed at any moment goes on to the end an undisturbed one has."""
+
+import os
+import signal
+import sqlite3
+from pathlib import Path
+from time import monotonic, sleep
+
+import numpy as np
+import pytest
+from tiny_campaign import (
+    REAL,
+    all_gone,
+    check_consistent,
+    labels,
+    outcome,
+    picks,
+    rounds,
+    start,
+    write_campaign,
+)
+
+from fidsel.fidelity import LabelStore
+
+TRACKED = ("tracking.enabled=true", "campaign.control=bought")
+
+
+def kill_until_done(folder: Path, kills: int, duration: float, seed: int, *overrides: str) -> int:
+    """Run a campaign, killing its driver at random moments; return how many kills hit a living one."""
+    rng, hits, tried = np.random.default_rng(seed), 0, 0
+    while True:
+        child = start(folder, *overrides)
+        if tried == kills:
+            _, text = child.communicate(timeout=240)
+            assert child.returncode == 0, text
+            return hits
+        tried += 1
+        end = monotonic() + duration * rng.uniform(0.1, 1.0)
+        while monotonic() < end and child.poll() is None:
+            sleep(0.01)
+        alive = child.poll() is None
+        os.kill(child.pid, signal.SIGKILL) if alive else None
+        child.communicate()
+        hits += alive
+        assert all_gone(child.pid), "workers die with the driver"
+        if (folder / "labels.db").exists():
+            store = sqlite3.connect(f"file:{folder / 'labels.db'}?mode=ro", uri=True)
+            assert store.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+            store.close()
+
+
+def compare(folder: Path, whole: Path) -> None:
+    check_consistent(folder)
+    assert picks(folder) == picks(whole)
+    assert labels(folder) == labels(whole)
+    for ours, theirs in zip(rounds(folder), rounds(whole), strict=True):
+        assert ours.spent == pytest.approx(theirs.spent), "declared prices: a lost attempt costs nothing"
+        assert ours.metrics.headline == pytest.approx(theirs.metrics.headline, rel=1e-6)
+
+
+def undisturbed(folder: Path, *overrides: str) -> float:
+    began = monotonic()
+    status, text = outcome(folder, *overrides)
+    assert status == 0, text
+    return monotonic() - began
+
+
+def write_kind(folder: Path, kind: str) -> Path:
+    """Write a campaign on tables, on labels that workers compute, or on MMFF94 and Hartree-Fock."""
+    if kind == "real":
+        folder.mkdir()
+        (folder / "fidsel.toml").write_text(REAL)
+        return folder
+    slow = {"cheap": "pause = 0.01", "accurate": "pause = 0.1"}
+    return write_campaign(folder, **(slow if kind == "computed" else {}))
+
+
+def check_kills(folder: Path, kind: str, kills: int, seed: int) -> None:
+    overrides = TRACKED if kind == "tables" else ()
+    whole = write_kind(folder / "whole", kind)
+    duration = undisturbed(whole, *overrides)
+    broken = write_kind(folder / "broken", kind)
+    hits = kill_until_done(broken, kills, duration, seed, *overrides)
+    assert hits >= kills // 2
+    compare(broken, whole)
+    if "tracking.enabled=true" in overrides:
+        compare_tracking(broken)
+
+
+def compare_tracking(folder: Path) -> None:
+    """Every round is known to MLflow once, with all its metrics."""
+    store = sqlite3.connect(folder / "mlflow.db")
+    query = """SELECT t.value, count(*) FROM tags t JOIN tags k USING (run_uuid) JOIN runs r USING (run_uuid)
+        WHERE t.key = 'fidsel.round' AND k.key = 'fidsel.kind' AND k.value = 'round'
+        AND r.lifecycle_stage = 'active' AND r.status = 'FINISHED' GROUP BY t.value ORDER BY t.value"""
+    found = store.execute(query).fetchall()
+    store.close()
+    assert found == [(str(record.index), 1) for record in rounds(folder)]
+
+
+@pytest.mark.parametrize(("kind", "kills"), [("tables", 2), ("computed", 3)])
+def test_killed_at_random_moments(tmp_path: Path, kind: str, kills: int) -> None:
+    check_kills(tmp_path, kind, kills, seed=7)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("kind", "kills"), [("tables", 12), ("computed", 12), ("real", 12)])
+def test_killed_often(tmp_path: Path, kind: str, kills: int) -> None:
+    check_kills(tmp_path, kind, kills, seed=11)
+
+
+def under_way(folder: Path) -> int:
+    """Return how many labels a driver has under way; none where the store is not made yet."""
+    if not (folder / "rounds").exists() and not (folder / "plan.json").exists():
+        return 0
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        return int(store.query("SELECT count(*) FROM attempts WHERE status = 'open'")[0][0])
+
+
+def test_killed_in_the_middle_of_a_label(tmp_path: Path) -> None:
+    """The label under way is lost, closed as such, and labelled by the next run."""
+    folder = write_campaign(tmp_path, accurate="pause = 0.5")
+    child = start(folder)
+    end = monotonic() + 60
+    while not under_way(folder) and monotonic() < end:
+        sleep(0.05)
+    assert under_way(folder) == 1
+    child.kill()
+    child.communicate()
+    status, text = outcome(folder, "fidelity.1.options.pause=0")
+    assert status == 0, text
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        assert store.query("SELECT count(*) FROM attempts WHERE status = 'lost'")[0][0] == 1
+    check_consistent(folder)
