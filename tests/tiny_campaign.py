@@ -110,15 +110,15 @@ COMPUTED = 'kind = "morse_source:Morse"\noptions = {{ {1} }}\n'
 
 
 def write_campaign(folder: Path, n: int = 120, cheap: str = "", accurate: str = "") -> Path:
-    """Write fidsel.toml and the pool with its labels; `cheap` and `accurate` are options of `Morse` in morse_source."""
+    """Write fidsel.toml and the pool with its labels; `cheap` and `accurate` are options of `Morse`."""
     folder.mkdir(parents=True, exist_ok=True)
     pool = frames(n)
     dense = pool.positions.reshape(n, 4, 3)
-    tables = {}
-    for level, (depth, width) in LEVELS.items():
-        energy, forces = morse(dense, depth, width)
-        tables |= {f"E_{level}": energy - 3000.0, f"F_{level}": forces}
-    np.savez(folder / "pool.npz", z=NUMBERS, R=dense, **tables)
+    low, high = (morse(dense, *LEVELS[level]) for level in ("cheap", "accurate"))
+    np.savez(
+        folder / "pool.npz", z=NUMBERS, R=dense, E_cheap=low[0] - 3000.0, F_cheap=low[1],
+        E_accurate=high[0] - 3000.0, F_accurate=high[1],
+    )  # fmt: skip
     options = {"cheap": cheap, "accurate": accurate}
     levels = {
         name: (COMPUTED if text else TABLE).format(name, text and f'level = "{name}", {text}')

@@ -17,6 +17,7 @@ from fidsel.fidelity import LabelStore, Ledger
 from fidsel.fidelity.budget import counted
 from fidsel.models import load
 
+IN_WORKERS = "pause = 0"
 ONE_LEVEL = ("recipe.kind=standard", "selector.error=probe", "selector.probes=3")
 
 
@@ -127,8 +128,7 @@ def stopped_at(campaign: Campaign, moment: str) -> None:
     ],
 )
 def test_interrupted_picks_the_same(tmp_path: Path, moments: list[str], overrides: list[str]) -> None:
-    options = {"cheap": "pause = 0", "accurate": "pause = 0"}
-    whole, broken = (write_campaign(tmp_path / name, **options) for name in ("whole", "broken"))
+    whole, broken = (write_campaign(tmp_path / name, 120, IN_WORKERS, IN_WORKERS) for name in "ab")
     run(whole, *overrides)
     for moment in moments:
         stopped_at(open_campaign(broken, overrides), moment)
@@ -156,15 +156,15 @@ def test_probes_enter_training_a_round_later(tmp_path: Path) -> None:
 
 def test_no_money_for_probes_is_said(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path)
-    found = run(
-        folder, "selector.error=probe", "selector.per_round=1", "campaign.rounds=1", "budget.total=9.7"
-    )
+    scarce = ("selector.per_round=1", "campaign.rounds=1", "budget.total=9.7")
+    found = run(folder, "selector.error=probe", *scarce)
     assert any("too little is left to pay for probes" in note for note in found[-1].notes)
 
 
 def test_reference_errors(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path)
-    found = run(folder, "selector.error=reference", "fidelity.1.price.value=0", "selector.per_round=4")
+    owned = ("fidelity.0.price.value=0", "fidelity.1.price.value=0")
+    found = run(folder, *owned, "selector.error=reference", "selector.per_round=4", "campaign.start=6")
     assert [len(record.picks) for record in found[1:]] == [4, 4]
     assert len(read(folder / "rounds" / "0002" / "train.extxyz")) == len(found[0].picks) + 8
     assert found[1].error_source["score"]["frame_rank"] == pytest.approx(1.0)
@@ -201,6 +201,28 @@ def test_energies_only(tmp_path: Path) -> None:
     assert any("energies per frame, in eV" in note for note in last.notes)
     assert all("meV/Å" not in pick.reason and "meV" in pick.reason for pick in last.picks)
     assert last.cluster_errors["overall"] >= last.metrics.energy_mae
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["fidelity.1.forces=false"],
+            "'sgdml' learns from forces, and fidelity 'accurate' has",
+        ),
+        (["pool.refresh=model-md"], "makes configurations that the table 'cheap' has no label for"),
+        (["recipe.kind=standard", "selector.error=cheap"], "needs a recipe with a cheap model"),
+    ],
+)
+def test_contradictions(tmp_path: Path, overrides: list[str], message: str) -> None:
+    folder = write_campaign(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        open_campaign(folder, overrides)
+    assert not (folder / "labels.db").exists()
+
+
+def test_standard_training_probes(tmp_path: Path) -> None:
+    assert open_campaign(write_campaign(tmp_path), ["recipe.kind=standard"]).rules.error == "probe"
 
 
 def test_target_ends_a_campaign(tmp_path: Path) -> None:
@@ -240,7 +262,9 @@ def test_failed_labels_are_charged_once_and_not_picked_again(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("level", ["cheap", "accurate"])
 def test_every_label_failing_is_an_error(tmp_path: Path, level: str) -> None:
-    folder = write_campaign(tmp_path, **{level: 'act = "raise", one_in = 1'})
+    fails = 'act = "raise", one_in = 1'
+    options = (fails, "") if level == "cheap" else ("", fails)
+    folder = write_campaign(tmp_path, 120, *options)
     for _ in range(2):
         with pytest.raises(FidselError, match=rf"labels of {level}, got 0 \(\d+ failed\): did not converge"):
             run(folder)

@@ -9,7 +9,7 @@ from fidsel.campaign import iterate
 from fidsel.config.build import open_campaign
 from fidsel.fidelity import LabelStore
 
-COMPUTED = {"cheap": "pause = 0", "accurate": "pause = 0"}
+COMPUTED = ("pause = 0", "pause = 0")
 REFRESH = (
     "pool.refresh=model-md",
     "pool.refresh_frames=6",
@@ -21,11 +21,11 @@ REFRESH = (
 
 def groups(folder: Path) -> list[str]:
     with LabelStore(folder / "labels.db", read_only=True) as store:
-        return store.frames().group.tolist()
+        return [str(group) for group in store.frames().group]
 
 
 def test_new_candidates_once_per_round(tmp_path: Path) -> None:
-    whole, broken = (write_campaign(tmp_path / name, **COMPUTED) for name in ("whole", "broken"))
+    whole, broken = (write_campaign(tmp_path / name, 120, *COMPUTED) for name in ("whole", "broken"))
     run(whole, *REFRESH)
     found = groups(whole)
     assert len(found) == 126
@@ -54,14 +54,14 @@ def test_new_candidates_once_per_round(tmp_path: Path) -> None:
 
 def test_new_candidates_are_picked(tmp_path: Path) -> None:
     """With every sampled frame labelled only new ones are left."""
-    folder = write_campaign(tmp_path, n=40, **COMPUTED)
+    folder = write_campaign(tmp_path, 40, *COMPUTED)
     found = run(folder, *REFRESH, "campaign.start=100", "budget.total=100")
     assert len(found[1].picks) == 5
     assert all(pick.row >= 40 for pick in found[1].picks)
 
 
 def test_a_model_that_explodes_leaves_the_pool(tmp_path: Path) -> None:
-    folder = write_campaign(tmp_path, **COMPUTED)
+    folder = write_campaign(tmp_path, 120, *COMPUTED)
     found = run(folder, *REFRESH, "pool.temperature=[90000.0]")
     assert any(note.startswith("no new candidates: ") for note in found[1].notes)
     assert len(groups(folder)) == 120
