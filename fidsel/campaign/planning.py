@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fidsel.campaign.mixture import random_order
 from fidsel.campaign.prepare import ensure_held_out, ensure_pool
 from fidsel.campaign.record import HeldOut
@@ -112,13 +114,14 @@ def priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owne
     owned : labels it has for training.
     """
     _, seconds = ws.store.measured(fidelity)
+    prior = FORCE_FIELD_PRIOR if isinstance(fidelity.source, OpenMMSource) else DFT_PRIOR
     return PricedLevel(
         fidelity.name,
         price,
         owned=owned,
         available=max(available - owned, 0),
         seconds=float(seconds.mean()) if len(seconds) else None,
-        prior=FORCE_FIELD_PRIOR if isinstance(fidelity.source, OpenMMSource) else DFT_PRIOR,
+        prior=prior.of_molecule(int(np.diff(ws.pool.offsets).max())),
     )
 
 

@@ -1,7 +1,7 @@
 """The learning law: how the error falls with accurate and with cheap labels, and what is known of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,9 @@ from fidsel.errors import UsageError
 
 SCATTER = 0.1
 """Relative standard deviation of a measured error whose own is not given: a training's seed noise."""
+
+PUBLISHED_MOTIONS = 21
+"""Internal motions 3N − 6 of the smallest molecule (9 atoms) behind the published rows."""
 
 DRAWS = 400
 INTERVAL = (0.05, 0.5, 0.95)
@@ -50,6 +53,20 @@ class LevelPrior:
     gamma: LogNormal
     alpha: LogNormal
     saturation: LogNormal
+
+    def of_molecule(self, n_atoms: int) -> "LevelPrior":
+        """Return the prior for a molecule of n atoms.
+
+        The published rows are of molecules with 9 to 21 atoms. A smaller one has fewer internal motions
+        f = 3n − 6 to learn and takes fewer cheap labels: n₀ is multiplied by min(1, (f/21)²), which
+        brings 500 at 9 atoms to 41 at 4 (H2CO as measured by `benchmarks/cheap_labels.py`).
+
+        >>> DFT_PRIOR.of_molecule(4).saturation.median.__round__(), DFT_PRIOR.of_molecule(21) == DFT_PRIOR
+        (41, True)
+        """
+        motions = max(3 * n_atoms - 6, 1)
+        scale = min(1.0, (motions / PUBLISHED_MOTIONS) ** 2)
+        return replace(self, saturation=replace(self.saturation, median=scale * self.saturation.median))
 
 
 BETA_PRIOR = LogNormal(0.75, 0.3)
