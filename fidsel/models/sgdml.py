@@ -95,21 +95,24 @@ class SGDML(ForceField):
         -------
         model, and a record: σ, λ and the validation force RMSE (eV/Å) of each that was tried, the
         symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not),
-        how many frames gave the energy constant.
+        how many frames gave the energy constant. σ and λ of many frames are searched on evenly spaced
+        ones of them (`searched`), since a fit costs the cube of their number.
 
         Raises
         ------
         UsageError
-            for frames without forces, periodic frames, several molecules, no validation frames to
-            choose σ with, or a matrix that does not fit in memory.
+            for frames without forces or finite positions, periodic frames, several molecules, charges
+            or spins, no validation frames to choose σ with, or a matrix that does not fit in memory.
         """
         self._check_training(train, validation)
         numbers = train.dense().numbers
         permutations, symmetry = self._symmetries(train, validation)
         importance = _mean_one(weights, len(train))
-        keep = (importance > 0) & distinct(
-            self._tensor(train.dense().positions), torch.tensor(permutations, device=self.device)
-        ).cpu().numpy()
+        wanted = np.flatnonzero(importance > 0)
+        different = distinct(
+            self._tensor(train.dense().positions[wanted]), torch.tensor(permutations, device=self.device)
+        )
+        keep = wanted[different.cpu().numpy()]
         kept = train[keep]
         self._check_memory(len(kept), len(numbers))
         fitted, record = fit_forces(
@@ -129,7 +132,7 @@ class SGDML(ForceField):
             fitted = replace(fitted, constant=float(constant))
         record |= {
             "frames": len(kept),
-            "left_out": int((~keep).sum()),
+            "left_out": len(train) - len(kept),
             "energies": int(known.sum()),
             "permutations": len(permutations),
             "symmetry": symmetry,
@@ -216,6 +219,11 @@ class SGDML(ForceField):
             raise UsageError("sGDML describes a molecule by its pair distances: it needs two atoms or more")
         both = train + validation
         _require_molecule(both, train.numbers[: train.offsets[1]])
+        for name in ("charge", "spin"):
+            if len(np.unique(getattr(both, name))) > 1:
+                raise UsageError(f"sGDML does not see the {name}: all frames must have the same")
+        if not np.isfinite(both.positions).all():
+            raise UsageError("positions must be finite, some are NaN or infinite: remove those frames")
         missing = int((~both.has_forces).sum())
         if missing:
             raise UsageError(

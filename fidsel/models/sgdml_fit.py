@@ -12,6 +12,9 @@ from torch import Tensor
 from fidsel.models.sgdml_kernel import Expansion, Geometry, describe, geometry, solve, symmetric_kernel
 from fidsel.models.sgdml_symmetry import pair_indices
 
+SEARCH_ROWS = 10_000
+"""Equations (frames × 3N − 6) up to which σ and λ are searched on all frames: some 10 s for each."""
+
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
@@ -95,6 +98,38 @@ def distinct(positions: Tensor, permutations: Tensor, tolerance: float = 1e-6) -
     return keep
 
 
+@dataclass(frozen=True, eq=False)
+class System:
+    """The equations (K + λ/w) c = Vᵀf of some frames, for any σ and λ.
+
+    Parameters
+    ----------
+    frames : n of them, in descriptor space.
+    targets : (n·m,) eV/Å, forces in the reduced bases.
+    noise : (n·m,) 1/w of each equation.
+    """
+
+    frames: Geometry
+    targets: Tensor
+    noise: Tensor
+
+    @classmethod
+    def of(cls, labelled: Labelled, weights: Tensor, centre: Tensor, rows: Tensor) -> "System":
+        """Return the equations of some rows of labelled frames; see `fit_forces`."""
+        frames = geometry(labelled.positions[rows], centre)
+        targets = (frames.basis.mT @ labelled.forces[rows].flatten(1).unsqueeze(2)).flatten()
+        return cls(frames, targets, (1 / weights[rows]).repeat_interleave(frames.basis.shape[2]))
+
+
+class Trial(NamedTuple):
+    """A fit and what it is worth."""
+
+    rmse: float
+    lam: float
+    jitter: float
+    fitted: Fitted
+
+
 def fit_forces(
     train: Labelled,
     validation: Labelled,
@@ -108,48 +143,59 @@ def fit_forces(
 ) -> tuple[Fitted, dict[str, Any]]:
     """Return the fit with the lowest force RMSE on validation frames, and a record of the search.
 
+    More frames than `SEARCH_ROWS` allows are searched on evenly spaced ones of them; then all are fitted
+    with what was found.
+
     Parameters
     ----------
     weights : (n,) positive; the noise of a frame's forces is λ / weight.
     sigmas, lams : length scales (1/Å) and regularisations to try; one of each means no search.
     refine : times the interval around the best σ is halved.
     """
-    pairs = symmetric_pairs(permutations)
+    pairs, n = symmetric_pairs(permutations), len(train.positions)
     centre = describe(train.positions)[:, pairs].mean((0, 1))
-    frames = geometry(train.positions, centre)
-    targets = (frames.basis.mT @ train.forces.flatten(1).unsqueeze(2)).flatten()
-    noise = (1 / weights).repeat_interleave(frames.basis.shape[2])
     tried: list[dict[str, Any]] = []
-    best: dict[float, tuple[float, Fitted]] = {}
+
+    def attempt(system: System, sigma: float, lams: Sequence[float]) -> Trial:
+        trials, frames = [], system.frames
+        matrix = symmetric_kernel(frames, pairs, sigma)
+        for lam in lams:
+            solution, factor = solve(matrix, lam * system.noise, system.targets)
+            v = _coefficients(frames, solution)
+            fitted = Fitted(numbers, permutations, frames.x, v, centre, sigma, lam * factor)
+            trials.append(Trial(_force_rmse(fitted.expansion(), validation), lam, factor, fitted))
+            tried.append({"sigma": sigma, "lam": lam, "jitter": factor, "force_rmse": trials[-1].rmse})
+        return min(trials, key=lambda trial: trial.rmse)
+
+    searching = len(sigmas) * len(lams) > 1
+    rows = _searched(n, min(pairs.shape[1], max(3 * len(numbers) - 6, 1))) if searching else torch.arange(n)
+    system = System.of(train, weights, centre, rows)
+    best: dict[float, Trial] = {}
 
     def error(sigma: float) -> float:
-        matrix = symmetric_kernel(frames, pairs, sigma)
-        fits = []
-        for lam in lams:
-            solution, factor = solve(matrix, lam * noise, targets)
-            fitted = Fitted(
-                numbers, permutations, frames.x, _coefficients(frames, solution), centre, sigma, lam * factor
-            )
-            rmse = _force_rmse(fitted.expansion(), validation)
-            tried.append({"sigma": sigma, "lam": lam, "jitter": factor, "force_rmse": rmse})
-            fits.append((rmse, fitted))
-        best[sigma] = min(fits, key=lambda fit: fit[0])
-        return best[sigma][0]
+        best[sigma] = attempt(system, sigma, lams)
+        return best[sigma].rmse
 
-    if len(sigmas) > 1:
-        sigma = minimise(error, sigmas, refine)
-    else:
-        sigma = float(sigmas[0])
-        error(sigma)
-    rmse, fitted = best[sigma]
-    return fitted, {
+    sigma = minimise(error, sigmas, refine)
+    found = best[sigma]
+    if len(rows) < n:
+        best.clear()
+        found = attempt(System.of(train, weights, centre, torch.arange(n)), sigma, [found.lam])
+    return found.fitted, {
         "sigma": sigma,
-        "lam": fitted.lam,
-        "validation_force_rmse": rmse,
+        "lam": found.fitted.lam,
+        "validation_force_rmse": found.rmse,
         "sigma_at_edge": len(sigmas) > 1 and sigma in (min(sigmas), max(sigmas)),
-        "jitter": max(entry["jitter"] for entry in tried if entry["sigma"] == sigma),
+        "jitter": found.jitter,
+        "searched": len(rows) if searching else 0,
         "tried": tried,
     }
+
+
+def _searched(n: int, equations: int) -> Tensor:
+    """Return evenly spaced rows of n frames, as many as `SEARCH_ROWS` allows."""
+    count = min(n, max(1, SEARCH_ROWS // equations))
+    return torch.from_numpy(np.linspace(0, n - 1, count).round().astype(np.int64))
 
 
 def minimise(error: Callable[[float], float], grid: Sequence[float], refine: int) -> float:

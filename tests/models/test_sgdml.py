@@ -11,6 +11,7 @@ from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.models import SGDML, load
 from fidsel.models import sgdml as module
+from fidsel.models import sgdml_fit as fitting
 from fidsel.models.sgdml_fit import distinct, minimise
 
 NONE = frames(0)
@@ -103,6 +104,36 @@ def test_duplicates_up_to_motion_and_symmetry_are_left_out() -> None:
     assert model.predict(copies).forces == pytest.approx(alone.predict(copies).forces, abs=1e-6)
 
 
+def test_a_frame_without_weight_takes_no_copy_along() -> None:
+    _, record = SGDML([10.0]).fit(frames(5) + frames(5), NONE, np.repeat([0.0, 1.0], 5))
+    assert (record["frames"], record["left_out"]) == (5, 5)
+
+
+def test_many_frames_are_searched_on_some_and_fitted_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, validation = frames(40), frames(20, seed=1)
+    part = np.linspace(0, 39, 10).round().astype(int)
+    _, alone = SGDML(lam=[1e-6, 1e-10]).fit(train[part], validation)
+    monkeypatch.setattr(fitting, "SEARCH_ROWS", 10 * 6 + 5)
+    model, record = SGDML(lam=[1e-6, 1e-10]).fit(train, validation)
+    assert (record["searched"], record["frames"], alone["searched"]) == (10, 40, 10)
+    assert record["sigma"] == alone["sigma"]
+    assert record["validation_force_rmse"] < 0.7 * alone["validation_force_rmse"]
+    whole, _ = SGDML([record["sigma"]], record["lam"]).fit(train, validation)
+    assert model.predict(validation).forces == pytest.approx(whole.predict(validation).forces, abs=1e-7)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_frames_and_one_for_validation(n: int) -> None:
+    for atoms in (slice(0, 2), slice(0, 4)):
+        rest = frames(n + 1, seed=n).dense()
+        forces = rest.forces[:, atoms] - rest.forces[:, atoms].mean(axis=1, keepdims=True)
+        some = Frames.stack(rest.numbers[atoms], rest.positions[:, atoms], forces=forces)
+        model, record = SGDML().fit(some[:n], some[n:])
+        assert np.isfinite(model.predict(some).forces).all()
+        assert (record["frames"], len(model.predict(some).energy)) == (n, n + 1)
+        assert model.permutations[0].tolist() == list(range(4))[atoms]
+
+
 def test_distinct_keeps_the_first_of_equal_frames() -> None:
     positions = torch.tensor(frames(4).dense().positions)[[0, 1, 0, 2, 1, 3, 0]]
     keep = distinct(positions, torch.tensor([[0, 1, 2, 3]]))
@@ -132,6 +163,8 @@ def test_level_comes_from_the_labels() -> None:
         (frames(4) + Frames.stack([8, 1, 1], np.eye(3)[None]), "one molecule"),
         (frames(4, level="a") + frames(4, level="b"), "one level of theory"),
         (NONE, "needs training frames"),
+        (frames(4) + frames(4).replace(charge=1), "does not see the charge"),
+        (frames(4).replace(positions=np.full((16, 3), np.nan)), "positions must be finite"),
         (Frames.stack([2], np.zeros((1, 1, 3)), forces=np.zeros((1, 1, 3))), "two atoms"),
     ],
 )
