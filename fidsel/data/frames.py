@@ -241,7 +241,20 @@ class Frames(Sequence[Atoms]):
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
-        """Identity of each configuration: hash of atoms, positions to 1e-6 Å, cell, pbc, charge, spin."""
+        """Identity of each configuration: hash of atoms, positions to 1e-6 Å, cell, pbc, charge, spin.
+
+        Raises
+        ------
+        UsageError
+            where a position or cell is NaN or infinite: such a frame has no identity.
+        """
+        finite = np.logical_and.reduceat(np.isfinite(self.positions).all(axis=1), self.offsets[:-1])
+        finite = finite & np.isfinite(self.cell).all(axis=(1, 2))
+        if not finite.all():
+            raise UsageError(
+                f"positions and cells must be finite, {(~finite).sum()} of {len(self)} frames have NaN or "
+                f"infinite ones, the first is frame {int(finite.argmin())}: remove them"
+            )
         rounded = np.rint(self.positions * 1e6).astype(np.int64)
         cells = np.rint(self.cell * 1e6).astype(np.int64)
         out = []

@@ -103,3 +103,11 @@ def test_misuse_is_refused() -> None:
         mixed().dense()
     with pytest.raises(UsageError, match=r"charge must be a whole number, got 0\.5"):
         Frames.from_atoms([fractional])
+
+
+def test_frames_out_of_space_have_no_identity() -> None:
+    frames = Frames.stack([1, 1], [[[0, 0, 0], [0, 0, 0.7]], [[0, 0, 0], [0, 0, np.nan]]])
+    assert len(frames[[0]].ids) == 1
+    assert frames[[]].ids == ()
+    with pytest.raises(UsageError, match="1 of 2 frames have NaN or infinite ones, the first is frame 1"):
+        _ = frames.ids
