@@ -8,7 +8,7 @@ import numpy as np
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
-from fidsel.models.reference import EnergyReference
+from fidsel.models.reference import EnergyReference, compositions
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +44,11 @@ def align(cheap: Frames, accurate: Frames) -> Alignment:
 
     Absolute energies of two levels differ by hundreds of eV, almost wholly a sum over atoms:
     E_accurate − E_cheap ≈ Σ_Z n_Z δ_Z. δ is fitted by least squares to configurations that carry
-    both labels, where there are as many as there are elements; otherwise it is the difference of
-    the least-squares energies per element of either level. With fewer independent compositions than
-    elements δ is the solution of smallest norm (a constant for a single composition), and
-    `Alignment.report` says so.
+    both labels, where there are as many as there are elements and they fix the shift of every cheap
+    composition; otherwise it is the difference of the least-squares energies per element of either
+    level. With fewer independent compositions than elements δ is the solution of smallest norm (a
+    constant for a single composition), and `Alignment.report` says so. A composition is fixed by those
+    it is a linear combination of: ethane and propane fix butane, not water.
 
     Parameters
     ----------
@@ -56,7 +57,8 @@ def align(cheap: Frames, accurate: Frames) -> Alignment:
     Raises
     ------
     UsageError
-        where an energy is missing, or cheap frames have elements that no accurate one has.
+        where an energy is missing, or cheap frames have elements that no accurate one has, or
+        compositions that the accurate ones do not fix.
     """
     for name, frames in (("cheap", cheap), ("accurate", accurate)):
         if not np.isfinite(frames.energy).all() or len(frames) == 0:
@@ -70,13 +72,32 @@ def align(cheap: Frames, accurate: Frames) -> Alignment:
             "level: add accurate frames that contain them, or leave those cheap frames out"
         )
     rows, difference = _paired(cheap, accurate)
-    if len(rows) >= len(set(accurate.numbers.tolist())):
+    if len(rows) >= len(set(accurate.numbers.tolist())) and not _beyond(cheap, cheap[rows]):
         shift, paired = EnergyReference.fit(cheap[rows], difference), len(rows)
         shift = EnergyReference.zero(cheap) + shift
     else:
+        if free := _beyond(cheap, accurate):
+            raise UsageError(
+                f"cheap frames of {', '.join(free[:5])} cannot be aligned: no accurate composition, nor a "
+                "combination of them, fixes their energy at the accurate level. Add accurate frames of "
+                "these molecules, leave the cheap ones out, or use energy_labels = 'teacher' or 'none'"
+            )
         own = EnergyReference.fit(cheap, cheap.energy)
         shift, paired = EnergyReference.fit(accurate, accurate.energy) + -own, 0
     return Alignment(cheap.replace(energy=cheap.energy + shift.of(cheap)), shift, paired)
+
+
+def _beyond(frames: Frames, known: Frames) -> list[str]:
+    """Return the formulas of frames that are no linear combination of the known compositions."""
+    example = dict(zip(frames.formulas, range(len(frames)), strict=True))
+    both = np.unique(known.formulas, return_index=True)[1]
+    _, counts = compositions(known[both] + frames[list(example.values())])
+    rank, base = np.linalg.matrix_rank(counts[: len(both)]), counts[: len(both)]
+    return [
+        formula
+        for formula, row in zip(example, counts[len(both) :], strict=True)
+        if np.linalg.matrix_rank(np.vstack([base, row])) > rank
+    ]
 
 
 def _paired(cheap: Frames, accurate: Frames) -> tuple[list[int], FloatArray]:

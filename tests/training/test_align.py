@@ -57,3 +57,20 @@ def test_missing_energies_and_elements_are_refused() -> None:
         align(frames(3).unlabelled(), frames(3))
     with pytest.raises(UsageError, match=r"elements \[6, 8\] occur in cheap frames only"):
         align(frames(3), Frames.stack(NUMBERS[2:], np.ones((1, 2, 3)), energy=[1.0]))
+
+
+def test_pairs_of_other_molecules_do_not_decide() -> None:
+    cheap = level([(2, 1), (2, 1), (2, 2), (0, 1)], shift=False)
+    accurate = level([(2, 1), (2, 1), (2, 2), (0, 1)], shift=True)
+    apart = accurate[2:].replace(positions=accurate[2:].positions + 1.0)
+    found = align(cheap, accurate[:2] + apart)
+    assert found.paired == 0
+    np.testing.assert_allclose(found.frames.energy, accurate.energy, atol=0.5)
+
+
+def test_a_combination_of_known_compositions_is_aligned_and_any_other_refused() -> None:
+    accurate = level([(2, 1), (2, 2)], shift=True)
+    fixed = align(level([(2, 1), (2, 3)], shift=False), accurate)
+    np.testing.assert_allclose(fixed.frames.energy, level([(2, 1), (2, 3)], shift=True).energy, atol=30.0)
+    with pytest.raises(UsageError, match="frames of H2O2 cannot be aligned: no accurate composition"):
+        align(level([(2, 1), (2, 2)], shift=False), accurate[:1])
