@@ -83,30 +83,32 @@ def cheap_part(
     frames : labelled at one cheap level.
     validation : accurate validation frames, none of which may be trained on.
     reference : accurate training frames to align energies with; None = leave energies alone.
-    held_out : fraction that validates, whole groups or blocks of a trajectory; at most `HELD_OUT` frames.
+    held_out : fraction that validates, at most `HELD_OUT` frames and at least one: short blocks from all
+        along the trajectories, since a few whole ones may know one conformer or temperature only.
     seed : decides which.
 
     Raises
     ------
     UsageError
-        where fewer than two frames are left, or energies cannot be aligned.
+        where `held_out` is no fraction, fewer than two frames are left, or energies cannot be aligned.
     """
+    if not 0 < held_out < 1:
+        raise UsageError(f"held_out must be a fraction between 0 and 1, got {held_out}")
     leaked = leaks(frames, validation, LEAK)
     kept = frames[np.setdiff1d(np.arange(len(frames)), leaked)]
-    if len(kept) < 2:
+    different = len(set(kept.ids))
+    if different < 2:
         raise UsageError(
-            f"a cheap level needs at least two frames besides the validation frames, got {len(kept)} "
+            f"a cheap level needs at least two frames besides the validation frames, got {different} "
             f"({len(leaked)} of {len(frames)} coincide with one)"
         )
     alignment = None if reference is None else align(kept, reference)
+    aligned = kept if alignment is None else alignment.frames
+    held = max(1, min(round(held_out * different), HELD_OUT, different - 1))
     sides = split(
-        kept if alignment is None else alignment.frames,
-        {"train": 1 - held_out, "validation": held_out},
-        seed=seed,
+        aligned, {"train": different - held, "validation": held}, by="block", seed=seed, blocks=different
     )
-    chosen = np.random.default_rng(seed).permutation(len(sides["validation"]))[:HELD_OUT]
-    held = sides["validation"][np.sort(chosen)]
-    return CheapPart(str(kept.level[0]), sides["train"], held, len(leaked), alignment)
+    return CheapPart(str(kept.level[0]), sides["train"], sides["validation"], len(leaked), alignment)
 
 
 def check_energy_labels(name: str) -> None:

@@ -41,3 +41,23 @@ def test_energies_are_aligned_replaced_or_dropped() -> None:
 def test_validation_never_takes_more_than_it_needs() -> None:
     part = cheap_part(frames(2200, 0), frames(1, 2), None, held_out=0.2, seed=0)
     assert len(part.validation) == HELD_OUT
+
+
+def test_validation_comes_from_all_along_the_trajectories() -> None:
+    cheap = frames(600, 0).replace(group=np.repeat(["hot", "warm", "cold"], 200))
+    part = cheap_part(cheap, frames(1, 2), None, held_out=0.2, seed=0)
+    assert set(part.validation.group.tolist()) == {"hot", "warm", "cold"}
+    assert (len(part.train), len(part.validation)) == (480, 120)
+    place = {frame: row for row, frame in enumerate(cheap.ids)}
+    rows = np.array([place[frame] for frame in part.validation.ids])
+    assert (np.diff(rows) > 1).sum() <= 12
+
+
+def test_few_frames_still_give_both_sides() -> None:
+    part = cheap_part(frames(2, 0), frames(1, 2), None, held_out=0.1, seed=0)
+    assert (len(part.train), len(part.validation)) == (1, 1)
+    twice = frames(3, 0) + frames(3, 0)
+    part = cheap_part(twice, frames(1, 2), None, held_out=0.1, seed=0)
+    assert (len(part.train), len(part.validation)) == (4, 2)
+    with pytest.raises(UsageError, match="held_out must be a fraction"):
+        cheap_part(frames(9, 0), frames(1, 2), None, held_out=1.0, seed=0)
