@@ -75,4 +75,4 @@ def _options(
 
 def main() -> None:
     """Run the program."""
-    app()
+    app(prog_name="fidsel")

@@ -32,6 +32,7 @@ def train(
 
     files = [LabelFile(path, units) for path in cheap or ()]
     held = LabelFile(validation, units) if validation else None
-    with progress():
+    with progress() as report:
+        report("training", 0, 1)
         found = train_files(LabelFile(accurate, units), files, held, model, recipe, settings or (), seed, out)
     document(found) if as_json else note(trained_line(found))

@@ -14,6 +14,7 @@ from fidsel.config.recipes import AsteroidSection, CokrigingSection, StageSectio
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
 from fidsel.fidelity.engine import LocalEngine, available_cores
+from fidsel.fidelity.molecule import from_smiles
 from fidsel.md.normal_modes import normal_modes
 from fidsel.md.pool import sample
 from fidsel.md.refresh import refresh_pool
@@ -39,6 +40,8 @@ def open_campaign(folder: Path, overrides: Sequence[str] = (), budget: str | Non
 def build_campaign(config: Config, folder: Path, budget: str | None = None) -> Campaign:
     """Return the campaign of a configuration; relative paths in it start at `folder`."""
     section, selector = config.campaign, config.selector
+    if config.pool.smiles is not None:
+        from_smiles(config.pool.smiles)
     threads = max(level.threads for level in config.fidelity)
     workers = config.engine.workers or max(1, available_cores() // threads)
     return Campaign(

@@ -45,7 +45,7 @@ def check_config(schema: type[Schema], values: dict[str, Any], overrides: Sequen
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        raise UsageError(f"{name} is not a valid configuration: {explain(error, values)}") from error
+        raise UsageError(f"{name} is not valid: {explain(error, values)}") from error
 
 
 def merge(values: dict[str, Any], override: str) -> None:

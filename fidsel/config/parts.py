@@ -27,6 +27,7 @@ from fidsel.config.schema import (
     SGDMLSection,
 )
 from fidsel.data import Frames, Units, read
+from fidsel.data.geometry import sound
 from fidsel.errors import UsageError
 from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.fidelity.level import Fidelity, Price
@@ -59,7 +60,7 @@ def build_source(level: Level, pool: PoolSection, root: Path) -> LabelSource:
     match level:
         case TableLevel():
             keys = level.energy_key, level.forces_key if level.forces else None
-            source = TableSource(root / level.path, *keys, units(level.units), level.forces)
+            source = _with_labels(TableSource(root / level.path, *keys, units(level.units), level.forces))
         case OpenMMLevel(system=None):
             source = MMFFSource(molecule(pool, root), level.variant)
         case OpenMMLevel():
@@ -73,6 +74,18 @@ def build_source(level: Level, pool: PoolSection, root: Path) -> LabelSource:
         case CustomLevel():
             source = own_source(level.kind, level.options, root)
     return source
+
+
+def _with_labels(table: TableSource) -> TableSource:
+    """Return a table, read once so that what it lacks is said before anything is bought."""
+    frames = table.frames()
+    if len(frames) == 0:
+        raise UsageError(f"no frame of {table.path} has an energy; name them by energy_key and forces_key")
+    if table.forces and not frames.has_forces.any():
+        raise UsageError(
+            f"no frame of {table.path} has forces; name them by forces_key, or say forces = false"
+        )
+    return table
 
 
 def units(text: str | None) -> Units | None:
@@ -105,6 +118,8 @@ def read_pool(pool: PoolSection, root: Path) -> Frames:
     if pool.path is None:
         raise UsageError("a pool from a file needs pool.path")
     frames = read(root / pool.path, units=units(pool.units)).unlabelled()
+    if wrong := sound(frames)[0]:
+        raise UsageError(f"the pool {root / pool.path} has frames that cannot be: {wrong[0].message}")
     return frames if pool.frames is None else frames[: pool.frames]
 
 

@@ -238,6 +238,15 @@ class Config(Strict):
         for level in self.fidelity:
             if self.budget.unit == "label" and level.price is None:
                 raise ValueError(f"with a budget in labels, fidelity {level.name!r} needs `price`")
+        *cheap, accurate = self.fidelity
+        for level in cheap:
+            prices = [row.price for row in (level, accurate) if row.price and row.price.per == "label"]
+            if len(prices) == 2 and prices[0].value > prices[1].value:
+                raise ValueError(
+                    f"levels are written cheapest first, the accurate one last, but a label of "
+                    f"{level.name!r} costs {prices[0].value:g} and one of {accurate.name!r} "
+                    f"{prices[1].value:g}"
+                )
         refuse_mismatch(self.model.kind, self.recipe.kind, len(self.fidelity) - 1)
         if self.selector.error == "cheap" and len(self.fidelity) < 2:
             raise ValueError("selector.error = 'cheap' needs a cheap fidelity; take 'probe'")

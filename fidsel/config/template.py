@@ -1,6 +1,7 @@
 """A commented fidsel.toml for a new campaign."""
 
 import json
+from math import isclose
 from pathlib import Path
 
 from fidsel.config.load import FILE
@@ -8,7 +9,7 @@ from fidsel.config.parts import read_structure
 from fidsel.data import Units, read
 from fidsel.data.atomic import make_folder, write_text
 from fidsel.errors import UsageError
-from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.budget import SPELLINGS, Budget
 from fidsel.fidelity.molecule import from_atoms, from_smiles
 
 BUDGET = "20core-min"
@@ -123,16 +124,15 @@ def template_text(
     line += f"\ncharge = {charge}" if charge else ""
     line += f"\nunits = {_quoted(units)}" if units else ""
     section = f'source = "file"\n{line}' if key == "path" else SAMPLED.format(molecule=line)
-    amount = Budget.parse(budget)
-    total, unit = str(amount).split()
-    prices = PRICES if amount.unit == "label" else dict.fromkeys(PRICES, "")
+    total, unit = _amount(Budget.parse(budget))
+    prices = PRICES if unit == "label" else dict.fromkeys(PRICES, "")
     levels = QUANTUM if key == "path" else FORCE_FIELD + QUANTUM
     return TEXT.format(
         name=_quoted(name),
         pool=section.rstrip(),
         levels=levels.format(**prices),
         total=total,
-        unit=_quoted(unit.replace("labels", "label")),
+        unit=_quoted(unit),
     )
 
 
@@ -174,6 +174,21 @@ def create(
     make_folder(folder)
     write_text(path, text)
     return path
+
+
+def _amount(budget: Budget) -> tuple[str, str]:
+    """Return a budget as number and unit, the largest unit that takes at most three decimals.
+
+    >>> _amount(Budget.parse("20core-min")), _amount(Budget.parse("90 core-min"))
+    (('20', 'core-min'), ('1.5', 'core-h'))
+    """
+    units = [(size, name) for name, (unit, size) in SPELLINGS.items() if unit == budget.unit]
+    if budget.unit == "label":
+        return f"{budget.total:.15g}", "label"
+    for size, name in sorted(units, reverse=True):
+        if isclose(round(budget.total / size, 3), budget.total / size, rel_tol=1e-12):
+            return f"{budget.total / size:.15g}", name
+    return f"{budget.total:.15g}", min(units)[1]
 
 
 def _quoted(text: str) -> str:

@@ -15,6 +15,7 @@ from fidsel.config.recipes import RecipeSection
 from fidsel.config.schema import ModelSection, refuse_mismatch
 from fidsel.config.strict import Strict
 from fidsel.data import Frames, read, split
+from fidsel.data.atomic import make_folder
 from fidsel.errors import UsageError
 from fidsel.training.evaluate import errors
 from fidsel.training.stage import Trained, TrainingData
@@ -99,7 +100,7 @@ def train_files(
     if recipe is None:
         recipe = "standard" if not cheap else "cokriging" if model == "sgdml" else "asteroid"
     values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": recipe}}
-    config = check_config(TrainConfig, values, overrides, "the training settings")
+    config = check_config(TrainConfig, values, overrides, "the command line")
     refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
     train = accurate.read("accurate")
     if validation is None:
@@ -108,6 +109,7 @@ def train_files(
     else:
         held = validation.read("accurate")
     data = TrainingData(train, held, tuple(file.read(f"cheap {i}") for i, file in enumerate(cheap)))
+    make_folder(out)
     trained = build_recipe(config.recipe)(data, model_factory(config.model, Path()), seed)
     trained.model.save(out)
     return {"recipe": config.recipe.kind} | _report(trained, data, out)

@@ -109,7 +109,7 @@ def plan(
 def _check(
     total: float, levels: Sequence[PricedLevel], spent: float, validation: int, minimum: int, workers: int
 ) -> None:
-    if not levels or len({level.name for level in levels}) < len(levels):
+    if not levels or len({level.name for level in levels} - {""}) < len(levels):
         raise UsageError("a plan needs at least one level, each with a name of its own")
     if not (0 < total < inf and spent >= 0 and validation >= 0 and minimum >= 1 and workers >= 1):
         raise UsageError(

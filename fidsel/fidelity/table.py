@@ -12,6 +12,7 @@ from ase import Atoms
 
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
+from fidsel.data.geometry import sound
 from fidsel.data.read import read
 from fidsel.data.units import Units
 from fidsel.errors import UsageError
@@ -71,10 +72,17 @@ class TableSource:
             "tolerance": self.tolerance,
         }
 
+    def frames(self) -> Frames:
+        """Return the labelled configurations."""
+        return self._table().frames
+
+    def _table(self) -> "_Table":
+        keys = (self.energy_key, self.forces_key if self.forces else None)
+        return _table(self.path, *_state(self.path), *keys, self.units)
+
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a configuration in the table; `LabelError` where it is not in it."""
-        keys = (self.energy_key, self.forces_key if self.forces else None)
-        table = _table(self.path, *_state(self.path), *keys, self.units)
+        table = self._table()
         row = table.find(atoms, self.tolerance)
         if row is None:
             raise LabelError(
@@ -148,4 +156,4 @@ def _table(
     path: Path, _mtime: int, _size: int, energy_key: str | None, forces_key: str | None, units: Units | None
 ) -> _Table:
     frames = read(path, units=units, energy_key=energy_key, forces_key=forces_key)
-    return _Table(frames[np.isfinite(frames.energy)])
+    return _Table(frames[np.isfinite(frames.energy) & sound(frames)[1]])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def check_picks_are_complete(picker: Picker, pool: Pool) -> None:
 
 def check_pool_is_untouched(picker: Picker, pool: Pool) -> None:
     """No array of the pool is written to."""
-    before = {name: np.array(value) for name, value in vars(pool).items()}
+    before = {name: value.copy() for name, value in _arrays(pool).items()}
     _pick(picker, pool, 4)
     for name, value in before.items():
         _hold(
@@ -105,7 +106,8 @@ def check_labelled_are_left_out(picker: Picker, pool: Pool) -> None:
 
 def check_duplicates_once(picker: Picker, pool: Pool) -> None:
     """Of equal rows one is picked, and none that a labelled row equals, while others remain."""
-    twice = Pool(*(np.concatenate([value, value]) for value in vars(pool).values()))
+    doubled: dict[str, Any] = {n: np.concatenate([value, value]) for n, value in _arrays(pool).items()}
+    twice = replace(pool, **doubled)
     labelled = twice.labelled.copy()
     labelled[len(pool) :] = False
     twice = replace(twice, labelled=labelled)
@@ -130,7 +132,8 @@ def check_follows_reordered_pool(picker: Picker, pool: Pool) -> None:
     """Reordering the pool leaves the frames picked the same, up to ties."""
     order = np.random.default_rng(7).permutation(len(pool))
     here = _pick(picker, pool, 6).indices
-    there = order[_pick(picker, Pool(*(value[order] for value in vars(pool).values())), 6).indices]
+    reordered = replace(pool, **{name: value[order] for name, value in _arrays(pool).items()})
+    there = order[_pick(picker, reordered, 6).indices]
     _hold(set(here.tolist()) == set(there.tolist()), "reordering the pool changed which frames are picked")
 
 
@@ -173,6 +176,11 @@ def check_estimates(source: ErrorSource, pool: Pool, known: FloatArray) -> None:
     _hold(bool((np.isfinite(free) & (free >= 0)).all()), "unlabelled frames need finite estimates ≥ 0")
     has = ~np.isnan(known)
     _hold(np.allclose(errors[has], known[has]), "a known error must be its own estimate")
+
+
+def _arrays(pool: Pool) -> dict[str, Any]:  # Any: so that `replace` takes them for any field
+    """Return the fields of a pool that have one row per frame."""
+    return {name: value for name, value in vars(pool).items() if isinstance(value, np.ndarray)}
 
 
 def _pick(picker: Picker, pool: Pool, n: int) -> Picks:

@@ -1,0 +1,106 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import fidsel, write_campaign
+
+COMMANDS = ["", "init", "config", "config validate", "config schema", "config template", "check", "doctor"]
+COMMANDS += ["sample", "plan", "iterate", "status", "train", "ui", "demo"]
+HEAVY = [
+    "torch",
+    "ase",
+    "numpy",
+    "mlflow",
+    "rich",
+    "scipy",
+    "openmm",
+    "pyscf",
+    "rdkit",
+    "matplotlib",
+    "sklearn",
+]
+PROBE = """
+import sys
+sys.argv = ["fidsel", *{words!r}, "--help"]
+from fidsel.cli.app import main
+try:
+    main()
+except SystemExit as stop:
+    assert stop.code == 0
+print(*sorted({heavy!r} & sys.modules.keys()), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_says_what_it_does(words: str, capfd: pytest.CaptureFixture[str]) -> None:
+    found = fidsel(capfd, *words.split(), "--help")
+    assert found.code == 0
+    assert found.out.startswith(f"Usage: fidsel {words}".strip())
+    assert "--help" in found.out
+    assert found.err == ""
+
+
+@pytest.mark.parametrize("words", ["", "iterate", "train"])
+def test_help_imports_nothing_heavy(words: str) -> None:
+    code = PROBE.format(words=words.split(), heavy=set(HEAVY))
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stderr == "\n"
+
+
+def test_modules_of_the_command_line_import_nothing_heavy() -> None:
+    code = f"import sys, fidsel.cli.app; print(*sorted({set(HEAVY)!r} & sys.modules.keys()))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "\n"
+
+
+def test_version(capfd: pytest.CaptureFixture[str]) -> None:
+    assert fidsel(capfd, "--version").out.startswith("fidsel ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_campaign(tmp_path / "campaign")
+    (folder / "slow.py").write_text(SLOW)
+    level = 'fidelity.0={name = "cheap", kind = "slow:Slow", price = {per = "label", value = 0.05}}'
+    command = [sys.executable, "-m", "fidsel", "iterate", "-C", str(folder), level]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        for line in child.stderr:
+            if line.startswith("cheap labels"):
+                break
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert err.splitlines()[-1].startswith("fidsel: stopped; everything finished is stored")
+    assert "Traceback" not in err
+    assert out == ""
+    found = fidsel(capfd, "status", "-C", folder, "--json")
+    assert found.code == 0
+    assert not (folder / "labels.db.lock").exists()
+
+
+SLOW = """
+from dataclasses import dataclass
+from time import sleep
+
+import numpy as np
+
+from fidsel.fidelity import Label
+
+
+@dataclass(frozen=True)
+class Slow:
+    forces: bool = True
+
+    def settings(self):
+        return {"kind": "slow"}
+
+    def label(self, atoms):
+        sleep(1.0)
+        return Label(0.0, np.zeros((len(atoms), 3)), 1.0)
+"""

@@ -1,0 +1,46 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fidsel.cli.output import PlainLines, document, number_text, plain, table
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+@settings(deadline=None, max_examples=20)
+def test_any_value_becomes_strict_json(value: object) -> None:
+    json.dumps(plain(value), allow_nan=False)
+
+
+def test_numpy_and_paths_become_plain() -> None:
+    value = {"a": np.float64(1.5), "b": np.array([1, 2]), "c": Path("x"), 3: np.array([np.nan, 2.0])}
+    assert plain(value) == {"a": 1.5, "b": [1, 2], "c": "x", "3": [None, 2.0]}
+
+
+def test_document_is_one_line_broken_text(capsys: pytest.CaptureFixture[str]) -> None:
+    document({"level": "ωB97X", "error": float("inf")})
+    assert json.loads(capsys.readouterr().out) == {"level": "ωB97X", "error": None}
+
+
+def test_table_shows_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    table("title", ("name", "value"), [("a", 0.123456), ("b", None)])
+    shown = capsys.readouterr().out
+    assert "0.1235" in shown
+    assert "–" in shown
+    assert number_text(3) == "3"
+
+
+def test_plain_lines_say_when_work_begins_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    report = PlainLines()
+    for done in range(101):
+        report("labels", done, 100)
+    assert capsys.readouterr().err == "labels: 0/100\nlabels: 100/100\n"

@@ -1,0 +1,120 @@
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from fidsel.config import Config
+from fidsel.config.build import build_stage
+from fidsel.config.load import check_config
+from fidsel.config.recipes import StageSection
+from fidsel.config.schema import PaiNNSection, SGDMLSection
+from fidsel.errors import UsageError
+from fidsel.models import PaiNN
+from fidsel.models.sgdml import SGDML
+from fidsel.training.standard import STAGE
+
+LEVELS = [
+    {"name": "dft", "kind": "calculator", "calculator": "emt"},
+    {"name": "cc", "kind": "calculator", "calculator": "lj"},
+]
+GOOD: dict[str, Any] = {
+    "pool": {"source": "file", "path": "pool.npz"},
+    "fidelity": LEVELS,
+    "recipe": {"kind": "cokriging"},
+    "budget": {"total": 3},
+}
+
+
+def checked(**changes: object) -> Config:
+    return check_config(Config, GOOD | changes, (), "here")
+
+
+def test_smallest_file_is_enough() -> None:
+    config = checked()
+    assert config.model == SGDMLSection(kind="sgdml")
+    assert config.selector.kind == "cluster-error"
+    assert str(config.budget.parsed()) == "3 core-h"
+    assert str(config.budget.parsed("5core-min")) == "5 core-min"
+
+
+def test_every_section_and_field_is_documented() -> None:
+    schema = Config.model_json_schema()
+    for name, section in {"Config": schema, **schema["$defs"]}.items():
+        assert section.get("description"), f"{name} has no description"
+        for key, field in section["properties"].items():
+            said = field.get("description") or schema["$defs"][field["$ref"].split("/")[-1]]["description"]
+            assert said, f"{name}.{key} has no description"
+
+
+def test_every_section_refuses_keys_it_has_not() -> None:
+    for name, section in Config.model_json_schema()["$defs"].items():
+        assert section["additionalProperties"] is False, name
+
+
+def test_defaults_are_those_of_the_classes() -> None:
+    settings = PaiNN().state()[0]["network"]
+    section = PaiNNSection(kind="painn")
+    for name in ("features", "layers", "cutoff"):
+        assert settings[name] == getattr(section, name)
+    assert SGDML().state()[0]["lam"] == [SGDMLSection(kind="sgdml").lam]
+
+
+def test_stage_keeps_what_is_not_given() -> None:
+    assert build_stage(StageSection(), STAGE) == STAGE
+    made = build_stage(StageSection(steps=7, rho=0.5), STAGE)
+    assert (made.steps, made.loss.rho, made.batch, made.loss.force) == (7, 0.5, STAGE.batch, STAGE.loss.force)
+
+
+def test_expanded_configuration_is_a_configuration() -> None:
+    config = checked(selector={"clusters": 3}, model={"kind": "painn"})
+    again = TypeAdapter(Config).validate_python(config.model_dump(mode="json"))
+    assert again == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pool": {"source": "file"}}, "pool: a pool from a file needs `path`"),
+        ({"pool": {"source": "md", "smiles": "O"}}, "pool: a pool by md needs `frames`"),
+        ({"pool": {"source": "md", "frames": 9}}, "pool: a pool by md needs either `smiles` or `structure`"),
+        (
+            {"pool": {"source": "md", "frames": 9, "smiles": "O", "path": "a"}},
+            "`path` goes with source = 'file'",
+        ),
+        ({"pool": {"source": "md", "frames": 9, "smiles": "O", "structure": "a"}}, "named once"),
+        ({"pool": {"source": "md", "frames": 9, "smiles": "O", "charge": 1}}, "a SMILES carries its own"),
+        ({"pool": 3}, "pool must be a section, got 3"),
+        ({"fidelity": [*LEVELS, LEVELS[0]]}, "fidelity names must differ, got dft more than once"),
+        ({"fidelity": LEVELS[:1]}, "recipe 'cokriging' needs cheap labels"),
+        ({"fidelity": [{"kind": "pyscf", "name": "a", "method": "hf"}]}, r"fidelity\.0\.basis is required"),
+        (
+            {"fidelity": [{"name": "a"}]},
+            r"fidelity\.0\.kind is required, one of table, .*package\.module:Class",
+        ),
+        (
+            {"fidelity": [{"name": "a", "kind": "no class:"}]},
+            r"fidelity\.0\.kind must be written package\.module:Class",
+        ),
+        ({"recipe": {"kind": "asteroid"}}, "recipe 'asteroid' trains networks"),
+        ({"budget": {"total": 3, "unit": "label"}}, "fidelity 'dft' needs `price`"),
+        (
+            {"fidelity": LEVELS[:1], "recipe": {"kind": "standard"}, "selector": {"error": "cheap"}},
+            "take 'probe'",
+        ),
+        ({"selector": {"kind": "random", "strategy": "worst"}}, "selector: unknown key 'strategy'"),
+        ({"budget": {"total": 1, "unit": "core-hours"}}, r"unknown budget\.unit 'core-hours', did you mean"),
+        (
+            {"recipe": {"kind": "cokriging", "stage": {"steps": 0}}},
+            r"recipe\.stage\.steps must be greater than 0, got 0",
+        ),
+        ({"trackin": {}}, "unknown key 'trackin': did you mean 'tracking'"),
+    ],
+)
+def test_what_does_not_fit_is_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        checked(**changes)
+
+
+def test_all_complaints_come_at_once() -> None:
+    with pytest.raises(UsageError, match=r"campaign\.seed .*; engine\.workers "):
+        checked(campaign={"seed": -1}, engine={"workers": 0})

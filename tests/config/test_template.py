@@ -1,0 +1,71 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+from ase.io import write as write_structure
+from morse_molecule import frames
+
+from fidsel.config import load_config
+from fidsel.config.build import build_campaign
+from fidsel.config.demo import create_demo
+from fidsel.config.template import create, template_text
+from fidsel.data import write
+from fidsel.errors import UsageError
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    """A structure and a pool of formaldehyde, in a folder whose name needs quoting."""
+    folder = tmp_path / 'a "b" ω'
+    folder.mkdir()
+    write_structure(folder / "structure.xyz", frames(1)[0])
+    return {
+        "structure": folder / "structure.xyz",
+        "pool": write(folder / "pool.extxyz", frames(60).unlabelled()),
+    }
+
+
+@pytest.mark.parametrize("budget", ["20core-min", "2core-h", "30 core-s", "50", "1.5gpu-h", "5gpu-min"])
+@pytest.mark.parametrize("kind", ["smiles", "structure", "pool"])
+def test_every_template_is_a_campaign(kind: str, budget: str, files: dict[str, Path], tmp_path: Path) -> None:
+    given = {"smiles": None, "structure": None, "pool": None} | {kind: files.get(kind, "C=O")}
+    path = create(tmp_path / "new", budget=budget, **given)  # type: ignore[arg-type]
+    config = load_config(path)
+    campaign = build_campaign(config, path.parent)
+    assert campaign.name == "new"
+    assert campaign.accurate.name == "ccsd(t)"
+    assert campaign.accurate.forces
+    assert len(campaign.cheap) == (1 if kind == "pool" else 2)
+    assert campaign.config["pool"]["source"] == config.pool.source
+    assert campaign.budget == config.budget.parsed(budget)
+
+
+def test_charge_and_units_are_written(tmp_path: Path) -> None:
+    text = template_text(pool=tmp_path / "a.npz", charge=-1, units="eV,Angstrom")
+    pool = tomllib.loads(text)["pool"]
+    assert (pool["charge"], pool["units"]) == (-1, "eV,Angstrom")
+    assert "charge" not in template_text(smiles="CO")
+
+
+def test_existing_campaign_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "fidsel.toml").write_text("mine")
+    with pytest.raises(UsageError, match="exists already and is kept"):
+        create(tmp_path, smiles="O", structure=None, pool=None)
+    with pytest.raises(UsageError, match="belongs to another campaign"):
+        create_demo(tmp_path)
+    assert (tmp_path / "fidsel.toml").read_text() == "mine"
+
+
+def test_nothing_is_written_for_what_cannot_be_read(tmp_path: Path) -> None:
+    for name, value in (("smiles", "C(("), ("structure", tmp_path / "a.xyz"), ("pool", tmp_path / "a.npz")):
+        given = {"smiles": None, "structure": None, "pool": None} | {name: value}
+        with pytest.raises(UsageError, match=r"not a valid SMILES|cannot be read|there is no file"):
+            create(tmp_path / "new", **given)  # type: ignore[arg-type]
+    assert not (tmp_path / "new").exists()
+
+
+def test_demo_is_a_campaign_and_may_be_begun_again(tmp_path: Path) -> None:
+    create_demo(tmp_path)
+    create_demo(tmp_path)
+    campaign = build_campaign(load_config(tmp_path / "fidsel.toml"), tmp_path)
+    assert campaign.rules.control == "bought"

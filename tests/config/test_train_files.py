@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+from morse_molecule import frames
+
+from fidsel.config.train_files import LabelFile, train_files
+from fidsel.data import write
+from fidsel.errors import UsageError
+from fidsel.models import load
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "energy", "forces"),
+    [
+        ("a.npz", "a.npz", None, None),
+        ("a.npz:E:F", "a.npz", "E", "F"),
+        ("a.npz:E", "a.npz", "E", None),
+        ("a.npz::F", "a.npz", None, "F"),
+        ("b/a.1.extxyz:E:F", "b/a.1.extxyz", "E", "F"),
+        ("/x/y:z/a.npz:E:F", "/x/y:z/a.npz", "E", "F"),
+        (r"C:\data\a.npz", r"C:\data\a.npz", None, None),
+        (r"C:\my.data\a.npz:E:F", r"C:\my.data\a.npz", "E", "F"),
+    ],
+)
+def test_colons_name_the_labels(text: str, path: str, energy: str | None, forces: str | None) -> None:
+    assert LabelFile(text).parts == (Path(path), energy, forces)
+
+
+def test_file_that_exists_is_taken_as_it_is(tmp_path: Path) -> None:
+    odd = write(tmp_path / "a.npz:b:c.extxyz", frames(3))
+    assert LabelFile(str(odd)).parts == (odd, None, None)
+
+
+@pytest.mark.parametrize("text", ["a.npz:E:F:G", "nothing", "a.npz:x/y"])
+def test_other_texts_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY"):
+        _ = LabelFile(text).parts
+
+
+def train(
+    accurate: LabelFile, cheap: list[LabelFile], out: Path, recipe: str | None = None
+) -> dict[str, object]:
+    return train_files(accurate, cheap, None, "sgdml", recipe, ["model.sigmas=[10]"], 0, out)
+
+
+def test_recipe_follows_the_files(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
+    cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(60, 1, depth=3.8, level="cheap"))))
+    alone = train(accurate, [], tmp_path / "a")
+    both = train(accurate, [cheap], tmp_path / "b")
+    assert (alone["recipe"], both["recipe"]) == ("standard", "cokriging")
+    assert (alone["train"], alone["validation"], both["cheap"]) == (24, 6, [60])
+    assert load(tmp_path / "b").level == "accurate"
+    again = train(accurate, [cheap], tmp_path / "c")
+    assert again["validation_force_mae"] == both["validation_force_mae"]
+
+
+def test_recipe_that_does_not_fit_the_files_is_refused(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30))))
+    with pytest.raises(UsageError, match="recipe 'cokriging' needs cheap labels"):
+        train(accurate, [], tmp_path / "model", "cokriging")
+    assert not (tmp_path / "model").exists()
