@@ -139,9 +139,10 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     out = []
     for (budget, model, recipe, picks), members in sorted(arms.items()):
         errors = np.array([row["force_mae"] for row in members])
+        spread = errors.std(ddof=1) / np.sqrt(len(errors)) if len(errors) > 1 else None
         out.append({
             "budget": budget, "model": model, "recipe": recipe, "picks": picks, "seeds": len(errors),
-            "force_mae": errors.mean(), "se": errors.std(ddof=1) / np.sqrt(len(errors)) if len(errors) > 1 else None,
+            "force_mae": errors.mean(), "se": spread,
             "spent": float(np.mean([row["spent"] for row in members])),
             "seconds": float(np.mean([row["seconds"] for row in members])),
         })  # fmt: skip
@@ -168,7 +169,7 @@ def main() -> None:
     found = summary(rows)
     if given.json:
         print(json.dumps({
-            "benchmark": "h2co_budget", "unit": "kcal/mol/Å", "machine": platform.processor() or platform.machine(),
+            "benchmark": "h2co_budget", "unit": "kcal/mol/Å", "machine": platform.machine(),
             "cores": os.cpu_count(), "wall_seconds": perf_counter() - start, "test_frames": TEST,
             "validation": VALIDATION, "steps": STEPS, "arms": found, "cells": rows,
         }, indent=1))  # fmt: skip
