@@ -39,6 +39,11 @@ class Worker:
     Parameters
     ----------
     threads : cores it may use; its numerical libraries see the number before they are loaded.
+
+    Raises
+    ------
+    FidselError
+        where the system starts no more processes.
     """
 
     def __init__(self, threads: int) -> None:
@@ -47,9 +52,17 @@ class Worker:
         self.pending: deque[Task] = deque()
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs,), name="fidsel-worker", daemon=True)
-        with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))), _interrupts_held():
-            self._process.start()
-        theirs.close()
+        try:
+            with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))), _interrupts_held():
+                self._process.start()
+        except OSError as error:
+            self.connection.close()
+            raise FidselError(
+                f"a worker process cannot be started ({error.strerror}): use fewer workers, or raise the "
+                "limits on processes, open files and memory"
+            ) from error
+        finally:
+            theirs.close()
         self._begun, self._since, self.stopped = False, monotonic(), False
 
     @property
@@ -98,7 +111,7 @@ class Worker:
                 outcome: Label | LabelError = pickle.loads(answer)
                 self._since = monotonic()
                 yield self.pending.popleft(), outcome
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # OSError: it died amid an answer
             yield self._crash()
         else:
             if self.pending and monotonic() >= self.deadline:

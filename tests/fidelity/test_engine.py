@@ -1,10 +1,13 @@
+import errno
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,10 +15,11 @@ import pytest
 from ase import Atoms
 from fragile_sources import Fragile
 
-from fidsel.errors import UsageError
+from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.engine import GROUP_SIZE, LocalEngine, available_cores, group
 from fidsel.fidelity.source import Label, LabelError
 from fidsel.fidelity.task import Task
+from fidsel.fidelity.worker import Worker
 
 WORKERS = min(2, available_cores())
 T = TypeVar("T")
@@ -234,6 +238,7 @@ from fragile_sources import Fragile
 from fidsel.fidelity.engine import LocalEngine
 from fidsel.fidelity.source import LabelError
 from fidsel.fidelity.task import Task
+from fidsel.fidelity.worker import Worker
 
 if __name__ == "__main__":
     act, argument, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -258,3 +263,29 @@ def alive(pid: int) -> bool:
         return False
     status = Path(f"/proc/{pid}/stat")
     return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_worker_that_dies_amid_an_answer_has_crashed(engine: LocalEngine) -> None:
+    worker = Worker(1)
+    worker.stop()
+    half = struct.pack("!i", 1000) + b"cut"
+    worker.stopped, (worker.connection, theirs) = False, get_context("spawn").Pipe()
+    worker.assign([task("a")])
+    theirs.send_bytes(b"")
+    os.write(theirs.fileno(), half)
+    theirs.close()
+    (found,) = worker.results()
+    assert isinstance(found[1], LabelError)
+    assert found[1].kind == "crashed"
+
+
+def test_a_system_without_processes_to_spare_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with LocalEngine(1) as fresh:
+        with monkeypatch.context() as patch:
+            patch.setattr(get_context("spawn").Process, "start", refuse)
+            with pytest.raises(FidselError, match=r"cannot be started \(Resource .* use fewer workers"):
+                outcomes(fresh, [task("a")])
+        assert kinds(outcomes(fresh, [task("a")])) == {"a": "label"}
