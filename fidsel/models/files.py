@@ -1,7 +1,6 @@
 """Model files: `model.json` and `model.safetensors` in a folder; nothing here can run code."""
 
 import json
-import os
 from collections.abc import Mapping
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 
+from fidsel.data.atomic import make_folder, write_bytes, write_text
 from fidsel.errors import UsageError
 
 FORMAT = "fidsel-model"
@@ -38,6 +38,8 @@ def write_state(folder: Path, settings: Mapping[str, Any], tensors: Mapping[str,
     ------
     UsageError
         where settings cannot be written as JSON.
+    FidselError
+        where the system refuses to write (disk full, read-only folder).
     """
     data = tensors_to_bytes({name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()})
     head = {"format": FORMAT, "version": VERSION, "fidsel": _fidsel_version(), "tensors": _digest(data)}
@@ -45,9 +47,9 @@ def write_state(folder: Path, settings: Mapping[str, Any], tensors: Mapping[str,
         text = json.dumps(head | {"settings": dict(settings)}, indent=1, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise UsageError(f"model settings must be plain JSON values without NaN: {error}") from error
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / TENSORS, data)
-    _replace(folder / JSON, text.encode())
+    make_folder(folder)
+    write_bytes(folder / TENSORS, data)
+    write_text(folder / JSON, text)
     return folder
 
 
@@ -105,19 +107,6 @@ def _read_bytes(path: Path) -> bytes:
         raise UsageError(
             f"a model is a folder with {JSON} and {TENSORS}, cannot read {path}: {error.strerror}"
         ) from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put data at a path in one step, on the disk before the name points to it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _digest(data: bytes) -> str:
