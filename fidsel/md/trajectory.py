@@ -117,7 +117,7 @@ class Walk:
         if missing:
             raise FidselError(
                 f"{self.name} left the physical range {restarts + 1} times and gave {n - missing} of its "
-                f"{n} frames; lower the temperature or widen the physical range"
+                f"{n} frames; lower the temperature, shorten the time step or widen the physical range"
             )
 
     def _collect(self, run: OpenMMRun, n: int, group: str) -> tuple[FloatArray, TrajectoryReport]:
