@@ -9,7 +9,7 @@ import numpy as np
 from fidsel.errors import UsageError
 from fidsel.models.contract import Fittable, ForceField
 from fidsel.models.network import NetworkForceField
-from fidsel.training.bias import frame_bias
+from fidsel.training.bias import level_bias
 from fidsel.training.cheap import EnergyLabels, cheap_part, check_energy_labels
 from fidsel.training.evaluate import validation_error
 from fidsel.training.fit import fit
@@ -85,14 +85,11 @@ def asteroid(
     if bias_weights or energy_labels == "teacher":
         teacher, history = fit(start, data.train, data.validation, identify, seed=seed)
         histories.append(history)
-    energies_only = not data.train.has_forces.any()
-    scale = data.train if energy_labels == "aligned" or (bias_weights and energies_only) else None
+    scale = data.train if energy_labels == "aligned" else None
     sweep = Sweep(start, gammas if bias_weights else (), seed)
     for frames in data.cheap:
         part = cheap_part(frames, data.validation, scale, held_out=held_out, seed=seed)
-        bias = (
-            frame_bias(teacher, part.train, energies_only=energies_only) if teacher and bias_weights else None
-        )
+        bias = level_bias(teacher, part.train, data.train) if teacher and bias_weights else None
         sweep.pretrain(part, part.labelled_by(energy_labels, teacher), pretrain, bias, relative_to)
     chosen = _choose(sweep, data, finetune if fine_tune else None, teacher)
     return Trained(

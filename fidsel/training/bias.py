@@ -9,6 +9,7 @@ from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.models.contract import ForceField
+from fidsel.training.align import align
 
 FEW = 0.1
 """Effective sample size, as a fraction of the frames, below which a warning is due."""
@@ -61,6 +62,28 @@ def frame_bias(teacher: ForceField, frames: Frames, *, energies_only: bool = Fal
         f"bias weights need forces on all cheap frames, or energies on all: {frames.has_forces.sum()} of "
         f"{len(frames)} have forces, {np.isfinite(frames.energy).sum()} energies"
     )
+
+
+def level_bias(teacher: ForceField, frames: Frames, accurate: Frames) -> Bias:
+    """Return the bias of the labels of a cheap level against a teacher trained on accurate ones.
+
+    Forces are compared; where either level has energies only, energies are, aligned first.
+
+    Parameters
+    ----------
+    teacher : θ₀.
+    frames : labelled at the cheap level.
+    accurate : what θ₀ was trained on.
+
+    Raises
+    ------
+    UsageError
+        see `frame_bias` and `align`.
+    """
+    energies_only = not accurate.has_forces.any()
+    if energies_only or not frames.has_forces.any():
+        frames = align(frames, accurate).frames
+    return frame_bias(teacher, frames, energies_only=energies_only)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.models import SGDML, ForceField, Sum
-from fidsel.training.bias import BiasWeights, frame_bias, weights_from_bias
+from fidsel.training.bias import BiasWeights, level_bias, weights_from_bias
 from fidsel.training.cheap import cheap_part
 from fidsel.training.dispatch import train_one
 from fidsel.training.evaluate import errors
@@ -40,9 +40,10 @@ def cokriging(
     seed : decides initial parameters, batches and held-out cheap frames.
     surrogate : builds the models of the cheap levels; None = as `model`.
     stage, surrogate_stage : how networks are trained; unused by closed-form models.
-    held_out : fraction of each cheap level that validates it: whole groups, or blocks of one trajectory.
+    held_out : fraction of each cheap level that validates it, in short blocks of its trajectories.
     bias_weights : weigh cheap frames by w_j = exp(−B_j / γ median B), B_j the mean absolute difference
-        between the cheap forces and those of a model of the accurate labels alone. A kernel takes
+        between the cheap forces (or energies, see `level_bias`) and those of a model of the accurate
+        labels alone. A kernel takes
         them as noise λ/w_j, so they matter where λ does.
     gamma : γ, in units of the median bias.
 
@@ -58,7 +59,8 @@ def cokriging(
     chain, surrogates, levels = _Chain(seed), [], []
     for frames in data.cheap:
         part = cheap_part(frames, data.validation, None, held_out=held_out, seed=seed)
-        weights = None if teacher is None else _weights(teacher, part.train, gamma)
+        bias = None if teacher is None else level_bias(teacher, part.train, data.train)
+        weights = None if bias is None else weights_from_bias(bias.values, gamma)
         named = replace(surrogate_stage or stage, name=f"surrogate {part.level}".strip())
         fresh = (surrogate or model)(seed)
         histories.append(chain.extend(fresh, part.train, part.validation, named, weights))
@@ -80,10 +82,6 @@ def _teacher(
     named = replace(stage, name="teacher")
     teacher, history = train_one(model(seed), data.train, data.validation, named, seed=seed)
     return teacher, [history]
-
-
-def _weights(teacher: ForceField, frames: Frames, gamma: float) -> BiasWeights:
-    return weights_from_bias(frame_bias(teacher, frames).values, gamma)
 
 
 class _Chain:

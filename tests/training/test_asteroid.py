@@ -122,6 +122,16 @@ def test_accurate_energies_alone_use_energies_throughout() -> None:
     assert trained.histories[-1].notes["loss"].startswith("energies only")
 
 
+def test_a_level_of_energies_alone_is_weighed_whatever_its_energies_are_used_for() -> None:
+    known = data(accurate=20)
+    bare = replace(known, cheap=(known.cheap[0].replace(forces=None),))
+    trained = asteroid(bare, painn, 0, gammas=[1.0], energy_labels="teacher", **STAGES)
+    (level,) = trained.diagnostics["levels"]
+    assert level["bias"]["unit"] == "eV/atom"
+    assert level["bias"]["median"] < 1.0  # not the 90 eV between the levels
+    assert level["alignment"] is None
+
+
 def test_what_asteroid_cannot_do_is_refused() -> None:
     with pytest.raises(UsageError, match="use recipe 'cokriging'"):
         asteroid(data(), kernel, 0)

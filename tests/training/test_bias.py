@@ -7,7 +7,7 @@ from morse_molecule import frames
 from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.models import SGDML, ForceField
-from fidsel.training.bias import frame_bias, weights_from_bias
+from fidsel.training.bias import frame_bias, level_bias, weights_from_bias
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,19 @@ def test_weights_have_mean_one_and_fall_with_the_bias(bias: list[float], gamma: 
     assert 1.0 - 1e-9 <= found.effective <= len(values) * (1 + 1e-9)
     # Relative γ: the unit of the bias does not matter.
     np.testing.assert_allclose(weights_from_bias(values * 23.06, gamma).weights, found.weights, rtol=1e-6)
+
+
+def test_bias_of_energies_does_not_see_the_scale_of_the_level() -> None:
+    accurate = frames(20, 0)
+    teacher = SGDML([10.0]).fit(accurate, frames(0))[0]
+    cheap = frames(30, 5, depth=3.6).replace(forces=None)
+    here, there = (level_bias(teacher, cheap.replace(energy=cheap.energy + e), accurate) for e in (0.0, 90.0))
+    assert here.unit == there.unit == "eV/atom"
+    np.testing.assert_allclose(here.values, there.values, atol=1e-9)
+    assert np.median(here.values) < 0.1
+    known = frames(30, 5, depth=3.6)
+    assert level_bias(teacher, known, accurate).unit == "eV/Å"
+    assert level_bias(teacher, known, accurate.replace(forces=None)).unit == "eV/atom"
 
 
 def test_weights_follow_the_exponential() -> None:
