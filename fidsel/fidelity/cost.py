@@ -1,6 +1,5 @@
 """What a label will take: a log-linear law of the size of a frame, learned from measured labels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -155,22 +154,6 @@ def size_of(source: LabelSource, atoms: Atoms) -> float:
 def exponent_of(source: LabelSource) -> float:
     """Return the formal power of the cost of a source; 1 where it names none."""
     return source.cost_exponent if isinstance(source, Scaling) else 1.0
-
-
-def fit_source(
-    source: LabelSource, frames: Sequence[Atoms], seconds: ArrayLike, guess: Guess | None = None
-) -> CostModel:
-    """Return the cost model of a source from the frames it has labelled.
-
-    Parameters
-    ----------
-    source : the label source.
-    frames : n labelled configurations.
-    seconds : (n,) core-seconds their labels took.
-    guess : see `CostModel.fit`.
-    """
-    sizes = [size_of(source, atoms) for atoms in frames]
-    return CostModel.fit(sizes, seconds, exponent_of(source), guess)
 
 
 def _logs(name: str, values: ArrayLike) -> FloatArray:

@@ -1,6 +1,6 @@
 """Descriptors, clusters, error sources and pickers."""
 
-from fidsel.selector.cluster_error import ClusterErrors, cluster_errors, force_errors
+from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
 from fidsel.selector.clusters import BroadClusters
 from fidsel.selector.conformal import Calibration, Score, calibrate, hold_out, score
 from fidsel.selector.descriptors import (
@@ -42,7 +42,6 @@ __all__ = [
     "cluster_error_plot",
     "cluster_errors",
     "fine_clusters",
-    "force_errors",
     "hold_out",
     "inverse_distances",
     "learning_curve_plot",

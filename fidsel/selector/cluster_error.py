@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 
@@ -122,25 +121,6 @@ def cluster_errors(
         tuple(np.bincount(inverse[known], minlength=len(names))[order].tolist()),
         float(np.sqrt(overall)), tuple(mae.tolist()), overall_mae,
     )  # fmt: skip
-
-
-def force_errors(frames: Frames, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the RMSE and the mean absolute error per force component of each frame, (n,) eV/Å.
-
-    Parameters
-    ----------
-    frames : with reference forces; NaN errors where a frame has none.
-    predicted : (n_atoms, 3) eV/Å.
-    """
-    if predicted.shape != frames.forces.shape:
-        raise UsageError(f"predicted forces must have shape {frames.forces.shape}, got {predicted.shape}")
-    if len(frames) == 0:
-        return np.empty(0), np.empty(0)
-    error = predicted - frames.forces
-    components = 3 * np.diff(frames.offsets)
-    square = np.add.reduceat((error**2).sum(axis=1), frames.offsets[:-1]) / components
-    absolute = np.add.reduceat(np.abs(error).sum(axis=1), frames.offsets[:-1]) / components
-    return np.sqrt(square), np.asarray(absolute)
 
 
 def _group_means(

@@ -2,13 +2,11 @@ import json
 
 import numpy as np
 import pytest
-from ase.build import molecule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fidsel.data import Frames
 from fidsel.errors import UsageError
-from fidsel.selector import ClusterErrors, cluster_errors, force_errors
+from fidsel.selector import ClusterErrors, cluster_errors
 
 
 @given(seed=st.integers(0, 1000), n=st.integers(1, 40))
@@ -70,18 +68,3 @@ def test_unusable_errors_are_refused() -> None:
         cluster_errors(clusters, np.ones(2), np.array([0.0, 1.0]))
     with pytest.raises(UsageError, match="no cluster 7"):
         cluster_errors(clusters, np.ones(2)).of(7)
-
-
-def test_force_errors_of_frames_of_different_sizes() -> None:
-    frames = Frames.from_atoms([molecule("H2O"), molecule("CH4"), molecule("H2O")])
-    rng = np.random.default_rng(0)
-    reference, predicted = rng.normal(size=(2, 11, 3))
-    reference[8] = np.nan
-    rmse, mae = force_errors(frames.replace(forces=reference), predicted)
-    error = predicted - reference
-    expected = [np.sqrt((error[:3] ** 2).mean()), np.sqrt((error[3:8] ** 2).mean()), np.nan]
-    np.testing.assert_allclose(rmse, expected)
-    np.testing.assert_allclose(mae[:2], [np.abs(error[:3]).mean(), np.abs(error[3:8]).mean()])
-    with pytest.raises(UsageError, match=r"shape \(11, 3\)"):
-        force_errors(frames, predicted[1:])
-    assert len(force_errors(frames[:0], np.empty((0, 3)))[0]) == 0
