@@ -1,12 +1,15 @@
 """Which labels a round trains on: what earlier rounds wrote down that they buy, as far as it was labelled."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from fidsel.campaign.record import Allocation, Draft, HeldOut, Pick
 from fidsel.campaign.workspace import Workspace
+from fidsel.data import Frames
 from fidsel.data.frames import IntArray
+from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store import LabelStore
 from fidsel.training.stage import TrainingData
 
@@ -86,12 +89,19 @@ def mixture(ws: Workspace, last: int) -> Mixture:
 
 
 def training_data(ws: Workspace, ids: Mixture, held: HeldOut) -> TrainingData:
-    """Return the labels themselves; frames that failed are left out."""
-    campaign = ws.campaign
+    """Return the labels themselves, in the pool's order; frames that failed are left out.
+
+    Recipes split cheap frames into blocks of a trajectory, for which time order matters.
+    """
+    campaign, row = ws.campaign, {frame: i for i, frame in enumerate(ws.pool.ids)}
+
+    def ordered(level: Fidelity, chosen: Sequence[str]) -> Frames:
+        return ws.labelled(level, sorted(chosen, key=row.__getitem__))
+
     return TrainingData(
-        train=ws.labelled(campaign.accurate, ids.accurate),
-        validation=ws.labelled(campaign.accurate, held.validation),
-        cheap=tuple(ws.labelled(level, ids.cheap[level.name]) for level in campaign.cheap),
+        train=ordered(campaign.accurate, ids.accurate),
+        validation=ordered(campaign.accurate, held.validation),
+        cheap=tuple(ordered(level, ids.cheap[level.name]) for level in campaign.cheap),
     )
 
 

@@ -1,4 +1,4 @@
-"""`fidsel doctor`: does everything a campaign needs work on this machine?"""
+"""`fidsel doctor`: whether everything a campaign needs works on this machine."""
 
 from dataclasses import asdict
 from pathlib import Path
