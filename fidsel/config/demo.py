@@ -31,8 +31,8 @@ name = "pbe"
 kind = "pyscf"
 method = "dft"
 xc = "pbe"
-basis = "6-31G"
-grid = 0              # coarse: cheap labels may be rough
+basis = "sto-3g"
+grid = 1
 time_limit = 60.0
 
 [[fidelity]]

