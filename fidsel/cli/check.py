@@ -28,6 +28,6 @@ def check(
         document({"file": str(file), "frames": len(frames), "findings": [asdict(f) for f in findings]})
     else:
         rows = [(f.severity, f.rule, f.message) for f in findings]
-        table(f"{file}: {frames!r}", ("severity", "rule", "finding"), rows)
+        table(f"{file}: {frames!r}", ("severity", "rule", "finding"), rows, text=3)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)

@@ -20,6 +20,7 @@ def doctor(folder: Folder = Path(), settings: Overrides = None, as_json: AsJson 
             "fidsel doctor",
             ("check", "result", "detail"),
             [(r.name, "ok" if r.ok else "FAILED", r.detail) for r in found],
+            text=3,
         )
     if not all(row.ok for row in found):
         raise typer.Exit(1)

@@ -50,14 +50,14 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table on stdout; the first column is text, the others are aligned right."""
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], text: int = 1) -> None:
+    """Print a table on stdout; the first `text` columns are words, the others are aligned right."""
     from rich.console import Console
     from rich.table import Table
 
     grid = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for number, column in enumerate(columns):
-        grid.add_column(column, justify="left" if number == 0 else "right")
+        grid.add_column(column, justify="left" if number < text else "right")
     for row in rows:
         grid.add_row(*(cell if isinstance(cell, str) else number_text(cell) for cell in row))
     console = Console(file=sys.stdout)

@@ -38,10 +38,10 @@ def trained_line(found: Mapping[str, Any]) -> str:
 
 def campaign_table(found: "Summary") -> None:
     """Print the rounds of a campaign beside its control arm, and where its money went."""
-    show = found.budget.format
+    show, (size, unit) = found.budget.format, found.budget.scale()
     names = list(found.rounds[-1].labels) if found.rounds else []
-    columns = ["round", *names, "predicted cost", "cost", "spent", "force MAE meV/Å", "energy MAE meV"]
-    columns += ["control labels", "control MAE meV/Å", "saving"]
+    columns = ["round", *names, f"predicted {unit}", f"cost {unit}", f"spent {unit}"]
+    columns += ["force MAE meV/Å", "energy MAE meV", "control labels", "control MAE meV/Å", "saving"]
     rows = []
     for record in found.rounds:
         force, energy = record.metrics.force_mae, record.metrics.energy_mae
@@ -49,9 +49,9 @@ def campaign_table(found: "Summary") -> None:
             [
                 str(record.index),
                 *(record.labels[name] for name in names),
-                show(record.predicted_cost),
-                show(record.cost),
-                show(record.spent),
+                record.predicted_cost / size,
+                record.cost / size,
+                record.spent / size,
                 None if force is None else 1000 * force,
                 1000 * energy,
                 *_control_cells(record.control),
@@ -80,10 +80,8 @@ def plan_tables(made: "Plan", budget: "Budget") -> None:
     columns = ["", *made.levels, "cost", "error, × accurate alone", "90 %", "wall time s"]
     mark = made.recommended.bought
     rows = [["→" if split.bought == mark else "", *_split_cells(split, budget)] for split in made.table]
-    basis = (
-        "published priors, no label bought" if made.basis == "priors" else f"{made.points} measured points"
-    )
-    table(f"plan for {budget}, from {basis}", columns, rows)
+    basis = "published priors" if made.basis == "priors" else f"{made.points} measured points"
+    table(f"plan for {budget}; gains from {basis}", columns, rows)
     others = [[case.name, *_split_cells(case.split, budget)] for case in made.scenarios if case.split]
     table("what if", columns, others)
     prices = ", ".join(

@@ -169,7 +169,7 @@ def _scenarios(shop: Shop, describe: Describe) -> tuple[Scenario, ...]:
 def _warnings(shop: Shop, chosen: Split, points: Sequence[CurvePoint]) -> list[str]:
     found = []
     if not shop.law.points:
-        found.append("no pilot: expected errors rest on published priors, not on this molecule")
+        found.append("expected gains rest on published priors, not on trainings of this molecule")
     cheap = [n + level.owned for n, level in zip(chosen.bought, shop.cheap, strict=False)]
     if any(cheap) and chosen.relative.high >= 1:
         found.append("cheap labels may not pay: the 90 % interval includes no gain over accurate ones alone")
