@@ -118,6 +118,8 @@ class Tracker:
     def _sync(self, rounds: Sequence[Round]) -> None:
         from mlflow import MlflowClient
 
+        if self.uri is None:
+            self._make_store()
         client = MlflowClient(tracking_uri=self.tracking_uri)
         parent = self._parent(client, self._experiment(client), rounds[0].campaign)
         known = _finished_rounds(client, parent)
@@ -131,6 +133,17 @@ class Tracker:
             client.set_terminated(parent.info.run_id, status)
         elif parent.info.status != status:
             client.update_run(parent.info.run_id, status=status)
+
+    def _make_store(self) -> None:
+        """Make `mlflow.db` at one stroke: a store whose making is cut off could never be opened again."""
+        from mlflow import MlflowClient
+
+        store = self.folder.path.resolve() / "mlflow.db"
+        draft = store.with_name(".mlflow.db.part")
+        if not store.exists():
+            draft.unlink(missing_ok=True)
+            MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments(max_results=1)
+            draft.replace(store)
 
     def _experiment(self, client: "MlflowClient") -> "Experiment":
         found = client.get_experiment_by_name(self.experiment)
