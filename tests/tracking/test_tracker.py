@@ -182,6 +182,15 @@ def test_two_processes_at_once_send_everything_once(home: CampaignFolder) -> Non
     check_whole(home, home.read_rounds())
 
 
+def test_a_store_whose_making_was_cut_off_is_made_anew(home: CampaignFolder) -> None:
+    whole = (home.path / "mlflow.db").read_bytes()
+    (home.path / ".mlflow.db.part").write_bytes(whole[: len(whole) // 2])
+    (home.path / "mlflow.db").unlink()
+    assert tracker(home).sync() is None
+    assert len(Sent(home).rounds) == len(home.read_rounds())
+    assert not (home.path / ".mlflow.db.part").exists()
+
+
 def test_moved_folder_does_not_write_into_the_old_one(home: CampaignFolder, tmp_path: Path) -> None:
     assert tracker(home).sync() is None
     moved = CampaignFolder(home.path.rename(tmp_path / "moved"))
