@@ -1,12 +1,15 @@
 """`fidsel iterate`: buy, train, measure, pick again."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fidsel.cli.output import AsJson, Folder, Overrides, document, note, progress
 from fidsel.cli.tables import campaign_table, round_line
+
+if TYPE_CHECKING:
+    from fidsel.tracking import Tracker
 
 
 def iterate(
@@ -23,11 +26,17 @@ def iterate(
 
     with progress() as report:
         campaign, tracker = open_campaign(folder, settings or ()), open_tracker(folder, settings or ())
+        send(tracker)  # what an earlier run could not send, also of a finished campaign
         for record in rounds(campaign, report, break_lock):
             note(round_line(record, campaign.budget))
-            if trouble := tracker and tracker.sync():
-                note(trouble)
+            send(tracker)
     summary(folder, settings, as_json)
+
+
+def send(tracker: "Tracker | None") -> None:
+    """Send rounds to MLflow; where that fails, say so and go on."""
+    if trouble := tracker and tracker.sync():
+        note(trouble)
 
 
 def summary(folder: Path, settings: list[str] | None, as_json: bool) -> None:
