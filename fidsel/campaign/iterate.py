@@ -7,7 +7,7 @@ from time import perf_counter
 
 from fidsel.campaign.choose import choose
 from fidsel.campaign.measure import error_unit
-from fidsel.campaign.mixture import Mixture, mixture, read_allocation, training_data, write_allocation
+from fidsel.campaign.mixture import mixture, read_allocation, training_data, write_allocation
 from fidsel.campaign.planning import Prepared, prepare, start_size
 from fidsel.campaign.publish import measured, publish
 from fidsel.campaign.record import Allocation, Pick, Round
@@ -16,7 +16,7 @@ from fidsel.campaign.share import frame_cost
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.errors import FidselError
 from fidsel.fidelity.level import Fidelity
-from fidsel.training.stage import Trained
+from fidsel.training.stage import Trained, TrainingData
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -83,12 +83,13 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     _purchase(ws, ready, allocation)
     labelled = perf_counter()
     ids = mixture(ws, index)
-    trained = _train(ws, ready, ids, index)
+    data = training_data(ws, ids, ready.held)
+    trained = _train(ws, data, index)
     seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
     ws.ledger.charge(
         "training", _training_amount(ws, seconds["training"]), f"round {index}", seconds["training"]
     )
-    found = measured(ws, ready.held, index, done, allocation, ids, trained, seconds)
+    found = measured(ws, ready.held, index, done, allocation, ids, data, trained, seconds)
     found = replace(found, record=replace(found.record, stop=stop_reason(ws, [*done, found.record])))
     publish(ws, found, done, trained)
     return found.record
@@ -118,9 +119,9 @@ def _purchase(ws: Workspace, ready: Prepared, allocation: Allocation) -> None:
     ws.buy(campaign.accurate, allocation.accurate, "train")
 
 
-def _train(ws: Workspace, ready: Prepared, ids: Mixture, index: int) -> Trained:
+def _train(ws: Workspace, data: TrainingData, index: int) -> Trained:
     ws.report("training", 0, 1)
-    data, campaign = training_data(ws, ids, ready.held), ws.campaign
+    campaign = ws.campaign
     _require(ws, campaign.accurate, "training", len(data.train), 1)
     _require(ws, campaign.accurate, "validation", len(data.validation), 1)
     for fidelity, frames in zip(campaign.cheap, data.cheap, strict=True):

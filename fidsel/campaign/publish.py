@@ -11,7 +11,7 @@ from fidsel.campaign.control import control_arm
 from fidsel.campaign.curves import plot_learning_curve
 from fidsel.campaign.estimate import ranking
 from fidsel.campaign.measure import Regions, error_unit, metrics
-from fidsel.campaign.mixture import Mixture, candidates, training_data
+from fidsel.campaign.mixture import Mixture, candidates
 from fidsel.campaign.record import Allocation, HeldOut, Round
 from fidsel.campaign.workspace import Workspace, identify
 from fidsel.data import write
@@ -47,12 +47,12 @@ def measured(
     done: Sequence[Round],
     allocation: Allocation,
     ids: Mixture,
+    data: TrainingData,
     trained: Trained,
     seconds: Mapping[str, float],
 ) -> Measured:
     """Return the record of a round: errors by cluster, the control arm, what was spent."""
     began, campaign = perf_counter(), ws.campaign
-    data = training_data(ws, ids, held)
     test = ws.labelled(campaign.accurate, held.test)
     shown = test if len(test) else data.validation
     regions = _regions(ws, held, index, trained)

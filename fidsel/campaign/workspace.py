@@ -83,17 +83,14 @@ class Workspace:
 
     def predicted_seconds(self, fidelity: Fidelity, frames: Frames) -> FloatArray | None:
         """Return the core-seconds each label is expected to take; None where nothing is measured yet."""
-        ids, _ = self.store.measured(fidelity)
+        ids, seconds = self.store.measured(fidelity)
         if len(ids) == 0 or len(frames) == 0:
             return None
+        known = sizes(fidelity, self.store.frames(ids))
+        model = CostModel.fit(known, seconds, exponent_of(fidelity.source))
         # not the 95 % bound: after three pilot labels that can exceed the budget, and every order keeps a
         # share of what is left in reserve anyway
-        return np.asarray(self.cost_model(fidelity).predict(sizes(fidelity, frames)).mean)
-
-    def cost_model(self, fidelity: Fidelity) -> CostModel:
-        """Return the cost model of a fidelity, fitted to everything measured so far."""
-        ids, seconds = self.store.measured(fidelity)
-        return CostModel.fit(sizes(fidelity, self.store.frames(ids)), seconds, exponent_of(fidelity.source))
+        return np.asarray(model.predict(sizes(fidelity, frames)).mean)
 
     def price(self, fidelity: Fidelity) -> float:
         """Return what one label costs, in base units: declared, or the mean of what was measured."""
