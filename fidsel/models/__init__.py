@@ -2,20 +2,23 @@
 
 from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.contract import Fittable, ForceField, Prediction
+from fidsel.models.delta import Delta
 from fidsel.models.files import read_state, write_state
 from fidsel.models.network import Network, NetworkForceField
 from fidsel.models.painn import PaiNN
+from fidsel.models.predictions import Predictions
 from fidsel.models.reference import EnergyReference
 from fidsel.models.registry import MODELS, load
 from fidsel.models.sgdml import SGDML
 from fidsel.models.source import ModelSource
 from fidsel.models.sum import Sum
 
-MODELS |= {model.kind: model for model in (PaiNN, SGDML, Sum)}
+MODELS |= {model.kind: model for model in (Delta, PaiNN, Predictions, SGDML, Sum)}
 
 __all__ = [
     "MODELS",
     "SGDML",
+    "Delta",
     "EnergyReference",
     "Fittable",
     "ForceField",
@@ -25,6 +28,7 @@ __all__ = [
     "NetworkForceField",
     "PaiNN",
     "Prediction",
+    "Predictions",
     "Sum",
     "load",
     "read_state",
