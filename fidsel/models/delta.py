@@ -52,11 +52,18 @@ class CheapLabels:
         FidselError
             naming the first frame that could not be labelled.
         """
-        labels = [self._label(frames, i) for i in range(len(frames))]
+        labels = [self.one(frames, i) for i in range(len(frames))]
         forces = [np.empty((0, 3)), *(np.asarray(label.forces) for label in labels)]
         return Prediction(np.array([label.energy for label in labels], np.float64), np.concatenate(forces))
 
-    def _label(self, frames: Frames, i: int) -> Label:
+    def one(self, frames: Frames, i: int) -> Label:
+        """Return the label of frame i, which has forces.
+
+        Raises
+        ------
+        FidselError
+            naming the frame, where it could not be labelled.
+        """
         positions = frames.positions[frames.offsets[i] : frames.offsets[i + 1]]
         key = (frames.ids[i], positions.tobytes(), frames.cell[i].tobytes())
         if key in self._known:
