@@ -95,9 +95,10 @@ class _CheapLevel:
                 "delta needs cheap labels of the accurate frames, or a source for them: got neither"
             )
         self.source = None if source is None else CheapLabels(source)
-        self.tolerance, self.level = tolerance, str(levels[-1].level[0]) if levels else ""
         given = levels[-1] if levels else Frames.pack([], np.empty((0, 3)), [0])
+        self.level = str(given.level[0]) if len(given) else ""
         self.frames = given[np.isfinite(given.energy) & given.has_forces]
+        self.tolerance = tolerance
         self._lookup = Lookup(self.frames, tolerance)
 
     @property

@@ -129,6 +129,8 @@ def test_frames_without_a_cheap_label_are_counted() -> None:
         both = TrainingData(full.train, full.validation, (energies[:2] + known,))
         with pytest.raises(UsageError, match=f"{missing} of 10 training and 2 of 10 validation frames"):
             delta(both, sgdml, 0)
+    with pytest.raises(UsageError, match="10 of 10 training and 10 of 10 validation frames"):
+        delta(data(10, cheap(0)), sgdml, 0)
     with pytest.raises(UsageError, match="or a source for them: got neither"):
         delta(TrainingData(full.train, full.validation), sgdml, 0)
 
