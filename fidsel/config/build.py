@@ -9,7 +9,8 @@ from typing import Any
 from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign, Refresh, Rules
 from fidsel.config.load import FILE, load_config
-from fidsel.config.parts import build_fidelity, build_picker, model_factory, molecule, read_pool
+from fidsel.config.model_parts import model_factory
+from fidsel.config.parts import build_fidelity, build_picker, molecule, read_pool
 from fidsel.config.recipes import AsteroidSection, CokrigingSection, StageSection, StandardSection
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames

@@ -1,6 +1,5 @@
 """From sections of the configuration to label sources, models, pickers and pools."""
 
-from functools import partial
 from pathlib import Path
 
 from ase import Atoms
@@ -15,16 +14,12 @@ from fidsel.config.levels import (
     PySCFLevel,
     TableLevel,
 )
-from fidsel.config.own import build_own_model, own_model, own_picker, own_source
+from fidsel.config.own import own_picker, own_source
 from fidsel.config.schema import (
     ClusterErrorSection,
-    CustomModelSection,
-    ModelSection,
-    PaiNNSection,
     PoolSection,
     RandomSection,
     Selector,
-    SGDMLSection,
 )
 from fidsel.data import Frames, Units, read
 from fidsel.data.geometry import sound
@@ -36,12 +31,9 @@ from fidsel.fidelity.openmm_source import MMFFSource, SystemSource
 from fidsel.fidelity.pyscf_source import PySCFSource
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.table import TableSource
-from fidsel.models import SGDML, ForceField, PaiNN
-from fidsel.models.sgdml import SIGMAS
 from fidsel.models.source import ModelSource
 from fidsel.selector import ClusterError, Random
 from fidsel.selector.pool import Picker
-from fidsel.training.stage import ModelFactory
 
 
 def build_fidelity(level: Level, pool: PoolSection, root: Path) -> Fidelity:
@@ -121,28 +113,6 @@ def read_pool(pool: PoolSection, root: Path) -> Frames:
     if wrong := sound(frames)[0]:
         raise UsageError(f"the pool {root / pool.path} has frames that cannot be: {wrong[0].message}")
     return frames if pool.frames is None else frames[: pool.frames]
-
-
-def model_factory(section: ModelSection, root: Path) -> ModelFactory:
-    """Return what builds untrained models of a `[model]` section.
-
-    Raises
-    ------
-    UsageError
-        where a person's own class cannot be had or is no model.
-    """
-    if isinstance(section, CustomModelSection):
-        factory = partial(build_own_model, own_model(section.kind, root), section.kind, section.options)
-        factory(seed=0)
-        return factory
-    return partial(build_model, section)
-
-
-def build_model(section: SGDMLSection | PaiNNSection, seed: int) -> ForceField:
-    """Return an untrained built-in model."""
-    if isinstance(section, SGDMLSection):
-        return SGDML(section.sigmas or SIGMAS, section.lam, symmetries=section.symmetries)
-    return PaiNN(features=section.features, layers=section.layers, cutoff=section.cutoff, seed=seed)
 
 
 def build_picker(section: Selector, root: Path) -> Picker:

@@ -10,9 +10,11 @@ import numpy as np
 
 from fidsel.config.build import build_recipe
 from fidsel.config.load import check_config
-from fidsel.config.parts import model_factory, units
+from fidsel.config.model_parts import model_factory
+from fidsel.config.models import ModelSection
+from fidsel.config.parts import units
 from fidsel.config.recipes import RecipeSection
-from fidsel.config.schema import ModelSection, refuse_mismatch
+from fidsel.config.schema import refuse_mismatch
 from fidsel.config.strict import Strict
 from fidsel.data import Frames, read, split
 from fidsel.data.atomic import make_folder

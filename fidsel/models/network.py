@@ -1,9 +1,9 @@
-"""What every network force field shares: dense batches, reference energies, forces by autograd."""
+"""What every network force field shares: dense batches, levels, reference energies, forces by autograd."""
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,80 +12,58 @@ from torch import Tensor, nn
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
+from fidsel.models.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.contract import ForceField, Prediction, Tensors
+from fidsel.models.readout import Readout
 from fidsel.models.reference import EnergyReference
 from fidsel.models.require import require_level, require_molecules
-
-PAIRS = {"cpu": 1 << 13, "cuda": 1 << 17}
-"""Atom pairs of one predicted batch, by device: bounds the memory of the pair tensors."""
-
-
-class Batch(NamedTuple):
-    """Molecules padded to the largest: a dense batch of B frames with N atoms.
-
-    ========== =========== ====== ================================================
-    field      shape       unit   meaning
-    ========== =========== ====== ================================================
-    numbers    (B, N)             atomic numbers, 0 = padding
-    positions  (B, N, 3)   Å      relative to the centre of each frame's atoms
-    mask       (B, N)             True for atoms, False for padding
-    ========== =========== ====== ================================================
-    """
-
-    numbers: Tensor
-    positions: Tensor
-    mask: Tensor
-
-    def rows(self, rows: Tensor | slice) -> "Batch":
-        """Return some frames of the batch."""
-        return Batch(self.numbers[rows], self.positions[rows], self.mask[rows])
-
-
-def pad(frames: Frames, dtype: torch.dtype, device: torch.device) -> Batch:
-    """Return frames as one dense batch; centring in float64 keeps digits that float32 would lose."""
-    sizes = np.diff(frames.offsets)
-    mask = np.arange(sizes.max(initial=0)) < sizes[:, None]
-    centre = np.add.reduceat(frames.positions, frames.offsets[:-1]) / sizes[:, None]
-    positions = np.zeros((*mask.shape, 3))
-    positions[mask] = frames.positions - np.repeat(centre, sizes, axis=0)
-    numbers = np.zeros(mask.shape, dtype=np.int64)
-    numbers[mask] = frames.numbers
-    return Batch(
-        torch.from_numpy(numbers).to(device),
-        torch.from_numpy(positions).to(device, dtype),
-        torch.from_numpy(mask).to(device),
-    )
 
 
 class Network(nn.Module, ABC):
     """The energy of a dense batch; forces, files and reference energies come from elsewhere.
 
     The energy must be twice differentiable, invariant to translation, rotation and the order of
-    equal atoms, and independent of padding.
+    equal atoms, and independent of padding. Subclasses give `arguments`, `latent` and `readout`.
+
+    Parameters
+    ----------
+    cutoff : Å, reach of one interaction, and the length its radial functions are made for.
+    heads : levels of theory that share the body.
+    reach : Å, where the envelope ends, if not at the cutoff; see `NetworkForceField.with_cutoff`.
     """
 
-    @abstractmethod
+    arguments: tuple[str, ...] = ()
+    """Names of a subclass's own arguments, each also an attribute."""
+    readout: Readout
+    vectorised = True
+    """Whether `torch.func.vmap` can run several parameter sets of the network at once."""
+
+    def __init__(self, cutoff: float, heads: int = 1, reach: float | None = None) -> None:
+        super().__init__()
+        self.cutoff, self.heads, self.reach = cutoff, heads, cutoff if reach is None else reach
+
     def settings(self) -> dict[str, Any]:
         """Return the JSON-able arguments that rebuild the network."""
+        return {name: getattr(self, name) for name in (*self.arguments, "cutoff", "heads", "reach")}
 
     @abstractmethod
-    def latent(self, numbers: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+    def latent(self, batch: Batch) -> Tensor:
         """Return invariant features of each atom, (B, N, d)."""
 
-    @abstractmethod
-    def readout(self, latent: Tensor) -> Tensor:
-        """Return each atom's contribution to the energy, (B, N) eV, from its features (B, N, d)."""
-
-    def energy(self, numbers: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        """Return energies without reference, (B,) eV.
-
-        Parameters
-        ----------
-        numbers, positions, mask : a `Batch`.
-        """
-        return (self.readout(self.latent(numbers, positions, mask)) * mask).sum(1)
+    def energy(self, batch: Batch) -> Tensor:
+        """Return energies without reference, (B,) eV, each at its frame's level."""
+        atomic: Tensor = self.readout(self.latent(batch))
+        total = (atomic * batch.mask[..., None]).sum(1)
+        return total[:, 0] if self.heads == 1 else total.gather(1, batch.head[:, None])[:, 0]
 
     forward = energy
+
+
+def seeded(seed: int, build: Callable[[], Network]) -> Network:
+    """Return a network whose initial parameters depend on `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
 
 
 class NetworkForceField(ForceField):
@@ -94,15 +72,30 @@ class NetworkForceField(ForceField):
     Parameters
     ----------
     network : energy of a dense batch; its parameters are frozen here, training returns another model.
-    level : level of theory it predicts.
-    reference : float64 reference energies; a model that was never trained has none, and refuses to
-        predict.
+    level : level of theory it predicts by default.
+    levels : level of each of the network's heads; None = `level` alone.
+    references : float64 reference energies of each head; a head that was never trained has none, and
+        refuses to predict.
     """
 
-    def __init__(self, network: Network, level: str = "", reference: EnergyReference | None = None) -> None:
+    architecture: type[Network]
+
+    def __init__(
+        self,
+        network: Network,
+        level: str = "",
+        levels: Sequence[str] | None = None,
+        references: Sequence[EnergyReference] | None = None,
+    ) -> None:
         super().__init__(level)
         self.network = network.eval().requires_grad_(requires_grad=False)
-        self.reference = EnergyReference() if reference is None else reference
+        self.levels = (level,) if levels is None else tuple(levels)
+        self.references = (EnergyReference(),) * len(self.levels) if references is None else tuple(references)
+        if not (len(set(self.levels)) == len(self.references) == network.heads) or level not in self.levels:
+            raise UsageError(
+                f"a network of {network.heads} heads needs as many different levels, {level!r} among them, "
+                f"got {list(self.levels)}"
+            )
 
     @property
     def device(self) -> torch.device:
@@ -114,25 +107,33 @@ class NetworkForceField(ForceField):
         """Precision of the network; energies are summed in float64 in any case."""
         return next(self.network.parameters()).dtype
 
+    @property
+    def reference(self) -> EnergyReference:
+        """Reference energies of the default level."""
+        return self.references[self.levels.index(self.level)]
+
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
         """Return a copy on another device or with another precision."""
-        return self.replace(network=copy.deepcopy(self.network).to(device=device, dtype=dtype))
+        return self._copy(network=copy.deepcopy(self.network).to(device=device, dtype=dtype))
 
-    def replace(
-        self,
-        *,
-        network: Network | None = None,
-        reference: EnergyReference | None = None,
-        level: str | None = None,
-    ) -> Self:
-        """Return a copy with some parts replaced."""
-        other = copy.copy(self)
-        other.network = (
-            self.network if network is None else network.eval().requires_grad_(requires_grad=False)
-        )
-        other.reference = self.reference if reference is None else reference
-        other.level = self.level if level is None else level
-        return other
+    def replace(self, *, reference: EnergyReference | None = None, level: str | None = None) -> Self:
+        """Return a copy with another default level, or other reference energies of that level.
+
+        A network with one head takes any name for its level.
+        """
+        level = self.level if level is None else level
+        levels = (level,) if len(self.levels) == 1 else self.levels
+        if level not in levels:
+            raise UsageError(f"the default level must be one of {list(levels)}, got {level!r}")
+        references = [
+            own if reference is None or name != level else reference
+            for name, own in zip(levels, self.references, strict=True)
+        ]
+        return self._copy(level=level, levels=levels, references=tuple(references))
+
+    def with_references(self, references: Sequence[EnergyReference]) -> Self:
+        """Return a copy with other reference energies, one for each head."""
+        return self._copy(references=tuple(references))
 
     def with_parameters(self, parameters: Mapping[str, Tensor]) -> Self:
         """Return a copy whose named parameters have new values; the others stay."""
@@ -141,72 +142,127 @@ class NetworkForceField(ForceField):
         with torch.no_grad():
             for name, value in parameters.items():
                 own[name].copy_(value)
-        return self.replace(network=network)
+        return self._copy(network=network)
+
+    def with_cutoff(self, cutoff: float) -> Self:
+        """Return a copy whose envelope ends at another distance, Å; its parameters stay.
+
+        The radial functions stay as trained, only the envelope is rescaled: with more reach than in
+        training, atoms see further, with less, less far, and forces stay continuous either way.
+        """
+        if not cutoff > 0:
+            raise UsageError(f"a cutoff must be positive Å, got {cutoff}")
+        network = copy.deepcopy(self.network)
+        network.reach = float(cutoff)
+        return self._copy(network=network)
+
+    def with_heads(self, levels: Sequence[str], level: str | None = None) -> Self:
+        """Return a copy with one head for each of the given levels on the same body.
+
+        Parameters
+        ----------
+        levels : a level the model knows keeps its head, a new one starts from the default level's.
+        level : default level of the copy; None = the last.
+        """
+        rows = [self.levels.index(x if x in self.levels else self.level) for x in levels]
+        network = copy.deepcopy(self.network)
+        network.readout, network.heads = self.network.readout.select(rows), len(rows)
+        return self._copy(
+            network=network,
+            level=levels[-1] if level is None else level,
+            levels=tuple(levels),
+            references=tuple(self.references[row] for row in rows),
+        )
+
+    def heads_of(self, frames: Frames) -> IntArray:
+        """Return which head each frame's level belongs to, (n_frames,); one head takes any level.
+
+        Raises
+        ------
+        UsageError
+            where a frame has a level that none of several heads is for.
+        """
+        if len(self.levels) == 1:
+            return np.zeros(len(frames), dtype=np.int64)
+        if foreign := sorted(set(frames.level.tolist()) - set(self.levels)):
+            raise UsageError(f"this model has heads for {list(self.levels)}, frames have levels {foreign}")
+        heads: IntArray = np.array(
+            [self.levels.index(level) for level in frames.level.tolist()], dtype=np.int64
+        )
+        return heads
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return energies (n_frames,) eV and forces (n_atoms, 3) eV/Å; see `ForceField.predict`."""
-        require_level(level, self.level)
-        self._require(frames)
-        energy, forces = self.reference.of(frames), np.zeros_like(frames.positions)
-        for rows, atoms, batch in self._batches(frames):
+        head = self._head(frames, level)
+        energy, forces = self.references[head].of(frames), np.zeros_like(frames.positions)
+        for rows, atoms, batch in self._batches(frames, head):
             x = batch.positions.requires_grad_()
-            e = self.network(batch.numbers, x, batch.mask)
+            e = self.network(batch)
             (gradient,) = torch.autograd.grad(e.sum(), x)
             energy[rows] += e.detach().double().cpu().numpy()
             forces[atoms] = -gradient[batch.mask].double().cpu().numpy()
         return Prediction(energy, forces)
 
-    def energies(self, frames: Frames) -> FloatArray:
+    def energies(self, frames: Frames, level: str | None = None) -> FloatArray:
         """Return energies (n_frames,) eV alone, at a third of the cost of `predict`."""
-        self._require(frames)
-        energy = self.reference.of(frames)
+        head = self._head(frames, level)
+        energy = self.references[head].of(frames)
         with torch.no_grad():
-            for rows, _, batch in self._batches(frames):
-                energy[rows] += self.network(*batch).double().cpu().numpy()
+            for rows, _, batch in self._batches(frames, head):
+                energy[rows] += self.network(batch).double().cpu().numpy()
         return energy
 
     def latent(self, frames: Frames) -> FloatArray:
         """Return invariant features of each atom, (n_atoms, d)."""
-        self._require(frames)
+        self._head(frames, None)
         parts, order = [np.empty((0, 0))], [np.empty(0, dtype=np.int64)]
         with torch.no_grad():
-            for _, atoms, batch in self._batches(frames):
-                parts.append(self.network.latent(*batch)[batch.mask].double().cpu().numpy())
+            for _, atoms, batch in self._batches(frames, 0):
+                parts.append(self.network.latent(batch)[batch.mask].double().cpu().numpy())
                 order.append(atoms)
         features = np.concatenate(parts[1:] or parts)
         return features[np.argsort(np.concatenate(order))]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Return the network's settings and parameters and the reference energies."""
-        reference = {str(z): e for z, e in self.reference.per_element.items()}
+        """Return the network's settings and parameters, levels and reference energies."""
         settings = {
             "network": self.network.settings(),
-            "reference": {"per_element": reference, "rank": self.reference.rank},
+            "levels": list(self.levels),
+            "references": [reference.state() for reference in self.references],
         }
         return settings, dict(self.network.state_dict())
 
-    def restored(self, settings: Mapping[str, Any], tensors: Tensors) -> Self:
-        """Return a copy with the reference and the parameters that `state` gave."""
-        saved = settings["reference"]
-        per_element = {int(z): float(e) for z, e in saved["per_element"].items()}
-        network = copy.deepcopy(self.network)
+    @classmethod
+    def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
+        """Return the model that `state` came from, on the CPU."""
+        network = cls.architecture(**settings["network"])
         network.load_state_dict(dict(tensors), assign=True)
-        return self.replace(network=network, reference=EnergyReference(per_element, int(saved["rank"])))
+        references = [EnergyReference.from_state(state) for state in settings["references"]]
+        model = cls.__new__(cls)
+        NetworkForceField.__init__(model, network, str(settings["level"]), settings["levels"], references)
+        return model
 
-    def _require(self, frames: Frames) -> None:
+    def check_frames(self, frames: Frames) -> None:
+        """Raise a `UsageError` for frames the network cannot treat."""
         require_molecules(frames, self.kind)
-        if not self.reference.per_element:
-            raise UsageError(f"this {self.kind} model was never trained: give it to training.fit first")
 
-    def _batches(self, frames: Frames) -> Iterator[tuple[IntArray, IntArray, Batch]]:
+    def _copy(self, **changes: Any) -> Self:  # Any: values of attributes
+        other = copy.copy(self)
+        for name, value in changes.items():
+            setattr(other, name, value)
+        other.network.eval().requires_grad_(requires_grad=False)
+        return other
+
+    def _head(self, frames: Frames, level: str | None) -> int:
+        """Return the head of a level, once it is sure that it can predict the frames."""
+        require_level(level, *self.levels)
+        self.check_frames(frames)
+        head = self.levels.index(self.level if level is None else level)
+        if not self.references[head].per_element:
+            raise UsageError(f"this {self.kind} model was never trained: give it to training.fit first")
+        return head
+
+    def _batches(self, frames: Frames, head: int) -> Iterator[tuple[IntArray, IntArray, Batch]]:
         """Yield (rows, their atoms, batch): frames of like size together, few pairs at a time."""
-        sizes = np.diff(frames.offsets)
-        order, limit = np.argsort(sizes, kind="stable"), PAIRS[self.device.type]
-        while len(order):
-            # Sizes rise, so the last frame of a chunk decides the padding of all.
-            padded = sizes[order].astype(np.int64) ** 2 * np.arange(1, len(order) + 1)
-            count = max(1, int(np.searchsorted(padded, limit, side="right")))
-            rows, order = order[:count], order[count:]
-            starts = frames.offsets[rows]
-            atoms = np.concatenate([np.arange(s, s + n) for s, n in zip(starts, sizes[rows], strict=True)])
-            yield rows, atoms, pad(frames[rows], self.dtype, self.device)
+        for rows, atoms in chunks(frames, PAIRS[self.device.type]):
+            yield rows, atoms, pad(frames[rows], self.dtype, self.device, head)

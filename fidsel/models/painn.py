@@ -1,18 +1,15 @@
 """PaiNN on dense batches: an equivariant message-passing network for small molecules."""
 
-import math
-from collections.abc import Mapping
-from typing import Any, Self
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from fidsel.errors import UsageError
-from fidsel.models.contract import Tensors
-from fidsel.models.network import Network, NetworkForceField
+from fidsel.models.batch import Batch
+from fidsel.models.network import Network, NetworkForceField, seeded
+from fidsel.models.pairs import ELEMENTS, bessel, pairs
+from fidsel.models.readout import Readout, initialise
+from fidsel.models.require import require_at_least, require_positive
 
-ELEMENTS = 119
 TINY = 1e-6
 """Keeps the norm of a vanishing vector feature twice differentiable."""
 
@@ -72,62 +69,36 @@ class Block(nn.Module):
 class PaiNNNetwork(Network):
     """Energy of molecules by equivariant message passing; see `PaiNN`."""
 
-    frequencies: Tensor
+    arguments = ("features", "layers", "radial")
 
-    def __init__(self, features: int, layers: int, cutoff: float, radial: int) -> None:
-        super().__init__()
-        self.features, self.layers, self.cutoff, self.radial = features, layers, cutoff, radial
+    def __init__(
+        self,
+        features: int,
+        layers: int,
+        radial: int,
+        cutoff: float,
+        heads: int = 1,
+        reach: float | None = None,
+    ) -> None:
+        super().__init__(cutoff, heads, reach)
+        self.features, self.layers, self.radial = features, layers, radial
         self.embedding = nn.Embedding(ELEMENTS, features)
         self.blocks = nn.ModuleList(
             Block(features, radial + 1, first=i == 0, last=i == layers - 1) for i in range(layers)
         )
-        self.hidden = nn.Linear(features, features // 2)
-        self.output = nn.Linear(features // 2, 1)
-        frequencies = torch.arange(1, radial + 1) * (math.pi / cutoff)
-        self.register_buffer("frequencies", frequencies, persistent=False)
-        self._initialise()
+        initialise(self.blocks)
+        self.readout = Readout(features, heads)
 
-    def settings(self) -> dict[str, Any]:
-        """Return features, layers, cutoff and radial."""
-        return {name: getattr(self, name) for name in ("features", "layers", "cutoff", "radial")}
-
-    def latent(self, numbers: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+    def latent(self, batch: Batch) -> Tensor:
         """Return the scalar features after the last interaction, (B, N, features)."""
-        basis, unit = self._geometry(positions, mask)
-        s: Tensor = self.embedding(numbers)
+        distance, unit, envelope = pairs(batch, self.reach)
+        basis = torch.cat([bessel(distance, self.cutoff, self.radial) * envelope, envelope], -1)
+        unit = unit.transpose(2, 3)
+        s: Tensor = self.embedding(batch.numbers)
         v: Tensor | None = None
         for block in self.blocks:
             s, v = block(s, v, basis, unit)
         return s
-
-    def readout(self, latent: Tensor) -> Tensor:
-        """Return atomic energies (B, N) eV."""
-        energies: Tensor = self.output(silu(self.hidden(latent))).squeeze(-1)
-        return energies
-
-    def _geometry(self, positions: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the radial basis (B, N, N, radial + 1), zero off the pairs, and r̂ (B, N, 3, N).
-
-        With t = r/r_c the envelope is f_c = 1 − 28 t⁶ + 48 t⁷ − 21 t⁸ up to r_c, two derivatives of
-        which vanish there; the basis is f_c·√(2/r_c)·sin(nπt)/r for n = 1 … radial, and f_c itself.
-        """
-        n = mask.shape[1]
-        itself = torch.eye(n, dtype=torch.bool, device=mask.device)
-        pairs = (mask[:, :, None] & mask[:, None, :] & ~itself)[..., None]
-        d = positions[:, None] - positions[:, :, None]
-        # √ has no derivative at zero: what is no pair is put at 1 Å before it, and at f_c = 0 after.
-        r = torch.where(pairs, (d * d).sum(-1, keepdim=True), 1.0).sqrt()
-        t = (r / self.cutoff).clamp(max=1.0)
-        envelope = (1.0 - t**6 * (28.0 - 48.0 * t + 21.0 * t * t)) * pairs
-        waves = torch.sin(r * self.frequencies) * (envelope * math.sqrt(2.0 / self.cutoff) / r)
-        return torch.cat([waves, envelope], -1), (d / r).transpose(2, 3)
-
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
 
 
 class PaiNN(NetworkForceField):
@@ -135,7 +106,8 @@ class PaiNN(NetworkForceField):
 
     Atoms carry scalar and vector features that exchange messages along the pair directions;
     DOI 10.48550/arXiv.2102.03150. Pairs are dense (every atom with every other of its molecule), so
-    there is no neighbour list and no scatter: meant for molecules up to some tens of atoms.
+    there is no neighbour list and no scatter: meant for molecules up to some tens of atoms. The radial
+    basis is f_c·√(2/r_c)·sin(nπr/r_c)/r for n = 1 … radial, and f_c itself.
 
     Parameters
     ----------
@@ -148,11 +120,12 @@ class PaiNN(NetworkForceField):
 
     Examples
     --------
-    >>> PaiNN("pbe", features=8, layers=2, seed=1).network.settings()
-    {'features': 8, 'layers': 2, 'cutoff': 5.0, 'radial': 16}
+    >>> PaiNN("pbe", features=8, layers=2, seed=1).network.settings()["features"]
+    8
     """
 
     kind = "painn"
+    architecture = PaiNNNetwork
 
     def __init__(
         self,
@@ -164,17 +137,6 @@ class PaiNN(NetworkForceField):
         radial: int = 16,
         seed: int = 0,
     ) -> None:
-        for name, value, least in (("features", features, 2), ("layers", layers, 1), ("radial", radial, 1)):
-            if value < least:
-                raise UsageError(f"{name} of painn must be ≥ {least}, got {value}")
-        if not cutoff > 0:
-            raise UsageError(f"cutoff of painn must be positive Å, got {cutoff}")
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = PaiNNNetwork(features, layers, cutoff, radial)
-        super().__init__(network, level)
-
-    @classmethod
-    def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
-        """Return the model that `state` came from."""
-        return cls(str(settings["level"]), **settings["network"]).restored(settings, tensors)
+        require_at_least(self.kind, features=(features, 2), layers=(layers, 1), radial=(radial, 1))
+        require_positive(self.kind, "Å", cutoff=cutoff)
+        super().__init__(seeded(seed, lambda: PaiNNNetwork(features, layers, radial, cutoff)), level)

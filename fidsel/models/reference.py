@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -73,6 +73,15 @@ class EnergyReference:
     def zero(cls, frames: Frames) -> Self:
         """Return a reference of zero for the elements of some frames."""
         return cls({int(z): 0.0 for z in np.unique(frames.numbers)})
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values, the inverse of `from_state`."""
+        return {"per_element": {str(z): e for z, e in self.per_element.items()}, "rank": self.rank}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return the reference that `state` came from."""
+        return cls({int(z): float(e) for z, e in state["per_element"].items()}, int(state["rank"]))
 
     def of(self, frames: Frames) -> FloatArray:
         """Return E_ref of each frame, (n_frames,) eV.

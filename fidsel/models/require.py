@@ -16,7 +16,22 @@ def require_molecules(frames: Frames, kind: str) -> None:
         )
 
 
-def require_level(level: str | None, available: str) -> None:
-    """Raise a `UsageError` where a model of one level is asked for another."""
-    if level is not None and level != available:
-        raise UsageError(f"this model predicts level {available!r}, not {level!r}: train one at that level")
+def require_level(level: str | None, *available: str) -> None:
+    """Raise a `UsageError` where a model is asked for a level it does not predict."""
+    if level is not None and level not in available:
+        known = " or ".join(map(repr, available))
+        raise UsageError(f"this model predicts level {known}, not {level!r}: train one at that level")
+
+
+def require_at_least(kind: str, **values: tuple[int, int]) -> None:
+    """Raise a `UsageError` for the first named value below its least, given as (value, least)."""
+    for name, (value, least) in values.items():
+        if value < least:
+            raise UsageError(f"{name} of {kind} must be ≥ {least}, got {value}")
+
+
+def require_positive(kind: str, unit: str, **values: float) -> None:
+    """Raise a `UsageError` for the first named value that is not positive."""
+    for name, value in values.items():
+        if not value > 0:
+            raise UsageError(f"{name} of {kind} must be positive {unit}, got {value}")

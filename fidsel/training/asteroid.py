@@ -122,7 +122,7 @@ def _choose(
 ) -> _Choice:
     """Fine-tune where there is a stage, and choose the best γ, then the best state on its way."""
     level = level_of(data.train)
-    before = [m.replace(level=level, reference=centred(m, data.train)) for m in sweep.models]
+    before = [centred(m.replace(level=level), data.train) for m in sweep.models]
     after = before if stage is None else sweep.finetune(data.train, data.validation, stage)
     scores = [validation_error(model, data.validation) for model in after]
     best = int(np.argmin(scores))

@@ -13,10 +13,18 @@ from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray
 from fidsel.errors import FidselError, UsageError
 from fidsel.models.network import NetworkForceField
-from fidsel.training.labels import Labelled, centred, level_of, member_weights, prepare, usable_loss
+from fidsel.training.labels import (
+    Labelled,
+    Usable,
+    at_level_of,
+    centred,
+    member_weights,
+    prepare,
+    usable_loss,
+)
 from fidsel.training.loss import LabelledBatch
 from fidsel.training.members import Members
-from fidsel.training.stage import History, Loss, Stage
+from fidsel.training.stage import History, Stage
 
 POINTS = 200
 """Most points a history keeps."""
@@ -31,7 +39,7 @@ def fit(
     *,
     seed: int = 0,
 ) -> tuple[NetworkForceField, History]:
-    """Return the model trained on labels of one level, at its best on the validation frames.
+    """Return the model trained on labels, at its best on the validation frames.
 
     The state before the first step competes too, so a stage never returns a model that is worse on
     the validation frames than the one it was given (energies compared after the reference energies
@@ -41,7 +49,8 @@ def fit(
     Parameters
     ----------
     model : where training starts; unchanged.
-    train, validation : frames labelled at one level; the model returned predicts that level.
+    train, validation : frames labelled at one level, which the model returned predicts; with several
+        heads, frames of their levels, and the validation frames say which levels decide.
     stage : how long and how.
     weights : (n_train,) importance of each frame, mean 1; None = equal. For several members at once
         see `fit_members`.
@@ -87,20 +96,17 @@ def fit_members(
             f"{len(validation)}"
         )
     started = time.perf_counter()
-    level, usable = level_of(train), usable_loss(stage.loss, train, validation)
+    usable = usable_loss(stage.loss, train, validation)
     rows = member_weights(weights, len(models), len(train))
-    references = [centred(model, train) for model in models]
-    data = prepare(models, references, train, rows)
-    held_out = prepare(models, references, validation, np.ones((len(models), len(validation))))
-    run = _Run(Members(models, stage.frozen), stage, usable.loss, held_out)
+    starts = [centred(at_level_of(model, train), train) for model in models]
+    data = prepare(starts, train, rows)
+    held_out = prepare(starts, validation, np.ones((len(models), len(validation))))
+    run = _Run(Members(starts, stage.frozen), stage, usable, held_out)
     run.train(data, seed)
     histories = run.histories(time.perf_counter() - started, {**usable.notes, "members": len(models)})
-    trained = [
-        run.members.model(i, run.best[i]).replace(reference=reference, level=level)
-        for i, reference in enumerate(references)
-    ]
     # With the small ρ of force training the energy constant lags behind; it has a closed form.
-    return [(m.replace(reference=centred(m, train)), h) for m, h in zip(trained, histories, strict=True)]
+    trained = [centred(run.members.model(i, run.best[i]), train) for i in range(len(models))]
+    return list(zip(trained, histories, strict=True))
 
 
 def learning_rate(stage: Stage, step: int) -> float:
@@ -138,7 +144,7 @@ class _Point:
 class _Run:
     """A training run: parameters, their average, and each member's best so far, rows of (k, P)."""
 
-    def __init__(self, members: Members, stage: Stage, loss: Loss, held_out: Labelled) -> None:
+    def __init__(self, members: Members, stage: Stage, loss: Usable, held_out: Labelled) -> None:
         self.members, self.stage, self.loss = members, stage, loss
         self.held_out, self.size = held_out.chunks(), len(held_out)
         self.free, self.average, self.best = (members.free.clone() for _ in range(3))
@@ -182,7 +188,7 @@ class _Run:
 
     def _step(self, step: int, batch: LabelledBatch) -> Tensor:
         """Take one optimiser step and return the members' losses before it, (k,)."""
-        losses, slope = self.members.gradient(self.free, batch, self.loss)
+        losses, slope = self.members.gradient(self.free, batch, self.loss.train)
         norm = torch.linalg.vector_norm(slope, dim=1, keepdim=True)
         self.free.grad = slope * (self.stage.clip / norm.clamp(min=self.stage.clip))
         self.optimiser.param_groups[0]["lr"] = learning_rate(self.stage, step)
@@ -212,7 +218,10 @@ class _Run:
         """Return the loss of the averaged parameters on the validation frames, (k,)."""
         total = torch.zeros(len(self.members), dtype=torch.float64, device=self.free.device)
         for chunk in self.held_out:
-            total += self.members.losses(self.average, chunk, self.loss).double() * chunk.energy.shape[1]
+            total += (
+                self.members.losses(self.average, chunk, self.loss.validation).double()
+                * chunk.energy.shape[1]
+            )
         losses: FloatArray = total.cpu().numpy() / self.size
         self._require_finite("validation", step, losses[None])
         return losses

@@ -11,16 +11,18 @@ from torch import Tensor
 from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray
 from fidsel.errors import UsageError
-from fidsel.models.network import PAIRS, Batch, NetworkForceField, pad
+from fidsel.models.batch import PAIRS, Batch, pad
+from fidsel.models.network import NetworkForceField
 from fidsel.models.reference import EnergyReference
 from fidsel.training.loss import LabelledBatch
 from fidsel.training.stage import Loss
 
 
 class Usable(NamedTuple):
-    """The loss that some frames allow, and what had to change for it."""
+    """The losses that some frames allow, and what had to change for them."""
 
-    loss: Loss
+    train: Loss
+    validation: Loss
     notes: dict[str, str]
 
 
@@ -30,16 +32,17 @@ class Labelled:
 
     Parameters
     ----------
-    atoms : numbers (n, N), positions (n, N, 3), mask (n, N).
-    energy : (k, n) eV, label minus each member's reference energy.
-    forces : (n, N, 3) eV/Å.
-    weight : (k, n).
+    atoms : numbers (n, N), positions (n, N, 3), mask (n, N), ...
+    energy : (k, n) eV, label minus each member's reference energy; 0 where there is none.
+    forces : (n, N, 3) eV/Å; 0 where there are none.
+    energy_weight, force_weight : (k, n), see `LabelledBatch`.
     """
 
     atoms: Batch
     energy: Tensor
     forces: Tensor
-    weight: Tensor
+    energy_weight: Tensor
+    force_weight: Tensor
 
     def __len__(self) -> int:
         return len(self.forces)
@@ -47,7 +50,11 @@ class Labelled:
     def batch(self, rows: Tensor | slice) -> LabelledBatch:
         """Return some frames with their labels."""
         return LabelledBatch(
-            self.atoms.rows(rows), self.energy[:, rows], self.forces[rows], self.weight[:, rows]
+            self.atoms.rows(rows),
+            self.energy[:, rows],
+            self.forces[rows],
+            self.energy_weight[:, rows],
+            self.force_weight[:, rows],
         )
 
     def chunks(self) -> list[LabelledBatch]:
@@ -58,42 +65,56 @@ class Labelled:
 
 
 def usable_loss(loss: Loss, train: Frames, validation: Frames) -> Usable:
-    """Return the loss that the labels allow: a term is dropped where no frame has its label.
+    """Return the losses that the labels allow: a term is dropped where no frame has its label.
+
+    Levels may differ in the labels they have, as accurate energies beside cheap forces.
 
     Raises
     ------
     UsageError
-        where some frames have a label and others lack it, or no label is left.
+        where some frames of a level have a label and others lack it, or no label is left.
     """
-    forces = _all_or_none("forces", train.has_forces, validation.has_forces) if loss.rho < 1 else False
-    energies = (
-        _all_or_none("an energy", np.isfinite(train.energy), np.isfinite(validation.energy))
-        if loss.rho > 0
-        else False
-    )
+    both = train + validation
+    if loss.rho < 1:
+        _require_all_or_none("forces", both, both.has_forces, len(train))
+    if loss.rho > 0:
+        _require_all_or_none("an energy", both, np.isfinite(both.energy), len(train))
+    losses = _possible(loss, train, "training"), _possible(loss, validation, "validation")
+    notes = {}
+    if losses[0].rho != loss.rho:
+        notes["loss"] = (
+            "energies only: no frame has forces"
+            if losses[0].rho == 1
+            else "forces only: no frame has an energy"
+        )
+    elif losses[1].rho != loss.rho:
+        notes["validation"] = "by energies only" if losses[1].rho == 1 else "by forces only"
+    return Usable(*losses, notes)
+
+
+def _possible(loss: Loss, frames: Frames, what: str) -> Loss:
+    """Return the loss without the terms for which no frame has a label."""
+    forces = loss.rho < 1 and bool(frames.has_forces.any())
+    energies = loss.rho > 0 and bool(np.isfinite(frames.energy).any())
     if not forces and not energies:
         raise UsageError(
             f"training with rho = {loss.rho} needs frames with "
-            f"{'forces' if loss.rho < 1 else 'energies'}: none of the {len(train)} frames has any"
+            f"{'forces' if loss.rho < 1 else 'energies'}: none of the {len(frames)} {what} frames has any"
         )
-    notes = {}
-    if loss.rho < 1 and not forces:
-        notes["loss"] = "energies only: no frame has forces"
-    elif loss.rho > 0 and not energies:
-        notes["loss"] = "forces only: no frame has an energy"
-    rho = loss.rho if forces and energies else float(energies)
-    return Usable(replace(loss, rho=rho), notes)
+    return replace(loss, rho=loss.rho if forces and energies else float(energies))
 
 
-def _all_or_none(what: str, train: BoolArray, validation: BoolArray) -> bool:
-    both = np.concatenate([train, validation])
-    if both.any() and not both.all():
-        raise UsageError(
-            f"either every frame must have {what} or none: {np.count_nonzero(~train)} of {len(train)} "
-            f"training and {np.count_nonzero(~validation)} of {len(validation)} validation frames lack it; "
-            "filter them out, or set rho so that the other label alone is used"
-        )
-    return bool(both.any())
+def _require_all_or_none(what: str, frames: Frames, known: BoolArray, n_train: int) -> None:
+    for level in sorted(set(frames.level.tolist())):
+        rows = frames.level == level
+        if known[rows].any() and not known[rows].all():
+            missing, train = rows & ~known, np.arange(len(frames)) < n_train
+            raise UsageError(
+                f"either every frame of a level must have {what} or none: "
+                f"{np.count_nonzero(missing & train)} of {np.count_nonzero(rows & train)} training and "
+                f"{np.count_nonzero(missing & ~train)} of {np.count_nonzero(rows & ~train)} validation "
+                "frames lack it; filter them out, or set rho so that the other label alone is used"
+            )
 
 
 def member_weights(weights: FloatArray | None, members: int, n: int) -> FloatArray:
@@ -118,37 +139,72 @@ def level_of(frames: Frames) -> str:
     """
     levels = sorted(set(frames.level.tolist()))
     if len(levels) != 1:
-        raise UsageError(f"one level of theory is trained on at a time, got {levels}: train them in stages")
-    for name in ("charge", "spin"):
-        if len(np.unique(getattr(frames, name))) > 1:
-            raise UsageError(f"a network does not see the {name}: all frames must have the same")
+        raise UsageError(
+            f"a network with one head learns one level of theory at a time, got {levels}: train them in "
+            "stages, or give it a head for each"
+        )
+    _require_one_state(frames)
     return str(levels[0])
 
 
-def centred(model: NetworkForceField, frames: Frames) -> EnergyReference:
-    """Return the reference that makes the model's mean energy error vanish in each composition.
+def at_level_of(model: NetworkForceField, frames: Frames) -> NetworkForceField:
+    """Return a model ready to learn some labels: one head takes their level, several must know it."""
+    if len(model.levels) == 1:
+        return model.replace(level=level_of(frames))
+    model.heads_of(frames)
+    _require_one_state(frames)
+    return model
 
-    Without energies in the frames it is the model's own, extended by zero for new elements.
+
+def _require_one_state(frames: Frames) -> None:
+    for name in ("charge", "spin"):
+        if len(np.unique(getattr(frames, name))) > 1:
+            raise UsageError(f"a network does not see the {name}: all frames must have the same")
+
+
+def centred(model: NetworkForceField, frames: Frames) -> NetworkForceField:
+    """Return the model with the reference energies that make its mean error vanish in each composition.
+
+    Each head is centred on the frames of its own level; a head without energies keeps its reference,
+    extended by zero for new elements.
     """
-    known = EnergyReference.zero(frames) + model.reference
-    if not np.isfinite(frames.energy).all():
-        return known
-    return known + EnergyReference.fit(
-        frames, frames.energy - model.replace(reference=known).energies(frames)
-    )
+    heads, references = model.heads_of(frames), list(model.references)
+    for head, level in enumerate(model.levels):
+        own = frames[heads == head]
+        references[head] = known = EnergyReference.zero(frames) + references[head]
+        if len(own) and np.isfinite(own.energy).all():
+            start = model.with_references([known] * len(model.levels))
+            references[head] = known + EnergyReference.fit(own, own.energy - start.energies(own, level))
+    return model.with_references(references)
 
 
-def prepare(
-    models: Sequence[NetworkForceField],
-    references: Sequence[EnergyReference],
-    frames: Frames,
-    weights: FloatArray,
-) -> Labelled:
-    """Return frames and labels on the models' device; labels that are missing become zero."""
-    dtype, device = models[0].dtype, models[0].device
-    atoms = pad(frames, dtype, device)
+def prepare(models: Sequence[NetworkForceField], frames: Frames, weights: FloatArray) -> Labelled:
+    """Return frames and labels on the models' device; labels that are missing have weight zero.
+
+    Parameters
+    ----------
+    models : (k) members with reference energies.
+    weights : (k, n_frames).
+    """
+    dtype, device, heads = models[0].dtype, models[0].device, models[0].heads_of(frames)
+    atoms = pad(frames, dtype, device, heads)
     forces = torch.zeros_like(atoms.positions)
     forces[atoms.mask] = torch.from_numpy(np.nan_to_num(frames.forces)).to(device, dtype)
-    residuals = np.nan_to_num(np.stack([frames.energy - reference.of(frames) for reference in references]))
-    tensors = [torch.from_numpy(array).to(device, dtype) for array in (residuals, weights)]
-    return Labelled(atoms, tensors[0], forces, tensors[1])
+    residuals = np.nan_to_num(np.stack([frames.energy - _reference(model, frames) for model in models]))
+    shares = [weights * _mean_one(known) for known in (np.isfinite(frames.energy), frames.has_forces)]
+    energy, *rest = (torch.from_numpy(array).to(device, dtype) for array in (residuals, *shares))
+    return Labelled(atoms, energy, forces, *rest)
+
+
+def _reference(model: NetworkForceField, frames: Frames) -> FloatArray:
+    """Return the reference energy of each frame at its own level, (n,) eV."""
+    each = np.stack([reference.of(frames) for reference in model.references])
+    energies: FloatArray = each[model.heads_of(frames), np.arange(len(frames))]
+    return energies
+
+
+def _mean_one(known: BoolArray) -> FloatArray:
+    """Return 1 scaled up where a label is known and 0 elsewhere, mean 1 (all 0 where none is known)."""
+    count = int(np.count_nonzero(known))
+    scaled: FloatArray = np.where(known, len(known) / max(1, count), 0.0)
+    return scaled

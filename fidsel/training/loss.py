@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fidsel.models.network import Batch
+from fidsel.models.batch import Batch
 from fidsel.training.stage import Loss
 
 HUBER = 0.1
@@ -16,20 +16,22 @@ HUBER = 0.1
 class LabelledBatch(NamedTuple):
     """A dense batch with its labels.
 
-    ======== =========== ====== =======================================================
-    field    shape       unit   meaning
-    ======== =========== ====== =======================================================
-    atoms    `Batch`            numbers, positions, mask
-    energy   (B,)        eV     label minus reference energy; unused where ρ = 0
-    forces   (B, N, 3)   eV/Å   zero on padding; unused where ρ = 1
-    weight   (B,)               importance of each frame, mean 1 over the training set
-    ======== =========== ====== =======================================================
+    ============== =========== ====== ================================================================
+    field          shape       unit   meaning
+    ============== =========== ====== ================================================================
+    atoms          `Batch`            numbers, positions, mask, ...
+    energy         (B,)        eV     label minus reference energy; 0 where there is none
+    forces         (B, N, 3)   eV/Å   0 on padding and where there are none
+    energy_weight  (B,)               w_i, mean 1 over the frames with an energy; 0 on the others
+    force_weight   (B,)               w_i, mean 1 over the frames with forces; 0 on the others
+    ============== =========== ====== ================================================================
     """
 
     atoms: Batch
     energy: Tensor
     forces: Tensor
-    weight: Tensor
+    energy_weight: Tensor
+    force_weight: Tensor
 
 
 def _square(x: Tensor) -> Tensor:
@@ -74,7 +76,9 @@ def weighted_loss(loss: Loss, energy: Tensor, forces: Tensor, batch: LabelledBat
     total = torch.zeros((), dtype=energy.dtype, device=energy.device)
     if loss.rho < 1:
         term = force_term(loss.force, forces - batch.forces, batch.atoms.mask)
-        total = total + (1 - loss.rho) * (batch.weight * term).mean()
+        total = total + (1 - loss.rho) * (batch.force_weight * term).mean()
     if loss.rho > 0:
-        total = total + loss.rho * (batch.weight * energy_term(loss.energy, energy - batch.energy)).mean()
+        total = (
+            total + loss.rho * (batch.energy_weight * energy_term(loss.energy, energy - batch.energy)).mean()
+        )
     return total

@@ -12,7 +12,7 @@ from fidsel.training.loss import LabelledBatch, weighted_loss
 from fidsel.training.stage import Loss
 
 Parameters = dict[str, Tensor]
-PER_MEMBER = LabelledBatch(atoms=None, energy=0, forces=None, weight=0)  # type: ignore[arg-type]
+PER_MEMBER = LabelledBatch(atoms=None, energy=0, forces=None, energy_weight=0, force_weight=0)  # type: ignore[arg-type]
 """Which labels have a leading member axis: reference energies and weights differ, frames do not."""
 
 
@@ -80,19 +80,21 @@ class Members:
         batch : frames shared by the members; energy and weight (k, B).
         loss : what is minimised.
         """
-        if len(self) == 1:
-            row = free[0].detach().requires_grad_()
-            value = self._eager(row, self.fixed[0], _only(batch), loss)
-            (slope,) = torch.autograd.grad(value, row, materialize_grads=True)
-            return value.detach()[None], slope[None]
+        if not self._together:
+            pairs = [self._slope(free[i], self.fixed[i], _of(batch, i), loss) for i in range(len(self))]
+            return torch.stack([value for value, _ in pairs]), torch.stack([slope for _, slope in pairs])
         call = vmap(grad_and_value(self._functional), in_dims=(0, 0, PER_MEMBER, None))
         slopes, values = call(free.detach(), self.fixed, batch, loss)
         return values, slopes
 
     def losses(self, free: Tensor, batch: LabelledBatch, loss: Loss) -> Tensor:
         """Return each member's loss, (k,), at parameters `free` (k, P)."""
-        if len(self) == 1:
-            return self._eager(free[0].detach(), self.fixed[0], _only(batch), loss, keep=False)[None].detach()
+        if not self._together:
+            rows = [
+                self._eager(free[i].detach(), self.fixed[i], _of(batch, i), loss, keep=False)
+                for i in range(len(self))
+            ]
+            return torch.stack(rows).detach()
         call = vmap(self._functional, in_dims=(0, 0, PER_MEMBER, None))
         values: Tensor = call(free.detach(), self.fixed, batch, loss)
         return values
@@ -100,7 +102,19 @@ class Members:
     def _energy(self, free: Tensor, fixed: Tensor, batch: LabelledBatch) -> Callable[[Tensor], Tensor]:
         """Return the energy as a function of the positions."""
         parameters, atoms = self.parameters(free, fixed), batch.atoms
-        return lambda x: functional_call(self.network, parameters, (atoms.numbers, x, atoms.mask))
+        return lambda x: functional_call(self.network, parameters, (atoms._replace(positions=x),))
+
+    @property
+    def _together(self) -> bool:
+        """Whether members run as one program; one alone is faster by plain autograd."""
+        return len(self) > 1 and self.network.vectorised
+
+    def _slope(self, free: Tensor, fixed: Tensor, batch: LabelledBatch, loss: Loss) -> tuple[Tensor, Tensor]:
+        """Return one member's loss and its gradient (P,)."""
+        row = free.detach().requires_grad_()
+        value = self._eager(row, fixed, batch, loss)
+        (slope,) = torch.autograd.grad(value, row, materialize_grads=True)
+        return value.detach(), slope
 
     def _eager(
         self, free: Tensor, fixed: Tensor, batch: LabelledBatch, loss: Loss, *, keep: bool = True
@@ -128,6 +142,8 @@ class Members:
         return weighted_loss(loss, e, -slope, batch)
 
 
-def _only(batch: LabelledBatch) -> LabelledBatch:
-    """Return the batch of a single member."""
-    return batch._replace(energy=batch.energy[0], weight=batch.weight[0])
+def _of(batch: LabelledBatch, i: int) -> LabelledBatch:
+    """Return the batch as one member sees it."""
+    return batch._replace(
+        **{name: getattr(batch, name)[i] for name in ("energy", "energy_weight", "force_weight")}
+    )

@@ -77,7 +77,7 @@ class Sweep:
         return tuple(
             Surrogate(
                 part.level,
-                models[member].replace(reference=centred(models[member], part.own_energies())),
+                centred(models[member], part.own_energies()),
                 part.validation.ids,
             )
             for part, models in self._parts

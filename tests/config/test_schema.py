@@ -6,8 +6,8 @@ from pydantic import TypeAdapter
 from fidsel.config import Config
 from fidsel.config.build import build_stage
 from fidsel.config.load import check_config
+from fidsel.config.models import PaiNNSection, SGDMLSection
 from fidsel.config.recipes import StageSection
-from fidsel.config.schema import PaiNNSection, SGDMLSection
 from fidsel.errors import UsageError
 from fidsel.models import PaiNN
 from fidsel.models.sgdml import SGDML

@@ -5,8 +5,8 @@ from morse_molecule import NUMBERS, frames
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
-from fidsel.models import EnergyReference, PaiNN, network
-from fidsel.models.network import pad
+from fidsel.models import EnergyReference, PaiNN
+from fidsel.models.batch import PAIRS, pad
 
 ELEMENTS = EnergyReference({1: -13.0, 6: -1030.0, 8: -2040.0}, 3)
 
@@ -41,7 +41,7 @@ def test_molecules_of_different_size_do_not_disturb_each_other(monkeypatch: pyte
     alone = [model.predict(all_frames[[i]]) for i in range(len(all_frames))]
     np.testing.assert_allclose(together.energy, np.concatenate([p.energy for p in alone]), atol=1e-10)
     np.testing.assert_allclose(together.forces, np.concatenate([p.forces for p in alone]), atol=1e-10)
-    monkeypatch.setitem(network.PAIRS, "cpu", 20)
+    monkeypatch.setitem(PAIRS, "cpu", 20)
     np.testing.assert_allclose(model.predict(all_frames).forces, together.forces, atol=1e-10)
 
 

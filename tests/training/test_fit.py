@@ -34,7 +34,7 @@ def test_training_learns_forces_and_energies() -> None:
 def test_the_same_seed_gives_the_same_model_and_another_seed_another() -> None:
     first, second, other = (fit(painn(), TRAIN, VALIDATION, STAGE, seed=s)[0].state()[1] for s in (3, 3, 4))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert not torch.equal(first["output.weight"], other["output.weight"])
+    assert not torch.equal(first["readout.output"], other["readout.output"])
 
 
 def test_members_together_train_as_they_do_alone() -> None:
@@ -119,9 +119,9 @@ def test_what_cannot_be_trained_on_is_refused() -> None:
     half = TRAIN.replace(forces=np.where(np.arange(80)[:, None] < 40, TRAIN.forces, np.nan))
     with pytest.raises(UsageError, match="10 of 20 training and 0 of 10 validation frames lack"):
         fit(painn(), half, VALIDATION, STAGE)
-    with pytest.raises(UsageError, match="none of the 20 frames has any"):
+    with pytest.raises(UsageError, match="none of the 20 training frames has any"):
         fit(painn(), TRAIN.unlabelled(), VALIDATION.unlabelled(), STAGE)
-    with pytest.raises(UsageError, match="train them in stages"):
+    with pytest.raises(UsageError, match="learns one level of theory at a time"):
         fit(painn(), TRAIN + frames(2, level="other"), VALIDATION, STAGE)
     with pytest.raises(UsageError, match="does not see the charge"):
         fit(painn(), TRAIN + TRAIN[:2].replace(charge=1), VALIDATION, STAGE)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fidsel.models.network import Batch
+from fidsel.models.batch import Batch
 from fidsel.training.loss import HUBER, LabelledBatch, energy_term, force_term, weighted_loss
 from fidsel.training.stage import Loss
 
@@ -16,10 +16,11 @@ def batch(seed: int = 0) -> tuple[LabelledBatch, torch.Tensor, torch.Tensor]:
     rng = np.random.default_rng(seed)
     mask = torch.tensor([[True, True, True], [True, True, False]])
     draw = [torch.tensor(rng.normal(size=(2, 3, 3)) * 0.2) * mask[..., None] for _ in range(2)]
-    atoms = Batch(mask.long(), torch.zeros(2, 3, 3, dtype=torch.float64), mask)
+    zeros = torch.zeros(2, 3, 3, dtype=torch.float64)
+    atoms = Batch(mask.long(), zeros, mask, zeros, torch.zeros(2, dtype=torch.int64))
     energy, predicted = (torch.tensor(rng.normal(size=2)) for _ in range(2))
     weight = torch.tensor([0.5, 1.5], dtype=torch.float64)
-    return LabelledBatch(atoms, energy, draw[0], weight), predicted, draw[1]
+    return LabelledBatch(atoms, energy, draw[0], weight, weight), predicted, draw[1]
 
 
 def by_hand(kind: str, x: np.ndarray) -> float:
@@ -51,13 +52,18 @@ def test_other_weights_give_another_gradient(kind: str, rho: float) -> None:
     inputs = [energy.requires_grad_(), forces.requires_grad_()]
     loss = Loss(rho=rho, force=kind, energy=kind)  # type: ignore[arg-type]
 
-    def slope(weight: torch.Tensor) -> torch.Tensor:
-        value = weighted_loss(loss, energy, forces, labels._replace(weight=weight))
+    def slope(changed: LabelledBatch) -> torch.Tensor:
+        value = weighted_loss(loss, energy, forces, changed)
         parts = torch.autograd.grad(value, inputs, materialize_grads=True)
         return torch.cat([part.flatten() for part in parts])
 
-    before, after = slope(labels.weight), slope(labels.weight.flip(0))
-    assert (before - after).norm() > 0.1 * before.norm()
+    before = slope(labels)
+    if rho > 0:
+        after = slope(labels._replace(energy_weight=labels.energy_weight.flip(0)))
+        assert (before - after).norm() > 0.1 * before[:2].norm() > 0
+    if rho < 1:
+        after = slope(labels._replace(force_weight=labels.force_weight.flip(0)))
+        assert (before - after).norm() > 0.1 * before[2:].norm() > 0
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -25,8 +25,7 @@ def mixed() -> Frames:
 
 def labels(members: list[PaiNN], weights: np.ndarray) -> LabelledBatch:
     all_frames = mixed()
-    references = [centred(m, all_frames) for m in members]
-    return prepare(members, references, all_frames, weights).batch(slice(None))
+    return prepare([centred(m, all_frames) for m in members], all_frames, weights).batch(slice(None))
 
 
 @pytest.mark.parametrize("loss", [Loss(rho=0.1), Loss(rho=1.0, energy="l2"), Loss(rho=0.0, force="huber")])
@@ -75,9 +74,8 @@ def test_rows_become_models_again() -> None:
     )
     molecules = frames(2)
     for i, part in enumerate(parts):
-        reference = centred(part, molecules)
-        same, moved = (members.model(i, members.free[i] + s).replace(reference=reference) for s in (0.0, 0.1))
-        expected = part.replace(reference=reference).predict(molecules)
+        same, moved = (centred(members.model(i, members.free[i] + s), molecules) for s in (0.0, 0.1))
+        expected = centred(part, molecules).predict(molecules)
         np.testing.assert_array_equal(same.predict(molecules).forces, expected.forces)
         before, after = (dict(m.network.named_parameters()) for m in (part, moved))
         changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -90,4 +88,4 @@ def test_what_cannot_be_trained_is_refused() -> None:
     with pytest.raises(UsageError, match="no parameter starts with 'body'"):
         Members(models(1), frozen=["body"])
     with pytest.raises(UsageError, match="leaves no parameter"):
-        Members(models(1), frozen=["embedding", "blocks", "hidden", "output"])
+        Members(models(1), frozen=["embedding", "blocks", "readout"])
