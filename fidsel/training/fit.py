@@ -95,17 +95,38 @@ def fit_members(
             f"training needs models, training and validation frames, got {len(models)}, {len(train)} and "
             f"{len(validation)}"
         )
-    started = time.perf_counter()
     usable = usable_loss(stage.loss, train, validation)
     rows = member_weights(weights, len(models), len(train))
     starts = [centred(at_level_of(model, train), train) for model in models]
     data = prepare(starts, train, rows)
     held_out = prepare(starts, validation, np.ones((len(models), len(validation))))
-    run = _Run(Members(starts, stage.frozen), stage, usable, held_out)
-    run.train(data, seed)
-    histories = run.histories(time.perf_counter() - started, {**usable.notes, "members": len(models)})
+    trained = minimise(starts, data, held_out, usable, stage, seed)
     # With the small ρ of force training the energy constant lags behind; it has a closed form.
-    trained = [centred(run.members.model(i, run.best[i]), train) for i in range(len(models))]
+    return [(centred(model, train), history) for model, history in trained]
+
+
+def minimise(
+    models: Sequence[NetworkForceField],
+    data: Labelled,
+    held_out: Labelled,
+    losses: Usable,
+    stage: Stage,
+    seed: int,
+) -> list[tuple[NetworkForceField, History]]:
+    """Return each member at its best on `held_out`, and its history: a stage on prepared frames.
+
+    Parameters
+    ----------
+    models : (k) members, with the reference energies that the labels are relative to.
+    data, held_out : frames to train on and to validate on.
+    losses : what is minimised and what validates; takes the place of the loss of the stage.
+    stage, seed : see `fit`.
+    """
+    started = time.perf_counter()
+    run = _Run(Members(models, stage.frozen), stage, losses, held_out)
+    run.train(data, seed)
+    histories = run.histories(time.perf_counter() - started, {**losses.notes, "members": len(models)})
+    trained = [run.members.model(i, run.best[i]) for i in range(len(models))]
     return list(zip(trained, histories, strict=True))
 
 

@@ -14,15 +14,15 @@ from fidsel.errors import UsageError
 from fidsel.models.batch import PAIRS, Batch, pad
 from fidsel.models.network import NetworkForceField
 from fidsel.models.reference import EnergyReference
-from fidsel.training.loss import LabelledBatch
+from fidsel.training.loss import LabelledBatch, Objective
 from fidsel.training.stage import Loss
 
 
 class Usable(NamedTuple):
     """The losses that some frames allow, and what had to change for them."""
 
-    train: Loss
-    validation: Loss
+    train: Loss | Objective
+    validation: Loss | Objective
     notes: dict[str, str]
 
 

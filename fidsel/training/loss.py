@@ -1,7 +1,7 @@
 """The training loss: force and energy terms of ASTEROID's eq. 1, weighted and masked."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -32,6 +32,20 @@ class LabelledBatch(NamedTuple):
     forces: Tensor
     energy_weight: Tensor
     force_weight: Tensor
+
+
+class Objective(Protocol):
+    """What is minimised where it is no loss on energies and forces."""
+
+    def __call__(self, energy: Callable[[Tensor], Tensor], batch: LabelledBatch) -> Tensor:
+        """Return a scalar that `torch.func` can differentiate.
+
+        Parameters
+        ----------
+        energy : from positions (B, N, 3) Å to the network's energies (B,) eV.
+        batch : frames, and what the objective keeps in place of labels.
+        """
+        ...
 
 
 def _square(x: Tensor) -> Tensor:

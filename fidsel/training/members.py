@@ -8,7 +8,7 @@ from torch.func import functional_call, grad, grad_and_value, vmap
 
 from fidsel.errors import UsageError
 from fidsel.models.network import NetworkForceField
-from fidsel.training.loss import LabelledBatch, weighted_loss
+from fidsel.training.loss import LabelledBatch, Objective, weighted_loss
 from fidsel.training.stage import Loss
 
 Parameters = dict[str, Tensor]
@@ -72,7 +72,7 @@ class Members:
         """Return a member's force field with the trained parameters of the given row, (P,)."""
         return self.models[member].with_parameters(self._unstack(self._free_names, free.detach()))
 
-    def gradient(self, free: Tensor, batch: LabelledBatch, loss: Loss) -> tuple[Tensor, Tensor]:
+    def gradient(self, free: Tensor, batch: LabelledBatch, loss: Loss | Objective) -> tuple[Tensor, Tensor]:
         """Return each member's loss, (k,), and its gradient, (k, P), at parameters `free` (k, P).
 
         Parameters
@@ -87,7 +87,7 @@ class Members:
         slopes, values = call(free.detach(), self.fixed, batch, loss)
         return values, slopes
 
-    def losses(self, free: Tensor, batch: LabelledBatch, loss: Loss) -> Tensor:
+    def losses(self, free: Tensor, batch: LabelledBatch, loss: Loss | Objective) -> Tensor:
         """Return each member's loss, (k,), at parameters `free` (k, P)."""
         if not self._together:
             rows = [
@@ -109,7 +109,9 @@ class Members:
         """Whether members run as one program; one alone is faster by plain autograd."""
         return len(self) > 1 and self.network.vectorised
 
-    def _slope(self, free: Tensor, fixed: Tensor, batch: LabelledBatch, loss: Loss) -> tuple[Tensor, Tensor]:
+    def _slope(
+        self, free: Tensor, fixed: Tensor, batch: LabelledBatch, loss: Loss | Objective
+    ) -> tuple[Tensor, Tensor]:
         """Return one member's loss and its gradient (P,)."""
         row = free.detach().requires_grad_()
         value = self._eager(row, fixed, batch, loss)
@@ -117,10 +119,18 @@ class Members:
         return value.detach(), slope
 
     def _eager(
-        self, free: Tensor, fixed: Tensor, batch: LabelledBatch, loss: Loss, *, keep: bool = True
+        self,
+        free: Tensor,
+        fixed: Tensor,
+        batch: LabelledBatch,
+        loss: Loss | Objective,
+        *,
+        keep: bool = True,
     ) -> Tensor:
         """Return one member's loss; `keep` its graph for a derivative by the parameters."""
         energy = self._energy(free, fixed, batch)
+        if not isinstance(loss, Loss):
+            return loss(energy, batch)
         if loss.rho == 1:
             return weighted_loss(loss, energy(batch.atoms.positions), batch.forces, batch)
         x = batch.atoms.positions.detach().requires_grad_()
@@ -128,9 +138,13 @@ class Members:
         (slope,) = torch.autograd.grad(e.sum(), x, create_graph=keep)
         return weighted_loss(loss, e, -slope, batch)
 
-    def _functional(self, free: Tensor, fixed: Tensor, batch: LabelledBatch, loss: Loss) -> Tensor:
+    def _functional(
+        self, free: Tensor, fixed: Tensor, batch: LabelledBatch, loss: Loss | Objective
+    ) -> Tensor:
         """Return the same as `_eager`, in a form that `vmap` can transform."""
         energy = self._energy(free, fixed, batch)
+        if not isinstance(loss, Loss):
+            return loss(energy, batch)
         if loss.rho == 1:
             return weighted_loss(loss, energy(batch.atoms.positions), batch.forces, batch)
 
