@@ -7,20 +7,20 @@ from typing import Any, Literal
 import numpy as np
 
 from fidsel.errors import UsageError
-from fidsel.models.contract import Fittable, ForceField
 from fidsel.models.network import NetworkForceField
-from fidsel.training.bias import level_bias
 from fidsel.training.cheap import EnergyLabels, cheap_part, check_energy_labels
+from fidsel.training.dispatch import require_network
 from fidsel.training.evaluate import validation_error
-from fidsel.training.fit import fit
 from fidsel.training.labels import centred, level_of
-from fidsel.training.stage import History, ModelFactory, Stage, Trained, TrainingData
+from fidsel.training.stage import ModelFactory, Stage, Trained, TrainingData
 from fidsel.training.sweep import Sweep
+from fidsel.training.teachers import Teachers, Teaching, teach
 
 IDENTIFY = Stage("identify", steps=2000, learning_rate=4e-3, validate_every=100)
 PRETRAIN = Stage("pre-train", steps=3000, learning_rate=4e-3, batch=16, validate_every=200)
 FINETUNE = Stage("fine-tune", steps=2000, learning_rate=1e-3, validate_every=100)
 GAMMAS = (0.1, 0.5, 1.0, 2.0)
+PLAIN = Teaching()
 
 
 def asteroid(
@@ -36,6 +36,7 @@ def asteroid(
     energy_labels: EnergyLabels = "aligned",
     held_out: float = 0.1,
     bias_weights: bool = True,
+    teaching: Teaching = PLAIN,
     fine_tune: bool = True,
 ) -> Trained:
     """Return a network pre-trained on cheap labels and fine-tuned on accurate ones.
@@ -64,47 +65,40 @@ def asteroid(
         the "teacher" θ₀, or "none".
     held_out : fraction of each cheap level that validates its pre-training.
     bias_weights : False = all cheap frames count the same (γ = ∞).
+    teaching : who measures B_j; one network by default, as published.
     fine_tune : False = stop after step 4.
 
     Returns
     -------
-    The model, the histories of the kept γ, and diagnostics: `gamma`, `validation_error` (of each state),
-    `gammas` (error for each), `levels` (frames dropped, alignment, bias, weights), `kept`, `warnings`.
+    The model, the histories of the best teacher and the kept γ, and diagnostics: `gamma`,
+    `validation_error` (of each state), `gammas` (error for each), `levels` (frames dropped, alignment,
+    bias, weights, and the errors on held-out cheap frames before and after fine-tuning), `kept`,
+    `teaching`, `warnings`.
 
     Raises
     ------
     UsageError
         for a model with a closed-form fit, without cheap frames, or with labels that do not fit.
     """
-    start = _network(model(seed))
+    start = require_network(model(seed), "asteroid")
     check_energy_labels(energy_labels)
     if not data.cheap or not gammas:
         raise UsageError("asteroid needs cheap frames and at least one γ: use recipe 'standard' without them")
-    teacher: NetworkForceField | None = None
-    histories: list[History] = []
-    if bias_weights or energy_labels == "teacher":
-        teacher, history = fit(start, data.train, data.validation, identify, seed=seed)
-        histories.append(history)
+    taught = bias_weights or energy_labels == "teacher"
+    teachers = teach(model, data, identify, teaching, seed) if taught else None
     scale = data.train if energy_labels == "aligned" else None
     sweep = Sweep(start, gammas if bias_weights else (), seed)
     for frames in data.cheap:
         part = cheap_part(frames, data.validation, scale, held_out=held_out, seed=seed)
-        bias = level_bias(teacher, part.train, data.train) if teacher and bias_weights else None
-        sweep.pretrain(part, part.labelled_by(energy_labels, teacher), pretrain, bias, relative_to)
-    chosen = _choose(sweep, data, finetune if fine_tune else None, teacher)
+        bias = teachers.bias(part.train) if teachers and bias_weights else None
+        sweep.pretrain(part, part.labelled_by(energy_labels, teachers), pretrain, bias, relative_to)
+    chosen = _choose(sweep, data, finetune if fine_tune else None, teachers)
     return Trained(
         chosen.model,
-        (*histories, *sweep.histories(chosen.member)),
-        chosen.diagnostics | {"levels": sweep.levels, "warnings": (*sweep.warnings, *chosen.warnings)},
+        (*([teachers.history] if teachers else ()), *sweep.histories(chosen.member)),
+        chosen.diagnostics | {"warnings": (*sweep.warnings, *chosen.warnings)},
         sweep.surrogates(chosen.member),
     )
-
-
-def _network(model: ForceField) -> NetworkForceField:
-    if isinstance(model, NetworkForceField):
-        return model
-    advice = "use recipe 'cokriging'" if isinstance(model, Fittable) else "give a network"
-    raise UsageError(f"asteroid trains networks in stages, a {model.kind} model cannot: {advice}")
 
 
 @dataclass(frozen=True)
@@ -117,9 +111,7 @@ class _Choice:
     warnings: tuple[str, ...]
 
 
-def _choose(
-    sweep: Sweep, data: TrainingData, stage: Stage | None, teacher: NetworkForceField | None
-) -> _Choice:
+def _choose(sweep: Sweep, data: TrainingData, stage: Stage | None, teachers: Teachers | None) -> _Choice:
     """Fine-tune where there is a stage, and choose the best γ, then the best state on its way."""
     level = level_of(data.train)
     before = [centred(m.replace(level=level), data.train) for m in sweep.models]
@@ -129,8 +121,8 @@ def _choose(
     # Latest first: of equal errors the first counts.
     states = {} if stage is None else {"fine-tune": after[best]}
     states["pre-train"] = before[best]
-    if stage is not None and teacher is not None:
-        states["identify"] = teacher
+    if stage is not None and teachers is not None:
+        states["identify"] = teachers.best
     error = {name: validation_error(model, data.validation) for name, model in states.items()}
     kept = min(error, key=error.__getitem__)
     spoilt = stage is not None and kept != "fine-tune"
@@ -140,6 +132,8 @@ def _choose(
         "gammas": dict(zip(map(str, sweep.gammas), scores, strict=False)),
         "validation_error": error,
         "validation_error_unit": "eV/Å" if data.validation.has_forces.any() else "eV",
+        "teaching": None if teachers is None else teachers.report(),
+        "levels": sweep.levels if stage is None else sweep.forgotten(before[best], after[best]),
     }
     warnings = (f"fine-tuning raised the validation error: the state after {kept!r} is kept",)
     return _Choice(best, states[kept], diagnostics, warnings if spoilt else ())

@@ -1,14 +1,14 @@
 """Bias of cheap labels against a teacher trained on accurate ones, and the weights that follow."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
-from fidsel.models.contract import ForceField
+from fidsel.models.contract import ForceField, Prediction
 from fidsel.training.align import align
 
 FEW = 0.1
@@ -23,18 +23,41 @@ class Bias:
     ----------
     values : (n_frames,) eV/Å, or eV per atom where the frames have energies only.
     unit : "eV/Å" or "eV/atom".
+    measured : (n_frames,) the difference from the teacher, where its expected error was taken out of it.
     """
 
     values: FloatArray
     unit: str
+    measured: FloatArray | None = None
+
+    @property
+    def typical(self) -> float:
+        """Median of the difference that was measured: what a relative γ is relative to."""
+        return float(np.median(self.values if self.measured is None else self.measured))
+
+    def less(self, expected: FloatArray) -> Self:
+        """Return the bias without the error expected of the teacher, √max(B² − e², 0).
+
+        The error of a teacher and the bias of a label are independent, so their squares add.
+
+        Parameters
+        ----------
+        expected : (n_frames,) e_j ≥ 0, in the unit of the bias.
+        """
+        own = np.sqrt(np.maximum(self.values**2 - expected**2, 0.0))
+        return replace(self, values=own, measured=self.values)
 
     def report(self) -> dict[str, Any]:
         """Return plain values for a record."""
         low, median, high = (float(f(self.values)) for f in (np.min, np.median, np.max))
-        return {"unit": self.unit, "min": low, "median": median, "max": high}
+        found = {"unit": self.unit, "min": low, "median": median, "max": high}
+        if self.measured is None:
+            return found
+        hidden = float(np.mean(self.values == 0))
+        return found | {"median_with_teacher_error": self.typical, "within_teacher_error": hidden}
 
 
-def frame_bias(teacher: ForceField, frames: Frames, *, energies_only: bool = False) -> Bias:
+def frame_bias(taught: Prediction, frames: Frames, *, energies_only: bool = False) -> Bias:
     """Return B_j = mean over components of |F(x_j; θ₀) − f_j|, ASTEROID eq. 4 as a mean.
 
     The mean keeps B on one scale whatever the size of a molecule. Where the frames, or the teacher's
@@ -43,7 +66,7 @@ def frame_bias(teacher: ForceField, frames: Frames, *, energies_only: bool = Fal
 
     Parameters
     ----------
-    teacher : θ₀, trained on accurate labels.
+    taught : what θ₀, trained on accurate labels, predicts for the frames.
     frames : labelled at the cheap level.
     energies_only : the teacher was trained on energies alone.
 
@@ -54,14 +77,30 @@ def frame_bias(teacher: ForceField, frames: Frames, *, energies_only: bool = Fal
     """
     sizes = np.diff(frames.offsets)
     if frames.has_forces.all() and not energies_only:
-        difference = np.abs(teacher.predict(frames).forces - frames.forces).mean(axis=1)
+        difference = np.abs(taught.forces - frames.forces).mean(axis=1)
         return Bias(np.add.reduceat(difference, frames.offsets[:-1]) / sizes, "eV/Å")
     if (energies_only or not frames.has_forces.any()) and np.isfinite(frames.energy).all():
-        return Bias(np.abs(teacher.predict(frames).energy - frames.energy) / sizes, "eV/atom")
+        return Bias(np.abs(taught.energy - frames.energy) / sizes, "eV/atom")
     raise UsageError(
         f"bias weights need forces on all cheap frames, or energies on all: {frames.has_forces.sum()} of "
         f"{len(frames)} have forces, {np.isfinite(frames.energy).sum()} energies"
     )
+
+
+def comparable(frames: Frames, accurate: Frames) -> tuple[Frames, bool]:
+    """Return cheap frames whose labels can be compared with the accurate level, and if by energies only.
+
+    Energies are aligned where either level has nothing else.
+
+    Raises
+    ------
+    UsageError
+        see `align`.
+    """
+    energies_only = not accurate.has_forces.any()
+    if energies_only or not frames.has_forces.any():
+        frames = align(frames, accurate).frames
+    return frames, energies_only
 
 
 def level_bias(teacher: ForceField, frames: Frames, accurate: Frames) -> Bias:
@@ -80,10 +119,8 @@ def level_bias(teacher: ForceField, frames: Frames, accurate: Frames) -> Bias:
     UsageError
         see `frame_bias` and `align`.
     """
-    energies_only = not accurate.has_forces.any()
-    if energies_only or not frames.has_forces.any():
-        frames = align(frames, accurate).frames
-    return frame_bias(teacher, frames, energies_only=energies_only)
+    frames, energies_only = comparable(frames, accurate)
+    return frame_bias(teacher.predict(frames), frames, energies_only=energies_only)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +165,10 @@ class BiasWeights:
 
 
 def weights_from_bias(
-    bias: FloatArray, gamma: float, relative_to: Literal["median", "absolute"] = "median"
+    bias: FloatArray,
+    gamma: float,
+    relative_to: Literal["median", "absolute"] = "median",
+    median: float | None = None,
 ) -> BiasWeights:
     """Return w_j ∝ exp(−B_j / γ), scaled to mean 1 so that γ does not change the learning rate.
 
@@ -137,6 +177,7 @@ def weights_from_bias(
     bias : (n_frames,) B_j ≥ 0.
     gamma : γ > 0, in units of the median of B, or in those of B itself where "absolute".
     relative_to : which of the two.
+    median : to take in place of the median of `bias`, see `Bias.typical`.
 
     Examples
     --------
@@ -147,7 +188,8 @@ def weights_from_bias(
         raise UsageError(f"gamma must be positive, got {gamma}")
     if not (len(bias) and np.isfinite(bias).all() and (bias >= 0).all()):
         raise UsageError("bias must be finite and ≥ 0 for at least one frame")
-    scale = gamma * float(np.median(bias)) if relative_to == "median" else gamma
+    median = float(np.median(bias)) if median is None else median
+    scale = gamma * median if relative_to == "median" else gamma
     if scale == 0:
         raise UsageError("the median bias is zero: cheap labels equal the teacher's, use absolute γ")
     # Against the smallest bias the largest weight is 1: nothing underflows, and the mean cancels it.

@@ -1,13 +1,13 @@
 """A cheap level made ready for training: no leaks, a part held out, energies on the accurate scale."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from fidsel.data import Frames, leaks, split
 from fidsel.errors import UsageError, unknown
-from fidsel.models.contract import ForceField
+from fidsel.models.contract import Prediction
 from fidsel.training.align import Alignment, align
 
 EnergyLabels = Literal["aligned", "teacher", "none"]
@@ -17,6 +17,14 @@ LEAK = 1e-3
 
 HELD_OUT = 200
 """Most cheap frames that validate a stage: more would cost time and say little more."""
+
+
+class Predicts(Protocol):
+    """A force field, or several that speak with one voice."""
+
+    def predict(self, frames: Frames) -> Prediction:
+        """Return energies and forces."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +60,11 @@ class CheapPart:
             return self.train
         return self.train.replace(energy=self.train.energy - self.alignment.shift.of(self.train))
 
-    def labelled_by(self, energies: EnergyLabels, teacher: ForceField | None) -> "CheapPart":
+    def aligned_validation(self) -> Frames:
+        """Return the held-out frames without energies that are not on the accurate scale."""
+        return self.validation if self.alignment is not None else self.validation.replace(energy=None)
+
+    def labelled_by(self, energies: EnergyLabels, teacher: Predicts | None) -> "CheapPart":
         """Return the part with the energy labels a stage trains on.
 
         Parameters

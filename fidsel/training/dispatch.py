@@ -11,6 +11,14 @@ from fidsel.training.fit import fit
 from fidsel.training.stage import History, Stage
 
 
+def require_network(model: ForceField, recipe: str) -> NetworkForceField:
+    """Return the model, or raise a `UsageError` where it cannot be trained in stages, as a recipe does."""
+    if isinstance(model, NetworkForceField):
+        return model
+    advice = "use recipe 'cokriging'" if isinstance(model, Fittable) else "give a network"
+    raise UsageError(f"{recipe} trains networks in stages, a {model.kind} model cannot: {advice}")
+
+
 def train_one(
     model: ForceField,
     train: Frames,

@@ -12,6 +12,7 @@ from fidsel.models.network import NetworkForceField
 from fidsel.training.bias import Bias, weights_from_bias
 from fidsel.training.cheap import CheapPart
 from fidsel.training.fit import fit_members
+from fidsel.training.forgetting import forgetting
 from fidsel.training.labels import centred
 from fidsel.training.stage import History, Stage, Surrogate
 
@@ -53,7 +54,9 @@ class Sweep:
         relative_to : what γ is relative to.
         """
         weights = (
-            [] if bias is None else [weights_from_bias(bias.values, g, relative_to) for g in self.gammas]
+            []
+            if bias is None
+            else [weights_from_bias(bias.values, g, relative_to, bias.typical) for g in self.gammas]
         )
         rows = np.stack([w.weights for w in weights]) if weights else None
         named = replace(stage, name=f"{stage.name} {part.level}".strip())
@@ -67,6 +70,13 @@ class Sweep:
         """Train every member on the accurate frames and return them."""
         self._train(train, validation, stage, None)
         return self.models
+
+    def forgotten(self, before: NetworkForceField, after: NetworkForceField) -> list[dict[str, Any]]:
+        """Return the records of the levels with the errors on held-out frames around the fine-tuning."""
+        return [
+            level | {"forgetting": forgetting(before, after, part.aligned_validation())}
+            for level, (part, _) in zip(self.levels, self._parts, strict=True)
+        ]
 
     def histories(self, member: int) -> list[History]:
         """Return the histories of one member, in order."""

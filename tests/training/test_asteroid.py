@@ -11,6 +11,7 @@ from fidsel.training.asteroid import asteroid
 from fidsel.training.evaluate import errors
 from fidsel.training.stage import Stage, TrainingData
 from fidsel.training.standard import standard
+from fidsel.training.teachers import Teaching
 
 SHORT = Stage("short", steps=4, batch=4, validate_every=2)
 STAGES = {"identify": SHORT, "pretrain": SHORT, "finetune": SHORT}
@@ -130,6 +131,32 @@ def test_a_level_of_energies_alone_is_weighed_whatever_its_energies_are_used_for
     assert level["bias"]["unit"] == "eV/atom"
     assert level["bias"]["median"] < 1.0  # not the 90 eV between the levels
     assert level["alignment"] is None
+
+
+def test_what_fine_tuning_forgets_is_said_for_each_cheap_level() -> None:
+    known = data()
+    bare = frames(20, 6, depth=3.9, level="bare").replace(energy=None)
+    two = replace(known, cheap=(bare, known.cheap[0]))
+    both = asteroid(two, painn, 0, gammas=[1.0], energy_labels="none", **STAGES)
+    assert [sorted(level["forgetting"]) for level in both.diagnostics["levels"]] == [["force_mae"]] * 2
+    (level,) = asteroid(known, painn, 0, gammas=[1.0], **STAGES).diagnostics["levels"]
+    force, energy = (level["forgetting"][name] for name in ("force_mae", "energy_mae"))
+    assert force["before"] != force["after"]
+    assert max(energy.values()) < 1.0  # not the 90 eV between the levels
+    untuned = asteroid(known, painn, 0, fine_tune=False, gammas=[1.0], **STAGES)
+    assert "forgetting" not in untuned.diagnostics["levels"][0]
+
+
+def test_a_committee_may_measure_the_bias() -> None:
+    teaching = Teaching(members=2, folds=2, subtract_error=True)
+    trained = asteroid(data(), painn, 0, teaching=teaching, energy_labels="teacher", **STAGES)
+    assert trained.diagnostics["teaching"] == {"members": 2, "folds": 2}
+    bias = trained.diagnostics["levels"][0]["bias"]
+    assert bias["median"] <= bias["median_with_teacher_error"]
+    assert [w["scale"] / w["gamma"] for w in trained.diagnostics["levels"][0]["weights"]] == [
+        pytest.approx(bias["median_with_teacher_error"])
+    ] * 4
+    assert trained.histories[0].notes["members"] == 4
 
 
 def test_what_asteroid_cannot_do_is_refused() -> None:

@@ -7,7 +7,7 @@ from morse_molecule import frames
 from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.models import SGDML, ForceField
-from fidsel.training.bias import frame_bias, level_bias, weights_from_bias
+from fidsel.training.bias import Bias, frame_bias, level_bias, weights_from_bias
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,8 @@ def labelled_by(teacher: ForceField, error: np.ndarray) -> Frames:
 
 def test_bias_is_the_mean_force_difference_of_each_frame(teacher: ForceField) -> None:
     error = np.array([0.0, 0.3, -0.2])
-    bias = frame_bias(teacher, labelled_by(teacher, error))
+    cheap = labelled_by(teacher, error)
+    bias = frame_bias(teacher.predict(cheap), cheap)
     assert bias.unit == "eV/Å"
     np.testing.assert_allclose(bias.values, np.abs(error), atol=1e-12)
 
@@ -33,11 +34,11 @@ def test_energies_alone_give_the_difference_per_atom(teacher: ForceField) -> Non
     cheap = labelled_by(teacher, np.zeros(3))
     cheap = cheap.replace(energy=cheap.energy + np.array([0.4, 0.0, -0.8]))
     for frames_, energies_only in ((cheap.replace(forces=None), False), (cheap, True)):
-        bias = frame_bias(teacher, frames_, energies_only=energies_only)
+        bias = frame_bias(teacher.predict(frames_), frames_, energies_only=energies_only)
         assert bias.unit == "eV/atom"
         np.testing.assert_allclose(bias.values, [0.1, 0.0, 0.2], atol=1e-9)
     with pytest.raises(UsageError, match="bias weights need forces"):
-        frame_bias(teacher, cheap.unlabelled())
+        frame_bias(teacher.predict(cheap), cheap.unlabelled())
 
 
 @settings(max_examples=30, deadline=None)
@@ -78,6 +79,25 @@ def test_weights_follow_the_exponential() -> None:
 
 def test_a_large_bias_on_all_frames_does_not_underflow() -> None:
     assert weights_from_bias(np.full(5, 1e4), 0.1, "absolute").weights.tolist() == [1.0] * 5
+
+
+def test_what_is_left_without_the_error_of_the_teacher_is_the_bias_of_the_label() -> None:
+    rng = np.random.default_rng(0)
+    label, teacher_ = rng.uniform(0.0, 1.0, size=(400, 1)), rng.uniform(0.1, 1.0, size=(400, 1))
+    apart = label * rng.normal(size=(400, 300)) + teacher_ * rng.normal(size=(400, 300))
+    measured = Bias(np.abs(apart).mean(1), "eV/Å")
+    true, expected = (x[:, 0] * np.sqrt(2 / np.pi) for x in (label, teacher_))
+    own = measured.less(expected)
+    assert np.abs(own.values - true).mean() < 0.2 * np.abs(measured.values - true).mean()
+    assert own.typical == measured.typical == np.median(measured.values)
+    assert own.report()["within_teacher_error"] == np.mean(own.values == 0) > 0
+
+
+def test_gamma_is_relative_to_what_was_measured_where_nothing_is_left_of_it() -> None:
+    own = Bias(np.full(4, 0.2), "eV/Å").less(np.array([0.3, 0.3, 0.3, 0.0]))
+    found = weights_from_bias(own.values, 0.5, median=own.typical)
+    assert found.scale == pytest.approx(0.1)
+    np.testing.assert_allclose(found.weights[0] / found.weights[3], np.exp(2.0))
 
 
 def test_few_effective_frames_are_warned_about() -> None:
