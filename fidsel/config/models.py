@@ -33,6 +33,34 @@ class PaiNNSection(Strict):
     """Cutoff radius, Å."""
 
 
+class SchNetSection(Strict):
+    """Continuous-filter convolutional network (messages weighed by functions of the distance)."""
+
+    kind: Literal["schnet"]
+    """Continuous-filter convolutional network."""
+    features: PositiveInt = 64
+    """Feature channels per atom."""
+    layers: PositiveInt = 6
+    """Interactions."""
+    cutoff: PositiveFloat = 5.0
+    """Cutoff radius, Å."""
+    radial: PositiveInt = 25
+    """Gaussians that the distances are expanded in."""
+
+
+class EGNNSection(Strict):
+    """E(n) graph network (messages from both atoms' features and their distance)."""
+
+    kind: Literal["egnn"]
+    """E(n) graph network."""
+    features: PositiveInt = 128
+    """Feature channels per atom and message."""
+    layers: PositiveInt = 5
+    """Message passes."""
+    cutoff: PositiveFloat = 5.0
+    """Cutoff radius, Å."""
+
+
 class CustomModelSection(Strict):
     """A person's own model, `kind = "package.module:Class"`; its contract is checked before use."""
 
@@ -42,11 +70,13 @@ class CustomModelSection(Strict):
     """Keyword arguments of the class, beside `seed`."""
 
 
-BuiltInModel = SGDMLSection | PaiNNSection
+BuiltInModel = SGDMLSection | PaiNNSection | SchNetSection | EGNNSection
 
 ModelSection = Annotated[
     Annotated[SGDMLSection, Tag("sgdml")]
     | Annotated[PaiNNSection, Tag("painn")]
+    | Annotated[SchNetSection, Tag("schnet")]
+    | Annotated[EGNNSection, Tag("egnn")]
     | Annotated[CustomModelSection, Tag("custom")],
     Discriminator(kind_or_custom),
 ]
