@@ -1,90 +1,47 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from morse_molecule import frames
+from architectures import REFERENCE
+from morse_molecule import SWAP, frames
 from scipy.spatial.transform import Rotation
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
-from fidsel.models import EnergyReference, PaiNN
-from fidsel.models.batch import pad
-from fidsel.models.painn import PaiNNNetwork
+from fidsel.models import PaiNN
+from fidsel.models.painn import Block
+from fidsel.testing import check_force_field
 
 
-def painn(layers: int = 2, cutoff: float = 5.0) -> PaiNN:
-    model = PaiNN("toy", features=8, layers=layers, cutoff=cutoff, radial=6, seed=1)
-    return model.to(dtype=torch.float64).replace(reference=EnergyReference({1: 0.0, 6: 0.0, 8: 0.0}))
+@pytest.mark.parametrize("layers", [1, 3])
+def test_first_and_last_interactions_may_coincide_or_have_others_between(layers: int) -> None:
+    model = PaiNN("toy", features=8, layers=layers, radial=6).to(dtype=torch.float64)
+    check_force_field(model.replace(reference=REFERENCE), frames(2), swap=SWAP, tolerance=1e-9)
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-def test_forces_are_the_slope_of_the_energy(layers: int) -> None:
-    model, molecule, step = painn(layers), frames(1), 1e-4
-    forces = model.predict(molecule).forces
-    for atom in range(4):
-        for axis in range(3):
-            shift = np.zeros((4, 3))
-            shift[atom, axis] = step
-            up, down = (
-                model.energies(molecule.replace(positions=molecule.positions + s)) for s in (shift, -shift)
-            )
-            assert -(up - down)[0] / (2 * step) == pytest.approx(forces[atom, axis], rel=1e-5, abs=1e-5)
-
-
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 1000))
-def test_energy_is_invariant_and_forces_turn_with_the_molecule(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    model, molecule = painn(), frames(1, seed)
-    turn = Rotation.random(random_state=seed).as_matrix() * rng.choice([-1, 1])
-    swap = rng.permutation(4)
-    moved = Frames.stack(
-        molecule.numbers[swap], (molecule.positions @ turn.T + rng.normal(size=3))[swap][None], level="toy"
+@pytest.mark.parametrize(("first", "last"), [(True, False), (False, False), (False, True)])
+def test_an_interaction_turns_vectors_and_leaves_scalars(*, first: bool, last: bool) -> None:
+    torch.manual_seed(0)
+    block = Block(4, 3, first=first, last=last).double()
+    s, v, basis, unit = (
+        torch.randn(shape, dtype=torch.float64)
+        for shape in ((1, 5, 4), (1, 5, 3, 4), (1, 5, 5, 3), (1, 5, 3, 5))
     )
-    before, after = model.predict(molecule), model.predict(moved)
-    np.testing.assert_allclose(after.energy, before.energy, atol=1e-9)
-    np.testing.assert_allclose(after.forces, (before.forces @ turn.T)[swap], atol=1e-9)
-    np.testing.assert_allclose(before.forces.sum(0), 0, atol=1e-9)
+    turn = torch.from_numpy(Rotation.random(random_state=0).as_matrix())
+    s1, v1 = block(s, None if first else v, basis, unit)
+    s2, v2 = block(s, None if first else turn @ v, basis, turn @ unit)
+    torch.testing.assert_close(s2, s1)
+    torch.testing.assert_close(v2, turn @ v1)
+    assert (v1 - v).abs().max() > 0.1
 
 
-def test_the_energy_is_twice_differentiable() -> None:
-    network = PaiNNNetwork(4, 2, 3, 5.0).double()
-    batch = pad(frames(1), torch.float64)
-    x = batch.positions.clone().requires_grad_()
-    assert torch.autograd.gradgradcheck(
-        lambda x: network.energy(batch._replace(positions=x)), (x,), atol=1e-4
+def test_one_interaction_sees_the_angle_between_bonds() -> None:
+    model = PaiNN("toy", features=8, layers=1, radial=6, cutoff=1.2).to(dtype=torch.float64)
+    bent, straight = (
+        [[0, 0, 0], [0.96, 0, 0], [0.96 * np.cos(angle), 0.96 * np.sin(angle), 0]] for angle in (1.6, np.pi)
     )
-
-
-def test_an_atom_leaves_the_cutoff_without_a_jump() -> None:
-    model = painn(cutoff=3.0)
-    r = np.array([3.0 - 1e-3, 3.0 - 1e-6, 3.0 + 1e-6, 8.0])
-    pair = np.zeros((4, 2, 3))
-    pair[:, 1, 2] = r
-    prediction = model.predict(Frames.stack([1, 8], pair))
-    np.testing.assert_allclose(prediction.energy, prediction.energy[-1], atol=1e-6)
-    assert np.abs(prediction.forces[2:]).max() < 1e-4
-    assert np.abs(model.predict(Frames.stack([1, 8], pair * 0.5)).forces).max() > 1e-2
-
-
-def test_a_linear_molecule_and_a_single_atom_have_finite_forces() -> None:
-    line = Frames.stack([8, 6, 8], [[[-1.16, 0, 0], [0, 0, 0], [1.16, 0, 0]]])
-    atom = Frames.stack([8], [[[1.0, 2.0, 3.0]]])
-    forces = painn(3).predict(line + atom).forces
-    assert np.isfinite(forces).all()
-    np.testing.assert_allclose(forces[1], 0, atol=1e-9)
-    np.testing.assert_allclose(forces[3], 0, atol=1e-9)
-
-
-def test_the_seed_alone_decides_the_initial_parameters() -> None:
-    torch.manual_seed(5)
-    state = torch.random.get_rng_state()
-    same = [PaiNN(features=4, seed=2).state()[1] for _ in range(2)]
-    other = PaiNN(features=4, seed=3).state()[1]
-    assert all(torch.equal(same[0][name], same[1][name]) for name in same[0])
-    assert not torch.equal(same[0]["readout.weight"], other["readout.weight"])
-    assert torch.equal(torch.random.get_rng_state(), state)
+    # The hydrogens are beyond each other's reach, so that distances within it are the same.
+    energy = model.replace(reference=REFERENCE).energies(Frames.stack([8, 1, 1], [bent, straight]))
+    assert abs(energy[0] - energy[1]) > 1e-3
 
 
 def test_impossible_sizes_are_refused() -> None:
