@@ -1,7 +1,6 @@
 """From a checked configuration to a campaign that runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign, Refresh, Rules
 from fidsel.config.load import FILE, load_config
 from fidsel.config.model_parts import model_factory
-from fidsel.config.parts import build_fidelity, build_picker, molecule, read_pool
-from fidsel.config.recipes import AsteroidSection, CokrigingSection, StageSection, StandardSection
+from fidsel.config.parts import build_fidelity, build_picker, build_source, molecule, read_pool
+from fidsel.config.recipe_parts import build_control, build_recipe
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
 from fidsel.fidelity.engine import LocalEngine, available_cores
@@ -21,10 +20,6 @@ from fidsel.md.pool import sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
 from fidsel.tracking import Tracker
-from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN, asteroid
-from fidsel.training.cokriging import cokriging
-from fidsel.training.stage import Recipe, Stage
-from fidsel.training.standard import STAGE, standard
 
 
 def open_campaign(folder: Path, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
@@ -43,6 +38,8 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     section, selector = config.campaign, config.selector
     if config.pool.smiles is not None:
         from_smiles(config.pool.smiles)
+    *cheap, _ = config.fidelity
+    cheap_source = partial(build_source, cheap[-1], config.pool, folder) if cheap else None
     threads = max(level.threads for level in config.fidelity)
     workers = config.engine.workers or max(1, available_cores() // threads)
     return Campaign(
@@ -52,7 +49,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         fidelities=tuple(build_fidelity(level, config.pool, folder) for level in config.fidelity),
         sample=partial(sample_pool, config.pool, folder, section.seed),
         model=model_factory(config.model, folder),
-        recipe=build_recipe(config.recipe),
+        recipe=build_recipe(config.recipe, folder, cheap_source),
         control_recipe=build_control(config.recipe),
         picker=build_picker(selector, folder),
         budget=config.budget.parsed(budget),
@@ -104,47 +101,6 @@ def build_refresh(section: PoolSection) -> Refresh | None:
         return refresh_pool(model, starts, section.refresh_frames, section.temperature, seed).frames
 
     return refresh
-
-
-def build_stage(section: StageSection, default: Stage) -> Stage:
-    """Return a training stage: the recipe's own, with what the section gives."""
-    given = section.model_dump(exclude_none=True)
-    names = {"rho": "rho", "force_loss": "force", "energy_loss": "energy"}
-    loss = {name: given.pop(key) for key, name in names.items() if key in given}
-    return replace(default, **given, loss=replace(default.loss, **loss))
-
-
-def build_recipe(section: StandardSection | AsteroidSection | CokrigingSection) -> Recipe:
-    """Return the recipe of a `[recipe]` section."""
-    match section:
-        case StandardSection():
-            return partial(standard, stage=build_stage(section.stage, STAGE))
-        case AsteroidSection():
-            return partial(
-                asteroid,
-                identify=build_stage(section.identify, IDENTIFY),
-                pretrain=build_stage(section.pretrain, PRETRAIN),
-                finetune=build_stage(section.finetune, FINETUNE),
-                gammas=section.gammas,
-                bias_weights=section.bias_weights,
-                fine_tune=section.fine_tune,
-                energy_labels=section.energy_labels,
-            )
-        case CokrigingSection():
-            return partial(
-                cokriging,
-                stage=build_stage(section.stage, STAGE),
-                surrogate_stage=build_stage(section.surrogate_stage, STAGE),
-                held_out=section.held_out,
-                bias_weights=section.bias_weights,
-                gamma=section.gamma,
-            )
-
-
-def build_control(section: StandardSection | AsteroidSection | CokrigingSection) -> Recipe:
-    """Return standard training as the control arm does it, of the length of the recipe's first stage."""
-    given = section.identify if isinstance(section, AsteroidSection) else section.stage
-    return partial(standard, stage=build_stage(given, STAGE))
 
 
 def plain(config: Config) -> Mapping[str, Any]:  # Any: whatever TOML holds

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, Tag
 
+from fidsel.config.models import ModelSection
 from fidsel.config.strict import Strict, kind_or_custom
 
 Norm = Literal["norm", "l1", "l2", "huber"]
@@ -75,6 +76,8 @@ class CokrigingSection(Strict):
 
     kind: Literal["cokriging"]
     """Surrogate plus residual."""
+    surrogate: ModelSection | None = None
+    """Model of the cheap levels, written as a `[model]` section; by default as the residual's."""
     stage: StageSection = StageSection()
     """How the residual is trained where it is a network."""
     surrogate_stage: StageSection = StageSection()
@@ -87,9 +90,19 @@ class CokrigingSection(Strict):
     """γ of those weights, in units of the median bias."""
 
 
+class DeltaSection(Strict):
+    """Δ-learning: accurate − cheap is learnt, and the cheap level computed for whatever is predicted."""
+
+    kind: Literal["delta"]
+    """Cheap level plus a learnt correction."""
+    stage: StageSection = StageSection()
+    """How the correction is trained where it is a network."""
+
+
 RecipeSection = Annotated[
     Annotated[StandardSection, Tag("standard")]
     | Annotated[AsteroidSection, Tag("asteroid")]
-    | Annotated[CokrigingSection, Tag("cokriging")],
+    | Annotated[CokrigingSection, Tag("cokriging")]
+    | Annotated[DeltaSection, Tag("delta")],
     Discriminator(kind_or_custom),
 ]

@@ -228,7 +228,7 @@ class Config(Strict):
 
 def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:
     """Raise unless a recipe can train the kind of model on that many cheap levels."""
-    if recipe in ("asteroid", "cokriging") and cheap == 0:
+    if recipe != "standard" and cheap == 0:
         raise UsageError(f"recipe {recipe!r} needs cheap labels beside the accurate ones; take 'standard'")
     if recipe == "asteroid" and model == "sgdml":
         raise UsageError(

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from fidsel.config.build import build_recipe
 from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
 from fidsel.config.models import ModelSection
 from fidsel.config.parts import units
+from fidsel.config.recipe_parts import build_recipe
 from fidsel.config.recipes import RecipeSection
 from fidsel.config.schema import refuse_mismatch
 from fidsel.config.strict import Strict
 from fidsel.data import Frames, read, split
 from fidsel.data.atomic import make_folder
 from fidsel.errors import UsageError
+from fidsel.fidelity.table import TableSource
 from fidsel.training.evaluate import errors
 from fidsel.training.stage import Trained, TrainingData
 
@@ -62,6 +63,11 @@ class LabelFile:
         if named is None:
             raise UsageError(f"labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY, got {self.text!r}")
         return Path(named[1]), named[2] or None, named[3] or None
+
+    def source(self) -> TableSource:
+        """Return the file as a source that looks labels up."""
+        path, energy, forces = self.parts
+        return TableSource(path, energy, forces, units(self.units))
 
     def read(self, level: str) -> Frames:
         """Return its labelled frames; `level` is their level where the file names none.
@@ -111,8 +117,9 @@ def train_files(
     else:
         held = validation.read("accurate")
     data = TrainingData(train, held, tuple(file.read(f"cheap {i}") for i, file in enumerate(cheap)))
+    table = cheap[-1].source if cheap else None
     make_folder(out)
-    trained = build_recipe(config.recipe)(data, model_factory(config.model, Path()), seed)
+    trained = build_recipe(config.recipe, Path(), table)(data, model_factory(config.model, Path()), seed)
     trained.model.save(out)
     return {"recipe": config.recipe.kind} | _report(trained, data, out)
 

@@ -2,6 +2,7 @@
 
 from fidsel.training.asteroid import asteroid
 from fidsel.training.cokriging import cokriging
+from fidsel.training.delta import delta
 from fidsel.training.dispatch import train_one
 from fidsel.training.evaluate import Errors, errors
 from fidsel.training.fit import fit, fit_members
@@ -17,7 +18,12 @@ from fidsel.training.stage import (
 )
 from fidsel.training.standard import standard
 
-RECIPES: dict[str, Recipe] = {"asteroid": asteroid, "cokriging": cokriging, "standard": standard}
+RECIPES: dict[str, Recipe] = {
+    "asteroid": asteroid,
+    "cokriging": cokriging,
+    "delta": delta,
+    "standard": standard,
+}
 """Recipes by the name configurations use."""
 
 __all__ = [
@@ -33,6 +39,7 @@ __all__ = [
     "TrainingData",
     "asteroid",
     "cokriging",
+    "delta",
     "errors",
     "fit",
     "fit_members",

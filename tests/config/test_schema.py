@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from fidsel.config import Config
-from fidsel.config.build import build_stage
+from fidsel.config.recipe_parts import build_stage
 from fidsel.config.load import check_config
 from fidsel.config.models import PaiNNSection, SGDMLSection
 from fidsel.config.recipes import StageSection
