@@ -1,6 +1,5 @@
 """`SGDML`: symmetric gradient-domain machine learning, a kernel force field for one molecule."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -13,12 +12,25 @@ from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.models.contract import ForceField, Prediction, Tensors
-from fidsel.models.require import require_level, require_molecules
-from fidsel.models.sgdml_fit import Fitted, Labelled, distinct, fit_forces
+from fidsel.models.require import require_level
+from fidsel.models.sgdml_fit import fit_forces
+from fidsel.models.sgdml_fitted import Fitted, distinct
+from fidsel.models.sgdml_frames import (
+    check_labelled,
+    check_training,
+    check_weights,
+    labelled,
+    one_level,
+    require_molecule,
+)
 from fidsel.models.sgdml_kernel import Expansion
+from fidsel.models.sgdml_solve import Solver, device_memory
 from fidsel.models.sgdml_symmetry import check_permutations, recover_permutations
+from fidsel.models.sgdml_update import update_forces
 
 SIGMAS = (2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
+MEMORY_SHARE = 0.5
+"""Part of a device's memory that a fit may use."""
 
 
 class SGDML(ForceField):
@@ -71,7 +83,7 @@ class SGDML(ForceField):
     def __repr__(self) -> str:
         if self.fitted is None:
             return f"SGDML(not fitted, {len(self.sigmas)} σ, level {self.level!r})"
-        n, perms = len(self.fitted.x), len(self.fitted.permutations)
+        n, perms = len(self.fitted.train), len(self.fitted.permutations)
         return f"SGDML({n} frames, {perms} permutations, σ = {self.fitted.sigma:g}, level {self.level!r})"
 
     @property
@@ -104,40 +116,69 @@ class SGDML(ForceField):
             for frames without forces or finite positions, periodic frames, several molecules, charges
             or spins, no validation frames to choose σ with, or a matrix that does not fit in memory.
         """
-        self._check_training(train, validation)
+        self._check_choice(validation)
+        check_training(train, validation)
         numbers = train.dense().numbers
         permutations, symmetry = self._symmetries(train, validation)
-        importance = _mean_one(weights, len(train))
+        importance = check_weights(weights, len(train))
+        importance = importance / importance.mean()
+        there = torch.tensor(permutations, device=self.device)
         wanted = np.flatnonzero(importance > 0)
-        different = distinct(
-            self._tensor(train.dense().positions[wanted]), torch.tensor(permutations, device=self.device)
-        )
+        different = distinct(self._tensor(train.dense().positions[wanted]), there)
         keep = wanted[different.cpu().numpy()]
-        kept = train[keep]
-        self._check_memory(len(kept), len(numbers))
         fitted, record = fit_forces(
-            self._labelled(kept, numbers),
-            self._labelled(validation, numbers),
+            labelled(train[keep], importance[keep], len(numbers), self.device),
+            labelled(validation, np.ones(len(validation)), len(numbers), self.device),
             numbers=torch.tensor(numbers, device=self.device),
-            permutations=torch.tensor(permutations, device=self.device),
-            weights=self._tensor(importance[keep]),
+            permutations=there,
             sigmas=self.sigmas,
             lams=self.lams,
             refine=self.refine,
+            solver=self._solver,
         )
-        known = np.isfinite(kept.energy)
-        if known.any():
-            energy = fitted.expansion()(self._tensor(kept[known].dense().positions))[0].cpu().numpy()
-            constant = np.average(kept.energy[known] - energy, weights=importance[keep][known])
-            fitted = replace(fitted, constant=float(constant))
-        record |= {
-            "frames": len(kept),
-            "left_out": len(train) - len(kept),
-            "energies": int(known.sum()),
-            "permutations": len(permutations),
-            "symmetry": symmetry,
-        }
-        return self._copy(fitted=fitted, level=_one_level(train) or self.level), record
+        record |= _counts(fitted, len(train) - len(keep))
+        record |= {"permutations": len(permutations), "symmetry": symmetry}
+        return self._copy(fitted=fitted, level=one_level(train) or self.level), record
+
+    def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
+        """Return the model fitted to its training frames and more, and a record.
+
+        σ, λ, symmetries and the centre of the descriptor stay. The forces are those of a new fit; the
+        cost is what that would cost more than the last one, where this model still has its factorised
+        matrix (after `fit` or `update`, not after `load`, `to` another device or in another process).
+
+        Parameters
+        ----------
+        frames : of the same molecule and level, with forces; energies are used where there are any.
+            Those equal to a training frame or to an earlier one are left out.
+        weights : (n,) importance of each frame where the mean of the frames of `fit` is 1. A frame of
+            weight 0 is left out.
+
+        Returns
+        -------
+        model, and a record: frames, left out and added; why everything was fitted anew instead (`refit`,
+        empty = it was not); λ, and the factor it was raised by (`jitter`, 1 = not).
+
+        Raises
+        ------
+        UsageError
+            for frames without forces or finite positions, periodic frames, another molecule or level,
+            or a model that has not been fitted.
+        """
+        fitted = self._require_fitted()
+        numbers = fitted.numbers.cpu().numpy()
+        importance = check_weights(weights, len(frames)) if len(frames) else np.ones(0)
+        check_labelled(frames, numbers)
+        if len(frames) and one_level(frames) not in {"", self.level}:
+            raise UsageError(f"this model is of level {self.level!r}, got frames of {one_level(frames)!r}")
+        wanted = np.flatnonzero(importance > 0)
+        fresh = labelled(frames[wanted], importance[wanted], len(numbers), self.device)
+        both = torch.cat([fitted.train.positions, fresh.positions])
+        different = distinct(both, fitted.permutations)[len(fitted.train) :]
+        updated, record = update_forces(fitted, fresh[different], self._solver)
+        added = int(different.sum())
+        record |= _counts(updated, len(frames) - added) | {"added": added}
+        return self._copy(fitted=updated), record
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return energies and forces; see `ForceField.predict`."""
@@ -145,7 +186,7 @@ class SGDML(ForceField):
         require_level(level, self.level)
         if not len(frames):
             return Prediction(np.empty(0), np.empty((0, 3)))
-        _require_molecule(frames, fitted.numbers.cpu().numpy())
+        require_molecule(frames, fitted.numbers.cpu().numpy())
         energy, forces = self._expansion(self._tensor(frames.dense().positions))
         return Prediction(energy.cpu().numpy() + fitted.constant, forces.cpu().numpy().reshape(-1, 3))
 
@@ -181,6 +222,15 @@ class SGDML(ForceField):
     def _expansion(self) -> Expansion:
         return self._require_fitted().expansion()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what can be computed again out of copies and pickles: the factor may be large."""
+        kept = {name: value for name, value in self.__dict__.items() if name != "_expansion"}
+        return kept | {"fitted": self.fitted and replace(self.fitted, solved=None)}
+
+    @property
+    def _solver(self) -> Solver:
+        return Solver(MEMORY_SHARE * device_memory(self.device))
+
     def _copy(self, **changes: Any) -> "SGDML":
         names = ("sigmas", "symmetries", "max_perms", "refine", "device", "level", "fitted")
         return SGDML(**({name: getattr(self, name) for name in names} | {"lam": self.lams} | changes))
@@ -193,12 +243,6 @@ class SGDML(ForceField):
     def _tensor(self, array: FloatArray) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float64, device=self.device)
 
-    def _labelled(self, frames: Frames, numbers: IntArray) -> Labelled:
-        shape = (len(frames), len(numbers), 3)
-        return Labelled(
-            self._tensor(frames.positions.reshape(shape)), self._tensor(frames.forces.reshape(shape))
-        )
-
     def _symmetries(self, train: Frames, validation: Frames) -> tuple[IntArray, dict[str, Any]]:
         """Return the permutations to sum over and where they came from."""
         numbers, positions = train.dense().numbers, train.dense().positions
@@ -208,71 +252,14 @@ class SGDML(ForceField):
         given = self.symmetries or [range(len(numbers))]
         return check_permutations(np.array(given, dtype=np.int64), numbers), {"given": True}
 
-    def _check_training(self, train: Frames, validation: Frames) -> None:
-        if not len(train):
-            raise UsageError("sGDML needs training frames, got none")
+    def _check_choice(self, validation: Frames) -> None:
         if not len(validation) and len(self.sigmas) * len(self.lams) > 1:
             raise UsageError(
                 "choosing sigma or lam needs validation frames, got none: give one of each, or frames"
             )
-        if train.offsets[1] < 2:
-            raise UsageError("sGDML describes a molecule by its pair distances: it needs two atoms or more")
-        both = train + validation
-        _require_molecule(both, train.numbers[: train.offsets[1]])
-        for name in ("charge", "spin"):
-            if len(np.unique(getattr(both, name))) > 1:
-                raise UsageError(f"sGDML does not see the {name}: all frames must have the same")
-        if not np.isfinite(both.positions).all():
-            raise UsageError("positions must be finite, some are NaN or infinite: remove those frames")
-        missing = int((~both.has_forces).sum())
-        if missing:
-            raise UsageError(
-                f"sGDML learns from forces: {missing} of {len(both)} frames have none. Label them with "
-                "forces, leave them out, or train a network (kind = 'painn') on the energies"
-            )
-
-    def _check_memory(self, n_frames: int, n_atoms: int) -> None:
-        rows = n_frames * min(n_atoms * (n_atoms - 1) // 2, max(3 * n_atoms - 6, 1))
-        needed, available = 2 * 8 * rows**2, _memory(self.device)
-        if needed > available:
-            raise UsageError(
-                f"an exact fit to {n_frames} frames of {n_atoms} atoms needs {needed / 2**30:.1f} GiB, "
-                f"{self.device} has {available / 2**30:.1f}: use at most "
-                f"{int(n_frames * (available / needed) ** 0.5)} frames, or a network (kind = 'painn')"
-            )
 
 
-def _require_molecule(frames: Frames, numbers: IntArray) -> None:
-    """Raise where frames are periodic or not the molecule with these atoms in this order."""
-    require_molecules(frames, "sGDML")
-    n, size = len(frames), len(numbers)
-    same = len(frames.numbers) == n * size and (np.diff(frames.offsets) == size).all()
-    if not same or (frames.numbers.reshape(n, size) != numbers).any():
-        raise UsageError(
-            f"sGDML treats one molecule, atoms in one order {numbers.tolist()}, got "
-            f"{', '.join(list(frames.composition())[:5])}: reorder the atoms, fit one model per molecule, "
-            "or use a network (kind = 'painn')"
-        )
-
-
-def _one_level(train: Frames) -> str:
-    levels = set(train.level.tolist())
-    if len(levels) > 1:
-        raise UsageError(f"training frames must have one level of theory, got {', '.join(sorted(levels))}")
-    return str(levels.pop())
-
-
-def _mean_one(weights: FloatArray | None, n: int) -> FloatArray:
-    if weights is None:
-        return np.ones(n)
-    if weights.shape != (n,) or not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
-        raise UsageError(f"weights must be {n} numbers ≥ 0, not all 0, got shape {weights.shape}")
-    scaled: FloatArray = weights / weights.mean()
-    return scaled
-
-
-def _memory(device: str) -> int:
-    """Return the bytes of memory a device has."""
-    if torch.device(device).type == "cuda":
-        return int(torch.cuda.mem_get_info(torch.device(device))[1])
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def _counts(fitted: Fitted, left_out: int) -> dict[str, int]:
+    """Return how many frames and energies a fit has, for its record."""
+    energies = int(fitted.train.energy.isfinite().sum())
+    return {"frames": len(fitted.train), "left_out": left_out, "energies": energies}

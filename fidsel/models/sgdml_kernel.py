@@ -1,4 +1,4 @@
-"""The arithmetic of sGDML: descriptor, force–force kernel, regularised solve, expansion.
+"""The arithmetic of sGDML: descriptor, force–force kernel, expansion.
 
 Chmiela et al. 2018 (DOI 10.1038/s41467-018-06169-2), with the symbols
 
@@ -23,16 +23,13 @@ forces live in the span of V: solving there gives the same v from a smaller, reg
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from fidsel.errors import UsageError
-
-BLOCK_BYTES = {"cpu": 4 * 2**20, "cuda": 256 * 2**20}
+BLOCK_BYTES = {"cpu": 2**20, "cuda": 256 * 2**20}
 """Size of the largest temporary array of one kernel block, by device: on a CPU it should fit the cache."""
-JITTER_FACTORS = (1.0, 10.0, 100.0, 1000.0)
-"""λ is multiplied by these in turn until the factorisation succeeds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +50,11 @@ class Geometry:
     def rows(self, start: int, stop: int) -> "Geometry":
         """Return some of the frames."""
         return Geometry(self.x[start:stop], self.basis[start:stop], self.reduced[start:stop])
+
+    def __add__(self, other: "Geometry") -> "Geometry":
+        """Return these frames, then others of the same centre."""
+        names = ("x", "basis", "reduced")
+        return Geometry(*(torch.cat([getattr(self, name), getattr(other, name)]) for name in names))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -97,45 +99,6 @@ def kernel(left: Geometry, right: Geometry, pairs: Tensor, sigma: float) -> Tens
     return matrix.reshape(len(left) * m, len(right) * m)
 
 
-def symmetric_kernel(frames: Geometry, pairs: Tensor, sigma: float) -> Tensor:
-    """Return `kernel(frames, frames)`, computing only its lower blocks; the rest is left zero."""
-    m = frames.reduced.shape[2]
-    matrix = frames.x.new_zeros(len(frames), m, len(frames), m)
-    for i, j in _blocks(frames, frames, len(pairs)):
-        if i.stop > j.start:
-            matrix[i, :, j] = _block(_take(frames, i), _take(frames, j), pairs, sigma)
-    return matrix.reshape(len(frames) * m, len(frames) * m)
-
-
-def solve(matrix: Tensor, noise: Tensor, targets: Tensor) -> tuple[Tensor, float]:
-    """Return c with (K + diag(noise)) c = targets, and the factor the noise had to be raised by.
-
-    Parameters
-    ----------
-    matrix : (M, M) symmetric positive semi-definite, left as it is; only the lower triangle is read.
-    noise : (M,) positive.
-    targets : (M,).
-
-    Raises
-    ------
-    UsageError
-        where even 1000 times the noise leaves the matrix indefinite.
-    """
-    plain = matrix.diagonal().clone()
-    try:
-        for factor in JITTER_FACTORS:
-            matrix.diagonal().copy_(plain + factor * noise)
-            lower, failed = torch.linalg.cholesky_ex(matrix)
-            if not failed.item():
-                return torch.cholesky_solve(targets.unsqueeze(1), lower).squeeze(1), factor
-    finally:
-        matrix.diagonal().copy_(plain)
-    raise UsageError(
-        f"the kernel matrix is not positive definite even with λ × {JITTER_FACTORS[-1]:g}: raise lam, "
-        "use a smaller sigma, or look for nearly equal frames in the training set"
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class Expansion:
     """The fitted energy surface E(x) = −Σ_j c₁(d_j) u_j·v_j, sums over training frames and symmetries.
@@ -162,28 +125,48 @@ class Expansion:
 
     def __call__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return energies (n,) without constant, and forces (n, N, 3), of (n, N, 3) positions."""
-        step = max(
-            1, BLOCK_BYTES[positions.device.type] // (8 * max(self.x.shape[0], positions.shape[1] ** 2 * 3))
-        )
-        parts = [self._predict(chunk) for chunk in torch.split(positions, step)]
-        return torch.cat([e for e, _ in parts]), torch.cat([f for _, f in parts])
-
-    def _predict(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         size = positions.shape[1]
         first, second = torch.triu_indices(size, size, 1, device=positions.device)
         bond = positions[:, first] - positions[:, second]
         inverse = 1 / torch.linalg.vector_norm(bond, dim=-1)
-        x = inverse - self.centre
-        c1, c2 = _radial(_distance(x, self.x), self.sigma)
-        along = x @ self.v.T - (self.x * self.v).sum(1)  # u·v
-        energy = -(c1 * along).sum(1)
-        c2 *= along
-        slope = c1 @ self.v + c2 @ self.x - c2.sum(1, keepdim=True) * x  # −∂E/∂x
-        pull = (slope * inverse**3).unsqueeze(-1) * -bond
+        energy, slope = self.slope(inverse - self.centre)
+        pull = (slope * inverse**3).unsqueeze(-1) * bond
         forces = torch.zeros_like(positions)
         forces.index_add_(1, first, pull)
-        forces.index_add_(1, second, -pull)
+        forces.index_add_(1, second, pull, alpha=-1)
         return energy, forces
+
+    def slope(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return energies (n,) and ∂E/∂x (n, D) at centred descriptors (n, D)."""
+        energy, slope = x.new_zeros(len(x)), torch.zeros_like(x)
+        cells = BLOCK_BYTES[x.device.type] // 8
+        rows = max(1, min(len(x), int(cells**0.5)))
+        known = [torch.split(part, max(1, cells // rows)) for part in self._scaled]
+        for i in range(0, len(x), rows):
+            for parts in zip(*known, strict=True):
+                self._add(x[i : i + rows], parts, energy[i : i + rows], slope[i : i + rows])
+        return energy, slope
+
+    def _add(self, x: Tensor, known: tuple[Tensor, ...], energy: Tensor, slope: Tensor) -> None:
+        """Add what some of the training frames say to energies and slopes."""
+        other, v, squares, shifts = known
+        a = 5**0.5 / self.sigma
+        x = a * x
+        distance = torch.addmm(squares, x, other.T, alpha=-2).add_((x * x).sum(1, keepdim=True))
+        distance.clamp_(min=0).sqrt_()
+        decay = distance.neg().exp_()
+        c1 = distance.mul_(decay).add_(decay)
+        along = torch.addmm(shifts, x, v.T)  # u·v
+        energy.sub_(torch.linalg.vecdot(c1, along), alpha=1 / a)
+        c2 = decay.mul_(along)
+        slope.addcmul_(c2.sum(1, keepdim=True), x).addmm_(c2, other, alpha=-1).addmm_(c1, v, alpha=-1)
+
+    @cached_property
+    def _scaled(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The constants of c₁ and c₂ put into x and v once: a x, a²/3 v, and their sums over D."""
+        a = 5**0.5 / self.sigma
+        x, v = a * self.x, a**2 / 3 * self.v
+        return x, v, (x * x).sum(1), -(x * v).sum(1)
 
 
 def _radial(distance: Tensor, sigma: float) -> tuple[Tensor, Tensor]:

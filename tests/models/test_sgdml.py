@@ -12,7 +12,8 @@ from fidsel.errors import UsageError
 from fidsel.models import SGDML, load
 from fidsel.models import sgdml as module
 from fidsel.models import sgdml_fit as fitting
-from fidsel.models.sgdml_fit import distinct, minimise
+from fidsel.models.sgdml_fit import minimise
+from fidsel.models.sgdml_fitted import distinct
 
 NONE = frames(0)
 
@@ -182,7 +183,7 @@ def test_bad_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         SGDML([1.0]).fit(frames(5), NONE, np.ones(4))
     with pytest.raises(UsageError, match="has not been fitted"):
         SGDML().predict(frames(1))
-    monkeypatch.setattr(module, "_memory", lambda _: 1000)
+    monkeypatch.setattr(module, "device_memory", lambda _: 1000)
     with pytest.raises(UsageError, match=r"needs .* GiB"):
         SGDML([1.0]).fit(frames(5), NONE)
 

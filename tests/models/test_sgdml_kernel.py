@@ -4,7 +4,6 @@ import torch
 from morse_molecule import SWAP, frames
 from torch import Tensor
 
-from fidsel.errors import UsageError
 from fidsel.models.sgdml_kernel import (
     BLOCK_BYTES,
     Expansion,
@@ -12,8 +11,6 @@ from fidsel.models.sgdml_kernel import (
     describe,
     geometry,
     kernel,
-    solve,
-    symmetric_kernel,
 )
 from fidsel.models.sgdml_symmetry import pair_indices
 
@@ -51,8 +48,6 @@ def test_blocks_only_split_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = kernel(frames_, frames_, PAIRS, 2.0)
     monkeypatch.setitem(BLOCK_BYTES, "cpu", 3000)
     assert torch.allclose(kernel(frames_, frames_, PAIRS, 2.0), whole, atol=1e-13)
-    lower = symmetric_kernel(frames_, PAIRS, 2.0)
-    assert torch.allclose(torch.tril(lower), torch.tril(whole), atol=1e-13)
 
 
 def test_the_kernel_is_symmetric_and_positive() -> None:
@@ -90,25 +85,6 @@ def test_forces_are_the_gradient_of_the_energy() -> None:
     step = 1e-4 * torch.randn(at.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     slope = (expansion(at + step)[0] - expansion(at - step)[0]) / 2
     assert slope.item() == pytest.approx(-(forces * step).sum().item(), rel=1e-5)
-
-
-def test_solve_leaves_the_matrix_and_solves() -> None:
-    frames_ = described(5)
-    matrix = kernel(frames_, frames_, PAIRS, 1.0)
-    before, targets = matrix.clone(), torch.ones(len(matrix), dtype=torch.float64)
-    noise = torch.full_like(targets, 1e-8)
-    solution, factor = solve(matrix, noise, targets)
-    assert factor == 1
-    assert torch.equal(matrix, before)
-    assert torch.allclose((matrix + torch.diag(noise)) @ solution, targets, atol=1e-6)
-
-
-def test_solve_raises_lambda_where_it_must_and_says_so() -> None:
-    matrix = torch.diag(torch.tensor([1.0, -5e-9], dtype=torch.float64))
-    noise = torch.full((2,), 1e-10, dtype=torch.float64)
-    assert solve(matrix, noise, torch.ones(2, dtype=torch.float64))[1] == 100
-    with pytest.raises(UsageError, match="not positive definite even with"):
-        solve(-torch.eye(2, dtype=torch.float64), noise, torch.ones(2, dtype=torch.float64))
 
 
 def test_a_diatomic_has_one_internal_motion() -> None:
