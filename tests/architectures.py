@@ -8,10 +8,11 @@ import torch
 from morse_molecule import frames
 
 from fidsel.data import Frames
-from fidsel.models import EGNN, EnergyReference, NetworkForceField, PaiNN, SchNet
+from fidsel.models import EGNN, EnergyReference, GemNet, NetworkForceField, PaiNN, SchNet
 
 ARCHITECTURES: dict[str, Callable[..., NetworkForceField]] = {
     "egnn": partial(EGNN, features=8, layers=2, radial=6),
+    "gemnet": partial(GemNet, blocks=2, atom=8, edge=8, triplet=4, bilinear=4),
     "painn": partial(PaiNN, features=8, layers=2, radial=6),
     "schnet": partial(SchNet, features=8, layers=2, radial=8),
 }

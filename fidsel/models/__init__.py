@@ -4,7 +4,9 @@ from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.contract import Fittable, ForceField, Prediction
 from fidsel.models.delta import Delta
 from fidsel.models.egnn import EGNN
+from fidsel.models.ensemble import Disagreement, Ensemble
 from fidsel.models.files import read_state, write_state
+from fidsel.models.gemnet import GemNet
 from fidsel.models.network import Network, NetworkForceField
 from fidsel.models.painn import PaiNN
 from fidsel.models.predictions import Predictions
@@ -15,17 +17,20 @@ from fidsel.models.sgdml import SGDML
 from fidsel.models.source import ModelSource
 from fidsel.models.sum import Sum
 
-MODELS |= {model.kind: model for model in (Delta, EGNN, PaiNN, Predictions, SchNet, SGDML, Sum)}
+MODELS |= {model.kind: model for model in (Delta, EGNN, Ensemble, GemNet, PaiNN, Predictions, SchNet, SGDML, Sum)}
 
 __all__ = [
     "EGNN",
     "MODELS",
     "SGDML",
     "Delta",
+    "Disagreement",
     "EnergyReference",
+    "Ensemble",
     "Fittable",
     "ForceField",
     "ForceFieldCalculator",
+    "GemNet",
     "ModelSource",
     "Network",
     "NetworkForceField",

@@ -18,6 +18,9 @@ from fidsel.models.readout import Readout
 from fidsel.models.reference import EnergyReference
 from fidsel.models.require import require_level, require_molecules
 
+CALIBRATION = 32
+"""Most frames that an untrained network is calibrated on."""
+
 
 class Network(nn.Module, ABC):
     """The energy of a dense batch; forces, files and reference energies come from elsewhere.
@@ -49,6 +52,12 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def latent(self, batch: Batch) -> Tensor:
         """Return invariant features of each atom, (B, N, d)."""
+
+    def calibrate(self, batch: Batch) -> None:
+        """Adapt an untrained network to the scale of its features on a batch; does nothing by default.
+
+        Called before a training that freezes nothing. What was adapted once must stay as it is.
+        """
 
     def energy(self, batch: Batch) -> Tensor:
         """Return energies without reference, (B,) eV, each at its frame's level."""
@@ -142,6 +151,19 @@ class NetworkForceField(ForceField):
         with torch.no_grad():
             for name, value in parameters.items():
                 own[name].copy_(value)
+        return self._copy(network=network)
+
+    def calibrated(self, frames: Frames) -> Self:
+        """Return a copy whose network has seen the scale of its features on some frames, once.
+
+        Frames are taken evenly from the given ones, as many as a prediction treats at a time
+        and at most `CALIBRATION`.
+        """
+        limit = PAIRS[self.device.type] // int(np.diff(frames.offsets).max()) ** 2
+        count = max(1, min(len(frames), limit, CALIBRATION))
+        rows = np.linspace(0, len(frames) - 1, count).round().astype(np.int64)
+        network = copy.deepcopy(self.network)
+        network.calibrate(pad(frames[rows], self.dtype, self.device))
         return self._copy(network=network)
 
     def with_cutoff(self, cutoff: float) -> Self:

@@ -97,7 +97,9 @@ def fit_members(
         )
     usable = usable_loss(stage.loss, train, validation)
     rows = member_weights(weights, len(models), len(train))
-    starts = [centred(at_level_of(model, train), train) for model in models]
+    # Where parts are frozen, the network has to stay what it is.
+    scaled = models if stage.frozen else [model.calibrated(train) for model in models]
+    starts = [centred(at_level_of(model, train), train) for model in scaled]
     data = prepare(starts, train, rows)
     held_out = prepare(starts, validation, np.ones((len(models), len(validation))))
     trained = minimise(starts, data, held_out, usable, stage, seed)

@@ -1,12 +1,13 @@
 """The contract of a force field, checked for every built-in model."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
-import torch
+from architectures import ARCHITECTURES, network
 from morse_molecule import SWAP, frames
 
-from fidsel.models import EGNN, MODELS, SGDML, ForceField, NetworkForceField, PaiNN, SchNet, Sum
+from fidsel.models import MODELS, SGDML, ForceField, Sum
 from fidsel.testing import check_fittable, check_force_field
 from fidsel.training.fit import fit
 from fidsel.training.stage import Stage
@@ -16,19 +17,15 @@ def fitted_sgdml(seed: int = 0) -> ForceField:
     return SGDML([10.0]).fit(frames(20, seed), frames(0))[0]
 
 
-def trained(network: Callable[..., NetworkForceField]) -> ForceField:
+def trained(kind: str) -> ForceField:
     stage = Stage(steps=5, batch=4, validate_every=5)
-    start = network(features=8, layers=2, seed=0).to(dtype=torch.float64)
-    return fit(start, frames(8), frames(4, seed=1), stage, seed=0)[0]
+    return fit(network(kind), frames(8), frames(4, seed=1), stage, seed=0)[0]
 
 
 BUILDERS: dict[str, Callable[[], ForceField]] = {
     "sgdml": fitted_sgdml,
     "sum": lambda: Sum([fitted_sgdml(0), fitted_sgdml(1)], "morse"),
-    "painn": lambda: trained(PaiNN),
-    "schnet": lambda: trained(SchNet),
-    "egnn": lambda: trained(EGNN),
-}
+} | {kind: partial(trained, kind) for kind in ARCHITECTURES}
 APART = {"delta", "predictions"}
 """A loaded Δ-model has no source and a table no gradients: their own tests run the checks that hold."""
 
