@@ -11,6 +11,7 @@ from fidsel.models.network import NetworkForceField
 from fidsel.training.cheap import EnergyLabels, cheap_part, check_energy_labels
 from fidsel.training.dispatch import require_network
 from fidsel.training.evaluate import validation_error
+from fidsel.training.guard import keep_best
 from fidsel.training.labels import centred, level_of
 from fidsel.training.stage import ModelFactory, Stage, Trained, TrainingData
 from fidsel.training.sweep import Sweep
@@ -123,17 +124,11 @@ def _choose(sweep: Sweep, data: TrainingData, stage: Stage | None, teachers: Tea
     states["pre-train"] = before[best]
     if stage is not None and teachers is not None:
         states["identify"] = teachers.best
-    error = {name: validation_error(model, data.validation) for name, model in states.items()}
-    kept = min(error, key=error.__getitem__)
-    spoilt = stage is not None and kept != "fine-tune"
+    kept = keep_best(states, data.validation)
     diagnostics = {
-        "kept": kept,
         "gamma": sweep.gammas[best] if sweep.gammas else None,
         "gammas": dict(zip(map(str, sweep.gammas), scores, strict=False)),
-        "validation_error": error,
-        "validation_error_unit": "eV/Å" if data.validation.has_forces.any() else "eV",
         "teaching": None if teachers is None else teachers.report(),
         "levels": sweep.levels if stage is None else sweep.forgotten(before[best], after[best]),
     }
-    warnings = (f"fine-tuning raised the validation error: the state after {kept!r} is kept",)
-    return _Choice(best, states[kept], diagnostics, warnings if spoilt else ())
+    return _Choice(best, kept.model, kept.report() | diagnostics, kept.warnings)

@@ -142,7 +142,7 @@ def test_what_fine_tuning_forgets_is_said_for_each_cheap_level() -> None:
     (level,) = asteroid(known, painn, 0, gammas=[1.0], **STAGES).diagnostics["levels"]
     force, energy = (level["forgetting"][name] for name in ("force_mae", "energy_mae"))
     assert force["before"] != force["after"]
-    assert max(energy.values()) < 1.0  # not the 90 eV between the levels
+    assert max(energy.values()) < 5.0  # not the 90 eV between the levels
     untuned = asteroid(known, painn, 0, fine_tune=False, gammas=[1.0], **STAGES)
     assert "forgetting" not in untuned.diagnostics["levels"][0]
 
