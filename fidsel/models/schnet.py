@@ -40,13 +40,15 @@ class Filters(nn.Module):
 
     def forward(self, distance: Tensor, envelope: Tensor, cutoff: float) -> Tensor:
         """Return (L, B, N, N, F) of distances (B, N, N, 1) Å; zero where the envelope is."""
-        n, (layers, radial, _) = distance.shape[1], self.weight_in.shape
+        frames, n = distance.shape[:2]
+        layers, radial, features = self.weight_in.shape
         upper, entry = upper_triangle(n, distance.device)
         r, f = (x.flatten(1, 2).index_select(1, upper) for x in (distance, envelope))
         basis = gaussians(r, cutoff, radial).flatten(0, 1).expand(layers, -1, -1)
         hidden = ssp(torch.baddbmm(self.bias_in, basis, self.weight_in))
         filters = torch.baddbmm(self.bias_out, hidden, self.weight_out) * f.flatten(0, 1)
-        return filters.unflatten(1, f.shape[:2]).index_select(2, entry).unflatten(2, (n, n))
+        filters = filters.reshape(layers, frames, len(upper), features).index_select(2, entry)
+        return filters.reshape(layers, frames, n, n, features)
 
 
 class Block(nn.Module):
