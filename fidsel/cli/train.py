@@ -21,7 +21,10 @@ def train(
     model: Annotated[str, typer.Option(help="sgdml or painn.")] = "sgdml",
     recipe: Annotated[
         str | None,
-        typer.Option(help="standard, cokriging or asteroid; by default what model and files allow."),
+        typer.Option(
+            help="standard, cokriging, delta, asteroid or asteroid-unlabelled; "
+            "by default what model and files allow."
+        ),
     ] = None,
     units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
     seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,

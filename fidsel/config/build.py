@@ -11,6 +11,7 @@ from fidsel.config.load import FILE, load_config
 from fidsel.config.model_parts import model_factory
 from fidsel.config.parts import build_fidelity, build_picker, build_source, molecule, read_pool
 from fidsel.config.recipe_parts import build_control, build_recipe
+from fidsel.config.recipes import SURROGATES
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
 from fidsel.fidelity.engine import LocalEngine, available_cores
@@ -64,7 +65,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
             probes=selector.probes,
             target=section.target,
             control=section.control,
-            error=selector.error or ("probe" if config.recipe.kind == "standard" else "cheap"),
+            error=selector.error or ("cheap" if config.recipe.kind in SURROGATES else "probe"),
             descriptor=selector.descriptor,
             clusters=selector.clusters,
             energy_clusters=selector.energy_clusters,

@@ -13,6 +13,7 @@ from fidsel.config.recipes import (
     RecipeSection,
     StageSection,
     StandardSection,
+    UnlabelledSection,
 )
 from fidsel.fidelity.source import LabelSource
 from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN, asteroid
@@ -21,6 +22,8 @@ from fidsel.training.delta import STAGE as CORRECTION
 from fidsel.training.delta import delta
 from fidsel.training.stage import Recipe, Stage
 from fidsel.training.standard import STAGE, standard
+from fidsel.training.teachers import Teaching
+from fidsel.training.unlabelled import BASELINE, asteroid_unlabelled
 
 
 def build_stage(section: StageSection, default: Stage) -> Stage:
@@ -50,9 +53,22 @@ def build_recipe(
                 pretrain=build_stage(section.pretrain, PRETRAIN),
                 finetune=build_stage(section.finetune, FINETUNE),
                 gammas=section.gammas,
-                bias_weights=section.bias_weights,
-                fine_tune=section.fine_tune,
+                relative_to=section.relative_to,
                 energy_labels=section.energy_labels,
+                held_out=section.held_out,
+                bias_weights=section.bias_weights,
+                teaching=Teaching(**section.teaching.model_dump()),
+                fine_tune=section.fine_tune,
+            )
+        case UnlabelledSection():
+            return partial(
+                asteroid_unlabelled,
+                temperature=section.temperature,
+                baseline=build_stage(section.baseline, BASELINE),
+                pretrain=build_stage(section.pretrain, PRETRAIN),
+                finetune=build_stage(section.finetune, FINETUNE),
+                held_out=section.held_out,
+                fine_tune=section.fine_tune,
             )
         case DeltaSection():
             source = None if cheap_source is None else cheap_source()
@@ -71,5 +87,11 @@ def build_recipe(
 
 def build_control(section: RecipeSection) -> Recipe:
     """Return standard training as the control arm does it, of the length of the recipe's first stage."""
-    given = section.identify if isinstance(section, AsteroidSection) else section.stage
+    match section:
+        case AsteroidSection():
+            given = section.identify
+        case UnlabelledSection():
+            given = section.baseline
+        case _:
+            given = section.stage
     return partial(standard, stage=build_stage(given, STAGE))

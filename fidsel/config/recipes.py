@@ -1,8 +1,17 @@
 """`[recipe]`: how the mixture of labels is trained on."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, Tag
+from pydantic import (
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
 
 from fidsel.config.models import ModelSection
 from fidsel.config.strict import Strict, kind_or_custom
@@ -50,6 +59,25 @@ class StandardSection(Strict):
     """How a network is trained; kernels need none."""
 
 
+class TeachingSection(Strict):
+    """Who measures the bias of cheap labels."""
+
+    members: PositiveInt = 1
+    """Networks of a committee; the bias is measured against their mean."""
+    folds: NonNegativeInt = 0
+    """Parts of the accurate frames, each judged by a committee that did not learn it; 0 = none."""
+    subtract_error: bool = False
+    """Take the error expected of the committee out of the bias."""
+
+    @model_validator(mode="after")
+    def _can_judge(self) -> Self:
+        if self.folds == 1:
+            raise ValueError("folds must be 0 or at least 2, got 1")
+        if self.subtract_error and self.members == 1:
+            raise ValueError("subtract_error needs a committee that can disagree: give members, some 4")
+        return self
+
+
 class AsteroidSection(Strict):
     """Bias-weighted pre-training on cheap labels, then fine-tuning on accurate ones (ASTEROID)."""
 
@@ -62,13 +90,38 @@ class AsteroidSection(Strict):
     finetune: StageSection = StageSection()
     """S5: on accurate labels."""
     gammas: tuple[PositiveFloat, ...] = (0.1, 0.5, 1.0, 2.0)
-    """Bias weights exp(−B/γ), γ in units of the median bias."""
+    """Bias weights exp(−B/γ)."""
+    relative_to: Literal["median", "absolute"] = "median"
+    """What γ is relative to: the median bias, or its unit, eV/Å."""
     bias_weights: bool = True
     """False weighs all cheap frames alike."""
+    teaching: TeachingSection = TeachingSection()
+    """Who measures the bias; one network by default, as published."""
     fine_tune: bool = True
     """False stops after pre-training."""
     energy_labels: Literal["aligned", "teacher", "none"] = "aligned"
     """What stands for the cheap energies."""
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Part of the cheap labels that validates the pre-training."""
+
+
+class UnlabelledSection(Strict):
+    """Score matching on thermal configurations without labels, then fine-tuning on accurate ones."""
+
+    kind: Literal["asteroid-unlabelled"]
+    """Pre-training without labels, then fine-tuning."""
+    temperature: PositiveFloat
+    """K, that the configurations were drawn at; forces scale with it."""
+    baseline: StageSection = StageSection()
+    """Accurate labels alone: checks the temperature, and is kept where it is better."""
+    pretrain: StageSection = StageSection()
+    """Score matching on the configurations."""
+    finetune: StageSection = StageSection()
+    """On accurate labels."""
+    fine_tune: bool = True
+    """False stops after pre-training."""
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Part of the configurations that validates the pre-training."""
 
 
 class CokrigingSection(Strict):
@@ -99,9 +152,13 @@ class DeltaSection(Strict):
     """How the correction is trained where it is a network."""
 
 
+SURROGATES = ("asteroid", "cokriging")
+"""Recipes that make a model of the cheap level, whose errors can guide picks."""
+
 RecipeSection = Annotated[
     Annotated[StandardSection, Tag("standard")]
     | Annotated[AsteroidSection, Tag("asteroid")]
+    | Annotated[UnlabelledSection, Tag("asteroid-unlabelled")]
     | Annotated[CokrigingSection, Tag("cokriging")]
     | Annotated[DeltaSection, Tag("delta")],
     Discriminator(kind_or_custom),

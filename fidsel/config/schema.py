@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, NonNegativeInt, PositiveFloat, Positi
 
 from fidsel.config.levels import Level
 from fidsel.config.models import ModelSection, SGDMLSection
-from fidsel.config.recipes import RecipeSection
+from fidsel.config.recipes import SURROGATES, RecipeSection
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget
@@ -81,7 +81,8 @@ class SelectorSection(Strict):
     """What all ways of picking have in common."""
 
     error: Literal["cheap", "probe", "reference"] | None = None
-    """Where errors on unlabelled frames come from; by default "cheap", with recipe "standard" "probe"."""
+    """Where errors on unlabelled frames come from; by default "cheap" with recipes that make a model of the
+    cheap level (asteroid, cokriging), "probe" with others."""
     per_round: PositiveInt | None = None
     """Picks per round; by default the planned accurate labels spread over the rounds."""
     probes: PositiveInt = 10
@@ -208,9 +209,10 @@ class Config(Strict):
         refuse_mismatch(self.model.kind, self.recipe.kind, len(self.fidelity) - 1)
         if self.selector.error == "cheap" and len(self.fidelity) < 2:
             raise ValueError("selector.error = 'cheap' needs a cheap fidelity; take 'probe'")
-        if self.selector.error == "cheap" and self.recipe.kind == "standard":
+        if self.selector.error == "cheap" and self.recipe.kind not in SURROGATES:
             raise ValueError(
-                "selector.error = 'cheap' needs a recipe with a cheap model, not 'standard'; take 'probe'"
+                f"selector.error = 'cheap' needs a recipe with a cheap model, not {self.recipe.kind!r}; take "
+                "'probe'"
             )
         if self.model.kind == "sgdml" and not getattr(self.fidelity[-1], "forces", True):
             raise ValueError(
@@ -230,7 +232,7 @@ def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:
     """Raise unless a recipe can train the kind of model on that many cheap levels."""
     if recipe != "standard" and cheap == 0:
         raise UsageError(f"recipe {recipe!r} needs cheap labels beside the accurate ones; take 'standard'")
-    if recipe == "asteroid" and model == "sgdml":
+    if recipe.startswith("asteroid") and model == "sgdml":
         raise UsageError(
-            "recipe 'asteroid' trains networks: take model.kind = 'painn', or recipe 'cokriging'"
+            f"recipe {recipe!r} trains networks: take model.kind = 'painn', or recipe 'cokriging'"
         )

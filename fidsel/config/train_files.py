@@ -69,17 +69,21 @@ class LabelFile:
         path, energy, forces = self.parts
         return TableSource(path, energy, forces, units(self.units))
 
-    def read(self, level: str) -> Frames:
-        """Return its labelled frames; `level` is their level where the file names none.
+    def read(self, level: str, *, labelled: bool = True) -> Frames:
+        """Return its frames; `level` is their level where the file names none.
+
+        Parameters
+        ----------
+        labelled : whether they must have labels.
 
         Raises
         ------
         UsageError
-            where the file cannot be read or has no labels.
+            where the file cannot be read or lacks labels.
         """
         path, energy, forces = self.parts
         frames = read(path, units=units(self.units), energy_key=energy, forces_key=forces)
-        if not np.isfinite(frames.energy).any() and not frames.has_forces.any():
+        if labelled and not np.isfinite(frames.energy).any() and not frames.has_forces.any():
             raise UsageError(f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY")
         return frames if frames.level.all() else frames.replace(level=level)
 
@@ -116,7 +120,9 @@ def train_files(
         train, held = parts["train"], parts["validation"]
     else:
         held = validation.read("accurate")
-    data = TrainingData(train, held, tuple(file.read(f"cheap {i}") for i, file in enumerate(cheap)))
+    labelled = config.recipe.kind != "asteroid-unlabelled"
+    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
+    data = TrainingData(train, held, low)
     table = cheap[-1].source if cheap else None
     make_folder(out)
     trained = build_recipe(config.recipe, Path(), table)(data, model_factory(config.model, Path()), seed)

@@ -17,9 +17,11 @@ from fidsel.training.stage import (
     TrainingData,
 )
 from fidsel.training.standard import standard
+from fidsel.training.unlabelled import asteroid_unlabelled
 
 RECIPES: dict[str, Recipe] = {
     "asteroid": asteroid,
+    "asteroid-unlabelled": asteroid_unlabelled,
     "cokriging": cokriging,
     "delta": delta,
     "standard": standard,
@@ -38,6 +40,7 @@ __all__ = [
     "Trained",
     "TrainingData",
     "asteroid",
+    "asteroid_unlabelled",
     "cokriging",
     "delta",
     "errors",

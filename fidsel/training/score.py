@@ -55,7 +55,8 @@ def fit_score(
     """
     objective = SlicedScore(kB * require_temperature(temperature))
     bare = train.replace(energy=None, forces=None)
-    start = centred(at_level_of(model, bare), bare)
+    scaled = model if stage.frozen else model.calibrated(bare)
+    start = centred(at_level_of(scaled, bare), bare)
     data, held_out = (directed(start, frames, seed + i) for i, frames in enumerate((bare, validation)))
     notes = {"objective": f"sliced score matching at {temperature:g} K"}
     return minimise([start], data, held_out, Usable(objective, objective, notes), stage, seed)[0]

@@ -4,9 +4,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from fidsel.config import Config
-from fidsel.config.recipe_parts import build_stage
 from fidsel.config.load import check_config
 from fidsel.config.models import PaiNNSection, SGDMLSection
+from fidsel.config.recipe_parts import build_stage
 from fidsel.config.recipes import StageSection
 from fidsel.errors import UsageError
 from fidsel.models import PaiNN
@@ -96,6 +96,18 @@ def test_expanded_configuration_is_a_configuration() -> None:
             r"fidelity\.0\.kind must be written package\.module:Class",
         ),
         ({"recipe": {"kind": "asteroid"}}, "recipe 'asteroid' trains networks"),
+        ({"recipe": {"kind": "asteroid-unlabelled", "temperature": 300}}, "-unlabelled' trains networks"),
+        ({"recipe": {"kind": "asteroid-unlabelled"}}, r"recipe\.temperature is required"),
+        ({"recipe": {"kind": "asteroid", "teaching": {"folds": 1}}}, "folds must be 0 or at least 2, got 1"),
+        ({"recipe": {"kind": "asteroid", "teaching": {"subtract_error": True}}}, "needs a committee"),
+        (
+            {
+                "recipe": {"kind": "asteroid-unlabelled", "temperature": 300},
+                "model": {"kind": "painn"},
+                "selector": {"error": "cheap"},
+            },
+            "needs a recipe with a cheap model, not 'asteroid-unlabelled'",
+        ),
         ({"budget": {"total": 3, "unit": "label"}}, "fidelity 'dft' needs `price`"),
         (
             {"fidelity": LEVELS[:1], "recipe": {"kind": "standard"}, "selector": {"error": "cheap"}},

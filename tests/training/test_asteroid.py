@@ -6,7 +6,6 @@ from morse_molecule import frames
 
 from fidsel.errors import UsageError
 from fidsel.models import SGDML, PaiNN
-from fidsel.training import RECIPES
 from fidsel.training.asteroid import asteroid
 from fidsel.training.evaluate import errors
 from fidsel.training.stage import Stage, TrainingData
@@ -164,4 +163,3 @@ def test_what_asteroid_cannot_do_is_refused() -> None:
         asteroid(data(), kernel, 0)
     with pytest.raises(UsageError, match="use recipe 'standard'"):
         asteroid(replace(data(), cheap=()), painn, 0)
-    assert sorted(RECIPES) == ["asteroid", "cokriging", "standard"]
