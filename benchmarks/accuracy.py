@@ -1,0 +1,262 @@
+"""Which model and recipe to take: test errors on formaldehyde and malonaldehyde at a fixed effort a cell.
+
+Formaldehyde: 50 CCSD(T)-F12 labels and 1000 of B3LYP, against 75 CCSD(T) labels (1000 / 40 more) alone.
+Malonaldehyde: 200 CCSD(T) labels and 2000 of PBE+TS (original MD17), against 250 CCSD(T) labels alone.
+Fifty more accurate labels validate; 500 test. Cheap frames that coincide with any CCSD(T) frame are dropped.
+Networks take the same number of optimiser steps in every recipe, the γ search counted once.
+
+    python benchmarks/accuracy.py                      # table; about two hours on 2 cores
+    python benchmarks/accuracy.py --json               # one JSON document
+    python benchmarks/accuracy.py --part cells.jsonl   # keeps finished cells, run again to go on
+    python benchmarks/accuracy.py --only sgdml --seeds 3
+
+Needs h2co/h2co.npz, malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz and rmd17/malonaldehyde.npz in FIDSEL_DATA
+(default ../shared/data).
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+KCAL = 0.0433641
+"""eV per kcal/mol."""
+VALIDATION, TEST = 50, 500
+MODELS = {"sgdml": {}, "painn": {"features": 64, "layers": 2}, "egnn": {}}
+"""Settings of each model beside its defaults."""
+STEPS = {"identify": 2000, "pretrain": 8000, "finetune": 4000}
+"""Optimiser steps; standard training takes their sum."""
+GAMMAS = (0.5, 2.0)
+PUBLISHED = {
+    "malonaldehyde": {
+        "GemNet, 250 CCSD(T)": 0.776,
+        "GemNet, 200 CCSD(T) + 2000 DFT": 0.338,
+        "GemNet, the same without bias weights": 0.347,
+        "EGNN, 200 CCSD(T)": 1.466,
+        "sGDML, 200 CCSD(T)": 0.923,
+    }
+}
+"""kcal/mol/Å, Bukharin et al. 2023 (DOI 10.48550/arXiv.2306.03109), table 1; no seeds given."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of the benchmark."""
+
+    data: str
+    model: str
+    recipe: str
+    bias_weights: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Labels of a data set: accurate and cheap ones mixed, and accurate ones of the same price alone."""
+
+    accurate: int
+    cheap: int
+    alone: int
+
+
+SIZES = {"h2co": Sizes(50, 1000, 75), "malonaldehyde": Sizes(200, 2000, 250)}
+
+
+def cells(seeds: int) -> Iterator[Cell]:
+    """Yield every training, the kernels first."""
+    for model, data, seed in product(MODELS, SIZES, range(seeds)):
+        yield Cell(data, model, "standard", False, seed)
+        for weights in (True, False):
+            yield Cell(data, model, "cokriging" if model == "sgdml" else "asteroid", weights, seed)
+
+
+def load(data: str, folder: Path) -> Any:
+    """Return accurate and cheap frames in eV and Å, without cheap frames that coincide with accurate ones."""
+    from fidsel.data import Frames, leaks
+
+    if data == "h2co":
+        file = np.load(folder / "h2co" / "h2co.npz")
+        both = [
+            Frames.stack(file["z"], file["R"], energy=file[f"E_{key}"], forces=file[f"F_{key}"], level=key)
+            for key in ("ccsdt", "b3lyp")
+        ]
+        return both[0], both[1]
+    files = [
+        np.load(folder / name)
+        for name in ("malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz", "rmd17/malonaldehyde.npz")
+    ]
+    accurate, cheap = (
+        Frames.stack(
+            file["z"],
+            file["R"],
+            energy=file["E" + suffix].ravel() * KCAL,
+            forces=file["F" + suffix] * KCAL,
+            level=level,
+        )
+        for file, suffix, level in zip(files, ("", "_md17"), ("ccsdt", "md17"), strict=True)
+    )
+    coinciding = leaks(cheap, accurate, 1e-3)
+    return accurate, cheap[np.setdiff1d(np.arange(len(cheap)), coinciding)]
+
+
+def mixture(cell: Cell, folder: Path) -> tuple[Any, Any]:
+    """Return the training data of a cell and its test frames; the same for all cells of a seed."""
+    from fidsel.training import TrainingData
+
+    accurate, cheap = load(cell.data, folder)
+    sizes, rng = SIZES[cell.data], np.random.default_rng(cell.seed)
+    rows = rng.permutation(len(accurate))
+    test, held, rest = rows[:TEST], rows[TEST : TEST + VALIDATION], rows[TEST + VALIDATION :]
+    if cell.recipe == "standard":
+        return TrainingData(accurate[rest[: sizes.alone]], accurate[held]), accurate[test]
+    # Formaldehyde is one table at both levels: what tests or validates must not train either.
+    free = rest if cell.data == "h2co" else rng.permutation(len(cheap))
+    data = TrainingData(accurate[rest[: sizes.accurate]], accurate[held], (cheap[free[-sizes.cheap :]],))
+    return data, accurate[test]
+
+
+def train(cell: Cell, data: Any) -> Any:
+    """Return what the recipe of a cell returns."""
+    from dataclasses import replace
+
+    from fidsel.models import MODELS as KINDS
+    from fidsel.training import asteroid, cokriging, standard
+    from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN
+
+    def model(seed: int) -> Any:
+        return KINDS[cell.model](**MODELS[cell.model], **({} if cell.model == "sgdml" else {"seed": seed}))
+
+    if cell.recipe == "cokriging":
+        return cokriging(data, model, cell.seed, held_out=0.05, bias_weights=cell.bias_weights)
+    stages = {
+        name: replace(stage, steps=STEPS[name])
+        for name, stage in (("identify", IDENTIFY), ("pretrain", PRETRAIN), ("finetune", FINETUNE))
+    }
+    if cell.recipe == "standard":
+        return standard(data, model, cell.seed, stage=replace(IDENTIFY, steps=sum(STEPS.values())))
+    return asteroid(data, model, cell.seed, **stages, gammas=GAMMAS, bias_weights=cell.bias_weights)
+
+
+def run(cell: Cell, folder: Path, threads: int) -> dict[str, Any]:
+    """Run one training and return its errors on the test set."""
+    import torch
+
+    from fidsel.training import errors
+
+    torch.set_num_threads(threads)
+    data, test = mixture(cell, folder)
+    start = perf_counter()
+    trained = train(cell, data)
+    seconds = perf_counter() - start
+    found = errors(trained.model, test)
+    return asdict(cell) | {
+        "force_mae": found.force_mae / KCAL,
+        "energy_mae": found.energy_mae / KCAL,
+        "labels": {"accurate": len(data.train), "cheap": [len(frames) for frames in data.cheap]},
+        "surrogate_force_mae": [errors(s.model, test).force_mae / KCAL for s in trained.surrogates],
+        "kept": trained.diagnostics.get("kept"),
+        "gamma": trained.diagnostics.get("gamma"),
+        "seconds": seconds,
+        "threads": threads,
+    }
+
+
+def finished(part: Path | None) -> list[dict[str, Any]]:
+    """Return the cells of an earlier, interrupted run."""
+    if part is None or not part.exists():
+        return []
+    return [json.loads(line) for line in part.read_text().splitlines()]
+
+
+def run_all(wanted: Sequence[Cell], folder: Path, part: Path | None, workers: int) -> list[dict[str, Any]]:
+    """Run what is not done yet: kernels one at a time with all cores, then networks side by side."""
+    rows = finished(part)
+    done = {tuple(row[name] for name in Cell.__dataclass_fields__) for row in rows}
+    left = [cell for cell in wanted if tuple(asdict(cell).values()) not in done]
+    for kernels, processes in ((True, 1), (False, workers)):
+        with ProcessPoolExecutor(processes) as pool:
+            futures = [
+                pool.submit(run, cell, folder, workers // processes)
+                for cell in left
+                if (cell.model == "sgdml") == kernels
+            ]
+            for future in as_completed(futures):
+                row = future.result()
+                rows.append(row)
+                print(f"{len(rows)}: {row}", file=sys.stderr, flush=True)
+                if part is not None:
+                    with part.open("a") as file:
+                        file.write(json.dumps(row) + "\n")
+    return rows
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return mean and standard error over seeds of each arm."""
+    arms: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        arms.setdefault((row["data"], row["model"], row["recipe"], row["bias_weights"]), []).append(row)
+    out = []
+    for (data, model, recipe, weights), members in sorted(arms.items()):
+        found = np.array([row["force_mae"] for row in members])
+        out.append({
+            "data": data, "model": model, "recipe": recipe, "bias_weights": weights, "seeds": len(found),
+            "force_mae": found.mean(),
+            "se": found.std(ddof=1) / len(found) ** 0.5 if len(found) > 1 else None,
+            "energy_mae": float(np.mean([row["energy_mae"] for row in members])),
+            "seconds": float(np.mean([row["seconds"] for row in members])),
+        })  # fmt: skip
+    return out
+
+
+def main() -> None:
+    """Run the benchmark and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
+    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", choices=tuple(MODELS), help="only the cells of one model")
+    parser.add_argument("--data", choices=tuple(SIZES), help="only the cells of one data set")
+    given = parser.parse_args()
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("FIDSEL_DATA", beside)).resolve()
+    if not (folder / "h2co" / "h2co.npz").exists():
+        parser.error(f"{folder} must hold h2co/h2co.npz and malonaldehyde's files; set FIDSEL_DATA")
+    wanted = [
+        cell
+        for cell in cells(given.seeds)
+        if given.only in (None, cell.model) and given.data in (None, cell.data)
+    ]
+    start = perf_counter()
+    rows = run_all(wanted, folder, given.part, given.workers)
+    found = summary(rows)
+    if given.json:
+        print(json.dumps({
+            "benchmark": "accuracy", "unit": "kcal/mol/Å", "date": datetime.now(UTC).date().isoformat(),
+            "machine": platform.machine(), "cores": os.cpu_count(), "wall_seconds": perf_counter() - start,
+            "test_frames": TEST, "validation": VALIDATION, "steps": STEPS, "gammas": GAMMAS,
+            "models": MODELS, "published": PUBLISHED, "arms": found, "cells": rows,
+        }, indent=1))  # fmt: skip
+        return
+    print(f"{'data':14} {'model':6} {'recipe':10} weights seeds  force MAE ± s.e.  seconds")
+    for row in found:
+        spread = "" if row["se"] is None else f" ± {row['se']:.4f}"
+        print(
+            f"{row['data']:14} {row['model']:6} {row['recipe']:10} {row['bias_weights']!s:7} "
+            f"{row['seeds']:5}  {row['force_mae']:.4f}{spread} {row['seconds']:9.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
