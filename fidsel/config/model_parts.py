@@ -3,9 +3,15 @@
 from functools import partial
 from pathlib import Path
 
-from fidsel.config.models import BuiltInModel, CustomModelSection, ModelSection, SGDMLSection
+from fidsel.config.models import (
+    BuiltInModel,
+    CustomModelSection,
+    EnsembleSection,
+    ModelSection,
+    SGDMLSection,
+)
 from fidsel.config.own import build_own_model, own_model
-from fidsel.models import MODELS, SGDML, ForceField
+from fidsel.models import MODELS, SGDML, Ensemble, ForceField
 from fidsel.models.sgdml import SIGMAS
 from fidsel.training.stage import ModelFactory
 
@@ -25,8 +31,10 @@ def model_factory(section: ModelSection, root: Path) -> ModelFactory:
     return partial(build_model, section)
 
 
-def build_model(section: BuiltInModel, seed: int) -> ForceField:
+def build_model(section: BuiltInModel | EnsembleSection, seed: int) -> ForceField:
     """Return an untrained built-in model."""
+    if isinstance(section, EnsembleSection):
+        return Ensemble.of(partial(build_model, section.member), section.members, seed)
     if isinstance(section, SGDMLSection):
         return SGDML(section.sigmas or SIGMAS, section.lam, symmetries=section.symmetries)
     return MODELS[section.kind](**(section.model_dump(exclude={"kind"}) | {"seed": seed}))

@@ -95,12 +95,25 @@ class CustomModelSection(Strict):
 
 BuiltInModel = SGDMLSection | PaiNNSection | SchNetSection | EGNNSection | GemNetSection
 
+
+class EnsembleSection(Strict):
+    """Several models of one kind: their mean, and their disagreement as an estimate of its error."""
+
+    kind: Literal["ensemble"]
+    """A committee."""
+    members: Annotated[int, Field(ge=2)] = 4
+    """How many."""
+    member: Annotated[BuiltInModel, Field(discriminator="kind")]
+    """Each of them, as a model section: { kind = "painn", ... }."""
+
+
 ModelSection = Annotated[
     Annotated[SGDMLSection, Tag("sgdml")]
     | Annotated[PaiNNSection, Tag("painn")]
     | Annotated[SchNetSection, Tag("schnet")]
     | Annotated[EGNNSection, Tag("egnn")]
     | Annotated[GemNetSection, Tag("gemnet")]
+    | Annotated[EnsembleSection, Tag("ensemble")]
     | Annotated[CustomModelSection, Tag("custom")],
     Discriminator(kind_or_custom),
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, NonNegativeInt, PositiveFloat, PositiveInt, Tag, model_validator
 
 from fidsel.config.levels import Level
-from fidsel.config.models import ModelSection, SGDMLSection
+from fidsel.config.models import EnsembleSection, ModelSection, SGDMLSection
 from fidsel.config.recipes import SURROGATES, RecipeSection
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 from fidsel.errors import UsageError
@@ -214,7 +214,8 @@ class Config(Strict):
                 f"selector.error = 'cheap' needs a recipe with a cheap model, not {self.recipe.kind!r}; take "
                 "'probe'"
             )
-        if self.model.kind == "sgdml" and not getattr(self.fidelity[-1], "forces", True):
+        learner = self.model.member if isinstance(self.model, EnsembleSection) else self.model
+        if learner.kind == "sgdml" and not getattr(self.fidelity[-1], "forces", True):
             raise ValueError(
                 f"model 'sgdml' learns from forces, and fidelity {names[-1]!r} has forces = false: take "
                 "model.kind = 'painn'"
@@ -235,4 +236,9 @@ def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:
     if recipe.startswith("asteroid") and model == "sgdml":
         raise UsageError(
             f"recipe {recipe!r} trains networks: take model.kind = 'painn', or recipe 'cokriging'"
+        )
+    if model == "ensemble" and recipe not in ("standard", "delta"):
+        raise UsageError(
+            f"recipe {recipe!r} trains one model, not an ensemble: take recipe 'standard' or 'delta', or a "
+            "model.kind of a single model"
         )

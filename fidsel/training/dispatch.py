@@ -75,9 +75,9 @@ def train_ensemble(
     Networks see all frames and differ by their initial parameters; those of one architecture are
     trained as one program. A closed-form fit has no such randomness, so each of these members is
     fitted without another tenth of the frames, drawn at random and disjoint while they last. On H₂CO
-    (sGDML, 30 and 100 frames) their mean is 5 % worse than one fit to all frames, against 10 % with a
-    fifth left out and 25 % with bootstrap samples, and their disagreement ranks errors as well
-    (Spearman 0.92–0.97). By the delete-d jackknife (Shao & Wu 1989, DOI 10.1214/aos/1176347263) the
+    (four sGDML of 30 and 100 frames) their mean is 5 % worse than one fit to all frames, against 10 %
+    with a fifth left out and 20 % with bootstrap samples, and their disagreement ranks errors as well
+    (Spearman 0.92–0.96). By the delete-d jackknife (Shao & Wu 1989, DOI 10.1214/aos/1176347263) the
     error is about √(0.9 / 0.1) = 3 times that disagreement.
 
     Parameters

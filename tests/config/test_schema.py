@@ -108,6 +108,20 @@ def test_expanded_configuration_is_a_configuration() -> None:
             },
             "needs a recipe with a cheap model, not 'asteroid-unlabelled'",
         ),
+        (
+            {"model": {"kind": "ensemble", "member": {"kind": "sgdml"}}},
+            "recipe 'cokriging' trains one model, not an ensemble: take recipe 'standard'",
+        ),
+        (
+            {
+                "fidelity": [
+                    {"kind": "pyscf", "name": "a", "method": "ccsd(t)", "basis": "sto-3g", "forces": False}
+                ],
+                "recipe": {"kind": "standard"},
+                "model": {"kind": "ensemble", "member": {"kind": "sgdml"}},
+            },
+            "model 'sgdml' learns from forces",
+        ),
         ({"budget": {"total": 3, "unit": "label"}}, "fidelity 'dft' needs `price`"),
         (
             {"fidelity": LEVELS[:1], "recipe": {"kind": "standard"}, "selector": {"error": "cheap"}},

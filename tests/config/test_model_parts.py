@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+from morse_molecule import frames
+from pydantic import TypeAdapter
+
+from fidsel.config.load import check_config
+from fidsel.config.model_parts import model_factory
+from fidsel.config.models import ModelSection
+from fidsel.config.train_files import LabelFile, TrainConfig, train_files
+from fidsel.data import write
+from fidsel.errors import UsageError
+from fidsel.models import Ensemble, PaiNN, load
+
+COMMITTEE = {"kind": "ensemble", "members": 3, "member": {"kind": "painn", "features": 4}}
+
+
+def section(**values: object) -> ModelSection:
+    made: ModelSection = TypeAdapter(ModelSection).validate_python(COMMITTEE | values)
+    return made
+
+
+def test_an_ensemble_has_members_of_its_member_section() -> None:
+    factory = model_factory(section(), Path())
+    model = factory(seed=1)
+    assert isinstance(model, Ensemble)
+    assert [m.network.settings()["features"] for m in model.networks] == [4, 4, 4]
+    first, second = (m.state()[1]["readout.weight"] for m in model.members[:2])
+    assert (first == PaiNN(features=4, seed=1).state()[1]["readout.weight"]).all()
+    assert not (first == second).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"kind": "ensemble"}, r"model\.member is required"),
+        (COMMITTEE | {"members": 1}, r"model\.members must be greater than or equal to 2, got 1"),
+        (
+            COMMITTEE | {"member": {"kind": "panin"}},
+            "kind 'panin', did you mean 'painn'",
+        ),
+        (COMMITTEE | {"member": {"kind": "painn", "layer": 2}}, r"model\.member: unknown key 'layer'"),
+        (COMMITTEE | {"member": COMMITTEE}, r"unknown model\.member\.kind 'ensemble'"),
+    ],
+)
+def test_an_ensemble_that_cannot_be_is_named(model: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_config(TrainConfig, {"model": model, "recipe": {"kind": "standard"}}, (), "here")
+
+
+def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
+    settings = ["model.member.kind=sgdml", "model.member.sigmas=[10]", "model.members=3"]
+    found = train_files(accurate, [], None, "ensemble", None, settings, 0, tmp_path / "model")
+    assert found["kind"] == "ensemble"
+    model = load(tmp_path / "model")
+    assert isinstance(model, Ensemble)
+    assert model.disagreement(frames(5, 2)).frame_forces.min() > 0
+    with pytest.raises(UsageError, match="'asteroid' trains one model, not an ensemble"):
+        train_files(accurate, [accurate], None, "ensemble", None, settings, 0, tmp_path / "other")
