@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fidsel.models.batch import Batch
 from fidsel.models.gemnet_basis import Basis, BasisLayer
 from fidsel.models.gemnet_layers import (
-    HALF,
+    ROOT_HALF,
     AtomUpdate,
     Dense,
     EdgeUpdate,
@@ -69,7 +69,7 @@ class Triplets(nn.Module):
         x = self.down(self.scale_product(x * self.filter(basis.triplet), x))
         total = (basis.angle @ x).unflatten(2, (m.shape[1], -1))
         x = self.scale_sum(self.bilinear((basis.distance @ total).flatten(3)), x)
-        message: Tensor = (self.forth(x) + self.back(x).transpose(1, 2)) * HALF
+        message: Tensor = (self.forth(x) + self.back(x).transpose(1, 2)) * ROOT_HALF
         return message
 
 
@@ -82,17 +82,15 @@ class Interaction(nn.Module):
         self.before_skip = Residuals(sizes.edge, sizes.before_skip)
         self.after_skip = Residuals(sizes.edge, sizes.after_skip)
         self.atom = AtomUpdate(sizes.edge, sizes.rbf, sizes.atom, sizes.residuals)
-        self.concat = nn.ModuleList(
-            [EdgeUpdate(sizes.atom, sizes.edge, sizes.edge), Residuals(sizes.edge, sizes.concat)]
-        )
+        self.concat = EdgeUpdate(sizes.atom, sizes.edge, sizes.edge)
+        self.after_concat = Residuals(sizes.edge, sizes.concat)
 
     def forward(self, h: Tensor, m: Tensor, basis: Basis) -> tuple[Tensor, Tensor]:
         """Return atoms h (B, N, atom) and edges m (B, N, N, edge) after the interaction."""
-        x = self.before_skip((self.edge(m) + self.triplets(m, basis)) * HALF)
-        m = self.after_skip((m + x) * HALF)
-        h = (h + self.atom(m, basis.atom)) * HALF
-        update, residuals = self.concat
-        return h, (m + residuals(update(h, m))) * HALF
+        x = self.before_skip((self.edge(m) + self.triplets(m, basis)) * ROOT_HALF)
+        m = self.after_skip((m + x) * ROOT_HALF)
+        h = (h + self.atom(m, basis.atom)) * ROOT_HALF
+        return h, (m + self.after_concat(self.concat(h, m))) * ROOT_HALF
 
 
 class GemNetNetwork(Network):
@@ -163,7 +161,8 @@ class GemNet(NetworkForceField):
     Different from the paper: the defaults are a smaller network that trains on a CPU (the published
     sizes are blocks=4, atom=128, edge=128, triplet=64, bilinear=64); the outputs of all blocks are
     summed before the last layer, which is the `Readout` of each level with one hidden layer, not a
-    linear map; scale factors start fitted to the first training frames and are trained with the rest.
+    linear map; scale factors start fitted to the training frames and are trained with the rest; the
+    frequencies of the basis functions are not trained.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-HALF = math.sqrt(0.5)
+ROOT_HALF = math.sqrt(0.5)
 """A sum of two independent terms times this has the variance of one."""
 
 
@@ -59,7 +59,7 @@ class Residuals(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return x after all layers."""
         for layer in self.layers:
-            x = (x + layer(x)) * HALF
+            x = (x + layer(x)) * ROOT_HALF
         return x
 
 
