@@ -1,0 +1,273 @@
+"""Does it pay to measure the bias of cheap labels better? Variants of ASTEROID's weights on two molecules.
+
+Pre-trains PaiNN on cheap labels weighted by exp(−B/γ), fine-tunes it on accurate ones and measures the
+force error on accurate test frames that nothing else has seen:
+
+    h2co            50 CCSD(T) labels, 1000 B3LYP ones, the former's configurations among them
+    malonaldehyde   200 CCSD(T) labels, 2000 DFT ones (MD17), of other configurations
+
+    none            all cheap labels alike: γ = ∞, so nothing to search
+    plain           B against one network, as published
+    committee       B against the mean of four
+    subtracted      the same, less the error that their disagreement tells
+    cross-fitted    B against networks that did not learn the configuration, four folds
+
+All variants of a seed share data and initial parameters, so they are compared seed by seed. On
+formaldehyde the accurate label of every cheap configuration is known: "rank" is Spearman's correlation
+of B with the true bias of the labels.
+
+    python benchmarks/bias_weights.py                     # table; about 100 core-minutes
+    python benchmarks/bias_weights.py --json              # one JSON document
+    python benchmarks/bias_weights.py --part cells.jsonl  # keeps finished cells, run again to go on
+
+Needs h2co, malonaldehyde_ccsd_t and rmd17 in FIDSEL_DATA (default ../shared/data).
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from fidsel.data import Frames, Units, leaks, read
+from fidsel.models import PaiNN
+from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN, asteroid
+from fidsel.training.evaluate import errors
+from fidsel.training.stage import TrainingData
+from fidsel.training.teachers import Teaching, teach
+
+KCAL = 0.0433641
+SEEDS = (0, 1, 2)
+VARIANTS = {
+    "none": Teaching(),
+    "plain": Teaching(),
+    "committee": Teaching(members=4),
+    "subtracted": Teaching(members=4, subtract_error=True),
+    "cross-fitted": Teaching(folds=4),
+}
+STAGES = {
+    "identify": replace(IDENTIFY, steps=1200),
+    "pretrain": replace(PRETRAIN, steps=2000),
+    "finetune": replace(FINETUNE, steps=1200),
+}
+"""So many steps that a cell takes less than five minutes of one core."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many labels of a data set are for what."""
+
+    accurate: int
+    validation: int
+    test: int
+    cheap: int
+
+
+SIZES = {"h2co": Size(50, 10, 1000, 1000), "malonaldehyde": Size(200, 40, 500, 2000)}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of the benchmark."""
+
+    data: str
+    variant: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a cell trains and is tested on; the true labels of cheap frames where they are known."""
+
+    train: TrainingData
+    test: Frames
+    true: Frames | None
+
+
+def cells() -> Iterator[Cell]:
+    """Yield every training, seed by seed, the small molecule first."""
+    for data, seed, variant in product(SIZES, SEEDS, VARIANTS):
+        yield Cell(data, variant, seed)
+
+
+def formaldehyde(folder: Path, seed: int) -> Labels:
+    """Return labels of the paired table; the accurate configurations are the first cheap ones."""
+    path, units, size = folder / "h2co" / "h2co.npz", Units.parse("eV,Angstrom"), SIZES["h2co"]
+    accurate = read(path, units=units, level="ccsd(t)", energy_key="E_ccsdt", forces_key="F_ccsdt")
+    cheap = read(path, units=units, level="b3lyp", energy_key="E_b3lyp", forces_key="F_b3lyp")
+    order = np.random.default_rng(seed).permutation(len(accurate))
+    test, held, rest = np.split(order, np.cumsum([size.test, size.validation]))
+    data = TrainingData(accurate[rest[: size.accurate]], accurate[held], (cheap[rest[: size.cheap]],))
+    return Labels(data, accurate[test], accurate[rest[: size.cheap]])
+
+
+def malonaldehyde(folder: Path, seed: int) -> Labels:
+    """Return CCSD(T) labels and MD17's of other configurations, none of them among the test frames."""
+    units, size = Units.parse("kcal/mol,Angstrom"), SIZES["malonaldehyde"]
+    rng = np.random.default_rng(seed)
+    path = folder / "malonaldehyde_ccsd_t" / "malonaldehyde_ccsd_t.npz"
+    accurate = read(path, units=units, level="ccsd(t)", energy_key="E", forces_key="F")
+    accurate = accurate[rng.permutation(len(accurate))]
+    ends = np.cumsum([size.accurate, size.validation, size.test])
+    path = folder / "rmd17" / "malonaldehyde.npz"
+    cheap = read(path, units=units, level="md17", energy_key="E_md17", forces_key="F_md17")
+    cheap = cheap[rng.permutation(len(cheap))[: size.cheap + 100]]
+    own = np.setdiff1d(np.arange(len(cheap)), leaks(cheap, accurate))[: size.cheap]
+    data = TrainingData(accurate[: ends[0]], accurate[ends[0] : ends[1]], (cheap[own],))
+    return Labels(data, accurate[ends[1] : ends[2]], None)
+
+
+def painn(seed: int) -> PaiNN:
+    """Return an untrained network."""
+    return PaiNN(seed=seed)
+
+
+def run(cell: Cell, folder: Path) -> dict[str, Any]:
+    """Train one variant and return its error on the test frames."""
+    torch.set_num_threads(1)
+    start, cpu = perf_counter(), process_time()
+    labels = (formaldehyde if cell.data == "h2co" else malonaldehyde)(folder, cell.seed)
+    trained = asteroid(
+        labels.train,
+        painn,
+        cell.seed,
+        teaching=VARIANTS[cell.variant],
+        bias_weights=cell.variant != "none",
+        **STAGES,
+    )
+    cpu = process_time() - cpu
+    (level,) = trained.diagnostics["levels"]
+    effective = {w["gamma"]: w["effective_sample_size"] for w in level.get("weights", ())}
+    found = errors(trained.model, labels.test)
+    return asdict(cell) | {
+        "force_mae": found.force_mae / KCAL,
+        "energy_mae": found.energy_mae / KCAL,
+        "kept": trained.diagnostics["kept"],
+        "gamma": trained.diagnostics["gamma"],
+        "effective": effective.get(trained.diagnostics["gamma"]),
+        "validation": {k: v / KCAL for k, v in trained.diagnostics["validation_error"].items()},
+        "rank": None if cell.variant == "none" else rank(labels, cell),
+        "core_seconds": cpu,
+        "seconds": perf_counter() - start,
+    }
+
+
+def rank(labels: Labels, cell: Cell) -> float | None:
+    """Return the correlation of the measured with the true bias, None where the latter is not known."""
+    if labels.true is None:
+        return None
+    (cheap,) = labels.train.cheap
+    teachers = teach(painn, labels.train, STAGES["identify"], VARIANTS[cell.variant], cell.seed)
+    true = np.abs(cheap.forces - labels.true.forces).reshape(len(cheap), -1).mean(1)
+    return float(spearmanr(teachers.bias(cheap).values, true).statistic)
+
+
+def finished(part: Path | None) -> list[dict[str, Any]]:
+    """Return the cells of an earlier, interrupted run."""
+    if part is None or not part.exists():
+        return []
+    return [json.loads(line) for line in part.read_text(encoding="utf-8").splitlines()]
+
+
+def run_all(wanted: Sequence[Cell], folder: Path, part: Path | None, workers: int) -> list[dict[str, Any]]:
+    """Run the cells that are not finished yet and return all."""
+    rows = finished(part)
+    done = {Cell(row["data"], row["variant"], row["seed"]) for row in rows}
+    with ProcessPoolExecutor(workers) as pool:
+        waiting = [pool.submit(run, cell, folder) for cell in wanted if cell not in done]
+        for future in as_completed(waiting):
+            row = future.result()
+            rows.append(row)
+            print(f"{len(rows)}: {row}", file=sys.stderr, flush=True)
+            if part is not None:
+                with part.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+    return rows
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the error of each variant and its ratio to the plain rule, mean and standard error."""
+    error = {(row["data"], row["variant"], row["seed"]): row["force_mae"] for row in rows}
+    out = []
+    for data, variant in product(SIZES, VARIANTS):
+        own = [row for row in rows if (row["data"], row["variant"]) == (data, variant)]
+        if not own:
+            continue
+        ratios = [
+            row["force_mae"] / error[data, "plain", row["seed"]]
+            for row in own
+            if (data, "plain", row["seed"]) in error
+        ]
+        ranks = [row["rank"] for row in own if row["rank"] is not None]
+        out.append({
+            "data": data, "variant": variant, "seeds": len(own),
+            "force_mae": mean_and_error([row["force_mae"] for row in own]),
+            "against_plain": mean_and_error(ratios),
+            "rank": mean_and_error(ranks),
+            "core_seconds": float(np.mean([row["core_seconds"] for row in own])),
+        })  # fmt: skip
+    return out
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float | None] | None:
+    """Return the mean and its standard error; None where there is nothing to tell it from."""
+    if not values:
+        return None
+    spread = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+    return float(np.mean(values)), spread
+
+
+def shown(pair: tuple[float, float | None] | None) -> str:
+    """Return a mean and its error for the table."""
+    if pair is None:
+        return "–"
+    return f"{pair[0]:.4f}" if pair[1] is None else f"{pair[0]:.4f} ± {pair[1]:.4f}"
+
+
+def main() -> None:
+    """Run the benchmark and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
+    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--data", choices=tuple(SIZES), help="only the cells of one data set")
+    parser.add_argument("--seed", type=int, action="append", help="only the cells of one seed; repeatable")
+    given = parser.parse_args()
+    folder = Path(
+        os.environ.get("FIDSEL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")
+    ).resolve()
+    for name in ("h2co/h2co.npz", "malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz", "rmd17/malonaldehyde.npz"):
+        if not (folder / name).exists():
+            parser.error(f"{folder / name} does not exist; set FIDSEL_DATA to the folder that holds {name}")
+    start = perf_counter()
+    wanted = [c for c in cells() if given.data in (None, c.data) and c.seed in (given.seed or SEEDS)]
+    rows = run_all(wanted, folder, given.part, given.workers)
+    found = summary(rows)
+    if given.json:
+        print(json.dumps({
+            "benchmark": "bias_weights", "unit": "kcal/mol/Å", "machine": platform.machine(),
+            "cores": os.cpu_count(), "wall_seconds": perf_counter() - start,
+            "sizes": {name: asdict(size) for name, size in SIZES.items()},
+            "steps": {name: stage.steps for name, stage in STAGES.items()},
+            "variants": found, "cells": rows,
+        }, indent=1))  # fmt: skip
+        return
+    print(f"{'data':13} {'variant':13} {'force MAE ± s.e.':18} {'× plain':18} {'rank':18} core-s")
+    for row in found:
+        columns = (f"{shown(row[name]):18}" for name in ("force_mae", "against_plain", "rank"))
+        print(f"{row['data']:13} {row['variant']:13} {' '.join(columns)} {row['core_seconds']:6.0f}")
+
+
+if __name__ == "__main__":
+    main()
