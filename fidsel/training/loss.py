@@ -37,13 +37,14 @@ class LabelledBatch(NamedTuple):
 class Objective(Protocol):
     """What is minimised where it is no loss on energies and forces."""
 
-    def __call__(self, energy: Callable[[Tensor], Tensor], batch: LabelledBatch) -> Tensor:
-        """Return a scalar that `torch.func` can differentiate.
+    def __call__(self, energy: Callable[[Tensor], Tensor], batch: LabelledBatch, *, eager: bool) -> Tensor:
+        """Return a scalar that can be differentiated by the network's parameters.
 
         Parameters
         ----------
         energy : from positions (B, N, 3) Å to the network's energies (B,) eV.
         batch : frames, and what the objective keeps in place of labels.
+        eager : derivatives by the positions are plain autograd's, otherwise those of `torch.func`.
         """
         ...
 

@@ -130,7 +130,7 @@ class Members:
         """Return one member's loss; `keep` its graph for a derivative by the parameters."""
         energy = self._energy(free, fixed, batch)
         if not isinstance(loss, Loss):
-            return loss(energy, batch)
+            return loss(energy, batch, eager=True)
         if loss.rho == 1:
             return weighted_loss(loss, energy(batch.atoms.positions), batch.forces, batch)
         x = batch.atoms.positions.detach().requires_grad_()
@@ -144,7 +144,7 @@ class Members:
         """Return the same as `_eager`, in a form that `vmap` can transform."""
         energy = self._energy(free, fixed, batch)
         if not isinstance(loss, Loss):
-            return loss(energy, batch)
+            return loss(energy, batch, eager=False)
         if loss.rho == 1:
             return weighted_loss(loss, energy(batch.atoms.positions), batch.forces, batch)
 

@@ -83,28 +83,34 @@ class SlicedScore:
 
     kt: float
 
-    def __call__(self, energy: Energy, batch: LabelledBatch) -> Tensor:
+    def __call__(self, energy: Energy, batch: LabelledBatch, *, eager: bool) -> Tensor:
         """Return J of a batch."""
-        square, trace = score_terms(energy, batch)
+        square, trace = score_terms(energy, batch, eager=eager)
         return ((self.kt * trace + 0.5 * square) / (3 * batch.atoms.mask.sum(-1))).mean()
 
 
-def score_terms(energy: Energy, batch: LabelledBatch) -> tuple[Tensor, Tensor]:
+def score_terms(energy: Energy, batch: LabelledBatch, *, eager: bool) -> tuple[Tensor, Tensor]:
     """Return ‖F‖² in (eV/Å)² and vᵀ∇(vᵀF) in eV/Å² of each frame, (B,).
 
     Parameters
     ----------
     energy : from positions (B, N, 3) Å to energies (B,) eV.
     batch : v in place of the forces.
+    eager : see `Objective`.
     """
-    v = batch.forces
+    v, x = batch.forces, batch.atoms.positions
 
-    def along(x: Tensor) -> tuple[Tensor, Tensor]:
-        forces = grad(lambda y: -energy(y).sum())(x)
-        return (v * forces).sum(), forces
+    def along(y: Tensor) -> tuple[Tensor, Tensor]:
+        slope = grad(lambda z: energy(z).sum())(y)
+        return (v * slope).sum(), slope
 
-    slope, forces = grad(along, has_aux=True)(batch.atoms.positions)
-    return (forces * forces).sum((1, 2)), (v * slope).sum((1, 2))
+    if eager:
+        x = x.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(energy(x).sum(), x, create_graph=True)
+        (bend,) = torch.autograd.grad((v * slope).sum(), x, create_graph=True)
+    else:
+        bend, slope = grad(along, has_aux=True)(x)
+    return (slope * slope).sum((1, 2)), -(v * bend).sum((1, 2))
 
 
 @dataclass(frozen=True)
@@ -145,8 +151,8 @@ def frame_terms(model: NetworkForceField, frames: Frames, seed: int) -> tuple[Fl
     trace: list[FloatArray] = []
     for chunk in directed(model, frames, seed).chunks():
         energy = partial(_energy, model, chunk)
-        for side, values in zip((square, trace), score_terms(energy, chunk), strict=True):
-            side.append(values.double().cpu().numpy())
+        for side, values in zip((square, trace), score_terms(energy, chunk, eager=True), strict=True):
+            side.append(values.detach().double().cpu().numpy())
     return np.concatenate(square), np.concatenate(trace)
 
 
