@@ -18,12 +18,23 @@ from fidsel.training.loss import LabelledBatch, Objective
 from fidsel.training.stage import Loss
 
 
-class Usable(NamedTuple):
+class UsableLoss(NamedTuple):
     """The losses that some frames allow, and what had to change for them."""
 
-    train: Loss | Objective
-    validation: Loss | Objective
+    train: Loss
+    validation: Loss
     notes: dict[str, str]
+
+
+class UsableObjective(NamedTuple):
+    """Objectives in place of losses, and what to say of them."""
+
+    train: Objective
+    validation: Objective
+    notes: dict[str, str]
+
+
+Usable = UsableLoss | UsableObjective
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,7 @@ class Labelled:
         return [self.batch(slice(start, start + size)) for start in range(0, len(self), size)]
 
 
-def usable_loss(loss: Loss, train: Frames, validation: Frames) -> Usable:
+def usable_loss(loss: Loss, train: Frames, validation: Frames) -> UsableLoss:
     """Return the losses that the labels allow: a term is dropped where no frame has its label.
 
     Levels may differ in the labels they have, as accurate energies beside cheap forces.
@@ -89,7 +100,7 @@ def usable_loss(loss: Loss, train: Frames, validation: Frames) -> Usable:
         )
     elif losses[1].rho != loss.rho:
         notes["validation"] = "by energies only" if losses[1].rho == 1 else "by forces only"
-    return Usable(*losses, notes)
+    return UsableLoss(*losses, notes)
 
 
 def _possible(loss: Loss, frames: Frames, what: str) -> Loss:

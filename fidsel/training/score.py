@@ -15,7 +15,7 @@ from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.models.network import NetworkForceField
 from fidsel.training.fit import minimise
-from fidsel.training.labels import Labelled, Usable, at_level_of, centred, prepare
+from fidsel.training.labels import Labelled, UsableObjective, at_level_of, centred, prepare
 from fidsel.training.loss import LabelledBatch
 from fidsel.training.stage import History, Stage
 
@@ -59,7 +59,7 @@ def fit_score(
     start = centred(at_level_of(scaled, bare), bare)
     data, held_out = (directed(start, frames, seed + i) for i, frames in enumerate((bare, validation)))
     notes = {"objective": f"sliced score matching at {temperature:g} K"}
-    return minimise([start], data, held_out, Usable(objective, objective, notes), stage, seed)[0]
+    return minimise([start], data, held_out, UsableObjective(objective, objective, notes), stage, seed)[0]
 
 
 def require_temperature(temperature: float | None) -> float:
