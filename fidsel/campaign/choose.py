@@ -62,7 +62,9 @@ def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
 
 
 def _pool(ws: Workspace, frames: Frames, taken: BoolArray) -> Pool:
-    view = Regions.load(ws.campaign.folder.round(0), ws.campaign.rules).of_candidates(frames)
+    folder = ws.campaign.folder.round(0)
+    regions = Regions.load(folder, ws.campaign.rules, ws.campaign.load_model(folder / "model"))
+    view = regions.of_candidates(frames)
     costs = np.array([ws.price(fidelity) for fidelity in ws.campaign.fidelities])
     return Pool(
         features=view.features,

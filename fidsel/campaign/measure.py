@@ -13,7 +13,7 @@ from fidsel.data import Frames
 from fidsel.data.atomic import replacing, write_text
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
-from fidsel.models import ForceField, load
+from fidsel.models import ForceField
 from fidsel.selector import DESCRIPTORS, BroadClusters, ClusterErrors, cluster_errors
 from fidsel.training.evaluate import errors
 
@@ -95,8 +95,12 @@ class Regions:
         write_text(folder / "clusters.json", json.dumps(_settings(rules)))
 
     @classmethod
-    def load(cls, folder: Path, rules: Rules) -> Self:
+    def load(cls, folder: Path, rules: Rules, model: ForceField) -> Self:
         """Return the clusters kept in the folder of round 0.
+
+        Parameters
+        ----------
+        model : of round 0, which says the energies of frames.
 
         Raises
         ------
@@ -111,7 +115,7 @@ class Regions:
                     f"{value!r}: set it back, or start a new campaign in another folder"
                 )
         clusters, energies = BroadClusters.load(folder / "clusters.npz"), np.load(folder / "energies.npy")
-        return cls(clusters, energies, load(folder / "model"), rules.descriptor)
+        return cls(clusters, energies, model, rules.descriptor)
 
     def of(self, frames: Frames) -> View:
         """Return what the clusters see of any frames."""

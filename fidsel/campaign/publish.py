@@ -108,7 +108,8 @@ def publish(ws: Workspace, found: Measured, done: Sequence[Round], trained: Trai
 def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regions:
     campaign = ws.campaign
     if index > 0:
-        return Regions.load(campaign.folder.round(0), campaign.rules)
+        folder = campaign.folder.round(0)
+        return Regions.load(folder, campaign.rules, campaign.load_model(folder / "model"))
     frames = ws.pool[candidates(ws, held)]
     return Regions.fit(frames, trained.model, campaign.rules, campaign.seed_for("clusters"))
 

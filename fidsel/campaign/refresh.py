@@ -3,7 +3,6 @@
 from fidsel.campaign.mixture import mixture
 from fidsel.campaign.workspace import Workspace
 from fidsel.errors import FidselError
-from fidsel.models import load
 
 
 def refresh(ws: Workspace, index: int) -> tuple[str, ...]:
@@ -18,7 +17,7 @@ def refresh(ws: Workspace, index: int) -> tuple[str, ...]:
     name = f"round-{index}-refresh"
     record = ws.store.record(name)
     if record is None:
-        model = load(ws.campaign.folder.round(index - 1) / "model")
+        model = ws.campaign.load_model(ws.campaign.folder.round(index - 1) / "model")
         starts = ws.labelled(ws.campaign.accurate, mixture(ws, index - 1).accurate).unlabelled()
         try:
             frames = make(model, starts, ws.campaign.seed_for("refresh", index)).unlabelled()

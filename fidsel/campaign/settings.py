@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 from zlib import crc32
 
@@ -14,7 +15,7 @@ from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.task import Engine
-from fidsel.models.contract import ForceField
+from fidsel.models import Delta, ForceField, load
 from fidsel.selector.pickers import Random
 from fidsel.selector.pool import Picker
 from fidsel.training.stage import ModelFactory, Recipe
@@ -138,6 +139,11 @@ class Campaign:
     def cheap(self) -> tuple[Fidelity, ...]:
         """The other levels, cheapest first."""
         return self.fidelities[:-1]
+
+    def load_model(self, folder: Path) -> ForceField:
+        """Return a saved model that can predict: a Δ-model gets the dearest cheap level as its source."""
+        model = load(folder)
+        return model.with_source(self.cheap[-1].source) if isinstance(model, Delta) else model
 
     def rng(self, purpose: str, index: int = 0) -> np.random.Generator:
         """Return the generator of one purpose and round, independent of all others."""

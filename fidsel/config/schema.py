@@ -220,6 +220,12 @@ class Config(Strict):
                 f"model 'sgdml' learns from forces, and fidelity {names[-1]!r} has forces = false: take "
                 "model.kind = 'painn'"
             )
+        if self.recipe.kind == "delta" and self.fidelity[-2].kind not in ("openmm", "table", "model"):
+            raise ValueError(
+                f"recipe 'delta' computes level {names[-2]!r} for every configuration it predicts, beside the "
+                f"budget; in a campaign that must be a quick level of kind 'openmm', 'table' or 'model', got "
+                f"{self.fidelity[-2].kind!r}: take 'cokriging', or fidsel train with labels you own"
+            )
         tables = [level.name for level in self.fidelity if level.kind == "table"]
         if self.pool.refresh != "none" and tables:
             raise ValueError(

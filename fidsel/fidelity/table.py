@@ -11,8 +11,8 @@ import numpy as np
 from ase import Atoms
 
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
 from fidsel.data.geometry import sound
+from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.data.read import read
 from fidsel.data.units import Units
 from fidsel.errors import UsageError
@@ -44,7 +44,7 @@ class TableSource:
     forces_key: str | None = None
     units: Units | None = None
     forces: bool = True
-    tolerance: float = 1e-5
+    tolerance: float = TOLERANCE
     seconds_per_label: float = 0.0
 
     in_process: ClassVar[bool] = True
@@ -74,67 +74,27 @@ class TableSource:
 
     def frames(self) -> Frames:
         """Return the labelled configurations."""
-        return self._table().frames
+        return self._table()[0]
 
-    def _table(self) -> "_Table":
+    def _table(self) -> tuple[Frames, Lookup]:
         keys = (self.energy_key, self.forces_key if self.forces else None)
-        return _table(self.path, *_state(self.path), *keys, self.units)
+        return _table(self.path, *_state(self.path), *keys, self.units, self.tolerance)
 
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a configuration in the table; `LabelError` where it is not in it."""
-        table = self._table()
-        row = table.find(atoms, self.tolerance)
-        if row is None:
+        frames, lookup = self._table()
+        row = int(lookup.find(Frames.from_atoms([atoms]))[0])
+        if row < 0:
             raise LabelError(
-                f"{atoms.get_chemical_formula()} is not among the {len(table.frames)} labelled frames of "
+                f"{atoms.get_chemical_formula()} is not among the {len(frames)} labelled frames of "
                 f"{self.path}, to {self.tolerance:g} Å; take the pool from the same file or widen tolerance"
             )
-        frames = table.frames
         forces = frames.forces[frames.offsets[row] : frames.offsets[row + 1]] if self.forces else None
         if forces is not None and not np.isfinite(forces).all():
             raise LabelError(f"row {row} of {self.path} has an energy but no forces; say forces = false")
         return Label(
             float(frames.energy[row]), forces, self.seconds_per_label, {"program": "table", "row": row}
         )
-
-
-class _Table:
-    """Labelled frames with an index by identity, and by composition for those a little displaced."""
-
-    def __init__(self, frames: Frames) -> None:
-        self.frames = frames
-        self._row: dict[str, int] = {}
-        for row, frame_id in enumerate(frames.ids):
-            self._row.setdefault(frame_id, row)
-        alike: dict[tuple[bytes, ...], list[int]] = {}
-        for row in range(len(frames)):
-            alike.setdefault(_alike(frames, row), []).append(row)
-        self._alike = {key: np.array(rows) for key, rows in alike.items()}
-        self._coordinates: dict[tuple[bytes, ...], FloatArray] = {}
-
-    def find(self, atoms: Atoms, tolerance: float) -> int | None:
-        """Return the row of a configuration, else the nearest one within the tolerance."""
-        wanted = Frames.from_atoms([atoms])
-        row = self._row.get(wanted.ids[0])
-        key = _alike(wanted, 0)
-        if row is not None or tolerance == 0 or key not in self._alike:
-            return row
-        rows = self._alike[key]
-        if key not in self._coordinates:
-            chosen = self.frames[rows]
-            self._coordinates[key] = np.concatenate([chosen.dense().positions, chosen.cell], axis=1)
-        distance = np.abs(self._coordinates[key] - np.concatenate([wanted.positions, wanted.cell[0]])).max(
-            axis=(1, 2)
-        )
-        nearest = int(distance.argmin())
-        return int(rows[nearest]) if distance[nearest] <= tolerance else None
-
-
-def _alike(frames: Frames, row: int) -> tuple[bytes, ...]:
-    """Return what configurations must share to be compared by their coordinates."""
-    numbers = frames.numbers[frames.offsets[row] : frames.offsets[row + 1]]
-    state = (np.ascontiguousarray(frames.pbc[row]), frames.charge[row], frames.spin[row])
-    return (numbers.tobytes(), *(part.tobytes() for part in state))
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -153,7 +113,14 @@ def _content(path: Path, _mtime: int, _size: int) -> str:
 
 @lru_cache(maxsize=16)
 def _table(
-    path: Path, _mtime: int, _size: int, energy_key: str | None, forces_key: str | None, units: Units | None
-) -> _Table:
+    path: Path,
+    _mtime: int,
+    _size: int,
+    energy_key: str | None,
+    forces_key: str | None,
+    units: Units | None,
+    tolerance: float,
+) -> tuple[Frames, Lookup]:
     frames = read(path, units=units, energy_key=energy_key, forces_key=forces_key)
-    return _Table(frames[np.isfinite(frames.energy) & sound(frames)[1]])
+    frames = frames[np.isfinite(frames.energy) & sound(frames)[1]]
+    return frames, Lookup(frames, tolerance)
