@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag
+from pydantic import Discriminator, Field, NonNegativeInt, PositiveFloat, PositiveInt, Tag
 
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 
@@ -84,6 +84,25 @@ class GemNetSection(Strict):
     """Cutoff radius, Å."""
 
 
+class MACESection(Strict):
+    """Higher-order equivariant message passing through mace-torch, also for crystals (extra `mace`)."""
+
+    kind: Literal["mace"]
+    """MACE; needs `pip install 'fidsel[mace]'`."""
+    elements: tuple[PositiveInt, ...] = (1, 6, 7, 8)
+    """Atomic numbers of the elements in the data; each costs weights and time."""
+    channels: PositiveInt = 64
+    """Feature channels per atom, of each degree."""
+    max_l: NonNegativeInt = 1
+    """Highest degree of the features that atoms exchange: 0 invariant, 1 also vectors, ..."""
+    layers: PositiveInt = 2
+    """Interactions."""
+    correlation: PositiveInt = 3
+    """Neighbours that one message couples."""
+    cutoff: PositiveFloat = 5.0
+    """Cutoff radius, Å."""
+
+
 class CustomModelSection(Strict):
     """A person's own model, `kind = "package.module:Class"`; its contract is checked before use."""
 
@@ -93,7 +112,7 @@ class CustomModelSection(Strict):
     """Keyword arguments of the class, beside `seed`."""
 
 
-BuiltInModel = SGDMLSection | PaiNNSection | SchNetSection | EGNNSection | GemNetSection
+BuiltInModel = SGDMLSection | PaiNNSection | SchNetSection | EGNNSection | GemNetSection | MACESection
 
 
 class EnsembleSection(Strict):
@@ -113,6 +132,7 @@ ModelSection = Annotated[
     | Annotated[SchNetSection, Tag("schnet")]
     | Annotated[EGNNSection, Tag("egnn")]
     | Annotated[GemNetSection, Tag("gemnet")]
+    | Annotated[MACESection, Tag("mace")]
     | Annotated[EnsembleSection, Tag("ensemble")]
     | Annotated[CustomModelSection, Tag("custom")],
     Discriminator(kind_or_custom),

@@ -7,6 +7,7 @@ from fidsel.models.egnn import EGNN
 from fidsel.models.ensemble import Disagreement, Ensemble
 from fidsel.models.files import read_state, write_state
 from fidsel.models.gemnet import GemNet
+from fidsel.models.mace import MACE
 from fidsel.models.network import Network, NetworkForceField
 from fidsel.models.painn import PaiNN
 from fidsel.models.predictions import Predictions
@@ -17,10 +18,14 @@ from fidsel.models.sgdml import SGDML
 from fidsel.models.source import ModelSource
 from fidsel.models.sum import Sum
 
-MODELS |= {model.kind: model for model in (Delta, EGNN, Ensemble, GemNet, PaiNN, Predictions, SchNet, SGDML, Sum)}
+MODELS |= {
+    model.kind: model
+    for model in (Delta, EGNN, Ensemble, GemNet, MACE, PaiNN, Predictions, SchNet, SGDML, Sum)
+}
 
 __all__ = [
     "EGNN",
+    "MACE",
     "MODELS",
     "SGDML",
     "Delta",
