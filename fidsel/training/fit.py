@@ -3,11 +3,11 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray
@@ -22,9 +22,9 @@ from fidsel.training.labels import (
     prepare,
     usable_loss,
 )
-from fidsel.training.loss import LabelledBatch
 from fidsel.training.members import Members
 from fidsel.training.stage import History, Stage
+from fidsel.training.step import Steps
 
 POINTS = 200
 """Most points a history keeps."""
@@ -125,23 +125,11 @@ def minimise(
     stage, seed : see `fit`.
     """
     started = time.perf_counter()
-    run = _Run(Members(models, stage.frozen), stage, losses, held_out)
-    run.train(data, seed)
+    run = _Run(Members(models, stage.frozen), stage, losses, data, held_out)
+    run.train(seed)
     histories = run.histories(time.perf_counter() - started, {**losses.notes, "members": len(models)})
     trained = [run.members.model(i, run.best[i]) for i in range(len(models))]
     return list(zip(trained, histories, strict=True))
-
-
-def learning_rate(stage: Stage, step: int) -> float:
-    """Return the learning rate of a step (from 1): linear warm-up × exponential decay to `final`.
-
-    >>> stage = Stage(steps=100, learning_rate=1.0, warmup=0.1, final=0.01)
-    >>> [round(learning_rate(stage, step), 3) for step in (1, 10, 50, 100)]
-    [0.095, 0.631, 0.1, 0.01]
-    """
-    warm = max(1, round(stage.warmup * stage.steps))
-    decay: float = stage.final ** (step / stage.steps)
-    return stage.learning_rate * min(1.0, step / warm) * decay
 
 
 def batches(n: int, size: int, steps: int, seed: int) -> Iterator[torch.Tensor]:
@@ -165,30 +153,29 @@ class _Point:
 
 
 class _Run:
-    """A training run: parameters, their average, and each member's best so far, rows of (k, P)."""
+    """A training run: its steps, and each member's best so far, a row of (k, P)."""
 
-    def __init__(self, members: Members, stage: Stage, loss: Usable, held_out: Labelled) -> None:
-        self.members, self.stage, self.loss = members, stage, loss
+    def __init__(
+        self, members: Members, stage: Stage, loss: Usable, data: Labelled, held_out: Labelled
+    ) -> None:
+        self.members, self.stage, self.loss, self.n = members, stage, loss, len(data)
         self.held_out, self.size = held_out.chunks(), len(held_out)
-        self.free, self.average, self.best = (members.free.clone() for _ in range(3))
-        self.optimiser = torch.optim.AdamW(
-            [self.free], lr=stage.learning_rate, eps=1e-7, weight_decay=stage.weight_decay, amsgrad=True
-        )
+        self.steps = Steps(members, data, loss.train, stage)
+        self.best = self.steps.average.clone()
         self.best_loss = self._validation_loss(step=0)
         self.best_step = np.zeros(len(members), dtype=np.int64)
         self.waited = np.zeros(len(members), dtype=np.int64)
         self.points: list[_Point] = []
 
-    def train(self, data: Labelled, seed: int) -> None:
+    def train(self, seed: int) -> None:
         """Run the stage until its last step, or until every member is out of patience."""
-        recent: list[Tensor] = []
-        for step, rows in enumerate(batches(len(data), self.stage.batch, self.stage.steps, seed), 1):
-            recent.append(self._step(step, data.batch(rows.to(self.free.device))))
-            if step % self.stage.validate_every == 0 or step == self.stage.steps:
-                self._validate(step, torch.stack(recent).double().cpu().numpy())
-                recent.clear()
-                if self._finished().all():
-                    return
+        rows, step = batches(self.n, self.stage.batch, self.stage.steps, seed), 0
+        while block := list(islice(rows, self.stage.validate_every)):
+            recent = self.steps.block(step + 1, torch.stack(block))
+            step += len(block)
+            self._validate(step, recent)
+            if self._finished().all():
+                return
 
     def histories(self, seconds: float, notes: Mapping[str, Any]) -> list[History]:
         """Return each member's history, evenly thinned to at most `POINTS` points."""
@@ -209,24 +196,13 @@ class _Run:
             for i in range(len(self.members))
         ]
 
-    def _step(self, step: int, batch: LabelledBatch) -> Tensor:
-        """Take one optimiser step and return the members' losses before it, (k,)."""
-        losses, slope = self.members.gradient(self.free, batch, self.loss.train)
-        norm = torch.linalg.vector_norm(slope, dim=1, keepdim=True)
-        self.free.grad = slope * (self.stage.clip / norm.clamp(min=self.stage.clip))
-        self.optimiser.param_groups[0]["lr"] = learning_rate(self.stage, step)
-        self.optimiser.step()
-        # A shorter memory at first: otherwise the average starts as the initial state.
-        self.average.lerp_(self.free, 1 - min(self.stage.ema, step / (10 + step)))
-        return losses
-
     def _validate(self, step: int, recent: FloatArray) -> None:
         """Keep the averaged parameters of the members that improved."""
         self._require_finite("training", step - len(recent) + 1, recent)
         current = self._validation_loss(step)
         better = (current < self.best_loss) & ~self._finished()
-        rows = torch.from_numpy(better).to(self.free.device)
-        self.best[rows] = self.average[rows]
+        rows = torch.from_numpy(better).to(self.best.device)
+        self.best[rows] = self.steps.average[rows]
         self.best_loss = np.where(better, current, self.best_loss)
         self.best_step = np.where(better, step, self.best_step)
         self.waited = np.where(better, 0, self.waited + 1)
@@ -239,15 +215,13 @@ class _Run:
 
     def _validation_loss(self, step: int) -> FloatArray:
         """Return the loss of the averaged parameters on the validation frames, (k,)."""
-        total = torch.zeros(len(self.members), dtype=torch.float64, device=self.free.device)
+        total = torch.zeros(len(self.members), dtype=torch.float64, device=self.best.device)
         for chunk in self.held_out:
-            total += (
-                self.members.losses(self.average, chunk, self.loss.validation).double()
-                * chunk.energy.shape[1]
-            )
-        losses: FloatArray = total.cpu().numpy() / self.size
-        self._require_finite("validation", step, losses[None])
-        return losses
+            losses = self.members.losses(self.steps.average, chunk, self.loss.validation)
+            total += losses.double() * chunk.energy.shape[1]
+        mean: FloatArray = total.cpu().numpy() / self.size
+        self._require_finite("validation", step, mean[None])
+        return mean
 
     def _require_finite(self, what: str, first: int, losses: FloatArray) -> None:
         """Raise a `FidselError` for the first loss of (n_steps, k), from step `first`, that is not finite."""

@@ -10,7 +10,7 @@ from fidsel.data import Frames
 from fidsel.errors import FidselError, UsageError
 from fidsel.models import PaiNN
 from fidsel.training.evaluate import errors
-from fidsel.training.fit import POINTS, batches, fit, fit_members, learning_rate
+from fidsel.training.fit import POINTS, batches, fit, fit_members
 from fidsel.training.stage import Loss, Stage
 
 STAGE = Stage(steps=60, learning_rate=5e-3, batch=5, validate_every=10)
@@ -143,14 +143,6 @@ def test_a_loss_that_is_not_finite_names_step_and_remedy() -> None:
         FidselError, match=r"must stay finite, member 0 has nan at step 1: lower learning_rate"
     ):
         fit(painn(), spoilt.replace(energy=None), VALIDATION.replace(energy=None), STAGE)
-
-
-def test_learning_rate_rises_and_falls() -> None:
-    rates = [learning_rate(STAGE, step) for step in range(1, 61)]
-    peak = int(np.argmax(rates))
-    assert peak == 2
-    assert rates[-1] == pytest.approx(STAGE.learning_rate * STAGE.final)
-    assert (np.diff(rates[peak:]) < 0).all()
 
 
 def test_batches_are_whole_epochs_of_static_shape() -> None:

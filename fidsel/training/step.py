@@ -1,0 +1,108 @@
+"""The optimiser step: one sequence of operations, which a CUDA device replays as one graph."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.optim.adamw import adamw
+
+from fidsel.data.frames import FloatArray
+from fidsel.training.graph import Recorded
+from fidsel.training.labels import Labelled
+from fidsel.training.loss import Objective
+from fidsel.training.members import Members
+from fidsel.training.stage import Loss, Stage
+
+
+def learning_rate(stage: Stage, step: int) -> float:
+    """Return the learning rate of a step (from 1): linear warm-up × exponential decay to `final`.
+
+    >>> stage = Stage(steps=100, learning_rate=1.0, warmup=0.1, final=0.01)
+    >>> [round(learning_rate(stage, step), 3) for step in (1, 10, 50, 100)]
+    [0.095, 0.631, 0.1, 0.01]
+    """
+    warm = max(1, round(stage.warmup * stage.steps))
+    decay: float = stage.final ** (step / stage.steps)
+    return stage.learning_rate * min(1.0, step / warm) * decay
+
+
+def forgetting(stage: Stage, step: int) -> float:
+    """Return by how much the averaged parameters move towards the present ones after a step (from 1)."""
+    # A shorter memory at first: otherwise the average starts as the initial state.
+    return 1 - min(stage.ema, step / (10 + step))
+
+
+class Steps:
+    """Parameters on their way through a stage: gradient, clipping, AdamW (amsgrad), moving average.
+
+    A step finds its frames, its learning rate and the share of the average in tables on the device, at
+    the row of a counter that it raises itself, and leaves its losses in another. So Python waits for
+    the device once in a block of steps, and all steps are the same operations on the same memory.
+
+    ========== ========= ============================================
+    attribute  shape     meaning
+    ========== ========= ============================================
+    free       (k, P)    trained parameters
+    average    (k, P)    their exponential moving average
+    ========== ========= ============================================
+
+    Parameters
+    ----------
+    members : what is differentiated, and where the parameters start.
+    data : training frames.
+    loss : what is minimised.
+    stage : learning rate, average, clipping, weight decay; a block has at most `validate_every` steps.
+    graph : whether a CUDA device replays a recorded step. A network that `torch.func.vmap` cannot run
+        has shapes that depend on the positions, and is never recorded.
+    """
+
+    def __init__(
+        self, members: Members, data: Labelled, loss: Loss | Objective, stage: Stage, *, graph: bool = True
+    ) -> None:
+        self._members, self._data, self._loss, self._stage = members, data, loss, stage
+        self.free, self.average = members.free.clone(), members.free.clone()
+        self._mean, self._square, self._largest = (torch.zeros_like(self.free) for _ in range(3))
+        device, block = self.free.device, min(stage.steps, stage.validate_every)
+        self._count = torch.zeros((), device=device)
+        self._row = torch.zeros(1, dtype=torch.int64, device=device)
+        self._rows = torch.zeros(block, min(stage.batch, len(data)), dtype=torch.int64, device=device)
+        self._schedule = torch.zeros(block, 2, device=device)
+        self._losses = self.free.new_zeros(block, len(members))
+        self._next: Callable[[], None] = self._take
+        if graph and device.type == "cuda" and members.network.vectorised:
+            drawn = [value for value in vars(data).values() if isinstance(value, torch.Generator)]
+            self._next = Recorded(self._take, device, drawn)
+
+    def block(self, first: int, rows: Tensor) -> FloatArray:
+        """Take a step for each row of frames and return the losses before each, (n, k).
+
+        Parameters
+        ----------
+        first : number of the first step, from 1.
+        rows : (n, B) frames of each step.
+        """
+        numbers = range(first, first + len(rows))
+        schedule = [(learning_rate(self._stage, step), forgetting(self._stage, step)) for step in numbers]
+        self._rows[: len(rows)] = rows.to(self._rows.device)
+        self._schedule[: len(rows)] = torch.tensor(schedule, device=self._schedule.device)
+        self._row.zero_()
+        for _ in numbers:
+            self._next()
+        losses: FloatArray = self._losses[: len(rows)].to("cpu", torch.float64, copy=True).numpy()
+        return losses
+
+    def _take(self) -> None:
+        """Take the next step of the block."""
+        rate, share = self._schedule.index_select(0, self._row)[0]
+        batch = self._data.batch(self._rows.index_select(0, self._row)[0])
+        losses, slope = self._members.gradient(self.free, batch, self._loss)
+        norm = torch.linalg.vector_norm(slope, dim=1, keepdim=True)
+        adamw(
+            [self.free], [slope * (self._stage.clip / norm.clamp(min=self._stage.clip))],
+            [self._mean], [self._square], [self._largest], [self._count],
+            fused=True, amsgrad=True, beta1=0.9, beta2=0.999, lr=rate,
+            weight_decay=self._stage.weight_decay, eps=1e-7, maximize=False,
+        )  # fmt: skip
+        self.average.lerp_(self.free, share.to(self.average.dtype))
+        self._losses.index_copy_(0, self._row, losses[None])
+        self._row += 1
