@@ -9,6 +9,7 @@ from fidsel.models.files import read_state, write_state
 from fidsel.models.gemnet import GemNet
 from fidsel.models.mace import MACE
 from fidsel.models.network import Network, NetworkForceField
+from fidsel.models.offset import Offset
 from fidsel.models.painn import PaiNN
 from fidsel.models.predictions import Predictions
 from fidsel.models.reference import EnergyReference
@@ -20,7 +21,7 @@ from fidsel.models.sum import Sum
 
 MODELS |= {
     model.kind: model
-    for model in (Delta, EGNN, Ensemble, GemNet, MACE, PaiNN, Predictions, SchNet, SGDML, Sum)
+    for model in (Delta, EGNN, Ensemble, GemNet, MACE, Offset, PaiNN, Predictions, SchNet, SGDML, Sum)
 }
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "ModelSource",
     "Network",
     "NetworkForceField",
+    "Offset",
     "PaiNN",
     "Prediction",
     "Predictions",

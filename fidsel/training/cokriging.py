@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from fidsel.data import Frames
 from fidsel.errors import UsageError
-from fidsel.models import SGDML, ForceField, Sum
+from fidsel.models import SGDML, EnergyReference, ForceField, Offset, Sum
 from fidsel.training.bias import BiasWeights, level_bias, weights_from_bias
 from fidsel.training.cheap import cheap_part
 from fidsel.training.dispatch import train_one
 from fidsel.training.evaluate import errors
+from fidsel.training.guard import keep_best
+from fidsel.training.labels import level_of
 from fidsel.training.stage import History, ModelFactory, Stage, Surrogate, Trained, TrainingData
 
 
@@ -30,7 +34,8 @@ def cokriging(
     cheapest first: f_1 is fitted to the labels y_1, then each r_k to y_k − f_{k−1} on the frames of
     level k, and f_k = f_{k−1} + r_k. It needs no cheap calculation to predict and no frame labelled
     at two levels. Energies of different levels need no alignment: the constant between two levels is
-    the energy constant of their residual.
+    the energy constant of their residual. Should the residual have raised the error on the accurate
+    validation frames, the surrogate is returned at the accurate level's energies, and `kept` says so.
 
     Parameters
     ----------
@@ -66,13 +71,28 @@ def cokriging(
         histories.append(chain.extend(fresh, part.train, part.validation, named, weights))
         surrogates.append(Surrogate(part.level, chain.total(), part.validation.ids))
         levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
+    before = _moved(chain.total(), data.train)
     histories.append(chain.extend(model(seed), data.train, data.validation, stage))
+    states = {"residual": chain.total(), "surrogate": before} | (
+        {} if teacher is None else {"teacher": teacher}
+    )
+    kept = keep_best(states, data.validation)
     diagnostics = {
         "levels": levels,
         "surrogate_validation": _errors(surrogates[-1].model, data.validation),
-        "validation": _errors(chain.total(), data.validation),
+        "validation": _errors(kept.model, data.validation),
+        **kept.report(),
+        "warnings": kept.warnings,
     }
-    return Trained(chain.total(), tuple(histories), diagnostics, tuple(surrogates))
+    return Trained(kept.model, tuple(histories), diagnostics, tuple(surrogates))
+
+
+def _moved(surrogate: ForceField, train: Frames) -> ForceField:
+    """Return the surrogate at the energies of the accurate frames, its forces as they are."""
+    if not np.isfinite(train.energy).all():
+        return surrogate
+    constant = EnergyReference.fit(train, train.energy - surrogate.predict(train).energy)
+    return Sum([surrogate, Offset(constant)], level_of(train))
 
 
 def _teacher(

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from fidsel.data import Frames
-from fidsel.models.network import NetworkForceField
+from fidsel.models.contract import ForceField
 from fidsel.training.evaluate import validation_error
+
+M = TypeVar("M", bound=ForceField)
 
 
 @dataclass(frozen=True)
-class Kept:
+class Kept(Generic[M]):
     """The best of the states a recipe went through.
 
     Parameters
@@ -22,7 +24,7 @@ class Kept:
     warnings : what is to be said where it is not the last state.
     """
 
-    model: NetworkForceField
+    model: M
     name: str
     errors: Mapping[str, float]
     unit: str
@@ -37,7 +39,7 @@ class Kept:
         }
 
 
-def keep_best(states: Mapping[str, NetworkForceField], validation: Frames) -> Kept:
+def keep_best(states: Mapping[str, M], validation: Frames) -> Kept[M]:
     """Return the state with the smallest force MAE, or energy MAE where there are no forces.
 
     Parameters

@@ -7,7 +7,7 @@ import pytest
 from architectures import ARCHITECTURES, network
 from morse_molecule import SWAP, frames
 
-from fidsel.models import MODELS, SGDML, Ensemble, ForceField, Sum
+from fidsel.models import MODELS, SGDML, Ensemble, EnergyReference, ForceField, Offset, Sum
 from fidsel.testing import check_fittable, check_force_field
 from fidsel.training.fit import fit
 from fidsel.training.stage import Stage
@@ -24,6 +24,7 @@ def trained(kind: str) -> ForceField:
 
 BUILDERS: dict[str, Callable[[], ForceField]] = {
     "ensemble": lambda: Ensemble([network("painn", seed) for seed in range(2)]),
+    "offset": lambda: Offset(EnergyReference({1: -13.0, 6: -1030.0, 8: -2040.0}, 3), "morse"),
     "sgdml": fitted_sgdml,
     "sum": lambda: Sum([fitted_sgdml(0), fitted_sgdml(1)], "morse"),
 } | {kind: partial(trained, kind) for kind in ARCHITECTURES}

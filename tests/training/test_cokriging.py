@@ -157,3 +157,17 @@ def test_published_gain_on_formaldehyde(data_folder: Path) -> None:
     kcal = 0.0433641
     assert 0.12 < force_mae(model.fit(train, validation)[0], test) / kcal < 0.3
     assert force_mae(trained.model, test) / kcal < 0.06
+
+
+def test_a_residual_that_makes_things_worse_is_not_kept() -> None:
+    honest = data()
+    # Training labels that are wrong everywhere; validation labels equal the cheap level but for a constant.
+    wrong = honest.train.replace(forces=-3 * honest.train.forces)
+    held = cheap(10, seed=2).replace(level="morse", energy=cheap(10, seed=2).energy + 7.0)
+    spoilt = TrainingData(wrong.replace(energy=cheap(8, seed=1).energy + 7.0), held, honest.cheap)
+    trained = cokriging(spoilt, sgdml, 0)
+    assert trained.diagnostics["kept"] == "surrogate"
+    assert "the state after 'surrogate' is kept" in trained.diagnostics["warnings"][0]
+    assert force_mae(trained.model, held) < 0.05
+    assert trained.model.level == "morse"
+    assert trained.model.predict(held).energy == pytest.approx(held.energy, abs=0.1)

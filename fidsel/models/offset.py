@@ -1,0 +1,49 @@
+"""`Offset`: energies that depend on the composition alone, such as the constant between two levels."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from fidsel.data import Frames
+from fidsel.models.contract import ForceField, Prediction, Tensors
+from fidsel.models.reference import EnergyReference
+from fidsel.models.require import require_level, require_molecules
+
+
+class Offset(ForceField):
+    """E(x) = Σ_i ε(Z_i), F = 0: a part of a `Sum` that moves a model to the energies of another level.
+
+    Parameters
+    ----------
+    reference : ε in eV by atomic number.
+    level : level of theory of the energies.
+
+    Examples
+    --------
+    >>> water = Frames.stack([8, 1, 1], np.zeros((1, 3, 3)))
+    >>> Offset(EnergyReference({1: -0.5, 8: 2.0}, 1)).predict(water).energy.tolist()
+    [1.0]
+    """
+
+    kind = "offset"
+
+    def __init__(self, reference: EnergyReference, level: str = "") -> None:
+        super().__init__(level)
+        self.reference = reference
+
+    def predict(self, frames: Frames, level: str | None = None) -> Prediction:
+        """Return reference energies and no forces; see `ForceField.predict`."""
+        require_level(level, self.level)
+        require_molecules(frames, self.kind)
+        return Prediction(self.reference.of(frames), np.zeros_like(frames.positions))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the energies of the elements."""
+        return {"reference": self.reference.state()}, {}
+
+    @classmethod
+    def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
+        """Return the offset that `state` came from."""
+        del tensors
+        return cls(EnergyReference.from_state(settings["reference"]), str(settings["level"]))
