@@ -10,7 +10,7 @@ import torch
 
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.errors import UsageError, unknown
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.require import require_level
 from fidsel.models.sgdml_fit import fit_forces
@@ -24,11 +24,12 @@ from fidsel.models.sgdml_frames import (
     require_molecule,
 )
 from fidsel.models.sgdml_kernel import Expansion
-from fidsel.models.sgdml_solve import Solver, device_memory
+from fidsel.models.sgdml_solve import SOLVERS, Solver, device_memory
 from fidsel.models.sgdml_symmetry import check_permutations, recover_permutations
 from fidsel.models.sgdml_update import update_forces
 
 SIGMAS = (2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
+SOLVING = ("solver", "tolerance", "iterations")
 MEMORY_SHARE = 0.5
 """Part of a device's memory that a fit may use."""
 
@@ -51,6 +52,11 @@ class SGDML(ForceField):
     refine : times the interval around the best σ is halved.
     device : where it computes, e.g. "cuda"; not part of what is saved.
     level : level of theory of the labels.
+    solver : "exact" by a factor of the kernel matrix, which `update` can grow; "iterative", without the
+        matrix; or "auto" for exact where the factor fits into `memory`.
+    memory : GiB a fit may use; None = half of what the device has. Not part of what is saved.
+    tolerance : relative residual at which iteration ends.
+    iterations : most steps of an iteration.
 
     Examples
     --------
@@ -70,6 +76,10 @@ class SGDML(ForceField):
         refine: int = 1,
         device: str = "cpu",
         level: str = "",
+        solver: str = "auto",
+        memory: float | None = None,
+        tolerance: float = 1e-5,
+        iterations: int = 1000,
         fitted: Fitted | None = None,
     ) -> None:
         super().__init__(level)
@@ -77,7 +87,15 @@ class SGDML(ForceField):
         self.lams = (float(lam),) if isinstance(lam, (int, float)) else tuple(float(value) for value in lam)
         if not self.sigmas or min(self.sigmas) <= 0 or not self.lams or min(self.lams) <= 0:
             raise UsageError(f"sigmas and lam must be positive numbers, got {sigmas} and {lam}")
+        if solver not in SOLVERS:
+            raise unknown("solver", solver, SOLVERS)
+        if (memory is not None and memory <= 0) or not 0 < tolerance < 1 or iterations < 1:
+            raise UsageError(
+                "memory must be positive, tolerance between 0 and 1 and iterations at least 1, "
+                f"got {memory}, {tolerance} and {iterations}"
+            )
         self.symmetries, self.max_perms, self.refine, self.device = symmetries, max_perms, refine, device
+        self.solver, self.memory, self.tolerance, self.iterations = solver, memory, tolerance, iterations
         self.fitted = None if fitted is None else fitted.to(device)
 
     def __repr__(self) -> str:
@@ -108,13 +126,17 @@ class SGDML(ForceField):
         model, and a record: σ, λ and the validation force RMSE (eV/Å) of each that was tried, the
         symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not),
         how many frames gave the energy constant. σ and λ of many frames are searched on evenly spaced
-        ones of them (`searched`), since a fit costs the cube of their number.
+        ones of them (`searched`), since a fit costs the cube of their number. How it was solved
+        (`solver`): its kind, and of an iteration the rank of the preconditioner, the steps, the relative
+        residual and, where it has not converged, a `warning`.
 
         Raises
         ------
         UsageError
             for frames without forces or finite positions, periodic frames, several molecules, charges
-            or spins, no validation frames to choose σ with, or a matrix that does not fit in memory.
+            or spins, no validation frames to choose σ with, or more than fits in memory.
+        FidselError
+            where an iteration got nowhere.
         """
         self._check_choice(validation)
         check_training(train, validation)
@@ -143,9 +165,9 @@ class SGDML(ForceField):
     def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
         """Return the model fitted to its training frames and more, and a record.
 
-        σ, λ, symmetries and the centre of the descriptor stay. The forces are those of a new fit; the
-        cost is what that would cost more than the last one, where this model still has its factorised
-        matrix (after `fit` or `update`, not after `load`, `to` another device or in another process).
+        σ, λ, symmetries and the centre of the descriptor stay. The forces are those of a new fit. An
+        exact model that still has its factorised matrix (after `fit` or `update`, not after `load`, `to`
+        another device or in another process) only pays for the rows that the frames add to it.
 
         Parameters
         ----------
@@ -156,8 +178,9 @@ class SGDML(ForceField):
 
         Returns
         -------
-        model, and a record: frames, left out and added; why everything was fitted anew instead (`refit`,
-        empty = it was not); λ, and the factor it was raised by (`jitter`, 1 = not).
+        model, and a record: frames, left out and added; why everything was fitted anew ("no factor",
+        "ill-conditioned" or "iterative" as `refit`, else empty); λ, what it was raised by (`jitter`,
+        1 = not) and how it was solved, as in `fit`.
 
         Raises
         ------
@@ -206,6 +229,9 @@ class SGDML(ForceField):
             "symmetries": self.symmetries,
             "max_perms": self.max_perms,
             "refine": self.refine,
+            "solver": self.solver,
+            "tolerance": self.tolerance,
+            "iterations": self.iterations,
         }
         if self.fitted is None:
             return settings, {}
@@ -214,7 +240,7 @@ class SGDML(ForceField):
     @classmethod
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, on the CPU."""
-        names = ("sigmas", "lam", "symmetries", "max_perms", "refine", "level")
+        names = ("sigmas", "lam", "symmetries", "max_perms", "refine", "level", *SOLVING)
         fitted = Fitted.restore(tensors, settings["fitted"]) if "fitted" in settings else None
         return cls(**{name: settings[name] for name in names}, fitted=fitted)
 
@@ -229,10 +255,21 @@ class SGDML(ForceField):
 
     @property
     def _solver(self) -> Solver:
-        return Solver(MEMORY_SHARE * device_memory(self.device))
+        memory = self.memory * 2**30 if self.memory else MEMORY_SHARE * device_memory(self.device)
+        return Solver(self.solver, memory, self.tolerance, self.iterations)
 
     def _copy(self, **changes: Any) -> "SGDML":
-        names = ("sigmas", "symmetries", "max_perms", "refine", "device", "level", "fitted")
+        names = (
+            "sigmas",
+            "symmetries",
+            "max_perms",
+            "refine",
+            "device",
+            "level",
+            "memory",
+            "fitted",
+            *SOLVING,
+        )
         return SGDML(**({name: getattr(self, name) for name in names} | {"lam": self.lams} | changes))
 
     def _require_fitted(self) -> Fitted:

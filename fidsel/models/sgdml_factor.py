@@ -53,15 +53,15 @@ class Factor:
         corner.copy_(lower)
         return type(self)((*self.panels, panel))
 
-    def half(self, right: Tensor) -> Tensor:
-        """Return L⁻¹ of a right-hand side (M, k)."""
-        rows = right.mT.clone(memory_format=torch.contiguous_format)
-        self._divide(rows)
-        return rows.mT
+    def divided(self, rows: Tensor) -> Tensor:
+        """Return rows (k, M) times L⁻ᵀ."""
+        out = rows.clone(memory_format=torch.contiguous_format)
+        self._divide(out)
+        return out
 
     def solve(self, right: Tensor) -> Tensor:
         """Return (L Lᵀ)⁻¹ of a right-hand side (M, k)."""
-        out = self.half(right)
+        out = self.divided(right.mT).mT
         for start, stop, panel in reversed(list(self._placed())):
             out[start:stop] = torch.linalg.solve_triangular(panel[:, start:].mT, out[start:stop], upper=True)
             out[:start].addmm_(panel[:, :start].mT, out[start:stop], alpha=-1)

@@ -15,6 +15,8 @@ from fidsel.models.sgdml_solve import Solution, Solver, System, solve_exact
 
 SEARCH_ROWS = 10_000
 """Equations (frames × 3N − 6) up to which σ and λ are searched on all frames: some 10 s for each."""
+SEARCH_BYTES = 12
+"""Memory of the search per squared number of equations: lower halves of a matrix and of two factors."""
 
 
 def fit_forces(
@@ -42,7 +44,8 @@ def fit_forces(
     task, n = _Task(train, validation, numbers, permutations), len(train)
     rows, sigma, lam = 0, sigmas[0], lams[0]
     if len(sigmas) * len(lams) > 1:
-        rows = min(n, max(1, SEARCH_ROWS // task.equations))
+        affordable = min(SEARCH_ROWS, int((solver.memory / SEARCH_BYTES) ** 0.5))
+        rows = min(n, max(1, affordable // task.equations))
         found = task.search(rows, sigmas, lams, refine)
         sigma, lam = found.sigma, found.lam
     if rows < n or not solver.exact(n * task.equations):

@@ -47,6 +47,22 @@ class Geometry:
     basis: Tensor
     reduced: Tensor
 
+    @property
+    def width(self) -> int:
+        """Equations per frame, m."""
+        return self.reduced.shape[2]
+
+    def equations(self, rows: Tensor) -> "Geometry":
+        """Return frames with one equation each, for some of the n·m rows of the kernel."""
+        frame, column = rows // self.width, rows % self.width
+        basis, reduced = self.basis[frame, :, column], self.reduced[frame, :, column]
+        return Geometry(self.x[frame], basis.unsqueeze(2), reduced.unsqueeze(2))
+
+    def scaled(self, factors: Tensor) -> "Geometry":
+        """Return the frames whose kernel has each of its n·m rows and columns times a factor."""
+        columns = factors.view(len(self), 1, -1)
+        return Geometry(self.x, self.basis * columns, self.reduced * columns)
+
     def rows(self, start: int, stop: int) -> "Geometry":
         """Return some of the frames."""
         return Geometry(self.x[start:stop], self.basis[start:stop], self.reduced[start:stop])
@@ -84,19 +100,35 @@ def geometry(positions: Tensor, centre: Tensor) -> Geometry:
 
 
 def kernel(left: Geometry, right: Geometry, pairs: Tensor, sigma: float) -> Tensor:
-    """Return (n_left·m, n_right·m) the force–force kernel in the reduced bases.
+    """Return (n_left·m, n_right·w) the force–force kernel in the reduced bases.
 
     Parameters
     ----------
-    left, right : frames of the same molecule.
+    left, right : frames of the same molecule, with m and w equations each.
     pairs : (P, D) descriptor entries after each symmetry, see `pair_indices`.
     sigma : length scale, 1/Å.
     """
-    m = left.reduced.shape[2]
-    matrix = left.x.new_empty(len(left), m, len(right), m)
+    m, w = left.width, right.width
+    matrix = left.x.new_empty(len(left), m, len(right), w)
     for i, j in _blocks(left, right, len(pairs)):
         matrix[i, :, j] = _block(_take(left, i), _take(right, j), pairs, sigma)
-    return matrix.reshape(len(left) * m, len(right) * m)
+    return matrix.reshape(len(left) * m, len(right) * w)
+
+
+def kernel_diagonal(frames: Geometry, pairs: Tensor, sigma: float) -> Tensor:
+    """Return (n·m,) the diagonal of `kernel(frames, frames, pairs, sigma)`."""
+    step = max(1, BLOCK_BYTES[frames.x.device.type] // (8 * frames.reduced[0].numel() * len(pairs)))
+    parts = (frames.rows(i, min(i + step, len(frames))) for i in range(0, len(frames), step))
+    return torch.cat([_diagonal(part, pairs, sigma) for part in parts])
+
+
+def _diagonal(frames: Geometry, pairs: Tensor, sigma: float) -> Tensor:
+    u = frames.x.unsqueeze(1) - frames.x[:, pairs]
+    c1, c2 = _radial(u.norm(dim=2), sigma)
+    permuted = frames.reduced[:, pairs]  # (n, P, D, m)
+    along = torch.einsum("npd,ndm->npm", u, frames.reduced) * torch.einsum("npd,npdm->npm", u, permuted)
+    overlap = torch.einsum("ndm,npdm->npm", frames.reduced, permuted)
+    return (c1.unsqueeze(2) * overlap - c2.unsqueeze(2) * along).sum(1).flatten()
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,27 +216,27 @@ def _distance(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _block(left: Geometry, right: Geometry, pairs: Tensor, sigma: float) -> Tensor:
-    """Return (n, m, k, m) of the kernel between n and k frames."""
-    n, k, (count, dim), m = len(left), len(right), pairs.shape, left.reduced.shape[2]
+    """Return (n, m, k, w) of the kernel between n frames with m equations each and k with w."""
+    n, k, (count, dim), m, w = len(left), len(right), pairs.shape, left.width, right.width
     x = right.x[:, pairs].reshape(k * count, dim)
-    reduced = right.reduced[:, pairs].mT.contiguous()  # (k, P, m, D)
+    reduced = right.reduced[:, pairs].mT.contiguous()  # (k, P, w, D)
     c1, c2 = _radial(_distance(left.x, x), sigma)
     turned = left.reduced.mT.contiguous()  # (n, m, D)
     own = (turned @ left.x.unsqueeze(2)) - (turned.reshape(n * m, dim) @ x.T).view(n, m, k * count)  # Bᵀu
-    other = reduced.view(-1, dim) @ left.x.T - (reduced.view(k * count, m, dim) @ x.unsqueeze(2)).view(-1, 1)
-    other = other.view(k, count, m, n).permute(3, 0, 1, 2)  # B'ᵀu as (n, k, P, m)
+    other = reduced.view(-1, dim) @ left.x.T - (reduced.view(k * count, w, dim) @ x.unsqueeze(2)).view(-1, 1)
+    other = other.view(k, count, w, n).permute(3, 0, 1, 2)  # B'ᵀu as (n, k, P, w)
     own = (own * c2.unsqueeze(1)).view(n, m, k, count).transpose(1, 2)
-    mixed = c1.view(n, k, count).transpose(0, 1) @ reduced.view(k, count, m * dim)  # Σ_p c₁ B'_p
-    mixed = mixed.view(k, n, m, dim).permute(1, 3, 0, 2).reshape(n, dim, k * m)
-    out = (turned @ mixed).view(n, m, k, m)
+    mixed = c1.view(n, k, count).transpose(0, 1) @ reduced.view(k, count, w * dim)  # Σ_p c₁ B'_p
+    mixed = mixed.view(k, n, w, dim).permute(1, 3, 0, 2).reshape(n, dim, k * w)
+    out = (turned @ mixed).view(n, m, k, w)
     return out.sub_((own @ other).transpose(1, 2))
 
 
 def _blocks(left: Geometry, right: Geometry, count: int) -> Iterator[tuple[slice, slice]]:
     """Yield slices of both sides small enough for `_block`."""
-    _, dim, m = left.reduced.shape
-    pairs = BLOCK_BYTES[left.x.device.type] // (8 * m * max(dim, m, 2 * count))
-    step = max(1, int(pairs**0.5))
+    dim, m, w = left.x.shape[1], left.width, right.width
+    cells = BLOCK_BYTES[left.x.device.type] // 8
+    step = max(1, int((cells / max(w * dim, m * w, m * count, w * count)) ** 0.5))
     for i in range(0, len(left), step):
         for j in range(0, len(right), step):
             yield slice(i, min(i + step, len(left))), slice(j, min(j + step, len(right)))

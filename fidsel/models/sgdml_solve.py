@@ -1,16 +1,23 @@
-"""Solving an sGDML system: exactly, by the Cholesky factor of the kernel matrix."""
+"""Solving an sGDML system: exactly where its factor fits into memory, else by iteration."""
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
-from fidsel.errors import UsageError
+from fidsel.errors import FidselError, UsageError
 from fidsel.models.sgdml_factor import Factor, factor_bytes, factorise, kernel_panels
 from fidsel.models.sgdml_fitted import Labelled, Solved
+from fidsel.models.sgdml_iterative import (
+    BLOCK,
+    Preconditioner,
+    affordable_rank,
+    conjugate_gradients,
+    kernel_product,
+)
 from fidsel.models.sgdml_kernel import Geometry
 
 
@@ -49,30 +56,72 @@ class Solution(NamedTuple):
     record: dict[str, Any]
 
 
+SOLVERS = ("auto", "exact", "iterative")
+USELESS = 0.1
+"""Residual above which an iterative solution is none."""
+
+
 @dataclass(frozen=True)
 class Solver:
-    """How large systems are solved.
+    """How systems are solved.
 
     Parameters
     ----------
+    kind : "exact" by a factor, "iterative", or "auto" for exact where the factor fits into memory.
     memory : bytes a solution may use.
+    tolerance : ‖(K + λ/w) c − Vᵀf‖ / ‖Vᵀf‖ at which iteration ends, norms weighted by √w.
+    iterations : most steps of an iteration.
     """
 
+    kind: str
     memory: float
+    tolerance: float
+    iterations: int
 
     def exact(self, rows: int) -> bool:
         """Return whether a system of so many equations is solved exactly."""
-        if factor_bytes(rows) <= self.memory:
-            return True
-        raise UsageError(
-            f"an exact fit to {rows} equations needs {factor_bytes(rows) / 2**30:.1f} GiB, "
-            f"{self.memory / 2**30:.1f} may be used: use fewer frames, or a network (kind = 'painn')"
-        )
+        fits = factor_bytes(rows) <= self.memory
+        if self.kind == "exact" and not fits:
+            raise _too_large(f"an exact fit to {rows} equations", factor_bytes(rows), self.memory)
+        return fits and self.kind != "iterative"
 
     def solve(self, system: System, pairs: Tensor, sigma: float, lam: float) -> Solution:
         """Return the solution of (K + λ/w) c = Vᵀf."""
-        self.exact(len(system.targets))
-        return solve_exact(system, lambda: kernel_panels(system.frames, pairs, sigma), lam)
+        if self.exact(len(system.targets)):
+            return solve_exact(system, lambda: kernel_panels(system.frames, pairs, sigma), lam)
+        return self._iterate(system, pairs, sigma, lam)
+
+    def _iterate(self, system: System, pairs: Tensor, sigma: float, lam: float) -> Solution:
+        """Solve for √(1/w) c with the rows and columns of K scaled by √w, which makes the noise λ."""
+        rows = len(system.targets)
+        rank = affordable_rank(rows, self.memory)
+        if rank < 1:
+            raise _too_large(f"even an iterative fit to {rows} equations", 8 * rows * 3 * BLOCK, self.memory)
+        root = system.noise.rsqrt()
+        frames = system.frames.scaled(root)
+        solution, course = conjugate_gradients(
+            lambda c: kernel_product(frames, pairs, sigma, c).add_(c, alpha=lam),
+            system.targets * root,
+            Preconditioner.of(frames, pairs, sigma, lam, rank),
+            self.tolerance,
+            self.iterations,
+        )
+        record = {"kind": "iterative", "rank": rank, "tolerance": self.tolerance} | asdict(course)
+        if course.residual > USELESS:
+            raise FidselError(
+                f"the iterative fit left a relative residual of {course.residual:.2g} after "
+                f"{course.iterations} iterations: raise iterations, memory or lam"
+            )
+        if course.residual > self.tolerance:
+            record["warning"] = "not converged: raise iterations, memory or lam"
+        return Solution(system.coefficients(root * solution), 1.0, None, record)
+
+
+def _too_large(what: str, needed: float, memory: float) -> UsageError:
+    return UsageError(
+        f"{what} needs {needed / 2**30:.1f} GiB, {memory / 2**30:.1f} may be used: raise memory, use fewer "
+        "frames, solver = 'iterative', or a network (kind = 'painn')"
+    )
 
 
 def solve_exact(system: System, panels: Callable[[], Iterable[Tensor]], lam: float) -> Solution:

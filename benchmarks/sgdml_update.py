@@ -1,0 +1,164 @@
+"""What adding frames to a fitted sGDML model costs beside fitting anew: 200 → 1000 in 8 additions.
+
+    python benchmarks/sgdml_update.py                       # table; about 12 minutes of one idle core
+    python benchmarks/sgdml_update.py --json                # one JSON document
+
+Ethanol and malonaldehyde (9 atoms each), MD17 labels, σ and λ fixed. All additions together are timed
+against one fit to all frames, in turns; the fit to the first frames is not counted. Exits with 1 where
+the additions cost more than `--limit` fits, or the forces of the two differ by more than `--tolerance`.
+Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data).
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from fidsel.data import Frames
+from fidsel.data.frames import IntArray
+from fidsel.models import SGDML
+
+KCAL = 0.0433641
+"""eV per kcal/mol."""
+SIGMA, LAM = 20.0, 1e-10
+TEST = 500
+
+
+def read(path: Path, seed: int) -> Frames:
+    """Return the frames of a data file in random order, eV and Å."""
+    data = np.load(path)
+    rows = np.random.default_rng(seed).permutation(len(data["R"]))
+    return Frames.stack(
+        data["z"],
+        data["R"][rows],
+        energy=data["E_md17"][rows] * KCAL,
+        forces=data["F_md17"][rows] * KCAL,
+        level="md17",
+    )
+
+
+def timed(work: Callable[[], SGDML]) -> tuple[SGDML, dict[str, float]]:
+    """Return what some work returns, and how long it took: by the clock, and on the processor."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    model = work()
+    return model, {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+
+
+def measure(frames: Frames, permutations: IntArray, first: int, last: int, step: int) -> dict[str, Any]:
+    """Time the additions and the fit once, and compare their forces on test frames."""
+    fresh = SGDML([SIGMA], LAM, symmetries=permutations.tolist(), solver="exact")
+    start, _ = fresh.fit(frames[:first], frames[:0])
+    refits: list[str] = []
+
+    def add() -> SGDML:
+        model = start
+        for begin in range(first, last, step):
+            model, record = model.update(frames[begin : begin + step])
+            refits.append(record["refit"])
+        return model
+
+    updated, additions = timed(add)
+    test = frames[-TEST:]
+    ours = updated.predict(test)
+    del updated  # one factor at a time
+    whole, fit = timed(lambda: fresh.fit(frames[:last], frames[:0])[0])
+    theirs = whole.predict(test)
+    return {
+        "additions": additions,
+        "fit": fit,
+        "ratio": {clock: additions[clock] / fit[clock] for clock in fit},
+        "refits": sum(map(bool, refits)),
+        "force_difference": float(np.abs(ours.forces - theirs.forces).max() / np.abs(theirs.forces).max()),
+        "energy_difference": float(np.abs(ours.energy - theirs.energy).max()),
+        "force_mae": float(np.abs(ours.forces - test.forces).mean() / KCAL),
+    }
+
+
+def molecule(path: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the repeats on one molecule and their medians."""
+    frames = read(path, options.seed)
+    symmetric, _ = SGDML([SIGMA], LAM).fit(frames[: options.first], frames[:0])
+    sizes = options.first, options.last, options.step
+    repeats = [measure(frames, symmetric.permutations, *sizes) for _ in range(options.repeats)]
+    return {
+        "molecule": path.stem,
+        "permutations": len(symmetric.permutations),
+        "ratio": {clock: median(row["ratio"][clock] for row in repeats) for clock in ("wall", "cpu")},
+        "force_difference": max(row["force_difference"] for row in repeats),
+        "repeats": repeats,
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """Return what the times were taken on."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = {line.split(":")[1].strip() for line in lines if line.startswith("model name")}
+    return {
+        "processor": ", ".join(sorted(names)) or platform.processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[0],
+        "torch": torch.__version__,
+    }
+
+
+def main() -> int:
+    """Run the benchmark and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--molecules", nargs="+", default=["ethanol", "malonaldehyde"])
+    parser.add_argument("--first", type=int, default=200, help="frames of the first fit")
+    parser.add_argument("--last", type=int, default=1000, help="frames in the end")
+    parser.add_argument("--step", type=int, default=100, help="frames of an addition")
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0, help="order of the frames")
+    parser.add_argument("--limit", type=float, default=1.5, help="fits that all additions may cost")
+    parser.add_argument("--tolerance", type=float, default=1e-6, help="relative difference of forces")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    folder = Path(os.environ.get("FIDSEL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
+    paths = [folder / "rmd17" / f"{name}.npz" for name in options.molecules]
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        parser.error(f"{', '.join(missing)} missing: set FIDSEL_DATA to the folder that holds rmd17")
+    before = hardware()
+    rows = [molecule(path, options) for path in paths]
+    if options.json:
+        settings = {name: getattr(options, name) for name in ("first", "last", "step", "repeats", "seed")}
+        print(json.dumps({
+            "benchmark": "sgdml_update", "date": datetime.now(UTC).date().isoformat(), "hardware": before,
+            "settings": settings | {"sigma": SIGMA, "lam": LAM, "test": TEST},
+            "units": {"force_mae": "kcal/mol/Å", "times": "s", "energy_difference": "eV"}, "molecules": rows,
+        }, indent=1))  # fmt: skip
+    else:
+        show(rows)
+    good = all(
+        r["ratio"]["cpu"] <= options.limit and r["force_difference"] <= options.tolerance for r in rows
+    )
+    return int(not good)
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print the table."""
+    print("molecule       additions (s)  one fit (s)  ratio  ratio on the processor  force difference")
+    for row in rows:
+        for one in row["repeats"]:
+            print(
+                f"{row['molecule']:14} {one['additions']['wall']:13.1f} {one['fit']['wall']:12.1f} "
+                f"{one['ratio']['wall']:6.2f} {one['ratio']['cpu']:23.2f} {one['force_difference']:17.1e}"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from morse_molecule import SWAP, frames
+
+from fidsel.data import Frames
+from fidsel.errors import FidselError, UsageError
+from fidsel.models import SGDML, load
+
+NONE, TEST = frames(0), frames(30, seed=9)
+GIB = 2**30
+
+
+def model(solver: str, lam: float = 1e-8, **more: float) -> SGDML:
+    return SGDML([10.0], lam, symmetries=[SWAP], solver=solver, **more)
+
+
+def force_mae(fitted: SGDML, test: Frames = TEST) -> float:
+    return float(np.abs(fitted.predict(test).forces - test.forces).mean())
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.01, 2, 60)])
+def test_iteration_ends_at_the_exact_fit(weights: np.ndarray | None) -> None:
+    exact, _ = model("exact", 1e-6).fit(frames(60), NONE, weights)
+    found, record = model("iterative", 1e-6, tolerance=1e-9).fit(frames(60), NONE, weights)
+    assert record["solver"]["kind"] == "iterative"
+    assert record["solver"]["residual"] <= 1e-9
+    assert "warning" not in record["solver"]
+    assert found.predict(TEST).forces == pytest.approx(exact.predict(TEST).forces, abs=1e-6)
+    assert found.predict(TEST).energy == pytest.approx(exact.predict(TEST).energy, abs=1e-6)
+
+
+def test_the_default_tolerance_keeps_the_error() -> None:
+    exact, iterative = (model(kind, 1e-10).fit(frames(100), NONE)[0] for kind in ("exact", "iterative"))
+    assert force_mae(iterative) == pytest.approx(force_mae(exact), rel=0.01)
+
+
+def test_what_does_not_fit_is_iterated() -> None:
+    """360 equations: a factor takes 4.9 MB, the columns of a preconditioner 2.4 MB."""
+    kinds = [
+        model("auto", memory=size / GIB).fit(frames(60), NONE)[1]["solver"]["kind"] for size in (6e6, 3e6)
+    ]
+    assert kinds == ["exact", "iterative"]
+    with pytest.raises(UsageError, match=r"an exact fit to 360 equations needs .* GiB"):
+        model("exact", memory=3e6 / GIB).fit(frames(60), NONE)
+    with pytest.raises(UsageError, match="even an iterative fit"):
+        model("auto", memory=1e6 / GIB).fit(frames(60), NONE)
+
+
+def test_less_memory_takes_more_iterations() -> None:
+    records = [
+        model("iterative", memory=size / GIB).fit(frames(60), NONE)[1]["solver"] for size in (3e6, 1.2e6)
+    ]
+    assert records[0]["rank"] > 2 * records[1]["rank"]
+    assert records[0]["iterations"] < records[1]["iterations"]
+
+
+def test_a_search_on_some_frames_ends_in_iteration_on_all() -> None:
+    chosen, record = SGDML([2.0, 10.0], 1e-8, solver="iterative").fit(frames(40), frames(20, seed=1))
+    assert (record["searched"], record["solver"]["kind"]) == (40, "iterative")
+    assert len(record["tried"]) > 2
+    assert record["tried"][-1]["force_rmse"] == pytest.approx(record["validation_force_rmse"])
+    alone, _ = SGDML([record["sigma"]], 1e-8, solver="iterative").fit(frames(40), NONE)
+    assert np.array_equal(chosen.predict(TEST).forces, alone.predict(TEST).forces)
+
+
+def test_too_few_iterations_are_said_or_refused() -> None:
+    _, record = model("iterative", memory=1.2e6 / GIB, iterations=30).fit(frames(60), NONE)
+    assert 1e-5 < record["solver"]["residual"] <= 0.1
+    assert "not converged" in record["solver"]["warning"]
+    with pytest.raises(FidselError, match="left a relative residual of"):
+        model("iterative", memory=1.2e6 / GIB, iterations=1).fit(frames(60), NONE)
+
+
+def test_an_iterated_model_is_continued() -> None:
+    start, _ = model("iterative", 1e-6, tolerance=1e-9).fit(frames(40), NONE)
+    updated, record = start.update(frames(10, seed=1))
+    assert record["refit"] == "iterative"
+    assert record["solver"]["kind"] == "iterative"
+    exact, _ = model("exact", 1e-6).fit(frames(40) + frames(10, seed=1), NONE)
+    assert updated.predict(TEST).forces == pytest.approx(exact.predict(TEST).forces, abs=1e-6)
+
+
+def test_how_it_is_solved_is_saved(tmp_path: Path) -> None:
+    again = load(model("iterative", tolerance=1e-3, iterations=7, memory=2.0).save(tmp_path))
+    assert isinstance(again, SGDML)
+    assert (again.solver, again.tolerance, again.iterations) == ("iterative", 1e-3, 7)
+    assert again.memory is None
+
+
+def test_solvers_and_limits_are_checked() -> None:
+    with pytest.raises(UsageError, match="did you mean 'iterative'"):
+        SGDML([1.0], solver="iterativ")
+    for wrong in ({"memory": 0.0}, {"tolerance": 1.0}, {"iterations": 0}):
+        with pytest.raises(UsageError, match="memory must be positive"):
+            model("auto", **wrong)
