@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from ase.units import kB
 from morse_molecule import frames
 from thermal_morse import thermal
 
-from fidsel.data import Frames
+from fidsel.data import Frames, Units, read
 from fidsel.errors import UsageError
 from fidsel.models import PaiNN
 from fidsel.models.network import NetworkForceField
@@ -54,6 +57,28 @@ def test_neighbours_that_are_alike_do_not_make_the_error_small(model: NetworkFor
     slow: Frames = sample[np.repeat(np.arange(40), 10)]
     once, often = (boltzmann_check(model, s, 500.0) for s in (sample, slow))
     assert often.error > 0.6 * once.error
+
+
+def temperature_of_labels(sample: Frames) -> float:
+    """Return T in K without a model, from ⟨v·F⟩ = −kT ⟨∇·v⟩ with v = ∇ Σ_pairs (r − r̄)²/2σ²."""
+    dense, (i, j) = sample.dense(), np.triu_indices(len(sample.numbers) // len(sample), 1)
+    bond, pull = (x[:, i] - x[:, j] for x in (dense.positions, dense.forces))
+    r = np.linalg.norm(bond, axis=2)
+    off, along = (r - r.mean(0)) / r.var(0), (pull * bond).sum(2) / r
+    return float(-(off * along).sum() / (2 / r.var(0) + 4 * off / r).sum() / kB)
+
+
+@pytest.mark.parametrize("molecule", ["malonaldehyde", "benzene"])
+def test_md17_is_not_at_the_500_kelvin_it_is_said_to_be(data_folder: Path, molecule: str) -> None:
+    units, path = Units.parse("kcal/mol,Angstrom"), data_folder / "rmd17" / f"{molecule}.npz"
+    md17 = read(path, units=units, level="md17", energy_key="E_md17", forces_key="F_md17")
+    few = md17[np.random.default_rng(0).permutation(len(md17))[:35]]
+    stage = Stage("accurate", steps=250, batch=5, learning_rate=5e-3, validate_every=50)
+    model, _ = fit(PaiNN(features=16, layers=2, radial=8), few[:25], few[25:], stage)
+    check, true = boltzmann_check(model, md17, 500.0), temperature_of_labels(md17)
+    assert abs(true - 500.0) > 100.0
+    assert abs(check.found - true) < 0.08 * true + 2 * check.error
+    assert check.warning() is not None
 
 
 def test_one_frame_has_no_temperature(model: NetworkForceField) -> None:
