@@ -14,7 +14,7 @@ from fidsel.errors import UsageError, unknown
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.require import require_level
 from fidsel.models.sgdml_fit import fit_forces
-from fidsel.models.sgdml_fitted import Fitted, distinct
+from fidsel.models.sgdml_fitted import Fitted, Solved, distinct
 from fidsel.models.sgdml_frames import (
     check_labelled,
     check_training,
@@ -24,6 +24,7 @@ from fidsel.models.sgdml_frames import (
     require_molecule,
 )
 from fidsel.models.sgdml_kernel import Expansion
+from fidsel.models.sgdml_posterior import factorised, force_covariance, signal_variance
 from fidsel.models.sgdml_solve import SOLVERS, Solver, device_memory
 from fidsel.models.sgdml_symmetry import check_permutations, recover_permutations
 from fidsel.models.sgdml_update import update_forces
@@ -213,6 +214,30 @@ class SGDML(ForceField):
         energy, forces = self._expansion(self._tensor(frames.dense().positions))
         return Prediction(energy.cpu().numpy() + fitted.constant, forces.cpu().numpy().reshape(-1, 3))
 
+    def covariance(self, frames: Frames, others: Frames | None = None) -> FloatArray:
+        """Return the posterior covariance of the forces of frames with each other or with others.
+
+        A Gaussian process knows how unsure it is: C = K − K_t (K_tt + λ/w)⁻¹ K_tᵀ, t the training frames,
+        times the factor of the kernel under which their forces are likeliest. Further labels y at frames
+        A, with noise covariance N, move the forces at x by C(x, A) (C(A, A) + N)⁻¹ (y − f(A)).
+
+        Returns
+        -------
+        (n·3N, k·3N) eV²/Å², rows and columns in the order of `Frames.forces`.
+
+        Raises
+        ------
+        UsageError
+            where the model is not an exact fit, or its factor no longer fits in memory.
+        """
+        fitted, positions = self._require_fitted(), []
+        for some in (frames, frames if others is None else others):
+            require_molecule(some, fitted.numbers.cpu().numpy())
+            positions.append(self._tensor(some.positions.reshape(len(some), -1, 3)))
+        scale = signal_variance(fitted, self._solved)
+        found: FloatArray = (scale * force_covariance(fitted, self._solved, *positions)).cpu().numpy()
+        return found
+
     def to(self, device: str) -> "SGDML":
         """Return a copy that computes on another device."""
         return self._copy(device=device)
@@ -250,13 +275,17 @@ class SGDML(ForceField):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what can be computed again out of copies and pickles: the factor may be large."""
-        kept = {name: value for name, value in self.__dict__.items() if name != "_expansion"}
+        kept = {name: value for name, value in self.__dict__.items() if name[0] != "_"}
         return kept | {"fitted": self.fitted and replace(self.fitted, solved=None)}
 
     @property
     def _solver(self) -> Solver:
         memory = self.memory * 2**30 if self.memory else MEMORY_SHARE * device_memory(self.device)
         return Solver(self.solver, memory, self.tolerance, self.iterations)
+
+    @cached_property
+    def _solved(self) -> Solved:
+        return factorised(self._require_fitted(), self._solver)
 
     def _copy(self, **changes: Any) -> "SGDML":
         names = (
