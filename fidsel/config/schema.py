@@ -243,8 +243,8 @@ def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:
         raise UsageError(
             f"recipe {recipe!r} trains networks: take model.kind = 'painn', or recipe 'cokriging'"
         )
-    if model == "ensemble" and recipe not in ("standard", "delta"):
+    if model == "ensemble" and recipe not in ("standard", "delta", "cokriging"):
         raise UsageError(
-            f"recipe {recipe!r} trains one model, not an ensemble: take recipe 'standard' or 'delta', or a "
-            "model.kind of a single model"
+            f"recipe {recipe!r} trains one network, not an ensemble: take recipe 'standard', 'delta' or "
+            "'cokriging', or a model.kind of a single network"
         )

@@ -56,5 +56,5 @@ def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
     model = load(tmp_path / "model")
     assert isinstance(model, Ensemble)
     assert model.disagreement(frames(5, 2)).frame_forces.min() > 0
-    with pytest.raises(UsageError, match="'asteroid' trains one model, not an ensemble"):
+    with pytest.raises(UsageError, match="'asteroid' trains one network, not an ensemble"):
         train_files(accurate, [accurate], None, "ensemble", None, settings, 0, tmp_path / "other")

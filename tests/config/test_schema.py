@@ -109,8 +109,11 @@ def test_expanded_configuration_is_a_configuration() -> None:
             "needs a recipe with a cheap model, not 'asteroid-unlabelled'",
         ),
         (
-            {"model": {"kind": "ensemble", "member": {"kind": "sgdml"}}},
-            "recipe 'cokriging' trains one model, not an ensemble: take recipe 'standard'",
+            {
+                "model": {"kind": "ensemble", "member": {"kind": "painn"}},
+                "recipe": {"kind": "asteroid"},
+            },
+            "recipe 'asteroid' trains one network, not an ensemble: take recipe 'standard'",
         ),
         (
             {
