@@ -7,11 +7,30 @@ from torch.nn.functional import silu
 from fidsel.models.batch import Batch
 from fidsel.models.network import Network, NetworkForceField, seeded
 from fidsel.models.pairs import ELEMENTS, bessel, pairs
-from fidsel.models.readout import Readout, initialise
+from fidsel.models.readout import Readout
 from fidsel.models.require import require_at_least, require_positive
 
 TINY = 1e-6
 """Keeps the norm of a vanishing vector feature twice differentiable."""
+
+
+def linear(inputs: int, outputs: int, *, parts: tuple[int, int] = (1, 1), bias: bool = True) -> nn.Linear:
+    """Return several linear maps as one, which costs a few operations less for each.
+
+    Each starts from Glorot's uniform distribution of its own, with zero bias.
+
+    Parameters
+    ----------
+    inputs, outputs : of each map.
+    parts : how many inputs, side by side, and outputs the maps have together.
+    """
+    layer = nn.Linear(parts[0] * inputs, parts[1] * outputs, bias=bias)
+    for rows in torch.split(layer.weight.detach(), outputs):
+        for part in torch.split(rows, inputs, dim=1):
+            nn.init.xavier_uniform_(part)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 class Block(nn.Module):
@@ -22,48 +41,46 @@ class Block(nn.Module):
     ================ ==================== ==================================================
     s_i              s                    (B, N, F)
     v_i              v                    (B, N, 3, F), None before the first interaction
-    φ(s_j)           `phi_*`              (B, N, F) each
+    φ(s_j)           `phi`                (B, N, F) each
     W(r_ij)·f_c      `filter_*(basis)`    (B, N, N, F) each
     r̂_ij             unit                 (B, N, 3, N)
+    U v, V v         `mix(v)`             (B, N, 3, 2, F)
     ================ ==================== ==================================================
 
-    Messages: Δs_i = Σ_j φ_s W_s, Δv_i = Σ_j φ_r W_r r̂_ij + Σ_j v_j φ_v W_v. Updates: with U v, V v and
+    Messages: Δs_i = Σ_j W_s φ_s, Δv_i = Σ_j r̂_ij W_r φ_r + Σ_j W_v φ_v v_j. Updates: with U v, V v and
     a = a(s, ‖V v‖), Δs = a_ss + a_sv ⟨U v, V v⟩ and Δv = a_vv U v. The first block has no v_j to
     send, and nothing reads the v of the last: both leave those weights out.
     """
 
     def __init__(self, features: int, radial: int, *, first: bool, last: bool) -> None:
         super().__init__()
-        self.first, self.last = first, last
-        self.hidden = nn.Linear(features, features)
-        self.phi_s, self.phi_r = (nn.Linear(features, features) for _ in range(2))
-        self.filter_s, self.filter_r = (nn.Linear(radial, features, bias=False) for _ in range(2))
+        self.features, self.last = features, last
+        self.hidden = linear(features, features)
+        self.phi = linear(features, features, parts=(1, 2 if first else 3))
+        self.filter_s, self.filter_r = (linear(radial, features, bias=False) for _ in range(2))
         if not first:
-            self.phi_v = nn.Linear(features, features)
-            self.filter_v = nn.Linear(radial, features, bias=False)
-        self.mix_u, self.mix_v = (nn.Linear(features, features, bias=False) for _ in range(2))
-        self.update_s = nn.Linear(features, features)
-        self.update_n = nn.Linear(features, features, bias=False)
-        self.a_ss, self.a_sv = (nn.Linear(features, features) for _ in range(2))
-        if not last:
-            self.a_vv = nn.Linear(features, features)
+            self.filter_v = linear(radial, features, bias=False)
+        self.mix = linear(features, features, parts=(1, 2), bias=False)
+        self.update = linear(features, features, parts=(2, 1))
+        self.scale = linear(features, features, parts=(1, 2 if last else 3))
 
     def forward(self, s: Tensor, v: Tensor | None, basis: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
         """Return s and v after the interaction."""
-        phi = silu(self.hidden(s))
-        dv = unit @ (self.filter_r(basis) * self.phi_r(phi)[:, None])
-        s = s + (self.filter_s(basis) * self.phi_s(phi)[:, None]).sum(2)
+        phi = self.phi(silu(self.hidden(s))).split(self.features, dim=-1)
+        s = s + (self.filter_s(basis) * phi[0][:, None]).sum(2)
+        dv = unit @ (self.filter_r(basis) * phi[1][:, None])
         if v is not None:
-            message = self.filter_v(basis) * self.phi_v(phi)[:, None]
-            dv = dv + v + (message[:, :, :, None] * v[:, None]).sum(2)
+            sent = phi[2][:, :, None] * v
+            dv = dv + v + (self.filter_v(basis)[:, :, :, None] * sent[:, None]).sum(2)
         return self._update(s, dv)
 
     def _update(self, s: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        uv, vv = self.mix_u(v), self.mix_v(v)
-        norm = ((vv * vv).sum(2) + TINY).sqrt()
-        a = silu(self.update_s(s) + self.update_n(norm))
-        s = s + self.a_ss(a) + self.a_sv(a) * (uv * vv).sum(2)
-        return s, v if self.last else v + self.a_vv(a)[:, :, None] * uv
+        mixed = self.mix(v).unflatten(-1, (2, self.features))
+        dot, square = (mixed * mixed[:, :, :, 1:]).sum(2).unbind(2)
+        a = self.scale(silu(self.update(torch.cat([s, (square + TINY).sqrt()], -1))))
+        a = a.split(self.features, dim=-1)
+        s = s + a[0] + a[1] * dot
+        return s, v if self.last else v + a[2][:, :, None] * mixed[:, :, :, 0]
 
 
 class PaiNNNetwork(Network):
@@ -86,7 +103,6 @@ class PaiNNNetwork(Network):
         self.blocks = nn.ModuleList(
             Block(features, radial + 1, first=i == 0, last=i == layers - 1) for i in range(layers)
         )
-        initialise(self.blocks)
         self.readout = Readout(features, heads)
 
     def latent(self, batch: Batch) -> Tensor:
