@@ -47,7 +47,8 @@ def kernel_product(frames: Geometry, pairs: Tensor, sigma: float, vector: Tensor
 def affordable_rank(rows: int, memory: float) -> int:
     """Return how many columns the preconditioner of a system of so many rows may have; 0 = none fits."""
     wanted = min(rows, int(RANK_PER_ROOT * rows**0.5) + 1)
-    return max(0, min(wanted, int((memory / (8 * rows) - 3 * BLOCK) / 2)))
+    share = memory / (8 * rows) - 3 * BLOCK  # k columns and three k × k matrices, k ≤ share and rows
+    return min(wanted, int(share / (1 + 3 * min(1.0, share / rows)))) if share > 0 else 0
 
 
 @dataclass(frozen=True, eq=False)
