@@ -16,7 +16,7 @@ All variants of a seed share data and initial parameters, so they are compared s
 formaldehyde the accurate label of every cheap configuration is known: "rank" is Spearman's correlation
 of B with the true bias of the labels.
 
-    python benchmarks/bias_weights.py                     # table; about 100 core-minutes
+    python benchmarks/bias_weights.py                     # table; about two core-hours
     python benchmarks/bias_weights.py --json              # one JSON document
     python benchmarks/bias_weights.py --part cells.jsonl  # keeps finished cells, run again to go on
 
