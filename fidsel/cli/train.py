@@ -18,11 +18,11 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("model"),
     cheap: Cheap = None,
     validation: Annotated[str | None, typer.Option(help="Accurate labels to validate on.")] = None,
-    model: Annotated[str, typer.Option(help="sgdml or painn.")] = "sgdml",
+    model: Annotated[str, typer.Option(help="Kind of model, e.g. sgdml, painn, gemnet or mace.")] = "sgdml",
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="standard, cokriging, delta, asteroid or asteroid-unlabelled; "
+            help="standard, cokriging, asteroid, asteroid-unlabelled, joint or delta; "
             "by default what model and files allow."
         ),
     ] = None,
