@@ -30,8 +30,8 @@ def test_configurations_without_labels_beat_few_labels_alone() -> None:
     known = replace(data(), validation=thermal(20, KELVIN, 2))
     stage = Stage("train", steps=150, batch=4, learning_rate=5e-3, validate_every=25)
     trained = asteroid_unlabelled(
-        known, painn, 2, temperature=KELVIN,
-        baseline=stage, pretrain=replace(stage, batch=16, steps=300), finetune=replace(stage, learning_rate=1e-3),
+        known, painn, 2, temperature=KELVIN, baseline=stage,
+        pretrain=replace(stage, batch=16, steps=300), finetune=replace(stage, learning_rate=1e-3),
     )  # fmt: skip
     found = trained.diagnostics
     assert found["kept"] == "fine-tune"
