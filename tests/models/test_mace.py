@@ -3,6 +3,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from fidsel.models.mace_build import UNSAFE
 from fidsel.testing import check_force_field
 from fidsel.training.fit import fit
 from fidsel.training.stage import Stage
+
+pytestmark = pytest.mark.skipif(find_spec("mace") is None, reason="needs pip install 'fidsel[mace]'")
 
 TINY: dict[str, Any] = {"channels": 8, "correlation": 2, "radial": 6, "cutoff": 4.0}
 
