@@ -10,6 +10,7 @@ from fidsel.config.recipes import (
     AsteroidSection,
     CokrigingSection,
     DeltaSection,
+    JointSection,
     RecipeSection,
     StageSection,
     StandardSection,
@@ -20,6 +21,8 @@ from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN, asteroid
 from fidsel.training.cokriging import cokriging
 from fidsel.training.delta import STAGE as CORRECTION
 from fidsel.training.delta import delta
+from fidsel.training.joint import STAGE as JOINT
+from fidsel.training.joint import joint
 from fidsel.training.stage import Recipe, Stage
 from fidsel.training.standard import STAGE, standard
 from fidsel.training.teachers import Teaching
@@ -73,6 +76,14 @@ def build_recipe(
         case DeltaSection():
             source = None if cheap_source is None else cheap_source()
             return partial(delta, source=source, stage=build_stage(section.stage, CORRECTION))
+        case JointSection():
+            return partial(
+                joint,
+                stage=build_stage(section.stage, JOINT),
+                share=section.share,
+                held_out=section.held_out,
+                finetune=build_stage(section.finetune, FINETUNE) if section.fine_tune else None,
+            )
         case CokrigingSection():
             return partial(
                 cokriging,

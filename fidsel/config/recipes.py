@@ -152,7 +152,24 @@ class DeltaSection(Strict):
     """How the correction is trained where it is a network."""
 
 
-SURROGATES = ("asteroid", "cokriging")
+class JointSection(Strict):
+    """One network learns all levels at once, each through a head of its own."""
+
+    kind: Literal["joint"]
+    """A shared body with a head for each level."""
+    stage: StageSection = StageSection()
+    """How it is trained."""
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the accurate level in the loss."""
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Part of the cheap labels that is not trained on."""
+    fine_tune: bool = False
+    """Train the accurate head and the body on the accurate labels alone afterwards."""
+    finetune: StageSection = StageSection()
+    """How, where `fine_tune` says so."""
+
+
+SURROGATES = ("asteroid", "cokriging", "joint")
 """Recipes that make a model of the cheap level, whose errors can guide picks."""
 
 RecipeSection = Annotated[
@@ -160,6 +177,7 @@ RecipeSection = Annotated[
     | Annotated[AsteroidSection, Tag("asteroid")]
     | Annotated[UnlabelledSection, Tag("asteroid-unlabelled")]
     | Annotated[CokrigingSection, Tag("cokriging")]
-    | Annotated[DeltaSection, Tag("delta")],
+    | Annotated[DeltaSection, Tag("delta")]
+    | Annotated[JointSection, Tag("joint")],
     Discriminator(kind_or_custom),
 ]

@@ -6,6 +6,7 @@ from fidsel.training.delta import delta
 from fidsel.training.dispatch import train_one
 from fidsel.training.evaluate import Errors, errors
 from fidsel.training.fit import fit, fit_members
+from fidsel.training.joint import joint
 from fidsel.training.stage import (
     History,
     Loss,
@@ -24,6 +25,7 @@ RECIPES: dict[str, Recipe] = {
     "asteroid-unlabelled": asteroid_unlabelled,
     "cokriging": cokriging,
     "delta": delta,
+    "joint": joint,
     "standard": standard,
 }
 """Recipes by the name configurations use."""
@@ -46,6 +48,7 @@ __all__ = [
     "errors",
     "fit",
     "fit_members",
+    "joint",
     "standard",
     "train_one",
 ]

@@ -97,6 +97,8 @@ def test_expanded_configuration_is_a_configuration() -> None:
         ),
         ({"recipe": {"kind": "asteroid"}}, "recipe 'asteroid' trains networks"),
         ({"recipe": {"kind": "asteroid-unlabelled", "temperature": 300}}, "-unlabelled' trains networks"),
+        ({"recipe": {"kind": "joint"}}, "recipe 'joint' trains networks: take model.kind = 'painn'"),
+        ({"recipe": {"kind": "joint", "share": 1}}, r"recipe\.share must be less than 1, got 1"),
         ({"recipe": {"kind": "asteroid-unlabelled"}}, r"recipe\.temperature is required"),
         ({"recipe": {"kind": "asteroid", "teaching": {"folds": 1}}}, "folds must be 0 or at least 2, got 1"),
         ({"recipe": {"kind": "asteroid", "teaching": {"subtract_error": True}}}, "needs a committee"),
