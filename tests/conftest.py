@@ -1,7 +1,10 @@
 """Fixtures shared by all tests."""
 
 import os
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,3 +35,23 @@ def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     assert Tracker(CampaignFolder(path.parent), "unused").trouble() is None
     return path
+
+
+@pytest.fixture
+def theirs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The `mace` package, with the global state that it changes put back afterwards; or skip."""
+    pytest.importorskip("mace", reason="needs pip install 'fidsel[mace]'")
+    import torch
+
+    from fidsel.models.mace_build import UNSAFE
+
+    monkeypatch.setenv(UNSAFE, "1")
+    default = torch.get_default_dtype()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mace.calculators
+        import mace.modules
+
+        torch.set_default_dtype(torch.float64)
+        yield mace
+    torch.set_default_dtype(default)

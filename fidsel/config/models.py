@@ -1,8 +1,17 @@
 """`[model]`: the force field that is trained."""
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, NonNegativeInt, PositiveFloat, PositiveInt, Tag
+from pydantic import (
+    Discriminator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
 
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 
@@ -101,6 +110,19 @@ class MACESection(Strict):
     """Neighbours that one message couples."""
     cutoff: PositiveFloat = 5.0
     """Cutoff radius, Å."""
+    checkpoint: Path | None = None
+    """A `*.model` file of MACE's own to start from, in place of the keys above."""
+    head: str | None = None
+    """Which of the checkpoint's levels of theory, where it has several."""
+    trust: bool = False
+    """Whether the checkpoint's origin is trusted: reading such a file can run any code."""
+
+    @model_validator(mode="after")
+    def _one_architecture(self) -> Self:
+        mixed = sorted(self.model_fields_set - {"kind", "checkpoint", "head", "trust"})
+        if self.checkpoint is not None and mixed:
+            raise ValueError(f"a checkpoint brings its own {', '.join(mixed)}: leave them out")
+        return self
 
 
 class CustomModelSection(Strict):

@@ -190,7 +190,7 @@ class Config(Strict):
     """Where rounds are logged."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _levels_in_order(self) -> Self:
         names = [level.name for level in self.fidelity]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"fidelity names must differ, got {', '.join(sorted(twice))} more than once")
@@ -206,26 +206,6 @@ class Config(Strict):
                     f"{level.name!r} costs {prices[0].value:g} and one of {accurate.name!r} "
                     f"{prices[1].value:g}"
                 )
-        refuse_mismatch(self.model.kind, self.recipe.kind, len(self.fidelity) - 1)
-        if self.selector.error == "cheap" and len(self.fidelity) < 2:
-            raise ValueError("selector.error = 'cheap' needs a cheap fidelity; take 'probe'")
-        if self.selector.error == "cheap" and self.recipe.kind not in SURROGATES:
-            raise ValueError(
-                f"selector.error = 'cheap' needs a recipe with a cheap model, not {self.recipe.kind!r}; take "
-                "'probe'"
-            )
-        learner = self.model.member if isinstance(self.model, EnsembleSection) else self.model
-        if learner.kind == "sgdml" and not getattr(self.fidelity[-1], "forces", True):
-            raise ValueError(
-                f"model 'sgdml' learns from forces, and fidelity {names[-1]!r} has forces = false: take "
-                "model.kind = 'painn'"
-            )
-        if self.recipe.kind == "delta" and self.fidelity[-2].kind not in ("openmm", "table", "model"):
-            raise ValueError(
-                f"recipe 'delta' computes level {names[-2]!r} for every configuration it predicts, beside the "
-                f"budget; in a campaign that must be a quick level of kind 'openmm', 'table' or 'model', got "
-                f"{self.fidelity[-2].kind!r}: take 'cokriging', or fidsel train with labels you own"
-            )
         tables = [level.name for level in self.fidelity if level.kind == "table"]
         if self.pool.refresh != "none" and tables:
             raise ValueError(
@@ -234,12 +214,41 @@ class Config(Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _trainable(self) -> Self:
+        refuse_mismatch(self.model.kind, self.recipe.kind, len(self.fidelity) - 1)
+        learner = self.model.member if isinstance(self.model, EnsembleSection) else self.model
+        *cheap, accurate = self.fidelity
+        if learner.kind == "sgdml" and not getattr(accurate, "forces", True):
+            raise ValueError(
+                f"model 'sgdml' learns from forces, and fidelity {accurate.name!r} has forces = false: take "
+                "model.kind = 'painn'"
+            )
+        if self.recipe.kind == "delta" and cheap[-1].kind not in ("openmm", "table", "model"):
+            raise ValueError(
+                f"recipe 'delta' computes level {cheap[-1].name!r} for every configuration it predicts, "
+                f"beside the budget; in a campaign that must be a quick level of kind 'openmm', 'table' or "
+                f"'model', got {cheap[-1].kind!r}: take 'cokriging', or fidsel train with labels you own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _selectable(self) -> Self:
+        if self.selector.error == "cheap" and len(self.fidelity) < 2:
+            raise ValueError("selector.error = 'cheap' needs a cheap fidelity; take 'probe'")
+        if self.selector.error == "cheap" and self.recipe.kind not in SURROGATES:
+            raise ValueError(
+                f"selector.error = 'cheap' needs a recipe with a cheap model, not {self.recipe.kind!r}; take "
+                "'probe'"
+            )
+        return self
+
 
 def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:
     """Raise unless a recipe can train the kind of model on that many cheap levels."""
     if recipe != "standard" and cheap == 0:
         raise UsageError(f"recipe {recipe!r} needs cheap labels beside the accurate ones; take 'standard'")
-    if recipe.startswith("asteroid") and model == "sgdml":
+    if recipe not in ("standard", "delta", "cokriging") and model == "sgdml":
         raise UsageError(
             f"recipe {recipe!r} trains networks: take model.kind = 'painn', or recipe 'cokriging'"
         )

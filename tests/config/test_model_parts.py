@@ -1,8 +1,10 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mace_checkpoint import checkpoint
 from morse_molecule import frames
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
@@ -10,7 +12,7 @@ from fidsel.config.models import ModelSection
 from fidsel.config.train_files import LabelFile, TrainConfig, train_files
 from fidsel.data import write
 from fidsel.errors import UsageError
-from fidsel.models import Ensemble, PaiNN, load
+from fidsel.models import MACE, Ensemble, ForceField, PaiNN, load
 
 COMMITTEE = {"kind": "ensemble", "members": 3, "member": {"kind": "painn", "features": 4}}
 
@@ -58,3 +60,20 @@ def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
     assert model.disagreement(frames(5, 2)).frame_forces.min() > 0
     with pytest.raises(UsageError, match="'asteroid' trains one network, not an ensemble"):
         train_files(accurate, [accurate], None, "ensemble", None, settings, 0, tmp_path / "other")
+
+
+def test_a_checkpoint_is_read_where_it_is_trusted(theirs: Any, tmp_path: Path) -> None:
+    def factory(**values: object) -> ForceField:
+        made = TypeAdapter(ModelSection).validate_python(
+            {"kind": "mace", "checkpoint": "mace.model"} | values
+        )
+        return model_factory(made, tmp_path)(seed=0)
+
+    checkpoint(theirs, tmp_path / "mace.model")
+    with pytest.raises(ValidationError, match="a checkpoint brings its own channels: leave them out"):
+        factory(channels=8)
+    with pytest.raises(UsageError, match="trust"):
+        factory()
+    again = factory(trust=True)
+    assert isinstance(again, MACE)
+    assert again.network.settings()["cutoff"] == 4.0

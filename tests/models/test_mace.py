@@ -1,8 +1,6 @@
 import os
 import subprocess
 import sys
-import warnings
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import torch
 from ase import Atoms
 from ase.build import add_adsorbate, bulk, fcc111, molecule
 from ase.calculators.emt import EMT
+from mace_checkpoint import checkpoint
 from morse_molecule import SWAP, frames
 
 from fidsel.data import Frames
@@ -46,52 +45,6 @@ def slab() -> Atoms:
     add_adsorbate(atoms, "O", 1.5, "fcc")
     atoms.positions[:, 2] -= 1.0
     return atoms
-
-
-@pytest.fixture
-def theirs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The `mace` package, with the global state that it changes put back afterwards."""
-    monkeypatch.setenv(UNSAFE, "1")
-    default = torch.get_default_dtype()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import mace.calculators
-        import mace.modules
-
-        torch.set_default_dtype(torch.float64)
-        yield mace
-    torch.set_default_dtype(default)
-
-
-def checkpoint(mace: Any, path: Path, heads: int = 1, **options: Any) -> Path:
-    """A file as MACE's training writes it, of a small model of H, C, O and Cu with random parameters."""
-    from e3nn import o3
-
-    torch.manual_seed(3)
-    blocks = mace.modules.interaction_classes
-    arguments = {
-        "r_max": 4.0,
-        "num_bessel": 4,
-        "num_polynomial_cutoff": 5,
-        "max_ell": 2,
-        "interaction_cls": blocks["RealAgnosticResidualInteractionBlock"],
-        "interaction_cls_first": blocks["RealAgnosticInteractionBlock"],
-        "num_interactions": 2,
-        "num_elements": 4,
-        "hidden_irreps": o3.Irreps("8x0e + 8x1o"),
-        "MLP_irreps": o3.Irreps("5x0e"),
-        "atomic_energies": np.random.default_rng(0).normal(-10.0, 5.0, (heads, 4)),
-        "avg_num_neighbors": 7.5,
-        "atomic_numbers": [1, 6, 8, 29],
-        "correlation": 2,
-        "gate": torch.tanh,
-        "atomic_inter_scale": [1.7, 0.6][:heads],
-        "atomic_inter_shift": [0.3, -0.2][:heads],
-        "radial_MLP": [8, 8],
-        "heads": ["dft", "cc"][:heads],
-    }
-    torch.save(mace.modules.ScaleShiftMACE(**(arguments | options)), path)
-    return path
 
 
 def assert_same_as_theirs(mace: Any, model: MACE, path: Path, **options: Any) -> None:
