@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.optim.adamw import adamw
 
 from fidsel.data.frames import FloatArray
+from fidsel.training.compiled import compiled
 from fidsel.training.graph import Recorded
 from fidsel.training.labels import Labelled
-from fidsel.training.loss import Objective
+from fidsel.training.loss import LabelledBatch, Objective
 from fidsel.training.members import Members
 from fidsel.training.stage import Loss, Stage
 
@@ -59,7 +60,7 @@ class Steps:
     def __init__(
         self, members: Members, data: Labelled, loss: Loss | Objective, stage: Stage, *, graph: bool = True
     ) -> None:
-        self._members, self._data, self._loss, self._stage = members, data, loss, stage
+        self._data, self._stage = data, stage
         self.free, self.average = members.free.clone(), members.free.clone()
         self._mean, self._square, self._largest = (torch.zeros_like(self.free) for _ in range(3))
         device, block = self.free.device, min(stage.steps, stage.validate_every)
@@ -68,7 +69,14 @@ class Steps:
         self._rows = torch.zeros(block, min(stage.batch, len(data)), dtype=torch.int64, device=device)
         self._schedule = torch.zeros(block, 2, device=device)
         self._losses = self.free.new_zeros(block, len(members))
+
+        def gradient(free: Tensor, batch: LabelledBatch) -> tuple[Tensor, Tensor]:
+            return members.gradient(free, batch, loss)
+
+        self._gradient: Callable[[Tensor, LabelledBatch], tuple[Tensor, Tensor]] = gradient
         self._next: Callable[[], None] = self._take
+        if stage.compile and device.type == "cpu" and members.network.vectorised:
+            self._gradient = compiled(gradient, self.free, data.batch(self._rows[0]))
         if graph and device.type == "cuda" and members.network.vectorised:
             drawn = [value for value in vars(data).values() if isinstance(value, torch.Generator)]
             self._next = Recorded(self._take, device, drawn)
@@ -95,7 +103,7 @@ class Steps:
         """Take the next step of the block."""
         rate, share = self._schedule.index_select(0, self._row)[0]
         batch = self._data.batch(self._rows.index_select(0, self._row)[0])
-        losses, slope = self._members.gradient(self.free, batch, self._loss)
+        losses, slope = self._gradient(self.free, batch)
         norm = torch.linalg.vector_norm(slope, dim=1, keepdim=True)
         adamw(
             [self.free], [slope * (self._stage.clip / norm.clamp(min=self._stage.clip))],

@@ -1,0 +1,92 @@
+"""A recorded step is the step that was recorded; run with -m gpu where there is a CUDA device."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from morse_molecule import frames
+
+from fidsel.models import PaiNN
+from fidsel.training.fit import fit_members
+from fidsel.training.graph import FIRST, Recorded
+from fidsel.training.labels import Labelled, centred, prepare
+from fidsel.training.loss import Objective
+from fidsel.training.members import Members
+from fidsel.training.score import SlicedScore, directed
+from fidsel.training.stage import Loss, Stage
+from fidsel.training.step import Steps
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+STAGE = Stage(steps=40, learning_rate=5e-3, batch=5, validate_every=20)
+
+
+def painn(seed: int) -> PaiNN:
+    return PaiNN("morse", features=16, layers=2, radial=6, seed=seed).to("cuda", torch.float64)
+
+
+def rows() -> Iterator[torch.Tensor]:
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        yield torch.from_numpy(rng.integers(20, size=(10, 5)))
+
+
+def losses(
+    members: Members, data: Labelled, loss: Loss | Objective, *, graph: bool
+) -> tuple[np.ndarray, Steps]:
+    steps = Steps(members, data, loss, STAGE, graph=graph)
+    blocks = [steps.block(1 + 10 * i, block) for i, block in enumerate(rows())]
+    return np.concatenate(blocks), steps
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_recorded_steps_equal_plain_ones(k: int) -> None:
+    some = frames(20)
+    starts = [centred(painn(i), some) for i in range(k)]
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, size=(k, 20))
+    members, data = Members(starts), prepare(starts, some, weights)
+    expected, plain = losses(members, data, Loss(rho=0.1), graph=False)
+    found, recorded = losses(members, data, Loss(rho=0.1), graph=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    torch.testing.assert_close(recorded.free, plain.free, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(recorded.average, plain.average, rtol=1e-5, atol=1e-7)
+    assert found[-1].mean() < found[0].mean()
+
+
+def test_a_recorded_step_draws_new_directions_each_time() -> None:
+    some = frames(20)
+    start = centred(painn(0), some)
+    expected, found = (
+        losses(Members([start]), directed(start, some, seed=3), SlicedScore(0.03), graph=graph)[0]
+        for graph in (False, True)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_sweep_equals_single_runs() -> None:
+    train, validation, stage = frames(20), frames(10, 1), replace(STAGE, loss=Loss(rho=0.1))
+    weights = np.random.default_rng(2).uniform(0.5, 1.5, size=(4, 20))
+    together = fit_members([painn(0)] * 4, train, validation, stage, weights, seed=5)
+    for row, (_, history) in zip(weights, together, strict=True):
+        ((_, alone),) = fit_members([painn(0)], train, validation, stage, row[None], seed=5)
+        np.testing.assert_allclose(history.validation, alone.validation, rtol=1e-5)
+
+
+def test_a_function_is_done_once_for_each_call() -> None:
+    count = torch.zeros(1, device="cuda")
+    calls = []
+
+    def count_up() -> None:
+        calls.append(1)
+        count.add_(1.0)
+
+    recorded = Recorded(count_up, count.device)
+    for done in range(1, 3 * FIRST):
+        recorded()
+        assert count.item() == done
+    assert len(calls) == FIRST + 1
