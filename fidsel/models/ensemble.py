@@ -23,8 +23,8 @@ from fidsel.models.require import require_level
 TOGETHER = {"cpu": 1 << 12, "cuda": inf}
 """Atom pairs of all members below which one program beats one member after the other, by device.
 
-On one CPU core few pairs are bound by the number of operations (H₂CO, 8 PaiNN: one frame 4× and ten
-frames 2.9× as fast together), many by memory (500 frames: 0.8×)."""
+On one CPU core few pairs are bound by the number of operations (H₂CO, 8 PaiNN: one frame 4–6×, ten
+frames 2–3× as fast together), many by memory (100 frames: 1×, 500 frames: 0.8×)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ class Ensemble(ForceField):
         kinds = sorted({member.kind for member in self.members})
         return f"Ensemble({len(self.members)} × {' or '.join(kinds)}, level {self.level!r})"
 
-    @property
+    @cached_property
     def networks(self) -> tuple[NetworkForceField, ...]:
         """The members where they are networks of one architecture, levels, precision and device; else ()."""
         networks = tuple(member for member in self.members if isinstance(member, NetworkForceField))
