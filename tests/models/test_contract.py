@@ -7,7 +7,7 @@ import pytest
 from architectures import ARCHITECTURES, network
 from morse_molecule import SWAP, frames
 
-from fidsel.models import MODELS, SGDML, Ensemble, EnergyReference, ForceField, Offset, Sum
+from fidsel.models import MODELS, SGDML, EnergyReference, Ensemble, ForceField, Offset, Sum
 from fidsel.testing import check_fittable, check_force_field
 from fidsel.training.fit import fit
 from fidsel.training.stage import Stage
