@@ -17,18 +17,15 @@ Needs h2co/h2co.npz, malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz and rmd17/mal
 import argparse
 import json
 import os
-import platform
-import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from cells import Row, data_folder, machine, run_cells
 
 KCAL = 0.0433641
 """eV per kcal/mol."""
@@ -173,32 +170,12 @@ def run(cell: Cell, folder: Path, threads: int) -> dict[str, Any]:
     }
 
 
-def finished(part: Path | None) -> list[dict[str, Any]]:
-    """Return the cells of an earlier, interrupted run."""
-    if part is None or not part.exists():
-        return []
-    return [json.loads(line) for line in part.read_text().splitlines()]
-
-
-def run_all(wanted: Sequence[Cell], folder: Path, part: Path | None, workers: int) -> list[dict[str, Any]]:
-    """Run what is not done yet: kernels one at a time with all cores, then networks side by side."""
-    rows = finished(part)
-    done = {tuple(row[name] for name in Cell.__dataclass_fields__) for row in rows}
-    left = [cell for cell in wanted if tuple(asdict(cell).values()) not in done]
+def run_all(wanted: Sequence[Cell], folder: Path, part: Path | None, workers: int) -> list[Row]:
+    """Run kernels one at a time with all cores, then networks side by side."""
+    rows = []
     for kernels, processes in ((True, 1), (False, workers)):
-        with ProcessPoolExecutor(processes) as pool:
-            futures = [
-                pool.submit(run, cell, folder, workers // processes)
-                for cell in left
-                if (cell.model == "sgdml") == kernels
-            ]
-            for future in as_completed(futures):
-                row = future.result()
-                rows.append(row)
-                print(f"{len(rows)}: {row}", file=sys.stderr, flush=True)
-                if part is not None:
-                    with part.open("a") as file:
-                        file.write(json.dumps(row) + "\n")
+        if some := [cell for cell in wanted if (cell.model == "sgdml") == kernels]:
+            rows += run_cells(some, run, part, processes, folder, workers // processes)
     return rows
 
 
@@ -230,8 +207,7 @@ def main() -> None:
     parser.add_argument("--only", choices=tuple(MODELS), help="only the cells of one model")
     parser.add_argument("--data", choices=tuple(SIZES), help="only the cells of one data set")
     given = parser.parse_args()
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("FIDSEL_DATA", beside)).resolve()
+    folder = data_folder()
     if not (folder / "h2co" / "h2co.npz").exists():
         parser.error(f"{folder} must hold h2co/h2co.npz and malonaldehyde's files; set FIDSEL_DATA")
     wanted = [
@@ -244,8 +220,8 @@ def main() -> None:
     found = summary(rows)
     if given.json:
         print(json.dumps({
-            "benchmark": "accuracy", "unit": "kcal/mol/Å", "date": datetime.now(UTC).date().isoformat(),
-            "machine": platform.machine(), "cores": os.cpu_count(), "wall_seconds": perf_counter() - start,
+            "benchmark": "accuracy", "unit": "kcal/mol/Å", **machine(),
+            "wall_seconds": perf_counter() - start,
             "test_frames": TEST, "validation": VALIDATION, "steps": STEPS, "gammas": GAMMAS,
             "models": MODELS, "published": PUBLISHED, "arms": found, "cells": rows,
         }, indent=1))  # fmt: skip

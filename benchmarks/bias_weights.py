@@ -26,10 +26,7 @@ Needs h2co, malonaldehyde_ccsd_t and rmd17 in FIDSEL_DATA (default ../shared/dat
 import argparse
 import json
 import os
-import platform
-import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -38,6 +35,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from cells import data_folder, machine, run_cells
 from scipy.stats import spearmanr
 
 from fidsel.data import Frames, Units, leaks, read
@@ -95,7 +93,7 @@ class Labels:
     true: Frames | None
 
 
-def cells() -> Iterator[Cell]:
+def all_cells() -> Iterator[Cell]:
     """Yield every training, seed by seed, the small molecule first."""
     for data, seed, variant in product(SIZES, SEEDS, VARIANTS):
         yield Cell(data, variant, seed)
@@ -173,29 +171,6 @@ def rank(labels: Labels, cell: Cell) -> float | None:
     return float(spearmanr(teachers.bias(cheap).values, true).statistic)
 
 
-def finished(part: Path | None) -> list[dict[str, Any]]:
-    """Return the cells of an earlier, interrupted run."""
-    if part is None or not part.exists():
-        return []
-    return [json.loads(line) for line in part.read_text(encoding="utf-8").splitlines()]
-
-
-def run_all(wanted: Sequence[Cell], folder: Path, part: Path | None, workers: int) -> list[dict[str, Any]]:
-    """Run the cells that are not finished yet and return all."""
-    rows = finished(part)
-    done = {Cell(row["data"], row["variant"], row["seed"]) for row in rows}
-    with ProcessPoolExecutor(workers) as pool:
-        waiting = [pool.submit(run, cell, folder) for cell in wanted if cell not in done]
-        for future in as_completed(waiting):
-            row = future.result()
-            rows.append(row)
-            print(f"{len(rows)}: {row}", file=sys.stderr, flush=True)
-            if part is not None:
-                with part.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-    return rows
-
-
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the error of each variant and its ratio to the plain rule, mean and standard error."""
     error = {(row["data"], row["variant"], row["seed"]): row["force_mae"] for row in rows}
@@ -244,20 +219,18 @@ def main() -> None:
     parser.add_argument("--data", choices=tuple(SIZES), help="only the cells of one data set")
     parser.add_argument("--seed", type=int, action="append", help="only the cells of one seed; repeatable")
     given = parser.parse_args()
-    folder = Path(
-        os.environ.get("FIDSEL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")
-    ).resolve()
+    folder = data_folder()
     for name in ("h2co/h2co.npz", "malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz", "rmd17/malonaldehyde.npz"):
         if not (folder / name).exists():
             parser.error(f"{folder / name} does not exist; set FIDSEL_DATA to the folder that holds {name}")
     start = perf_counter()
-    wanted = [c for c in cells() if given.data in (None, c.data) and c.seed in (given.seed or SEEDS)]
-    rows = run_all(wanted, folder, given.part, given.workers)
+    wanted = [c for c in all_cells() if given.data in (None, c.data) and c.seed in (given.seed or SEEDS)]
+    rows = run_cells(wanted, run, given.part, given.workers, folder)
     found = summary(rows)
     if given.json:
         print(json.dumps({
-            "benchmark": "bias_weights", "unit": "kcal/mol/Å", "machine": platform.machine(),
-            "cores": os.cpu_count(), "wall_seconds": perf_counter() - start,
+            "benchmark": "bias_weights", "unit": "kcal/mol/Å", **machine(),
+            "wall_seconds": perf_counter() - start,
             "sizes": {name: asdict(size) for name, size in SIZES.items()},
             "steps": {name: stage.steps for name, stage in STAGES.items()},
             "variants": found, "cells": rows,

@@ -14,11 +14,8 @@ Needs h2co/h2co.npz in FIDSEL_DATA (default ../shared/data).
 import argparse
 import json
 import os
-import platform
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -26,6 +23,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from cells import data_folder, machine, run_cells
 
 KCAL = 0.0433641
 BUDGETS = (25, 50)
@@ -50,7 +48,7 @@ class Cell:
     seed: int
 
 
-def cells() -> Iterator[Cell]:
+def all_cells() -> Iterator[Cell]:
     """Yield every campaign, the quick kernels first."""
     arms = [("sgdml", "standard"), ("sgdml", "cokriging"), ("painn", "standard"), ("painn", "asteroid")]
     for (model, recipe), picks, budget, seed in product(arms, ("random", "cluster-error"), BUDGETS, SEEDS):
@@ -108,29 +106,6 @@ def run(cell: Cell, table: Path) -> dict[str, Any]:
     }
 
 
-def finished(part: Path | None) -> list[dict[str, Any]]:
-    """Return the cells of an earlier, interrupted run."""
-    if part is None or not part.exists():
-        return []
-    return [json.loads(line) for line in part.read_text().splitlines()]
-
-
-def run_all(table: Path, part: Path | None, workers: int, only: str | None) -> list[dict[str, Any]]:
-    """Run what is not done yet, several campaigns at a time."""
-    rows = finished(part)
-    done = {tuple(row[name] for name in Cell.__dataclass_fields__) for row in rows}
-    wanted = [c for c in cells() if tuple(asdict(c).values()) not in done and only in (None, c.model)]
-    with ProcessPoolExecutor(workers) as pool:
-        for future in as_completed([pool.submit(run, cell, table) for cell in wanted]):
-            row = future.result()
-            rows.append(row)
-            print(f"{len(rows)}: {row}", file=sys.stderr, flush=True)
-            if part is not None:
-                with part.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-    return rows
-
-
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return mean and standard error over seeds of each arm, beside the best standard arm."""
     arms: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
@@ -160,17 +135,17 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--model", choices=("sgdml", "painn"), help="only the cells of one model")
     given = parser.parse_args()
-    folder = Path(os.environ.get("FIDSEL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
-    table = (folder / "h2co" / "h2co.npz").resolve()
+    table = data_folder() / "h2co" / "h2co.npz"
     if not table.exists():
         parser.error(f"{table} does not exist; set FIDSEL_DATA to the folder that holds h2co/h2co.npz")
     start = perf_counter()
-    rows = run_all(table, given.part, given.workers, given.model)
+    wanted = [cell for cell in all_cells() if given.model in (None, cell.model)]
+    rows = run_cells(wanted, run, given.part, given.workers, table)
     found = summary(rows)
     if given.json:
         print(json.dumps({
-            "benchmark": "h2co_budget", "unit": "kcal/mol/Å", "machine": platform.machine(),
-            "cores": os.cpu_count(), "wall_seconds": perf_counter() - start, "test_frames": TEST,
+            "benchmark": "h2co_budget", "unit": "kcal/mol/Å", **machine(),
+            "wall_seconds": perf_counter() - start, "test_frames": TEST,
             "validation": VALIDATION, "steps": STEPS, "arms": found, "cells": rows,
         }, indent=1))  # fmt: skip
         return

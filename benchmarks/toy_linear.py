@@ -24,12 +24,8 @@ everywhere and much the same for neighbours, so what is gained here need not be 
 import argparse
 import json
 import os
-import platform
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from itertools import pairwise, product
 from pathlib import Path
 from time import perf_counter, process_time
@@ -37,6 +33,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from cells import machine, run_cells
 from scipy.stats import spearmanr
 from scipy.stats import t as student
 from torch import Tensor
@@ -240,29 +237,6 @@ def run(cell: Cell) -> dict[str, Any]:
     }
 
 
-def finished(part: Path | None) -> list[dict[str, Any]]:
-    """Return the cells of an earlier, interrupted run."""
-    if part is None or not part.exists():
-        return []
-    return [json.loads(line) for line in part.read_text().splitlines()]
-
-
-def run_all(part: Path | None, workers: int) -> list[dict[str, Any]]:
-    """Run what is not done yet, several cells at a time."""
-    rows = finished(part)
-    done = {tuple(row[name] for name in Cell.__dataclass_fields__) for row in rows}
-    wanted = [cell for key in product(LOSSES, SIZES, SEEDS) if key not in done for cell in [Cell(*key)]]
-    with ProcessPoolExecutor(workers) as pool:
-        for future in as_completed([pool.submit(run, cell) for cell in wanted]):
-            row = future.result()
-            rows.append(row)
-            print(f"{len(rows)} of {len(done) + len(wanted)}: {row['core_seconds']:.1f} s", file=sys.stderr)
-            if part is not None:
-                with part.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-    return sorted(rows, key=lambda row: tuple(row[name] for name in Cell.__dataclass_fields__))
-
-
 def interval(values: Sequence[float]) -> dict[str, Any]:
     """Return mean, standard error and the 95 % interval of the mean (Student's t) over seeds."""
     array = np.array(values)
@@ -310,14 +284,6 @@ def show(found: Sequence[dict[str, Any]]) -> None:
             print(f"{row['loss']:>6} {row['size']:6}   {r['mean']:.3f} ({r['low']:.3f} to {r['high']:.3f})")
 
 
-def processor() -> str:
-    """Return the name of the processor, where the system tells."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def main() -> None:
     """Run the benchmark and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -326,15 +292,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     given = parser.parse_args()
     start = perf_counter()
-    rows = run_all(given.part, given.workers)
+    rows = run_cells([Cell(*key) for key in product(LOSSES, SIZES, SEEDS)], run, given.part, given.workers)
     found = summary(rows)
     if not given.json:
         show(found)
         return
     print(json.dumps({
         "benchmark": "toy_linear", "unit": "of Y, whose standard deviation is 4",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": platform.machine(), "processor": processor(), "cores": os.cpu_count(), "device": "cpu",
+        **machine(), "device": "cpu",
         "torch": torch.__version__, "wall_seconds": perf_counter() - start,
         "core_seconds": sum(row["core_seconds"] for row in rows),
         "seeds": SEEDS, "cheap_points": CHEAP, "biases": BIASES, "test_points": TEST,

@@ -1,0 +1,71 @@
+"""What resumable benchmarks share: their cells, their data and the machine they ran on."""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import astuple, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def data_folder() -> Path:
+    """Return the folder of the reference data: FIDSEL_DATA, or shared/data beside the repository."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return Path(os.environ.get("FIDSEL_DATA", beside)).resolve()
+
+
+def machine() -> Row:
+    """Return the date and the hardware, for a record of results."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": platform.machine(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+    }
+
+
+def processor() -> str:
+    """Return the name of the processor, where the system tells."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def finished(part: Path | None) -> list[Row]:
+    """Return the cells of an earlier, interrupted run."""
+    if part is None or not part.exists():
+        return []
+    return [json.loads(line) for line in part.read_text(encoding="utf-8").splitlines()]
+
+
+def run_cells(
+    cells: Sequence[Any], run: Callable[..., Row], part: Path | None, workers: int, *arguments: Any
+) -> list[Row]:
+    """Run the cells that are not finished yet, several at a time, and return the rows of all.
+
+    Parameters
+    ----------
+    cells : flat dataclasses.
+    run : called as run(cell, *arguments); its row repeats the fields of the cell.
+    part : file that keeps a row as soon as it is there; run again to go on. None = none.
+    workers : processes.
+    """
+    names = [field.name for field in fields(cells[0])]
+    before = {tuple(row[name] for name in names): row for row in finished(part)}
+    rows = [before[key] for cell in cells if (key := astuple(cell)) in before]
+    wanted = [cell for cell in cells if astuple(cell) not in before]
+    with ProcessPoolExecutor(workers) as pool:
+        for future in as_completed([pool.submit(run, cell, *arguments) for cell in wanted]):
+            rows.append(row := future.result())
+            print(f"{len(rows)} of {len(cells)}: {row}", file=sys.stderr, flush=True)
+            if part is not None:
+                with part.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+    return rows
