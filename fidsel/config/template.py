@@ -32,7 +32,7 @@ control = "owned"     # "bought" also buys a random control arm, beside the budg
 # Levels of theory, cheapest first; the last one is the accurate one.
 {levels}
 [model]
-kind = "sgdml"        # closed-form kernel, one small molecule; "painn" is a network
+kind = "sgdml"        # closed-form kernel, one small molecule; "painn", "gemnet" ... are networks
 
 [recipe]
 kind = "cokriging"    # surrogate on cheap labels + residual on accurate ones; "asteroid" for networks

@@ -186,6 +186,8 @@ class NetworkForceField(ForceField):
         levels : a level the model knows keeps its head, a new one starts from the default level's.
         level : default level of the copy; None = the last.
         """
+        if not levels or len(set(levels)) < len(levels):
+            raise UsageError(f"heads are for different levels, at least one, got {list(levels)}")
         rows = [self.levels.index(x if x in self.levels else self.level) for x in levels]
         network = copy.deepcopy(self.network)
         network.readout, network.heads = self.network.readout.select(rows), len(rows)

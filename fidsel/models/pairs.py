@@ -19,7 +19,7 @@ class Pairs(NamedTuple):
     field      shape            unit   meaning
     ========== ================ ====== ==============================================================
     distance   (B, N, N, 1)     Å      1 where there is no pair, so that its root has a derivative
-    unit       (B, N, N, 3)            from i to j; zero where there is no pair
+    unit       (B, N, N, 3)            from i to j; without meaning where the envelope is zero
     envelope   (B, N, N, 1)            f_c, zero where there is no pair or it is beyond the cutoff
     ========== ================ ====== ==============================================================
     """

@@ -245,3 +245,5 @@ def test_what_cannot_be_predicted_is_refused() -> None:
         PaiNN.from_state(plain | {"level": "other"}, tensors)
     with pytest.raises(UsageError, match=r"heads for \['morse', 'other'\]"):
         model.with_heads(["morse", "other"]).heads_of(frames(1, level="third"))
+    with pytest.raises(UsageError, match="heads are for different levels"):
+        model.with_heads(["morse", "morse"])
