@@ -5,7 +5,8 @@
 
 Ethanol and malonaldehyde (9 atoms each), MD17 labels, σ and λ fixed. All additions together are timed
 against one fit to all frames, in turns; the fit to the first frames is not counted. Exits with 1 where
-the additions cost more than `--limit` fits, or the forces of the two differ by more than `--tolerance`.
+the additions take more than `--limit` times the fit on the processor (the clock also counts what else the
+machine does), or the forces of the two differ by more than `--tolerance`.
 Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data).
 """
 
