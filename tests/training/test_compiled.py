@@ -36,6 +36,7 @@ def test_a_compiled_gradient_is_the_gradient_at_any_parameters_and_frames(k: int
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # of torch itself, when it compiles
 def test_compiled_training_is_training() -> None:
     stage = Stage(steps=20, learning_rate=5e-3, batch=5, validate_every=10, loss=Loss(rho=0.1))
     plain, fast = (

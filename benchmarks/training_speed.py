@@ -1,0 +1,346 @@
+"""Speed of training and prediction beside mace-torch and the sgdml package, on one machine in one run.
+
+Programs take turns (A B C A B C ...), so that other work on the machine slows all alike; times are
+medians over the turns, ratios medians of each turn's ratio, peer / fidsel. Wall time, float32 networks.
+
+  training    a whole optimiser step: batch, energies, forces, gradient, clipping, AdamW or Adam, average.
+              PaiNN with 128 features and 3 interactions; MACE 128x0e + 128x1o with 2 layers as its command
+              line sets it up (max_ell 3, correlation 3) and cheaper (2, 2); 5 Å
+  prediction  energies and forces of 64 frames by the same networks, MACE's graphs made beforehand
+  learning    seconds of training (validation left out) until the force MAE of 50 validation frames
+              falls below a mark: 200 training frames, batch 10; the learning rate of standard training
+              against MACE's default, 0.01; both validate the averaged parameters
+  members     a sweep of 4 and a committee of 8 against a single network
+  graph       on a CUDA device, recorded steps against plain ones
+  sgdml       fit and 500 predictions with the same σ, λ = 1e-10; the package's prediction as its own
+              benchmark of worker numbers sets it up
+
+    python benchmarks/training_speed.py                       # table; about 20 minutes on 2 cores
+    python benchmarks/training_speed.py --json --threads 2    # one JSON document
+    python benchmarks/training_speed.py --part cells.jsonl    # keeps finished cells, run again to go on
+    python benchmarks/training_speed.py --only training --compile
+
+Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data); `pip install mace-torch sgdml` for the peers.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, astuple, dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from cells import Row, data_folder, finished, machine
+from mace_peer import Mace
+from threadpoolctl import threadpool_limits
+
+from fidsel.data import Frames
+from fidsel.models import SGDML, PaiNN
+from fidsel.training.labels import centred, prepare
+from fidsel.training.members import Members
+from fidsel.training.stage import Stage
+from fidsel.training.standard import STAGE
+from fidsel.training.step import Steps
+
+KCAL = 0.0433641
+"""eV per kcal/mol."""
+MOLECULES = ("malonaldehyde", "aspirin")
+BATCHES = (10, 32)
+MACE = {"mace": (3, 3), "mace, cheapest": (2, 2)}
+"""Highest degree of the spherical harmonics, and correlation."""
+KERNELS = (("ethanol", 200, 20), ("ethanol", 1000, 20), ("aspirin", 200, 20))
+"""Molecule, training frames, σ."""
+MARKS = (4.0, 3.0, 2.0, 1.5, 1.0)
+"""Force MAE in kcal/mol/Å."""
+SEED, TURNS, LEAST = 0, 7, 0.5
+"""Turns of each program, of at least so many seconds where its calls are short."""
+TURN = 5.0
+"""Seconds of training between two validations in `learning`."""
+CUDA = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if CUDA else "cpu")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One comparison; size is the batch, or the number of training frames."""
+
+    section: str
+    molecule: str
+    size: int
+
+
+def cells() -> Iterator[Cell]:
+    """Yield every comparison."""
+    for molecule in MOLECULES:
+        for batch in BATCHES:
+            yield Cell("training", molecule, batch)
+        yield Cell("prediction", molecule, 64)
+        yield Cell("members", molecule, 10)
+        yield Cell("graph", molecule, 10)
+    for molecule, frames, _ in KERNELS:
+        yield Cell("sgdml", molecule, frames)
+    yield Cell("learning", "malonaldehyde", 200)
+
+
+def read(molecule: str, n: int) -> Frames:
+    """Return n frames in random order, eV and Å."""
+    data = np.load(data_folder() / "rmd17" / f"{molecule}.npz")
+    rows = np.random.default_rng(SEED).permutation(len(data["R"]))[:n]
+    energy, forces = data["E_pbe"][rows] * KCAL, data["F_pbe"][rows] * KCAL
+    return Frames.stack(data["z"], data["R"][rows], energy=energy, forces=forces, level="pbe")
+
+
+def take_turns(programs: dict[str, Callable[[], object]], turns: int = TURNS) -> dict[str, list[float]]:
+    """Return the seconds of one call of each program in each turn; the first calls warm up."""
+    repeats = {}
+    for name, program in programs.items():
+        for _ in range(3):
+            start = perf_counter()
+            program()
+            repeats[name] = max(1, int(LEAST / (perf_counter() - start)))
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(turns):
+        for name, program in programs.items():
+            start = perf_counter()
+            for _ in range(repeats[name]):
+                program()
+            seconds[name].append((perf_counter() - start) / repeats[name])
+    return seconds
+
+
+def compared(seconds: dict[str, list[float]], first: str, frames: int = 1) -> Row:
+    """Return medians, and ratios to the first program."""
+    return {
+        "seconds": {name: median(times) for name, times in seconds.items()},
+        "frames_per_second": {name: frames / median(times) for name, times in seconds.items()},
+        f"times_of_{first}": {
+            name: median(a / b for a, b in zip(times, seconds[first], strict=True))
+            for name, times in seconds.items()
+            if name != first
+        },
+    }
+
+
+class Ours:
+    """PaiNN in training, one network or several."""
+
+    def __init__(
+        self, frames: Frames, stage: Stage, *, seeds: tuple[int, ...] = (0,), graph: bool = True
+    ) -> None:
+        fresh = [PaiNN("pbe", features=128, layers=3, seed=seed).to(DEVICE) for seed in seeds]
+        self.starts = [centred(model, frames) for model in fresh]
+        self.stage, self.n, self.taken = stage, len(frames), 0
+        data = prepare(self.starts, frames, np.ones((len(seeds), len(frames))))
+        self.members, self.rng = Members(self.starts), np.random.default_rng(SEED)
+        self.steps = Steps(self.members, data, stage.loss, stage, graph=graph)
+
+    def take(self, count: int = 1) -> None:
+        """Take some steps."""
+        rows = [self.rng.permutation(self.n)[: self.stage.batch] for _ in range(count)]
+        self.steps.block(self.taken + 1, torch.from_numpy(np.stack(rows)))
+        self.taken += count
+
+    @property
+    def done(self) -> bool:
+        """Whether the schedule of the learning rate has ended."""
+        return self.taken >= self.stage.steps
+
+    def error(self, frames: Frames) -> float:
+        """Return the force MAE of the averaged parameters, kcal/mol/Å."""
+        model = self.members.model(0, self.steps.average[0])
+        return float(np.abs(model.predict(frames).forces - frames.forces).mean() / KCAL)
+
+
+def training(cell: Cell, *, compiled: bool) -> Row:
+    """Compare whole optimiser steps."""
+    frames, stage = read(cell.molecule, 64), replace(STAGE, batch=cell.size, steps=100_000)
+    programs: dict[str, Callable[[], object]] = {"fidsel": Ours(frames, stage).take}
+    notes = {}
+    if compiled:
+        started = perf_counter()
+        fast = Ours(frames, replace(stage, compile=True))
+        fast.take()
+        notes["seconds_to_compile"] = perf_counter() - started
+        programs["fidsel, compiled"] = fast.take
+    for name, peer in peers(frames, cell.size):
+        programs[name] = peer.take
+    return compared(take_turns(programs), "fidsel", cell.size) | notes
+
+
+def prediction(cell: Cell) -> Row:
+    """Compare energies and forces without training."""
+    frames = read(cell.molecule, cell.size)
+    model = Ours(frames, STAGE).starts[0]
+    programs: dict[str, Callable[[], object]] = {"fidsel": lambda: model.predict(frames)}
+    for name, peer in peers(frames, 32):
+        programs[name] = partial(peer.predict, list(peer.load(frames, 32, shuffle=False)))
+    return compared(take_turns(programs), "fidsel", cell.size)
+
+
+def members(cell: Cell) -> Row:
+    """Compare several networks as one program with a single one."""
+    frames, stage = read(cell.molecule, 64), replace(STAGE, batch=cell.size, steps=100_000)
+    seeds = {"one": (0,), "sweep of 4": (0,) * 4, "committee of 8": tuple(range(8))}
+    runs = {name: Ours(frames, stage, seeds=given) for name, given in seeds.items()}
+    return compared(take_turns({name: partial(run.take, 10) for name, run in runs.items()}), "one")
+
+
+def graph(cell: Cell) -> Row:
+    """Compare recorded steps with plain ones."""
+    frames, stage = read(cell.molecule, 64), replace(STAGE, batch=cell.size, steps=100_000)
+    runs = {name: Ours(frames, stage, graph=name == "recorded") for name in ("recorded", "plain")}
+    return compared(take_turns({name: partial(run.take, 50) for name, run in runs.items()}), "recorded")
+
+
+def learning(cell: Cell, seconds: float) -> Row:
+    """Train each for some time, in turns of a few seconds, and note when it reaches an error."""
+    frames = read("malonaldehyde", cell.size + 50)
+    train, validation = frames[: cell.size], frames[cell.size :]
+    programs: dict[str, Any] = {"fidsel": Ours(train, STAGE), **dict(peers(train, STAGE.batch))}
+    curves: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
+    spent = dict.fromkeys(programs, 0.0)
+    while unfinished := [name for name in programs if spent[name] < seconds and not programs[name].done]:
+        for name in unfinished:
+            start = perf_counter()
+            while (turn := perf_counter() - start) < TURN and not programs[name].done:
+                programs[name].take()
+            spent[name] += turn
+            curves[name].append((spent[name], programs[name].error(validation)))
+    reached = {
+        name: {str(mark): next((t for t, error in curve if error < mark), None) for mark in MARKS}
+        for name, curve in curves.items()
+    }
+    return {"seconds_to_reach": reached, "curves": curves}
+
+
+def sgdml(cell: Cell, threads: int) -> Row:
+    """Compare fit and prediction of kernel force fields with one σ."""
+    from sgdml_reference import as_dataset, import_sgdml
+
+    sigma = next(s for molecule, n, s in KERNELS if (molecule, n) == (cell.molecule, cell.size))
+    frames = read(cell.molecule, cell.size + 500)
+    train, test = frames[: cell.size], frames[cell.size :]
+    train_class, predict_class = import_sgdml()
+    trainer = train_class(max_processes=threads)
+    task = trainer.create_task(as_dataset(train), cell.size, as_dataset(test), 1, sigma, lam=1e-10)
+    kept: dict[str, Any] = {}
+
+    def ours() -> None:
+        kept["fidsel"] = SGDML([sigma]).fit(train, train[:0])[0]
+
+    def theirs() -> None:
+        kept["sgdml"] = trainer.train(task)
+
+    with contextlib.redirect_stdout(sys.stderr), tempfile.TemporaryDirectory() as scratch:
+        fits: dict[str, list[float]] = {"fidsel": [], "sgdml": []}
+        for _ in range(1 if cell.size > 500 else 3):
+            for name, fit in (("fidsel", ours), ("sgdml", theirs)):
+                start = perf_counter()
+                fit()
+                fits[name].append(perf_counter() - start)
+        flat = test.dense().positions.reshape(len(test), -1)
+        with contextlib.chdir(scratch):  # where the package keeps what it found
+            peer = predict_class(kept["sgdml"], max_processes=threads)
+            peer.prepare_parallel(n_bulk=len(test))
+            calls = {"fidsel": lambda: kept["fidsel"].predict(test), "sgdml": lambda: peer.predict(flat)}
+            predictions = take_turns(calls, 5)
+            error = float(np.abs(peer.predict(flat)[1].reshape(-1, 3) - test.forces / KCAL).mean())
+    own = float(np.abs(kept["fidsel"].predict(test).forces - test.forces).mean() / KCAL)
+    return {
+        "fit": compared(fits, "fidsel"),
+        "prediction": compared(predictions, "fidsel", len(test)),
+        "force_mae": {"fidsel": own, "sgdml": error},
+    }
+
+
+def peers(frames: Frames, batch: int) -> Iterator[tuple[str, Mace]]:
+    """Yield MACE in its sizes, where it is installed."""
+    for name, (degree, correlation) in MACE.items() if installed("mace") else ():
+        yield name, Mace(frames, batch, degree, correlation, DEVICE)
+
+
+def installed(package: str) -> bool:
+    """Return whether a package can be imported."""
+    return importlib.util.find_spec(package) is not None
+
+
+def missing(cell: Cell) -> str | None:
+    """Return why a comparison cannot be made."""
+    if cell.section == "graph" and not CUDA:
+        return "no CUDA device"
+    if cell.section == "sgdml" and not installed("sgdml"):
+        return "sgdml is not installed"
+    return None
+
+
+def run(cell: Cell, given: argparse.Namespace) -> Row:
+    """Make one comparison."""
+    torch.manual_seed(SEED)
+    torch.set_default_dtype(torch.float32)
+    if cell.section == "training":
+        result = training(cell, compiled=given.compile and not CUDA)
+    elif cell.section == "learning":
+        result = learning(cell, given.learn)
+    elif cell.section == "sgdml":
+        result = sgdml(cell, given.threads)
+    else:
+        result = {"prediction": prediction, "members": members, "graph": graph}[cell.section](cell)
+    return asdict(cell) | result | {"threads": given.threads, "load": os.getloadavg()[0]}
+
+
+def run_all(given: argparse.Namespace) -> list[Row]:
+    """Make the comparisons that are not made yet, one after the other."""
+    rows = finished(given.part)
+    done = {(row["section"], row["molecule"], row["size"]) for row in rows}
+    for cell in cells():
+        if astuple(cell) in done or given.only not in (None, cell.section):
+            continue
+        why = missing(cell)
+        rows.append(asdict(cell) | {"skipped": why} if why else run(cell, given))
+        print(f"{len(rows)}: {rows[-1]}", file=sys.stderr, flush=True)
+        if given.part is not None:
+            with given.part.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(rows[-1]) + "\n")
+    return rows
+
+
+def main() -> None:
+    """Run the benchmark and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--part", type=Path, help="file that keeps finished comparisons")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--only", choices=sorted({cell.section for cell in cells()}))
+    parser.add_argument("--compile", action="store_true", help="also with compiled steps; takes minutes more")
+    parser.add_argument("--learn", type=float, default=240.0, help="seconds of training in `learning`")
+    given = parser.parse_args()
+    if not (data_folder() / "rmd17").is_dir():
+        parser.error(f"{data_folder()} has no rmd17: set FIDSEL_DATA to the folder that has")
+    torch.set_num_threads(given.threads)
+    with threadpool_limits(given.threads):
+        rows = run_all(given)
+    record = {"benchmark": "training_speed", **machine(), "threads": given.threads, "seed": SEED}
+    record |= {"torch": torch.__version__, "gpu": torch.cuda.get_device_name() if CUDA else None}
+    if given.json:
+        print(json.dumps({**record, "rows": rows}, indent=1))
+        return
+    print(record)
+    for row in rows:
+        print(f"{row['section']}, {row['molecule']}, {row['size']}")
+        for name, value in row.items():
+            if name not in (*Cell.__dataclass_fields__, "curves", "threads"):
+                print(f"  {name}: {value}")
+
+
+if __name__ == "__main__":
+    main()
