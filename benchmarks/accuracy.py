@@ -30,7 +30,7 @@ from cells import Row, data_folder, machine, run_cells
 KCAL = 0.0433641
 """eV per kcal/mol."""
 VALIDATION, TEST = 50, 500
-MODELS = {"sgdml": {}, "painn": {"features": 64, "layers": 2}, "egnn": {}}
+MODELS = {"sgdml": {"solver": "iterative"}, "painn": {"features": 64, "layers": 2}, "egnn": {}}
 """Settings of each model beside its defaults."""
 STEPS = {"identify": 2000, "pretrain": 8000, "finetune": 4000}
 """Optimiser steps; standard training takes their sum."""

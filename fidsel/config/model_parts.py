@@ -40,7 +40,8 @@ def build_model(section: BuiltInModel | EnsembleSection, seed: int, root: Path) 
     if isinstance(section, EnsembleSection):
         return Ensemble.of(partial(build_model, section.member, root=root), section.members, seed)
     if isinstance(section, SGDMLSection):
-        return SGDML(section.sigmas or SIGMAS, section.lam, symmetries=section.symmetries)
+        options = section.model_dump(exclude={"kind", "sigmas", "lam"})
+        return SGDML(section.sigmas or SIGMAS, section.lam, **options)
     if isinstance(section, MACESection) and section.checkpoint is not None:
         return MACE.from_checkpoint(root / section.checkpoint, trust=section.trust, head=section.head)
     return MODELS[section.kind](**(section.model_dump(exclude=FROM_FILE | {"kind"}) | {"seed": seed}))

@@ -27,6 +27,10 @@ class SGDMLSection(Strict):
     """Regularisation λ."""
     symmetries: bool = True
     """Recover the permutation group of the molecule from the data."""
+    solver: Literal["auto", "exact", "iterative"] = "auto"
+    """Factorise the kernel matrix, or iterate without it (quicker for many frames); by memory."""
+    memory: PositiveFloat | None = None
+    """GiB the fit may take; by default half of the machine's."""
 
 
 class PaiNNSection(Strict):
