@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 from time import monotonic
@@ -53,6 +53,7 @@ class Worker:
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs,), name="fidsel-worker", daemon=True)
         try:
+            resource_tracker.ensure_running()  # which lets Ctrl-C through again once it has started
             with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))), _interrupts_held():
                 self._process.start()
         except OSError as error:
