@@ -117,7 +117,7 @@ class GemNetNetwork(Network):
         self.sizes, self.calibrated = Sizes(**sizes), calibrated
         s = self.sizes
         self.embedding = nn.Embedding(ELEMENTS, s.atom)
-        self.basis = BasisLayer(s.radial, s.spherical, s.rbf, s.cbf)
+        self.basis = BasisLayer(s.radial, s.spherical, s.rbf, s.cbf, self.reach / cutoff)
         self.edge = EdgeUpdate(s.atom, s.radial, s.edge)
         self.interactions = nn.ModuleList(Interaction(s) for _ in range(s.blocks))
         self.outputs = nn.ModuleList(
@@ -128,6 +128,11 @@ class GemNetNetwork(Network):
     def settings(self) -> dict[str, Any]:
         """Return the JSON-able arguments that rebuild the network."""
         return super().settings() | {"sizes": asdict(self.sizes)}
+
+    def extend(self, reach: float) -> None:
+        """Let the envelope end at another distance, and the basis hold up to it."""
+        super().extend(reach)
+        self.basis.resolve(reach / self.cutoff)
 
     def latent(self, batch: Batch) -> Tensor:
         """Return the outputs of all blocks, summed, (B, N, atom)."""

@@ -33,12 +33,19 @@ def bessel_zeros(orders: int, count: int) -> FloatArray:
 
 
 @lru_cache
-def _waves(orders: int, count: int, reach: float) -> tuple[Tensor, Tensor]:
-    """Return frequencies, (M,), and weights of their cosines and sines, (2 M, orders·count).
+def waves(orders: int, count: int, reach: float) -> tuple[FloatArray, FloatArray]:
+    """Return what makes up the radial functions by waves that all share; see `radial_functions`.
 
-    Distances are in units of the cutoff and `reach` is the largest of them. The waves have twice the
-    period of [−reach, reach]: with that room a least-squares fit is exact to rounding and its weights
-    are small, though neither the functions nor their slopes agree at the two ends.
+    The waves have twice the period of [−reach, reach]: with that room a least-squares fit is exact to
+    rounding and its weights are small, though neither the functions nor their slopes agree at the ends.
+
+    Parameters
+    ----------
+    reach : largest distance in units of the cutoff, up to which the waves hold.
+
+    Returns
+    -------
+    frequencies (M,) and weights of their cosines and sines, (2 M, orders·count).
     """
     zeros, reach = bessel_zeros(orders, count), max(1.0, reach)
     frequencies = np.arange(math.ceil(2 * zeros.max() * reach / math.pi) + 8) * math.pi / (2 * reach)
@@ -46,28 +53,25 @@ def _waves(orders: int, count: int, reach: float) -> tuple[Tensor, Tensor]:
     weights = np.zeros((2, len(frequencies), orders, count))
     for order, roots in enumerate(zeros):
         odd = order % 2
-        waves = np.sin(x * frequencies) if odd else np.cos(x * frequencies)
+        terms = np.sin(x * frequencies) if odd else np.cos(x * frequencies)
         functions = math.sqrt(2.0) / np.abs(spherical_jn(order + 1, roots)) * spherical_jn(order, x * roots)
-        weights[odd, :, order] = np.linalg.lstsq(waves, functions, rcond=1e-13)[0]
-    return torch.from_numpy(frequencies), torch.from_numpy(weights.reshape(-1, orders * count))
+        weights[odd, :, order] = np.linalg.lstsq(terms, functions, rcond=1e-13)[0]
+    return frequencies, weights.reshape(-1, orders * count)
 
 
-def radial_functions(distance: Tensor, cutoff: float, orders: int, count: int, reach: float) -> Tensor:
-    """Return √(2/r_c³)/|j_{l+1}(z_ln)|·j_l(z_ln r/r_c), (..., orders, count), of distances (..., 1) Å.
+def radial_functions(distance: Tensor, cutoff: float, frequencies: Tensor, weights: Tensor) -> Tensor:
+    """Return √(2/r_c³)/|j_{l+1}(z_ln)|·j_l(z_ln r/r_c), (..., orders·count), of distances (..., 1) Å.
 
-    Each is written as a sum of some fifty waves that all share: cheap, smooth and exact to rounding
-    at every distance, where recurrences in l lose their digits below z_ln r/r_c ≈ l.
+    Each is a sum of the same fifty or so waves: cheap, smooth and exact to rounding at every distance,
+    where recurrences in l lose their digits below z_ln r/r_c ≈ l.
 
     Parameters
     ----------
-    reach : Å, up to which the sum holds; beyond it the envelope has to be zero.
+    frequencies, weights : (M,) and (2 M, orders·count) of `waves`.
     """
-    waves = _waves(orders, count, reach / cutoff)
-    frequencies, weights = (w.to(distance.device, distance.dtype) for w in waves)
     phase = distance * (frequencies / cutoff)
-    functions = torch.cat([torch.cos(phase), torch.sin(phase)], -1) @ (weights * cutoff**-1.5)
-    shaped: Tensor = functions.view(*functions.shape[:-1], orders, count)
-    return shaped
+    functions: Tensor = torch.cat([torch.cos(phase), torch.sin(phase)], -1) @ (weights * cutoff**-1.5)
+    return functions
 
 
 def angular_functions(cosine: Tensor, orders: int) -> list[Tensor]:
@@ -111,18 +115,28 @@ class BasisLayer(nn.Module):
     left as its two factors.
     """
 
-    def __init__(self, radial: int, spherical: int, rbf: int, cbf: int) -> None:
+    frequencies: Tensor
+    weights: Tensor
+
+    def __init__(self, radial: int, spherical: int, rbf: int, cbf: int, reach: float) -> None:
         super().__init__()
         self.radial, self.spherical = radial, spherical
         self.triplet, self.atom, self.output = (Linear(radial, rbf) for _ in range(3))
         self.circular = nn.Parameter(torch.randn(spherical, radial, cbf) * (spherical * radial) ** -0.5)
+        self.resolve(reach)
+
+    def resolve(self, reach: float) -> None:
+        """Make the radial functions hold up to another distance, in units of the cutoff."""
+        frequencies, weights = waves(self.spherical, self.radial, reach)
+        self.register_buffer("frequencies", torch.tensor(frequencies).to(self.circular))
+        self.register_buffer("weights", torch.tensor(weights).to(self.circular))
 
     def forward(self, batch: Batch, cutoff: float, reach: float) -> Basis:
         """Return the basis of a batch."""
         distance, unit, envelope = pairs(batch, reach)
         rbf = bessel(distance, cutoff, self.radial) * envelope
-        functions = radial_functions(distance, cutoff, self.spherical, self.radial, reach)
-        functions = functions * envelope[..., None]
+        functions = radial_functions(distance, cutoff, self.frequencies, self.weights) * envelope
+        functions = functions.view(*functions.shape[:-1], self.spherical, self.radial)
         circular = torch.einsum("...ln,lni->...il", functions, self.circular)
         other = ~torch.eye(unit.shape[1], dtype=torch.bool, device=unit.device)
         angles = angular_functions(unit @ unit.transpose(2, 3), self.spherical)

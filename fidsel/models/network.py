@@ -59,6 +59,10 @@ class Network(nn.Module, ABC):
         Called before a training that freezes nothing. What was adapted once must stay as it is.
         """
 
+    def extend(self, reach: float) -> None:
+        """Let the envelope end at another distance, Å."""
+        self.reach = reach
+
     def energy(self, batch: Batch) -> Tensor:
         """Return energies without reference, (B,) eV, each at its frame's level."""
         atomic: Tensor = self.readout(self.latent(batch))
@@ -175,7 +179,7 @@ class NetworkForceField(ForceField):
         if not cutoff > 0:
             raise UsageError(f"a cutoff must be positive Å, got {cutoff}")
         network = copy.deepcopy(self.network)
-        network.reach = float(cutoff)
+        network.extend(float(cutoff))
         return self._copy(network=network)
 
     def with_heads(self, levels: Sequence[str], level: str | None = None) -> Self:

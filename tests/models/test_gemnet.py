@@ -11,8 +11,9 @@ from fidsel.errors import UsageError
 from fidsel.models import EnergyReference, NetworkForceField, load
 from fidsel.models.batch import pad
 from fidsel.models.gemnet import GemNet
+from fidsel.models.gemnet_basis import radial_functions
 from fidsel.models.gemnet_layers import Scale
-from fidsel.models.pairs import pairs
+from fidsel.models.pairs import bessel, pairs
 from fidsel.training.fit import fit, fit_members
 from fidsel.training.stage import Stage
 
@@ -158,3 +159,14 @@ def test_impossible_sizes_are_refused() -> None:
         GemNet(concat=-1)
     with pytest.raises(UsageError, match="cutoff of gemnet must be positive"):
         GemNet(cutoff=-1.0)
+
+
+def test_the_basis_holds_as_far_as_the_envelope_reaches() -> None:
+    model = gemnet().to(dtype=torch.float64)
+    far = model.with_cutoff(12.0)
+    assert far.network.basis.weights.shape[0] > model.network.basis.weights.shape[0]
+    distance = torch.tensor([[1.0], [9.0], [11.5]], dtype=torch.float64)
+    basis = far.network.basis
+    functions = radial_functions(distance, 5.0, basis.frequencies, basis.weights)
+    # j_0 is sin(x)/x.
+    np.testing.assert_allclose(functions[:, :6], bessel(distance, 5.0, 6), atol=1e-11)

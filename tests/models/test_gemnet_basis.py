@@ -4,9 +4,15 @@ import torch
 from scipy.integrate import quad_vec
 from scipy.special import eval_legendre, spherical_jn
 
-from fidsel.models.gemnet_basis import angular_functions, bessel_zeros, radial_functions
+from fidsel.models.gemnet_basis import angular_functions, bessel_zeros, radial_functions, waves
 
 ORDERS, COUNT = 7, 6
+
+
+def functions_of(distance: torch.Tensor, cutoff: float, reach: float) -> torch.Tensor:
+    """Return the radial functions, (..., ORDERS, COUNT)."""
+    frequencies, weights = (torch.from_numpy(w).to(distance) for w in waves(ORDERS, COUNT, reach / cutoff))
+    return radial_functions(distance, cutoff, frequencies, weights).unflatten(-1, (ORDERS, COUNT))
 
 
 def exact(r: np.ndarray, cutoff: float, derivative: bool = False) -> np.ndarray:
@@ -33,7 +39,7 @@ def test_zeros_of_the_spherical_bessel_functions() -> None:
 def test_radial_functions_and_their_slopes_equal_those_of_scipy(reach: float) -> None:
     r = np.concatenate([[1e-6, 1e-3, 0.05], np.linspace(0.1, reach, 200)])
     distance = torch.from_numpy(r)[:, None].requires_grad_()
-    functions = radial_functions(distance, 5.0, ORDERS, COUNT, reach)
+    functions = functions_of(distance, 5.0, reach)
     np.testing.assert_allclose(functions.detach(), exact(r, 5.0), atol=1e-11)
     for order, index in ((0, 0), (3, 2), (6, 0), (6, 5)):
         (slope,) = torch.autograd.grad(functions[:, order, index].sum(), distance, retain_graph=True)
@@ -42,13 +48,13 @@ def test_radial_functions_and_their_slopes_equal_those_of_scipy(reach: float) ->
 
 def test_radial_functions_keep_their_digits_in_single_precision() -> None:
     r = np.linspace(0.01, 5.0, 300, dtype=np.float32)
-    functions = radial_functions(torch.from_numpy(r)[:, None], 5.0, ORDERS, COUNT, 5.0)
+    functions = functions_of(torch.from_numpy(r)[:, None], 5.0, 5.0)
     np.testing.assert_allclose(functions, exact(r.astype(float), 5.0), atol=2e-6)
 
 
 def test_radial_functions_of_one_order_are_orthonormal() -> None:
     def products(r: float) -> np.ndarray:
-        f = radial_functions(torch.tensor([r], dtype=torch.float64), 4.0, ORDERS, COUNT, 4.0).numpy()
+        f = functions_of(torch.tensor([r], dtype=torch.float64), 4.0, 4.0).numpy()
         return r * r * f[:, :, None] * f[:, None]
 
     overlap, _ = quad_vec(products, 0.0, 4.0, epsabs=1e-9)
