@@ -118,17 +118,16 @@ def take_turns(programs: dict[str, Callable[[], object]], turns: int = TURNS) ->
     return seconds
 
 
-def compared(seconds: dict[str, list[float]], first: str, frames: int = 1) -> Row:
-    """Return medians, and ratios to the first program."""
-    return {
-        "seconds": {name: median(times) for name, times in seconds.items()},
-        "frames_per_second": {name: frames / median(times) for name, times in seconds.items()},
-        f"times_of_{first}": {
-            name: median(a / b for a, b in zip(times, seconds[first], strict=True))
-            for name, times in seconds.items()
-            if name != first
-        },
+def compared(seconds: dict[str, list[float]], first: str, frames: int | None = None) -> Row:
+    """Return medians, and ratios to the first program; frames per second where a call treats some."""
+    middle = {name: median(times) for name, times in seconds.items()}
+    ratios = {
+        name: median(a / b for a, b in zip(times, seconds[first], strict=True))
+        for name, times in seconds.items()
+        if name != first
     }
+    rates = {"frames_per_second": {name: frames / s for name, s in middle.items()}} if frames else {}
+    return {"seconds": middle, **rates, f"times_of_{first}": ratios}
 
 
 class Ours:
