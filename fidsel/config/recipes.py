@@ -48,6 +48,8 @@ class StageSection(Strict):
     """Validations without improvement before the stage ends."""
     validate_every: PositiveInt | None = None
     """Steps between validations."""
+    compile: bool | None = None
+    """Translate the step to machine code first: minutes, then about twice as fast on a CPU."""
 
 
 class StandardSection(Strict):
