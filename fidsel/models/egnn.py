@@ -5,9 +5,10 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from fidsel.models.batch import Batch
-from fidsel.models.network import Network, NetworkForceField, seeded
-from fidsel.models.pairs import ELEMENTS, bessel, pairs
-from fidsel.models.readout import Readout, initialise
+from fidsel.models.layered import LayeredNetwork
+from fidsel.models.network import NetworkForceField, seeded
+from fidsel.models.pairs import bessel, pairs
+from fidsel.models.readout import initialise
 from fidsel.models.require import require_at_least, require_positive
 
 TINY = 1e-6
@@ -59,25 +60,13 @@ class Layer(nn.Module):
         return h, x + (apart * self.move(silu(self.displace(message))) * envelope).sum(2)
 
 
-class EGNNNetwork(Network):
+class EGNNNetwork(LayeredNetwork):
     """Energy of molecules by messages along pairs; see `EGNN`."""
 
-    arguments = ("features", "layers", "radial")
-
-    def __init__(
-        self,
-        features: int,
-        layers: int,
-        radial: int,
-        cutoff: float,
-        heads: int = 1,
-        reach: float | None = None,
-    ) -> None:
-        super().__init__(cutoff, heads, reach)
-        self.features, self.layers, self.radial = features, layers, radial
-        self.embedding = nn.Embedding(ELEMENTS, features)
-        self.blocks = nn.ModuleList(Layer(features, radial, last=i == layers - 1) for i in range(layers))
-        self.readout = Readout(features, heads)
+    def make_blocks(self) -> nn.ModuleList:
+        """Return the message passes."""
+        last = self.layers - 1
+        return nn.ModuleList(Layer(self.features, self.radial, last=i == last) for i in range(self.layers))
 
     def latent(self, batch: Batch) -> Tensor:
         """Return the features after the last layer, (B, N, features)."""

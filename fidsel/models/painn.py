@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from fidsel.models.batch import Batch
-from fidsel.models.network import Network, NetworkForceField, seeded
-from fidsel.models.pairs import ELEMENTS, bessel, pairs
-from fidsel.models.readout import Readout
+from fidsel.models.layered import LayeredNetwork
+from fidsel.models.network import NetworkForceField, seeded
+from fidsel.models.pairs import bessel, pairs
 from fidsel.models.require import require_at_least, require_positive
 
 TINY = 1e-6
@@ -83,27 +83,15 @@ class Block(nn.Module):
         return s, v if self.last else v + a[2][:, :, None] * mixed[:, :, :, 0]
 
 
-class PaiNNNetwork(Network):
+class PaiNNNetwork(LayeredNetwork):
     """Energy of molecules by equivariant message passing; see `PaiNN`."""
 
-    arguments = ("features", "layers", "radial")
-
-    def __init__(
-        self,
-        features: int,
-        layers: int,
-        radial: int,
-        cutoff: float,
-        heads: int = 1,
-        reach: float | None = None,
-    ) -> None:
-        super().__init__(cutoff, heads, reach)
-        self.features, self.layers, self.radial = features, layers, radial
-        self.embedding = nn.Embedding(ELEMENTS, features)
-        self.blocks = nn.ModuleList(
-            Block(features, radial + 1, first=i == 0, last=i == layers - 1) for i in range(layers)
+    def make_blocks(self) -> nn.ModuleList:
+        """Return the interactions."""
+        last = self.layers - 1
+        return nn.ModuleList(
+            Block(self.features, self.radial + 1, first=i == 0, last=i == last) for i in range(self.layers)
         )
-        self.readout = Readout(features, heads)
 
     def latent(self, batch: Batch) -> Tensor:
         """Return the scalar features after the last interaction, (B, N, features)."""

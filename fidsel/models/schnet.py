@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from fidsel.models.batch import Batch
-from fidsel.models.network import Network, NetworkForceField, seeded
-from fidsel.models.pairs import ELEMENTS, gaussians, pairs
-from fidsel.models.readout import Readout, initialise
+from fidsel.models.layered import LayeredNetwork
+from fidsel.models.network import NetworkForceField, seeded
+from fidsel.models.pairs import gaussians, pairs
+from fidsel.models.readout import initialise
 from fidsel.models.require import require_at_least, require_positive
 
 
@@ -66,27 +67,15 @@ class Block(nn.Module):
         return x + update
 
 
-class SchNetNetwork(Network):
+class SchNetNetwork(LayeredNetwork):
     """Energy of molecules by continuous-filter convolutions; see `SchNet`."""
 
-    arguments = ("features", "layers", "radial")
-
-    def __init__(
-        self,
-        features: int,
-        layers: int,
-        radial: int,
-        cutoff: float,
-        heads: int = 1,
-        reach: float | None = None,
-    ) -> None:
-        super().__init__(cutoff, heads, reach)
-        self.features, self.layers, self.radial = features, layers, radial
-        self.embedding = nn.Embedding(ELEMENTS, features)
-        self.filters = Filters(features, layers, radial)
-        self.blocks = nn.ModuleList(Block(features) for _ in range(layers))
-        initialise(self.blocks)
-        self.readout = Readout(features, heads)
+    def make_blocks(self) -> nn.ModuleList:
+        """Return the interactions; the filters of all are made at once."""
+        self.filters = Filters(self.features, self.layers, self.radial)
+        blocks = nn.ModuleList(Block(self.features) for _ in range(self.layers))
+        initialise(blocks)
+        return blocks
 
     def latent(self, batch: Batch) -> Tensor:
         """Return the features after the last interaction, (B, N, features)."""
