@@ -16,6 +16,7 @@ from fidsel.selector.errors import ERROR_SOURCES, Cheap, Probe, Reference
 from fidsel.selector.pickers import PICKERS, ClusterError, Random
 from fidsel.selector.plot import Curve, cluster_error_plot, learning_curve_plot
 from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool
+from fidsel.selector.report import Picked, Report, describe_clusters, picked
 from fidsel.selector.ward import fine_clusters
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Curve",
     "Descriptor",
     "ErrorSource",
+    "Picked",
     "Picker",
     "Picks",
     "Pool",
@@ -37,16 +39,19 @@ __all__ = [
     "Projection",
     "Random",
     "Reference",
+    "Report",
     "Score",
     "calibrate",
     "cluster_error_plot",
     "cluster_errors",
+    "describe_clusters",
     "fine_clusters",
     "hold_out",
     "inverse_distances",
     "learning_curve_plot",
     "mean_latent",
     "pair_distances",
+    "picked",
     "score",
     "sorted_distances",
 ]
