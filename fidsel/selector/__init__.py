@@ -3,6 +3,7 @@
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
 from fidsel.selector.clusters import BroadClusters
 from fidsel.selector.conformal import Calibration, Score, calibrate, hold_out, score
+from fidsel.selector.cost_aware import CostAware
 from fidsel.selector.descriptors import (
     DESCRIPTORS,
     Descriptor,
@@ -12,25 +13,37 @@ from fidsel.selector.descriptors import (
     pair_distances,
     sorted_distances,
 )
-from fidsel.selector.errors import ERROR_SOURCES, Cheap, Probe, Reference
+from fidsel.selector.errors import Cheap, Committee, Probe, Reference
+from fidsel.selector.farthest import FarthestPoint
+from fidsel.selector.greedy import Greedy
+from fidsel.selector.latent import Latent
+from fidsel.selector.lcmd import LCMD
 from fidsel.selector.pickers import PICKERS, ClusterError, Random
 from fidsel.selector.plot import Curve, cluster_error_plot, learning_curve_plot
-from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool
+from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool, needs_errors
 from fidsel.selector.report import Picked, Report, describe_clusters, picked
+from fidsel.selector.sources import ERROR_SOURCES
+from fidsel.selector.stratified import Stratified
 from fidsel.selector.ward import fine_clusters
 
 __all__ = [
     "DESCRIPTORS",
     "ERROR_SOURCES",
+    "LCMD",
     "PICKERS",
     "BroadClusters",
     "Calibration",
     "Cheap",
     "ClusterError",
     "ClusterErrors",
+    "Committee",
+    "CostAware",
     "Curve",
     "Descriptor",
     "ErrorSource",
+    "FarthestPoint",
+    "Greedy",
+    "Latent",
     "Picked",
     "Picker",
     "Picks",
@@ -41,6 +54,7 @@ __all__ = [
     "Reference",
     "Report",
     "Score",
+    "Stratified",
     "calibrate",
     "cluster_error_plot",
     "cluster_errors",
@@ -50,6 +64,7 @@ __all__ = [
     "inverse_distances",
     "learning_curve_plot",
     "mean_latent",
+    "needs_errors",
     "pair_distances",
     "picked",
     "score",

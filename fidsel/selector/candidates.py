@@ -8,6 +8,7 @@ import numpy as np
 from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.selector.pool import Picks, Pool
+from fidsel.selector.reasons import about, at_cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +70,50 @@ def column(pool: Pool, fidelity: int) -> int:
     return int(fidelity % levels)
 
 
+def known_errors(pool: Pool, purpose: str) -> None:
+    """Raise a `UsageError` unless the error of every unlabelled frame is known.
+
+    Parameters
+    ----------
+    purpose : what needs them, the subject of the message.
+    """
+    free = ~pool.labelled
+    unusable = free & ~(np.isfinite(pool.errors) & (pool.errors >= 0))
+    if unusable.any():
+        raise UsageError(
+            f"{purpose} needs the error of every unlabelled frame, finite and ≥ 0; "
+            f"{unusable.sum()} of {free.sum()} are not: run an error source first "
+            "(fidsel.selector.ERROR_SOURCES) and put its estimate in Pool.errors"
+        )
+
+
 def make_picks(
-    pool: Pool, rows: IntArray, fidelity: int, reason: Sequence[str], notes: Sequence[str]
+    pool: Pool,
+    n: int,
+    chosen: tuple[IntArray, Sequence[str]],
+    repeats: IntArray,
+    fidelity: int,
+    notes: Sequence[str] = (),
 ) -> Picks:
-    """Return the picks of some rows, all at one fidelity."""
-    return Picks(
-        rows, np.full(len(rows), column(pool, fidelity)), pool.clusters[rows].astype(np.int64),
-        tuple(reason), tuple(notes),
-    )  # fmt: skip
+    """Return `n` picks at one fidelity: the chosen rows, then as many repeated configurations as lack.
+
+    Parameters
+    ----------
+    chosen : at most n rows, and why each of them.
+    repeats : in order of preference, see `Candidates`.
+    """
+    level, (rows, why) = column(pool, fidelity), chosen
+    again = repeats[: n - len(rows)]
+    rows = np.concatenate([rows, again])
+    why = [*why, *["repeats a configuration"] * len(again)]
+    reason = [
+        f"{what}: {text}{at_cost(pool, int(row), level)}"
+        for what, text, row in zip(about(pool, rows), why, rows, strict=True)
+    ]
+    if len(again):
+        notes = [
+            *notes,
+            f"{len(again)} picks repeat a configuration that is labelled or picked: no others are left",
+        ]
+    clusters = pool.clusters[rows].astype(np.int64)
+    return Picks(rows, np.full(n, level), clusters, tuple(reason), tuple(notes))

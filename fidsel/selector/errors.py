@@ -7,7 +7,7 @@ import numpy as np
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.selector.allocation import in_proportion
-from fidsel.selector.pool import ErrorSource, Pool
+from fidsel.selector.pool import Pool
 from fidsel.selector.shrinkage import shrunk_rms
 
 
@@ -27,7 +27,7 @@ class Reference:
         UsageError
             where the error of an unlabelled row is unknown.
         """
-        known = _checked(pool, known)
+        known = checked(pool, known)
         missing = np.isnan(known) & ~pool.labelled
         if missing.any():
             raise UsageError(
@@ -41,9 +41,7 @@ class Reference:
 class Cheap:
     """The error a pre-trained or surrogate model makes on cheap labels it has not seen.
 
-    It costs no accurate label. Where accurate errors e_i are known the cheap errors c_i are scaled,
-    s = sqrt(Σ e_i² / Σ c_i²) over the frames that have both, and the known errors replace them.
-    Frames without a cheap error get the RMS of their cluster's estimates, or of all.
+    It costs no accurate label; known errors scale it, see `scaled`.
 
     Parameters
     ----------
@@ -65,23 +63,71 @@ class Cheap:
         UsageError
             where no cheap error is known, or there is not one entry per frame.
         """
-        known = _checked(pool, known)
-        cheap = _checked(pool, np.asarray(self.cheap_errors, dtype=np.float64), "cheap_errors")
-        has = ~np.isnan(cheap)
-        if not has.any():
+        cheap = checked(pool, np.asarray(self.cheap_errors, dtype=np.float64), "cheap_errors")
+        if np.isnan(cheap).all():
             raise UsageError(
                 "the error source 'cheap' needs cheap labels the model has not seen, got none: "
                 "leave some out of pre-training, or use 'probe'"
             )
-        both = has & ~np.isnan(known)
-        square = float((cheap[both] ** 2).sum())
-        scale = np.sqrt((known[both] ** 2).sum() / square) if square > 0 else 1.0
-        out = scale * cheap
-        for c in np.unique(pool.clusters[~has]):
-            members = pool.clusters == c
-            basis = out[members & has] if (members & has).any() else out[has]
-            out[members & ~has] = np.sqrt(np.mean(basis**2))
-        return np.where(np.isnan(known), out, known)
+        return scaled(pool, cheap, checked(pool, known))
+
+
+@dataclass(frozen=True, eq=False)
+class Committee:
+    """How far the members of a committee disagree.
+
+    It costs no label; known errors scale it, see `scaled`. Without any it is the disagreement itself, which
+    ranks frames but is usually too small: members share their data and so part of their error.
+
+    Parameters
+    ----------
+    disagreement : (n,) eV/Å, e.g. `Ensemble.disagreement(frames).frame_forces`; NaN where unknown.
+
+    References
+    ----------
+    C. Schran, K. Brezina, O. Marsalek, J. Chem. Phys. 153, 104105 (2020), doi:10.1063/5.0016004.
+    """
+
+    disagreement: FloatArray
+
+    def wants(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:  # noqa: ARG002
+        """Return no rows: nothing has to be bought."""
+        return np.empty(0, dtype=np.int64)
+
+    def estimate(self, pool: Pool, known: FloatArray) -> FloatArray:
+        """Return the scaled disagreement on each frame, or its known error, (n,) eV/Å.
+
+        Raises
+        ------
+        UsageError
+            where no disagreement is known, or there is not one entry per frame.
+        """
+        found = checked(pool, np.asarray(self.disagreement, dtype=np.float64), "disagreement")
+        if np.isnan(found).all():
+            raise UsageError("the error source 'committee' needs the disagreement of a committee, got none")
+        return scaled(pool, found, checked(pool, known))
+
+
+def scaled(pool: Pool, guess: FloatArray, known: FloatArray) -> FloatArray:
+    """Return guessed errors on the scale of known ones, which replace them, (n,).
+
+    With known errors e_i and guesses g_i the scale is s = sqrt(Σ e_i² / Σ g_i²) over the frames that have
+    both, 1 without any. Frames without a guess get the RMS of their cluster's, or of all.
+
+    Parameters
+    ----------
+    guess : (n,) NaN where there is none; at least one is.
+    known : (n,) NaN where unknown.
+    """
+    has = ~np.isnan(guess)
+    both = has & ~np.isnan(known)
+    square = float((guess[both] ** 2).sum())
+    out = guess * (np.sqrt((known[both] ** 2).sum() / square) if square > 0 else 1.0)
+    for c in np.unique(pool.clusters[~has]):
+        members = pool.clusters == c
+        basis = out[members & has] if (members & has).any() else out[has]
+        out[members & ~has] = np.sqrt(np.mean(basis**2))
+    return np.where(np.isnan(known), out, known)
 
 
 @dataclass(frozen=True)
@@ -126,7 +172,7 @@ class Probe:
         UsageError
             where no error is known.
         """
-        known = _checked(pool, known)
+        known = checked(pool, known)
         has = ~np.isnan(known)
         if not has.any():
             raise UsageError(
@@ -137,12 +183,10 @@ class Probe:
         return np.where(has, known, rms[inverse])
 
 
-def _checked(pool: Pool, errors: FloatArray, name: str = "known") -> FloatArray:
+def checked(pool: Pool, errors: FloatArray, name: str = "known") -> FloatArray:
+    """Return errors (n,), NaN where unknown, or raise a `UsageError` where they cannot be such."""
     if errors.shape != (len(pool),):
         raise UsageError(f"{name} must have shape ({len(pool)},), one entry per frame, got {errors.shape}")
     if np.isinf(errors).any() or (errors < 0).any():
         raise UsageError(f"{name} must be finite errors ≥ 0 in eV/Å, or NaN where unknown")
     return errors
-
-
-ERROR_SOURCES: dict[str, type[ErrorSource]] = {"reference": Reference, "cheap": Cheap, "probe": Probe}

@@ -1,17 +1,22 @@
 """Pickers: which frames to label next."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
 from fidsel.data.frames import IntArray
 from fidsel.errors import UsageError, unknown
 from fidsel.selector.allocation import in_proportion
-from fidsel.selector.candidates import candidates, column, make_picks
+from fidsel.selector.candidates import candidates, column, known_errors, make_picks
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
+from fidsel.selector.farthest import FarthestPoint
 from fidsel.selector.fine_grid import FineGrid
+from fidsel.selector.greedy import Greedy
+from fidsel.selector.lcmd import LCMD
 from fidsel.selector.pool import Picker, Picks, Pool
+from fidsel.selector.reasons import counted, milli
+from fidsel.selector.stratified import Stratified
 from fidsel.selector.ward import fine_clusters
 
 Strategy = Literal["worst", "population", "by-size", "random", "centroid"]
@@ -29,15 +34,17 @@ class Random:
     fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
     """
 
+    needs_errors: ClassVar[bool] = False
+
     fidelity: int = -1
 
     def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
         """Return `n` unlabelled frames in random order."""
         column(pool, self.fidelity)
         free = candidates(pool, n, np.zeros(len(pool)))
-        rows = np.concatenate([rng.permutation(free.fresh), rng.permutation(free.repeats)])[:n]
-        reason = f"drawn at random from {(~pool.labelled).sum()} unlabelled frames"
-        return make_picks(pool, rows, self.fidelity, [reason] * n, _repeat_note(n - len(free.fresh)))
+        rows = rng.permutation(free.fresh)[:n]
+        why = [f"drawn at random from {(~pool.labelled).sum()} unlabelled frames"] * len(rows)
+        return make_picks(pool, n, (rows, why), rng.permutation(free.repeats), self.fidelity)
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,8 @@ class ClusterError:
     doi:10.1063/5.0035530.
     """
 
+    needs_errors: ClassVar[bool] = True
+
     strategy: Strategy = "worst"
     threshold: float = 1.1
     relative_to: Literal["overall", "clusters"] = "overall"
@@ -113,22 +122,20 @@ class ClusterError:
         column(pool, self.fidelity)
         free = candidates(pool, n, pool.errors)
         if n == 0:
-            return make_picks(pool, np.empty(0, dtype=np.int64), self.fidelity, (), ())
-        broad = _broad_errors(pool)
+            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats, self.fidelity)
+        known_errors(pool, "picking by cluster error")
+        broad = cluster_errors(pool.clusters[~pool.labelled], pool.errors[~pool.labelled])
         problem, notes = self._problem_set(pool, free.fresh, broad, min(n, len(free.fresh)))
-        rows, reasons = np.empty(0, dtype=np.int64), []
+        rows, why = problem[:0], []
         if len(problem):
             fine = fine_clusters(pool.features[problem], self.n_fine, subset=self.subset, seed=rng)
             grid = FineGrid.of(pool, problem, fine)
             local = self._take(grid, min(n, len(problem)), rng)
             rows = problem[local]
-            reasons = [self._reason(pool, broad, grid, int(i), problem) for i in local]
+            why = [self._reason(pool, grid, int(i)) for i in local]
             notes += self._turn_note(grid, local)
-        missing = n - len(rows)
-        again = free.repeats[np.argsort(-pool.errors[free.repeats], kind="stable")][:missing]
-        reasons += [f"repeats a configuration, error {_milli(pool, pool.errors[i])}" for i in again]
-        notes += _repeat_note(missing)
-        return make_picks(pool, np.concatenate([rows, again]), self.fidelity, reasons, notes)
+        again = free.repeats[np.argsort(-pool.errors[free.repeats], kind="stable")]
+        return make_picks(pool, n, (rows, why), again, self.fidelity, notes)
 
     def _problem_set(
         self, pool: Pool, fresh: IntArray, broad: ClusterErrors, need: int
@@ -181,16 +188,11 @@ class ClusterError:
             f"clusters: these gave {len(local) - beyond}, the better ones {beyond}"
         ]
 
-    def _reason(self, pool: Pool, broad: ClusterErrors, grid: FineGrid, i: int, problem: IntArray) -> str:
-        cluster, fine = int(pool.clusters[problem[i]]), grid.fine[i]
-        row = broad.cluster.index(cluster)
-        here, there = _milli(pool, broad.rmse[row]), _milli(pool, grid.rmse[fine])
-        ratio = f"{broad.rmse[row] / broad.overall:.2f} × overall, " if broad.overall > 0 else ""
+    def _reason(self, pool: Pool, grid: FineGrid, i: int) -> str:
+        fine = grid.fine[i]
         return (
-            f"cluster {cluster} (RMSE {here}, {ratio}{_frames(broad.population[row])}), "
             f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error "
-            f"(RMSE {there}, {_frames(int(grid.size[fine]))}), {_WHICH[self.strategy]}: "
-            f"error {_milli(pool, grid.errors[i])}"
+            f"(RMSE {milli(pool, grid.rmse[fine])}, {counted(int(grid.size[fine]))}), {_WHICH[self.strategy]}"
         )
 
 
@@ -204,30 +206,11 @@ _WHICH = {
 }
 
 
-def _broad_errors(pool: Pool) -> ClusterErrors:
-    free = ~pool.labelled
-    unusable = free & ~(np.isfinite(pool.errors) & (pool.errors >= 0))
-    if unusable.any():
-        raise UsageError(
-            f"picking by cluster error needs the error of every unlabelled frame, finite and ≥ 0; "
-            f"{unusable.sum()} of {free.sum()} are not: run an error source first "
-            "(fidsel.selector.ERROR_SOURCES) and put its estimate in Pool.errors"
-        )
-    return cluster_errors(pool.clusters[free], pool.errors[free])
-
-
-def _repeat_note(count: int) -> list[str]:
-    if count <= 0:
-        return []
-    return [f"{count} picks repeat a configuration that is labelled or picked: no others are left"]
-
-
-def _frames(count: int) -> str:
-    return "1 frame" if count == 1 else f"{count} frames"
-
-
-def _milli(pool: Pool, error: float) -> str:
-    return f"{1000 * error:.3g} m{pool.unit}"
-
-
-PICKERS: dict[str, type[Picker]] = {"cluster-error": ClusterError, "random": Random}
+PICKERS: dict[str, type[Picker]] = {
+    "cluster-error": ClusterError,
+    "farthest-point": FarthestPoint,
+    "greedy": Greedy,
+    "lcmd": LCMD,
+    "random": Random,
+    "stratified": Stratified,
+}

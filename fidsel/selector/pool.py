@@ -74,7 +74,11 @@ class Picks:
 
 
 class Picker(Protocol):
-    """Chooses frames to label."""
+    """Chooses frames to label.
+
+    A picker that never reads `Pool.errors` says so by an attribute `needs_errors = False`: then nobody
+    has to estimate errors, or to buy labels for that; see `needs_errors`.
+    """
 
     def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
         """Return exactly `n` unique unlabelled rows of the pool, best first.
@@ -85,6 +89,11 @@ class Picker(Protocol):
             where fewer than `n` frames are unlabelled.
         """
         ...
+
+
+def needs_errors(picker: Picker) -> bool:
+    """Return whether a picker reads `Pool.errors`; one that does not say is taken to."""
+    return bool(getattr(picker, "needs_errors", True))
 
 
 class ErrorSource(Protocol):

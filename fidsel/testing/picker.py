@@ -8,7 +8,7 @@ import numpy as np
 
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
-from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool
+from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool, needs_errors
 
 FRAMES = 60
 
@@ -25,13 +25,16 @@ def example_pool(seed: int = 0) -> Pool:
     return Pool(features, clusters, errors, rng.normal(size=FRAMES), costs, labelled)
 
 
-def check_picker(picker: Picker, pool: Pool | None = None, *, random: bool = False) -> None:
+def check_picker(
+    picker: Picker, pool: Pool | None = None, *, random: bool = False, diverse: bool = False
+) -> None:
     """Raise AssertionError naming the first rule of the contract that a picker breaks.
 
     Parameters
     ----------
     pool : to pick from, at least 8 frames unlabelled; None = `example_pool`.
     random : whether the picker draws at random, and so need not follow a reordered pool.
+    diverse : whether its picks keep away from labelled frames, and so must follow what is labelled.
 
     Examples
     --------
@@ -47,8 +50,13 @@ def check_picker(picker: Picker, pool: Pool | None = None, *, random: bool = Fal
         check_labelled_are_left_out,
         check_duplicates_once,
         check_too_many_refused,
+        check_errors_unread_where_not_needed,
     ]
-    for check in checks if random else [*checks, check_follows_reordered_pool]:
+    if not random:
+        checks.append(check_follows_reordered_pool)
+    if diverse:
+        checks.append(check_keeps_away_from_labelled)
+    for check in checks:
         check(picker, pool)
 
 
@@ -126,6 +134,28 @@ def check_too_many_refused(picker: Picker, pool: Pool) -> None:
     except UsageError:
         return
     _hold(False, "asking for more frames than are unlabelled must raise UsageError")
+
+
+def check_errors_unread_where_not_needed(picker: Picker, pool: Pool) -> None:
+    """Pick the same whatever the errors, where the picker says it needs none."""
+    if needs_errors(picker):
+        return
+    with_errors = _pick(picker, pool, 5).indices
+    without = _pick(picker, replace(pool, errors=np.full(len(pool), np.nan)), 5).indices
+    _hold(np.array_equal(with_errors, without), "says it needs no errors, and picks others without them")
+
+
+def check_keeps_away_from_labelled(picker: Picker, pool: Pool) -> None:
+    """Label a frame close beside each pick: none of them is picked while frames farther off remain."""
+    first = _pick(picker, pool, 4).indices
+    beside: dict[str, Any] = {n: np.concatenate([value, value[first]]) for n, value in _arrays(pool).items()}
+    beside["features"][len(pool) :] += 1e-4 * pool.features.std(axis=0)
+    beside["labelled"][len(pool) :] = True
+    second = _pick(picker, replace(pool, **beside), 4).indices
+    _hold(
+        not set(first.tolist()) & set(second.tolist()),
+        "picks must keep away from labelled frames; with others labelled beside them the same were picked",
+    )
 
 
 def check_follows_reordered_pool(picker: Picker, pool: Pool) -> None:

@@ -1,7 +1,7 @@
 """Every built-in picker and error source keeps its contract."""
 
 from dataclasses import replace
-from typing import get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import pytest
@@ -12,23 +12,62 @@ from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.selector import (
     ERROR_SOURCES,
+    LCMD,
     PICKERS,
     Cheap,
     ClusterError,
+    Committee,
+    CostAware,
+    ErrorSource,
+    FarthestPoint,
+    Greedy,
+    Latent,
     Picker,
     Picks,
     Pool,
+    Probe,
     Random,
     Reference,
+    Stratified,
+    needs_errors,
 )
 from fidsel.selector.pickers import Strategy
 from fidsel.testing.picker import check_error_source, check_picker, example_pool
 
 STRATEGIES = get_args(Strategy)
+DRAWN = {"random", "stratified"}
+DIVERSE = {"farthest-point", "lcmd"}
+BUILT_IN: dict[str, st.SearchStrategy[Picker]] = {
+    name: st.builds(kind, fidelity=st.sampled_from([-1, 0]))
+    for name, kind in PICKERS.items()
+    if name not in ("cluster-error", "lcmd")
+}
+BUILT_IN["lcmd"] = st.builds(LCMD, st.sampled_from(["none", "errors"]))
+BUILT_IN["cluster-error"] = st.builds(
+    ClusterError,
+    st.sampled_from(STRATEGIES),
+    threshold=st.floats(0, 5),
+    relative_to=st.sampled_from(["overall", "clusters"]),
+    n_fine=st.integers(1, 30),
+    worst=st.floats(0.01, 1),
+    subset=st.integers(5, 50),
+)
+BUILT_IN["cost-aware"] = st.builds(
+    CostAware,
+    st.one_of(*BUILT_IN.values()),
+    st.sampled_from([(1.0, 1.0), (0.1, 1.0), (0.0, 2.0)]),
+    st.floats(1, 5),
+    st.sampled_from(["place", "error"]),
+)
 
 
-def test_random_picker() -> None:
-    check_picker(Random(), random=True)
+def usual(name: str) -> Picker:
+    """A picker as a person gets it who sets nothing."""
+    return CostAware(FarthestPoint(), (0.1, 1.0)) if name == "cost-aware" else PICKERS[name]()
+
+
+def test_every_picker_is_tested() -> None:
+    assert set(BUILT_IN) == {*PICKERS, "cost-aware"}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -37,51 +76,106 @@ def test_cluster_error_picker(strategy: Strategy, n_fine: int) -> None:
     check_picker(ClusterError(strategy, n_fine=n_fine), random=strategy == "random")
 
 
-@pytest.mark.parametrize("name", sorted(PICKERS))
-def test_every_registered_picker_has_usable_defaults(name: str) -> None:
-    check_picker(PICKERS[name](), random=name == "random")
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_picker_keeps_the_contract(name: str, seed: int) -> None:
+    check_picker(usual(name), example_pool(seed), random=name in DRAWN, diverse=name in DIVERSE)
+
+
+@pytest.mark.parametrize("picker", [LCMD("errors"), CostAware(LCMD("errors"), (0.1, 1.0))])
+def test_weighted_distances_keep_the_contract(picker: Picker) -> None:
+    check_picker(picker, diverse=isinstance(picker, LCMD))
+
+
+@pytest.mark.parametrize("inner", [ClusterError("population"), Greedy(), Random(), Stratified()])
+@pytest.mark.parametrize("value", ["place", "error"])
+def test_cost_aware_pickers_keep_the_contract(inner: Picker, value: Literal["place", "error"]) -> None:
+    check_picker(CostAware(inner, (0.1, 1.0), value=value), random=isinstance(inner, Random | Stratified))
 
 
 @pytest.mark.parametrize("name", sorted(ERROR_SOURCES))
 def test_every_error_source(name: str) -> None:
     pool = example_pool()
-    source = Cheap(pool.errors * 0.7) if name == "cheap" else ERROR_SOURCES[name]()
-    check_error_source(source, pool, pool.errors)
+    sources: dict[str, ErrorSource] = {
+        "cheap": Cheap(pool.errors * 0.7),
+        "committee": Committee(pool.errors * 0.3),
+        "latent": Latent(pool.features, pool.features[pool.labelled]),
+        "probe": Probe(),
+        "reference": Reference(),
+    }
+    assert isinstance(sources[name], ERROR_SOURCES[name])
+    check_error_source(sources[name], pool, pool.errors)
 
 
-@given(
-    seed=st.integers(0, 10_000),
-    n=st.integers(1, 40),
-    levels=st.integers(1, 4),
-    picker=st.builds(
-        ClusterError,
-        st.sampled_from(STRATEGIES),
-        threshold=st.floats(0, 5),
-        relative_to=st.sampled_from(["overall", "clusters"]),
-        n_fine=st.integers(1, 30),
-        worst=st.floats(0.01, 1),
-        subset=st.integers(5, 50),
-    ),
-)
-@settings(max_examples=60, deadline=None)
-def test_exact_unique_picks_whatever_the_pool(seed: int, n: int, levels: int, picker: ClusterError) -> None:
-    """Few distinct rows, tied or zero errors, some labelled: always n unique unlabelled rows."""
+def coarse_pool(seed: int, levels: int, known: bool) -> Pool:
+    """60 frames, few of them distinct, with tied or zero errors and few energies; 20 labelled."""
     rng = np.random.default_rng(seed)
     size = 60
     labelled = np.zeros(size, dtype=bool)
     labelled[rng.choice(size, 20, replace=False)] = True
-    pool = Pool(
-        rng.integers(0, levels, (size, 3)).astype(float), rng.integers(0, 5, size),
-        rng.integers(0, 3, size) / 2.0, np.zeros(size), np.ones((size, 1)), labelled,
+    energies = np.where(rng.random(size) < 0.3, np.nan, rng.integers(0, 3, size))
+    errors = rng.integers(0, 3, size) / 2.0 if known else np.full(size, np.nan)
+    return Pool(
+        rng.integers(0, levels, (size, 3)).astype(float), rng.integers(0, 5, size), errors, energies,
+        rng.integers(0, 3, (size, 2)).astype(float), labelled,
     )  # fmt: skip
-    picks = picker.pick(pool, n, rng)
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+@given(data=st.data(), seed=st.integers(0, 10_000), n=st.integers(1, 40), levels=st.integers(1, 4))
+@settings(max_examples=40, deadline=None)
+def test_exact_unique_picks_whatever_the_pool(
+    name: str, data: st.DataObject, seed: int, n: int, levels: int
+) -> None:
+    """Few distinct rows, tied errors, unknown energies, labels for nothing: n unique unlabelled rows, no
+    configuration twice while others remain, the same with the same seed, errors read only where needed."""
+    picker = data.draw(BUILT_IN[name])
+    pool = coarse_pool(seed, levels, known=needs_errors(picker))
+    picks = picker.pick(pool, n, np.random.default_rng(seed))
     assert len(picks) == n == len(set(picks.indices.tolist())) == len(picks.reason)
     assert not pool.labelled[picks.indices].any()
-    distinct = {row.tobytes() for row in pool.features[~labelled]} - {
-        row.tobytes() for row in pool.features[labelled]
+    distinct = {row.tobytes() for row in pool.features[~pool.labelled]} - {
+        row.tobytes() for row in pool.features[pool.labelled]
     }
     fresh = {pool.features[i].tobytes() for i in picks.indices} & distinct
     assert len(fresh) == min(n, len(distinct))
+    assert picker.pick(pool, n, np.random.default_rng(seed)).indices.tolist() == picks.indices.tolist()
+    assert ((picks.fidelity >= 0) & (picks.fidelity < 2)).all()
+    assert all(f"cluster {c} (" in why for c, why in zip(picks.cluster, picks.reason, strict=True))
+    assert all(
+        f"; fidelity {f}, cost {pool.costs[i, f]:.4g}" in why
+        for i, f, why in zip(picks.indices, picks.fidelity, picks.reason, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_odd_pools(name: str) -> None:
+    """One frame, one feature, nothing labelled, no energies: picks all the same."""
+    for n, features in ((1, 1), (1, 3), (7, 1), (30, 2)):
+        rng = np.random.default_rng(n)
+        nothing, ones = np.full(n, np.nan), np.ones((n, 2))
+        pool = Pool(
+            rng.normal(size=(n, features)), np.zeros(n, int), np.ones(n), nothing, ones, np.zeros(n, bool)
+        )
+        for energies in (nothing, np.zeros(n), rng.normal(size=n)):
+            picks = usual(name).pick(replace(pool, energies=energies), n, rng)
+            assert sorted(picks.indices) == list(range(n))
+        assert len(usual(name).pick(pool, 0, rng)) == 0
+        everything = replace(pool, labelled=np.ones(n, dtype=bool))
+        assert len(usual(name).pick(everything, 0, rng)) == 0
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_unknown_errors_are_refused_where_they_are_needed(name: str) -> None:
+    pool = example_pool()
+    blank = pool.errors.copy()
+    blank[np.flatnonzero(~pool.labelled)[0]] = np.nan
+    picker = usual(name)
+    if needs_errors(picker):
+        with pytest.raises(UsageError, match="1 of 54 are not: run an error source"):
+            picker.pick(replace(pool, errors=blank), 5, np.random.default_rng(0))
+    else:
+        assert len(picker.pick(replace(pool, errors=blank), 5, np.random.default_rng(0))) == 5
 
 
 class _Forgetful:
@@ -104,6 +198,20 @@ def test_the_checks_name_the_broken_rule() -> None:
     free = np.flatnonzero(~pool.labelled)
     with pytest.raises(AssertionError, match="picked again"):
         check_picker(_Forgetful(free), pool)
+
+
+def test_ignoring_what_is_labelled_is_noticed() -> None:
+    with pytest.raises(AssertionError, match="keep away from labelled frames"):
+        check_picker(Greedy(), diverse=True)
+
+
+class _Secretive(Greedy):
+    needs_errors: ClassVar[bool] = False
+
+
+def test_reading_errors_in_secret_is_noticed() -> None:
+    with pytest.raises(UsageError, match="run an error source"):
+        check_picker(_Secretive())
 
 
 class _Writer(Random):
@@ -129,20 +237,19 @@ def test_missing_estimates_are_noticed() -> None:
         check_error_source(_Boundless(), pool, pool.errors)
 
 
-@pytest.mark.parametrize("picker", [Random(), ClusterError()])
-def test_too_many_and_negative_counts_say_how_many_there_are(picker: Picker) -> None:
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_too_many_and_negative_counts_say_how_many_there_are(name: str) -> None:
     pool = example_pool()
     for n in (-1, 55):
         with pytest.raises(UsageError, match="0 to 54 frames"):
-            picker.pick(pool, n, np.random.default_rng(0))
+            usual(name).pick(pool, n, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("kind", [Random, ClusterError])
-def test_fidelity_is_a_column_of_the_costs(kind: type[Random] | type[ClusterError]) -> None:
-    pool, rng = example_pool(), np.random.default_rng(0)
+@pytest.mark.parametrize("name", sorted(PICKERS))
+def test_fidelity_is_a_column_of_the_costs(name: str) -> None:
+    pool, rng, kind = example_pool(), np.random.default_rng(0), PICKERS[name]
     assert set(kind().pick(pool, 3, rng).fidelity) == {1}
     assert set(kind(fidelity=0).pick(pool, 3, rng).fidelity) == {0}
-    with pytest.raises(UsageError, match="no column 2"):
-        kind(fidelity=2).pick(pool, 3, rng)
-    with pytest.raises(UsageError, match="2 fidelities"):
-        kind(fidelity=-3).pick(replace(pool), 3, rng)
+    for column, message in ((2, "no column 2"), (-3, "2 fidelities")):
+        with pytest.raises(UsageError, match=message):
+            kind(fidelity=column).pick(pool, 3, rng)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fidsel.errors import UsageError
-from fidsel.selector import Cheap, Pool, Probe, Reference, cluster_errors, score
+from fidsel.selector import Cheap, Committee, Pool, Probe, Reference, cluster_errors, score
 from fidsel.testing.picker import example_pool
 
 
@@ -57,6 +57,22 @@ def test_cheap_fills_seen_frames_with_their_clusters_error() -> None:
         Cheap(np.full(len(pool), np.nan)).estimate(pool, pool.errors)
     with pytest.raises(UsageError, match=r"cheap_errors must have shape \(60,\)"):
         Cheap(cheap[1:]).estimate(pool, pool.errors)
+
+
+def test_disagreement_is_scaled_like_cheap_errors() -> None:
+    pool = big_pool()
+    known, disagreement = reveal(pool, np.arange(40)), pool.errors * np.exp(0.2 * pool.features[:, 0]) / 4
+    disagreement[50:60] = np.nan
+    estimate = Committee(disagreement).estimate(pool, known)
+    np.testing.assert_array_equal(estimate, Cheap(disagreement).estimate(pool, known))
+    assert estimate[60:].mean() == pytest.approx(pool.errors[60:].mean(), rel=0.1)
+    unscaled = Committee(disagreement).estimate(pool, np.full(len(pool), np.nan))
+    np.testing.assert_array_equal(unscaled[60:], disagreement[60:])
+    assert len(Committee(disagreement).wants(pool, 10, np.random.default_rng(0))) == 0
+    with pytest.raises(UsageError, match="disagreement of a committee, got none"):
+        Committee(disagreement * np.nan).estimate(pool, known)
+    with pytest.raises(UsageError, match="disagreement must be finite errors ≥ 0"):
+        Committee(-disagreement).estimate(pool, known)
 
 
 def test_probes_are_shared_by_population_with_a_minimum() -> None:
@@ -113,7 +129,7 @@ def test_everything_labelled_wants_nothing() -> None:
 
 def test_unusable_numbers_are_refused() -> None:
     pool, rng = example_pool(), np.random.default_rng(0)
-    for source in (Reference(), Cheap(pool.errors), Probe()):
+    for source in (Reference(), Cheap(pool.errors), Committee(pool.errors), Probe()):
         with pytest.raises(UsageError, match=r"known must have shape \(60,\)"):
             source.estimate(pool, pool.errors[1:])
         with pytest.raises(UsageError, match="finite errors ≥ 0"):
