@@ -1,0 +1,136 @@
+"""Learners: train a model on a set of frames that grows from round to round."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from fidsel.data import Frames
+from fidsel.data.frames import IntArray
+from fidsel.errors import UsageError
+from fidsel.models.contract import ForceField
+from fidsel.training.dispatch import train_one
+from fidsel.training.stage import Stage
+from fidsel.training.standard import STAGE
+
+VALIDATION = 0.2
+"""Part of the first frames that validates."""
+
+
+@runtime_checkable
+class Updatable(Protocol):
+    """A model with a closed-form fit that further frames can be added to, such as `SGDML`."""
+
+    def fit(self, train: Frames, validation: Frames) -> tuple[ForceField, dict[str, Any]]:
+        """Return the fitted model and a record."""
+        ...
+
+    def update(self, frames: Frames) -> tuple[ForceField, dict[str, Any]]:
+        """Return the model fitted to its training frames and these, and a record."""
+        ...
+
+
+class Learner(Protocol):
+    """Trains a model on rows of labelled frames."""
+
+    def learn(self, additions: Sequence[IntArray]) -> ForceField:
+        """Return the model trained on the rows of all additions, in order of addition.
+
+        The same additions give the same model, whatever was learnt before.
+        """
+        ...
+
+
+def learner(
+    model: Callable[[int], ForceField], frames: Frames, seed: int, *, stage: Stage = STAGE
+) -> Learner:
+    """Return the learner that suits a model.
+
+    Parameters
+    ----------
+    model : builds an untrained model from a seed.
+    frames : the labelled frames that rows count in.
+    seed : decides initial parameters, batches and validation frames.
+    stage : how networks are trained.
+    """
+    if isinstance(model(seed), Updatable):
+        return Growing(model, frames, seed)
+    return Anew(model, frames, seed, stage)
+
+
+class Growing:
+    """A kernel model fitted to the first rows, to which the others are added.
+
+    A fifth of the first rows chooses the length scale and is trained on afterwards. The length scale
+    then stays, so that rounds differ by their frames alone.
+
+    Parameters
+    ----------
+    model, frames, seed : as for `learner`.
+    """
+
+    def __init__(self, model: Callable[[int], ForceField], frames: Frames, seed: int) -> None:
+        self._fresh, self._frames, self._seed = model, frames, seed
+        self._learnt: list[IntArray] = []
+        self._model: ForceField | None = None
+
+    def learn(self, additions: Sequence[IntArray]) -> ForceField:
+        """Return the model of all additions; those of the last call are not learnt again."""
+        before = list(additions[: len(self._learnt)])
+        if self._model is None or not _equal(before, self._learnt):
+            self._learnt, self._model = [additions[0]], self._start(additions[0])
+        for rows in additions[len(self._learnt) :]:
+            self._model = _updatable(self._model).update(self._frames[rows])[0]
+            self._learnt.append(rows)
+        return self._model
+
+    def _start(self, rows: IntArray) -> ForceField:
+        train, held = validation_rows(rows, self._seed)
+        fitted, _ = _updatable(self._fresh(self._seed)).fit(self._frames[train], self._frames[held])
+        return _updatable(fitted).update(self._frames[held])[0]
+
+
+class Anew:
+    """A model trained from scratch on all rows; a fifth of the first rows validates in every round.
+
+    Parameters
+    ----------
+    model, frames, seed, stage : as for `learner`.
+    """
+
+    def __init__(
+        self, model: Callable[[int], ForceField], frames: Frames, seed: int, stage: Stage = STAGE
+    ) -> None:
+        self._fresh, self._frames, self._seed, self._stage = model, frames, seed, stage
+
+    def learn(self, additions: Sequence[IntArray]) -> ForceField:
+        """Return the model of all additions."""
+        first, held = validation_rows(additions[0], self._seed)
+        rows = np.concatenate([first, *additions[1:]])
+        untrained = self._fresh(self._seed)
+        return train_one(untrained, self._frames[rows], self._frames[held], self._stage, seed=self._seed)[0]
+
+
+def validation_rows(rows: IntArray, seed: int) -> tuple[IntArray, IntArray]:
+    """Return the rows to train on and those that validate, a fifth drawn at random.
+
+    Raises
+    ------
+    UsageError
+        for fewer than two rows.
+    """
+    if len(rows) < 2:
+        raise UsageError(f"training needs at least two labelled frames to start from, got {len(rows)}")
+    order = np.random.default_rng(seed).permutation(rows)
+    held = max(1, round(VALIDATION * len(rows)))
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+def _equal(a: Sequence[IntArray], b: Sequence[IntArray]) -> bool:
+    return len(a) == len(b) and all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _updatable(model: ForceField) -> Updatable:
+    if not isinstance(model, Updatable):
+        raise UsageError(f"a {model.kind} model cannot be updated")
+    return model

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from fidsel.errors import UsageError
+from fidsel.selector.stopping import Stopping, worst_bound
+
+
+def test_nothing_stops_by_default() -> None:
+    off = Stopping()
+    assert not off.low(0.0, "eV/Å")
+    assert not off.everywhere_low(np.zeros(100), np.zeros(100, int), "eV/Å")
+    assert not off.flat([1.0] * 50)
+
+
+def test_target_is_reached_at_or_below_it() -> None:
+    rule = Stopping(target=0.02)
+    assert rule.low(0.02, "eV/Å") == "target reached: error 0.02 ≤ 0.02 eV/Å"
+    assert not rule.low(0.0201, "eV/Å")
+
+
+def test_one_bad_cluster_keeps_it_going() -> None:
+    errors, clusters = np.full(100, 0.01), np.repeat([0, 1], [60, 40])
+    rule = Stopping(cluster_target=0.05)
+    assert "target reached in every cluster: 90 %" in rule.everywhere_low(errors, clusters, "eV/Å")
+    errors[clusters == 1] = 0.2
+    assert not rule.everywhere_low(errors, clusters, "eV/Å")
+
+
+def test_bound_covers_the_asked_share_of_new_frames() -> None:
+    """Split conformal: the bound from 99 frames holds for 90 % of others drawn like them, on average."""
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(300):
+        errors = rng.exponential(size=199)
+        held.append((errors[99:] <= worst_bound(errors[:99], np.zeros(99, int), 0.9)).mean())
+    assert np.mean(held) == pytest.approx(0.9, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("errors", "stops"),
+    [
+        ([0.4, 0.3], False),  # too few rounds to tell
+        ([0.4, 0.3, 0.29, 0.28], False),
+        ([0.4, 0.3, 0.2999, 0.2998], True),
+        ([0.4, 0.3, 0.5, 0.6], True),  # worse is no progress
+        ([0.4, 0.3, 0.5, 0.2], False),
+        ([0.0, 0.0, 0.0], True),
+    ],
+)
+def test_flat_curve(errors: list[float], stops: bool) -> None:
+    assert bool(Stopping(patience=2).flat(errors)) == stops
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"target": 0.0}, "target must be a positive error, got 0.0"),
+        ({"cluster_target": -1.0}, "cluster_target must be a positive error"),
+        ({"patience": 0}, "patience must be at least one round, got 0"),
+        ({"coverage": 1.0}, "coverage must lie between 0 and 1"),
+    ],
+)
+def test_impossible_rules_are_refused(values: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Stopping(**values)  # type: ignore[arg-type]
