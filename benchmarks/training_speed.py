@@ -31,6 +31,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -247,6 +248,7 @@ def sgdml(cell: Cell, threads: int) -> Row:
                 start = perf_counter()
                 fit()
                 fits[name].append(perf_counter() - start)
+                kept["fidsel"] = copy(kept["fidsel"])  # without its factor, which takes gigabytes
         flat = test.dense().positions.reshape(len(test), -1)
         with contextlib.chdir(scratch):  # where the package keeps what it found
             peer = predict_class(kept["sgdml"], max_processes=threads)
