@@ -1,13 +1,15 @@
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import numpy as np
 import pytest
 from ase import units
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from fidsel.errors import UsageError
 from fidsel.selector import ClusterErrors, Curve, cluster_error_plot, cluster_errors, learning_curve_plot
-from fidsel.selector.plot import FORCE_UNITS
+from fidsel.selector.plot import BLUE, FORCE_UNITS, cluster_error_figure, learning_curve_figure, svg
 
 
 @pytest.fixture
@@ -18,8 +20,8 @@ def errors() -> ClusterErrors:
 
 def blue(path: Path) -> int:
     """Count the pixels of the bars' colour."""
-    pixels = 255 * imread(path)[:, :, :3]
-    return int((np.abs(pixels - [0x1F, 0x5F, 0xA8]).sum(axis=2) < 12).sum())
+    pixels = imread(path)[:, :, :3]
+    return int((np.abs(pixels - to_rgb(BLUE)).sum(axis=2) < 0.05).sum())
 
 
 def test_units() -> None:
@@ -50,9 +52,41 @@ def test_smaller_errors_afterwards_are_lower_bars(errors: ClusterErrors, tmp_pat
 
 
 def test_the_same_errors_give_the_same_file(errors: ClusterErrors, tmp_path: Path) -> None:
-    one, two = (cluster_error_plot(errors, tmp_path / name).read_bytes() for name in ("a.png", "b.png"))
-    assert one == two
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
+    for ending in ("png", "svg"):
+        paths = [tmp_path / folder / f"errors.{ending}" for folder in ("a", "b")]
+        for path in paths:
+            path.parent.mkdir(exist_ok=True)
+            cluster_error_plot(errors, path)
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["errors.png", "errors.svg"]
+
+
+def test_svg_keeps_words_and_tells_figures_of_a_page_apart(errors: ClusterErrors) -> None:
+    bars = svg(cluster_error_figure(errors, unit="kcal/mol/Å"), "bars")
+    curves = svg(learning_curve_figure([Curve("random < picks & co", [1.0, 2.0], [0.2, 0.1])]), "curves")
+    assert ">force RMSE (kcal/mol/Å)<" in bars
+    assert ">random &lt; picks &amp; co<" in curves
+    ids = [{e.attrib["id"] for e in fromstring(text).iter() if "id" in e.attrib} for text in (bars, curves)]
+    clips = [{name for name in found if not name[0].isupper() and "_" not in name} for found in ids]
+    assert all(clips)
+    assert not clips[0] & clips[1]
+
+
+def test_crosses_mark_unknown_errors(tmp_path: Path) -> None:
+    group, known = np.arange(4), np.array([0.1, 0.2, 0.3, 0.4])
+    axes = cluster_error_figure(cluster_errors(group, known)).axes[0]
+    assert [len(c.get_offsets()) for c in axes.collections] == [0]
+    some = cluster_errors(group, np.where(group == 2, np.nan, known))
+    (crosses,) = cluster_error_figure(some).axes[0].collections
+    assert crosses.get_offsets().tolist() == [[3, 0]]
+    assert some.cluster[3] == 2
+
+
+def test_many_clusters_are_labelled_at_the_worst_end() -> None:
+    for count, labelled in ((30, 30), (31, 12)):
+        axes = cluster_error_figure(cluster_errors(np.arange(count), 1.0 + np.arange(count))).axes[0]
+        told = [label.get_text() for label in axes.get_xticklabels()]
+        assert told == [str(c) for c in range(count - labelled, count)]
 
 
 def test_unknown_errors_and_one_cluster_can_be_drawn(tmp_path: Path) -> None:
@@ -66,7 +100,7 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
     control = Curve("control", [0.0, 2.0], [0.1, 0.09], extrapolated=True)
     for i, curves in enumerate([[campaign], [campaign, control], [Curve("one", [1.0], [0.0])]]):
         path = learning_curve_plot(curves, tmp_path / f"{i}.png", spend_label="spent (accurate labels)")
-        assert imread(path).shape[:2] == (630, 1200)
+        assert imread(path).shape[:2] == (680, 1200)
 
 
 def test_no_global_state(errors: ClusterErrors, tmp_path: Path) -> None:
@@ -83,6 +117,8 @@ def test_bad_requests(errors: ClusterErrors, tmp_path: Path) -> None:
         cluster_error_plot(errors, path, unit="hartree")
     with pytest.raises(UsageError, match="unit must be one of"):
         learning_curve_plot([Curve("a", [1.0], [1.0])], path, unit="hartree")
+    with pytest.raises(UsageError, match=r"written as \.png or \.svg"):
+        cluster_error_plot(errors, tmp_path / "a.pdf")
     with pytest.raises(UsageError, match="same clusters"):
         cluster_error_plot(errors, path, after=cluster_errors(np.array([99]), np.ones(1)))
     with pytest.raises(UsageError, match="at least one curve"):

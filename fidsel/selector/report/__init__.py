@@ -11,6 +11,7 @@ from fidsel.selector.report.content import (
     picked,
 )
 from fidsel.selector.report.describe import describe_clusters
+from fidsel.selector.report.page import write_report
 
 __all__ = [
     "ClusterDescription",
@@ -22,4 +23,5 @@ __all__ = [
     "Structure",
     "describe_clusters",
     "picked",
+    "write_report",
 ]

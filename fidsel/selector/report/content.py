@@ -1,11 +1,11 @@
 """What a report says: plain values, made by whoever selected and written by `write_report`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from ase import Atoms
 
-from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
 from fidsel.selector.plot import Curve
@@ -44,15 +44,13 @@ class Structure:
     Parameters
     ----------
     row : its row in the frames that were described.
-    numbers : (N,) atomic numbers.
-    positions : (N, 3) Å.
+    atoms : elements and positions, Å.
     error : of the frame, in the report's unit; NaN = unknown.
     energy : eV, NaN = unknown.
     """
 
     row: int
-    numbers: IntArray = field(repr=False)
-    positions: FloatArray = field(repr=False)
+    atoms: Atoms
     error: float = np.nan
     energy: float = np.nan
 
@@ -80,7 +78,7 @@ class ClusterDescription:
     Parameters
     ----------
     cluster : its number.
-    size, share : its frames, also as a share of all, 0 to 1.
+    size, others : its frames, and all others.
     rmse, measured : error over those of its frames whose error is known, and how many they are.
     energies : None where none is known, or where they cannot be compared.
     marks : distances that differ most from the rest, the most telling first.
@@ -90,13 +88,18 @@ class ClusterDescription:
 
     cluster: int
     size: int
-    share: float
+    others: int
     rmse: float
     measured: int
     energies: Energies | None
     marks: tuple[Mark, ...]
     representative: Structure | None
     worst: Structure | None
+
+    @property
+    def share(self) -> float:
+        """Its frames as a share of all, 0 to 1."""
+        return self.size / (self.size + self.others)
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,7 +78,7 @@ def describe_clusters(
         size, measured = int(inside.sum()), int((inside & known).sum())
         rmse = found.of(c) if found else np.nan
         spread = _energies(energies, inside)
-        rows.append(ClusterDescription(name, size, size / len(frames), rmse, measured, spread, told, *shown))
+        rows.append(ClusterDescription(name, size, len(frames) - size, rmse, measured, spread, told, *shown))
     rows.sort(key=lambda row: (-row.rmse if row.measured else np.inf, row.cluster))
     lowest = np.min(energies, where=np.isfinite(energies), initial=np.inf)
     return ClusterTable(
@@ -227,9 +227,4 @@ def _energies(energies: FloatArray, inside: BoolArray) -> Energies | None:
 
 
 def _structure(frames: Frames, row: int | None, errors: FloatArray, energies: FloatArray) -> Structure | None:
-    if row is None:
-        return None
-    atoms = slice(frames.offsets[row], frames.offsets[row + 1])
-    return Structure(
-        row, frames.numbers[atoms], frames.positions[atoms], float(errors[row]), float(energies[row])
-    )
+    return None if row is None else Structure(row, frames[row], float(errors[row]), float(energies[row]))
