@@ -7,7 +7,6 @@ from fidsel.selector.cost_aware import CostAware
 from fidsel.selector.descriptors import (
     DESCRIPTORS,
     Descriptor,
-    Projection,
     inverse_distances,
     mean_latent,
     pair_distances,
@@ -21,7 +20,8 @@ from fidsel.selector.lcmd import LCMD
 from fidsel.selector.pickers import PICKERS, ClusterError, Random
 from fidsel.selector.plot import Curve, cluster_error_plot, learning_curve_plot
 from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool, needs_errors
-from fidsel.selector.report import Picked, Report, describe_clusters, picked
+from fidsel.selector.projection import Projection
+from fidsel.selector.report import Picked, Report, describe_clusters, picked, write_report
 from fidsel.selector.sources import ERROR_SOURCES
 from fidsel.selector.stratified import Stratified
 from fidsel.selector.ward import fine_clusters
@@ -69,4 +69,5 @@ __all__ = [
     "picked",
     "score",
     "sorted_distances",
+    "write_report",
 ]
