@@ -78,7 +78,7 @@ def read_rounds(
         where the file is not of a selection, or of another task.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             kept, *arms = (json.loads(str(file[name])) for name in ("task", "rounds", "control"))
     except FileNotFoundError:
         return [], []

@@ -1,0 +1,87 @@
+"""What `outliers` prints."""
+
+from typing import TYPE_CHECKING, Any
+
+from fidsel.cli.output import note, table
+
+if TYPE_CHECKING:
+    from fidsel.config.outlier_files import Found
+    from fidsel.selector.outliers import Outliers
+    from fidsel.selector.report import ClusterDescription
+
+
+def outlier_document(found: "Found", top: int) -> dict[str, Any]:
+    """Return the errors of each side, the clusters and the worst frames as plain values."""
+    outliers = found.outliers
+    return {
+        "unit": outliers.unit,
+        "training_frames_left_out": len(outliers.rows("training")),
+        "sides": {
+            side: errors.to_dict() | {"clusters": clusters.to_dict()}
+            for side, (errors, clusters) in outliers.by_side().items()
+        },
+        "clusters": [_cluster(row) for row in outliers.described().rows],
+        "frames": [_frame(outliers, int(row)) for row in outliers.worst(top)],
+        "findings": words(found),
+        "notes": list(found.notes),
+    }
+
+
+def words(found: "Found") -> list[str]:
+    """Return what is unusual about the worst cluster, in sentences."""
+    from fidsel.selector.report.words import findings, plain
+
+    report = found.outliers.report("")
+    return [plain(sentence, f"m{found.outliers.unit}") for sentence in findings(report)]
+
+
+def outlier_tables(found: "Found", top: int) -> None:
+    """Print the clusters from the worst on, the worst frames, and what marks the worst cluster."""
+    outliers = found.outliers
+    unit, sides = f"m{outliers.unit}", outliers.by_side()
+    columns = ["cluster", "frames", *(f"RMSE {side} {unit}" for side in sides), "what marks it"]
+    rows = []
+    for row in outliers.described().rows[:top]:
+        errors = [
+            1000 * clusters.of(row.cluster) if row.cluster in clusters.cluster else None
+            for _, clusters in sides.values()
+        ]
+        rows.append([str(row.cluster), row.size, *errors, _marks(row)])
+    table(f"the worst {len(rows)} of {int(outliers.clusters.max()) + 1} clusters", columns, rows)
+    listed = [_frame(outliers, int(row)) for row in outliers.worst(top)]
+    columns = ["frame", "side", "cluster", f"RMSE {unit}", "× its cluster's"]
+    cells = [
+        [str(one["frame"]), one["side"], str(one["cluster"]), 1000 * one["error"], one["ratio"]]
+        for one in listed
+    ]
+    table("the worst frames", columns, cells, text=3)
+    for side, (whole, _) in sides.items():
+        note(f"{side}: RMSE {1000 * whole.rmse:.4g} {unit} over {whole.frames} frames")
+    for text in [*words(found), *found.notes]:
+        note(text)
+
+
+def _marks(row: "ClusterDescription") -> str:
+    return "; ".join(f"{m.label} {m.mean:.2f} Å (elsewhere {m.elsewhere:.2f})" for m in row.marks[:2])
+
+
+def _cluster(row: "ClusterDescription") -> dict[str, Any]:
+    return {
+        "cluster": row.cluster,
+        "frames": row.size,
+        "rmse": row.rmse,
+        "marks": [
+            {"atoms": m.label, "mean": m.mean, "elsewhere": m.elsewhere, "shift": m.shift} for m in row.marks
+        ],
+    }
+
+
+def _frame(outliers: "Outliers", row: int) -> dict[str, Any]:
+    return {
+        "frame": row,
+        "id": outliers.frames.ids[row],
+        "side": str(outliers.sides[row]),
+        "cluster": int(outliers.clusters[row]),
+        "error": float(outliers.errors[row]),
+        "ratio": float(outliers.ratio[row]),
+    }

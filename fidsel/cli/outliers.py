@@ -1,0 +1,53 @@
+"""`fidsel outliers`: where a model is wrong on a file of labels."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fidsel.cli.outlier_tables import outlier_document, outlier_tables
+from fidsel.cli.output import AsJson, Overrides, document, progress
+
+Model = Annotated[
+    str,
+    typer.Argument(help="Folder of a model, file of predictions (FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME."),
+]
+Data = Annotated[str, typer.Argument(help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
+
+
+def outliers(
+    model: Model,
+    data: Data,
+    settings: Overrides = None,
+    train: Annotated[str | None, typer.Option(help="Training frames of the model, left out.")] = None,
+    held_out: Annotated[str | None, typer.Option(help="Labels that are shown apart from the others.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Frames listed.")] = 10,
+    units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="npz file for the errors of all frames.")] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML file to write a report to.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
+    from fidsel.config.outlier_files import OutlierRequest, outliers_of_files
+    from fidsel.config.train_files import LabelFile
+    from fidsel.selector.report import write_report
+
+    request = OutlierRequest(
+        model,
+        LabelFile(data, units),
+        train=LabelFile(train, units) if train else None,
+        held_out=LabelFile(held_out, units) if held_out else None,
+        units=units,
+        overrides=tuple(settings or ()),
+        seed=seed,
+    )
+    with progress() as say:
+        say("comparing", 0, 1)
+        found = outliers_of_files(request)
+        if out is not None:
+            found.save(out)
+        if report is not None:
+            write_report(found.outliers.report(f"{model} on {data}", found.notes), report)
+        say("comparing", 1, 1)
+    document(outlier_document(found, top)) if as_json else outlier_tables(found, top)

@@ -1,0 +1,128 @@
+"""Where a model is wrong on files of labels: from what a person named to models, frames and sides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from fidsel.config.load import check_config
+from fidsel.config.parts import units
+from fidsel.config.strict import Strict
+from fidsel.config.train_files import LabelFile
+from fidsel.data import Frames
+from fidsel.data.atomic import replacing
+from fidsel.fidelity.calculator import CalculatorSource
+from fidsel.models import ForceField, Predictions, load
+from fidsel.models.delta import CheapLabels
+from fidsel.models.files import JSON
+from fidsel.selector import DESCRIPTORS
+from fidsel.selector.outliers import TRAIN, Outliers, find_outliers, sides_of, training_frames
+
+ASE = "ase:"
+
+
+class OutlierConfig(Strict):
+    """Settings of `fidsel outliers`."""
+
+    calculator: dict[str, Any] = Field(default_factory=dict)
+    """Parameters of an ASE calculator, where the model is one."""
+    descriptor: Literal["pair-distances", "inverse-distances", "sorted-distances"] = "pair-distances"
+    """Descriptor of a frame."""
+    clusters: PositiveInt = 10
+    """Broad clusters by geometry."""
+    energy_clusters: PositiveInt = 5
+    """Energy clusters inside each."""
+
+
+@dataclass(frozen=True)
+class OutlierRequest:
+    """What a person asks `fidsel outliers` for.
+
+    Parameters
+    ----------
+    model : a folder with a saved model, a file of predictions (FILE or FILE:ENERGY_KEY:FORCES_KEY), or
+        `ase:NAME` for a calculator.
+    data : labels.
+    train : the frames the model was trained on; None = those it keeps itself, as kernel models do.
+    held_out : frames shown apart from the others.
+    units : of the file of predictions.
+    overrides : settings of `OutlierConfig`.
+    seed : decides every draw.
+    """
+
+    model: str
+    data: LabelFile
+    train: LabelFile | None = None
+    held_out: LabelFile | None = None
+    units: str | None = None
+    overrides: tuple[str, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Outliers and what a person should know of them."""
+
+    outliers: Outliers
+    notes: tuple[str, ...]
+
+    def save(self, path: Path) -> None:
+        """Write side, cluster and error of every frame, and the rows from the worst on, as an npz file."""
+        found = self.outliers
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
+            np.savez_compressed(
+                file, worst=found.worst(len(found.frames)), side=found.sides, cluster=found.clusters,
+                error=found.errors, ratio=found.ratio, unit=np.array(found.unit),
+            )  # fmt: skip
+
+
+def outliers_of_files(request: OutlierRequest) -> Found:
+    """Return where a model is wrong.
+
+    Raises
+    ------
+    UsageError
+        where a file cannot be read, the model cannot predict its frames, or all of them were trained on.
+    """
+    config = check_config(OutlierConfig, {}, request.overrides, "the command line")
+    frames = request.data.read("accurate")
+    held = request.held_out.read("accurate") if request.held_out else None
+    if held is not None:
+        known = sides_of(held, frames, None) != TRAIN
+        frames = frames + held[known].replace(level=frames.level[0])
+    model = open_model(request, frames, config)
+    train = request.train.read("accurate", labelled=False) if request.train else training_frames(model)
+    found = find_outliers(
+        model,
+        frames,
+        DESCRIPTORS[config.descriptor](frames),
+        sides_of(frames, train, held),
+        clusters=config.clusters,
+        energy_clusters=config.energy_clusters,
+        seed=request.seed,
+    )
+    return Found(found, tuple(_notes(request, train)))
+
+
+def open_model(request: OutlierRequest, frames: Frames, config: OutlierConfig) -> ForceField:
+    """Return the model that a person named, able to predict some frames."""
+    if request.model.startswith(ASE):
+        source = CalculatorSource(request.model.removeprefix(ASE), config.calculator)
+        labels = CheapLabels(source).of(frames)
+        return Predictions(frames.replace(energy=labels.energy, forces=labels.forces))
+    if (Path(request.model) / JSON).exists() or Path(request.model).is_dir():
+        return load(request.model)
+    path, energy, forces = LabelFile(request.model).parts
+    return Predictions.read(path, units=units(request.units), energy_key=energy, forces_key=forces)
+
+
+def _notes(request: OutlierRequest, train: Frames | None) -> Sequence[str]:
+    if train is None:
+        return [
+            f"{request.model} does not tell what it was trained on: training frames in {request.data.text} "
+            "count as unseen; name them by --train"
+        ]
+    return []

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_task import learn, task
+
+from fidsel.errors import UsageError
+from fidsel.selector import Probe
+from fidsel.selector.picks_file import PicksFile, plain_round, read_rounds
+from fidsel.selector.rounds import select
+
+SETTINGS = {"picker": "cluster-error", "seed": 0, "nested": {"a": (1, 2)}}
+
+
+def saved(path: Path) -> PicksFile:
+    made = task(source=lambda _: Probe(), reference=False)
+    rounds = tuple(select(made))
+    kept = PicksFile(SETTINGS, made.division, rounds, tuple(select(made.control(learn(made.frames)))))
+    kept.save(path)
+    return kept
+
+
+def test_rounds_survive_a_trip_through_the_file(tmp_path: Path) -> None:
+    kept = saved(tmp_path / "picks.npz")
+    rounds, control = read_rounds(tmp_path / "picks.npz", SETTINGS)
+    assert [plain_round(one) for one in rounds] == [plain_round(one) for one in kept.rounds]
+    assert [plain_round(one) for one in control] == [plain_round(one) for one in kept.control]
+    assert [one.clusters for one in rounds] == [one.clusters for one in kept.rounds]
+    assert rounds[1].picks is not None
+    assert kept.rounds[1].picks is not None
+    assert rounds[1].picks.reason == kept.rounds[1].picks.reason
+
+
+def test_arrays_are_what_a_person_needs(tmp_path: Path) -> None:
+    kept = saved(tmp_path / "picks.npz")
+    with np.load(tmp_path / "picks.npz", allow_pickle=False) as file:
+        assert file["picks"].shape == file["round"].shape == file["cluster"].shape == file["reason"].shape
+        assert file["round"].tolist() == [1] * 5 + [2] * 5
+        assert (file["start"] == kept.division.start).all()
+        assert (file["held_out"] == kept.division.held_out).all()
+        assert len(file["probes"]) == 8
+
+
+def test_absent_file_holds_nothing(tmp_path: Path) -> None:
+    assert read_rounds(tmp_path / "none.npz", SETTINGS) == ([], [])
+
+
+def test_other_selections_and_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "picks.npz"
+    saved(path)
+    with pytest.raises(UsageError, match=r"holds another selection \(it differs in seed\)"):
+        read_rounds(path, SETTINGS | {"seed": 1})
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UsageError, match="is not a file of picks"):
+        read_rounds(path, SETTINGS)
+    np.savez(path, other=np.zeros(3))
+    with pytest.raises(UsageError, match="is not a file of picks"):
+        read_rounds(path, SETTINGS)
