@@ -1,9 +1,7 @@
 """Descriptors: one row of features per frame, for clustering and diversity."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import Self
 
 import numpy as np
 
@@ -100,47 +98,6 @@ def mean_latent(latent: FloatArray, frames: Frames) -> FloatArray:
         )
     sums = np.add.reduceat(latent, frames.offsets[:-1], axis=0) if len(frames) else latent[:0]
     return np.asarray(sums / np.diff(frames.offsets)[:, None], dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class Projection:
-    """Principal components of a descriptor: fitted once, then the same map for every frame.
-
-    Recommended above 500 features, where distances lose their meaning.
-
-    Parameters
-    ----------
-    mean : (d,) of the fitted features.
-    components : (k, d) orthonormal rows, largest variance first.
-    explained : fraction of the variance kept, 0 to 1.
-    """
-
-    mean: FloatArray
-    components: FloatArray
-    explained: float
-
-    @classmethod
-    def fit(cls, features: FloatArray, n_components: int) -> Self:
-        """Return the projection on the `n_components` directions of largest variance."""
-        if features.ndim != 2 or not 1 <= n_components <= features.shape[1]:
-            raise UsageError(
-                f"n_components must lie between 1 and the number of features, got {n_components} for "
-                f"features of shape {features.shape}"
-            )
-        mean = features.mean(axis=0)
-        step = max(1, CHUNK // features.shape[1])
-        covariance = np.zeros((features.shape[1],) * 2)
-        for start in range(0, len(features), step):
-            centred = features[start : start + step] - mean
-            covariance += centred.T @ centred
-        variances, directions = np.linalg.eigh(covariance)
-        total = variances.sum()
-        explained = float(variances[-n_components:].sum() / total) if total > 0 else 1.0
-        return cls(mean, directions[:, ::-1][:, :n_components].T.copy(), explained)
-
-    def __call__(self, features: FloatArray) -> FloatArray:
-        """Return the projected features, (n, k)."""
-        return np.asarray((features - self.mean) @ self.components.T)
 
 
 def _dense(frames: Frames) -> DenseFrames:

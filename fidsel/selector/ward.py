@@ -1,17 +1,25 @@
-"""Ward clusters of feature rows, and joining further rows to existing clusters in bounded memory."""
+"""Ward clusters of feature rows: exactly, on a subset, or over micro-clusters; and joining further rows."""
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError, unknown
+from fidsel.selector.chain import ward_tree
+from fidsel.selector.join import Assignment, join
+from fidsel.selector.micro import micro_clusters
+from fidsel.selector.tree import by_population, cut
 
-Assignment = Literal["average", "max"]
-"""A row joins the cluster whose members have the smallest average, or smallest largest, distance."""
+Method = Literal["auto", "subset", "micro"]
+"""Ward on a random subset that the others join, or over micro-clusters of all rows."""
 
-CHUNK = 1 << 22
-"""Distances held at once (32 MiB)."""
+SUBSET = 20000
+"""Rows clustered by Ward itself."""
+
+MICRO = 2000
+"""Micro-clusters of a larger pool."""
 
 
 def ward(features: FloatArray, n_clusters: int) -> IntArray:
@@ -25,69 +33,82 @@ def ward(features: FloatArray, n_clusters: int) -> IntArray:
     J. H. Ward, J. Am. Stat. Assoc. 58, 236 (1963), doi:10.1080/01621459.1963.10500845.
     """
     from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import pdist
 
     n = len(features)
     if n_clusters < 1:
         raise UsageError(f"n_clusters must be ≥ 1, got {n_clusters}")
     if n <= n_clusters:
         return np.arange(n)
-    merges = linkage(features, method="ward")[: n - n_clusters, :2].astype(np.int64)
-    parent = np.arange(n + len(merges))
-    parent[merges] = np.arange(n, n + len(merges))[:, None]
-    while (parent != (above := parent[parent])).any():
-        parent = above
-    return by_population(parent[:n])
+    return by_population(cut(linkage(pdist(features), method="ward")[:, :2].astype(np.int64), n_clusters))
 
 
-def by_population(labels: IntArray) -> IntArray:
-    """Return labels renumbered 0, 1, ... by falling population; ties by first appearance.
+@dataclass(frozen=True, eq=False)
+class GeometryClusters:
+    """Clusters of feature rows, and what further rows need to join them by `join`.
 
-    >>> by_population(np.array([7, 3, 3, 9])).tolist()
-    [1, 0, 0, 2]
+    ========= ======= =====================================================================
+    field     shape   meaning
+    ========= ======= =====================================================================
+    labels    (n,)    cluster of each row, 0 .. k − 1
+    reference (m, d)  the rows, or micro-centroids, that Ward itself clustered
+    clusters  (m,)    their clusters
+    weights   (m,)    rows that each of them stands for
+    ========= ======= =====================================================================
+
+    `method` is how they were made ("subset" or "micro"), `assignment` how rows join.
     """
-    _, first, inverse, counts = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
-    rank = np.empty(len(counts), dtype=np.int64)
-    rank[np.lexsort((first, -counts))] = np.arange(len(counts))
-    return np.asarray(rank[inverse])
+
+    labels: IntArray
+    reference: FloatArray
+    clusters: IntArray
+    weights: IntArray
+    method: Method
+    assignment: Assignment
 
 
-def join(features: FloatArray, members: FloatArray, labels: IntArray, assignment: Assignment) -> IntArray:
-    """Return the cluster each row joins, (n,); ties go to the lower number.
+def geometry_clusters(
+    features: FloatArray,
+    n_clusters: int,
+    rng: np.random.Generator,
+    *,
+    method: Method = "auto",
+    assignment: Assignment = "average",
+    subset: int = SUBSET,
+    micro: int = MICRO,
+) -> GeometryClusters:
+    """Return at most `n_clusters` Ward clusters of all rows, numbered by falling population.
+
+    ======== ============================================================ ===========================
+    method   clustered by Ward                                            joining by `assignment`
+    ======== ============================================================ ===========================
+    "subset" `subset` rows drawn at random                                the other rows
+    "micro"  `micro` k-means centroids of all rows, weighted by theirs    all rows
+    "auto"   "subset" where all rows fit it, else "micro"
+    ======== ============================================================ ===========================
+
+    With "micro" and the assignment "average" a row joins the clusters whose micro-centroids have the
+    smallest average distance, each counted as often as it has rows: the published rule, on all rows
+    instead of a subset. It also makes clusters tighter than Ward leaves them; "nearest" leaves them so.
 
     Parameters
     ----------
-    features : (n, d) rows to place.
-    members : (m, d) rows whose cluster is known; distances to all of them are taken, in chunks.
-    labels : (m,) their clusters, 0 .. k − 1, each used.
-    assignment : "average" (Fonseca et al. 2021) or "max" (their released code).
+    features : (n, d), n ≥ 1.
     """
-    from scipy.spatial.distance import cdist
-
-    if assignment not in ("average", "max"):
-        raise unknown("assignment", assignment, ["average", "max"])
-    order = np.argsort(labels, kind="stable")
-    members, sizes = members[order], np.bincount(labels)
-    starts = np.cumsum(sizes) - sizes
-    out = np.empty(len(features), dtype=np.int64)
-    step = max(1, CHUNK // len(members))
-    for start in range(0, len(features), step):
-        distances = cdist(features[start : start + step], members)
-        if assignment == "average":
-            reached = np.add.reduceat(distances, starts, axis=1) / sizes
-        else:
-            reached = np.maximum.reduceat(distances, starts, axis=1)
-        out[start : start + step] = reached.argmin(axis=1)
-    return out
-
-
-def ward_join(
-    features: FloatArray, n_clusters: int, subset: int, assignment: Assignment, rng: np.random.Generator
-) -> tuple[IntArray, IntArray]:
-    """Return clusters (n,) from Ward on a random subset the other rows join, and the subset's rows."""
     if not np.isfinite(features).all():
         raise UsageError("features must be finite numbers; leave out the frames whose features are not")
-    if subset < 1:
-        raise UsageError(f"subset must be ≥ 1, got {subset}")
+    if subset < 1 or micro < 1:
+        raise UsageError(f"subset and micro must be ≥ 1, got {subset} and {micro}")
+    if method not in get_args(Method):
+        raise unknown("method", method, get_args(Method))
+    if method == "subset" or (method == "auto" and len(features) <= subset):
+        return _of_subset(features, n_clusters, rng, assignment, subset)
+    return _of_micro(features, n_clusters, rng, assignment, micro)
+
+
+def _of_subset(
+    features: FloatArray, n_clusters: int, rng: np.random.Generator, assignment: Assignment, subset: int
+) -> GeometryClusters:
     n = len(features)
     rows = np.arange(n) if n <= subset else np.sort(rng.choice(n, subset, replace=False))
     known = ward(features[rows], n_clusters)
@@ -96,16 +117,34 @@ def ward_join(
     others = labels < 0
     if others.any():
         labels[others] = join(features[others], features[rows], known, assignment)
-    return labels, rows
+    weights = np.ones(len(rows), dtype=np.int64)
+    return GeometryClusters(labels, features[rows], known, weights, "subset", assignment)
+
+
+def _of_micro(
+    features: FloatArray, n_clusters: int, rng: np.random.Generator, assignment: Assignment, micro: int
+) -> GeometryClusters:
+    found = micro_clusters(features, micro, rng)
+    clusters = by_population(cut(ward_tree(found.centroids, found.weights).merges, n_clusters))
+    joined = join(features, found.centroids, clusters, assignment, found.weights)
+    kept = np.isin(clusters, joined)  # a cluster of strays can lose all its rows to a denser one
+    _, first = np.unique(joined, return_index=True)
+    number = np.empty(clusters.max() + 1, dtype=np.int64)
+    labels = by_population(joined)
+    number[joined[first]] = labels[first]
+    return GeometryClusters(
+        labels, found.centroids[kept], number[clusters[kept]], found.weights[kept], "micro", assignment
+    )
 
 
 def fine_clusters(
     features: FloatArray,
     n_clusters: int = 200,
     *,
-    subset: int = 20000,
-    assignment: Assignment = "average",
+    subset: int = SUBSET,
     seed: int | np.random.Generator = 0,
+    method: Method = "auto",
+    assignment: Assignment = "average",
 ) -> IntArray:
     """Return the fine Ward cluster of each row, (n,), numbered by falling population.
 
@@ -113,8 +152,9 @@ def fine_clusters(
     ----------
     features : (n, d).
     n_clusters : fewer where there are fewer rows.
-    subset : rows clustered by Ward itself; the others join by `assignment`.
-    seed : draws the subset; unused where all rows fit.
+    subset : rows clustered by Ward itself; larger pools by micro-clusters, at least ten for each cluster.
+    seed : draws the subset, or the micro-clusters; unused where all rows fit.
+    method, assignment : as in `geometry_clusters`.
 
     Examples
     --------
@@ -123,5 +163,8 @@ def fine_clusters(
     """
     if len(features) == 0:
         return np.empty(0, dtype=np.int64)
-    labels, _ = ward_join(features, n_clusters, subset, assignment, np.random.default_rng(seed))
-    return by_population(labels)
+    found = geometry_clusters(
+        features, n_clusters, np.random.default_rng(seed), method=method, assignment=assignment,
+        subset=subset, micro=max(MICRO, 10 * n_clusters),
+    )  # fmt: skip
+    return by_population(found.labels)

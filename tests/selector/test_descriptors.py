@@ -8,7 +8,6 @@ from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.selector import (
     DESCRIPTORS,
-    Projection,
     inverse_distances,
     mean_latent,
     pair_distances,
@@ -99,20 +98,3 @@ def test_mean_latent_averages_over_atoms() -> None:
     )
     with pytest.raises(UsageError, match="8 atoms"):
         mean_latent(latent[1:], frames)
-
-
-def test_projection_keeps_distances_of_a_flat_cloud() -> None:
-    rng = np.random.default_rng(0)
-    flat = rng.normal(size=(50, 3)) @ rng.normal(size=(3, 20)) + 100.0
-    project = Projection.fit(flat, 3)
-    np.testing.assert_allclose(pdist(project(flat)), pdist(flat), rtol=1e-9)
-    assert project.explained == pytest.approx(1.0)
-    np.testing.assert_array_equal(project(flat[:1]), project(flat[:1]))
-    spread = project(flat).var(axis=0)
-    assert (np.diff(spread) < 0).all()
-
-
-def test_projection_of_equal_rows_and_bad_counts() -> None:
-    assert Projection.fit(np.ones((4, 3)), 2).explained == 1.0
-    with pytest.raises(UsageError, match="between 1 and"):
-        Projection.fit(np.ones((4, 3)), 4)
