@@ -14,7 +14,28 @@ CONTROL = {"bought": "random accurate labels, bought", "owned": "random accurate
 def plot_learning_curve(path: Path, rounds: Sequence[Round], budget: Budget) -> None:
     """Draw the headline error of every round against what had been spent."""
     forces = rounds[-1].metrics.force_mae is not None
-    size, unit = budget.scale()
+    learning_curve_plot(
+        learning_curves(rounds, budget),
+        path,
+        spend_label=spend_label(budget),
+        unit=f"m{error_unit(forces)}",
+        quantity=headline(forces),
+    )
+
+
+def spend_label(budget: Budget) -> str:
+    """Return what a campaign's learning curve is drawn against."""
+    return f"spent ({budget.scale()[1]})"
+
+
+def headline(forces: bool) -> str:
+    """Return what a campaign's learning curve shows."""
+    return "force MAE" if forces else "energy MAE"
+
+
+def learning_curves(rounds: Sequence[Round], budget: Budget) -> tuple[Curve, ...]:
+    """Return the headline error of every round against what had been spent, and of the control arm."""
+    size, _ = budget.scale()
     ours = [record.metrics.headline for record in rounds]
     curves = [Curve("campaign", [record.spent / size for record in rounds], ours)]
     arms = [(record.spent / size, record.control) for record in rounds if record.control is not None]
@@ -22,10 +43,4 @@ def plot_learning_curve(path: Path, rounds: Sequence[Round], budget: Budget) -> 
         kind = arms[0][1].kind
         spent, errors = [x for x, _ in arms], [arm.error for _, arm in arms]
         curves.append(Curve(CONTROL[kind], spent, errors, extrapolated=kind == "owned"))
-    learning_curve_plot(
-        curves,
-        path,
-        spend_label=f"spent ({unit})",
-        unit=f"m{error_unit(forces)}",
-        quantity="force MAE" if forces else "energy MAE",
-    )
+    return tuple(curves)

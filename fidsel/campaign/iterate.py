@@ -91,7 +91,7 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     )
     found = measured(ws, ready.held, index, done, allocation, ids, data, trained, seconds)
     found = replace(found, record=replace(found.record, stop=stop_reason(ws, [*done, found.record])))
-    publish(ws, found, done, trained)
+    publish(ws, ready.held, found, done, trained)
     return found.record
 
 

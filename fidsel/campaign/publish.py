@@ -10,14 +10,16 @@ from typing import Any
 from fidsel.campaign.control import control_arm
 from fidsel.campaign.curves import plot_learning_curve
 from fidsel.campaign.estimate import ranking
-from fidsel.campaign.measure import Regions, error_unit, metrics
+from fidsel.campaign.measure import Regions, error_unit, frame_errors, metrics
 from fidsel.campaign.mixture import Mixture, candidates
 from fidsel.campaign.record import Allocation, HeldOut, Round
+from fidsel.campaign.report import FILE, round_report
+from fidsel.campaign.tested import Tested
 from fidsel.campaign.workspace import Workspace, identify
 from fidsel.data import write
 from fidsel.data.atomic import write_text
 from fidsel.fidelity.level import Fidelity
-from fidsel.selector import ClusterErrors, cluster_error_plot
+from fidsel.selector import ClusterErrors, cluster_error_plot, cluster_errors, write_report
 from fidsel.training.stage import Trained, TrainingData
 
 NO_TEST = "no test set: the errors shown are those of the validation labels"
@@ -33,11 +35,13 @@ class Measured:
     record : of the round.
     regions : the campaign's clusters.
     data : what was trained on.
+    tested : errors of the held-out frames one by one.
     """
 
     record: Round
     regions: Regions
     data: TrainingData
+    tested: Tested
 
 
 def measured(
@@ -56,7 +60,7 @@ def measured(
     test = ws.labelled(campaign.accurate, held.test)
     shown = test if len(test) else data.validation
     regions = _regions(ws, held, index, trained)
-    found = regions.errors(trained.model, shown, campaign.accurate.forces)
+    view, errors = regions.of(shown), frame_errors(trained.model, shown, campaign.accurate.forces)
     ours, spent = metrics(trained.model, shown), ws.ledger.spent()
     control = control_arm(ws, held, ids, done, spent, ours)
     rank = ranking(ws, index, allocation.picks, allocation.error_source) if index else {}
@@ -72,17 +76,17 @@ def measured(
         accounts=ws.ledger.accounts(),
         metrics=ours,
         validation=metrics(trained.model, data.validation),
-        cluster_errors=found.to_dict(),
+        cluster_errors=cluster_errors(view.clusters, errors).to_dict(),
         control=control,
         error_source={**allocation.error_source, **({"score": rank} if rank else {})},
         training=_training_record(trained),
         seconds={**seconds, "measuring": perf_counter() - began},
         notes=(*allocation.notes, *_notes(ws, held, allocation, len(test))),
     )
-    return Measured(record, regions, data)
+    return Measured(record, regions, data, Tested(shown.ids, view.clusters, view.energies, errors))
 
 
-def publish(ws: Workspace, found: Measured, done: Sequence[Round], trained: Trained) -> None:
+def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round], trained: Trained) -> None:
     """Write the folder of a round; it appears at one stroke.
 
     Raises
@@ -103,6 +107,13 @@ def publish(ws: Workspace, found: Measured, done: Sequence[Round], trained: Trai
             found.regions.save(folder, ws.campaign.rules)
         _plot(folder / "cluster_errors.png", found.record, done, ws.campaign.accurate)
         plot_learning_curve(folder / "learning_curve.png", [*done, found.record], ws.campaign.budget)
+        found.tested.save(folder)
+        clusters, energies = found.regions.clusters, found.regions.energies
+        rounds = [*done, found.record]
+        write_report(
+            round_report(ws.campaign, ws.pool, sorted(held.all), clusters, energies, found.tested, rounds),
+            folder / FILE,
+        )
 
 
 def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regions:

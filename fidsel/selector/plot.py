@@ -126,7 +126,8 @@ def cluster_error_figure(
     axes.set_xlim(-0.7, len(errors) - 0.3)
     places = np.arange(len(errors))
     told = places if len(places) <= LABELLED else places[-12:]
-    axes.set_xticks(told, [str(errors.cluster[i]) for i in told], fontsize=7, rotation=90)
+    size, turn = (7, 90) if len(places) > 12 else (9, 0)
+    axes.set_xticks(told, [str(errors.cluster[i]) for i in told], fontsize=size, rotation=turn)
     crowd = axes.twinx()
     crowd.step(places, errors.population, where="mid", color=CROWD, linewidth=1.2, label="population")
     crowd.set_ylim(0, 1.15 * max(errors.population))

@@ -12,6 +12,7 @@ from fidsel.selector.report.content import (
 )
 from fidsel.selector.report.describe import describe_clusters
 from fidsel.selector.report.page import write_report
+from fidsel.selector.report.words import findings, plain
 
 __all__ = [
     "ClusterDescription",
@@ -22,6 +23,8 @@ __all__ = [
     "Report",
     "Structure",
     "describe_clusters",
+    "findings",
     "picked",
+    "plain",
     "write_report",
 ]

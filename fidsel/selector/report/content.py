@@ -1,7 +1,7 @@
 """What a report says: plain values, made by whoever selected and written by `write_report`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from ase import Atoms
@@ -178,6 +178,8 @@ class Report:
     quantity : what the curves' error is, for the axis: "force RMSE".
     clusters : see `describe_clusters`; errors in words and table are those of `errors` where given.
     picks : in order of picking.
+    bounds : of the RMSE of each cluster, in `unit`, empty = none; see `fidsel.selector.calibrate`.
+    coverage : share of randomly drawn frames that the bounds hold for.
     notes : what a reader must know.
     unit : of all errors given: "eV/Å", or "eV" for errors of energies per frame.
     date : shown as it is, "" = none.
@@ -193,6 +195,8 @@ class Report:
     quantity: str = "force RMSE"
     clusters: ClusterTable | None = None
     picks: tuple[Picked, ...] = ()
+    bounds: Mapping[int, float] = field(default_factory=dict)
+    coverage: float = np.nan
     notes: tuple[str, ...] = ()
     unit: str = "eV/Å"
     date: str = ""

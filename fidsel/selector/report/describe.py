@@ -28,6 +28,7 @@ def describe_clusters(
     *,
     features: FloatArray | None = None,
     weights: FloatArray | None = None,
+    rows: IntArray | None = None,
     marks: int = 3,
 ) -> ClusterTable:
     """Return what is in each cluster of some frames and what marks it.
@@ -44,6 +45,7 @@ def describe_clusters(
     energies : (n,) eV at one level, NaN = unknown; None = those of the frames.
     features : (n, d) whose centroids choose the representative frames; None = all pair distances.
     weights : (n,) of the frames in the clusters' RMSE, e.g. atoms per frame; None = equal.
+    rows : (n,) by which a reader finds the frames again; None = their places here.
     marks : distances kept for each cluster.
 
     Examples
@@ -58,7 +60,8 @@ def describe_clusters(
     """
     energies = frames.energy if energies is None else np.asarray(energies, dtype=np.float64)
     errors = np.asarray(frame_errors, dtype=np.float64)
-    _require(frames, clusters=clusters, frame_errors=errors, energies=energies, features=features)
+    rows = np.arange(len(frames)) if rows is None else rows
+    _require(frames, clusters=clusters, frame_errors=errors, energies=energies, features=features, rows=rows)
     names, group = np.unique(clusters, return_inverse=True)
     alike = _same_atoms(frames)
     energies, notes = (energies, ()) if alike else _incomparable(frames, energies)
@@ -69,20 +72,23 @@ def describe_clusters(
     elif moments is not None:
         near = _nearest(_distances(frames), group, moments.mean)
     known = np.isfinite(errors)
-    found = cluster_errors(group, errors, weights) if known.any() else None
-    rows = []
+    total = cluster_errors(group, errors, weights) if known.any() else None
+    found = []
     for c, name in enumerate(names.tolist()):
         inside = group == c
         told = _marks(moments, c, frames.numbers[: frames.offsets[1]], marks) if moments else ()
-        shown = [_structure(frames, row, errors, energies) for row in (near[c], _largest(errors, inside))]
+        shown = [
+            None if i is None else Structure(int(rows[i]), frames[i], float(errors[i]), float(energies[i]))
+            for i in (near[c], _largest(errors, inside))
+        ]
         size, measured = int(inside.sum()), int((inside & known).sum())
-        rmse = found.of(c) if found else np.nan
+        rmse = total.of(c) if total else np.nan
         spread = _energies(energies, inside)
-        rows.append(ClusterDescription(name, size, len(frames) - size, rmse, measured, spread, told, *shown))
-    rows.sort(key=lambda row: (-row.rmse if row.measured else np.inf, row.cluster))
+        found.append(ClusterDescription(name, size, len(frames) - size, rmse, measured, spread, told, *shown))
+    found.sort(key=lambda row: (-row.rmse if row.measured else np.inf, row.cluster))
     lowest = np.min(energies, where=np.isfinite(energies), initial=np.inf)
     return ClusterTable(
-        tuple(rows), found.overall if found else np.nan, float(lowest) if lowest < np.inf else np.nan, notes
+        tuple(found), total.overall if total else np.nan, float(lowest) if lowest < np.inf else np.nan, notes
     )
 
 
@@ -224,7 +230,3 @@ def _energies(energies: FloatArray, inside: BoolArray) -> Energies | None:
     median = float(np.median(own))
     rank = float((others < median).mean()) if len(others) else np.nan
     return Energies(float(own.min()), median, float(own.max()), rank)
-
-
-def _structure(frames: Frames, row: int | None, errors: FloatArray, energies: FloatArray) -> Structure | None:
-    return None if row is None else Structure(row, frames[row], float(errors[row]), float(energies[row]))

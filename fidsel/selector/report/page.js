@@ -44,7 +44,6 @@ for (const table of document.querySelectorAll("table.sortable")) {
 // structures: two viewers that turn together and show the frames of one cluster
 function showStructures() {
   const clusters = JSON.parse(document.getElementById("frames").textContent);
-  const units = [...document.querySelectorAll("#units button")].map((button) => button.textContent);
   const bare = new CSSStyleSheet();
   bare.replaceSync(".modal, .chsp-viewer-button { display: none }");
   document.adoptedStyleSheets = [bare];
@@ -75,14 +74,14 @@ function showStructures() {
     if (frames.some((frame) => frame.cell)) return;
     const reach = Math.max(1, ...frames.flatMap((frame) => frame.x.map((x, i) => Math.hypot(x, frame.y[i], frame.z[i]))));
     const panel = document.querySelector(".canvas");
-    const wide = 1.15 * reach * Math.max(1, panel.clientWidth / panel.clientHeight);
+    const wide = 1.05 * (reach + 0.6) * Math.max(1, panel.clientWidth / panel.clientHeight);
     const zoom = Math.max(1, 150 - wide / Math.tan(Math.PI / 9));
     const camera = { eye: { x: 0, y: 0, z: zoom }, center: { x: 0, y: 0, z: 0 }, up: { x: 0, y: 1, z: 0 }, zoom };
     for (const viewer of Object.values(viewers)) viewer.applySettings({ camera });
   }
 
   function tell(role, entry) {
-    const words = ["frame " + entry.row, "error " + entry.error[unit] + " " + units[unit]];
+    const words = ["frame " + entry.row, "error " + (entry.error[unit] || "not known")];
     if (entry.above) words.push(entry.above + " above the lowest");
     document.getElementById("told-" + role).textContent = words.concat(entry.marks).join(" · ");
   }

@@ -81,12 +81,13 @@ def _entry(
     }
     if atoms.pbc.any():
         drawn["cell"] = atoms.cell.array.ravel().tolist()
+    known = np.isfinite(structure.error)
     vectors = [atoms.get_distance(*mark.atoms, mic=True, vector=True) for mark in marks]
     if marks:
         drawn["shapes"] = {"marks": _bars([atoms.positions[mark.atoms[0]] for mark in marks], vectors)}
     return {
         "row": structure.row,
-        "error": [in_unit(structure.error, shown) for shown in units],
+        "error": [f"{in_unit(structure.error, shown)} {shown}" for shown in units] if known else [],
         "above": f"{structure.energy - lowest:.3f} eV" if np.isfinite(structure.energy) else "",
         "marks": [
             f"{mark.label} {np.linalg.norm(vector):.2f} Å"

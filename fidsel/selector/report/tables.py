@@ -68,13 +68,15 @@ def _columns(report: Report, rows: Sequence[Row]) -> list[Column[Row]]:
     found.append(Column("RMSE", lambda row: _error(row.rmse, report.unit)))
     if report.before is not None:
         found.append(Column(f"RMSE, {report.names[0]}", lambda row: _error(row.before, report.unit)))
+    if report.bounds:
+        found.append(Column(f"{percent(report.coverage)} bound", lambda row: _bound(row, report)))
     if any(row.overall > 0 for row in rows):
         found.append(Column("× overall", lambda row: _ratio(row.rmse / row.overall)))
     if report.clusters and np.isfinite(report.clusters.lowest):
         lowest = report.clusters.lowest
         found.append(Column("energy, eV", lambda row: _energy(row, lowest)))
     if any(row.described and row.described.marks for row in rows):
-        found.append(Column("what marks it", _marks))
+        found.append(Column("what marks it (elsewhere, shift)", _marks))
     return found
 
 
@@ -101,6 +103,10 @@ def _cells(columns: Sequence[Column[Row]], row: Row) -> list[Html]:
 
 def _error(value: float, unit: str) -> Cell:
     return Cell(error_text(value, unit), value) if np.isfinite(value) else UNKNOWN
+
+
+def _bound(row: Row, report: Report) -> Cell:
+    return _error(report.bounds.get(row.cluster, np.nan), report.unit)
 
 
 def _ratio(value: float) -> Cell:
@@ -132,7 +138,7 @@ def _mark(mark: Mark, row: Row) -> Html:
         length(mark.elsewhere, mark.elsewhere_spread, others),
     )
     shift = f"{mark.shift:+.1f} σ".replace("-", "−")
-    return tag("div", tag("b", mark.label), f" {here}, elsewhere {there}, {shift}", class_="mark")
+    return tag("div", tag("b", mark.label), f" {here} ({there}, {shift})", class_="mark")
 
 
 def pick_table(picks: Sequence[Picked], unit: str) -> Html:
