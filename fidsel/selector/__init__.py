@@ -21,7 +21,14 @@ from fidsel.selector.pickers import PICKERS, ClusterError, Random
 from fidsel.selector.plot import Curve, cluster_error_plot, learning_curve_plot
 from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool, needs_errors
 from fidsel.selector.projection import Projection
-from fidsel.selector.report import Picked, Report, describe_clusters, picked, write_report
+from fidsel.selector.report import (
+    ClusterTable,
+    Picked,
+    Report,
+    describe_clusters,
+    picked,
+    write_report,
+)
 from fidsel.selector.sources import ERROR_SOURCES
 from fidsel.selector.stratified import Stratified
 from fidsel.selector.ward import fine_clusters
@@ -36,6 +43,7 @@ __all__ = [
     "Cheap",
     "ClusterError",
     "ClusterErrors",
+    "ClusterTable",
     "Committee",
     "CostAware",
     "Curve",
