@@ -1,6 +1,7 @@
 """What the next round labels: estimate the errors of the candidates, let the picker pick, say why."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,9 @@ from fidsel.campaign.refresh import refresh
 from fidsel.campaign.share import share
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
-from fidsel.data.frames import BoolArray
+from fidsel.data.frames import BoolArray, FloatArray
 from fidsel.selector import Pool, Random
-from fidsel.selector.pool import Picker, Picks
+from fidsel.selector.pool import Picker, Picks, needs_errors
 
 
 def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
@@ -88,20 +89,23 @@ def _draft(ws: Workspace, ready: Prepared, frames: Frames, pool: Pool, index: in
 
 def _pick(
     ws: Workspace, frames: Frames, pool: Pool, draft: Draft, index: int
-) -> tuple[Picks, dict[str, object], tuple[str, ...]]:
+) -> tuple[Picks, dict[str, Any], tuple[str, ...]]:
     """Return the picks, how the errors behind them were estimated, and notes."""
     picker: Picker = ws.campaign.picker
-    source: dict[str, object] = {"kind": "none"}
+    source: dict[str, Any] = {"kind": "none"}  # Any: plain values for the record
     notes: tuple[str, ...] = ()
-    if not isinstance(picker, Random):
+    bounds: FloatArray | None = None
+    if needs_errors(picker):
         found = estimate(ws, index, frames, pool, draft.probes)
         pool, source = replace(pool, labelled=found.taken), found.source
         if found.errors is None:
             picker, notes = Random(), (found.note,)
         else:
-            pool = replace(pool, errors=found.errors)
+            pool, bounds = replace(pool, errors=found.errors), found.bounds
     n = min(draft.picks, int((~pool.labelled).sum()))
     picks = picker.pick(pool, n, ws.campaign.rng("picks", index))
     if np.isfinite(pool.errors[picks.indices]).all() and source["kind"] != "none":
         source["estimates"] = {frames.ids[i]: float(pool.errors[i]) for i in picks.indices}
+    if bounds is not None:
+        source["bounds"]["picks"] = {frames.ids[i]: float(bounds[i]) for i in picks.indices}
     return picks, source, (*notes, *picks.notes)

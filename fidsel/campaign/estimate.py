@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from fidsel.campaign.bounds import error_bounds
 from fidsel.campaign.measure import frame_errors
+from fidsel.campaign.mixture import mixture
 from fidsel.campaign.record import Pick
+from fidsel.campaign.self_error import disagreement, latent
+from fidsel.campaign.settings import LEARNED
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.models import load
-from fidsel.selector import Cheap, Pool, Probe, Reference, score
+from fidsel.selector import Cheap, Committee, Latent, Pool, Probe, Reference, score
+from fidsel.selector.errors import random_rows
 from fidsel.selector.pool import ErrorSource
 
 
@@ -26,18 +31,21 @@ class Estimate:
     errors : (n,) eV/Å, or eV at a level without forces; None where nothing is known to estimate from.
     taken : (n,) True for frames that cannot be picked: labelled, probed, or failed.
     source : plain values for the record.
+    bounds : (n,) upper bounds of the errors, None where none were asked for or could be calibrated.
     note : why there are none.
     """
 
     errors: FloatArray | None
     taken: BoolArray
     source: dict[str, Any]
+    bounds: FloatArray | None = None
     note: str = ""
 
 
 def draw_probes(ws: Workspace, pool: Pool, n: int, index: int) -> IntArray:
-    """Return the rows that the "probe" error source wants labelled, at most `n`."""
-    return Probe().wants(pool, n, ws.campaign.rng("probe", index)) if n > 0 else np.empty(0, np.int64)
+    """Return the rows to label at random, at most `n`; some of each cluster for the "probe" error source."""
+    draw = Probe().wants if ws.campaign.rules.error == "probe" else random_rows
+    return draw(pool, n, ws.campaign.rng("probe", index))
 
 
 def estimate(ws: Workspace, index: int, frames: Frames, pool: Pool, probes: Sequence[str]) -> Estimate:
@@ -54,27 +62,39 @@ def estimate(ws: Workspace, index: int, frames: Frames, pool: Pool, probes: Sequ
     count = int(np.isfinite(known).sum())
     away = {*probes, *ws.store.failed_ids(accurate)}
     taken = pool.labelled | np.array([frame in away for frame in frames.ids], dtype=bool)
-    if kind == "probe" and count == 0:
+    if kind in LEARNED and count == 0:
         why = "no probe could be labelled" if wanted else "too little is left to pay for probes"
-        return Estimate(None, taken, {"kind": "none"}, f"{why}: the picks are drawn at random")
-    found = _source(ws, frames, previous).estimate(replace(pool, labelled=taken), known)
-    overall = float(np.sqrt(np.nanmean(found**2)))
-    return Estimate(found, taken, {"kind": kind, "labelled": count, "overall": overall})
+        return Estimate(None, taken, {"kind": "none"}, note=f"{why}: the picks are drawn at random")
+    pool, made = replace(pool, labelled=taken), _source(ws, index, frames)
+    found = made.estimate(pool, known)
+    source: dict[str, Any] = {
+        "kind": kind,
+        "labelled": count,
+        "overall": float(np.sqrt(np.nanmean(found**2))),
+    }
+    if ws.campaign.rules.coverage is None:
+        return Estimate(found, taken, source)
+    rng = ws.campaign.rng("calibration", index)
+    bounds = error_bounds(made, kind, pool, known, ws.campaign.rules.coverage, rng)
+    return Estimate(found, taken, source | {"bounds": bounds.record}, bounds.values)
 
 
 def ranking(ws: Workspace, index: int, picks: Sequence[Pick], source: Mapping[str, Any]) -> dict[str, Any]:
     """Return how the estimates behind the picks of a round ranked them, now that they are labelled.
 
     Truth is the error of the model before the round on labels it had not seen; see `fidsel.selector.score`.
+    The coverage is that of the picks, among which a bound may fail more often than it promises for frames
+    drawn at random.
     """
-    estimates = source.get("estimates", {})
+    estimates, bounds = source.get("estimates", {}), source.get("bounds", {}).get("picks")
     labelled = ws.labelled(ws.campaign.accurate, tuple(estimates))
     if len(labelled) == 0:
         return {}
     cluster = {pick.frame: pick.cluster for pick in picks}
     truth = _errors(ws, ws.campaign.folder.round(index - 1) / "model", labelled)
     guess = np.array([estimates[frame] for frame in labelled.ids])
-    return score(guess, truth, np.array([cluster[frame] for frame in labelled.ids])).to_dict()
+    limits = None if bounds is None else np.array([bounds[frame] for frame in labelled.ids])
+    return score(guess, truth, np.array([cluster[frame] for frame in labelled.ids]), limits).to_dict()
 
 
 def cheap_errors(ws: Workspace, frames: Frames, previous: Path) -> FloatArray:
@@ -89,11 +109,23 @@ def cheap_errors(ws: Workspace, frames: Frames, previous: Path) -> FloatArray:
     return _placed(frames, labelled, _errors(ws, folders[-1], labelled))
 
 
-def _source(ws: Workspace, frames: Frames, previous: Path) -> ErrorSource:
-    kind = ws.campaign.rules.error
-    if kind == "reference":
-        return Reference()
-    return Probe() if kind == "probe" else Cheap(cheap_errors(ws, frames, previous))
+def _source(ws: Workspace, index: int, frames: Frames) -> ErrorSource:
+    """Return the error source of a round, about the model of the round before."""
+    previous, accurate = ws.campaign.folder.round(index - 1), ws.campaign.accurate
+    match ws.campaign.rules.error:
+        case "cheap":
+            return Cheap(cheap_errors(ws, frames, previous))
+        case "committee":
+            return Committee(
+                disagreement(ws.campaign.load_model(previous / "model"), frames, accurate.forces)
+            )
+        case "latent":
+            model = ws.campaign.load_model(previous / "model")
+            trained = ws.labelled(accurate, mixture(ws, index - 1).accurate)
+            return Latent(latent(model, frames), latent(model, trained))
+        case "probe":
+            return Probe()
+    return Reference()
 
 
 def _errors(ws: Workspace, model: Path, labelled: Frames) -> FloatArray:

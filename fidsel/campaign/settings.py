@@ -16,12 +16,13 @@ from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.task import Engine
 from fidsel.models import Delta, ForceField, load
-from fidsel.selector.pickers import Random
-from fidsel.selector.pool import Picker
+from fidsel.selector.pool import Picker, needs_errors
 from fidsel.training.stage import ModelFactory, Recipe
 
-ErrorKind = Literal["cheap", "probe", "reference"]
+ErrorKind = Literal["cheap", "committee", "latent", "probe", "reference"]
 ControlKind = Literal["owned", "bought", "off"]
+LEARNED = frozenset({"latent", "probe"})
+"""Error sources that must see the errors of some frames drawn at random."""
 
 
 class Reporter(Protocol):
@@ -51,7 +52,10 @@ class Rules:
     rounds : rounds of picking after the random start.
     start : accurate labels of the random start; None = 40 % of the planned ones.
     per_round : picks per round; None = the planned accurate labels spread over the rounds.
-    probes : accurate labels per round for the "probe" error source.
+    probes : accurate labels that each round draws at random, for the error sources that need some or for
+        a coverage.
+    coverage : fraction of frames whose errors are to stay below the bounds that a round records; None = no
+        bounds.
     pilot : labels per fidelity bought to measure costs, part of the training data afterwards.
     target : eV/Å, stop once the validation error is below; None = never.
     control : the control arm.
@@ -66,6 +70,7 @@ class Rules:
     start: int | None = None
     per_round: int | None = None
     probes: int = 10
+    coverage: float | None = None
     pilot: int = 3
     target: float | None = None
     control: ControlKind = "owned"
@@ -116,7 +121,12 @@ class Campaign:
         names = [fidelity.name for fidelity in self.fidelities]
         if not names or len(set(names)) != len(names):
             raise UsageError(f"a campaign needs fidelities of different names, got {names}")
-        if isinstance(self.picker, Random):
+        if not needs_errors(self.picker):
+            if self.rules.coverage is not None:
+                raise UsageError(
+                    f"a coverage is that of bounds on estimated errors, and {type(self.picker).__name__} "
+                    "needs none: leave out selector.coverage, or take selector.kind = 'cluster-error'"
+                )
             return
         if self.rules.error == "cheap" and not self.cheap:
             raise UsageError("the error source 'cheap' needs a cheap fidelity; take 'probe'")
@@ -129,6 +139,12 @@ class Campaign:
                 f"the error source 'reference' reads the accurate label of every frame, and those cost "
                 f"{self.accurate.price.value} each: take 'cheap' or 'probe', or a price of 0 for labels owned"
             )
+
+    @property
+    def probing(self) -> bool:
+        """Whether each round draws labels at random first, to learn or to bound errors from them."""
+        wanted = self.rules.error in LEARNED or self.rules.coverage is not None
+        return wanted and needs_errors(self.picker)
 
     @property
     def accurate(self) -> Fidelity:

@@ -8,7 +8,6 @@ from fidsel.campaign.mixture import mixture
 from fidsel.campaign.planning import FEWEST, Prepared, priced
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.planner import plan
-from fidsel.selector import Random
 
 
 @dataclass(frozen=True)
@@ -39,16 +38,11 @@ def share(ws: Workspace, ready: Prepared, index: int) -> Share:
         extra = {}
         affordable = _affordable(ws, extra, price)
     frames = ceil(affordable / (rules.rounds - index + 1))
-    wanted = rules.probes if probing(ws) else 0
+    wanted = rules.probes if ws.campaign.probing else 0
     if rules.per_round is not None:
         frames = min(affordable, rules.per_round + wanted)
     probes = min(wanted, frames // 2)
     return Share(frames - probes, probes, extra)
-
-
-def probing(ws: Workspace) -> bool:
-    """Whether errors are estimated from labels that each round draws at random."""
-    return ws.campaign.rules.error == "probe" and not isinstance(ws.campaign.picker, Random)
 
 
 def frame_cost(ws: Workspace) -> float:

@@ -11,7 +11,6 @@ from fidsel.config.load import FILE, load_config
 from fidsel.config.model_parts import model_factory
 from fidsel.config.parts import build_fidelity, build_picker, build_source, molecule, read_pool
 from fidsel.config.recipe_parts import build_control, build_recipe
-from fidsel.config.recipes import SURROGATES
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
 from fidsel.fidelity.engine import LocalEngine, available_cores
@@ -65,7 +64,8 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
             probes=selector.probes,
             target=section.target,
             control=section.control,
-            error=selector.error or ("cheap" if config.recipe.kind in SURROGATES else "probe"),
+            error=config.error_source,
+            coverage=selector.coverage,
             descriptor=selector.descriptor,
             clusters=selector.clusters,
             energy_clusters=selector.energy_clusters,

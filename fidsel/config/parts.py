@@ -15,10 +15,11 @@ from fidsel.config.levels import (
     TableLevel,
 )
 from fidsel.config.own import own_picker, own_source
-from fidsel.config.schema import (
+from fidsel.config.schema import PoolSection
+from fidsel.config.selectors import (
     ClusterErrorSection,
-    PoolSection,
-    RandomSection,
+    CustomSelectorSection,
+    LCMDSection,
     Selector,
 )
 from fidsel.data import Frames, Units, read
@@ -32,7 +33,7 @@ from fidsel.fidelity.pyscf_source import PySCFSource
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.table import TableSource
 from fidsel.models.source import ModelSource
-from fidsel.selector import ClusterError, Random
+from fidsel.selector import LCMD, PICKERS, ClusterError
 from fidsel.selector.pool import Picker
 
 
@@ -118,8 +119,10 @@ def read_pool(pool: PoolSection, root: Path) -> Frames:
 def build_picker(section: Selector, root: Path) -> Picker:
     """Return the picker of a `[selector]` section."""
     match section:
-        case RandomSection():
-            return Random()
+        case CustomSelectorSection():
+            return own_picker(section.kind, section.options, root)
         case ClusterErrorSection():
             return ClusterError(strategy=section.strategy, n_fine=section.fine_clusters)
-    return own_picker(section.kind, section.options, root)
+        case LCMDSection():
+            return LCMD(section.weights)
+    return PICKERS[section.kind]()

@@ -1,13 +1,16 @@
 """The schema of fidsel.toml, section by section."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, NonNegativeInt, PositiveFloat, PositiveInt, Tag, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from fidsel.campaign.bounds import least_probes
+from fidsel.campaign.settings import ErrorKind
 from fidsel.config.levels import Level
 from fidsel.config.models import EnsembleSection, ModelSection, SGDMLSection
 from fidsel.config.recipes import SURROGATES, RecipeSection
-from fidsel.config.strict import OwnClass, Strict, kind_or_custom
+from fidsel.config.selectors import ClusterErrorSection, Selector
+from fidsel.config.strict import Strict
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget
 
@@ -75,63 +78,6 @@ class PoolSection(Strict):
             if self.frames is None:
                 raise ValueError(f"a pool by {self.source} needs `frames`, the number to sample")
         return self
-
-
-class SelectorSection(Strict):
-    """What all ways of picking have in common."""
-
-    error: Literal["cheap", "probe", "reference"] | None = None
-    """Where errors on unlabelled frames come from; by default "cheap" with recipes that make a model of the
-    cheap level (asteroid, cokriging), "probe" with others."""
-    per_round: PositiveInt | None = None
-    """Picks per round; by default the planned accurate labels spread over the rounds."""
-    probes: PositiveInt = 10
-    """Accurate labels the "probe" error source draws in each round."""
-    descriptor: Literal["pair-distances", "inverse-distances", "sorted-distances"] = "pair-distances"
-    """Descriptor of a frame: pair distances, their inverses, or sorted within element pairs."""
-    clusters: PositiveInt = 10
-    """Broad clusters by geometry."""
-    energy_clusters: PositiveInt = 5
-    """Energy clusters inside each."""
-
-
-class ClusterErrorSection(SelectorSection):
-    """Picks from the clusters the model predicts worst."""
-
-    kind: Literal["cluster-error"] = "cluster-error"
-    """Picking by cluster error."""
-    strategy: Literal["worst", "population", "by-size", "random", "centroid"] = "worst"
-    """How the picks are distributed over fine clusters; "worst" is the published rule."""
-    fine_clusters: PositiveInt = 200
-    """Fine clusters of the problem set."""
-
-
-class RandomSection(SelectorSection):
-    """Picks at random."""
-
-    kind: Literal["random"]
-    """Picking at random."""
-
-
-class CustomSelectorSection(SelectorSection):
-    """A person's own picker, `kind = "package.module:Class"`; its contract is checked before use."""
-
-    kind: OwnClass
-    """A Picker: a class in a module of the campaign's folder or of PYTHONPATH."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the class."""
-
-
-def _picker(value: Any) -> str:  # Any: a dict before, a section after validation
-    return kind_or_custom(value) or "cluster-error"
-
-
-Selector = Annotated[
-    Annotated[ClusterErrorSection, Tag("cluster-error")]
-    | Annotated[RandomSection, Tag("random")]
-    | Annotated[CustomSelectorSection, Tag("custom")],
-    Discriminator(_picker),
-]
 
 
 class BudgetSection(Strict):
@@ -234,14 +180,47 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _selectable(self) -> Self:
-        if self.selector.error == "cheap" and len(self.fidelity) < 2:
+        error, recipe = self.error_source, self.recipe
+        if error == "cheap" and len(self.fidelity) < 2:
             raise ValueError("selector.error = 'cheap' needs a cheap fidelity; take 'probe'")
-        if self.selector.error == "cheap" and self.recipe.kind not in SURROGATES:
+        if error == "cheap" and recipe.kind not in SURROGATES:
             raise ValueError(
-                f"selector.error = 'cheap' needs a recipe with a cheap model, not {self.recipe.kind!r}; take "
+                f"selector.error = 'cheap' needs a recipe with a cheap model, not {recipe.kind!r}; take "
                 "'probe'"
             )
+        models = [self.model, getattr(recipe, "surrogate", None) or self.model]
+        if error == "committee" and {model.kind for model in models} != {"ensemble"}:
+            raise ValueError(
+                "selector.error = 'committee' needs models that can disagree: take model = { kind = "
+                "'ensemble', member = { kind = 'painn' } } (recipe.surrogate too, where it is given), or "
+                "error = 'probe'"
+            )
+        kinds = {model.member.kind if isinstance(model, EnsembleSection) else model.kind for model in models}
+        if error == "latent" and "sgdml" in kinds:
+            raise ValueError(
+                "selector.error = 'latent' needs a network's features, and 'sgdml' has none: take model.kind "
+                "= 'painn' (recipe.surrogate too, where it is given), or error = 'probe'"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _boundable(self) -> Self:
+        error, coverage, probes = self.error_source, self.selector.coverage, self.selector.probes
+        if coverage is None:
+            return self
+        if error == "reference":
+            raise ValueError("selector.error = 'reference' knows the errors: leave out selector.coverage")
+        if probes < (least := least_probes(error, coverage)):
+            raise ValueError(
+                f"selector.coverage = {coverage:g} with errors from {error!r} needs selector.probes of at "
+                f"least {least}, got {probes}"
+            )
+        return self
+
+    @property
+    def error_source(self) -> ErrorKind:
+        """Where errors on unlabelled frames come from."""
+        return self.selector.error or ("cheap" if self.recipe.kind in SURROGATES else "probe")
 
 
 def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:

@@ -151,10 +151,8 @@ class Probe:
 
     def wants(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:
         """Return at most `n` unlabelled rows, drawn at random in each cluster, in random order."""
-        if n < 0:
-            raise UsageError(f"the number of probes must be ≥ 0, got {n}")
-        free = rng.permutation(np.flatnonzero(~pool.labelled))
-        n = min(n, len(free))
+        free = random_rows(pool, len(pool), rng)
+        n = min(_number(n), len(free))
         names, inverse = np.unique(pool.clusters[free], return_inverse=True)
         if n == 0:
             return np.empty(0, dtype=np.int64)
@@ -181,6 +179,17 @@ class Probe:
         _, inverse = np.unique(pool.clusters, return_inverse=True)
         rms = shrunk_rms(known[has], inverse[has], np.bincount(inverse))
         return np.where(has, known, rms[inverse])
+
+
+def random_rows(pool: Pool, n: int, rng: np.random.Generator) -> IntArray:
+    """Return at most `n` unlabelled rows drawn at random, in random order."""
+    return rng.permutation(np.flatnonzero(~pool.labelled))[: _number(n)]
+
+
+def _number(n: int) -> int:
+    if n < 0:
+        raise UsageError(f"the number of probes must be ≥ 0, got {n}")
+    return n
 
 
 def checked(pool: Pool, errors: FloatArray, name: str = "known") -> FloatArray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
-from fidsel.selector.errors import Probe, checked
+from fidsel.selector.errors import checked, random_rows
 from fidsel.selector.pool import Pool
 
 CHUNK = 1 << 22
@@ -56,8 +56,8 @@ class Latent:
             raise UsageError(f"neighbours must be ≥ 1, got {self.neighbours}")
 
     def wants(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:
-        """Return at most `n` unlabelled rows drawn at random, some of each cluster, as `Probe` does."""
-        return Probe().wants(pool, n, rng)
+        """Return at most `n` unlabelled rows drawn at random from all."""
+        return random_rows(pool, n, rng)
 
     def estimate(self, pool: Pool, known: FloatArray) -> FloatArray:
         """Return the expected error of each frame, or its known error, (n,) eV/Å.

@@ -68,9 +68,12 @@ def test_frames_that_coincide_with_training() -> None:
     assert not flat.any()
 
 
-def test_wants_random_frames_of_every_cluster() -> None:
-    pool, source = far_pool()
-    assert set(pool.clusters[source.wants(pool, 10, RNG)]) == set(range(5))
+def test_wants_random_frames() -> None:
+    pool, source = far_pool(n=100)
+    counts = np.bincount(np.concatenate([source.wants(pool, 10, RNG) for _ in range(2000)]))
+    assert np.abs(counts - 200).max() < 5 * np.sqrt(200)
+    with pytest.raises(UsageError, match="number of probes must be ≥ 0"):
+        source.wants(pool, -1, RNG)
     everything = replace(pool, labelled=np.ones(len(pool), dtype=bool))
     assert len(source.wants(everything, 10, RNG)) == 0
 

@@ -1,0 +1,84 @@
+"""Upper bounds of estimated errors, calibrated on the labels that a round draws at random."""
+
+from dataclasses import dataclass
+from itertools import count
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from fidsel.campaign.settings import LEARNED, ErrorKind
+from fidsel.data.frames import FloatArray
+from fidsel.errors import UsageError
+from fidsel.selector import Pool, calibrate, cluster_errors, hold_out
+from fidsel.selector.pool import ErrorSource
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """Bounds of the candidates' errors.
+
+    Parameters
+    ----------
+    values : (n,) eV/Å, or eV at a level without forces; None where they could not be calibrated.
+    record : plain values: coverage, calibration frames, factors, the bound of each cluster's RMSE.
+    """
+
+    values: FloatArray | None
+    record: dict[str, Any]
+
+
+def held_back(kind: ErrorKind) -> float:
+    """Return the share of the random labels that calibrates.
+
+    Sources that learn more than a scale from known errors see the rest; a scale drops out of the bounds.
+    """
+    return 0.5 if kind in LEARNED else 1.0
+
+
+def least_probes(kind: ErrorKind, coverage: float) -> int:
+    """Return the fewest random labels per round that a coverage can be promised from.
+
+    >>> least_probes("cheap", 0.9), least_probes("probe", 0.9)
+    (9, 18)
+    """
+    needed = ceil(round(coverage / (1 - coverage), 9))
+    return next(n for n in count(needed) if round(held_back(kind) * n) >= needed)
+
+
+def error_bounds(
+    source: ErrorSource,
+    kind: ErrorKind,
+    pool: Pool,
+    known: FloatArray,
+    coverage: float,
+    rng: np.random.Generator,
+) -> Bounds:
+    """Return bounds that hold for a fraction of the frames that are drawn at random.
+
+    Parameters
+    ----------
+    known : (n,) errors of the random labels, NaN elsewhere; with "probe" so many drawn per cluster, which
+        can take more of them where clusters differ in size.
+    """
+    seen, calibration = hold_out(known, held_back(kind), rng)
+    try:
+        estimates = source.estimate(pool, seen)
+        found = calibrate(
+            estimates, known, pool.clusters, calibration, coverage=coverage, stratified=kind == "probe"
+        )
+    except UsageError as error:
+        return Bounds(None, {"coverage": coverage, "why_none": str(error)})
+    values = found.bound(estimates, pool.clusters)
+    free = ~pool.labelled
+    clusters = cluster_errors(pool.clusters[free], values[free])
+    return Bounds(
+        values,
+        {
+            "coverage": coverage,
+            "frames": found.frames,
+            "factor": found.pooled,
+            "own_factors": {str(c): factor for c, factor in found.per_cluster.items()},
+            "clusters": {str(c): rmse for c, rmse in zip(clusters.cluster, clusters.rmse, strict=True)},
+        },
+    )
