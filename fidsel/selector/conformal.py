@@ -9,6 +9,10 @@ import numpy as np
 from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.selector.cluster_error import cluster_errors
+from fidsel.selector.grouping import Group, groups_with_enough
+
+ROUNDING = 1e-9
+"""9 of 10 frames are 0.9, rounding or not."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +23,16 @@ class Calibration:
     ----------
     coverage : fraction of frames whose error the bound should exceed.
     pooled : factor from all calibration frames.
-    per_cluster : factors of the clusters with enough calibration frames of their own.
+    per_cluster : factors of the clusters with enough calibration frames, of their own or as a group.
     frames : calibration frames used.
+    merged : groups of clusters that share a factor, since one of them has too few frames for its own.
     """
 
     coverage: float
     pooled: float
     per_cluster: Mapping[int, float] = field(default_factory=dict)
     frames: int = 0
+    merged: tuple[tuple[int, ...], ...] = ()
 
     def bound(self, estimates: FloatArray, clusters: IntArray) -> FloatArray:
         """Return the bound of each frame, (n,) eV/Å: its estimate × its cluster's factor, else the pooled."""
@@ -34,6 +40,14 @@ class Calibration:
         for cluster, factor in self.per_cluster.items():
             factors[clusters == cluster] = factor
         return np.asarray(factors * estimates)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; an infinite factor (no bound) becomes None."""
+        own = {str(cluster): _finite(factor) for cluster, factor in self.per_cluster.items()}
+        return {
+            "coverage": self.coverage, "pooled": _finite(self.pooled), "per_cluster": own,
+            "frames": self.frames, "merged": [list(group) for group in self.merged],
+        }  # fmt: skip
 
 
 def calibrate(
@@ -45,6 +59,7 @@ def calibrate(
     coverage: float = 0.9,
     minimum: int = 20,
     stratified: bool = False,
+    merges: IntArray | None = None,
 ) -> Calibration:
     """Return factors q such that error ≤ q × estimate for at least `coverage` of frames.
 
@@ -53,7 +68,9 @@ def calibrate(
     with these weights w_i, q is the smallest ratio with Σ_{r_i ≤ q} w_i ≥ coverage·(Σ w_i + max w_i),
     which is the same where all are equal. The promise is about frames drawn as the calibration frames were:
     at random, never picked nor trained on, and unknown to the error source when it made
-    `estimates` (see `hold_out`).
+    `estimates` (see `hold_out`). It holds within each cluster that has a factor of its own, and within each
+    group of merged ones: their calibration frames are counted to decide who shares, never their errors.
+    Where all frames of a cluster have the same estimate, factor × estimate bounds the errors of the cluster.
 
     Parameters
     ----------
@@ -61,9 +78,12 @@ def calibrate(
     known : (n,) eV/Å, measured; only the calibration rows are read.
     clusters : (n,) broad cluster of each frame.
     calibration : (n,) True for the randomly drawn frames to calibrate on.
-    minimum : calibration frames a cluster needs for a factor of its own.
+    minimum : calibration frames that a cluster, or a group of merged ones, needs for a factor.
     stratified : whether the calibration frames were drawn so many per cluster (as `Probe` does) rather
-        than from all frames alike; clusters without any are then left out of the pooled factor.
+        than from all frames alike; clusters without any are then left out of the factors they share.
+    merges : (k − 1, 2) how clusters with fewer than `minimum` merge, as `BroadClusters.merges`: energies of a
+        geometry first, then geometries up Ward's tree (`groups_with_enough`). None = they get the pooled
+        factor.
 
     Raises
     ------
@@ -81,32 +101,61 @@ def calibrate(
     >>> calibrate(np.ones(10), known, np.zeros(10, int), np.ones(10, bool)).pooled
     1.0
     """
+    rows = np.flatnonzero(calibration)
+    _check_frames(len(rows), coverage)
+    ratios = _ratios(known[rows], estimates[rows])
+    places = clusters[rows]
+    weights = _weights(places, clusters) if stratified else np.ones(len(rows))
+
+    def factor(group: Group) -> float:
+        inside = np.isin(places, group)
+        return _quantile(ratios[inside], weights[inside], coverage)
+
+    def enough(group: Group) -> bool:
+        inside = np.isin(places, group)
+        return bool(inside.sum() >= minimum) and _suffice(weights[inside], coverage)
+
+    groups: tuple[Group, ...] = tuple((int(c),) for c in np.unique(places))
+    if merges is not None:
+        k = len(merges) + 1
+        if not ((clusters >= 0) & (clusters < k)).all():
+            raise UsageError(f"merges are of {k} clusters, 0 to {k - 1}; got clusters {np.unique(clusters)}")
+        groups = groups_with_enough(merges, np.bincount(places, minlength=k), enough)
+    groups = tuple(group for group in groups if enough(group))
+    return Calibration(
+        coverage, _quantile(ratios, weights, coverage),
+        {c: q for group in groups for q in [factor(group)] for c in group}, len(rows),
+        tuple(group for group in groups if len(group) > 1),
+    )  # fmt: skip
+
+
+def _check_frames(frames: int, coverage: float) -> None:
     if not 0 < coverage < 1:
         raise UsageError(f"coverage must be a fraction between 0 and 1, got {coverage}")
-    rows = np.flatnonzero(calibration)
-    needed = _needed(coverage)
-    if len(rows) < needed:
+    needed = int(np.ceil(round(coverage / (1 - coverage), 9)))  # the smallest m with ⌈(m + 1)·coverage⌉ ≤ m
+    if frames < needed:
         raise UsageError(
-            f"a coverage of {coverage:g} needs at least {needed} calibration frames, got {len(rows)}: "
+            f"a coverage of {coverage:g} needs at least {needed} calibration frames, got {frames}: "
             "label more at random, or ask for less"
         )
-    error, estimate = known[rows], estimates[rows]
-    if not (np.isfinite(error) & np.isfinite(estimate) & (error >= 0) & (estimate >= 0)).all():
+
+
+def _ratios(errors: FloatArray, estimates: FloatArray) -> FloatArray:
+    """Return error / estimate; 0 / 0 = 0."""
+    both = np.stack([errors, estimates])
+    if not (np.isfinite(both) & (both >= 0)).all():
         raise UsageError("every calibration frame needs a known error and an estimate, both finite and ≥ 0")
-    ratios = np.full(len(rows), np.inf)
-    np.divide(error, estimate, out=ratios, where=estimate > 0)
-    ratios[error == 0] = 0.0
-    names, inverse, counts = np.unique(clusters[rows], return_inverse=True, return_counts=True)
-    own = {
-        int(c): _quantile(ratios[clusters[rows] == c], np.ones(count), coverage)
-        for c, count in zip(names, counts, strict=True)
-        if count >= max(minimum, needed)
-    }
-    weights = np.ones(len(rows))
-    if stratified:
-        population = np.array([(clusters == c).sum() for c in names])
-        weights = (population / counts)[inverse]
-    return Calibration(coverage, _quantile(ratios, weights, coverage), own, len(rows))
+    ratios = np.full(len(errors), np.inf)
+    np.divide(errors, estimates, out=ratios, where=estimates > 0)
+    ratios[errors == 0] = 0.0
+    return ratios
+
+
+def _weights(places: IntArray, clusters: IntArray) -> FloatArray:
+    """Return (m,) how many frames each calibration frame stands for, of its cluster alone."""
+    names, inverse, counts = np.unique(places, return_inverse=True, return_counts=True)
+    population = np.array([(clusters == c).sum() for c in names])
+    return np.asarray((population / counts)[inverse])
 
 
 def hold_out(known: FloatArray, fraction: float, rng: np.random.Generator) -> tuple[FloatArray, BoolArray]:
@@ -179,16 +228,22 @@ def score(
     )
 
 
-def _needed(coverage: float) -> int:
-    """Return the smallest m with ⌈(m + 1)·coverage⌉ ≤ m."""
-    return int(np.ceil(round(coverage / (1 - coverage), 9)))
+def _suffice(weights: FloatArray, coverage: float) -> bool:
+    """Return whether frames of these weights can promise a coverage."""
+    if len(weights) == 0:
+        return False
+    return bool(weights.sum() / (weights.sum() + weights.max()) >= coverage - ROUNDING)
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _quantile(ratios: FloatArray, weights: FloatArray, coverage: float) -> float:
     """Return the conformal quantile; one more frame of the largest weight stands for the one predicted."""
     order = np.argsort(ratios)
     share = weights[order].cumsum() / (weights.sum() + weights.max())
-    place = int(np.searchsorted(share, coverage - 1e-9))  # 9 of 10 frames are 0.9, rounding or not
+    place = int(np.searchsorted(share, coverage - ROUNDING))
     if place == len(ratios):
         raise UsageError(
             f"a coverage of {coverage:g} needs more calibration frames in the populous clusters: label more "

@@ -2,10 +2,14 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
+from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
-from fidsel.selector import calibrate, hold_out, score
+from fidsel.selector import BroadClusters, calibrate, hold_out, score
+from fidsel.selector.chain import ward_tree
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9])
@@ -38,6 +42,115 @@ def test_clusters_with_enough_frames_have_their_own_factor() -> None:
     bounds = calibration.bound(np.array([2.0, 2.0, 2.0]), np.array([0, 1, 2]))
     factors = [calibration.per_cluster[0], calibration.per_cluster[1], calibration.pooled]
     np.testing.assert_allclose(bounds, 2 * np.array(factors))
+
+
+def brute_force(ratios: FloatArray, coverage: float) -> float:
+    """The ⌈(m + 1)·coverage⌉-th smallest of m."""
+    return float(np.sort(ratios)[int(np.ceil(round((len(ratios) + 1) * coverage, 9))) - 1])
+
+
+@given(
+    seed=st.integers(0, 10_000), k=st.integers(1, 8), m=st.integers(25, 150),
+    coverage=st.sampled_from([0.5, 0.8, 0.9]),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_factors_are_those_of_brute_force(seed: int, k: int, m: int, coverage: float) -> None:
+    rng = np.random.default_rng(seed)
+    clusters, estimates, known = rng.integers(0, k, 400), rng.uniform(0.5, 2, 400), rng.lognormal(size=400)
+    drawn = np.zeros(400, dtype=bool)
+    drawn[rng.choice(400, m, replace=False)] = True
+    merges = ward_tree(rng.normal(size=(k, 2))).merges
+    found = calibrate(estimates, known, clusters, drawn, coverage=coverage, merges=merges)
+    ratios = known / estimates
+    assert found.pooled == brute_force(ratios[drawn], coverage)
+    assert set(found.per_cluster) == set(range(k))
+    groups = {c: group for group in found.merged for c in group}
+    for c, factor in found.per_cluster.items():
+        group = groups.get(c, (c,))
+        inside = drawn & np.isin(clusters, group)
+        assert inside.sum() >= 20
+        assert factor == brute_force(ratios[inside], coverage)
+        if len(group) > 1:
+            assert min((drawn & (clusters == member)).sum() for member in group) < 20
+    bounds = found.bound(estimates, clusters)
+    assert (bounds == [found.per_cluster[c] * e for c, e in zip(clusters, estimates, strict=True)]).all()
+
+
+def clustered_pool(rng: np.random.Generator) -> tuple[BroadClusters, FloatArray, FloatArray]:
+    """3000 frames in clusters of 10 to 900, the law of error / estimate another in each."""
+    kind = rng.choice(8, 3000, p=[0.3, 0.25, 0.2, 0.1, 0.08, 0.05, 0.01, 0.01])
+    features = 20.0 * rng.normal(size=(8, 5))[kind] + rng.normal(size=(3000, 5))
+    energies = rng.normal(size=3000)
+    clusters = BroadClusters.fit(features, energies, n_geometry=8, n_energy=2)
+    width, middle = rng.uniform(0.2, 1.0, len(clusters)), rng.uniform(0.5, 2.0, len(clusters))
+    estimates = rng.uniform(0.05, 0.2, 3000)
+    ratios = middle[clusters.labels] * rng.lognormal(size=3000) ** width[clusters.labels]
+    return clusters, estimates, estimates * ratios
+
+
+@pytest.mark.parametrize("coverage", [0.8, 0.9])
+def test_coverage_within_clusters_averages_to_the_target(coverage: float) -> None:
+    """Averaged over clusters and 300 random splits: within 3 points, small clusters merged."""
+    rng = np.random.default_rng(5)
+    clusters, estimates, known = clustered_pool(rng)
+    by_cluster, pooled, by_group, shared = [], [], [], 0
+    for _ in range(300):
+        drawn = np.zeros(3000, dtype=bool)
+        drawn[rng.choice(3000, 400, replace=False)] = True
+        found = calibrate(estimates, known, clusters.labels, drawn, coverage=coverage, merges=clusters.merges)
+        labels = clusters.labels[~drawn]
+        total = np.bincount(labels, minlength=len(clusters))
+        kept, flat = (
+            np.bincount(labels, (known <= bounds)[~drawn], minlength=len(clusters))
+            for bounds in (found.bound(estimates, clusters.labels), found.pooled * estimates)
+        )
+        by_cluster.append(kept / total)
+        pooled.append(flat / total)
+        alone = set(found.per_cluster) - {c for group in found.merged for c in group}
+        by_group += [
+            kept[list(g)].sum() / total[list(g)].sum() for g in (*found.merged, *((c,) for c in alone))
+        ]
+        shared += len(found.merged)
+    assert shared > 300
+    assert np.mean(by_cluster) == pytest.approx(coverage, abs=0.03)
+    assert coverage - 0.005 <= np.mean(by_group) <= coverage + 0.03
+    ours, flat_ones = (np.abs(np.mean(v, axis=0) - coverage).mean() for v in (by_cluster, pooled))
+    assert ours < 0.8 * flat_ones
+
+
+def test_merged_clusters_are_marked_and_share_a_factor() -> None:
+    rng = np.random.default_rng(1)
+    clusters = np.repeat([0, 1, 2], [500, 500, 15])
+    ratio = np.array([1.0, 10.0, 1.0])[clusters] * rng.uniform(0.5, 1.0, 1015)
+    every, merges = np.ones(1015, dtype=bool), np.array([[0, 2], [1, 3]])
+    found = calibrate(np.ones(1015), ratio, clusters, every, coverage=0.9, merges=merges)
+    assert found.merged == ((0, 2),)
+    assert found.per_cluster[0] == found.per_cluster[2] != found.per_cluster[1]
+    assert found.to_dict()["merged"] == [[0, 2]]
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False)) == found.to_dict()
+    alone = calibrate(np.ones(1015), ratio, clusters, every, coverage=0.9)
+    assert alone.merged == ()
+    assert 2 not in alone.per_cluster
+
+
+def test_merging_weighs_frames_that_were_drawn_per_cluster() -> None:
+    """19 frames each of a large and a small cluster: the large one counts 9 times as much."""
+    clusters = np.repeat([0, 1], [1800, 200])
+    drawn = np.zeros(2000, dtype=bool)
+    drawn[:19] = drawn[-19:] = True
+    known = np.where(clusters == 0, 3.0, 1.0) * np.linspace(1, 1.1, 2000)
+    merges = np.array([[0, 1]])
+    found = calibrate(np.ones(2000), known, clusters, drawn, stratified=True, merges=merges)
+    assert found.merged == ((0, 1),)
+    assert found.per_cluster[0] == found.pooled == np.sort(known[:19])[17]
+
+
+def test_no_frames_in_any_group_leave_the_pooled_factor() -> None:
+    clusters, merges = np.repeat([0, 1], 6), np.array([[0, 1]])
+    found = calibrate(np.ones(12), np.ones(12), clusters, np.ones(12, dtype=bool), merges=merges)
+    assert (found.per_cluster, found.merged) == ({}, ())
+    with pytest.raises(UsageError, match="merges are of 2 clusters, 0 to 1"):
+        calibrate(np.ones(12), np.ones(12), clusters + 1, np.ones(12, dtype=bool), merges=merges)
 
 
 def test_enough_frames_are_needed_and_nine_do_for_ninety_percent() -> None:
