@@ -8,6 +8,8 @@ from fidsel.selector.descriptors import (
     DESCRIPTORS,
     Descriptor,
     inverse_distances,
+    latent_features,
+    make_descriptor,
     mean_latent,
     pair_distances,
     sorted_distances,
@@ -20,7 +22,7 @@ from fidsel.selector.lcmd import LCMD
 from fidsel.selector.pickers import PICKERS, ClusterError, Random
 from fidsel.selector.plot import Curve, cluster_error_plot, learning_curve_plot
 from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool, needs_errors
-from fidsel.selector.projection import Projection
+from fidsel.selector.projection import Projection, Reduced
 from fidsel.selector.report import (
     ClusterTable,
     Picked,
@@ -29,6 +31,7 @@ from fidsel.selector.report import (
     picked,
     write_report,
 )
+from fidsel.selector.soap import Soap
 from fidsel.selector.sources import ERROR_SOURCES
 from fidsel.selector.stratified import Stratified
 from fidsel.selector.ward import fine_clusters
@@ -59,9 +62,11 @@ __all__ = [
     "Probe",
     "Projection",
     "Random",
+    "Reduced",
     "Reference",
     "Report",
     "Score",
+    "Soap",
     "Stratified",
     "calibrate",
     "cluster_error_plot",
@@ -70,7 +75,9 @@ __all__ = [
     "fine_clusters",
     "hold_out",
     "inverse_distances",
+    "latent_features",
     "learning_curve_plot",
+    "make_descriptor",
     "mean_latent",
     "needs_errors",
     "pair_distances",

@@ -1,16 +1,22 @@
 """Descriptors: one row of features per frame, for clustering and diversity."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import combinations_with_replacement
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from fidsel.data import DenseFrames, Frames
 from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.errors import UsageError, unknown
+from fidsel.selector.soap import Soap
 
 CHUNK = 1 << 22
 """Numbers held at once while features are computed (32 MiB)."""
+
+BLOCK = 4096
+"""Frames whose latent features are taken at once."""
 
 Descriptor = Callable[[Frames], FloatArray]
 """Frames in, features (n, d) out."""
@@ -85,6 +91,62 @@ DESCRIPTORS: dict[str, Descriptor] = {
 }
 
 
+NAMES = (*DESCRIPTORS, "soap", "latent")
+"""What `make_descriptor` makes."""
+
+
+@runtime_checkable
+class HasLatent(Protocol):
+    """A model with features of its own: every network and ensemble of networks."""
+
+    def latent(self, frames: Frames) -> FloatArray:
+        """Return invariant features of each atom, (n_atoms, d)."""
+        ...
+
+
+def make_descriptor(name: str, pool: Frames, model: object | None = None) -> Descriptor:
+    """Return a descriptor by name.
+
+    ==================== ======================================================== ====================
+    name                 features of a frame                                      compositions
+    ==================== ======================================================== ====================
+    pair-distances       all distances between atoms                              one
+    inverse-distances    their inverses                                           one
+    sorted-distances     distances, any order of equal atoms                      one
+    soap                 averaged SOAP of the pool's elements (`Soap`)            any
+    latent               what a network says of its atoms, averaged               any it can predict
+    ==================== ======================================================== ====================
+
+    Parameters
+    ----------
+    pool : frames to be described; SOAP takes their elements.
+    model : with "latent", whose features.
+    """
+    if name not in NAMES:
+        raise unknown("descriptor", name, NAMES)
+    if name == "soap":
+        return Soap.of(pool)
+    if name == "latent":
+        if not isinstance(model, HasLatent):
+            what = "no model" if model is None else f"a model of kind {getattr(model, 'kind', model)!r}"
+            raise UsageError(
+                f"the descriptor 'latent' needs a network or an ensemble of networks, got {what}: give one, "
+                "or take 'soap'"
+            )
+        return partial(latent_features, model)
+    return DESCRIPTORS[name]
+
+
+def latent_features(model: HasLatent, frames: Frames) -> FloatArray:
+    """Return the latent features of a model averaged over the atoms of each frame, (n, d).
+
+    Taken of some frames at a time, so that the features of all atoms never are in memory together.
+    """
+    starts = range(0, len(frames), BLOCK) or [0]
+    blocks = (frames[start : start + BLOCK] for start in starts)
+    return np.concatenate([mean_latent(model.latent(block), block) for block in blocks])
+
+
 def mean_latent(latent: FloatArray, frames: Frames) -> FloatArray:
     """Return a model's latent features averaged over the atoms of each frame, (n, d).
 
@@ -106,7 +168,7 @@ def _dense(frames: Frames) -> DenseFrames:
     except UsageError as error:
         raise UsageError(
             f"distance descriptors compare frames of one molecule: {error}. Select for each composition on "
-            "its own, or use the latent features of a model (mean_latent), which fit any mixture"
+            "its own, or use SOAP or the latent features of a model (make_descriptor), which fit any mixture"
         ) from error
     if len(dense.numbers) < 2:
         raise UsageError("distance descriptors need at least two atoms per frame, got one")

@@ -1,11 +1,12 @@
 """Principal components of a descriptor of many features."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
+from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 
@@ -20,6 +21,9 @@ EXACT = 2000
 
 OVERSAMPLING, POWERS = 20, 4
 """Directions of the sketch beyond those wanted, and how often the covariance is applied to it."""
+
+BLOCK = 1024
+"""Frames described at once."""
 
 CHUNK = 1 << 22
 """Numbers held at once (32 MiB)."""
@@ -116,6 +120,48 @@ class Projection:
             f"{len(self.mean)} features are projected on {len(self)} principal components, "
             f"{100 * self.explained:.1f} % of the variance"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """A descriptor followed by a projection, some frames at a time: a large pool in little memory.
+
+    Parameters
+    ----------
+    descriptor : of many features.
+    projection : fitted to it.
+    """
+
+    descriptor: Callable[[Frames], FloatArray]
+    projection: Projection
+
+    @classmethod
+    def fit(
+        cls,
+        descriptor: Callable[[Frames], FloatArray],
+        pool: Frames,
+        n_components: int | float = VARIANCE,
+        *,
+        sample: int = 5000,
+        seed: int = 0,
+    ) -> Self:
+        """Return the descriptor on the components of a random sample of the pool.
+
+        Parameters
+        ----------
+        n_components : as in `Projection.fit`.
+        sample : frames that the projection is fitted to.
+        """
+        rows = np.random.default_rng(seed).permutation(len(pool))[:sample]
+        return cls(descriptor, Projection.fit(descriptor(pool[np.sort(rows)]), n_components))
+
+    def __call__(self, frames: Frames) -> FloatArray:
+        """Return the projected features of frames, (n, k)."""
+        out = np.empty((len(frames), len(self.projection)))
+        for start in range(0, len(frames), BLOCK):
+            rows = slice(start, start + BLOCK)
+            out[rows] = self.projection(self.descriptor(frames[rows]))
+        return out
 
 
 def _check(n_components: int | float, d: int) -> None:

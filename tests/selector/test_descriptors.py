@@ -6,9 +6,13 @@ from scipy.spatial.distance import pdist
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
+from fidsel.models import EnergyReference, PaiNN, Predictions
 from fidsel.selector import (
     DESCRIPTORS,
+    BroadClusters,
+    Soap,
     inverse_distances,
+    make_descriptor,
     mean_latent,
     pair_distances,
     sorted_distances,
@@ -78,6 +82,39 @@ def test_mixed_molecules_are_sent_to_latent_features() -> None:
     for describe in DESCRIPTORS.values():
         with pytest.raises(UsageError, match="latent features"):
             describe(mixed)
+
+
+def test_descriptors_by_name(ethanol: Frames) -> None:
+    for name, describe in DESCRIPTORS.items():
+        np.testing.assert_array_equal(make_descriptor(name, ethanol)(ethanol), describe(ethanol))
+    assert make_descriptor("soap", ethanol) == Soap((1, 6, 8))
+    with pytest.raises(UsageError, match="did you mean 'sorted-distances'"):
+        make_descriptor("sorted-distance", ethanol)
+
+
+def test_latent_features_of_a_mixture_cluster_by_molecule(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    kinds = [molecule(name) for name in ("H2O", "CH4", "CH3CH2OH")]
+    shaken = [kinds[i % 3].copy() for i in range(60)]
+    for atoms in shaken:
+        atoms.rattle(0.02, rng=rng)
+    frames, model = Frames.from_atoms(shaken), PaiNN(features=8, layers=1, cutoff=4.0)
+    model = model.replace(reference=EnergyReference({1: 0.0, 6: 0.0, 8: 0.0}))
+    describe = make_descriptor("latent", frames, model)
+    features = describe(frames)
+    expected = mean_latent(model.latent(frames), frames)
+    np.testing.assert_allclose(features, expected, rtol=1e-6)
+    monkeypatch.setattr("fidsel.selector.descriptors.BLOCK", 7)
+    np.testing.assert_allclose(describe(frames), expected, rtol=1e-5, atol=1e-6)
+    clusters = BroadClusters.fit(features, n_geometry=3)
+    assert len(set(zip(clusters.labels.tolist(), (np.arange(60) % 3).tolist(), strict=True))) == 3
+
+
+def test_latent_features_need_a_network(ethanol: Frames) -> None:
+    with pytest.raises(UsageError, match="got no model"):
+        make_descriptor("latent", ethanol)
+    with pytest.raises(UsageError, match="a model of kind 'predictions'"):
+        make_descriptor("latent", ethanol, Predictions(ethanol))
 
 
 def test_one_atom_has_no_distances() -> None:
