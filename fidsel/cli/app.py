@@ -6,7 +6,22 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from fidsel.cli import check, config, demo, doctor, init, iterate, plan, sample, status, train, ui
+from fidsel.cli import (
+    check,
+    config,
+    demo,
+    doctor,
+    init,
+    iterate,
+    outliers,
+    plan,
+    report,
+    sample,
+    select,
+    status,
+    train,
+    ui,
+)
 from fidsel.cli.output import note
 from fidsel.errors import FidselError
 
@@ -50,7 +65,10 @@ app.command("sample")(sample.sample)
 app.command("plan")(plan.plan)
 app.command("iterate")(iterate.iterate)
 app.command("status")(status.status)
+app.command("report")(report.report)
 app.command("train")(train.train)
+app.command("select")(select.select)
+app.command("outliers")(outliers.outliers)
 app.command("ui")(ui.ui)
 app.command("demo")(demo.demo)
 

@@ -1,4 +1,4 @@
-"""The tables of `plan`, `iterate` and `status`."""
+"""The tables of `plan`, `iterate`, `status` and `select`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,8 +8,11 @@ from fidsel.cli.output import note, table
 if TYPE_CHECKING:
     from fidsel.campaign.record import ControlArm, Round
     from fidsel.campaign.summary import Summary
+    from fidsel.config.select_files import FileSelection
     from fidsel.fidelity.budget import Budget
     from fidsel.fidelity.plan import Plan, Split
+    from fidsel.selector.held_out import SetErrors
+    from fidsel.selector.selection import SelectionRound
 
 KCAL = 0.0433641
 """eV in one kcal/mol."""
@@ -95,3 +98,38 @@ def plan_tables(made: "Plan", budget: "Budget") -> None:
 def _split_cells(split: "Split", budget: "Budget") -> list[object]:
     spread = f"{split.relative.low:.2f}–{split.relative.high:.2f}"
     return [*split.bought, budget.format(split.cost), f"{split.relative.median:.2f}", spread, split.wall]
+
+
+def selection_line(found: "SelectionRound", unit: str) -> str:
+    """Return one line on a round of a selection."""
+    start = f"round {found.index}: {found.labels} labels"
+    if found.held_out is None:
+        return f"{start}; {found.stop}"
+    worst = "–" if found.held_out.worst is None else f"{1000 * found.held_out.worst:.4g}"
+    return (
+        f"{start}; held-out RMSE {1000 * found.held_out.rmse:.4g}, worst clusters {worst}, 99th percentile "
+        f"{1000 * found.held_out.p99:.4g} m{unit}"
+    )
+
+
+def selection_table(found: "FileSelection") -> None:
+    """Print the rounds of a selection beside its control arm."""
+    unit = f"m{found.task.unit}"
+    columns = ["round", "labels", f"held-out RMSE {unit}", "worst clusters", "99th percentile", "pool RMSE"]
+    columns += ["control RMSE", "control worst"]
+    rows = []
+    for i, one in enumerate(found.rounds):
+        arm = found.control[i].held_out if i < len(found.control) else None
+        cells = [*_set_cells(one.held_out), None if one.pool is None else 1000 * one.pool.rmse]
+        rows.append([str(one.index), one.labels, *cells, *_set_cells(arm)[:2]])
+    table(f"selection from {found.request.pool.text}", columns, rows)
+    for one in found.rounds:
+        for text in one.notes:
+            note(f"round {one.index}: {text}")
+    note(f"{found.rounds[-1].stop or 'not finished'}; picks in {found.request.out}")
+
+
+def _set_cells(found: "SetErrors | None") -> list[float | None]:
+    if found is None:
+        return [None, None, None]
+    return [None if value is None else 1000 * value for value in (found.rmse, found.worst, found.p99)]

@@ -1,0 +1,188 @@
+"""A selection from files of frames, without a campaign."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fidsel.config.load import check_config
+from fidsel.config.model_parts import model_factory
+from fidsel.config.models import ModelSection
+from fidsel.config.parts import build_picker
+from fidsel.config.selectors import Selector
+from fidsel.config.strict import Strict
+from fidsel.config.train_files import LabelFile
+from fidsel.data import Frames
+from fidsel.data.lookup import Lookup
+from fidsel.errors import UsageError
+from fidsel.models.contract import ForceField
+from fidsel.selector import DESCRIPTORS
+from fidsel.selector.estimated import build_source
+from fidsel.selector.learner import learner
+from fidsel.selector.pickers import Random
+from fidsel.selector.picks_file import PicksFile, plain_round, read_rounds
+from fidsel.selector.pool import needs_errors
+from fidsel.selector.report import write_report
+from fidsel.selector.rounds import Task, additions, select
+from fidsel.selector.selection import Selection, SelectionRound, has_labels
+from fidsel.selector.selection_report import selection_report
+from fidsel.selector.twin import Twin
+
+
+class SelectConfig(Strict):
+    """The sections of fidsel.toml that a selection needs."""
+
+    model: ModelSection
+    """The force field."""
+    selector: Selector
+    """The picker."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks `fidsel select` for.
+
+    Parameters
+    ----------
+    pool : frames, with labels as far as there are any.
+    model, picker : their kinds.
+    error : where errors of candidates come from; None = "reference" where all have labels, else "committee".
+    cheap : cheap labels of the same configurations, for `error` = "cheap".
+    overrides : `model.key=value` and `selector.key=value` settings.
+    selection : the numbers.
+    control : whether a control arm trains on random frames, as many.
+    out : file of the picks.
+    """
+
+    pool: LabelFile
+    model: str
+    picker: str
+    error: str | None
+    cheap: LabelFile | None
+    overrides: tuple[str, ...]
+    selection: Selection
+    control: bool
+    out: Path
+
+
+class FileSelection:
+    """A selection from files: run it, then look at its rounds, its model and its report.
+
+    Parameters
+    ----------
+    request : what a person asked for.
+
+    Attributes
+    ----------
+    rounds, control : of the selection and of its control arm, as far as they are done.
+
+    Raises
+    ------
+    UsageError
+        where files, settings and models do not fit together, or `out` holds another selection.
+    """
+
+    def __init__(self, request: Request) -> None:
+        values: dict[str, Any] = {"model": {"kind": request.model}, "selector": {"kind": request.picker}}
+        if request.error is not None:
+            values["selector"]["error"] = request.error
+        config = check_config(SelectConfig, values, request.overrides, "the command line")
+        section = config.selector
+        self.request, self.frames = request, request.pool.read("accurate", labelled=False)
+        seed, model = request.selection.seed, model_factory(config.model, Path())
+        picker, labelled = build_picker(section, Path()), bool(has_labels(self.frames).all())
+        usual = "reference" if labelled else "committee"
+        kind = (section.error or usual) if needs_errors(picker) else None
+        twin = None
+        if kind == "cheap":
+            cheap = cheap_labels(request.cheap, self.frames)
+            twin = Twin(cheap, learner(model, cheap, seed))
+        self.task = Task(
+            self.frames,
+            DESCRIPTORS[section.descriptor](self.frames),
+            learner(model, self.frames, seed),
+            picker,
+            build_source(kind, self.frames, model(seed), twin),
+            replace(
+                request.selection,
+                size=section.per_round or request.selection.size,
+                probes=section.probes,
+                clusters=section.clusters,
+                energy_clusters=section.energy_clusters,
+            ),
+            reference=kind == "reference",
+        )
+        self._settings = settings(self.task, config, kind)
+        self.rounds, self.control = read_rounds(request.out, self._settings)
+        self._arm: Task | None = None
+        if request.control and labelled and not isinstance(picker, Random):
+            self._arm = self.task.control(learner(model, self.frames, seed))
+
+    def run(self) -> Iterator[SelectionRound]:
+        """Yield the rounds that are not done yet; each is in the file before it is yielded."""
+        arm = select(self._arm, self.control) if self._arm else iter(())
+        for found in select(self.task, self.rounds):
+            self.rounds.append(found)
+            if len(self.control) < len(self.rounds) and (beside := next(arm, None)) is not None:
+                self.control.append(beside)
+            self.save()
+            yield found
+
+    def document(self) -> dict[str, Any]:
+        """Return what was selected as plain values."""
+        return {
+            "picks": str(self.request.out),
+            "task": dict(self._settings),
+            "unit": self.task.unit,
+            "held_out": len(self.task.division.held_out),
+            "pool": len(self.task.division.pool),
+            "stop": self.rounds[-1].stop if self.rounds else "",
+            "rounds": [plain_round(one) for one in self.rounds],
+            "control": [plain_round(one) for one in self.control],
+        }
+
+    def write_report(self, path: Path) -> None:
+        """Write the report of what is done as one HTML file."""
+        title = f"Selection from {Path(self.request.pool.parts[0]).name}"
+        write_report(selection_report(self.task, self.rounds, self.control, title), path)
+
+    def save(self) -> None:
+        """Write what is done into the file of picks."""
+        kept = PicksFile(self._settings, self.task.division, tuple(self.rounds), tuple(self.control))
+        kept.save(self.request.out)
+
+    def model(self) -> ForceField:
+        """Return the model trained on all that is labelled."""
+        return self.task.learn(additions(self.task, self.rounds)).model
+
+
+def cheap_labels(file: LabelFile | None, frames: Frames) -> Frames:
+    """Return the cheap labels of the frames of a pool, in their order.
+
+    Raises
+    ------
+    UsageError
+        where there is no file, or no cheap label for some frames.
+    """
+    if file is None:
+        raise UsageError("error = 'cheap' needs cheap labels of the pool: give --cheap FILE")
+    cheap = file.read("cheap")
+    rows = Lookup(cheap).find(frames)
+    if (lost := rows < 0).any():
+        raise UsageError(
+            f"{file.text} has no cheap label for {lost.sum()} of {len(frames)} frames of the pool: label "
+            "these too, or take another source of errors"
+        )
+    return cheap[rows]
+
+
+def settings(task: Task, config: SelectConfig, error: str | None) -> Mapping[str, Any]:  # Any: plain values
+    """Return what makes two selections the same; one may have more rounds than another."""
+    numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
+    frames = hashlib.sha256("".join(task.frames.ids).encode())
+    for labels in (task.frames.energy, task.frames.forces):
+        frames.update(np.ascontiguousarray(labels).tobytes())
+    return {"frames": frames.hexdigest(), "error": error, **numbers, **config.model_dump(mode="json")}

@@ -1,0 +1,150 @@
+"""`fidsel select` and `fidsel outliers` as a person runs them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import fidsel
+from morse_molecule import NUMBERS, frames, morse
+
+from fidsel.data import write
+from fidsel.models import load
+
+QUICK = ["--start", "10", "--size", "5", "--rounds", "2", "model.sigmas=[10]", "model.symmetries=false"]
+QUICK += ["selector.clusters=3", "selector.energy_clusters=2", "selector.fine_clusters=10"]
+
+
+@pytest.fixture
+def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a file of 120 frames with labels at two levels; picks go into its folder."""
+    monkeypatch.chdir(tmp_path)
+    positions = frames(120).positions.reshape(120, 4, 3)
+    arrays = {"z": NUMBERS, "R": positions, "e_unit": "eV", "r_unit": "Angstrom"}
+    for name, depth in (("cheap", 3.8), ("accurate", 4.0)):
+        energy, forces = morse(positions, depth, 1.5)
+        arrays |= {f"E_{name}": energy, f"F_{name}": forces}
+    np.savez(tmp_path / "pool.npz", **arrays)
+    return "pool.npz:E_accurate:F_accurate"
+
+
+def test_selection_writes_picks_model_and_report(capfd: pytest.CaptureFixture[str], pool: str) -> None:
+    found = fidsel(
+        capfd, "select", pool, *QUICK, "--json", "--save-model", "model", "--report", "report.html"
+    )
+    assert found.code == 0, found.err
+    told = json.loads(found.out)
+    assert [one["labels"] for one in told["rounds"]] == [10, 15, 20]
+    assert [one["labels"] for one in told["control"]] == [10, 15, 20]
+    assert told["stop"].startswith("round limit")
+    with np.load("picks.npz", allow_pickle=False) as file:
+        assert file["picks"].tolist() == told["rounds"][1]["picks"] + told["rounds"][2]["picks"]
+    assert len(frames(120)) == told["held_out"] + told["pool"]
+    assert load("model").kind == "sgdml"
+    assert "control arm" in Path("report.html").read_text(encoding="utf-8")
+
+
+def test_same_command_goes_on_and_another_is_refused(capfd: pytest.CaptureFixture[str], pool: str) -> None:
+    fidsel(capfd, "select", pool, *QUICK, "--rounds", "1")
+    more = json.loads(fidsel(capfd, "select", pool, *QUICK, "--json").out)
+    whole = json.loads(fidsel(capfd, "select", pool, *QUICK, "--json", "--out", "whole.npz").out)
+    assert [one["picks"] for one in more["rounds"]] == [one["picks"] for one in whole["rounds"]]
+    assert [one["picks"] for one in more["control"]] == [one["picks"] for one in whole["control"]]
+    other = fidsel(capfd, "select", pool, *QUICK, "--seed", "1")
+    assert other.code == 2
+    assert "picks.npz holds another selection (it differs in seed)" in other.err
+
+
+@pytest.mark.parametrize("picker", ["random", "stratified", "farthest-point", "greedy", "lcmd"])
+def test_every_picker_by_name(capfd: pytest.CaptureFixture[str], pool: str, picker: str) -> None:
+    settings = [setting for setting in QUICK if "fine_clusters" not in setting]
+    found = fidsel(capfd, "select", pool, *settings, "--picker", picker, "--no-control", "--json")
+    assert found.code == 0, found.err
+    assert [len(one["picks"]) for one in json.loads(found.out)["rounds"]] == [0, 5, 5]
+
+
+def test_errors_from_a_cheap_level(capfd: pytest.CaptureFixture[str], pool: str) -> None:
+    cheap = ["--error", "cheap", "--cheap", "pool.npz:E_cheap:F_cheap"]
+    found = fidsel(capfd, "select", pool, *QUICK, *cheap, "--json")
+    assert found.code == 0, found.err
+    last = json.loads(found.out)["rounds"][-1]
+    assert last["estimate"]["frame_rank"] > 0.8
+
+
+def test_picks_that_nobody_labelled_yet_end_with_code_5(
+    capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path
+) -> None:
+    some = frames(120)
+    energy, forces = some.energy.copy(), some.forces.copy()
+    energy[60:], forces[240:] = np.nan, np.nan
+    write(tmp_path / "some.extxyz", some.replace(energy=energy, forces=forces))
+    settings = [setting for setting in QUICK[4:] if "fine" not in setting]
+    found = fidsel(capfd, "select", "some.extxyz", *settings, "--size", "7", "--picker", "farthest-point")
+    assert found.code == 5, found.err
+    assert "the picks have no labels yet" in found.err
+    with np.load("picks.npz") as file:
+        assert len(file["picks"]) == 7
+    assert pool
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["--picker", "cluster-eror"], "cluster-error"),
+        (["--error", "guess"], "guess"),
+        (["--error", "cheap"], "give --cheap FILE"),
+        (["--error", "committee"], "needs models that can disagree"),
+        (["--start", "500"], "start must be of 2 to 90 labelled frames"),
+        (["--holdout", "1.5"], "holdout must be a fraction"),
+        (["--target", "-1"], "target must be a positive error"),
+        (["model.sigma=[1]"], "sigmas"),
+    ],
+)
+def test_bad_usage_is_explained(
+    capfd: pytest.CaptureFixture[str], pool: str, settings: list[str], message: str
+) -> None:
+    found = fidsel(capfd, "select", pool, *settings)
+    assert found.code == 2
+    assert message in found.err
+    assert not Path("picks.npz").exists()
+
+
+def test_outliers_of_a_model_a_calculator_and_a_file(
+    capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path
+) -> None:
+    fidsel(capfd, "select", pool, *QUICK, "--no-control", "--save-model", "model")
+    report = ["--report", "report.html", "--out", "errors.npz"]
+    mine = fidsel(capfd, "outliers", "model", pool, "clusters=3", "--json", *report)
+    assert mine.code == 0, mine.err
+    told = json.loads(mine.out)
+    assert told["training_frames_left_out"] == 20
+    assert told["sides"]["pool"]["frames"] == 100
+    assert told["findings"]
+    with np.load("errors.npz", allow_pickle=False) as file:
+        assert np.nanargmax(file["error"]) == file["worst"][0] == told["frames"][0]["frame"]
+    assert Path("report.html").stat().st_size > 10_000
+
+    predicted = load("model").predict(frames(120))
+    write(tmp_path / "theirs.extxyz", frames(120).replace(energy=predicted.energy, forces=predicted.forces))
+    theirs = fidsel(
+        capfd, "outliers", "theirs.extxyz", pool, "clusters=3", "--train", "theirs.extxyz", "--json"
+    )
+    assert theirs.code == 2
+    assert "of 120 frames 120 were" in theirs.err
+    theirs = fidsel(capfd, "outliers", "theirs.extxyz", pool, "clusters=3", "--json")
+    assert json.loads(theirs.out)["sides"]["pool"]["frames"] == 120
+    assert "does not tell what it was trained on" in json.loads(theirs.out)["notes"][0]
+
+    lj = ["calculator.sigma=1.0", "calculator.epsilon=0.01", "calculator.rc=9.0"]
+    emt = fidsel(capfd, "outliers", "ase:lj", pool, *lj, "clusters=3")
+    assert emt.code == 0, emt.err
+    assert "pool: RMSE" in emt.err
+
+
+def test_held_out_file_is_shown_apart(capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path) -> None:
+    fidsel(capfd, "select", pool, *QUICK, "--no-control", "--save-model", "model")
+    write(tmp_path / "held.extxyz", frames(40, 7))
+    found = fidsel(capfd, "outliers", "model", pool, "clusters=3", "--held-out", "held.extxyz")
+    assert found.code == 0, found.err
+    assert "held out: RMSE" in found.err
+    assert "over 40 frames" in found.err
