@@ -120,9 +120,10 @@ def cluster_error_figure(
     if after is None:
         _bars(axes, errors, errors.cluster, scale, _AFTER)
     else:
-        _bars(axes, errors, errors.cluster, scale, _BEFORE, prefix=f"{names[0]}, ")
-        _bars(axes, after, errors.cluster, scale, _AFTER, prefix=f"{names[1]}, ")
-    axes.set_xlabel("cluster, ordered by error" + ("" if after is None else f" ({names[0]})"))
+        old, new = map(_text, names)
+        _bars(axes, errors, errors.cluster, scale, _BEFORE, prefix=f"{old}, ")
+        _bars(axes, after, errors.cluster, scale, _AFTER, prefix=f"{new}, ")
+    axes.set_xlabel("cluster, ordered by error" + ("" if after is None else f" ({_text(names[0])})"))
     axes.set_xlim(-0.7, len(errors) - 0.3)
     places = np.arange(len(errors))
     told = places if len(places) <= LABELLED else places[-12:]
@@ -173,17 +174,19 @@ def learning_curve_figure(
     scale = _scale(unit)
     if not curves:
         raise UsageError("a learning-curve plot needs at least one curve, got none")
-    figure, axes = _figure(CURVES_AT, f"{quantity} ({unit})", title)
+    figure, axes = _figure(CURVES_AT, f"{_text(quantity)} ({unit})", title)
     for curve, color, marker in zip(curves, cycle(COLORS), cycle("osD^vP*X"), strict=False):
         order = np.argsort(curve.spend, kind="stable")
         x, y = np.array(curve.spend)[order], scale * np.array(curve.error)[order]
         style = "--" if curve.extrapolated else "-"
-        axes.plot(x, y, style, marker=marker, color=color, markersize=5, linewidth=1.6, label=curve.name)
+        axes.plot(
+            x, y, style, marker=marker, color=color, markersize=5, linewidth=1.6, label=_text(curve.name)
+        )
         if len(curve.standard_error):
             spread = scale * np.array(curve.standard_error)[order]
             axes.fill_between(x, y - spread, y + spread, color=color, alpha=0.18, linewidth=0)
     _log_axes(axes, curves)
-    axes.set_xlabel(spend_label)
+    axes.set_xlabel(_text(spend_label))
     axes.legend(frameon=False)
     return figure
 
@@ -224,11 +227,16 @@ def _figure(place: Place, ylabel: str, title: str) -> "tuple[Figure, Axes]":
     figure = Figure(figsize=(6.0, 3.4))  # fixed margins: a layout engine takes four times as long as the rest
     axes = figure.add_axes(place)
     axes.set_ylabel(ylabel)
-    figure.text(0.01, 0.99, title, va="top", fontsize=10)
+    figure.text(0.01, 0.99, _text(title), va="top", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e3e3e3", linewidth=0.6)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def _text(words: str) -> str:
+    """Return words as they are to be drawn: a dollar is one, and begins no formula."""
+    return words.replace("$", r"\$")
 
 
 def _bars(

@@ -62,7 +62,7 @@ def structures_json(table: ClusterTable, unit: str) -> str:
     for row in table.rows:
         marks = [mark for mark in row.marks if abs(mark.shift) >= TELLING] or row.marks[:1]
         clusters[str(row.cluster)] = {
-            role: _entry(structure, _turned(structure.atoms, seen), marks, table.lowest, UNITS[unit])
+            role: _entry(structure, turned(structure.atoms, seen), marks, table.lowest, UNITS[unit])
             for role, structure in (("representative", row.representative), ("worst", row.worst))
             if structure is not None
         }
@@ -103,7 +103,7 @@ def _bars(bases: Sequence[FloatArray], vectors: Sequence[FloatArray]) -> dict[st
     return {"kind": "cylinders", "parameters": {"global": rounded | {"radii": 0.07, "colors": CROWD}}}
 
 
-def _turned(atoms: Atoms, seen: dict[bytes, FloatArray]) -> Atoms:
+def turned(atoms: Atoms, seen: dict[bytes, FloatArray]) -> Atoms:
     """Return a molecule turned onto the first one of the same atoms, that one onto its own axes."""
     if atoms.pbc.any():
         return atoms

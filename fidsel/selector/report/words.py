@@ -35,7 +35,7 @@ def number(value: float) -> str:
     """
     if not np.isfinite(value):
         return "–"
-    if abs(value) < 1e-4:
+    if abs(value) < 1e-4:  # 0 too
         return f"{value:.3g}"
     return f"{value:.{max(0, 2 - floor(log10(abs(value))))}f}"
 
@@ -156,9 +156,10 @@ def _changes(report: Report) -> list[Sentence]:
 
 
 def _change(old: float, new: float) -> Sentence:
-    went = "stayed" if new == old else "fell" if new < old else "rose"
+    if new == old:
+        return ("stayed at ", Quantity(old))
     ratio = f" ({new / old:.2f} ×)" if old > 0 else ""
-    return (f"{went} from ", Quantity(old), " to ", Quantity(new), ratio)
+    return ("fell from " if new < old else "rose from ", Quantity(old), " to ", Quantity(new), ratio)
 
 
 def _picks(report: Report) -> list[Sentence]:
