@@ -10,11 +10,11 @@ from typing import Any
 from fidsel.campaign.control import control_arm
 from fidsel.campaign.curves import plot_learning_curve
 from fidsel.campaign.estimate import ranking
+from fidsel.campaign.held_out import HeldOutErrors
 from fidsel.campaign.measure import Regions, error_unit, frame_errors, metrics
 from fidsel.campaign.mixture import Mixture, candidates
 from fidsel.campaign.record import Allocation, HeldOut, Round
 from fidsel.campaign.report import FILE, round_report
-from fidsel.campaign.tested import Tested
 from fidsel.campaign.workspace import Workspace, identify
 from fidsel.data import write
 from fidsel.data.atomic import write_text
@@ -41,7 +41,7 @@ class Measured:
     record: Round
     regions: Regions
     data: TrainingData
-    tested: Tested
+    tested: HeldOutErrors
 
 
 def measured(
@@ -83,7 +83,7 @@ def measured(
         seconds={**seconds, "measuring": perf_counter() - began},
         notes=(*allocation.notes, *_notes(ws, held, allocation, len(test))),
     )
-    return Measured(record, regions, data, Tested(shown.ids, view.clusters, view.energies, errors))
+    return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, errors))
 
 
 def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round], trained: Trained) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from fidsel.campaign.curves import headline, learning_curves, spend_label
+from fidsel.campaign.held_out import HeldOutErrors
 from fidsel.campaign.measure import error_unit
 from fidsel.campaign.record import ControlArm, Metrics, Round
 from fidsel.campaign.settings import Campaign
-from fidsel.campaign.tested import Tested
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
@@ -25,7 +25,7 @@ def round_report(
     held: Sequence[str],
     clusters: BroadClusters,
     energies: FloatArray,
-    tested: Tested,
+    tested: HeldOutErrors,
     rounds: Sequence[Round],
 ) -> Report:
     """Return the report of the last of some rounds.
@@ -92,7 +92,7 @@ def read_report(campaign: Campaign, index: int | None = None) -> tuple[int, Repo
         pool = store.frames()
     held = [frame for frames in record.values() for frame in frames]
     clusters, energies = BroadClusters.load(first / "clusters.npz"), np.load(first / "energies.npy")
-    tested = Tested.load(home.round(last))
+    tested = HeldOutErrors.load(home.round(last))
     return last, round_report(campaign, pool, held, clusters, energies, tested, rounds[: last + 1])
 
 

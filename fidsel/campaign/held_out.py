@@ -17,7 +17,7 @@ FILE = "errors.csv"
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class HeldOutErrors:
     """Errors of a model on held-out frames, one by one.
 
     Parameters
