@@ -90,6 +90,22 @@ def test_without_a_test_set_the_validation_frames_are_shown(tmp_path: Path) -> N
     assert report.unit == "eV/Å"
 
 
+def test_energies_only(tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path, cheap="forces = false", accurate="forces = false")
+    painn = ("model={kind='painn',features=8,layers=1}", "recipe={kind='standard',stage={steps=20}}")
+    settings = (*painn, "selector.error=probe", "campaign.rounds=0")
+    found = run(folder, *settings)
+    _, report = read_report(open_campaign(folder, settings))
+    assert (report.unit, report.quantity) == ("eV", "energy MAE")
+    assert report.errors is not None
+    assert report.errors.overall >= found[0].metrics.energy_mae
+    assert (
+        "meV/Å" not in (folder / "rounds" / "0000" / FILE).read_text(encoding="utf-8").partition("<script")[0]
+    )
+    facts = dict(report.facts)
+    assert "force" not in facts["test errors"]
+
+
 def test_rounds_that_are_not_there(finished: Path, tmp_path: Path) -> None:
     campaign = open_campaign(finished)
     for index in (-1, 3):
