@@ -7,7 +7,7 @@ from playwright.sync_api import sync_playwright
 
 BROWSER = "/usr/bin/chromium"
 ARGUMENTS = ("--no-sandbox", "--no-first-run", "--disable-background-networking")
-WIDTH, HEIGHT = 1120, 1400
+WIDTH, HEIGHT = 1120, 1380
 
 
 def take(report: Path, picture: Path) -> None:

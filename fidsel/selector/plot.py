@@ -31,6 +31,8 @@ COLORS = (BLUE, CROWD, "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555", "#
 """Of curves, in order: eyes of every kind tell them apart (after Okabe and Ito)."""
 BARS_AT, CURVES_AT = (0.115, 0.165, 0.775, 0.685), (0.115, 0.165, 0.865, 0.745)
 """Left, bottom, width and height of the axes as shares of a figure; title and legend stand above."""
+NARROW = 8
+"""Largest ratio of the ends of a logarithmic axis that has even ticks: those of decades would be too few."""
 LABELLED = 30
 """Clusters that are all labelled; of more, only the worst dozen."""
 
@@ -252,7 +254,7 @@ def _bars(
 
 
 def _log_axes(axes: "Axes", curves: Sequence[Curve]) -> None:
-    from matplotlib.ticker import LogFormatter
+    from matplotlib.ticker import LogFormatter, MaxNLocator, NullLocator
 
     plain: list[Axis] = []
     if all(min(curve.error, default=1.0) > 0 for curve in curves):
@@ -263,4 +265,9 @@ def _log_axes(axes: "Axes", curves: Sequence[Curve]) -> None:
         plain.append(axes.xaxis)
     for axis in plain:
         axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+        low, high = axis.get_view_interval()
+        if high < NARROW * low:
+            axis.set_major_locator(MaxNLocator(6))
+            axis.set_minor_locator(NullLocator())
+        else:
+            axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))

@@ -103,6 +103,15 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
         assert imread(path).shape[:2] == (680, 1200)
 
 
+@pytest.mark.parametrize("most", [1.2, 2.0, 7.0, 30.0, 3000.0])
+def test_spend_axes_have_ticks_enough_to_read(most: float) -> None:
+    figure = learning_curve_figure([Curve("one", [130.0, 130.0 * most], [0.07, 0.05])])
+    figure.canvas.draw()
+    axis = figure.axes[0].xaxis
+    told = [t.get_text() for t in (*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)) if t.get_text()]
+    assert len(told) >= 3
+
+
 def test_no_global_state(errors: ClusterErrors, tmp_path: Path) -> None:
     import matplotlib as mpl
 

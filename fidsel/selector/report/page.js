@@ -83,7 +83,12 @@ function showStructures() {
   function tell(role, entry) {
     const words = ["frame " + entry.row, "error " + (entry.error[unit] || "not known")];
     if (entry.above) words.push(entry.above + " above the lowest");
-    document.getElementById("told-" + role).textContent = words.concat(entry.marks).join(" · ");
+    const caption = document.getElementById("told-" + role);
+    caption.replaceChildren();
+    for (const phrase of words.concat(entry.marks)) {
+      if (caption.childNodes.length) caption.append(" · ");
+      caption.append(Object.assign(document.createElement("span"), { className: "quantity", textContent: phrase }));
+    }
   }
 
   function show(cluster) {

@@ -99,14 +99,20 @@ def _findings(report: Report) -> Html:
     return tag("section", *told, id="findings")
 
 
+def _canvas(role: str, name: str) -> Html:
+    return tag("div", class_="canvas", id=f"view-{role}", role="img", aria_label=f"{name} in 3D")
+
+
 def _structures() -> Html:
     panels = [
         tag(
-            "figure", tag("h3", name), tag("div", class_="canvas", id=f"view-{role}"),
+            "figure",
+            tag("h3", name),
+            _canvas(role, name),
             tag("figcaption", id=f"told-{role}", aria_live="polite"),
         )
         for role, name in (("representative", "representative frame"), ("worst", "worst frame"))
-    ]  # fmt: skip
+    ]
     hint = "Drag to turn, wheel to zoom. Bars mark the distances that tell the cluster from the others."
     title = tag("h2", "Structures of cluster ", tag("span", id="shown"))
     return tag("section", title, tag("p", hint), tag("div", *panels, class_="views"), id="structures")

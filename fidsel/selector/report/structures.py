@@ -16,6 +16,8 @@ from fidsel.selector.report.describe import atom_label
 from fidsel.selector.report.words import TELLING, in_unit
 
 SCRIPT = "chemiscope/sphinx/static/chemiscope.min.js"
+BAR = 0.18
+"""Å, radius of the bar of a marked distance: wider than a bond, which may lie inside."""
 LICENCES = ("chemiscope/static/chemiscope-widget.mjs.LICENSE.txt", "licenses/LICENSE")
 
 
@@ -100,7 +102,7 @@ def _entry(
 def _bars(bases: Sequence[FloatArray], vectors: Sequence[FloatArray]) -> dict[str, Any]:
     """Return a bar from one atom to the other of each marked distance."""
     rounded = {"bases": np.round(bases, 3).tolist(), "vectors": np.round(vectors, 3).tolist()}
-    return {"kind": "cylinders", "parameters": {"global": rounded | {"radii": 0.07, "colors": CROWD}}}
+    return {"kind": "cylinders", "parameters": {"global": rounded | {"radii": BAR, "colors": CROWD}}}
 
 
 def turned(atoms: Atoms, seen: dict[bytes, FloatArray]) -> Atoms:

@@ -98,7 +98,9 @@ def test_every_part_is_there(tmp_path: Path) -> None:
         assert words in found.text or words in " ".join(found.words)
     assert len(found.elements["details"]) == 1, "a long list is folded"
     assert [e["data-cluster"] for e in found.elements["tr"] if "data-cluster" in e] == ["1", "0"]
-    assert all(e.get("aria-label") for e in found.elements["div"] if e.get("role") == "img")
+    pictures = [e["aria-label"] for e in found.elements["div"] if e.get("role") == "img"]
+    assert len(pictures) == 3 * 2 + 2, "figures in two units and two structures"
+    assert all(pictures)
     assert all(e.get("scope") in ("col", "row") for e in found.elements["th"])
 
 
