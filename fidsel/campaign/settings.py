@@ -58,6 +58,9 @@ class Rules:
         bounds.
     pilot : labels per fidelity bought to measure costs, part of the training data afterwards.
     target : eV/Å, stop once the validation error is below; None = never.
+    cluster_target : eV/Å, stop once the bounds of a round (see `coverage`) are at most this in every
+        cluster; None = never.
+    patience : stop once so many rounds together have not lowered the validation error by 2 %; None = never.
     control : the control arm.
     error : where errors on unlabelled frames come from.
     descriptor : name in `fidsel.selector.DESCRIPTORS`.
@@ -73,6 +76,8 @@ class Rules:
     coverage: float | None = None
     pilot: int = 3
     target: float | None = None
+    cluster_target: float | None = None
+    patience: int | None = None
     control: ControlKind = "owned"
     error: ErrorKind = "cheap"
     descriptor: str = "pair-distances"
@@ -121,6 +126,8 @@ class Campaign:
         names = [fidelity.name for fidelity in self.fidelities]
         if not names or len(set(names)) != len(names):
             raise UsageError(f"a campaign needs fidelities of different names, got {names}")
+        if self.rules.cluster_target is not None and self.rules.coverage is None:
+            raise UsageError("a cluster_target is for bounds of errors, which need a coverage: give both")
         if not needs_errors(self.picker):
             if self.rules.coverage is not None:
                 raise UsageError(

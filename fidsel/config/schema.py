@@ -32,6 +32,10 @@ class CampaignSection(Strict):
     """Accurate labels drawn at random for round 0; by default 40 % of the planned ones."""
     target: PositiveFloat | None = None
     """Stop once the validation force MAE (eV/Å) is below this."""
+    cluster_target: PositiveFloat | None = None
+    """Stop once the bounds of a round (`selector.coverage`) are at most this (eV/Å) in every cluster."""
+    patience: PositiveInt | None = None
+    """Stop once this many rounds together have not lowered the validation error by 2 %."""
     control: Literal["owned", "bought", "off"] = "owned"
     """Control arm: extrapolated from owned random labels, bought beside the budget, or none."""
 
@@ -206,6 +210,8 @@ class Config(Strict):
     @model_validator(mode="after")
     def _boundable(self) -> Self:
         error, coverage, probes = self.error_source, self.selector.coverage, self.selector.probes
+        if coverage is None and self.campaign.cluster_target is not None:
+            raise ValueError("campaign.cluster_target is for bounds of errors: give selector.coverage too")
         if coverage is None:
             return self
         if error == "reference":

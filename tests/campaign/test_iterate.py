@@ -231,6 +231,25 @@ def test_target_ends_a_campaign(tmp_path: Path) -> None:
     assert found[0].stop.startswith("target reached")
 
 
+def test_flat_curve_ends_a_campaign(tmp_path: Path) -> None:
+    """A kernel that smooths too much stays wrong, however many frames it gets."""
+    overrides = ["campaign.patience=1", "campaign.rounds=5", "budget.total=60", "model.lam=1.0"]
+    found = run(write_campaign(tmp_path), *overrides)
+    errors = [one.validation.headline for one in found]
+    assert found[-1].stop.startswith("flat: 1 round lowered the error by")
+    assert errors[-1] > 0.98 * min(errors[:-1])
+    assert len(found) < 6
+
+
+def test_bounds_of_every_cluster_end_a_campaign(tmp_path: Path) -> None:
+    bounded = ["selector.coverage=0.5", "selector.probes=4", "campaign.rounds=2", "budget.total=60"]
+    found = run(write_campaign(tmp_path), "campaign.cluster_target=10.0", *bounded)
+    assert len(found) == 2  # round 0 picks at random and has no bounds
+    assert found[-1].stop.startswith("target reached in every cluster")
+    with pytest.raises(UsageError, match="cluster_target is for bounds of errors"):
+        open_campaign(write_campaign(tmp_path / "other"), ["campaign.cluster_target=10.0"])
+
+
 def test_small_pool_is_used_up(tmp_path: Path) -> None:
     found = run(write_campaign(tmp_path, n=60), "budget.total=500", "campaign.rounds=4")
     assert found[-1].stop.startswith(("pool exhausted", "round limit"))
