@@ -45,13 +45,15 @@ class Nearest:
     def __init__(self, features: FloatArray) -> None:
         import torch
 
-        if not np.isfinite(features).all():
+        with np.errstate(invalid="ignore"):
+            mean = features.mean(axis=0)
+        if not np.isfinite(mean).all():
             raise UsageError("features must be finite numbers; leave out the frames whose features are not")
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        centred = features - features.mean(axis=0)
-        size = float(np.abs(centred).max(initial=0.0))
-        self._scale = size if size > 0 else 1.0
-        self._rows = torch.from_numpy((centred / self._scale).astype(np.float32)).to(device)
+        centred = features - mean
+        self._scale = max(float(centred.max(initial=0.0)), -float(centred.min(initial=0.0))) or 1.0
+        centred /= self._scale
+        self._rows = torch.from_numpy(centred.astype(np.float32)).to(device)
         n, d = self._rows.shape
         sample = self._rows[:: max(1, n // SAMPLE)]
         directions = torch.linalg.svd(sample, full_matrices=False).Vh[: min(HEAD, d)]

@@ -1,28 +1,39 @@
 """Campaigns of one round of picking, with every kind of selector and error source."""
 
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
-from tiny_campaign import run, write_campaign
+from tiny_campaign import rounds, run, write_campaign
 
-from fidsel.campaign import Round
+from fidsel.campaign import Round, iterate
 from fidsel.config.build import open_campaign
 from fidsel.errors import UsageError
 from fidsel.fidelity import LabelStore
 from fidsel.models import Ensemble, load
 
-SHORT = ("campaign.rounds=1", "campaign.start=4", "budget.total=26", "selector.per_round=4")
+SHORT = ("campaign.rounds=1", "campaign.start=4", "budget.total=26")
+CLUSTERS = "selector={clusters=3,energy_clusters=2,per_round=4}"
 NETWORK = "{kind='painn',features=4,layers=1}"
 STAGE = "{steps=6,validate_every=3,batch=4}"
 QUICK = f"recipe={{kind='standard',stage={STAGE}}}"
 BOTH = f"recipe={{kind='cokriging',stage={STAGE},surrogate_stage={STAGE}}}"
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a campaign whose random start is done; look, do not change."""
+    folder = write_campaign(tmp_path_factory.mktemp("begun"))
+    loop = iterate(open_campaign(folder, [*SHORT, CLUSTERS]))
+    next(loop)
+    loop.close()
+    return folder
+
+
 def picked(folder: Path, selector: str, *overrides: str) -> Round:
-    """Return the round of picking of a short campaign."""
-    size = "clusters=3,energy_clusters=2"
-    found = run(write_campaign(folder), f"selector={{{selector},{size}}}", *SHORT, *overrides)
+    """Return the round of picking of a short campaign in a folder."""
+    found = run(folder, *SHORT, CLUSTERS, *(f"selector.{one}" for one in selector.split()), *overrides)
     assert len(found) == 2
     return found[1]
 
@@ -36,8 +47,10 @@ def picked(folder: Path, selector: str, *overrides: str) -> Round:
         ("random", "drawn at random from"),
     ],
 )
-def test_kinds_that_need_no_errors_buy_nothing_for_them(tmp_path: Path, kind: str, why: str) -> None:
-    found = picked(tmp_path, f"kind='{kind}',error='probe',probes=3")
+def test_kinds_that_need_no_errors_buy_nothing_for_them(
+    begun: Path, tmp_path: Path, kind: str, why: str
+) -> None:
+    found = picked(copytree(begun, tmp_path / "copy"), f"kind={kind} error=probe probes=3")
     assert len(found.picks) == 4
     assert all(why in pick.reason and "; fidelity 1, cost 1" in pick.reason for pick in found.picks)
     assert all(f"cluster {pick.cluster} (" in pick.reason for pick in found.picks)
@@ -45,9 +58,9 @@ def test_kinds_that_need_no_errors_buy_nothing_for_them(tmp_path: Path, kind: st
     assert "probe" not in found.accounts
 
 
-@pytest.mark.parametrize("kind", ["kind='greedy'", "kind='lcmd',weights='errors'"])
-def test_kinds_that_need_errors_estimate_them(tmp_path: Path, kind: str) -> None:
-    found = picked(tmp_path, kind)
+@pytest.mark.parametrize("kind", ["kind=greedy", "kind=lcmd weights=errors"])
+def test_kinds_that_need_errors_estimate_them(begun: Path, tmp_path: Path, kind: str) -> None:
+    found = picked(copytree(begun, tmp_path / "copy"), kind)
     assert found.error_source["kind"] == "cheap"
     estimates = [found.error_source["estimates"][pick.frame] for pick in found.picks]
     if "greedy" in kind:
@@ -59,7 +72,7 @@ def test_kinds_that_need_errors_estimate_them(tmp_path: Path, kind: str) -> None
 @pytest.mark.parametrize("recipe", [QUICK, BOTH])
 def test_errors_from_a_committee(tmp_path: Path, recipe: str) -> None:
     ensemble = f"model={{kind='ensemble',members=2,member={NETWORK}}}"
-    found = picked(tmp_path, "kind='greedy',error='committee'", ensemble, recipe)
+    found = picked(write_campaign(tmp_path), "kind=greedy error=committee", ensemble, recipe)
     assert found.error_source["kind"] == "committee"
     assert found.error_source["labelled"] == 0
     assert "probe" not in found.accounts
@@ -72,7 +85,7 @@ def test_errors_from_a_committee(tmp_path: Path, recipe: str) -> None:
 
 
 def test_errors_from_latent_distances(tmp_path: Path) -> None:
-    found = picked(tmp_path, "error='latent',probes=3", f"model={NETWORK}", QUICK)
+    found = picked(write_campaign(tmp_path), "error=latent probes=3", f"model={NETWORK}", QUICK)
     assert found.error_source["kind"] == "latent"
     assert found.error_source["labelled"] == 3
     assert found.accounts["probe"] == 3.0
@@ -81,10 +94,10 @@ def test_errors_from_latent_distances(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "calibration"), [("error='cheap',coverage=0.75", 4), ("error='probe',coverage=0.5", 2)]
+    ("error", "calibration"), [("error=cheap coverage=0.75", 4), ("error=probe coverage=0.5", 2)]
 )
-def test_bounds_are_recorded(tmp_path: Path, error: str, calibration: int) -> None:
-    found = picked(tmp_path, f"{error},probes=4")
+def test_bounds_are_recorded(begun: Path, tmp_path: Path, error: str, calibration: int) -> None:
+    found = picked(copytree(begun, tmp_path / "copy"), f"{error} probes=4")
     source, bounds = found.error_source, found.error_source["bounds"]
     assert found.accounts["probe"] == 4 == source["labelled"]
     assert bounds["frames"] == calibration
@@ -94,13 +107,14 @@ def test_bounds_are_recorded(tmp_path: Path, error: str, calibration: int) -> No
     assert held == pytest.approx(round(held))
 
 
-def test_too_few_labels_for_bounds_are_said(tmp_path: Path) -> None:
-    """Three frames are affordable where four probes were to be drawn."""
-    scarce = ("budget.total=12.5", "selector.per_round=1")
-    found = picked(tmp_path, "error='cheap',coverage=0.8,probes=4", *scarce)
-    assert "bounds" in found.error_source
-    assert "needs at least 4 calibration frames" in found.error_source["bounds"]["why_none"]
-    assert found.error_source["score"].get("coverage") is None
+def test_too_few_labels_for_bounds_are_said(begun: Path, tmp_path: Path) -> None:
+    """Five frames are affordable, of which two are probes, where four were to be drawn."""
+    money = rounds(begun)[0].spent + 5.3
+    folder = copytree(begun, tmp_path / "copy")
+    found = picked(folder, "error=cheap coverage=0.8 probes=4", f"budget.total={money}")
+    assert found.accounts["probe"] == 2
+    assert "needs at least 4 calibration frames, got 2" in found.error_source["bounds"]["why_none"]
+    assert found.error_source["score"]["coverage"] is None
 
 
 @pytest.mark.parametrize(

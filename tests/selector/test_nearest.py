@@ -19,12 +19,12 @@ def test_distances_and_owners_against_brute_force(n: int, d: int, shift: float) 
         others = np.setdiff1d(np.arange(n), centres[:count])
         ours = np.array([near.distance(i) for i in others[:100]])
         np.testing.assert_allclose(ours, found[others[:100]].min(axis=1), rtol=1e-4)
-        owner = near.owner.numpy()[others]
+        owner = near.owner.cpu().numpy()[others]
         gaps = np.linalg.norm(features[others] - features[owner], axis=1)
         np.testing.assert_allclose(gaps, found[others].min(axis=1), rtol=1e-4)
     assert near.centres == 12
-    assert (near.square.numpy()[centres] == -1).all()
-    assert (near.owner.numpy()[centres] == centres).all()
+    assert (near.square.cpu().numpy()[centres] == -1).all()
+    assert (near.owner.cpu().numpy()[centres] == centres).all()
 
 
 def test_rows_that_are_all_alike() -> None:
@@ -41,5 +41,6 @@ def test_middle_is_the_row_nearest_to_the_mean() -> None:
 
 
 def test_features_must_be_finite() -> None:
-    with pytest.raises(UsageError, match="finite numbers; leave out the frames"):
-        Nearest(np.array([[1.0], [np.inf]]))
+    for bad in ([[1.0], [np.inf]], [[np.inf], [-np.inf]], [[np.nan], [0.0]]):
+        with pytest.raises(UsageError, match="finite numbers; leave out the frames"):
+            Nearest(np.array(bad))

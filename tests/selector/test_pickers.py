@@ -9,8 +9,12 @@ from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.selector import (
+    LCMD,
     BroadClusters,
     ClusterError,
+    FarthestPoint,
+    Greedy,
+    Picker,
     Pool,
     Random,
     cluster_errors,
@@ -45,6 +49,40 @@ def test_single_bad_frames_of_good_clusters_are_left_alone() -> None:
     picks = ClusterError().pick(pool, 4, np.random.default_rng(0))
     assert not set(picks.indices) & {10, 21}
     assert set(np.argsort(-pool.errors)[:2]) == {10, 21}
+
+
+@pytest.fixture(scope="module")
+def one_in_a_thousand() -> Pool:
+    """10 of 10 000 frames, the first, make a region of their own, predicted ten times worse."""
+    rng = np.random.default_rng(0)
+    n = 10_000
+    features = rng.normal(size=(n, 6)) + 6.0 * np.eye(6)[np.arange(n) % 5]
+    features[:10] = 6.0 * np.eye(6)[5] + 0.5 * rng.normal(size=(10, 6))
+    errors, energies, labelled = rng.uniform(0.02, 0.04, n), rng.normal(size=n), rng.random(n) < 0.01
+    errors[:10] *= 10
+    labelled[:10] = False
+    clusters = BroadClusters.fit(features, energies, subset=1000).labels
+    return Pool(features, clusters, errors, energies, np.ones((n, 1)), labelled)
+
+
+@pytest.mark.parametrize(
+    "picker",
+    [
+        *(ClusterError(strategy) for strategy in STRATEGIES if strategy != "by-size"),
+        Greedy(),
+        LCMD("errors"),
+        FarthestPoint(),
+    ],
+    ids=["cluster-error"] * (len(STRATEGIES) - 1) + ["greedy", "lcmd", "farthest-point"],
+)
+def test_one_frame_in_a_thousand_is_found_within_two_rounds(picker: Picker, one_in_a_thousand: Pool) -> None:
+    """50 picks per round; pickers that go by population or at random have no reason to find it."""
+    pool = one_in_a_thousand
+    for _ in range(2):
+        labelled = pool.labelled.copy()
+        labelled[picker.pick(pool, 50, np.random.default_rng(0)).indices] = True
+        pool = replace(pool, labelled=labelled)
+    assert pool.labelled[:10].any()
 
 
 def brute_worst(pool: Pool, problem: list[int], n_fine: int, n: int) -> tuple[list[int], int]:
