@@ -63,9 +63,8 @@ def round_report(
         quantity=headline(forces),
         clusters=table,
         picks=tuple(pick for record in rounds for pick in _picked(record)),
-        bounds={int(c): bound for c, bound in _bounds(last).get("clusters", {}).items() if bound is not None},
-        coverage=_bounds(last).get("coverage", np.nan),
-        notes=(*_basis(len(tested.frames)), *last.notes),
+        **_bounds(last),
+        notes=(*_basis(len(tested.frames), last), *last.notes),
         unit=error_unit(forces),
     )
 
@@ -100,12 +99,16 @@ def _errors(record: Round) -> ClusterErrors:
     return ClusterErrors.from_dict(dict(record.cluster_errors))
 
 
-def _basis(tested: int) -> tuple[str, ...]:
+def _basis(tested: int, last: Round) -> list[str]:
+    """Return what the numbers of a report are of."""
     frames = "1 held-out frame" if tested == 1 else f"{tested} held-out frames"
-    return (
+    found = [
         f"errors are those of {frames}, never trained on; sizes, distances and energies are those of the "
-        "candidates too. Energies are predictions of the model of round 0",
-    )
+        "candidates too. Energies are predictions of the model of round 0"
+    ]
+    if _bounds(last):
+        found.append("bounds are of the model before this round, on the candidates it had to pick from")
+    return found
 
 
 def _facts(campaign: Campaign, pool: Frames, rounds: Sequence[Round]) -> tuple[tuple[str, str], ...]:
@@ -156,9 +159,14 @@ def _source(found: Mapping[str, Any]) -> str:
     return told + (f"; rank correlation with what was then measured: {', '.join(known)}" if known else "")
 
 
-def _bounds(record: Round) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = record.error_source.get("bounds", {})
-    return found
+def _bounds(record: Round) -> dict[str, Any]:
+    """Return the bounds of the clusters' errors, their coverage, and which share their calibration."""
+    found = record.error_source.get("bounds", {})
+    if "clusters" not in found:
+        return {}
+    bounds = {int(cluster): float(bound) for cluster, bound in found["clusters"].items() if bound is not None}
+    own = {int(cluster) for cluster in found["own_factors"]}
+    return {"bounds": bounds, "coverage": found["coverage"], "pooled": set(bounds) - own}
 
 
 def _picked(record: Round) -> list[Picked]:

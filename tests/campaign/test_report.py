@@ -1,5 +1,6 @@
 """What a campaign reports of its rounds, from the files they left."""
 
+import json
 from pathlib import Path
 from shutil import copytree
 
@@ -88,6 +89,21 @@ def test_without_a_test_set_the_validation_frames_are_shown(tmp_path: Path) -> N
     assert any("no test set" in note for note in report.notes)
     assert report.before is None
     assert report.unit == "eV/Å"
+
+
+def test_bounds_of_clusters_are_shown_with_their_coverage(finished: Path, tmp_path: Path) -> None:
+    folder = Path(copytree(finished, tmp_path / "copy"))
+    path = folder / "rounds" / "0002" / "round.json"
+    record = json.loads(path.read_text())
+    assert read_report(open_campaign(folder))[1].bounds == {}
+    record["error_source"]["bounds"] = {
+        "coverage": 0.9, "frames": 12, "factor": 1.5, "own_factors": {"1": 1.2},
+        "clusters": {"0": 0.03, "1": 0.02, "7": None},
+    }  # fmt: skip
+    path.write_text(json.dumps(record))
+    _, report = read_report(open_campaign(folder))
+    assert (report.bounds, report.coverage, report.pooled) == ({0: 0.03, 1: 0.02}, 0.9, {0})
+    assert any("bounds are of the model before" in note for note in report.notes)
 
 
 def test_energies_only(tmp_path: Path) -> None:

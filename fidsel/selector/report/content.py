@@ -1,6 +1,6 @@
 """What a report says: plain values, made by whoever selected and written by `write_report`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -180,6 +180,7 @@ class Report:
     picks : in order of picking.
     bounds : of the RMSE of each cluster, in `unit`, empty = none; see `fidsel.selector.calibrate`.
     coverage : share of randomly drawn frames that the bounds hold for.
+    pooled : clusters whose bound was calibrated on other clusters too, having too few frames of their own.
     notes : what a reader must know.
     unit : of all errors given: "eV/Å", or "eV" for errors of energies per frame.
     date : shown as it is, "" = none.
@@ -197,6 +198,7 @@ class Report:
     picks: tuple[Picked, ...] = ()
     bounds: Mapping[int, float] = field(default_factory=dict)
     coverage: float = np.nan
+    pooled: Collection[int] = ()
     notes: tuple[str, ...] = ()
     unit: str = "eV/Å"
     date: str = ""

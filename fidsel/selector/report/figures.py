@@ -73,7 +73,7 @@ def _curves(report: Report) -> Drawing:
     what = report.quantity[:1].upper() + report.quantity[1:]
     return Drawing(
         "learning_curve",
-        f"{what} on held-out frames against what was spent.",
+        f"{what} against what was spent.",
         f"Learning curves of {', '.join(curve.name for curve in report.curves)}",
         {unit: draw(unit) for unit in UNITS[report.unit]},
     )

@@ -106,7 +106,10 @@ def _error(value: float, unit: str) -> Cell:
 
 
 def _bound(row: Row, report: Report) -> Cell:
-    return _error(report.bounds.get(row.cluster, np.nan), report.unit)
+    value = report.bounds.get(row.cluster, np.nan)
+    if row.cluster not in report.pooled or not np.isfinite(value):
+        return _error(value, report.unit)
+    return Cell(joined([error_text(value, report.unit), " (pooled)"]), value)
 
 
 def _ratio(value: float) -> Cell:

@@ -241,10 +241,14 @@ def test_hard_cases_are_written(tmp_path: Path) -> None:
 def test_clusters_of_unknown_error_stand_beside_those_of_known(tmp_path: Path) -> None:
     _, clusters, errors = stretched_water()
     held = cluster_errors(clusters[clusters == 0], errors[clusters == 0])
-    found = page(water_report(errors=held, before=None, bounds={0: 0.05, 1: 0.2}, coverage=0.9), tmp_path)
+    found = page(
+        water_report(errors=held, before=None, bounds={0: 0.05, 1: 0.2}, coverage=0.9, pooled={1}), tmp_path
+    )
     assert [e["data-cluster"] for e in found.elements["tr"] if "data-cluster" in e] == ["0", "1"]
     assert "90 % bound" in found.text
-    assert "200" in found.text
+    assert "50.0 " in found.text
+    assert "50.0 (pooled)" not in found.text
+    assert "200 (pooled)" in found.text
 
 
 def test_picks_of_a_pool_carry_their_estimated_errors(tmp_path: Path) -> None:
