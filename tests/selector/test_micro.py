@@ -41,11 +41,12 @@ def test_a_gpu_finds_the_same() -> None:
     np.testing.assert_allclose(here[1], there[1], rtol=1e-3, atol=1e-3)
 
 
-def test_as_tight_as_k_means_of_scikit_learn() -> None:
+@pytest.mark.parametrize(("iterations", "slack"), [(4, 1.1), (30, 1.03)])
+def test_as_tight_as_k_means_of_scikit_learn(iterations: int, slack: float) -> None:
     features = correlated(4000)
-    ours = micro_clusters(features, 100, np.random.default_rng(0))
+    ours = micro_clusters(features, 100, np.random.default_rng(0), iterations=iterations)
     theirs = KMeans(100, n_init=1, random_state=0).fit(features)
-    assert inertia(features, ours.centroids) < 1.03 * theirs.inertia_
+    assert inertia(features, ours.centroids) < slack * theirs.inertia_
 
 
 def test_more_iterations_never_loosen_the_clusters() -> None:
@@ -101,7 +102,7 @@ def test_same_seed_same_clusters_and_inputs_are_not_written_to() -> None:
 
 
 def test_numbers_that_cannot_be_are_refused() -> None:
-    with pytest.raises(UsageError, match="≥ 1, got 0 and 8"):
+    with pytest.raises(UsageError, match="≥ 1, got 0 and 4"):
         micro_clusters(np.ones((3, 1)), 0, np.random.default_rng(0))
     with pytest.raises(UsageError, match="≥ 1, got 2 and 0"):
         micro_clusters(np.ones((3, 1)), 2, np.random.default_rng(0), iterations=0)
