@@ -71,7 +71,7 @@ class Cell:
 
 
 def all_cells(seeds: int) -> list[Cell]:
-    """Return the cells, small pools first."""
+    """Return the cells, those of 10 000 frames first."""
     small = [("micro", 20_000), ("subset", 2_000), ("subset", 10_000)]
     large = [("micro", 20_000), ("subset", 20_000)]
     cells = [
@@ -208,7 +208,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder that keeps the sampled distances")
     parser.add_argument("--seeds", type=int, default=3, help="clusterings of each way at 10 000 frames")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="of one clustering")
     parser.add_argument("--limit", type=float, default=90.0, help="seconds that a million frames may take")
     parser.add_argument("--memory", type=float, default=4.0, help="GB that they may take")
     parser.add_argument("--part", type=Path, help="file that keeps rows; run again to go on")

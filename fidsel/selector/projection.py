@@ -79,6 +79,8 @@ class Projection:
         _check(n_components, features.shape[1])
         fraction = isinstance(n_components, float)
         mean = features.mean(axis=0)
+        if not np.isfinite(mean).all():
+            raise UsageError("features must be finite numbers; leave out the frames whose features are not")
         wanted = min(most, features.shape[1]) if fraction else int(n_components)
         variances, directions = (
             _whole(features, mean)

@@ -10,6 +10,7 @@ from fidsel.errors import UsageError, unknown
 from fidsel.selector.chain import ward_tree
 from fidsel.selector.join import Assignment, join
 from fidsel.selector.micro import micro_clusters
+from fidsel.selector.projection import Projection
 from fidsel.selector.tree import by_population, cut
 
 Method = Literal["auto", "subset", "micro"]
@@ -150,7 +151,7 @@ def fine_clusters(
 
     Parameters
     ----------
-    features : (n, d).
+    features : (n, d); more than 500 are projected (`Projection.above`).
     n_clusters : fewer where there are fewer rows.
     subset : rows clustered by Ward itself; larger pools by micro-clusters, at least ten for each cluster.
     seed : draws the subset, or the micro-clusters; unused where all rows fit.
@@ -163,6 +164,8 @@ def fine_clusters(
     """
     if len(features) == 0:
         return np.empty(0, dtype=np.int64)
+    projection = Projection.above(features)
+    features = features if projection is None else projection(features)
     found = geometry_clusters(
         features, n_clusters, np.random.default_rng(seed), method=method, assignment=assignment,
         subset=subset, micro=max(MICRO, 10 * n_clusters),

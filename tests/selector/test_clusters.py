@@ -229,6 +229,12 @@ def test_many_features_are_projected_and_new_frames_too(tmp_path: Path) -> None:
     assert BroadClusters.fit(features[:, :500], n_geometry=4).projection is None
 
 
+def test_one_frame_of_many_features() -> None:
+    alone = BroadClusters.fit(np.ones((1, 600)), np.zeros(1))
+    assert alone.labels.tolist() == [0]
+    assert alone.assign(np.zeros((3, 600))).tolist() == [0, 0, 0]
+
+
 def test_identical_rows_and_two_atoms() -> None:
     same = BroadClusters.fit(np.ones((50, 3)), np.zeros(50), method="micro")
     assert len(same) == 1

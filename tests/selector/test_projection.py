@@ -73,6 +73,8 @@ def test_numbers_that_cannot_be_are_refused() -> None:
     for fraction in (0.0, 1.0, 5.0):
         with pytest.raises(UsageError, match=f"between 0 and 1, got {fraction}"):
             Projection.fit(np.ones((4, 3)), fraction)
+    with pytest.raises(UsageError, match="finite"):
+        Projection.fit(np.full((4, 3), np.nan), 1)
     with pytest.raises(UsageError, match="at least one row"):
         Projection.fit(np.ones((0, 3)), 1)
     with pytest.raises(UsageError, match="of 3 features per frame"):

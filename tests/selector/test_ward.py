@@ -127,6 +127,16 @@ def test_a_rare_group_keeps_a_cluster() -> None:
     assert (labels == rare[0]).sum() == 30
 
 
+def test_fine_clusters_of_many_features_are_those_of_their_components() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 5, 120)
+    features = 9.0 * rng.normal(size=(5, 700))[truth] + rng.normal(size=(120, 700))
+    assert partition(fine_clusters(features, 5)) == partition(truth)
+    features[3, 4] = np.nan
+    with pytest.raises(UsageError, match="finite"):
+        fine_clusters(features, 5)
+
+
 def test_fine_clusters_of_nothing_and_of_bad_numbers() -> None:
     assert len(fine_clusters(np.empty((0, 3)))) == 0
     with pytest.raises(UsageError, match="finite"):
