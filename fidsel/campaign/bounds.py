@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fidsel.campaign.settings import LEARNED, ErrorKind
-from fidsel.data.frames import FloatArray
+from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.selector import Pool, calibrate, cluster_errors, hold_out
 from fidsel.selector.pool import ErrorSource
@@ -21,7 +21,8 @@ class Bounds:
     Parameters
     ----------
     values : (n,) eV/Å, or eV at a level without forces; None where they could not be calibrated.
-    record : plain values: coverage, calibration frames, factors, the bound of each cluster's RMSE.
+    record : plain values: coverage, calibration frames, factors (pooled, of clusters of their own, of merged
+        ones), the bound of each cluster's RMSE.
     """
 
     values: FloatArray | None
@@ -53,6 +54,7 @@ def error_bounds(
     known: FloatArray,
     coverage: float,
     rng: np.random.Generator,
+    merges: IntArray | None = None,
 ) -> Bounds:
     """Return bounds that hold for a fraction of the frames that are drawn at random.
 
@@ -60,25 +62,33 @@ def error_bounds(
     ----------
     known : (n,) errors of the random labels, NaN elsewhere; with "probe" so many drawn per cluster, which
         can take more of them where clusters differ in size.
+    merges : of the clusters, see `fidsel.selector.calibrate`.
     """
     seen, calibration = hold_out(known, held_back(kind), rng)
     try:
         estimates = source.estimate(pool, seen)
         found = calibrate(
-            estimates, known, pool.clusters, calibration, coverage=coverage, stratified=kind == "probe"
-        )
+            estimates, known, pool.clusters, calibration,
+            coverage=coverage, stratified=kind == "probe", merges=merges,
+        )  # fmt: skip
     except UsageError as error:
         return Bounds(None, {"coverage": coverage, "why_none": str(error)})
-    values = found.bound(estimates, pool.clusters)
-    free = ~pool.labelled
+    if not np.isfinite([found.pooled, *found.per_cluster.values()]).all():
+        why = "a calibration frame with an estimated error of zero has an error: no factor bounds it"
+        return Bounds(None, {"coverage": coverage, "why_none": why})
+    values, free = found.bound(estimates, pool.clusters), ~pool.labelled
     clusters = cluster_errors(pool.clusters[free], values[free])
+    shared = {c for group in found.merged for c in group}
     return Bounds(
         values,
         {
             "coverage": coverage,
             "frames": found.frames,
             "factor": found.pooled,
-            "own_factors": {str(c): factor for c, factor in found.per_cluster.items()},
+            "own_factors": {str(c): q for c, q in found.per_cluster.items() if c not in shared},
+            "merged": [
+                {"clusters": list(group), "factor": found.per_cluster[group[0]]} for group in found.merged
+            ],
             "clusters": {str(c): rmse for c, rmse in zip(clusters.cluster, clusters.rmse, strict=True)},
         },
     )

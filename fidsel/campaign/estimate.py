@@ -17,7 +17,7 @@ from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.models import load
-from fidsel.selector import Cheap, Committee, Latent, Pool, Probe, Reference, score
+from fidsel.selector import BroadClusters, Cheap, Committee, Latent, Pool, Probe, Reference, score
 from fidsel.selector.errors import random_rows
 from fidsel.selector.pool import ErrorSource
 
@@ -75,7 +75,8 @@ def estimate(ws: Workspace, index: int, frames: Frames, pool: Pool, probes: Sequ
     if ws.campaign.rules.coverage is None:
         return Estimate(found, taken, source)
     rng = ws.campaign.rng("calibration", index)
-    bounds = error_bounds(made, kind, pool, known, ws.campaign.rules.coverage, rng)
+    merges = BroadClusters.load(ws.campaign.folder.round(0) / "clusters.npz").merges
+    bounds = error_bounds(made, kind, pool, known, ws.campaign.rules.coverage, rng, merges)
     return Estimate(found, taken, source | {"bounds": bounds.record}, bounds.values)
 
 

@@ -56,7 +56,7 @@ def _first_of_equals(features: FloatArray, order: IntArray) -> BoolArray:
     """
     rows = np.ascontiguousarray(features, dtype=np.float64) + 0.0  # -0.0 and 0.0 have different bytes
     if rows.shape[1] == 0:
-        return np.arange(len(rows)) == order[:1]
+        return np.asarray(np.arange(len(rows)) == order[:1])
     factors = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64) | np.uint64(1)
     checksums = np.einsum("ij,j->i", rows.view(np.uint64), factors)
     _, inverse, counts = np.unique(checksums, return_inverse=True, return_counts=True)

@@ -76,6 +76,32 @@ def test_record_says_what_each_cluster_is_bounded_by() -> None:
     assert found.record["frames"] == 300
 
 
+def test_small_clusters_share_a_factor() -> None:
+    """Of 60 labels clusters 2 and 3 have fewer than 20 each."""
+    pool, merges = a_pool(), np.array([[2, 3], [0, 1], [4, 5]])
+    rows = np.concatenate(
+        [np.flatnonzero(pool.clusters == c)[:count] for c, count in enumerate((25, 25, 12, 8))]
+    )
+    source = sources(pool)["cheap"]
+    found = error_bounds(
+        source, "cheap", pool, revealed(pool, rows), 0.9, np.random.default_rng(0), merges
+    ).record
+    assert set(found["own_factors"]) == {"0", "1"}
+    assert [group["clusters"] for group in found["merged"]] == [[2, 3]]
+    ratios = np.sort(pool.errors[rows[50:]] / source.estimate(pool, np.full(N, np.nan))[rows[50:]])
+    assert found["merged"][0]["factor"] == pytest.approx(ratios[int(np.ceil(21 * 0.9)) - 1])
+
+
+def test_errors_where_none_is_expected_have_no_bound() -> None:
+    pool = a_pool()
+    none = Committee(np.zeros(N))
+    found = error_bounds(
+        none, "committee", pool, revealed(pool, np.arange(50)), 0.9, np.random.default_rng(0)
+    )
+    assert found.values is None
+    assert "no factor bounds it" in found.record["why_none"]
+
+
 @pytest.mark.parametrize("kind", ["cheap", "committee", "latent", "probe"])
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
 def test_fewest_labels_are_enough_and_one_less_is_not(kind: ErrorKind, coverage: float) -> None:
