@@ -15,6 +15,7 @@ def take(report: Path, picture: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
         page = browser.new_context(offline=True, viewport={"width": WIDTH, "height": HEIGHT}).new_page()
+        page.set_default_timeout(200_000)
         page.goto(report.resolve().as_uri())
         page.wait_for_selector("#view-worst canvas")
         page.wait_for_timeout(500)

@@ -22,6 +22,9 @@ ARGUMENTS = [
     "--disable-component-update",
 ]
 
+PATIENCE = 200_000
+"""Milliseconds: processors of a busy machine draw in 3D a hundred times slower than a graphics card."""
+
 
 @dataclass
 class Opened:
@@ -67,6 +70,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(browser: Any, path: Path) -> Iterator[Opened]:
     """The report, opened once: without a graphics card that takes seconds."""
     context = browser.new_context(offline=True, viewport={"width": 1100, "height": 900})
+    context.set_default_timeout(PATIENCE)
     found = Opened(context.new_page(), path)
     found.page.on("console", lambda m: found.troubles.append(m.text) if m.type == "error" else None)
     found.page.on("pageerror", lambda error: found.troubles.append(str(error)))
@@ -155,6 +159,7 @@ def test_nothing_spills_over_a_narrow_screen(opened: Opened) -> None:
 
 def test_without_webgl_the_report_says_so(browser: Any, path: Path) -> None:
     context = browser.new_context(offline=True)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.add_init_script(
         "const get = HTMLCanvasElement.prototype.getContext;"
