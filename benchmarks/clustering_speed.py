@@ -1,6 +1,6 @@
 """Clusters of large pools: weighted Ward over micro-clusters against Ward on a subset the others join.
 
-    python benchmarks/clustering_speed.py                            # table; about an hour of two cores
+    python benchmarks/clustering_speed.py                            # table; about half an hour of one core
     python benchmarks/clustering_speed.py --json                     # one JSON document
     python benchmarks/clustering_speed.py --part speed.jsonl         # goes on where it stopped
 
@@ -79,11 +79,9 @@ def all_cells(seeds: int) -> list[Cell]:
         for clusters, (method, subset), seed in product((10, 200), small, range(seeds))
         if subset < 10_000 or method == "micro" or seed == 0
     ]
-    cells += [
-        Cell("ethanol", 100_000, k, method, subset, 0) for k, (method, subset) in product((10, 200), large)
-    ]
-    cells += [Cell("aspirin", 100_000, 10, method, subset, 0) for method, subset in large]
-    return cells + [Cell("ethanol", 1_000_000, 10, method, subset, 0) for method, subset in large]
+    pools = [("ethanol", 100_000, 10), ("ethanol", 100_000, 200), ("aspirin", 100_000, 10)]
+    pools += [("ethanol", 1_000_000, 10)]
+    return cells + [Cell(*pool, method, subset, 0) for pool, (method, subset) in product(pools, large)]
 
 
 def sampled(molecule: str, folder: Path) -> Path:
@@ -119,10 +117,11 @@ def measure(cell: Cell, folder: Path) -> Row:
     wall, cpu = time.perf_counter(), time.process_time()
     clusters = fit(features, cell)
     times = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
     row = asdict(cell) | times | {
         "features": features.shape[1],
-        "memory_gb": peak * (1 if sys.platform == "darwin" else 1.024),
+        "memory_gb": peak,
         "micro": len(clusters.reference) if cell.method == "micro" else None,
         "found": len(clusters),
         "squares": within(features, clusters),
@@ -188,15 +187,13 @@ def summary(rows: list[Row], limit: float, memory: float) -> Row:
 
 def show(rows: list[Row], found: Row) -> None:
     """Print the table."""
-    print(
-        "molecule    frames  d  clusters  way          seconds  processor (s)    GB  squares (Å²)  Rand index"
-    )
+    print("molecule    frames   d  clusters  way          seconds  processor (s)    GB  squares (Å²)   Rand")
     for r in rows:
+        rand = f"{r['rand']:6.3f}" if "rand" in r else ""
         way = "micro" if r["method"] == "micro" else f"subset {min(r['subset'], r['frames'])}"
         print(
             f"{r['molecule']:8} {r['frames']:9} {r['features']:3} {r['clusters']:9}  {way:12} "
-            f"{r['seconds']:7.1f} {r['cpu_seconds']:14.1f} {r['memory_gb']:5.2f} {r['squares']:13.6g} "
-            f"{r.get('rand', np.nan):6.3f}"
+            f"{r['seconds']:7.1f} {r['cpu_seconds']:14.1f} {r['memory_gb']:5.2f} {r['squares']:13.6g} {rand}"
         )
     for name, ratio in found["squares_ratio"].items():
         print(f"summed squares, micro / subset, {name}: {ratio:.4f}")

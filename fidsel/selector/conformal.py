@@ -69,7 +69,8 @@ def calibrate(
     which is the same where all are equal. The promise is about frames drawn as the calibration frames were:
     at random, never picked nor trained on, and unknown to the error source when it made
     `estimates` (see `hold_out`). It holds within each cluster that has a factor of its own, and within each
-    group of merged ones: their calibration frames are counted to decide who shares, never their errors.
+    group of merged ones as a whole (a small member unlike the others can be covered less or more): to decide
+    who shares, calibration frames are counted, their errors not looked at.
     Where all frames of a cluster have the same estimate, factor × estimate bounds the errors of the cluster.
 
     Parameters

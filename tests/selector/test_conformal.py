@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from fidsel.data.frames import FloatArray
+from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.selector import BroadClusters, calibrate, hold_out, score
 from fidsel.selector.chain import ward_tree
@@ -88,34 +88,42 @@ def clustered_pool(rng: np.random.Generator) -> tuple[BroadClusters, FloatArray,
     return clusters, estimates, estimates * ratios
 
 
+def shares_kept(kept: BoolArray, labels: IntArray, k: int) -> FloatArray:
+    """Return (k,) the fraction of each cluster's frames that keep their bound."""
+    return np.asarray(np.bincount(labels, kept, minlength=k) / np.bincount(labels, minlength=k))
+
+
 @pytest.mark.parametrize("coverage", [0.8, 0.9])
 def test_coverage_within_clusters_averages_to_the_target(coverage: float) -> None:
-    """Averaged over clusters and 300 random splits: within 3 points, small clusters merged."""
-    rng = np.random.default_rng(5)
-    clusters, estimates, known = clustered_pool(rng)
-    by_cluster, pooled, by_group, shared = [], [], [], 0
-    for _ in range(300):
-        drawn = np.zeros(3000, dtype=bool)
-        drawn[rng.choice(3000, 400, replace=False)] = True
-        found = calibrate(estimates, known, clusters.labels, drawn, coverage=coverage, merges=clusters.merges)
-        labels = clusters.labels[~drawn]
-        total = np.bincount(labels, minlength=len(clusters))
-        kept, flat = (
-            np.bincount(labels, (known <= bounds)[~drawn], minlength=len(clusters))
-            for bounds in (found.bound(estimates, clusters.labels), found.pooled * estimates)
-        )
-        by_cluster.append(kept / total)
-        pooled.append(flat / total)
-        alone = set(found.per_cluster) - {c for group in found.merged for c in group}
-        by_group += [
-            kept[list(g)].sum() / total[list(g)].sum() for g in (*found.merged, *((c,) for c in alone))
-        ]
-        shared += len(found.merged)
-    assert shared > 300
-    assert np.mean(by_cluster) == pytest.approx(coverage, abs=0.03)
-    assert coverage - 0.005 <= np.mean(by_group) <= coverage + 0.03
-    ours, flat_ones = (np.abs(np.mean(v, axis=0) - coverage).mean() for v in (by_cluster, pooled))
-    assert ours < 0.8 * flat_ones
+    """Six pools, 50 random splits of each: within 3 points over all clusters, and over those alone.
+
+    Of a merged group only the whole has a promise; its smallest clusters, unlike the rest here, can differ.
+    """
+    merged_means, pooled_means, whole = [], [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        clusters, estimates, known = clustered_pool(rng)
+        k, large = len(clusters), clusters.population >= 200
+        kept, flat = np.empty((50, k)), np.empty((50, k))
+        for split in range(50):
+            drawn = np.zeros(3000, dtype=bool)
+            drawn[rng.choice(3000, 400, replace=False)] = True
+            found = calibrate(
+                estimates, known, clusters.labels, drawn, coverage=coverage, merges=clusters.merges
+            )
+            assert set(found.per_cluster) == set(range(k))
+            assert found.merged
+            inside = known <= found.bound(estimates, clusters.labels)
+            kept[split] = shares_kept(inside[~drawn], clusters.labels[~drawn], k)
+            flat[split] = shares_kept((known <= found.pooled * estimates)[~drawn], clusters.labels[~drawn], k)
+            whole += [inside[~drawn & np.isin(clusters.labels, group)].mean() for group in found.merged]
+        assert kept[:, large].mean() == pytest.approx(coverage, abs=0.03)
+        merged_means.append(kept.mean(axis=0))
+        pooled_means.append(flat.mean(axis=0))
+    assert np.mean(np.concatenate(merged_means)) == pytest.approx(coverage, abs=0.03)
+    assert coverage - 0.01 <= np.mean(whole) <= coverage + 0.04
+    ours, theirs = (np.abs(np.concatenate(v) - coverage).mean() for v in (merged_means, pooled_means))
+    assert ours < 0.8 * theirs
 
 
 def test_merged_clusters_are_marked_and_share_a_factor() -> None:
