@@ -77,7 +77,7 @@ def energy_strata(energies: FloatArray) -> IntArray:
     Examples
     --------
     >>> energy_strata(np.array([-1.0, 0.0, -0.9, np.nan, -1.1, 9.0])).tolist()
-    [0, 1, 0, 3, 0, 2]
+    [0, 0, 0, 2, 0, 1]
     """
     known = np.isfinite(energies)
     bins = np.full(len(energies), np.inf)
