@@ -25,7 +25,7 @@ Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data).
 import argparse
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -38,7 +38,7 @@ from cells import Row, data_folder, machine, run_cells
 
 from fidsel.data import Frames
 from fidsel.models import SGDML, Ensemble, ForceField, PaiNN
-from fidsel.selector import DESCRIPTORS, PICKERS, BroadClusters, cluster_errors, needs_errors
+from fidsel.selector import DESCRIPTORS, LCMD, PICKERS, BroadClusters, Picker, cluster_errors, needs_errors
 from fidsel.selector.estimated import build_source
 from fidsel.selector.held_out import set_errors, worst_clusters
 from fidsel.selector.learner import learner
@@ -54,6 +54,7 @@ EVERY = {"ethanol": 3, "uracil": 3}
 SOME = {"toluene": 2, "salicylic": 2}
 """Molecules for random picks and cluster errors, and seeds."""
 OPEN = ("cheap", "probe", "committee")
+CONTESTANTS: dict[str, Callable[[], Picker]] = {**PICKERS, "lcmd-errors": lambda: LCMD("errors")}
 METRICS = ("worst", "p99", "rmse")
 DRAWS = 1000
 """Bootstrap samples of held-out frames."""
@@ -86,7 +87,7 @@ def cells() -> Iterator[Cell]:
 
 def pickers() -> list[str]:
     """Return all pickers, random first."""
-    return ["random", *sorted(set(PICKERS) - {"random"})]
+    return ["random", *sorted(set(CONTESTANTS) - {"random"})]
 
 
 def labels(folder: Path, molecule: str, level: str) -> Frames:
@@ -112,7 +113,7 @@ def run(cell: Cell, folder: Path) -> Row:
     if cell.error == "cheap":
         cheap = labels(folder, cell.molecule, "pbe")
         twin = Twin(cheap, learner(lambda _: SGDML(), cheap, cell.seed))
-    picker = PICKERS[cell.picker]()
+    picker = CONTESTANTS[cell.picker]()
     task = Task(
         frames,
         DESCRIPTORS["pair-distances"](frames),

@@ -10,7 +10,7 @@ from fidsel.selector.rounds import Source, Task
 from fidsel.selector.selection import Selection
 
 
-def kernel(seed: int = 0) -> SGDML:  # noqa: ARG001
+def kernel(seed: int = 0) -> SGDML:
     """Return an untrained model that starts quickly."""
     return SGDML(sigmas=[10.0], symmetries=False)
 
