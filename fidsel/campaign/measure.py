@@ -14,7 +14,7 @@ from fidsel.data.atomic import replacing, write_text
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.models import ForceField
-from fidsel.selector import DESCRIPTORS, BroadClusters, ClusterErrors, cluster_errors
+from fidsel.selector import DESCRIPTORS, BroadClusters
 from fidsel.training.evaluate import errors
 
 
@@ -135,10 +135,6 @@ class Regions:
             np.concatenate([self.energies, energies]),
             np.concatenate([self.clusters.labels, clusters]),
         )
-
-    def errors(self, model: ForceField, frames: Frames, forces: bool) -> ClusterErrors:
-        """Return the errors of a model by cluster, see `frame_errors`."""
-        return cluster_errors(self.of(frames).clusters, frame_errors(model, frames, forces))
 
 
 def _settings(rules: Rules) -> dict[str, object]:

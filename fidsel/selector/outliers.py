@@ -65,7 +65,11 @@ class Outliers:
         """Return what marks each cluster of the frames that were not trained on."""
         seen = np.flatnonzero(self.sides != TRAIN)
         return describe_clusters(
-            self.frames[seen], self.clusters[seen], self.errors[seen], features=self.features[seen]
+            self.frames[seen],
+            self.clusters[seen],
+            self.errors[seen],
+            features=self.features[seen],
+            rows=seen,
         )
 
     def worst(self, count: int) -> IntArray:

@@ -31,7 +31,11 @@ def selection_report(
     unseen = np.setdiff1d(np.flatnonzero(task.division.labelled), trained)
     found = task.learn(additions(task, kept)).errors
     described = describe_clusters(
-        task.frames[unseen], task.clusters[1][unseen], found[unseen], features=task.features[unseen]
+        task.frames[unseen],
+        task.clusters[1][unseen],
+        found[unseen],
+        features=task.features[unseen],
+        rows=unseen,
     )
     return Report(
         title,
