@@ -41,14 +41,6 @@ class Calibration:
             factors[clusters == cluster] = factor
         return np.asarray(factors * estimates)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; an infinite factor (no bound) becomes None."""
-        own = {str(cluster): _finite(factor) for cluster, factor in self.per_cluster.items()}
-        return {
-            "coverage": self.coverage, "pooled": _finite(self.pooled), "per_cluster": own,
-            "frames": self.frames, "merged": [list(group) for group in self.merged],
-        }  # fmt: skip
-
 
 def calibrate(
     estimates: FloatArray,
@@ -70,8 +62,8 @@ def calibrate(
     at random, never picked nor trained on, and unknown to the error source when it made
     `estimates` (see `hold_out`). It holds within each cluster that has a factor of its own, and within each
     group of merged ones as a whole (a small member unlike the others can be covered less or more): to decide
-    who shares, calibration frames are counted, their errors not looked at.
-    Where all frames of a cluster have the same estimate, factor × estimate bounds the errors of the cluster.
+    who shares, calibration frames are counted, their errors not looked at. Where all frames of a cluster have
+    the same estimate, factor × estimate bounds the errors of the cluster.
 
     Parameters
     ----------
@@ -234,10 +226,6 @@ def _suffice(weights: FloatArray, coverage: float) -> bool:
     if len(weights) == 0:
         return False
     return bool(weights.sum() / (weights.sum() + weights.max()) >= coverage - ROUNDING)
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def _quantile(ratios: FloatArray, weights: FloatArray, coverage: float) -> float:
