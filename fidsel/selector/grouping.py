@@ -24,6 +24,7 @@ def groups_with_enough(
 
     Examples
     --------
+    >>> import numpy as np
     >>> merges, counts = np.array([[0, 1], [2, 3], [4, 5]]), np.array([5, 25, 30, 40])
     >>> groups_with_enough(merges, counts, lambda group: counts[list(group)].sum() >= 20)
     ((0, 1), (2,), (3,))
