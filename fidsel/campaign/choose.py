@@ -64,7 +64,8 @@ def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
 
 def _pool(ws: Workspace, frames: Frames, taken: BoolArray) -> Pool:
     folder = ws.campaign.folder.round(0)
-    regions = Regions.load(folder, ws.campaign.rules, ws.campaign.load_model(folder / "model"))
+    model = ws.campaign.load_model(folder / "model")
+    regions = Regions.load(folder, ws.campaign.rules, model, ws.pool)
     view = regions.of_candidates(frames)
     costs = np.array([ws.price(fidelity) for fidelity in ws.campaign.fidelities])
     return Pool(

@@ -2,19 +2,21 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from fidsel.campaign.record import Metrics
+from fidsel.campaign.self_error import latent
 from fidsel.campaign.settings import Rules
 from fidsel.data import Frames
 from fidsel.data.atomic import replacing, write_text
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.models import ForceField
-from fidsel.selector import DESCRIPTORS, BroadClusters
+from fidsel.selector import BroadClusters, Descriptor, make_descriptor
 from fidsel.training.evaluate import errors
 
 
@@ -66,26 +68,26 @@ class Regions:
     clusters : fitted to the candidates of that time.
     energies : (n_fitted,) eV, what the model of round 0 says of them.
     model : that model, whose energies tell the energy clusters apart in every round.
-    descriptor : name in `fidsel.selector.DESCRIPTORS`.
+    descriptor : of frames.
     """
 
     clusters: BroadClusters
     energies: FloatArray
     model: ForceField
-    descriptor: str
+    descriptor: Descriptor
 
     @classmethod
     def fit(cls, frames: Frames, model: ForceField, rules: Rules, seed: int) -> Self:
         """Return clusters of the candidates by geometry, and in each by the energy of the model."""
-        energies = model.predict(frames).energy
+        energies, descriptor = model.predict(frames).energy, _descriptor(rules, frames, model)
         clusters = BroadClusters.fit(
-            DESCRIPTORS[rules.descriptor](frames),
+            descriptor(frames),
             energies,
             n_geometry=rules.clusters,
             n_energy=rules.energy_clusters,
             seed=seed,
         )
-        return cls(clusters, energies, model, rules.descriptor)
+        return cls(clusters, energies, model, descriptor)
 
     def save(self, folder: Path, rules: Rules) -> None:
         """Write the clusters into the folder of round 0, beside its model."""
@@ -95,12 +97,13 @@ class Regions:
         write_text(folder / "clusters.json", json.dumps(_settings(rules)))
 
     @classmethod
-    def load(cls, folder: Path, rules: Rules, model: ForceField) -> Self:
+    def load(cls, folder: Path, rules: Rules, model: ForceField, pool: Frames) -> Self:
         """Return the clusters kept in the folder of round 0.
 
         Parameters
         ----------
         model : of round 0, which says the energies of frames.
+        pool : all configurations of the campaign, whose elements a descriptor may ask for.
 
         Raises
         ------
@@ -115,17 +118,17 @@ class Regions:
                     f"{value!r}: set it back, or start a new campaign in another folder"
                 )
         clusters, energies = BroadClusters.load(folder / "clusters.npz"), np.load(folder / "energies.npy")
-        return cls(clusters, energies, model, rules.descriptor)
+        return cls(clusters, energies, model, _descriptor(rules, pool, model))
 
     def of(self, frames: Frames) -> View:
         """Return what the clusters see of any frames."""
-        features, energies = DESCRIPTORS[self.descriptor](frames), self.model.predict(frames).energy
+        features, energies = self.descriptor(frames), self.model.predict(frames).energy
         return View(features, energies, self.clusters.assign(features, energies))
 
     def of_candidates(self, frames: Frames) -> View:
         """Return the same of all candidates, of which the first are those the clusters were fitted to."""
         n = len(self.energies)
-        features = DESCRIPTORS[self.descriptor](frames)
+        features = self.descriptor(frames)
         if len(frames) == n:
             return View(features, self.energies, self.clusters.labels)
         energies = self.model.predict(frames[n:]).energy
@@ -135,6 +138,13 @@ class Regions:
             np.concatenate([self.energies, energies]),
             np.concatenate([self.clusters.labels, clusters]),
         )
+
+
+def _descriptor(rules: Rules, pool: Frames, model: ForceField) -> Descriptor:
+    """Return what describes frames; "latent" are the features of all networks that add up to the model."""
+    if rules.descriptor == "latent":
+        return partial(latent, model)
+    return make_descriptor(rules.descriptor, pool)
 
 
 def _settings(rules: Rules) -> dict[str, object]:

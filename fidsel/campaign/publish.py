@@ -120,7 +120,7 @@ def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regi
     campaign = ws.campaign
     if index > 0:
         folder = campaign.folder.round(0)
-        return Regions.load(folder, campaign.rules, campaign.load_model(folder / "model"))
+        return Regions.load(folder, campaign.rules, campaign.load_model(folder / "model"), ws.pool)
     frames = ws.pool[candidates(ws, held)]
     return Regions.fit(frames, trained.model, campaign.rules, campaign.seed_for("clusters"))
 

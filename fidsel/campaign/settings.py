@@ -63,7 +63,7 @@ class Rules:
     patience : stop once so many rounds together have not lowered the validation error by 2 %; None = never.
     control : the control arm.
     error : where errors on unlabelled frames come from.
-    descriptor : name in `fidsel.selector.DESCRIPTORS`.
+    descriptor : as `fidsel.selector.make_descriptor` names it.
     clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
     """
 

@@ -36,9 +36,7 @@ def select(
     cluster_target: Annotated[
         float | None, typer.Option(help="Stop once frames of every cluster stay below this, eV/Å.")
     ] = None,
-    coverage: Annotated[
-        float, typer.Option(help="Fraction of frames --cluster-target is of.")
-    ] = 0.9,
+    coverage: Annotated[float, typer.Option(help="Fraction of frames --cluster-target is of.")] = 0.9,
     patience: Annotated[
         int | None, typer.Option(help="Stop when so many rounds lower the error by less than 2 %.")
     ] = None,

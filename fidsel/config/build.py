@@ -19,6 +19,7 @@ from fidsel.md.normal_modes import normal_modes
 from fidsel.md.pool import sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
+from fidsel.selector.soap import require_dscribe
 from fidsel.tracking import Tracker
 
 
@@ -38,6 +39,8 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     section, selector = config.campaign, config.selector
     if config.pool.smiles is not None:
         from_smiles(config.pool.smiles)
+    if selector.descriptor == "soap":
+        require_dscribe()
     *cheap, _ = config.fidelity
     cheap_source = partial(build_source, cheap[-1], config.pool, folder) if cheap else None
     threads = max(level.threads for level in config.fidelity)

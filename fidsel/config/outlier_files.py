@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
 from fidsel.config.load import check_config
 from fidsel.config.parts import units
+from fidsel.config.select_files import features
+from fidsel.config.selectors import DescriptorName
 from fidsel.config.strict import Strict
 from fidsel.config.train_files import LabelFile
 from fidsel.data import Frames
@@ -18,7 +20,6 @@ from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.models import ForceField, Predictions, load
 from fidsel.models.delta import CheapLabels
 from fidsel.models.files import JSON
-from fidsel.selector import DESCRIPTORS
 from fidsel.selector.outliers import TRAIN, Outliers, find_outliers, sides_of, training_frames
 
 ASE = "ase:"
@@ -29,7 +30,7 @@ class OutlierConfig(Strict):
 
     calculator: dict[str, Any] = Field(default_factory=dict)
     """Parameters of an ASE calculator, where the model is one."""
-    descriptor: Literal["pair-distances", "inverse-distances", "sorted-distances"] = "pair-distances"
+    descriptor: DescriptorName = "pair-distances"
     """Descriptor of a frame."""
     clusters: PositiveInt = 10
     """Broad clusters by geometry."""
@@ -98,7 +99,7 @@ def outliers_of_files(request: OutlierRequest) -> Found:
     found = find_outliers(
         model,
         frames,
-        DESCRIPTORS[config.descriptor](frames),
+        features(config.descriptor, frames, model),
         sides_of(frames, train, held),
         clusters=config.clusters,
         energy_clusters=config.energy_clusters,

@@ -200,11 +200,13 @@ class Config(Strict):
                 "error = 'probe'"
             )
         kinds = {model.member.kind if isinstance(model, EnsembleSection) else model.kind for model in models}
-        if error == "latent" and "sgdml" in kinds:
-            raise ValueError(
-                "selector.error = 'latent' needs a network's features, and 'sgdml' has none: take model.kind "
-                "= 'painn' (recipe.surrogate too, where it is given), or error = 'probe'"
-            )
+        for name, value in (("error", error), ("descriptor", self.selector.descriptor)):
+            if value == "latent" and "sgdml" in kinds:
+                raise ValueError(
+                    f"selector.{name} = 'latent' needs a network's features, and 'sgdml' has none: take "
+                    "model.kind = 'painn' (recipe.surrogate too, where it is given), or another "
+                    f"selector.{name}"
+                )
         return self
 
     @model_validator(mode="after")

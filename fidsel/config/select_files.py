@@ -12,24 +12,29 @@ from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
 from fidsel.config.models import ModelSection
 from fidsel.config.parts import build_picker
+from fidsel.config.recipe_parts import build_stage
+from fidsel.config.recipes import StageSection
 from fidsel.config.selectors import Selector
 from fidsel.config.strict import Strict
 from fidsel.config.train_files import LabelFile
 from fidsel.data import Frames
+from fidsel.data.frames import FloatArray
 from fidsel.data.lookup import Lookup
 from fidsel.errors import UsageError
 from fidsel.models.contract import ForceField
-from fidsel.selector import DESCRIPTORS
+from fidsel.selector import make_descriptor
 from fidsel.selector.estimated import build_source
 from fidsel.selector.learner import learner
 from fidsel.selector.pickers import Random
 from fidsel.selector.picks_file import PicksFile, plain_round, read_rounds
 from fidsel.selector.pool import needs_errors
+from fidsel.selector.projection import Reduced
 from fidsel.selector.report import write_report
 from fidsel.selector.rounds import Task, additions, select
-from fidsel.selector.selection import Selection, SelectionRound, has_labels
+from fidsel.selector.selection import Selection, SelectionRound, divide, has_labels
 from fidsel.selector.selection_report import selection_report
 from fidsel.selector.twin import Twin
+from fidsel.training.standard import STAGE
 
 
 class SelectConfig(Strict):
@@ -39,6 +44,8 @@ class SelectConfig(Strict):
     """The force field."""
     selector: Selector
     """The picker."""
+    stage: StageSection = StageSection()
+    """How networks are trained in each round."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Request:
     model, picker : their kinds.
     error : where errors of candidates come from; None = "reference" where all have labels, else "committee".
     cheap : cheap labels of the same configurations, for `error` = "cheap".
-    overrides : `model.key=value` and `selector.key=value` settings.
+    overrides : `model.key=value`, `selector.key=value` and `stage.key=value` settings.
     selection : the numbers.
     control : whether a control arm trains on random frames, as many.
     out : file of the picks.
@@ -96,14 +103,18 @@ class FileSelection:
         picker, labelled = build_picker(section, Path()), bool(has_labels(self.frames).all())
         usual = "reference" if labelled else "committee"
         kind = (section.error or usual) if needs_errors(picker) else None
-        twin = None
+        stage, twin = build_stage(config.stage, STAGE), None
         if kind == "cheap":
             cheap = cheap_labels(request.cheap, self.frames)
-            twin = Twin(cheap, learner(model, cheap, seed))
+            twin = Twin(cheap, learner(model, cheap, seed, stage=stage))
+        learns = learner(model, self.frames, seed, stage=stage)
+        first = None
+        if section.descriptor == "latent":
+            first = learns.learn([divide(self.frames, request.selection).start])
         self.task = Task(
             self.frames,
-            DESCRIPTORS[section.descriptor](self.frames),
-            learner(model, self.frames, seed),
+            features(section.descriptor, self.frames, first),
+            learns,
             picker,
             build_source(kind, self.frames, model(seed), twin),
             replace(
@@ -119,7 +130,7 @@ class FileSelection:
         self.rounds, self.control = read_rounds(request.out, self._settings)
         self._arm: Task | None = None
         if request.control and labelled and not isinstance(picker, Random):
-            self._arm = self.task.control(learner(model, self.frames, seed))
+            self._arm = self.task.control(learner(model, self.frames, seed, stage=stage))
 
     def run(self) -> Iterator[SelectionRound]:
         """Yield the rounds that are not done yet; each is in the file before it is yielded."""
@@ -157,6 +168,12 @@ class FileSelection:
     def model(self) -> ForceField:
         """Return the model trained on all that is labelled."""
         return self.task.learn(additions(self.task, self.rounds)).model
+
+
+def features(name: str, frames: Frames, model: ForceField | None) -> FloatArray:
+    """Return the descriptor (n, d) of frames; SOAP's thousands of features on their principal components."""
+    descriptor = make_descriptor(name, frames, model)
+    return (Reduced.fit(descriptor, frames) if name == "soap" else descriptor)(frames)
 
 
 def cheap_labels(file: LabelFile | None, frames: Frames) -> Frames:

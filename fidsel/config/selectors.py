@@ -6,6 +6,8 @@ from pydantic import Discriminator, Field, PositiveInt, Tag
 
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 
+DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
+
 
 class SelectorSection(Strict):
     """What all ways of picking have in common."""
@@ -23,8 +25,9 @@ class SelectorSection(Strict):
     coverage: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Also bound the errors of each cluster: the fraction of frames that stay below. 0.9 needs 9 probes or
     more in each round, 18 with the error sources "probe" and "latent". None = no bounds."""
-    descriptor: Literal["pair-distances", "inverse-distances", "sorted-distances"] = "pair-distances"
-    """Descriptor of a frame: pair distances, their inverses, or sorted within element pairs."""
+    descriptor: DescriptorName = "pair-distances"
+    """Descriptor of a frame: pair distances, their inverses, or sorted within element pairs; the features of
+    the networks after round 0, or averaged SOAP (extra "soap"), which also fit pools of several molecules."""
     clusters: PositiveInt = 10
     """Broad clusters by geometry."""
     energy_clusters: PositiveInt = 5

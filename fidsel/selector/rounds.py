@@ -260,10 +260,11 @@ def _stop(task: Task, rounds: Sequence[SelectionRound], held_errors: FloatArray)
     """Return why the selection ends with the last of these rounds, "" where it goes on."""
     numbers, last = task.selection, rounds[-1]
     errors = [one.held_out.rmse for one in rounds if one.held_out is not None]
-    clusters = task.clusters[1][task.division.held_out]
+    made, labels = task.clusters
+    clusters = labels[task.division.held_out]
     why = (
         numbers.stopping.low(errors[-1], task.unit)
-        or numbers.stopping.everywhere_low(held_errors, clusters, task.unit)
+        or numbers.stopping.everywhere_low(held_errors, clusters, task.unit, made.merges)
         or numbers.stopping.flat(errors)
     )
     if why:

@@ -1,6 +1,7 @@
 """SOAP power spectra averaged over the atoms of a frame, through DScribe."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Self
 
 import numpy as np
@@ -80,13 +81,16 @@ class Soap:
         return out
 
     def _describer(self, periodic: bool) -> Any:
-        try:
-            from dscribe.descriptors import SOAP
-        except ModuleNotFoundError as error:
-            if error.name != "dscribe":
-                raise
-            raise MissingExtraError("dscribe", "soap") from error
+        require_dscribe()
+        from dscribe.descriptors import SOAP
+
         return SOAP(
             species=list(self.elements), r_cut=self.cutoff, n_max=self.n_max, l_max=self.l_max,
             sigma=self.width, average="outer", periodic=periodic,
         )  # fmt: skip
+
+
+def require_dscribe() -> None:
+    """Raise `MissingExtraError` where DScribe is not installed; nothing is imported."""
+    if find_spec("dscribe") is None:
+        raise MissingExtraError("dscribe", "soap")

@@ -54,13 +54,17 @@ class Stopping:
             return ""
         return f"target reached: error {error:.4g} ≤ {self.target:.4g} {unit}"
 
-    def everywhere_low(self, frame_errors: FloatArray, clusters: IntArray, unit: str) -> str:
+    def everywhere_low(
+        self, frame_errors: FloatArray, clusters: IntArray, unit: str, merges: IntArray | None = None
+    ) -> str:
         """Return that all clusters reached their target, "" where one did not.
 
         Parameters
         ----------
         frame_errors : (n,) errors of random frames that were not trained on.
         clusters : (n,) their clusters.
+        merges : `BroadClusters.merges`, by which clusters with few frames join; None = they take the bound
+            of all frames.
 
         Raises
         ------
@@ -69,7 +73,7 @@ class Stopping:
         """
         if self.cluster_target is None:
             return ""
-        bound = worst_bound(frame_errors, clusters, self.coverage)
+        bound = worst_bound(frame_errors, clusters, self.coverage, merges)
         if bound > self.cluster_target:
             return ""
         return (
@@ -97,8 +101,10 @@ class Stopping:
         )
 
 
-def worst_bound(frame_errors: FloatArray, clusters: IntArray, coverage: float) -> float:
+def worst_bound(
+    frame_errors: FloatArray, clusters: IntArray, coverage: float, merges: IntArray | None = None
+) -> float:
     """Return the largest over clusters of the conformal bound of a frame's error."""
     ones, every = np.ones(len(frame_errors)), np.ones(len(frame_errors), dtype=bool)
-    found = calibrate(ones, frame_errors, clusters, every, coverage=coverage)
+    found = calibrate(ones, frame_errors, clusters, every, coverage=coverage, merges=merges)
     return float(found.bound(ones, clusters).max())

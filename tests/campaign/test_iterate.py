@@ -212,6 +212,7 @@ def test_energies_only(tmp_path: Path) -> None:
         ),
         (["pool.refresh=model-md"], "makes configurations that the table 'cheap' has no label for"),
         (["recipe.kind=standard", "selector.error=cheap"], "needs a recipe with a cheap model"),
+        (["selector.descriptor=latent"], "selector.descriptor = 'latent' needs a network's features"),
     ],
 )
 def test_contradictions(tmp_path: Path, overrides: list[str], message: str) -> None:
@@ -229,6 +230,12 @@ def test_target_ends_a_campaign(tmp_path: Path) -> None:
     found = run(write_campaign(tmp_path), "campaign.target=10.0")
     assert len(found) == 1
     assert found[0].stop.startswith("target reached")
+
+
+def test_clusters_by_soap(tmp_path: Path) -> None:
+    pytest.importorskip("dscribe", reason="pip install 'fidsel[soap]'")
+    found = run(write_campaign(tmp_path), "selector.descriptor=soap", "campaign.rounds=1", "budget.total=20")
+    assert {pick.cluster for pick in found[1].picks} <= set(found[1].cluster_errors["cluster"])
 
 
 def test_flat_curve_ends_a_campaign(tmp_path: Path) -> None:

@@ -13,8 +13,14 @@ from fidsel.models import load
 RULES = Rules(clusters=4, energy_clusters=2)
 
 
+def made_once(finished: Path) -> Regions:
+    """Return the clusters of a finished campaign."""
+    folder = finished / "rounds" / "0000"
+    return Regions.load(folder, RULES, load(folder / "model"), read(folder / "train.extxyz"))
+
+
 def test_cluster_errors_come_from_the_clusters_of_round_0(finished: Path) -> None:
-    regions = Regions.load(finished / "rounds" / "0000", RULES, load(finished / "rounds" / "0000" / "model"))
+    regions = made_once(finished)
     known = set(range(len(regions.clusters)))
     for record in rounds(finished):
         assert set(record.cluster_errors["cluster"]) <= known
@@ -23,7 +29,7 @@ def test_cluster_errors_come_from_the_clusters_of_round_0(finished: Path) -> Non
 
 
 def test_new_candidates_join_clusters(finished: Path) -> None:
-    regions = Regions.load(finished / "rounds" / "0000", RULES, load(finished / "rounds" / "0000" / "model"))
+    regions = made_once(finished)
     frames = read(finished / "rounds" / "0002" / "train.extxyz")
     n = len(regions.energies)
     many = frames[np.resize(np.arange(len(frames)), n + 3)]

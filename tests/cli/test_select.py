@@ -71,6 +71,41 @@ def test_errors_from_a_cheap_level(capfd: pytest.CaptureFixture[str], pool: str)
     assert last["estimate"]["frame_rank"] > 0.8
 
 
+NETWORK = [
+    "--model",
+    "painn",
+    "model.features=4",
+    "model.layers=1",
+    "stage.steps=4",
+    "stage.validate_every=4",
+]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["selector.descriptor=latent"],
+        ["--error", "latent", "selector.probes=4"],
+        ["selector.descriptor=soap"],
+    ],
+)
+def test_networks_and_other_descriptors(
+    capfd: pytest.CaptureFixture[str], pool: str, settings: list[str]
+) -> None:
+    if "selector.descriptor=soap" in settings:
+        pytest.importorskip("dscribe", reason="pip install 'fidsel[soap]'")
+    settings = [*NETWORK, *QUICK[:6], "--rounds", "1", "--no-control", *settings]
+    found = fidsel(capfd, "select", pool, *settings, "--json")
+    assert found.code == 0, found.err
+    assert len(json.loads(found.out)["rounds"][1]["picks"]) == 5
+
+
+def test_kernel_has_no_latent_features(capfd: pytest.CaptureFixture[str], pool: str) -> None:
+    found = fidsel(capfd, "select", pool, *QUICK, "selector.descriptor=latent")
+    assert found.code == 2
+    assert "the descriptor 'latent' needs a network" in found.err
+
+
 def test_picks_that_nobody_labelled_yet_end_with_code_5(
     capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path
 ) -> None:
