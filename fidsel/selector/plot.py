@@ -1,6 +1,7 @@
 """Figures of cluster errors and learning curves, as PNG or SVG; no display and no global state."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from itertools import cycle
@@ -76,6 +77,15 @@ _BEFORE = _Look("#b4c0cf", "#6b7686", "--", 0.86)
 _AFTER = _Look(BLUE, "#222222", "-", 0.56)
 
 
+@contextmanager
+def default_style() -> Iterator[None]:
+    """Draw as matplotlib does by default, whatever a person's settings or another package changed in it."""
+    from matplotlib import style
+
+    with style.context("default"):
+        yield
+
+
 def cluster_error_plot(
     errors: ClusterErrors,
     path: Path | str,
@@ -89,6 +99,7 @@ def cluster_error_plot(
     return save_figure(cluster_error_figure(errors, after=after, unit=unit, names=names, title=title), path)
 
 
+@default_style()
 def cluster_error_figure(
     errors: ClusterErrors,
     *,
@@ -159,6 +170,7 @@ def learning_curve_plot(
     )
 
 
+@default_style()
 def learning_curve_figure(
     curves: Sequence[Curve],
     *,
@@ -193,6 +205,7 @@ def learning_curve_figure(
     return figure
 
 
+@default_style()
 def save_figure(figure: "Figure", path: Path | str) -> Path:
     """Write a figure as PNG or SVG, by the ending of the path; the same figure gives the same bytes."""
     path = Path(path)
@@ -206,6 +219,7 @@ def save_figure(figure: "Figure", path: Path | str) -> Path:
     return path
 
 
+@default_style()
 def svg(figure: "Figure", name: str) -> str:
     """Return a figure as an SVG document with its words as text; `name` keeps its ids apart on a page."""
     import matplotlib as mpl

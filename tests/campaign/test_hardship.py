@@ -63,10 +63,10 @@ def test_second_driver_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of eight megabytes."""
+    """A file system of forty megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
     try:
         done = subprocess.run(mount, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def fill(folder: Path, spare: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("spare", [40_000, 450_000, 800_000])
+@pytest.mark.parametrize("spare", [40_000, 450_000, 6_000_000])
 def test_full_disk(small_disk: Path, finished: Path, tmp_path: Path, spare: int) -> None:
     """Full while labels are bought (little spare) or while rounds are written (more)."""
     folder = write_campaign(small_disk / "campaign")

@@ -135,3 +135,13 @@ def test_bad_requests(errors: ClusterErrors, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="curve 'a' needs as many"):
         Curve("a", [1.0, 2.0], [1.0])
     assert not path.exists()
+
+
+def test_figures_do_not_depend_on_settings_of_matplotlib() -> None:
+    """Some packages change them for everybody on import; the same report must give the same bytes."""
+    import matplotlib as mpl
+
+    errors = cluster_errors(np.array([0, 0, 1]), np.array([0.1, 0.2, 0.4]))
+    plain = svg(cluster_error_figure(errors), "a")
+    with mpl.rc_context({"font.size": 7, "axes.linewidth": 3.0, "axes.grid": True}):
+        assert svg(cluster_error_figure(errors), "a") == plain

@@ -1,6 +1,3 @@
-import builtins
-from typing import Any
-
 import numpy as np
 import pytest
 from ase import Atoms
@@ -8,7 +5,7 @@ from ase.build import bulk, molecule
 
 from fidsel.data import Frames
 from fidsel.errors import MissingExtraError, UsageError
-from fidsel.selector import BroadClusters, Soap
+from fidsel.selector import BroadClusters, Soap, soap
 from fidsel.selector.projection import Reduced
 
 pytest.importorskip("dscribe")
@@ -90,13 +87,6 @@ def test_what_cannot_be_is_refused(mixture: Frames) -> None:
 
 
 def test_without_dscribe_the_extra_is_named(mixture: Frames, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def absent(name: str, *args: Any, **options: Any) -> Any:
-        if name.startswith("dscribe"):
-            raise ModuleNotFoundError("No module named 'dscribe'", name="dscribe")
-        return real(name, *args, **options)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
+    monkeypatch.setattr(soap, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"fidsel\[soap\]"):
         Soap.of(mixture)(mixture)
