@@ -158,7 +158,8 @@ class FileSelection:
     def write_report(self, path: Path) -> None:
         """Write the report of what is done as one HTML file."""
         title = f"Selection from {Path(self.request.pool.parts[0]).name}"
-        write_report(selection_report(self.task, self.rounds, self.control, title), path)
+        arm = f"{self.request.picker} picks"
+        write_report(selection_report(self.task, self.rounds, self.control, title, arm), path)
 
     def save(self) -> None:
         """Write what is done into the file of picks."""

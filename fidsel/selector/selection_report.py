@@ -11,7 +11,11 @@ from fidsel.selector.selection import SelectionRound
 
 
 def selection_report(
-    task: Task, rounds: Sequence[SelectionRound], control: Sequence[SelectionRound], title: str
+    task: Task,
+    rounds: Sequence[SelectionRound],
+    control: Sequence[SelectionRound],
+    title: str,
+    arm: str = "selection",
 ) -> Report:
     """Return the report of the rounds that are done.
 
@@ -23,6 +27,7 @@ def selection_report(
     task : what was selected from.
     rounds, control : of the selection and of its control arm.
     title : heading of the page.
+    arm : what the selection is called beside its control arm.
     """
     measured = [one for one in rounds if one.held_out is not None]
     names = (f"round {measured[0].index}", f"round {measured[-1].index}")
@@ -43,7 +48,7 @@ def selection_report(
         errors=measured[-1].clusters,
         before=measured[0].clusters if len(measured) > 1 else None,
         names=names,
-        curves=(*_curve(type(task.picker).__name__, rounds), *_curve("control arm: random frames", control)),
+        curves=(*_curve(arm, rounds), *_curve("control arm: random frames", control)),
         spend="labels trained on",
         quantity="held-out force RMSE" if task.forces else "held-out energy RMSE",
         clusters=described,
@@ -63,7 +68,7 @@ def _curve(name: str, rounds: Sequence[SelectionRound]) -> tuple[Curve, ...]:
 
 def _facts(task: Task, rounds: Sequence[SelectionRound]) -> Iterator[tuple[str, str]]:
     last = next(one for one in reversed(rounds) if one.held_out is not None)
-    yield "molecule", str(task.frames[0].symbols)
+    yield "molecule", task.frames.formulas[0]
     yield "frames", f"{len(task.division.pool)} in the pool, {len(task.division.held_out)} held out"
     yield "labels trained on", str(last.labels - len(last.probes))
     for name, found in (("held out", last.held_out), ("rest of the pool", last.pool)):

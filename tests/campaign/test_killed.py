@@ -100,7 +100,7 @@ def compare_tracking(folder: Path) -> None:
     assert found == [(str(record.index), 1) for record in rounds(folder)]
 
 
-@pytest.mark.parametrize(("kind", "kills"), [("tables", 2), ("computed", 3)])
+@pytest.mark.parametrize(("kind", "kills"), [("tables", 2), ("computed", 2)])
 def test_killed_at_random_moments(tmp_path: Path, kind: str, kills: int) -> None:
     check_kills(tmp_path, kind, kills, seed=7)
 
