@@ -179,9 +179,9 @@ def run(cell: Cell, folder: Path, threads: int) -> dict[str, Any]:
 def run_all(wanted: Sequence[Cell], folder: Path, part: Path | None, workers: int) -> list[Row]:
     """Run kernels one at a time with all cores, then networks side by side."""
     rows = []
-    for kernels, processes in ((True, 1), (False, workers)):
+    for kernels, processes in ((True, min(1, workers)), (False, workers)):
         if some := [cell for cell in wanted if (cell.model == "sgdml") == kernels]:
-            rows += run_cells(some, run, part, processes, folder, workers // processes)
+            rows += run_cells(some, run, part, processes, folder, workers // max(1, processes))
     return rows
 
 
@@ -208,7 +208,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument(
+        "--workers", type=int, default=min(2, os.cpu_count() or 1), help="0 = tell what is finished"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=tuple(MODELS), help="only the cells of one model")
     parser.add_argument("--data", choices=tuple(SIZES), help="only the cells of one data set")

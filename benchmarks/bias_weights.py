@@ -215,7 +215,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument(
+        "--workers", type=int, default=min(2, os.cpu_count() or 1), help="0 = tell what is finished"
+    )
     parser.add_argument("--data", choices=tuple(SIZES), help="only the cells of one data set")
     parser.add_argument("--seed", type=int, action="append", help="only the cells of one seed; repeatable")
     parser.add_argument("--rank", action="store_true", help="also rank the cheap labels by their true bias")

@@ -55,12 +55,14 @@ def run_cells(
     cells : flat dataclasses.
     run : called as run(cell, *arguments); its row repeats the fields of the cell.
     part : file that keeps a row as soon as it is there; run again to go on. None = none.
-    workers : processes.
+    workers : processes; 0 = only what is finished.
     """
     names = [field.name for field in fields(cells[0])]
     before = {tuple(row[name] for name in names): row for row in finished(part)}
     rows = [before[key] for cell in cells if (key := astuple(cell)) in before]
     wanted = [cell for cell in cells if astuple(cell) not in before]
+    if not workers:
+        return rows
     with ProcessPoolExecutor(workers) as pool:
         for future in as_completed([pool.submit(run, cell, *arguments) for cell in wanted]):
             rows.append(row := future.result())

@@ -9,10 +9,11 @@ pickers of a seed share start, held-out frames and, of sGDML, the length scale c
   p99     99th percentile of the RMSE of a frame
   rmse    over all held-out frames
 
-Each is given relative to random picks of the same seed, with a 90 % interval by a paired bootstrap over
-the held-out frames, and over seeds. "reference" errors are those of known labels, as when a large data
-set is thinned out; the others are estimates for candidates without labels, from PBE ("cheap"), from 20
-labelled frames a round ("probe", which count as labels) or from a committee of four.
+Each is given relative to random picks of the same seed: the geometric mean over seeds, with a 90 %
+interval by a paired bootstrap over blocks of held-out frames. All arms own 600 labels at the end.
+"reference" errors are those of known labels, as when a large data set is thinned out; the others are
+estimates for candidates without labels, from PBE ("cheap"), from 20 labelled frames a round ("probe") or
+from a committee of four.
 
     python benchmarks/selection_quality.py                       # table; several hours on 2 cores
     python benchmarks/selection_quality.py --json                # one JSON document
@@ -56,8 +57,10 @@ SOME = {"toluene": 2, "salicylic": 2}
 OPEN = ("cheap", "probe", "committee")
 CONTESTANTS: dict[str, Callable[[], Picker]] = {**PICKERS, "lcmd-errors": lambda: LCMD("errors")}
 METRICS = ("worst", "p99", "rmse")
-DRAWS = 1000
-"""Bootstrap samples of held-out frames."""
+PROBES = 20
+"""Random labels a round for the "probe" errors; they are part of SIZE."""
+DRAWS, BLOCK = 1000, 50
+"""Bootstrap samples of held-out frames, and neighbours in time that are drawn together."""
 
 
 @dataclass(frozen=True)
@@ -113,15 +116,16 @@ def run(cell: Cell, folder: Path) -> Row:
     if cell.error == "cheap":
         cheap = labels(folder, cell.molecule, "pbe")
         twin = Twin(cheap, learner(lambda _: SGDML(), cheap, cell.seed))
-    picker = CONTESTANTS[cell.picker]()
+    picker, probes = CONTESTANTS[cell.picker](), PROBES if cell.error == "probe" else 0
     task = Task(
         frames,
         DESCRIPTORS["pair-distances"](frames),
         learner(lambda seed: model(cell, seed), frames, cell.seed),
         picker,
         build_source(cell.error if needs_errors(picker) else None, frames, model(cell, 0), twin),
-        Selection(START, SIZE, ROUNDS, probes=20, seed=cell.seed),
+        Selection(START, SIZE - probes, ROUNDS, probes=probes, seed=cell.seed),
         reference=cell.error == "reference",
+        probing=probes > 0,
     )
     held = task.division.held_out
     own = BroadClusters.fit(DESCRIPTORS["inverse-distances"](frames), frames.energy, seed=1000 + cell.seed)
@@ -183,8 +187,9 @@ def ratios(paired: Sequence[tuple[Row, Row]]) -> Row:
         errors = np.array(own["errors"]), np.array(random["errors"])
         for name in METRICS:
             each[name].append(float(np.divide(*(measure(name, e, clusters) for e in errors))))
+        blocks = np.array_split(np.arange(len(clusters)), max(1, len(clusters) // BLOCK))
         for draw in range(DRAWS):
-            rows = rng.integers(len(clusters), size=len(clusters))
+            rows = np.concatenate([blocks[i] for i in rng.integers(len(blocks), size=len(blocks))])
             for name in METRICS:
                 pair = [measure(name, e[rows], clusters[rows]) for e in errors]
                 drawn[name][draw] += np.log(pair[0] / pair[1]) / len(paired)
@@ -214,7 +219,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument(
+        "--workers", type=int, default=min(2, os.cpu_count() or 1), help="0 = tell what is finished"
+    )
     parser.add_argument("--molecule", action="append", help="only the cells of a molecule; repeatable")
     parser.add_argument("--picker", action="append", help="only the cells of a picker; repeatable")
     parser.add_argument("--seeds", type=int, default=3, help="at most so many")

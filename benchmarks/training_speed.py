@@ -312,7 +312,7 @@ def run_all(given: argparse.Namespace) -> list[Row]:
     rows = finished(given.part)
     done = {(row["section"], row["molecule"], row["size"]) for row in rows}
     for cell in cells():
-        if astuple(cell) in done or given.only not in (None, cell.section):
+        if given.finished or astuple(cell) in done or given.only not in (None, cell.section):
             continue
         why = missing(cell)
         rows.append(asdict(cell) | {"skipped": why} if why else run(cell, given))
@@ -332,6 +332,7 @@ def main() -> None:
     parser.add_argument("--only", choices=sorted({cell.section for cell in cells()}))
     parser.add_argument("--compile", action="store_true", help="also with compiled steps; takes minutes more")
     parser.add_argument("--learn", type=float, default=240.0, help="seconds of training in `learning`")
+    parser.add_argument("--finished", action="store_true", help="only tell what the part file has")
     given = parser.parse_args()
     if not (data_folder() / "rmd17").is_dir():
         parser.error(f"{data_folder()} has no rmd17: set FIDSEL_DATA to the folder that has")

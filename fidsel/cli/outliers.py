@@ -23,16 +23,18 @@ def outliers(
     held_out: Annotated[str | None, typer.Option(help="Labels that are shown apart from the others.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Frames listed.")] = 10,
     units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
     out: Annotated[Path | None, typer.Option(help="npz file for the errors of all frames.")] = None,
     report: Annotated[Path | None, typer.Option(help="HTML file to write a report to.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
     from fidsel.config.outlier_files import OutlierRequest, outliers_of_files
+    from fidsel.config.select_files import require_writable
     from fidsel.config.train_files import LabelFile
     from fidsel.selector.report import write_report
 
+    require_writable(out, report)
     request = OutlierRequest(
         model,
         LabelFile(data, units),

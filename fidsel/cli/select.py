@@ -42,7 +42,7 @@ def select(
     ] = None,
     control: Annotated[bool, typer.Option(help="Train on random frames too, for comparison.")] = True,
     units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
     out: Annotated[Path, typer.Option(help="File of the picks; kept rounds are not done again.")] = Path(
         "picks.npz"
     ),
@@ -51,7 +51,7 @@ def select(
     as_json: AsJson = False,
 ) -> None:
     """Pick frames where the model is wrong, train on them, measure on held-out frames, and repeat."""
-    from fidsel.config.select_files import FileSelection, Request
+    from fidsel.config.select_files import FileSelection, Request, require_writable
     from fidsel.config.train_files import LabelFile
     from fidsel.selector.selection import Selection
     from fidsel.selector.stopping import Stopping
@@ -68,11 +68,15 @@ def select(
         control=control,
         out=out,
     )
+    require_writable(out, report)
     with progress() as say:
         chosen = FileSelection(request)
-        say("selecting", len(chosen.rounds), rounds + 1)
+        if chosen.rounds:
+            note(f"{out} holds {len(chosen.rounds)} rounds already")
+        total = max(rounds + 1, len(chosen.rounds))
+        say("selecting", len(chosen.rounds), total)
         for found in chosen.run():
-            say("selecting", found.index + 1, rounds + 1)
+            say("selecting", found.index + 1, total)
             note(selection_line(found, chosen.task.unit))
         if save_model is not None:
             chosen.model().save(save_model)

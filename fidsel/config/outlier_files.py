@@ -16,10 +16,10 @@ from fidsel.config.strict import Strict
 from fidsel.config.train_files import LabelFile
 from fidsel.data import Frames
 from fidsel.data.atomic import replacing
+from fidsel.errors import UsageError
 from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.models import ForceField, Predictions, load
 from fidsel.models.delta import CheapLabels
-from fidsel.models.files import JSON
 from fidsel.selector.outliers import TRAIN, Outliers, find_outliers, sides_of, training_frames
 
 ASE = "ase:"
@@ -95,7 +95,9 @@ def outliers_of_files(request: OutlierRequest) -> Found:
         known = sides_of(held, frames, None) != TRAIN
         frames = frames + held[known].replace(level=frames.level[0])
     model = open_model(request, frames, config)
-    train = request.train.read("accurate", labelled=False) if request.train else training_frames(model)
+    kept = training_frames(model)
+    named = request.train.read("accurate", labelled=False) if request.train else None
+    train = named if kept is None else kept if named is None else kept + named.unlabelled()
     found = find_outliers(
         model,
         frames,
@@ -114,14 +116,19 @@ def open_model(request: OutlierRequest, frames: Frames, config: OutlierConfig) -
         source = CalculatorSource(request.model.removeprefix(ASE), config.calculator)
         labels = CheapLabels(source).of(frames)
         return Predictions(frames.replace(energy=labels.energy, forces=labels.forces))
-    if (Path(request.model) / JSON).exists() or Path(request.model).is_dir():
+    if Path(request.model).is_dir():
         return load(request.model)
+    if "." not in Path(request.model).name or not LabelFile(request.model).parts[0].exists():
+        raise UsageError(
+            "a model is a folder that fidsel wrote, a file of predictions, or ase:NAME for a calculator; "
+            f"there is no {request.model!r}"
+        )
     path, energy, forces = LabelFile(request.model).parts
     return Predictions.read(path, units=units(request.units), energy_key=energy, forces_key=forces)
 
 
 def _notes(request: OutlierRequest, train: Frames | None) -> Sequence[str]:
-    if train is None:
+    if train is None and not request.model.startswith(ASE):
         return [
             f"{request.model} does not tell what it was trained on: training frames in {request.data.text} "
             "count as unseen; name them by --train"

@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fidsel.campaign.settings import LEARNED
 from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
 from fidsel.config.models import ModelSection
@@ -27,7 +29,7 @@ from fidsel.selector.estimated import build_source
 from fidsel.selector.learner import learner
 from fidsel.selector.pickers import Random
 from fidsel.selector.picks_file import PicksFile, plain_round, read_rounds
-from fidsel.selector.pool import needs_errors
+from fidsel.selector.pool import Picker, needs_errors
 from fidsel.selector.projection import Reduced
 from fidsel.selector.report import write_report
 from fidsel.selector.rounds import Task, additions, select
@@ -101,8 +103,7 @@ class FileSelection:
         self.request, self.frames = request, request.pool.read("accurate", labelled=False)
         seed, model = request.selection.seed, model_factory(config.model, Path())
         picker, labelled = build_picker(section, Path()), bool(has_labels(self.frames).all())
-        usual = "reference" if labelled else "committee"
-        kind = (section.error or usual) if needs_errors(picker) else None
+        kind = error_kind(section, picker, labelled, request.cheap is not None)
         stage, twin = build_stage(config.stage, STAGE), None
         if kind == "cheap":
             cheap = cheap_labels(request.cheap, self.frames)
@@ -124,9 +125,10 @@ class FileSelection:
                 clusters=section.clusters,
                 energy_clusters=section.energy_clusters,
             ),
-            reference=kind == "reference",
+            reference=labelled and kind in (None, "reference"),
+            probing=kind in LEARNED,
         )
-        self._settings = settings(self.task, config, kind)
+        self._settings = settings(self.task, config, kind, twin)
         self.rounds, self.control = read_rounds(request.out, self._settings)
         self._arm: Task | None = None
         if request.control and labelled and not isinstance(picker, Random):
@@ -134,13 +136,21 @@ class FileSelection:
 
     def run(self) -> Iterator[SelectionRound]:
         """Yield the rounds that are not done yet; each is in the file before it is yielded."""
-        arm = select(self._arm, self.control) if self._arm else iter(())
         for found in select(self.task, self.rounds):
-            self.rounds.append(found)
-            if len(self.control) < len(self.rounds) and (beside := next(arm, None)) is not None:
-                self.control.append(beside)
+            self.rounds = [*(replace(one, stop="") for one in self.rounds), found]
+            self._follow()
             self.save()
             yield found
+        if len(self.control) < len(self.rounds):
+            self._follow()
+            self.save()
+
+    def _follow(self) -> None:
+        """Let the control arm catch up."""
+        if self._arm is not None and self.rounds[-1].held_out is not None:
+            arm = select(self._arm, self.control)
+            missing = len(self.rounds) - len(self.control)
+            self.control = [*(replace(one, stop="") for one in self.control), *islice(arm, missing)]
 
     def document(self) -> dict[str, Any]:
         """Return what was selected as plain values."""
@@ -167,8 +177,9 @@ class FileSelection:
         kept.save(self.request.out)
 
     def model(self) -> ForceField:
-        """Return the model trained on all that is labelled."""
-        return self.task.learn(additions(self.task, self.rounds)).model
+        """Return the model of the last round that was measured."""
+        measured = [one for one in self.rounds if one.held_out is not None]
+        return self.task.learn(additions(self.task, measured)).model
 
 
 def features(name: str, frames: Frames, model: ForceField | None) -> FloatArray:
@@ -197,10 +208,53 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> Frames:
     return cheap[rows]
 
 
-def settings(task: Task, config: SelectConfig, error: str | None) -> Mapping[str, Any]:  # Any: plain values
+def settings(
+    task: Task, config: SelectConfig, error: str | None, twin: Twin | None
+) -> Mapping[str, Any]:  # Any: plain values
     """Return what makes two selections the same; one may have more rounds than another."""
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
-    frames = hashlib.sha256("".join(task.frames.ids).encode())
-    for labels in (task.frames.energy, task.frames.forces):
-        frames.update(np.ascontiguousarray(labels).tobytes())
-    return {"frames": frames.hexdigest(), "error": error, **numbers, **config.model_dump(mode="json")}
+    kept = {"frames": digest(task.frames), "cheap": None if twin is None else digest(twin.frames)}
+    return {**kept, "error": error, **numbers, **config.model_dump(mode="json")}
+
+
+def digest(frames: Frames) -> str:
+    """Return a hash of configurations, labels and trajectories."""
+    found = hashlib.sha256("".join([*frames.ids, *frames.group]).encode())
+    for labels in (frames.energy, frames.forces):
+        found.update(np.ascontiguousarray(labels).tobytes())
+    return found.hexdigest()
+
+
+def error_kind(section: Selector, picker: Picker, labelled: bool, cheap: bool) -> str | None:
+    """Return where errors of candidates come from, None for pickers that look at none.
+
+    Raises
+    ------
+    UsageError
+        for settings that would change nothing, and where errors cannot be had without being told how.
+    """
+    if section.coverage is not None:
+        raise UsageError("selector.coverage is of campaigns: take --cluster-target and --coverage")
+    if not needs_errors(picker):
+        if section.error is not None or cheap:
+            raise UsageError(
+                f"picker {section.kind!r} looks at no errors: leave --error and --cheap out, or take another "
+                "picker (with 'lcmd' selector.weights=errors)"
+            )
+        return None
+    if cheap and section.error != "cheap":
+        raise UsageError("cheap labels are for --error cheap: give that too, or leave --cheap out")
+    if section.error is None and not labelled:
+        raise UsageError(
+            "some frames have no finite label, so errors of candidates cannot be looked up: leave these "
+            "frames out, take --error committee (with --model ensemble), probe or cheap, or a picker that "
+            "looks at no errors"
+        )
+    return section.error or "reference"
+
+
+def require_writable(*paths: Path | None) -> None:
+    """Raise a `UsageError` where a file cannot be written, before anything is computed for it."""
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
+            raise UsageError(f"{path} must be a file in a folder that exists: make it, or name another")

@@ -42,13 +42,19 @@ class SetErrors:
         return asdict(self)
 
 
-def set_errors(frame_rmse: FloatArray, clusters: IntArray, mae: float | None = None) -> SetErrors:
+def set_errors(
+    frame_rmse: FloatArray,
+    clusters: IntArray,
+    weights: FloatArray | IntArray | None = None,
+    mae: float | None = None,
+) -> SetErrors:
     """Return the errors of a set of frames.
 
     Parameters
     ----------
     frame_rmse : (n,) eV/Å, NaN = unknown and left out.
     clusters : (n,) cluster of each frame.
+    weights : (n,) positive, e.g. atoms per frame; None = equal, right where all frames have the same atoms.
     mae : eV/Å, of all frames.
 
     Raises
@@ -65,7 +71,8 @@ def set_errors(frame_rmse: FloatArray, clusters: IntArray, mae: float | None = N
     known = ~np.isnan(frame_rmse)
     if not known.any():
         raise UsageError("errors of a set need at least one frame whose error is known, got none")
-    found = cluster_errors(clusters[known], frame_rmse[known])
+    share = None if weights is None else np.asarray(weights[known], dtype=np.float64)
+    found = cluster_errors(clusters[known], frame_rmse[known], share)
     worst = worst_clusters(found.rmse, found.population)
     tail = float(np.percentile(frame_rmse[known], PERCENTILE))
     return SetErrors(int(known.sum()), found.overall, worst, tail, mae)

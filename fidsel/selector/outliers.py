@@ -45,6 +45,12 @@ class Outliers:
     ratio: FloatArray
     unit: str
 
+    @property
+    def weights(self) -> FloatArray:
+        """(n,) components of each frame's error: its atoms, or 1 for energies."""
+        sizes = np.diff(self.frames.offsets) if self.unit == "eV/Å" else np.ones(len(self.frames))
+        return np.asarray(sizes, dtype=np.float64)
+
     def rows(self, side: str) -> IntArray:
         """Return the frames of a side."""
         return np.flatnonzero(self.sides == side)
@@ -54,8 +60,8 @@ class Outliers:
         sides = {side: self.rows(side) for side in (POOL, HELD_OUT)}
         return {
             side: (
-                set_errors(self.errors[rows], self.clusters[rows]),
-                cluster_errors(self.clusters[rows], self.errors[rows]),
+                set_errors(self.errors[rows], self.clusters[rows], self.weights[rows]),
+                cluster_errors(self.clusters[rows], self.errors[rows], self.weights[rows]),
             )
             for side, rows in sides.items()
             if len(rows)
@@ -69,6 +75,7 @@ class Outliers:
             self.clusters[seen],
             self.errors[seen],
             features=self.features[seen],
+            weights=self.weights[seen],
             rows=seen,
         )
 
@@ -136,8 +143,9 @@ def find_outliers(
     found = errors(model, frames[seen])
     values = np.full(len(frames), np.nan)
     values[seen] = found.per_frame_force_rmse if forces else found.per_frame_energy
+    alike = len(set(frames.formulas)) == 1  # energies of several compositions do not compare
     made = BroadClusters.fit(
-        features, frames.energy, n_geometry=clusters, n_energy=energy_clusters, seed=seed
+        features, frames.energy if alike else None, n_geometry=clusters, n_energy=energy_clusters, seed=seed
     ).labels
     by_cluster = cluster_errors(made, values)
     typical = np.array([by_cluster.of(c) for c in range(int(made.max()) + 1)])[made]

@@ -80,9 +80,10 @@ def read_rounds(
     try:
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             kept, *arms = (json.loads(str(file[name])) for name in ("task", "rounds", "control"))
+            rounds, control = ([_from_dict(row) for row in rows] for rows in arms)
     except FileNotFoundError:
         return [], []
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, BadZipFile) as error:
         raise UsageError(f"{path} is not a file of picks ({error}): name another one to write to") from error
     now = json.loads(json.dumps(task))
     if other := sorted(name for name in {*kept, *now} if kept.get(name) != now.get(name)):
@@ -90,7 +91,6 @@ def read_rounds(
             f"{path} holds another selection (it differs in {', '.join(other)}): name another file, or "
             "remove this one"
         )
-    rounds, control = ([_from_dict(row) for row in rows] for rows in arms)
     return rounds, control
 
 

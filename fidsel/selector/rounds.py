@@ -16,7 +16,7 @@ from fidsel.models.contract import ForceField
 from fidsel.selector.cluster_error import cluster_errors
 from fidsel.selector.clusters import BroadClusters
 from fidsel.selector.conformal import Score, score
-from fidsel.selector.held_out import set_errors
+from fidsel.selector.held_out import SetErrors, set_errors
 from fidsel.selector.learner import Learner
 from fidsel.selector.pickers import Random
 from fidsel.selector.pool import ErrorSource, Picker, Pool
@@ -67,7 +67,9 @@ class Task:
     picker : chooses.
     source : makes the error source of a round; None for pickers that look at no errors.
     selection : the numbers.
-    reference : whether the source is told the errors of all candidates; else of probes only.
+    reference : whether labels of candidates may be looked at: the source is told all errors, and energies
+        of the labels make clusters; else it is told those of probes only.
+    probing : whether the source asks for labels of random frames in each round.
 
     Raises
     ------
@@ -84,10 +86,12 @@ class Task:
         source: Source | None,
         selection: Selection,
         *,
-        reference: bool = True,
+        reference: bool,
+        probing: bool = False,
     ) -> None:
         self.frames, self.features, self.learner = frames, features, learner
-        self.picker, self.source, self.selection, self.reference = picker, source, selection, reference
+        self.picker, self.source, self.selection = picker, source, selection
+        self.reference, self.probing = reference, probing
         self.division, self.forces = divide(frames, selection), bool(frames.has_forces.any())
         self._last: tuple[list[IntArray], Learnt] | None = None
 
@@ -108,33 +112,49 @@ class Task:
         self._last = list(additions), Learnt(model, values)
         return self._last[1]
 
+    @property
+    def weights(self) -> IntArray | None:
+        """(n,) components of each frame's error, to weigh frames of several molecules; None for energies."""
+        return np.diff(self.frames.offsets) if self.forces else None
+
+    @cached_property
+    def energies(self) -> FloatArray:
+        """(n,) eV that clusters and pickers see, NaN = unknown.
+
+        Of the labels, or of the first model where labels are not to be looked at; none where frames are of
+        several compositions, whose energies do not compare.
+        """
+        if len(set(self.frames.formulas)) > 1:
+            return np.full(len(self.frames), np.nan)
+        if self.reference and np.isfinite(self.frames.energy[self.division.pool]).any():
+            return self.frames.energy
+        return self.learner.learn([self.division.start]).predict(self.frames).energy
+
     @cached_property
     def clusters(self) -> tuple[BroadClusters, IntArray]:
-        """Broad clusters of the pool, and the cluster (n,) of every frame of the file.
-
-        Their energies are those of the labels, or of the first model where labels are not to be known.
-        """
-        energies = self.frames.energy
-        if not (self.reference and np.isfinite(energies[self.division.pool]).any()):
-            energies = self.learner.learn([self.division.start]).predict(self.frames).energy
-        pool, held, numbers = self.division.pool, self.division.held_out, self.selection
+        """Broad clusters of the pool, and the cluster (n,) of every frame of the file."""
+        pool, numbers = self.division.pool, self.selection
         made = BroadClusters.fit(
             self.features[pool],
-            energies[pool],
+            self.energies[pool],
             n_geometry=numbers.clusters,
             n_energy=numbers.energy_clusters,
             seed=numbers.seed,
         )
         labels = np.empty(len(self.frames), dtype=np.int64)
+        others = np.setdiff1d(np.arange(len(labels)), pool)
         labels[pool] = made.labels
-        labels[held] = made.assign(self.features[held], energies[held])
+        labels[others] = made.assign(self.features[others], self.energies[others])
         return made, labels
 
     def control(self, learner: Learner) -> Self:
-        """Return the control arm: random frames, as many a round, on the same start and clusters."""
-        numbers = replace(self.selection, stopping=Stopping())
-        arm = type(self)(self.frames, self.features, learner, Random(), None, numbers)
-        arm.clusters = self.clusters
+        """Return the control arm: random frames on the same start and clusters, as many labels a round."""
+        probes = self.selection.probes if self.probing else 0
+        numbers = replace(self.selection, size=self.selection.size + probes, stopping=Stopping())
+        arm = type(self)(
+            self.frames, self.features, learner, Random(), None, numbers, reference=self.reference
+        )
+        arm.energies, arm.clusters = self.energies, self.clusters
         return arm
 
 
@@ -175,7 +195,11 @@ def additions(task: Task, rounds: Sequence[SelectionRound]) -> list[IntArray]:
 
 
 def _start(task: Task) -> SelectionRound:
-    return SelectionRound(0, None, NONE, len(task.division.start), None, None, None)
+    repeats = task.division.repeats
+    notes = (
+        (f"{repeats} frames repeat configurations that are held out: they are left out",) if repeats else ()
+    )
+    return SelectionRound(0, None, NONE, len(task.division.start), None, None, None, notes=notes)
 
 
 def _pick(task: Task, rounds: Sequence[SelectionRound]) -> SelectionRound:
@@ -185,7 +209,7 @@ def _pick(task: Task, rounds: Sequence[SelectionRound]) -> SelectionRound:
     pool = _pool(task, taken)
     probes, estimate = NONE, None
     if task.source is not None:
-        pool, probes, estimate = _estimate(task, pool, before, index)
+        pool, probes, estimate = _estimate(task, task.source, pool, before, index)
     count = min(task.selection.size, int((~pool.labelled).sum()))
     picks = task.picker.pick(pool, count, task.selection.rng(2, index))
     picks = replace(picks, indices=task.division.pool[picks.indices])
@@ -199,7 +223,7 @@ def _pool(task: Task, taken: IntArray) -> Pool:
         features=task.features[rows],
         clusters=task.clusters[1][rows],
         errors=np.full(len(rows), np.nan),
-        energies=task.frames.energy[rows],
+        energies=task.energies[rows],
         costs=np.ones((len(rows), 1)),
         labelled=np.isin(rows, taken),
         unit=task.unit,
@@ -207,15 +231,13 @@ def _pool(task: Task, taken: IntArray) -> Pool:
 
 
 def _estimate(
-    task: Task, pool: Pool, before: Sequence[IntArray], index: int
+    task: Task, make: Source, pool: Pool, before: Sequence[IntArray], index: int
 ) -> tuple[Pool, IntArray, Score | None]:
     """Return the pool with estimated errors, the probes this took, and how good the estimates are."""
-    if task.source is None:
-        raise UsageError("there is no error source to estimate errors with")
     rows = task.division.pool
     learnt = task.learn(before)
     truth = learnt.errors[rows]
-    source = task.source(Situation(learnt.model, before, rows))
+    source = make(Situation(learnt.model, before, rows))
     wanted = source.wants(pool, task.selection.probes, task.selection.rng(1, index))
     if (lost := np.isnan(truth[wanted])).any():
         raise UsageError(
@@ -243,11 +265,20 @@ def _measure(task: Task, rounds: Sequence[SelectionRound], found: SelectionRound
     free = free[task.division.labelled[free]]
     found = replace(
         found,
-        held_out=set_errors(learnt.errors[held], clusters[held]),
-        pool=set_errors(learnt.errors[free], clusters[free]) if len(free) else None,
-        clusters=cluster_errors(clusters[held], learnt.errors[held]),
+        held_out=_of(task, held, learnt.errors, clusters),
+        pool=_of(task, free, learnt.errors, clusters) if len(free) else None,
+        clusters=cluster_errors(
+            clusters[held],
+            learnt.errors[held],
+            None if task.weights is None else task.weights[held].astype(np.float64),
+        ),
     )
     return replace(found, stop=_stop(task, [*rounds, found], learnt.errors[held]))
+
+
+def _of(task: Task, rows: IntArray, errors: FloatArray, clusters: IntArray) -> SetErrors:
+    weights = None if task.weights is None else task.weights[rows]
+    return set_errors(errors[rows], clusters[rows], weights)
 
 
 def _ended(task: Task, last: SelectionRound) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from fidsel.data import Frames, split_indices
 from fidsel.data.frames import BoolArray, IntArray
+from fidsel.data.lookup import Lookup
 from fidsel.errors import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
 from fidsel.selector.conformal import Score
@@ -52,6 +53,8 @@ class Selection:
                 "size must be ≥ 1, rounds and probes ≥ 0, got "
                 f"size = {self.size}, rounds = {self.rounds}, probes = {self.probes}"
             )
+        if self.seed < 0:
+            raise UsageError(f"seed must be ≥ 0, got {self.seed}")
         if not 0 < self.holdout < 1:
             raise UsageError(f"holdout must be a fraction between 0 and 1, got {self.holdout}")
 
@@ -70,12 +73,14 @@ class Division:
     pool : all others.
     start : those of the pool that the first model is trained on.
     labelled : (n,) True for frames with labels.
+    repeats : frames left out because they repeat a held-out configuration.
     """
 
     held_out: IntArray
     pool: IntArray
     start: IntArray
     labelled: BoolArray
+    repeats: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,20 +118,30 @@ class SelectionRound:
 def divide(frames: Frames, selection: Selection) -> Division:
     """Return which frames are held out, which may be picked, and which start.
 
+    Blocks of the trajectories are held out whether their frames have labels or not, so that labels that
+    come later move no frame to another side. Frames that repeat a held-out configuration are on no side.
+
     Raises
     ------
     UsageError
         where too few frames have labels.
     """
     labelled = has_labels(frames)
-    rows = np.flatnonzero(labelled)
-    if len(rows) < 4:
-        raise UsageError(f"a selection needs at least 4 labelled frames, got {len(rows)} of {len(frames)}")
+    if labelled.sum() < 4:
+        raise UsageError(
+            f"a selection needs at least 4 labelled frames, got {labelled.sum()} of {len(frames)}"
+        )
     sides = split_indices(
-        frames.group[rows], {"held": selection.holdout}, by="block", seed=selection.seed, blocks=BLOCKS
+        frames.group, {"held": selection.holdout}, by="block", seed=selection.seed, blocks=BLOCKS
     )
-    held = rows[sides["held"]]
-    pool = np.setdiff1d(np.arange(len(frames)), held)
+    held = sides["held"][labelled[sides["held"]]]
+    if not len(held):
+        raise UsageError(
+            f"none of the {len(sides['held'])} frames held out has a label to measure errors on: label "
+            "some of them, raise holdout, or take another seed"
+        )
+    others = np.setdiff1d(np.arange(len(frames)), sides["held"])
+    pool = others[Lookup(frames[held]).find(frames[others]) < 0]
     able = pool[labelled[pool]]
     default = len(able) if len(able) < len(pool) else START
     n = default if selection.start is None else selection.start
@@ -135,7 +150,8 @@ def divide(frames: Frames, selection: Selection) -> Division:
             f"start must be of 2 to {len(able)} labelled frames (those not held out), got {n}: "
             "label more frames, or start with fewer"
         )
-    return Division(held, pool, selection.rng(0).choice(able, n, replace=False), labelled)
+    start = selection.rng(0).choice(able, n, replace=False)
+    return Division(held, pool, start, labelled, len(others) - len(pool))
 
 
 def has_labels(frames: Frames) -> BoolArray:

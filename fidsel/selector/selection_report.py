@@ -49,7 +49,7 @@ def selection_report(
         before=measured[0].clusters if len(measured) > 1 else None,
         names=names,
         curves=(*_curve(arm, rounds), *_curve("control arm: random frames", control)),
-        spend="labels trained on",
+        spend="labels",
         quantity="held-out force RMSE" if task.forces else "held-out energy RMSE",
         clusters=described,
         picks=tuple(_picked(rounds)),

@@ -14,6 +14,9 @@ from fidsel.selector.conformal import calibrate
 class Stopping:
     """Rules that end a selection; each is off unless given.
 
+    A rule that has looked at an error again and again until it was low enough makes that error a little
+    too good: keep frames of your own for the last word.
+
     Parameters
     ----------
     target : eV/Å (eV at a level without forces), stop once the error over all frames is at most this.
@@ -104,7 +107,11 @@ class Stopping:
 def worst_bound(
     frame_errors: FloatArray, clusters: IntArray, coverage: float, merges: IntArray | None = None
 ) -> float:
-    """Return the largest over clusters of the conformal bound of a frame's error."""
+    """Return the largest over clusters of the conformal bound of a frame's error.
+
+    With `merges` clusters none of the frames belongs to count too, by the bound of those they join.
+    """
     ones, every = np.ones(len(frame_errors)), np.ones(len(frame_errors), dtype=bool)
     found = calibrate(ones, frame_errors, clusters, every, coverage=coverage, merges=merges)
-    return float(found.bound(ones, clusters).max())
+    names = np.unique(clusters) if merges is None else np.arange(len(merges) + 1)
+    return float(found.bound(np.ones(len(names)), names).max())

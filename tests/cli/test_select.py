@@ -114,9 +114,14 @@ def test_picks_that_nobody_labelled_yet_end_with_code_5(
     energy[60:], forces[240:] = np.nan, np.nan
     write(tmp_path / "some.extxyz", some.replace(energy=energy, forces=forces))
     settings = [setting for setting in QUICK[4:] if "fine" not in setting]
-    found = fidsel(capfd, "select", "some.extxyz", *settings, "--size", "7", "--picker", "farthest-point")
+    extra = ["--save-model", "model", "--report", "report.html", "--json"]
+    arguments = [*settings, "--size", "7", "--picker", "farthest-point", *extra]
+    found = fidsel(capfd, "select", "some.extxyz", *arguments)
     assert found.code == 5, found.err
-    assert "the picks have no labels yet" in found.err
+    assert len(json.loads(found.out)["rounds"]) == 2
+    assert load("model").kind == "sgdml"
+    assert Path("report.html").exists()
+    assert "the picks have no labels yet" in found.out
     with np.load("picks.npz") as file:
         assert len(file["picks"]) == 7
     assert pool
@@ -132,6 +137,12 @@ def test_picks_that_nobody_labelled_yet_end_with_code_5(
         (["--start", "500"], "start must be of 2 to 90 labelled frames"),
         (["--holdout", "1.5"], "holdout must be a fraction"),
         (["--target", "-1"], "target must be a positive error"),
+        (["--seed", "-1"], "--seed"),
+        (["--picker", "random", "--error", "probe"], "picker 'random' looks at no errors"),
+        (["--cheap", "pool.npz:E_cheap:F_cheap"], "cheap labels are for --error cheap"),
+        (["selector.coverage=0.9"], "take --cluster-target and --coverage"),
+        (["--out", "nowhere/picks.npz"], "must be a file in a folder that exists"),
+        (["--report", "."], "must be a file in a folder that exists"),
         (["model.sigma=[1]"], "sigmas"),
     ],
 )
@@ -174,6 +185,33 @@ def test_outliers_of_a_model_a_calculator_and_a_file(
     emt = fidsel(capfd, "outliers", "ase:lj", pool, *lj, "clusters=3")
     assert emt.code == 0, emt.err
     assert "pool: RMSE" in emt.err
+
+
+def test_control_arm_catches_up(capfd: pytest.CaptureFixture[str], pool: str) -> None:
+    fidsel(capfd, "select", pool, *QUICK, "--no-control")
+    told = json.loads(fidsel(capfd, "select", pool, *QUICK, "--json").out)
+    assert [one["labels"] for one in told["control"]] == [10, 15, 20]
+    assert [one["stop"] for one in told["rounds"]][:2] == ["", ""]
+
+
+def test_other_cheap_labels_are_another_selection(capfd: pytest.CaptureFixture[str], pool: str) -> None:
+    error = ["--error", "cheap", "--no-control"]
+    fidsel(capfd, "select", pool, *QUICK, *error, "--cheap", "pool.npz:E_cheap:F_cheap")
+    other = fidsel(capfd, "select", pool, *QUICK, *error, "--cheap", pool)
+    assert other.code == 2
+    assert "it differs in cheap" in other.err
+
+
+def test_named_training_frames_come_on_top_of_those_a_model_keeps(
+    capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path
+) -> None:
+    fidsel(capfd, "select", pool, *QUICK, "--no-control", "--save-model", "model")
+    write(tmp_path / "five.extxyz", frames(120)[:5])
+    found = fidsel(capfd, "outliers", "model", pool, "clusters=3", "--train", "five.extxyz", "--json")
+    assert json.loads(found.out)["training_frames_left_out"] >= 20
+    missing = fidsel(capfd, "outliers", "nosuch", pool)
+    assert missing.code == 2
+    assert "there is no 'nosuch'" in missing.err
 
 
 def test_held_out_file_is_shown_apart(capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path) -> None:

@@ -40,3 +40,8 @@ def test_the_worst_is_never_better_than_the_mean_cluster(n: int, k: int, seed: i
     every = [np.sqrt(np.mean(errors[clusters == c] ** 2)) for c in able]
     assert found.worst is not None
     assert np.mean(every) - 1e-9 <= found.worst <= max(every) + 1e-9
+
+
+def test_frames_of_several_molecules_count_by_their_components() -> None:
+    errors, atoms = np.array([1.0, 0.0]), np.array([2, 5])
+    assert set_errors(errors, np.array([0, 0]), atoms).rmse == pytest.approx(np.sqrt(2 / 7))

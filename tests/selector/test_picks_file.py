@@ -54,6 +54,13 @@ def test_other_selections_and_other_files_are_refused(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UsageError, match="is not a file of picks"):
         read_rounds(path, SETTINGS)
+    path.write_bytes(whole)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["rounds"] = np.array('[{"index": 0}]')
+    np.savez(path, **arrays)
+    with pytest.raises(UsageError, match="is not a file of picks"):
+        read_rounds(path, SETTINGS)
     np.savez(path, other=np.zeros(3))
     with pytest.raises(UsageError, match="is not a file of picks"):
         read_rounds(path, SETTINGS)

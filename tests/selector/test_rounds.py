@@ -5,7 +5,7 @@ from small_task import learn, task
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
-from fidsel.selector import Probe, Random
+from fidsel.selector import Probe, Random, Stratified
 from fidsel.selector.rounds import additions, select
 from fidsel.selector.selection import Selection, SelectionRound, divide
 from fidsel.selector.stopping import Stopping
@@ -115,13 +115,54 @@ def test_pool_without_labels_gets_one_round_of_picks() -> None:
     """The real case: some frames are labelled, the picks are to be labelled by whoever asked."""
     pool = unlabelled(frames(120), np.arange(60, 120))
     made = task(pool, picker=Random(), source=None, numbers=Selection(size=5, rounds=4, clusters=2))
-    assert len(made.division.start) == 45  # all labelled ones but the quarter held out
+    assert set(made.division.start) == set(range(60)) - set(made.division.held_out)
     first, second = select(made)
     assert first.held_out is not None
     assert second.held_out is None
     assert second.stop.startswith("the picks have no labels yet")
     assert second.picks is not None
     assert set(second.picks.indices) <= set(range(60, 120))
+
+
+def test_labels_that_come_later_move_no_frame_to_another_side() -> None:
+    """What was held out must never be trained on, and what was picked must be."""
+    whole = frames(120)
+    numbers = Selection(size=5, rounds=1, clusters=2)
+    before = task(unlabelled(whole, np.arange(60, 120)), picker=Random(), source=None, numbers=numbers)
+    picked = rows(list(select(before)))[0]
+    rest = np.setdiff1d(np.arange(60, 120), picked)
+    after = task(unlabelled(whole, rest), picker=Random(), source=None, numbers=numbers).division
+    assert (after.held_out == before.division.held_out).all()
+    assert set(after.start) == {*before.division.start, *picked}
+
+
+def test_frames_that_repeat_held_out_ones_are_left_out() -> None:
+    pool = frames(60)
+    twice = pool + pool
+    made = task(twice, numbers=Selection(start=10, size=5, rounds=1, clusters=2))
+    ids = np.array(twice.ids)
+    assert not {*ids[made.division.held_out]} & {*ids[made.division.pool]}
+    first = next(iter(select(made)))
+    assert "repeat configurations that are held out" in first.notes[0]
+    with pytest.raises(UsageError, match="start must be of 2 to 0 labelled frames"):
+        divide(pool[np.zeros(50, dtype=int)], Selection(start=5))
+
+
+def test_control_arm_owns_as_many_labels_as_a_selection_that_probes() -> None:
+    made = task(source=lambda _: Probe(), reference=False, probing=True)
+    arm = made.control(learn(made.frames))
+    mine, theirs = list(select(made)), list(select(arm))
+    assert [one.labels for one in mine] == [one.labels for one in theirs] == [10, 19, 28]
+
+
+def test_energies_of_candidates_are_not_looked_at_where_labels_are_unknown() -> None:
+    pool = frames(120)
+    spoilt = pool.replace(energy=pool.energy + np.where(np.arange(120) > 60, 5.0, 0.0))
+    picks = [
+        rows(list(select(task(some, picker=Stratified(), source=None, reference=False))))
+        for some in (pool, spoilt)
+    ]
+    assert picks[0] == picks[1]
 
 
 def test_probes_without_labels_are_refused() -> None:

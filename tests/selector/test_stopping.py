@@ -26,6 +26,14 @@ def test_one_bad_cluster_keeps_it_going() -> None:
     assert not rule.everywhere_low(errors, clusters, "eV/Å")
 
 
+def test_clusters_without_frames_count_by_those_they_join() -> None:
+    errors, clusters = np.full(60, 0.01), np.zeros(60, dtype=int)
+    errors[:20], clusters[:20] = 0.3, 1
+    merges = np.array([[1, 2], [0, 3]])  # cluster 2 has no frame; it joins the bad one
+    assert worst_bound(errors[clusters == 0], clusters[clusters == 0], 0.9, merges) == pytest.approx(0.01)
+    assert worst_bound(errors, clusters, 0.9, merges) == pytest.approx(0.3)
+
+
 def test_bound_covers_the_asked_share_of_new_frames() -> None:
     """Split conformal: the bound from 99 frames holds for 90 % of others drawn like them, on average."""
     rng = np.random.default_rng(0)
