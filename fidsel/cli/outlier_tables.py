@@ -6,7 +6,6 @@ from fidsel.cli.output import note, table
 
 if TYPE_CHECKING:
     from fidsel.config.outlier_files import Found
-    from fidsel.selector.outliers import Outliers
     from fidsel.selector.report import ClusterDescription
 
 
@@ -21,7 +20,7 @@ def outlier_document(found: "Found", top: int) -> dict[str, Any]:
             for side, (errors, clusters) in outliers.by_side().items()
         },
         "clusters": [_cluster(row) for row in outliers.described().rows],
-        "frames": [_frame(outliers, int(row)) for row in outliers.worst(top)],
+        "frames": [_frame(found, int(row)) for row in outliers.worst(top)],
         "findings": words(found),
         "notes": list(found.notes),
     }
@@ -48,13 +47,13 @@ def outlier_tables(found: "Found", top: int) -> None:
         ]
         rows.append([str(row.cluster), row.size, *errors, _marks(row)])
     table(f"the worst {len(rows)} of {int(outliers.clusters.max()) + 1} clusters", columns, rows)
-    listed = [_frame(outliers, int(row)) for row in outliers.worst(top)]
-    columns = ["frame", "side", "cluster", f"RMSE {unit}", "× its cluster's"]
+    listed = [_frame(found, int(row)) for row in outliers.worst(top)]
+    columns = ["file", "frame", "side", "cluster", f"RMSE {unit}", "× its cluster's"]
     cells = [
-        [str(one["frame"]), one["side"], str(one["cluster"]), 1000 * one["error"], one["ratio"]]
+        [one["file"], str(one["frame"]), one["side"], str(one["cluster"]), 1000 * one["error"], one["ratio"]]
         for one in listed
     ]
-    table("the worst frames", columns, cells, text=3)
+    table("the worst frames", columns, cells, text=4)
     for side, (whole, _) in sides.items():
         note(f"{side}: RMSE {1000 * whole.rmse:.4g} {unit} over {whole.frames} frames")
     for text in [*words(found), *found.notes]:
@@ -76,9 +75,11 @@ def _cluster(row: "ClusterDescription") -> dict[str, Any]:
     }
 
 
-def _frame(outliers: "Outliers", row: int) -> dict[str, Any]:
+def _frame(found: "Found", row: int) -> dict[str, Any]:
+    outliers, (file, place) = found.outliers, found.place(row)
     return {
-        "frame": row,
+        "file": file,
+        "frame": place,
         "id": outliers.frames.ids[row],
         "side": str(outliers.sides[row]),
         "cluster": int(outliers.clusters[row]),

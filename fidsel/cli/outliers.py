@@ -6,19 +6,20 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.outlier_tables import outlier_document, outlier_tables
-from fidsel.cli.output import AsJson, Overrides, document, progress
+from fidsel.cli.output import AsJson, document, progress
 
 Model = Annotated[
     str,
     typer.Argument(help="Folder of a model, file of predictions (FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME."),
 ]
+Numbers = Annotated[list[str] | None, typer.Argument(help="Settings, e.g. clusters=20 energy_clusters=1.")]
 Data = Annotated[str, typer.Argument(help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
 
 
 def outliers(
     model: Model,
     data: Data,
-    settings: Overrides = None,
+    settings: Numbers = None,
     train: Annotated[str | None, typer.Option(help="Training frames of the model, left out.")] = None,
     held_out: Annotated[str | None, typer.Option(help="Labels that are shown apart from the others.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Frames listed.")] = 10,

@@ -21,6 +21,10 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(help="Settings that replace those of the file, e.g. budget.total=3.")
 ]
 
+Settings = Annotated[
+    list[str] | None, typer.Argument(help="Settings in place of the usual ones, e.g. model.features=32.")
+]
+
 
 def note(text: str) -> None:
     """Tell a person something on stderr."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Overrides, document, note, progress
+from fidsel.cli.output import AsJson, Settings, document, note, progress
 from fidsel.cli.tables import selection_line, selection_table
 
 WAITING = 5
@@ -16,7 +16,7 @@ Labels = Annotated[str, typer.Argument(help="Frames: FILE or FILE:ENERGY_KEY:FOR
 
 def select(
     pool: Labels,
-    settings: Overrides = None,
+    settings: Settings = None,
     model: Annotated[str, typer.Option(help="Kind of model, e.g. sgdml, painn or ensemble.")] = "sgdml",
     picker: Annotated[
         str, typer.Option(help="cluster-error, random, stratified, farthest-point, greedy or lcmd.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Overrides, document, note, progress
+from fidsel.cli.output import AsJson, Settings, document, note, progress
 from fidsel.cli.tables import trained_line
 
 Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
@@ -14,7 +14,7 @@ File = Annotated[str, typer.Argument(help="Accurate labels: FILE or FILE:ENERGY_
 
 def train(
     accurate: File,
-    settings: Overrides = None,
+    settings: Settings = None,
     out: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("model"),
     cheap: Cheap = None,
     validation: Annotated[str | None, typer.Option(help="Accurate labels to validate on.")] = None,

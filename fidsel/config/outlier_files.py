@@ -16,11 +16,13 @@ from fidsel.config.strict import Strict
 from fidsel.config.train_files import LabelFile
 from fidsel.data import Frames
 from fidsel.data.atomic import replacing
+from fidsel.data.frames import IntArray
+from fidsel.data.lookup import Lookup
 from fidsel.errors import UsageError
 from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.models import ForceField, Predictions, load
 from fidsel.models.delta import CheapLabels
-from fidsel.selector.outliers import TRAIN, Outliers, find_outliers, sides_of, training_frames
+from fidsel.selector.outliers import Outliers, find_outliers, sides_of, training_frames
 
 ASE = "ase:"
 
@@ -65,18 +67,34 @@ class OutlierRequest:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Outliers and what a person should know of them."""
+    """Outliers, where their frames stand, and what a person should know of them.
+
+    Parameters
+    ----------
+    outliers : of the frames of both files, those of the data first.
+    notes : what a person should know.
+    places : (n,) row of each frame in its file.
+    data : how many frames are of the data; the others are of the file of held-out ones.
+    """
 
     outliers: Outliers
     notes: tuple[str, ...]
+    places: IntArray
+    data: int
+
+    def place(self, row: int) -> tuple[str, int]:
+        """Return the file, "data" or "held out", and the row in it of a frame."""
+        return ("data" if row < self.data else "held out"), int(self.places[row])
 
     def save(self, path: Path) -> None:
-        """Write side, cluster and error of every frame, and the rows from the worst on, as an npz file."""
+        """Write file, row, side, cluster and error of each frame, and their order from the worst, as npz."""
         found = self.outliers
+        files = np.where(np.arange(len(self.places)) < self.data, "data", "held out")
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(
-                file, worst=found.worst(len(found.frames)), side=found.sides, cluster=found.clusters,
-                error=found.errors, ratio=found.ratio, unit=np.array(found.unit),
+                file, source=files, row=self.places, worst=found.worst(len(found.frames)),
+                side=found.sides, cluster=found.clusters, error=found.errors, ratio=found.ratio,
+                unit=np.array(found.unit),
             )  # fmt: skip
 
 
@@ -91,9 +109,11 @@ def outliers_of_files(request: OutlierRequest) -> Found:
     config = check_config(OutlierConfig, {}, request.overrides, "the command line")
     frames = request.data.read("accurate")
     held = request.held_out.read("accurate") if request.held_out else None
+    data, places = len(frames), np.arange(len(frames))
     if held is not None:
-        known = sides_of(held, frames, None) != TRAIN
-        frames = frames + held[known].replace(level=frames.level[0])
+        new = np.flatnonzero(Lookup(frames).find(held) < 0)
+        frames = frames + held[new].replace(level=frames.level[0])
+        places = np.concatenate([places, new])
     model = open_model(request, frames, config)
     kept = training_frames(model)
     named = request.train.read("accurate", labelled=False) if request.train else None
@@ -107,7 +127,7 @@ def outliers_of_files(request: OutlierRequest) -> Found:
         energy_clusters=config.energy_clusters,
         seed=request.seed,
     )
-    return Found(found, tuple(_notes(request, train)))
+    return Found(found, tuple(_notes(request, train)), places, data)
 
 
 def open_model(request: OutlierRequest, frames: Frames, config: OutlierConfig) -> ForceField:

@@ -217,7 +217,11 @@ def test_named_training_frames_come_on_top_of_those_a_model_keeps(
 def test_held_out_file_is_shown_apart(capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path) -> None:
     fidsel(capfd, "select", pool, *QUICK, "--no-control", "--save-model", "model")
     write(tmp_path / "held.extxyz", frames(40, 7))
-    found = fidsel(capfd, "outliers", "model", pool, "clusters=3", "--held-out", "held.extxyz")
+    held = ["--held-out", "held.extxyz", "--top", "200"]
+    told = json.loads(fidsel(capfd, "outliers", "model", pool, "clusters=3", *held, "--json").out)
+    places = [one["frame"] for one in told["frames"] if one["file"] == "held out"]
+    assert sorted(places) == list(range(40))
+    found = fidsel(capfd, "outliers", "model", pool, "clusters=3", *held)
     assert found.code == 0, found.err
     assert "held out: RMSE" in found.err
     assert "over 40 frames" in found.err
