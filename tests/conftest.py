@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+# Arrays of tests are small: several threads would only wait for each other. Read when torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
