@@ -16,7 +16,6 @@ Needs h2co/h2co.npz, malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz and rmd17/mal
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -25,7 +24,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from cells import Row, data_folder, machine, run_cells
+from cells import Row, add_workers, data_folder, machine, run_cells
 
 KCAL = 0.0433641
 """eV per kcal/mol."""
@@ -208,9 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument(
-        "--workers", type=int, default=min(2, os.cpu_count() or 1), help="0 = tell what is finished"
-    )
+    add_workers(parser)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=tuple(MODELS), help="only the cells of one model")
     parser.add_argument("--data", choices=tuple(SIZES), help="only the cells of one data set")

@@ -25,7 +25,6 @@ Needs h2co, malonaldehyde_ccsd_t and rmd17 in FIDSEL_DATA (default ../shared/dat
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -35,7 +34,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import data_folder, machine, run_cells
+from cells import add_workers, data_folder, machine, run_cells
 from scipy.stats import spearmanr
 
 from fidsel.data import Frames, Units, leaks, read
@@ -215,9 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument(
-        "--workers", type=int, default=min(2, os.cpu_count() or 1), help="0 = tell what is finished"
-    )
+    add_workers(parser)
     parser.add_argument("--data", choices=tuple(SIZES), help="only the cells of one data set")
     parser.add_argument("--seed", type=int, action="append", help="only the cells of one seed; repeatable")
     parser.add_argument("--rank", action="store_true", help="also rank the cheap labels by their true bias")

@@ -1,5 +1,6 @@
 """What resumable benchmarks share: their cells, their data and the machine they ran on."""
 
+import argparse
 import json
 import os
 import platform
@@ -36,6 +37,13 @@ def processor() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Let a person say how many cells run side by side."""
+    parser.add_argument(
+        "--workers", type=int, default=min(2, os.cpu_count() or 1), help="0 = tell what is finished"
+    )
 
 
 def finished(part: Path | None) -> list[Row]:

@@ -25,7 +25,6 @@ Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data).
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -35,7 +34,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import Row, data_folder, machine, run_cells
+from cells import Row, add_workers, data_folder, machine, run_cells
 
 from fidsel.data import Frames
 from fidsel.models import SGDML, Ensemble, ForceField, PaiNN
@@ -219,9 +218,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument(
-        "--workers", type=int, default=min(2, os.cpu_count() or 1), help="0 = tell what is finished"
-    )
+    add_workers(parser)
     parser.add_argument("--molecule", action="append", help="only the cells of a molecule; repeatable")
     parser.add_argument("--picker", action="append", help="only the cells of a picker; repeatable")
     parser.add_argument("--seeds", type=int, default=3, help="at most so many")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from fidsel.campaign.bounds import error_bounds
-from fidsel.campaign.measure import frame_errors
 from fidsel.campaign.mixture import mixture
 from fidsel.campaign.record import Pick
 from fidsel.campaign.self_error import disagreement, latent
@@ -20,6 +19,7 @@ from fidsel.models import load
 from fidsel.selector import BroadClusters, Cheap, Committee, Latent, Pool, Probe, Reference, score
 from fidsel.selector.errors import random_rows
 from fidsel.selector.pool import ErrorSource
+from fidsel.training.evaluate import frame_errors
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,12 +32,6 @@ def metrics(model: ForceField, frames: Frames) -> Metrics:
     )
 
 
-def frame_errors(model: ForceField, frames: Frames, forces: bool) -> FloatArray:
-    """Return (n,) error of a model on each labelled frame: force RMSE in eV/Å, or |ΔE| in eV."""
-    found = errors(model, frames)
-    return found.per_frame_force_rmse if forces else found.per_frame_energy
-
-
 def error_unit(forces: bool) -> str:
     """Return the unit of `frame_errors`."""
     return "eV/Å" if forces else "eV"

@@ -11,7 +11,7 @@ from fidsel.campaign.control import control_arm
 from fidsel.campaign.curves import plot_learning_curve
 from fidsel.campaign.estimate import ranking
 from fidsel.campaign.held_out import HeldOutErrors
-from fidsel.campaign.measure import Regions, error_unit, frame_errors, metrics
+from fidsel.campaign.measure import Regions, error_unit, metrics
 from fidsel.campaign.mixture import Mixture, candidates
 from fidsel.campaign.record import Allocation, HeldOut, Round
 from fidsel.campaign.report import FILE, round_report
@@ -20,6 +20,7 @@ from fidsel.data import write
 from fidsel.data.atomic import write_text
 from fidsel.fidelity.level import Fidelity
 from fidsel.selector import ClusterErrors, cluster_error_plot, cluster_errors, write_report
+from fidsel.training.evaluate import frame_errors
 from fidsel.training.stage import Trained, TrainingData
 
 NO_TEST = "no test set: the errors shown are those of the validation labels"

@@ -19,7 +19,7 @@ def outlier_document(found: "Found", top: int) -> dict[str, Any]:
             side: errors.to_dict() | {"clusters": clusters.to_dict()}
             for side, (errors, clusters) in outliers.by_side().items()
         },
-        "clusters": [_cluster(row) for row in outliers.described().rows],
+        "clusters": [_cluster(row) for row in outliers.described.rows],
         "frames": [_frame(found, int(row)) for row in outliers.worst(top)],
         "findings": words(found),
         "notes": list(found.notes),
@@ -40,7 +40,7 @@ def outlier_tables(found: "Found", top: int) -> None:
     unit, sides = f"m{outliers.unit}", outliers.by_side()
     columns = ["cluster", "frames", *(f"RMSE {side} {unit}" for side in sides), "what marks it"]
     rows = []
-    for row in outliers.described().rows[:top]:
+    for row in outliers.described.rows[:top]:
         errors = [
             1000 * clusters.of(row.cluster) if row.cluster in clusters.cluster else None
             for _, clusters in sides.values()

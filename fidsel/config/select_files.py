@@ -58,7 +58,7 @@ class Request:
     ----------
     pool : frames, with labels as far as there are any.
     model, picker : their kinds.
-    error : where errors of candidates come from; None = "reference" where all have labels, else "committee".
+    error : where errors of candidates come from; None = "reference", for which all must have labels.
     cheap : cheap labels of the same configurations, for `error` = "cheap".
     overrides : `model.key=value`, `selector.key=value` and `stage.key=value` settings.
     selection : the numbers.

@@ -77,7 +77,7 @@ class Growing:
     def learn(self, additions: Sequence[IntArray]) -> ForceField:
         """Return the model of all additions; those of the last call are not learnt again."""
         before = list(additions[: len(self._learnt)])
-        if self._model is None or not _equal(before, self._learnt):
+        if self._model is None or not same_rows(before, self._learnt):
             self._learnt, self._model = [additions[0]], self._start(additions[0])
         for rows in additions[len(self._learnt) :]:
             self._model = _updatable(self._model).update(self._frames[rows])[0]
@@ -126,7 +126,8 @@ def validation_rows(rows: IntArray, seed: int) -> tuple[IntArray, IntArray]:
     return np.sort(order[held:]), np.sort(order[:held])
 
 
-def _equal(a: Sequence[IntArray], b: Sequence[IntArray]) -> bool:
+def same_rows(a: Sequence[IntArray], b: Sequence[IntArray]) -> bool:
+    """Return whether two lists of additions are the same."""
     return len(a) == len(b) and all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
 from fidsel.selector.clusters import BroadClusters
 from fidsel.selector.held_out import SetErrors, set_errors
 from fidsel.selector.report import ClusterTable, Report, describe_clusters
-from fidsel.training.evaluate import errors
+from fidsel.selector.selection import has_labels
+from fidsel.training.evaluate import frame_errors
 
 TRAIN, POOL, HELD_OUT = "training", "pool", "held out"
 
@@ -67,8 +69,9 @@ class Outliers:
             if len(rows)
         }
 
+    @cached_property
     def described(self) -> ClusterTable:
-        """Return what marks each cluster of the frames that were not trained on."""
+        """What marks each cluster of the frames that were not trained on."""
         seen = np.flatnonzero(self.sides != TRAIN)
         return describe_clusters(
             self.frames[seen],
@@ -97,7 +100,7 @@ class Outliers:
             title,
             facts=(*facts, ("training frames left out", str(trained))),
             errors=found[shown][1],
-            clusters=self.described(),
+            clusters=self.described,
             notes=notes,
             unit=self.unit,
         )
@@ -133,16 +136,15 @@ def find_outliers(
         where every frame was trained on, or has no label.
     """
     forces = bool(frames.has_forces.any())
-    labelled = frames.has_forces if forces else np.isfinite(frames.energy)
+    labelled = has_labels(frames)
     seen = np.flatnonzero((sides != TRAIN) & labelled)
     if not len(seen):
         raise UsageError(
             f"errors need labelled frames that were not trained on; of {len(frames)} frames "
             f"{(sides == TRAIN).sum()} were, and {(~labelled).sum()} have no label"
         )
-    found = errors(model, frames[seen])
     values = np.full(len(frames), np.nan)
-    values[seen] = found.per_frame_force_rmse if forces else found.per_frame_energy
+    values[seen] = frame_errors(model, frames[seen], forces)
     alike = len(set(frames.formulas)) == 1  # energies of several compositions do not compare
     made = BroadClusters.fit(
         features, frames.energy if alike else None, n_geometry=clusters, n_energy=energy_clusters, seed=seed

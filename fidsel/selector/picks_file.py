@@ -15,9 +15,7 @@ from fidsel.selector.cluster_error import ClusterErrors
 from fidsel.selector.conformal import Score
 from fidsel.selector.held_out import SetErrors
 from fidsel.selector.pool import Picks
-from fidsel.selector.selection import Division, SelectionRound
-
-NONE = np.empty(0, dtype=np.int64)
+from fidsel.selector.selection import NONE, Division, SelectionRound
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,14 +17,13 @@ from fidsel.selector.cluster_error import cluster_errors
 from fidsel.selector.clusters import BroadClusters
 from fidsel.selector.conformal import Score, score
 from fidsel.selector.held_out import SetErrors, set_errors
-from fidsel.selector.learner import Learner
+from fidsel.selector.learner import Learner, same_rows
 from fidsel.selector.pickers import Random
 from fidsel.selector.pool import ErrorSource, Picker, Pool
-from fidsel.selector.selection import Selection, SelectionRound, divide
+from fidsel.selector.selection import NONE, Selection, SelectionRound, divide
 from fidsel.selector.stopping import Stopping
-from fidsel.training.evaluate import errors
+from fidsel.training.evaluate import frame_errors
 
-NONE = np.empty(0, dtype=np.int64)
 ROUND_LIMIT = "round limit"
 UNLABELLED = "the picks have no labels yet: label them, and select from the file that has their labels"
 
@@ -102,13 +101,12 @@ class Task:
 
     def learn(self, additions: Sequence[IntArray]) -> Learnt:
         """Return the model trained on the rows of all additions, and its errors."""
-        if self._last is not None and _equal(self._last[0], additions):
+        if self._last is not None and same_rows(self._last[0], additions):
             return self._last[1]
         model = self.learner.learn(additions)
         rows = np.flatnonzero(self.division.labelled)
-        found = errors(model, self.frames[rows])
         values = np.full(len(self.frames), np.nan)
-        values[rows] = found.per_frame_force_rmse if self.forces else found.per_frame_energy
+        values[rows] = frame_errors(model, self.frames[rows], self.forces)
         self._last = list(additions), Learnt(model, values)
         return self._last[1]
 
@@ -304,7 +302,3 @@ def _stop(task: Task, rounds: Sequence[SelectionRound], held_errors: FloatArray)
         return f"{ROUND_LIMIT}: {numbers.rounds} rounds of picking are done"
     labelled = np.concatenate([*additions(task, rounds), last.probes])
     return "pool exhausted: every candidate is labelled" if len(labelled) >= len(task.division.pool) else ""
-
-
-def _equal(a: Sequence[IntArray], b: Sequence[IntArray]) -> bool:
-    return len(a) == len(b) and all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))

@@ -18,6 +18,8 @@ BLOCKS = 40
 """Blocks of a trajectory that are held out or not as a whole."""
 START = 200
 """Frames to start from where all have labels."""
+NONE = np.empty(0, dtype=np.int64)
+"""No rows."""
 
 
 @dataclass(frozen=True)

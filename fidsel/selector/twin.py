@@ -8,7 +8,8 @@ from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.selector.learner import Learner
-from fidsel.training.evaluate import errors
+from fidsel.selector.selection import has_labels
+from fidsel.training.evaluate import frame_errors
 
 
 class Twin:
@@ -32,7 +33,7 @@ class Twin:
 
     def __init__(self, frames: Frames, learner: Learner) -> None:
         self.forces = bool(frames.has_forces.any())
-        lost = ~(frames.has_forces if self.forces else np.isfinite(frames.energy))
+        lost = ~has_labels(frames)
         if lost.any():
             raise UsageError(
                 f"errors from a cheap level need its label for every frame of the pool; {lost.sum()} of "
@@ -48,7 +49,6 @@ class Twin:
         additions : rows trained on, in order of addition; their errors are NaN.
         candidates : (n,) rows of the file.
         """
-        found = errors(self.learner.learn(additions), self.frames[candidates])
-        values = found.per_frame_force_rmse if self.forces else found.per_frame_energy
+        values = frame_errors(self.learner.learn(additions), self.frames[candidates], self.forces)
         unseen: FloatArray = np.where(np.isin(candidates, np.concatenate(additions)), np.nan, values)
         return unseen

@@ -60,6 +60,12 @@ def errors(model: ForceField, frames: Frames) -> Errors:
     )
 
 
+def frame_errors(model: ForceField, frames: Frames, forces: bool) -> FloatArray:
+    """Return (n,) error of a model on each labelled frame: force RMSE in eV/Å, or |ΔE| in eV."""
+    found = errors(model, frames)
+    return found.per_frame_force_rmse if forces else found.per_frame_energy
+
+
 def validation_error(model: ForceField, frames: Frames) -> float:
     """Return the force MAE in eV/Å, or the energy MAE in eV where no frame has forces."""
     found = errors(model, frames)

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from tiny_campaign import rounds
 
-from fidsel.campaign.measure import Regions, frame_errors
+from fidsel.campaign.measure import Regions
 from fidsel.campaign.settings import Rules
 from fidsel.data import read
 from fidsel.models import load
+from fidsel.training.evaluate import frame_errors
 
 RULES = Rules(clusters=4, energy_clusters=2)
 
