@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -29,6 +30,21 @@ def machine() -> Row:
         "processor": processor(),
         "cores": os.cpu_count(),
     }
+
+
+def origin() -> Row:
+    """Return the day and the commit of the code, for a row that is kept: a part file may outlive both."""
+    here = Path(__file__).parent
+    try:
+        told = subprocess.run(
+            ["git", "-C", here, "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):  # no git, or no checkout
+        return {"date": machine()["date"], "commit": None}
+    return {"date": machine()["date"], "commit": told.stdout.strip()}
 
 
 def processor() -> str:
@@ -58,6 +74,8 @@ def run_cells(
 ) -> list[Row]:
     """Run the cells that are not finished yet, several at a time, and return the rows of all.
 
+    Each row tells the day and the commit of the code that made it.
+
     Parameters
     ----------
     cells : flat dataclasses.
@@ -71,9 +89,10 @@ def run_cells(
     wanted = [cell for cell in cells if astuple(cell) not in before]
     if not workers:
         return rows
+    made = origin()
     with ProcessPoolExecutor(workers) as pool:
         for future in as_completed([pool.submit(run, cell, *arguments) for cell in wanted]):
-            rows.append(row := future.result())
+            rows.append(row := future.result() | made)
             print(f"{len(rows)} of {len(cells)}: {row}", file=sys.stderr, flush=True)
             if part is not None:
                 with part.open("a", encoding="utf-8") as file:

@@ -41,7 +41,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import Row, data_folder, finished, machine
+from cells import Row, data_folder, finished, machine, origin
 from mace_peer import Mace
 from threadpoolctl import threadpool_limits
 
@@ -311,11 +311,12 @@ def run_all(given: argparse.Namespace) -> list[Row]:
     """Make the comparisons that are not made yet, one after the other."""
     rows = finished(given.part)
     done = {(row["section"], row["molecule"], row["size"]) for row in rows}
+    made = origin()
     for cell in cells():
         if given.finished or astuple(cell) in done or given.only not in (None, cell.section):
             continue
         why = missing(cell)
-        rows.append(asdict(cell) | {"skipped": why} if why else run(cell, given))
+        rows.append((asdict(cell) | {"skipped": why} if why else run(cell, given)) | made)
         print(f"{len(rows)}: {rows[-1]}", file=sys.stderr, flush=True)
         if given.part is not None:
             with given.part.open("a", encoding="utf-8") as file:

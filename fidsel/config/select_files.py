@@ -132,7 +132,7 @@ class FileSelection:
         self.rounds, self.control = read_rounds(request.out, self._settings)
         self._arm: Task | None = None
         if request.control and labelled and not isinstance(picker, Random):
-            self._arm = self.task.control(learner(model, self.frames, seed, stage=stage))
+            self._arm = self.task.control_arm()
 
     def run(self) -> Iterator[SelectionRound]:
         """Yield the rounds that are not done yet; each is in the file before it is yielded."""

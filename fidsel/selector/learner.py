@@ -1,7 +1,7 @@
 """Learners: train a model on a set of frames that grows from round to round."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -40,6 +40,10 @@ class Learner(Protocol):
         """
         ...
 
+    def sibling(self) -> Self:
+        """Return a learner for other additions to the same start, which it need not learn again."""
+        ...
+
 
 def learner(
     model: Callable[[int], ForceField], frames: Frames, seed: int, *, stage: Stage = STAGE
@@ -58,6 +62,25 @@ def learner(
     return Anew(model, frames, seed, stage)
 
 
+class Start:
+    """The model of the start, which clusters, the first round and the control arm ask for.
+
+    Parameters
+    ----------
+    train : returns the model of some rows.
+    """
+
+    def __init__(self, train: Callable[[IntArray], ForceField]) -> None:
+        self._train = train
+        self._known: tuple[IntArray, ForceField] | None = None
+
+    def learn(self, rows: IntArray) -> ForceField:
+        """Return the model of these rows; those of the last call are not learnt again."""
+        if self._known is None or not np.array_equal(self._known[0], rows):
+            self._known = rows, self._train(rows)
+        return self._known[1]
+
+
 class Growing:
     """A kernel model fitted to the first rows, to which the others are added.
 
@@ -67,10 +90,18 @@ class Growing:
     Parameters
     ----------
     model, frames, seed : as for `learner`.
+    start : model of the start, where another learner shares it.
     """
 
-    def __init__(self, model: Callable[[int], ForceField], frames: Frames, seed: int) -> None:
+    def __init__(
+        self,
+        model: Callable[[int], ForceField],
+        frames: Frames,
+        seed: int,
+        start: Start | None = None,
+    ) -> None:
         self._fresh, self._frames, self._seed = model, frames, seed
+        self._start = start or Start(self._fit)
         self._learnt: list[IntArray] = []
         self._model: ForceField | None = None
 
@@ -78,13 +109,17 @@ class Growing:
         """Return the model of all additions; those of the last call are not learnt again."""
         before = list(additions[: len(self._learnt)])
         if self._model is None or not same_rows(before, self._learnt):
-            self._learnt, self._model = [additions[0]], self._start(additions[0])
+            self._learnt, self._model = [additions[0]], self._start.learn(additions[0])
         for rows in additions[len(self._learnt) :]:
             self._model = _updatable(self._model).update(self._frames[rows])[0]
             self._learnt.append(rows)
         return self._model
 
-    def _start(self, rows: IntArray) -> ForceField:
+    def sibling(self) -> Self:
+        """Return a learner that shares the model of the start and goes its own way from there."""
+        return type(self)(self._fresh, self._frames, self._seed, self._start)
+
+    def _fit(self, rows: IntArray) -> ForceField:
         train, held = validation_rows(rows, self._seed)
         fitted, _ = _updatable(self._fresh(self._seed)).fit(self._frames[train], self._frames[held])
         return _updatable(fitted).update(self._frames[held])[0]
@@ -102,9 +137,17 @@ class Anew:
         self, model: Callable[[int], ForceField], frames: Frames, seed: int, stage: Stage = STAGE
     ) -> None:
         self._fresh, self._frames, self._seed, self._stage = model, frames, seed, stage
+        self._start = Start(lambda rows: self._train([rows]))
 
     def learn(self, additions: Sequence[IntArray]) -> ForceField:
-        """Return the model of all additions."""
+        """Return the model of all additions; that of the start alone is trained once."""
+        return self._train(additions) if len(additions) > 1 else self._start.learn(additions[0])
+
+    def sibling(self) -> Self:
+        """Return the learner itself: it keeps nothing but the model of the start."""
+        return self
+
+    def _train(self, additions: Sequence[IntArray]) -> ForceField:
         first, held = validation_rows(additions[0], self._seed)
         rows = np.concatenate([first, *additions[1:]])
         untrained = self._fresh(self._seed)

@@ -145,10 +145,11 @@ class Task:
         labels[others] = made.assign(self.features[others], self.energies[others])
         return made, labels
 
-    def control(self, learner: Learner) -> Self:
+    def control_arm(self) -> Self:
         """Return the control arm: random frames on the same start and clusters, as many labels a round."""
         probes = self.selection.probes if self.probing else 0
         numbers = replace(self.selection, size=self.selection.size + probes, stopping=Stopping())
+        learner = self.learner.sibling()
         arm = type(self)(
             self.frames, self.features, learner, Random(), None, numbers, reference=self.reference
         )

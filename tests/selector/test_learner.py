@@ -4,7 +4,7 @@ from morse_molecule import frames
 from small_task import kernel
 
 from fidsel.errors import UsageError
-from fidsel.models import PaiNN
+from fidsel.models import ForceField, PaiNN
 from fidsel.selector.learner import Anew, Growing, learner, validation_rows
 from fidsel.training.stage import Stage
 
@@ -51,6 +51,27 @@ def test_network_validates_on_the_same_fifth_in_every_round() -> None:
     train, held = validation_rows(ADDITIONS[0], 0)
     assert len(held) == 2
     assert sorted([*train, *held]) == ADDITIONS[0].tolist()
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_start_is_learnt_once_for_both_arms(network: bool) -> None:
+    built = []
+
+    def fresh(seed: int) -> ForceField:
+        built.append(seed)
+        return PaiNN(features=4, layers=1, seed=seed) if network else kernel()
+
+    stage = Stage(steps=4, batch=4, validate_every=4)
+    mine = learner(fresh, POOL, 0, stage=stage)
+    built.clear()
+    other = mine.sibling()
+    start = mine.learn(ADDITIONS[:1]).predict(POOL).forces
+    grown = mine.learn(ADDITIONS).predict(POOL).forces
+    assert (other.learn(ADDITIONS[:1]).predict(POOL).forces == start).all()
+    other.learn([ADDITIONS[0], np.array([5])])
+    assert (mine.learn(ADDITIONS[:1]).predict(POOL).forces == start).all()
+    assert (mine.learn(ADDITIONS).predict(POOL).forces == grown).all()
+    assert len(built) == (4 if network else 1)
 
 
 def test_one_frame_is_too_few() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_task import learn, task
+from small_task import task
 
 from fidsel.errors import UsageError
 from fidsel.selector import Probe
@@ -15,7 +15,7 @@ SETTINGS = {"picker": "cluster-error", "seed": 0, "nested": {"a": (1, 2)}}
 def saved(path: Path) -> PicksFile:
     made = task(source=lambda _: Probe(), reference=False)
     rounds = tuple(select(made))
-    kept = PicksFile(SETTINGS, made.division, rounds, tuple(select(made.control(learn(made.frames)))))
+    kept = PicksFile(SETTINGS, made.division, rounds, tuple(select(made.control_arm())))
     kept.save(path)
     return kept
 

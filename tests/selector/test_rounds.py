@@ -85,7 +85,7 @@ def test_picker_that_needs_no_errors_gets_none() -> None:
 
 def test_control_arm_shares_start_and_clusters_and_picks_at_random() -> None:
     made = task()
-    arm = made.control(learn(made.frames))
+    arm = made.control_arm()
     mine, theirs = list(select(made)), list(select(arm))
     assert mine[0].held_out == theirs[0].held_out
     assert arm.clusters[0] is made.clusters[0]
@@ -150,7 +150,7 @@ def test_frames_that_repeat_held_out_ones_are_left_out() -> None:
 
 def test_control_arm_owns_as_many_labels_as_a_selection_that_probes() -> None:
     made = task(source=lambda _: Probe(), reference=False, probing=True)
-    arm = made.control(learn(made.frames))
+    arm = made.control_arm()
     mine, theirs = list(select(made)), list(select(arm))
     assert [one.labels for one in mine] == [one.labels for one in theirs] == [10, 19, 28]
 
