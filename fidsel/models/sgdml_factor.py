@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 
 from fidsel.errors import UsageError
-from fidsel.models.sgdml_kernel import Geometry, kernel
+from fidsel.models.sgdml_kernel import PANEL_ROWS, Geometry, kernel
 
-PANEL_ROWS = {"cpu": 512, "cuda": 4096}
-"""Rows of a panel of a new factor, by device: enough for matrix products at full speed."""
 JITTER_FACTORS = (1.0, 10.0, 100.0, 1000.0)
 """λ is multiplied by these in turn until the factorisation succeeds."""
 

@@ -21,13 +21,15 @@ x' and J' permuted by each symmetry p. Translations and rotations do not change 
 forces live in the span of V: solving there gives the same v from a smaller, regular system.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
+PANEL_ROWS = {"cpu": 512, "cuda": 4096}
+"""Rows of the matrix that are made at a time, by device: enough for matrix products at full speed."""
 BLOCK_BYTES = {"cpu": 2**20, "cuda": 256 * 2**20}
 """Size of the largest temporary array of one kernel block, by device: on a CPU it should fit the cache."""
 
@@ -108,10 +110,14 @@ def kernel(left: Geometry, right: Geometry, pairs: Tensor, sigma: float) -> Tens
     pairs : (P, D) descriptor entries after each symmetry, see `pair_indices`.
     sigma : length scale, 1/Å.
     """
-    m, w = left.width, right.width
+    count, m, w = len(pairs), left.width, right.width
     matrix = left.x.new_empty(len(left), m, len(right), w)
-    for i, j in _blocks(left, right, len(pairs)):
-        matrix[i, :, j] = _block(_take(left, i), _take(right, j), pairs, sigma)
+    n, k = _steps(left, right, count)
+    parts = [(i, _Rows.of(left.rows(i, i + n))) for i in range(0, len(left), n)]
+    for j in range(0, len(right), k):
+        columns = _Columns.of(right.rows(j, j + k), pairs)
+        for i, rows in parts:
+            matrix[i : i + n, :, j : j + k] = _block(rows, columns, sigma)
     return matrix.reshape(len(left) * m, len(right) * w)
 
 
@@ -215,32 +221,49 @@ def _distance(x: Tensor, y: Tensor) -> Tensor:
     return squared.clamp_(min=0).sqrt_()
 
 
-def _block(left: Geometry, right: Geometry, pairs: Tensor, sigma: float) -> Tensor:
+class _Rows(NamedTuple):
+    """What a block needs of its n rows of frames: x (n, D), Bᵀ (n, m, D) and Bᵀx (n, m, 1)."""
+
+    x: Tensor
+    reduced: Tensor
+    along: Tensor
+
+    @classmethod
+    def of(cls, frames: Geometry) -> Self:
+        reduced = frames.reduced.mT.contiguous()
+        return cls(frames.x, reduced, reduced @ frames.x.unsqueeze(2))
+
+
+class _Columns(NamedTuple):
+    """The same of its k columns of frames under every symmetry: (k, P, D), (k, P, w, D), (k, P, w, 1)."""
+
+    x: Tensor
+    reduced: Tensor
+    along: Tensor
+
+    @classmethod
+    def of(cls, frames: Geometry, pairs: Tensor) -> Self:
+        x, reduced = frames.x[:, pairs].contiguous(), frames.reduced[:, pairs].mT.contiguous()
+        return cls(x, reduced, reduced @ x.unsqueeze(3))
+
+
+def _block(rows: _Rows, columns: _Columns, sigma: float) -> Tensor:
     """Return (n, m, k, w) of the kernel between n frames with m equations each and k with w."""
-    n, k, (count, dim), m, w = len(left), len(right), pairs.shape, left.width, right.width
-    x = right.x[:, pairs].reshape(k * count, dim)
-    reduced = right.reduced[:, pairs].mT.contiguous()  # (k, P, w, D)
-    c1, c2 = _radial(_distance(left.x, x), sigma)
-    turned = left.reduced.mT.contiguous()  # (n, m, D)
-    own = (turned @ left.x.unsqueeze(2)) - (turned.reshape(n * m, dim) @ x.T).view(n, m, k * count)  # Bᵀu
-    other = reduced.view(-1, dim) @ left.x.T - (reduced.view(k * count, w, dim) @ x.unsqueeze(2)).view(-1, 1)
-    other = other.view(k, count, w, n).permute(3, 0, 1, 2)  # B'ᵀu as (n, k, P, w)
+    (n, m, dim), (k, count, w, _) = rows.reduced.shape, columns.reduced.shape
+    x = columns.x.view(k * count, dim)
+    c1, c2 = _radial(_distance(rows.x, x), sigma)
+    own = rows.along - (rows.reduced.view(n * m, dim) @ x.T).view(n, m, k * count)  # Bᵀu
     own = (own * c2.unsqueeze(1)).view(n, m, k, count).transpose(1, 2)
-    mixed = c1.view(n, k, count).transpose(0, 1) @ reduced.view(k, count, w * dim)  # Σ_p c₁ B'_p
-    mixed = mixed.view(k, n, w, dim).permute(1, 3, 0, 2).reshape(n, dim, k * w)
-    out = (turned @ mixed).view(n, m, k, w)
-    return out.sub_((own @ other).transpose(1, 2))
+    other = (columns.reduced.view(-1, dim) @ rows.x.T).view(k, count, w, n) - columns.along  # B'ᵀu
+    mixed = c1.view(n, k, count).transpose(0, 1) @ columns.reduced.view(k, count, w * dim)  # Σ_p c₁ B'_p
+    mixed = mixed.view(k, n, w, dim).transpose(0, 1).reshape(n, k * w, dim)
+    out = (rows.reduced @ mixed.mT).view(n, m, k, w)
+    return out.sub_((own @ other.permute(3, 0, 1, 2)).transpose(1, 2))
 
 
-def _blocks(left: Geometry, right: Geometry, count: int) -> Iterator[tuple[slice, slice]]:
-    """Yield slices of both sides small enough for `_block`."""
-    dim, m, w = left.x.shape[1], left.width, right.width
-    cells = BLOCK_BYTES[left.x.device.type] // 8
-    step = max(1, int((cells / max(w * dim, m * w, m * count, w * count)) ** 0.5))
-    for i in range(0, len(left), step):
-        for j in range(0, len(right), step):
-            yield slice(i, min(i + step, len(left))), slice(j, min(j + step, len(right)))
-
-
-def _take(frames: Geometry, rows: slice) -> Geometry:
-    return frames.rows(rows.start, rows.stop)
+def _steps(left: Geometry, right: Geometry, count: int) -> tuple[int, int]:
+    """Return how many frames of either side make a block: as many rows as a panel has, few columns."""
+    device, dim, m, w = left.x.device.type, left.x.shape[1], left.width, right.width
+    n = max(1, min(len(left), PANEL_ROWS[device] // m))
+    cells = 2 * BLOCK_BYTES[device] // 8
+    return n, max(1, cells // (n * max(w * dim, m * w, m * count, w * count)))
