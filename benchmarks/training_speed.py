@@ -338,7 +338,7 @@ def main() -> None:
     if not (data_folder() / "rmd17").is_dir():
         parser.error(f"{data_folder()} has no rmd17: set FIDSEL_DATA to the folder that has")
     torch.set_num_threads(given.threads)
-    with threadpool_limits(given.threads):
+    with threadpool_limits(given.threads), contextlib.redirect_stdout(sys.stderr):  # the peers print
         rows = run_all(given)
     record = {"benchmark": "training_speed", **machine(), "threads": given.threads, "seed": SEED}
     record |= {"torch": torch.__version__, "gpu": torch.cuda.get_device_name() if CUDA else None}
