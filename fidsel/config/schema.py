@@ -239,6 +239,10 @@ def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:
         raise UsageError(
             f"recipe {recipe!r} trains networks: take model.kind = 'painn', or recipe 'cokriging'"
         )
+    if model == "mace" and recipe == "joint":
+        raise UsageError(
+            "recipe 'joint' gives each level a head, and a MACE model has one: take recipe 'asteroid'"
+        )
     if model == "ensemble" and recipe not in ("standard", "delta", "cokriging"):
         raise UsageError(
             f"recipe {recipe!r} trains one network, not an ensemble: take recipe 'standard', 'delta' or "

@@ -8,7 +8,7 @@ import numpy as np
 from fidsel.data import Frames
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.reference import EnergyReference
-from fidsel.models.require import require_level, require_molecules
+from fidsel.models.require import require_level
 
 
 class Offset(ForceField):
@@ -32,10 +32,16 @@ class Offset(ForceField):
         super().__init__(level)
         self.reference = reference
 
+    @classmethod
+    def matching(cls, frames: Frames) -> Self:
+        """Return the offset nearest to the energies of frames of one level; zero where one is missing."""
+        known = np.isfinite(frames.energy).all()
+        reference = EnergyReference.fit(frames, frames.energy) if known else EnergyReference.zero(frames)
+        return cls(reference, str(frames.level[0]))
+
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return reference energies and no forces; see `ForceField.predict`."""
         require_level(level, self.level)
-        require_molecules(frames, self.kind)
         return Prediction(self.reference.of(frames), np.zeros_like(frames.positions))
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:

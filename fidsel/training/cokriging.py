@@ -1,12 +1,11 @@
 """Recipe `cokriging`: a surrogate of many cheap labels plus a residual learnt from few accurate ones."""
 
+from copy import copy
 from dataclasses import replace
-
-import numpy as np
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
-from fidsel.models import SGDML, EnergyReference, ForceField, Offset, Sum
+from fidsel.models import SGDML, Ensemble, ForceField, Offset, Sum
 from fidsel.training.bias import BiasWeights, level_bias, weights_from_bias
 from fidsel.training.cheap import cheap_part
 from fidsel.training.dispatch import train_one
@@ -71,7 +70,7 @@ def cokriging(
         histories.append(chain.extend(fresh, part.train, part.validation, named, weights))
         surrogates.append(Surrogate(part.level, chain.total(), part.validation.ids))
         levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
-    before = _moved(chain.total(), data.train)
+    before = chain.moved(data.train)
     histories.append(chain.extend(model(seed), data.train, data.validation, stage))
     states = {"residual": chain.total(), "surrogate": before} | (
         {} if teacher is None else {"teacher": teacher}
@@ -85,14 +84,6 @@ def cokriging(
         "warnings": kept.warnings,
     }
     return Trained(kept.model, tuple(histories), diagnostics, tuple(surrogates))
-
-
-def _moved(surrogate: ForceField, train: Frames) -> ForceField:
-    """Return the surrogate at the energies of the accurate frames, its forces as they are."""
-    if not np.isfinite(train.energy).all():
-        return surrogate
-    constant = EnergyReference.fit(train, train.energy - surrogate.predict(train).energy)
-    return Sum([surrogate, Offset(constant)], level_of(train))
 
 
 def _teacher(
@@ -125,13 +116,17 @@ class _Chain:
             train, validation = self._lacking(train), self._lacking(validation)
         importance = None if weights is None else weights.weights
         fitted, history = train_one(model, train, validation, stage, importance, seed=self.seed)
-        self.parts.append(fitted)
+        self.parts.append(copy(fitted))  # a copy of a kernel leaves its factor, which may take gigabytes
         return history
 
     def total(self) -> ForceField:
         """Return the sum of the parts, at the level of the last."""
         first, last = self.parts[0], self.parts[-1]
         return first if first is last else Sum(self.parts, last.level)
+
+    def moved(self, frames: Frames) -> Sum:
+        """Return the sum of the parts at the energies and the level of other frames."""
+        return Sum([*self.parts, Offset.matching(self._lacking(frames))], level_of(frames))
 
     def _lacking(self, frames: Frames) -> Frames:
         predicted = self.total().predict(frames)
@@ -142,6 +137,10 @@ class _Chain:
 
 def _informed(model: ForceField, surrogate: ForceField) -> ForceField:
     """Return the residual's model with the symmetries that the many cheap frames have shown."""
+    if isinstance(surrogate, Ensemble):
+        return _informed(model, surrogate.members[0])
+    if isinstance(model, Ensemble):
+        return Ensemble([_informed(member, surrogate) for member in model.members])
     if isinstance(model, SGDML) and isinstance(surrogate, SGDML) and model.symmetries is True:
         return model.with_symmetries(surrogate.permutations)
     return model

@@ -10,10 +10,11 @@ from fidsel.data.frames import IntArray
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.errors import UsageError
 from fidsel.fidelity.source import LabelSource
-from fidsel.models import Delta, ForceField, Predictions
+from fidsel.models import Delta, ForceField, Offset, Predictions
 from fidsel.models.delta import CheapLabels
 from fidsel.training.dispatch import train_one
 from fidsel.training.evaluate import errors
+from fidsel.training.guard import keep_best
 from fidsel.training.stage import ModelFactory, Stage, Trained, TrainingData
 
 STAGE = Stage("correction", steps=4000, learning_rate=4e-3, validate_every=100)
@@ -35,7 +36,9 @@ def delta(
 
     Δ-learning (Ramakrishnan et al. 2015, DOI 10.1021/acs.jctc.5b00099): a correction is fitted to
     accurate − cheap labels of the accurate frames, and the cheap level is computed for whatever is
-    predicted. Cheap labels of other frames are of no use to it.
+    predicted. Cheap labels of other frames are of no use to it. Should the correction have raised the
+    error on the accurate validation frames, the cheap level at the accurate one's energies is returned,
+    and `kept` says so.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ def delta(
     The model, the history of the correction, and diagnostics: `level`, `labels` (how many were paired
     and computed), `computed_seconds`, `accurate` and `difference` (force RMS, eV/Å, and standard
     deviation of the energies, eV, of what there was and what was left to learn), `cheap_validation` and
-    `validation` (errors without and with the correction).
+    `validation` (errors without the correction and of the model returned), `kept` and `warnings`.
 
     Raises
     ------
@@ -70,6 +73,7 @@ def delta(
     known = {name: cheap.labelled(frames, rows[name]) for name, frames in sides.items()}
     train, validation = (_minus(frames, known[name]) for name, frames in sides.items())
     correction, history = train_one(model(seed), train, validation, stage, seed=seed)
+    kept = keep_best({"correction": correction, "cheap level": Offset.matching(train)}, validation)
     diagnostics = {
         "level": cheap.level,
         "labels": {
@@ -81,9 +85,11 @@ def delta(
         "difference": _size(train),
         "cheap_validation": _errors(Predictions(known["validation"]), data.validation),
         # of Δ as well: both lack the same cheap labels
-        "validation": _errors(correction, validation),
+        "validation": _errors(kept.model, validation),
+        **kept.report(),
+        "warnings": kept.warnings,
     }
-    return Trained(Delta(correction, correction.level, source=source), (history,), diagnostics)
+    return Trained(Delta(kept.model, kept.model.level, source=source), (history,), diagnostics)
 
 
 class _CheapLevel:

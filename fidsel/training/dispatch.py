@@ -1,9 +1,13 @@
 """One way to train whatever can be trained: closed-form fits, networks and ensembles of either."""
 
 import time
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
+import torch
 
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
@@ -29,6 +33,17 @@ def require_network(model: ForceField, recipe: str) -> NetworkForceField:
         )
     advice = "use recipe 'cokriging'" if isinstance(model, Fittable) else "give a network"
     raise UsageError(f"{recipe} trains networks in stages, a {model.kind} model cannot: {advice}")
+
+
+def require_different(networks: Sequence[NetworkForceField]) -> None:
+    """Raise a `UsageError` where two networks start alike: they would see the same batches and agree."""
+    for one, other in combinations([network.network.state_dict() for network in networks], 2):
+        if one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one):
+            raise UsageError(
+                "members of a committee must start from different parameters, and two start from the same: "
+                "their disagreement would say nothing. Give models that heed their seed (one from a "
+                "checkpoint does not)"
+            )
 
 
 def train_one(
@@ -85,7 +100,13 @@ def train_ensemble(
     model : untrained members.
     train, validation, stage, weights : see `train_one`.
     seed : decides the batches, and the frames each closed-form member is not fitted to.
+
+    Raises
+    ------
+    UsageError
+        where networks start from equal parameters, or there are fewer frames than closed-form members.
     """
+    require_different([member for member in model.members if isinstance(member, NetworkForceField)])
     if networks := model.networks:
         each = None if weights is None else np.tile(weights, (len(networks), 1))
         trained = fit_members(networks, train, validation, stage, each, seed=seed)
@@ -95,7 +116,7 @@ def train_ensemble(
         rows = kept if isinstance(member, Fittable) else np.arange(len(train), dtype=np.int64)
         importance = None if weights is None else weights[rows]
         fitted, history = train_one(member, train[rows], validation, stage, importance, seed=seed)
-        members.append(fitted)
+        members.append(copy(fitted))  # a copy of a kernel leaves its factor, which may take gigabytes
         histories.append(history)
     seconds = sum(history.seconds for history in histories)
     notes = {"members": len(members), "left_out": LEFT_OUT, "each": [dict(h.notes) for h in histories]}
@@ -103,12 +124,19 @@ def train_ensemble(
 
 
 def _subsamples(n: int, members: int, seed: int) -> list[IntArray]:
-    """Return the rows that each member is fitted to, in order."""
-    if n < 2:
-        raise UsageError(f"an ensemble of closed-form models needs at least two training frames, got {n}")
-    order, out = np.random.default_rng(seed).permutation(n), max(1, round(LEFT_OUT * n))
-    left = [order[np.arange(i * out, (i + 1) * out) % n] for i in range(members)]
-    return [np.setdiff1d(np.arange(n), rows) for rows in left]
+    """Return the rows that each member is fitted to, in order; no two members leave the same ones out."""
+    if n < max(members, 2):
+        raise UsageError(
+            f"an ensemble of {members} members needs at least as many training frames, since a closed-form "
+            f"one differs from the others by the frames it does not see, got {n}"
+        )
+    rng, out = np.random.default_rng(seed), max(1, round(LEFT_OUT * n))
+    left: dict[tuple[int, ...], IntArray] = {}
+    while len(left) < members:
+        order = rng.permutation(n)
+        parts = [np.sort(order[start : start + out]) for start in range(0, n - out + 1, out)]
+        left |= {tuple(part.tolist()): part for part in parts}
+    return [np.setdiff1d(np.arange(n), part) for part in list(left.values())[:members]]
 
 
 def _mean_history(histories: list[History]) -> History:

@@ -13,7 +13,7 @@ from fidsel.models.contract import Prediction
 from fidsel.models.network import NetworkForceField
 from fidsel.training.bias import Bias, comparable, frame_bias
 from fidsel.training.cheap import LEAK
-from fidsel.training.dispatch import require_network
+from fidsel.training.dispatch import require_different, require_network
 from fidsel.training.evaluate import validation_error
 from fidsel.training.fit import fit_members
 from fidsel.training.stage import History, ModelFactory, Stage, TrainingData
@@ -61,10 +61,11 @@ def teach(model: ModelFactory, data: TrainingData, stage: Stage, teaching: Teach
     Raises
     ------
     UsageError
-        for a model that is no network, or fewer different frames than folds.
+        for a model that is no network, members that start alike, or fewer different frames than folds.
     """
     more = np.random.SeedSequence(seed).generate_state(teaching.members)[1:]
     members = [require_network(model(int(s)), "asteroid") for s in (seed, *more)]
+    require_different(members)
     fold = _folds(data.train, teaching.folds, seed)
     rows = np.array([fold != i for i in range(teaching.folds or 1)], dtype=np.float64)
     rows = np.repeat(rows / rows.mean(1, keepdims=True), len(members), axis=0)

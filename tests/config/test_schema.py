@@ -118,6 +118,10 @@ def test_expanded_configuration_is_a_configuration() -> None:
             "recipe 'asteroid' trains one network, not an ensemble: take recipe 'standard'",
         ),
         (
+            {"model": {"kind": "mace"}, "recipe": {"kind": "joint"}},
+            "a MACE model has one: take recipe 'asteroid'",
+        ),
+        (
             {
                 "fidelity": [
                     {"kind": "pyscf", "name": "a", "method": "ccsd(t)", "basis": "sto-3g", "forces": False}

@@ -1,13 +1,15 @@
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.build import bulk
 from morse_molecule import SWAP, frames
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
-from fidsel.models import SGDML, ForceField, Sum, load
+from fidsel.models import MACE, SGDML, Ensemble, ForceField, Sum, load
 from fidsel.models.painn import PaiNN
 from fidsel.testing import check_force_field
 from fidsel.training.cokriging import cokriging
@@ -171,3 +173,41 @@ def test_a_residual_that_makes_things_worse_is_not_kept() -> None:
     assert force_mae(trained.model, held) < 0.05
     assert trained.model.level == "morse"
     assert trained.model.predict(held).energy == pytest.approx(held.energy, abs=0.1)
+
+
+def test_without_accurate_energies_the_surrogate_that_is_kept_still_speaks_for_the_accurate_level() -> None:
+    honest = data()
+    held = cheap(10, seed=2).replace(level="morse", energy=None)
+    wrong = honest.train.replace(forces=-3 * honest.train.forces, energy=None)
+    trained = cokriging(TrainingData(wrong, held, honest.cheap), sgdml, 0)
+    assert trained.diagnostics["kept"] == "surrogate"
+    assert trained.model.level == "morse"
+    assert force_mae(trained.model, held) < 0.05
+
+
+def test_members_of_a_residual_committee_have_the_symmetries_of_the_surrogate() -> None:
+    def committee(seed: int) -> ForceField:
+        return Ensemble.of(lambda _: SGDML([8.0]), 3, seed)
+
+    trained = cokriging(data(n=3), committee, 0)
+    assert isinstance(trained.model, Sum)
+    members = trained.model.parts[1].members if isinstance(trained.model.parts[1], Ensemble) else ()
+    assert [len(m.permutations) for m in members if isinstance(m, SGDML)] == [2, 2, 2]
+
+
+@pytest.mark.skipif(find_spec("mace") is None, reason="needs pip install 'fidsel[mace]'")
+def test_crystals() -> None:
+    def labelled(n: int, seed: int, level: str, shift: float) -> Frames:
+        copper = Frames.from_atoms([bulk("Cu", cubic=True) for _ in range(n)], level=level)
+        moved = 0.1 * np.random.default_rng(seed).normal(size=copper.positions.shape)
+        atoms = copper.replace(positions=copper.positions + moved)
+        return atoms.replace(energy=np.full(n, shift), forces=-moved)
+
+    crystals = TrainingData(
+        labelled(4, 0, "dear", 5.0), labelled(2, 1, "dear", 5.0), (labelled(6, 2, "cheap", 0.0),)
+    )
+    tiny = partial(MACE, elements=[29], channels=4, correlation=1, radial=4, cutoff=3.0)
+    trained = cokriging(crystals, lambda seed: tiny(seed=seed), 0, stage=Stage("residual", steps=2, batch=2))
+    test = labelled(2, 2, "dear", 5.0)
+    assert trained.model.level == "dear"
+    assert trained.model.predict(test).energy == pytest.approx(5.0, abs=1.0)

@@ -90,6 +90,19 @@ def test_the_record_says_what_was_paired_and_what_was_left_to_learn() -> None:
     assert history.stage == "correction"
 
 
+def test_a_correction_that_makes_things_worse_is_not_kept() -> None:
+    honest = data()
+    held = cheap(10, seed=2).replace(level="morse", energy=cheap(10, seed=2).energy + 7.0)
+    wrong = honest.train.replace(forces=-3 * honest.train.forces, energy=cheap(10, seed=1).energy + 7.0)
+    trained = delta(TrainingData(wrong, held, honest.cheap), sgdml, 0, source=SOURCE)
+    assert trained.diagnostics["kept"] == "cheap level"
+    assert "the state after 'cheap level' is kept" in trained.diagnostics["warnings"][0]
+    assert trained.diagnostics["validation"]["force_mae"] == pytest.approx(0, abs=1e-9)
+    assert force_mae(trained.model, held) == pytest.approx(0, abs=1e-9)
+    assert trained.model.level == "morse"
+    assert trained.model.predict(held).energy == pytest.approx(held.energy, abs=1e-6)
+
+
 def test_without_source_it_trains_but_does_not_predict() -> None:
     whole, bare = delta(data(), sgdml, 0, source=SOURCE), delta(data(), sgdml, 0)
     assert bare.diagnostics["validation"] == whole.diagnostics["validation"]

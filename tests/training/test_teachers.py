@@ -41,6 +41,11 @@ def test_one_teacher_is_a_fit() -> None:
     np.testing.assert_allclose(single.bias(probe).values, apart.mean(1))
 
 
+def test_committee_of_equal_starts_is_refused() -> None:
+    with pytest.raises(UsageError, match="must start from different parameters"):
+        teach(lambda _: painn(3), DATA, SHORT, Teaching(members=2, subtract_error=True), 3)
+
+
 def test_a_committee_is_its_mean_and_its_best_is_the_best(committee: Teachers) -> None:
     probe = frames(5, 9)
     answers = [network.predict(probe).forces for network in committee.networks]
