@@ -8,7 +8,7 @@ import numpy as np
 
 from fidsel.errors import UsageError
 from fidsel.models.network import NetworkForceField
-from fidsel.training.cheap import EnergyLabels, cheap_part, check_energy_labels
+from fidsel.training.cheap import EnergyLabels, cheap_parts, check_energy_labels
 from fidsel.training.dispatch import require_network
 from fidsel.training.evaluate import validation_error
 from fidsel.training.guard import keep_best
@@ -89,8 +89,7 @@ def asteroid(
     teachers = teach(model, data, identify, teaching, seed) if taught else None
     scale = data.train if energy_labels == "aligned" else None
     sweep = Sweep(start, gammas if bias_weights else (), seed)
-    for frames in data.cheap:
-        part = cheap_part(frames, data.validation, scale, held_out=held_out, seed=seed)
+    for part in cheap_parts(data.cheap, data.validation, scale, held_out=held_out, seed=seed):
         bias = teachers.bias(part.train) if teachers and bias_weights else None
         sweep.pretrain(part, part.labelled_by(energy_labels, teachers), pretrain, bias, relative_to)
     chosen = _choose(sweep, data, finetune if fine_tune else None, teachers)

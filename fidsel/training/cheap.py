@@ -1,22 +1,21 @@
 """A cheap level made ready for training: no leaks, a part held out, energies on the accurate scale."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from fidsel.data import Frames, leaks, split
+from fidsel.data import Frames, leaks
 from fidsel.errors import UsageError, unknown
 from fidsel.models.contract import Prediction
 from fidsel.training.align import Alignment, align
+from fidsel.training.holdout import hold_out, thinned
 
 EnergyLabels = Literal["aligned", "teacher", "none"]
 
 LEAK = 1e-3
 """Å; cheap frames this close to a validation frame are left out."""
-
-HELD_OUT = 200
-"""Most cheap frames that validate a stage: more would cost time and say little more."""
 
 
 class Predicts(Protocol):
@@ -85,42 +84,58 @@ class CheapPart:
         return replace(self, train=train, validation=validation)
 
 
-def cheap_part(
-    frames: Frames, validation: Frames, reference: Frames | None, *, held_out: float, seed: int
-) -> CheapPart:
-    """Return a cheap level without leaks, a part of it held out.
+def cheap_parts(
+    levels: Sequence[Frames], validation: Frames, reference: Frames | None, *, held_out: float, seed: int
+) -> list[CheapPart]:
+    """Return cheap levels without leaks, a part of each held out from all of them.
 
     Parameters
     ----------
-    frames : labelled at one cheap level.
+    levels : frames labelled at each cheap level.
     validation : accurate validation frames, none of which may be trained on.
     reference : accurate training frames to align energies with; None = leave energies alone.
-    held_out : fraction that validates, at most `HELD_OUT` frames and at least one: short blocks from all
-        along the trajectories, since a few whole ones may know one conformer or temperature only.
+    held_out : fraction that validates, at most `HELD_OUT` frames and at least one of a level: short blocks
+        from all along the trajectories, since a few whole ones may know one conformer or temperature only.
+        What one level holds out no other trains on, see `hold_out`.
     seed : decides which.
 
     Raises
     ------
     UsageError
-        where `held_out` is no fraction, fewer than two frames are left, or energies cannot be aligned.
+        where `held_out` is no fraction, a level has fewer than two frames left or all that it shares with
+        others are on one side, or energies cannot be aligned.
     """
     if not 0 < held_out < 1:
         raise UsageError(f"held_out must be a fraction between 0 and 1, got {held_out}")
+    kept = [_without_leaks(frames, validation) for frames in levels]
+    alignments = [None if reference is None else align(frames, reference) for frames in kept]
+    parts = []
+    for given, frames, alignment, held in zip(
+        levels, kept, alignments, hold_out(kept, held_out, seed), strict=True
+    ):
+        aligned, dropped = frames if alignment is None else alignment.frames, len(given) - len(frames)
+        sides = aligned[~held], thinned(aligned[held])
+        parts.append(CheapPart(str(frames.level[0]), *sides, dropped, alignment))
+    return parts
+
+
+def cheap_part(
+    frames: Frames, validation: Frames, reference: Frames | None, *, held_out: float, seed: int
+) -> CheapPart:
+    """Return the one cheap level there is; see `cheap_parts`."""
+    return cheap_parts([frames], validation, reference, held_out=held_out, seed=seed)[0]
+
+
+def _without_leaks(frames: Frames, validation: Frames) -> Frames:
+    """Return the frames that coincide with no validation frame."""
     leaked = leaks(frames, validation, LEAK)
     kept = frames[np.setdiff1d(np.arange(len(frames)), leaked)]
-    different = len(set(kept.ids))
-    if different < 2:
+    if (different := len(set(kept.ids))) < 2:
         raise UsageError(
             f"a cheap level needs at least two frames besides the validation frames, got {different} "
             f"({len(leaked)} of {len(frames)} coincide with one)"
         )
-    alignment = None if reference is None else align(kept, reference)
-    aligned = kept if alignment is None else alignment.frames
-    held = max(1, min(round(held_out * different), HELD_OUT, different - 1))
-    sides = split(
-        aligned, {"train": different - held, "validation": held}, by="block", seed=seed, blocks=different
-    )
-    return CheapPart(str(kept.level[0]), sides["train"], sides["validation"], len(leaked), alignment)
+    return kept
 
 
 def check_energy_labels(name: str) -> None:

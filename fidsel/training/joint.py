@@ -11,7 +11,7 @@ from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.models.contract import ForceField
 from fidsel.models.network import NetworkForceField
-from fidsel.training.cheap import CheapPart, cheap_part
+from fidsel.training.cheap import CheapPart, cheap_parts
 from fidsel.training.dispatch import require_network
 from fidsel.training.evaluate import errors
 from fidsel.training.fit import fit
@@ -71,7 +71,7 @@ def joint(
         raise UsageError("joint needs cheap frames, got none: use recipe 'standard'")
     if not 0 < share < 1:
         raise UsageError(f"share must lie between 0 and 1, got {share}")
-    parts = [cheap_part(frames, data.validation, None, held_out=held_out, seed=seed) for frames in data.cheap]
+    parts = cheap_parts(data.cheap, data.validation, None, held_out=held_out, seed=seed)
     names = [*(part.level for part in parts), level_of(data.train)]
     if len(set(names)) < len(names):
         raise UsageError(f"joint tells levels apart by their names, which must differ, got {names}")

@@ -7,7 +7,7 @@ from fidsel.errors import UsageError
 from fidsel.models.network import NetworkForceField
 from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN
 from fidsel.training.boltzmann import boltzmann_check
-from fidsel.training.cheap import CheapPart, cheap_part
+from fidsel.training.cheap import CheapPart, cheap_parts
 from fidsel.training.dispatch import require_network
 from fidsel.training.fit import fit
 from fidsel.training.guard import keep_best
@@ -69,15 +69,13 @@ def asteroid_unlabelled(
     if not data.cheap:
         raise UsageError(f"{RECIPE} needs configurations as cheap frames, got none: use recipe 'standard'")
     alone, history = fit(current, data.train, data.validation, baseline, seed=seed)
-    parts, checks, histories = [], [], [history]
-    for frames in data.cheap:
-        bare = frames.replace(energy=None, forces=None)
-        part = cheap_part(bare, data.validation, None, held_out=held_out, seed=seed)
-        checks.append(boltzmann_check(alone, bare, kelvin, seed=seed))
+    bare = [frames.replace(energy=None, forces=None) for frames in data.cheap]
+    parts = cheap_parts(bare, data.validation, None, held_out=held_out, seed=seed)
+    checks, histories = [boltzmann_check(alone, frames, kelvin, seed=seed) for frames in bare], [history]
+    for part in parts:
         named = replace(pretrain, name=f"{pretrain.name} {part.level}".strip())
         current, history = fit_score(current, part.train, part.validation, named, kelvin, seed=seed)
         histories.append(history)
-        parts.append(part)
     before = centred(current.replace(level=level_of(data.train)), data.train)
     states = {"pre-train": before}
     if fine_tune:

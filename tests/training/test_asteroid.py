@@ -111,6 +111,20 @@ def test_levels_are_pretrained_cheapest_first() -> None:
     assert [s.level for s in trained.surrogates] == ["low", "middle"]
 
 
+def test_what_a_surrogate_has_not_seen_was_trained_on_at_no_level_below() -> None:
+    known = data()
+    middle = frames(20, 5, depth=3.9, level="middle")  # configurations of the level below
+    assert set(middle.ids) < set(known.cheap[0].ids)
+    trained = asteroid(replace(known, cheap=(*known.cheap, middle)), painn, 0, gammas=[1.0], **STAGES)
+    held = {name for surrogate in trained.surrogates for name in surrogate.unseen}
+    for level, surrogate, frames_ in zip(
+        trained.diagnostics["levels"], trained.surrogates, (known.cheap[0], middle), strict=True
+    ):
+        assert len(surrogate.unseen) > 0
+        assert held & set(frames_.ids) == set(surrogate.unseen)
+        assert level["train"] == len(frames_) - len(surrogate.unseen)
+
+
 def test_accurate_energies_alone_use_energies_throughout() -> None:
     known = data()
     bare = replace(
