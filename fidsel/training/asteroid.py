@@ -64,7 +64,7 @@ def asteroid(
     gammas, relative_to : see `weights_from_bias`.
     energy_labels : energies to pre-train on: the cheap ones "aligned" with the accurate level, those of
         the "teacher" θ₀, or "none".
-    held_out : fraction of each cheap level that validates its pre-training.
+    held_out : fraction of each cheap level that validates its pre-training and no level trains on.
     bias_weights : False = all cheap frames count the same (γ = ∞).
     teaching : who measures B_j; one network by default, as published.
     fine_tune : False = stop after step 4.

@@ -119,13 +119,6 @@ def cheap_parts(
     return parts
 
 
-def cheap_part(
-    frames: Frames, validation: Frames, reference: Frames | None, *, held_out: float, seed: int
-) -> CheapPart:
-    """Return the one cheap level there is; see `cheap_parts`."""
-    return cheap_parts([frames], validation, reference, held_out=held_out, seed=seed)[0]
-
-
 def _without_leaks(frames: Frames, validation: Frames) -> Frames:
     """Return the frames that coincide with no validation frame."""
     leaked = leaks(frames, validation, LEAK)

@@ -7,7 +7,7 @@ from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.models import SGDML, Ensemble, ForceField, Offset, Sum
 from fidsel.training.bias import BiasWeights, level_bias, weights_from_bias
-from fidsel.training.cheap import cheap_part
+from fidsel.training.cheap import cheap_parts
 from fidsel.training.dispatch import train_one
 from fidsel.training.evaluate import errors
 from fidsel.training.guard import keep_best
@@ -44,7 +44,8 @@ def cokriging(
     seed : decides initial parameters, batches and held-out cheap frames.
     surrogate : builds the models of the cheap levels; None = as `model`.
     stage, surrogate_stage : how networks are trained; unused by closed-form models.
-    held_out : fraction of each cheap level that validates it, in short blocks of its trajectories.
+    held_out : fraction of each cheap level that validates it and no level trains on, in short blocks of
+        the trajectories.
     bias_weights : weigh cheap frames by w_j = exp(−B_j / γ median B), B_j the mean absolute difference
         between the cheap forces (or energies, see `level_bias`) and those of a model of the accurate
         labels alone. A kernel takes
@@ -61,8 +62,7 @@ def cokriging(
     stage = stage or Stage(name="residual")
     teacher, histories = _teacher(data, model, stage, seed) if bias_weights else (None, [])
     chain, surrogates, levels = _Chain(seed), [], []
-    for frames in data.cheap:
-        part = cheap_part(frames, data.validation, None, held_out=held_out, seed=seed)
+    for part in cheap_parts(data.cheap, data.validation, None, held_out=held_out, seed=seed):
         bias = None if teacher is None else level_bias(teacher, part.train, data.train)
         weights = None if bias is None else weights_from_bias(bias.values, gamma)
         named = replace(surrogate_stage or stage, name=f"surrogate {part.level}".strip())

@@ -100,6 +100,21 @@ def test_three_levels_chain() -> None:
     assert force_mae(trained.model) < force_mae(trained.surrogates[1].model)
 
 
+def test_what_a_surrogate_has_not_seen_was_trained_on_at_no_level_below() -> None:
+    two = data()
+    middle = frames(40, seed=3, depth=3.6, level="middle")  # configurations of the level below
+    trained = cokriging(TrainingData(two.train, two.validation, (*two.cheap, middle)), sgdml, 0)
+    assert isinstance(trained.model, Sum)
+    for below, surrogate in enumerate(trained.surrogates, start=1):
+        unseen = two.cheap[0][np.isin(two.cheap[0].ids, surrogate.unseen)].dense().positions
+        assert len(unseen) == len(surrogate.unseen) > 0
+        for part in trained.model.parts[:below]:
+            assert isinstance(part, SGDML)
+            assert part.fitted is not None
+            trained_on = part.fitted.train.positions.numpy()
+            assert not (unseen[:, None] == trained_on).all((2, 3)).any()
+
+
 def test_bias_weights_reach_the_fit() -> None:
     both = data(20)
     noisy = np.arange(80) < 20
