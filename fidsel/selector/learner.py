@@ -63,21 +63,15 @@ def learner(
 
 
 class Start:
-    """The model of the start, which clusters, the first round and the control arm ask for.
+    """The model of the start, which clusters, the first round and both arms of a selection ask for."""
 
-    Parameters
-    ----------
-    train : returns the model of some rows.
-    """
-
-    def __init__(self, train: Callable[[IntArray], ForceField]) -> None:
-        self._train = train
+    def __init__(self) -> None:
         self._known: tuple[IntArray, ForceField] | None = None
 
-    def learn(self, rows: IntArray) -> ForceField:
-        """Return the model of these rows; those of the last call are not learnt again."""
+    def learn(self, rows: IntArray, train: Callable[[IntArray], ForceField]) -> ForceField:
+        """Return the model that `train` makes of rows; those of the last call are not learnt again."""
         if self._known is None or not np.array_equal(self._known[0], rows):
-            self._known = rows, self._train(rows)
+            self._known = rows, train(rows)
         return self._known[1]
 
 
@@ -101,7 +95,7 @@ class Growing:
         start: Start | None = None,
     ) -> None:
         self._fresh, self._frames, self._seed = model, frames, seed
-        self._start = start or Start(self._fit)
+        self._start = start or Start()
         self._learnt: list[IntArray] = []
         self._model: ForceField | None = None
 
@@ -109,7 +103,7 @@ class Growing:
         """Return the model of all additions; those of the last call are not learnt again."""
         before = list(additions[: len(self._learnt)])
         if self._model is None or not same_rows(before, self._learnt):
-            self._learnt, self._model = [additions[0]], self._start.learn(additions[0])
+            self._learnt, self._model = [additions[0]], self._start.learn(additions[0], self._fit)
         for rows in additions[len(self._learnt) :]:
             self._model = _updatable(self._model).update(self._frames[rows])[0]
             self._learnt.append(rows)
@@ -137,11 +131,13 @@ class Anew:
         self, model: Callable[[int], ForceField], frames: Frames, seed: int, stage: Stage = STAGE
     ) -> None:
         self._fresh, self._frames, self._seed, self._stage = model, frames, seed, stage
-        self._start = Start(lambda rows: self._train([rows]))
+        self._start = Start()
 
     def learn(self, additions: Sequence[IntArray]) -> ForceField:
         """Return the model of all additions; that of the start alone is trained once."""
-        return self._train(additions) if len(additions) > 1 else self._start.learn(additions[0])
+        if len(additions) > 1:
+            return self._train(additions)
+        return self._start.learn(additions[0], lambda rows: self._train([rows]))
 
     def sibling(self) -> Self:
         """Return the learner itself: it keeps nothing but the model of the start."""

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from morse_molecule import frames
@@ -72,6 +75,20 @@ def test_start_is_learnt_once_for_both_arms(network: bool) -> None:
     assert (mine.learn(ADDITIONS[:1]).predict(POOL).forces == start).all()
     assert (mine.learn(ADDITIONS).predict(POOL).forces == grown).all()
     assert len(built) == (4 if network else 1)
+
+
+def test_learners_die_with_their_last_reference() -> None:
+    """A factor takes gigabytes, and the collector of cycles does not see tensors grow."""
+    grown = Growing(kernel, POOL, 0)
+    grown.sibling().learn(ADDITIONS)
+    grown.learn(ADDITIONS)
+    gone = weakref.ref(grown)
+    gc.disable()
+    try:
+        del grown
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_one_frame_is_too_few() -> None:
