@@ -12,6 +12,7 @@ from ase.calculators.calculator import Calculator
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.models.calculator import ForceFieldCalculator
+from fidsel.models.device import resolve
 from fidsel.models.files import write_state
 
 Tensors = Mapping[str, torch.Tensor]
@@ -68,6 +69,24 @@ class ForceField(ABC):
     @abstractmethod
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from."""
+
+    def to(self, device: str) -> Self:
+        """Return the model computing on a device, all else the same; itself where nothing has to move.
+
+        Models with tensors override this and return a copy; models made of others move their parts. What
+        is saved does not depend on the device.
+
+        Parameters
+        ----------
+        device : see `fidsel.models.device.resolve`.
+
+        Raises
+        ------
+        UsageError
+            for a device that is not there.
+        """
+        resolve(device)
+        return self
 
     def save(self, folder: Path | str) -> Path:
         """Write `model.json` and `model.safetensors` into a folder and return it."""

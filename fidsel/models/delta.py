@@ -1,5 +1,6 @@
 """`Delta`: a cheap level computed at prediction time plus a learnt correction."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -161,6 +162,12 @@ class Delta(ForceField):
         correction = self.correction.predict(frames)
         cheap = self._labels.of(frames)
         return Prediction(cheap.energy + correction.energy, cheap.forces + correction.forces)
+
+    def to(self, device: str) -> Self:
+        """Return a copy whose correction is on a device, with the same source; see `ForceField.to`."""
+        other = copy.copy(self)  # it shares the labels that are known already
+        other.correction = self.correction.to(device)
+        return other
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the correction's state and the settings of the cheap level."""

@@ -137,6 +137,10 @@ class Ensemble(ForceField):
             raise UsageError("only networks have latent features, this ensemble has other members")
         return np.concatenate([member.latent(frames) for member in networks], axis=1)
 
+    def to(self, device: str) -> Self:
+        """Return the ensemble of the members on a device; see `ForceField.to`."""
+        return type(self)([member.to(device) for member in self.members])
+
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return the members' states under their number."""
         settings, tensors = join({str(i): member for i, member in enumerate(self.members)})

@@ -14,6 +14,7 @@ from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.models.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.contract import ForceField, Prediction, Tensors
+from fidsel.models.device import resolve
 from fidsel.models.readout import Readout
 from fidsel.models.reference import EnergyReference
 from fidsel.models.require import require_level, require_molecules
@@ -126,8 +127,9 @@ class NetworkForceField(ForceField):
         return self.references[self.levels.index(self.level)]
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
-        """Return a copy on another device or with another precision."""
-        return self._copy(network=copy.deepcopy(self.network).to(device=device, dtype=dtype))
+        """Return a copy on another device, see `ForceField.to`, or with another precision."""
+        there = None if device is None else resolve(device)
+        return self._copy(network=copy.deepcopy(self.network).to(device=there, dtype=dtype))
 
     def replace(self, *, reference: EnergyReference | None = None, level: str | None = None) -> Self:
         """Return a copy with another default level, or other reference energies of that level.

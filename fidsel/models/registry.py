@@ -14,15 +14,21 @@ MODELS: dict[str, type[ForceField]] = {}
 """Model classes by kind; `fidsel.models` fills it, and a person's own class may be added."""
 
 
-def load(folder: Path | str) -> ForceField:
+def load(folder: Path | str, device: str = "cpu") -> ForceField:
     """Return the model saved in a folder.
+
+    Parameters
+    ----------
+    device : where it computes: "cpu", which suits one small molecule at a time, as in ASE's dynamics;
+        "cuda" or "cuda:N"; "auto" for CUDA where there is any.
 
     Raises
     ------
     UsageError
-        where the folder holds no readable model, or one of an unknown kind.
+        where the folder holds no readable model, or one of an unknown kind, and for a device that is not
+        there.
     """
-    return build(*read_state(folder))
+    return build(*read_state(folder)).to(device)
 
 
 def build(settings: Mapping[str, Any], tensors: Tensors) -> ForceField:

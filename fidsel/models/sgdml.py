@@ -1,5 +1,6 @@
 """`SGDML`: symmetric gradient-domain machine learning, a kernel force field for one molecule."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -12,6 +13,7 @@ from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError, unknown
 from fidsel.models.contract import ForceField, Prediction, Tensors
+from fidsel.models.device import resolve
 from fidsel.models.require import require_level
 from fidsel.models.sgdml_fit import fit_forces
 from fidsel.models.sgdml_fitted import Fitted, Solved, distinct
@@ -51,7 +53,7 @@ class SGDML(ForceField):
         for none, or permutations of the atoms that generate them.
     max_perms : largest symmetry group accepted.
     refine : times the interval around the best σ is halved.
-    device : where it computes, e.g. "cuda"; not part of what is saved.
+    device : where it computes, see `fidsel.models.device.resolve`; not part of what is saved.
     level : level of theory of the labels.
     solver : "exact" by a factor of the kernel matrix, which `update` can grow; "iterative", without the
         matrix; or "auto" for exact where the factor fits into `memory`.
@@ -95,9 +97,10 @@ class SGDML(ForceField):
                 "memory must be positive, tolerance between 0 and 1 and iterations at least 1, "
                 f"got {memory}, {tolerance} and {iterations}"
             )
-        self.symmetries, self.max_perms, self.refine, self.device = symmetries, max_perms, refine, device
+        self.symmetries, self.max_perms, self.refine = symmetries, max_perms, refine
+        self.device = resolve(device)
         self.solver, self.memory, self.tolerance, self.iterations = solver, memory, tolerance, iterations
-        self.fitted = None if fitted is None else fitted.to(device)
+        self.fitted = None if fitted is None else fitted.to(self.device)
 
     def __repr__(self) -> str:
         if self.fitted is None:
@@ -238,9 +241,14 @@ class SGDML(ForceField):
         found: FloatArray = (scale * force_covariance(fitted, self._solved, *positions)).cpu().numpy()
         return found
 
-    def to(self, device: str) -> "SGDML":
-        """Return a copy that computes on another device."""
-        return self._copy(device=device)
+    def to(self, device: str) -> Self:
+        """Return the model on a device, see `ForceField.to`; on another one it is without its factor."""
+        there = resolve(device)
+        if there == self.device:
+            return self
+        other = copy.copy(self)
+        other.device, other.fitted = there, self.fitted and self.fitted.to(there)
+        return other
 
     def with_symmetries(self, permutations: IntArray) -> "SGDML":
         """Return an unfitted copy that uses known permutations (n_perms, N)."""

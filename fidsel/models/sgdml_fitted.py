@@ -65,7 +65,8 @@ class Fitted:
     centre : (D,) 1/Å, invariant under the symmetries.
     sigma, lam : length scale (1/Å) and regularisation.
     constant : eV, integration constant of the energy.
-    solved : the factorised matrix, where there is one; neither saved nor taken to another device.
+    solved : the factorised matrix, where there is one; neither saved nor taken to another device, whose
+        memory it may not fit into.
     """
 
     numbers: Tensor
@@ -98,7 +99,7 @@ class Fitted:
         return own | self.train.tensors()
 
     def to(self, device: str) -> Self:
-        """Return the same on a device."""
+        """Return the same on a device, named as `fidsel.models.device.resolve` does."""
         if self.v.device == torch.device(device):
             return self
         moved = {name: tensor.to(device) for name, tensor in self.tensors().items()}

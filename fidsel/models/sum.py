@@ -38,6 +38,10 @@ class Sum(ForceField):
             sum((p.energy for p in rest), first.energy), sum((p.forces for p in rest), first.forces)
         )
 
+    def to(self, device: str) -> Self:
+        """Return the sum of the parts on a device; see `ForceField.to`."""
+        return type(self)([model.to(device) for model in self.parts], self.level)
+
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the parts' states under their place in the sum."""
         settings, tensors = join({str(i): model for i, model in enumerate(self.parts)})

@@ -9,6 +9,7 @@ from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.models import Fittable, ForceField, Prediction, load
+from fidsel.models.files import content_digest
 
 
 def check_force_field(
@@ -23,7 +24,7 @@ def check_force_field(
 
     Parameters
     ----------
-    model : a model that can predict.
+    model : a model that can predict, on the CPU: bits of other devices are not compared.
     frames : at least two configurations it can treat, of one molecule.
     swap : a permutation of the atoms that the molecule's energy does not feel; None = it has none.
     periodic : whether the model says that it treats crystals.
@@ -39,6 +40,7 @@ def check_force_field(
         check_permutation(model, frames, swap, tolerance)
     check_batch_equals_single(model, frames, tolerance)
     check_saving(model, frames)
+    check_moving(model, frames)
     check_calculator(model, frames, tolerance)
     check_other_level_refused(model, frames)
     if not periodic:
@@ -151,6 +153,26 @@ def check_saving(model: ForceField, frames: Frames) -> None:
     )
     assert again.level == model.level, f"loading must keep level {model.level!r}, got {again.level!r}"
     _assert_equal(model.predict(frames), again.predict(frames), 0.0, "a loaded model must predict the same")
+
+
+def check_moving(model: ForceField, frames: Frames, device: str = "cpu", tolerance: float = 0.0) -> None:
+    """Check that the model on a device is the same one: its class, its files, its predictions.
+
+    Parameters
+    ----------
+    device : see `ForceField.to`.
+    tolerance : eV and eV/Å; devices differ in the last digits.
+    """
+    moved = model.to(device)
+    assert type(moved) is type(model), (
+        f"to({device!r}) must return {type(model).__name__}, got {type(moved).__name__}"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        here, there = (content_digest(x.save(f"{folder}/{i}")) for i, x in enumerate((model, moved)))
+    assert here == there, f"what is saved must not depend on the device, it does after to({device!r})"
+    _assert_equal(
+        model.predict(frames), moved.predict(frames), tolerance, f"to({device!r}) must predict the same"
+    )
 
 
 def check_calculator(model: ForceField, frames: Frames, tolerance: float = 1e-6) -> None:

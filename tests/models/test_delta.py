@@ -63,6 +63,7 @@ def test_it_keeps_the_contract_of_a_force_field() -> None:
     contract.check_rotation(model, TEST)
     contract.check_permutation(model, TEST, SWAP)
     contract.check_batch_equals_single(model, TEST)
+    contract.check_moving(model, TEST)
     contract.check_calculator(model, TEST)
     contract.check_other_level_refused(model, TEST)
     contract.check_periodic_refused(model, TEST)
@@ -91,6 +92,15 @@ def test_a_file_keeps_no_source_and_says_so(tmp_path: Path) -> None:
     assert (again.source, whole.source, whole.level) == (None, CHEAP, "morse")
     for name in ("energy", "forces"):
         assert np.array_equal(getattr(whole.predict(TEST), name), getattr(model.predict(TEST), name))
+
+
+def test_on_another_device_it_has_its_source_and_the_labels_it_knows() -> None:
+    source = Counted()
+    model = delta(source)
+    expected = model.predict(TEST)
+    moved = model.to("cpu")
+    assert np.array_equal(moved.predict(TEST).forces, expected.forces)
+    assert (moved.source, len(source.calls)) == (source, len(TEST))
 
 
 def test_another_level_of_theory_is_refused(tmp_path: Path) -> None:

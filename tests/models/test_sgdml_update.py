@@ -105,6 +105,12 @@ def test_copies_do_not_carry_the_factor() -> None:
     assert model.update(frames(2, seed=1))[1]["refit"] == ""
 
 
+def test_a_model_that_need_not_move_keeps_the_factor() -> None:
+    model, _ = SGDML([10.0], 1e-9, symmetries=[SWAP], device="cpu:0").fit(frames(12), NONE)
+    for same in (model, model.to("cpu"), model.to("cpu:0")):
+        assert same.update(frames(3, seed=1))[1]["refit"] == ""
+
+
 def test_an_ill_conditioned_addition_is_a_new_fit_and_says_so() -> None:
     train, shift = frames(30), 1e-5 * np.random.default_rng(0).normal(size=(120, 3))
     loose = SGDML([100.0], 1e-19, symmetries=False)
@@ -144,4 +150,5 @@ def test_additions_on_a_device() -> None:
     there = SGDML([10.0], 1e-9, symmetries=[SWAP], device="cuda").fit(frames(20), NONE)[0]
     updated, record = there.update(frames(10, seed=1))
     assert record["refit"] == ""
+    assert there.to("cuda").update(frames(2, seed=1))[1]["refit"] == ""
     assert_same(updated, fitted(20).update(frames(10, seed=1))[0], 1e-5)

@@ -1,0 +1,46 @@
+"""The device a model computes on."""
+
+import torch
+
+from fidsel.errors import UsageError, unknown
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def resolve(device: torch.device | str) -> str:
+    """Return the device that a person asks for, as tensors on it name it.
+
+    Parameters
+    ----------
+    device : "cpu"; "cuda", the current CUDA device; "cuda:N"; or "auto", CUDA where there is any, else CPU.
+
+    Raises
+    ------
+    UsageError
+        for another name, and for a CUDA device that is not there.
+
+    Examples
+    --------
+    >>> resolve("cpu:0")
+    'cpu'
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        device = "cuda" if count else "cpu"
+    try:
+        asked = torch.device(device)
+    except RuntimeError as error:
+        raise unknown("device", str(device), DEVICES) from error
+    if asked.type not in DEVICES:
+        raise unknown("device", str(device), DEVICES)
+    if asked.type == "cpu":
+        return "cpu"
+    index = asked.index
+    if index is None and count:
+        index = torch.cuda.current_device()
+    if index is None or index >= count:
+        raise UsageError(
+            f"device {str(device)!r} must be on this machine, where PyTorch finds {count} CUDA devices: take "
+            "'auto' or 'cpu', or install a driver and a CUDA build of PyTorch"
+        )
+    return f"cuda:{index}"

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+import torch
+from morse_molecule import frames
+
+from fidsel.errors import UsageError
+from fidsel.models import SGDML, EnergyReference, Offset, PaiNN, Sum, load
+from fidsel.models.device import resolve
+
+ABSENT = "cuda:99"
+
+
+@pytest.mark.parametrize(
+    ("devices", "asked", "found"),
+    [
+        (0, "auto", "cpu"),
+        (0, "cpu:0", "cpu"),
+        (2, "auto", "cuda:1"),
+        (2, "cuda", "cuda:1"),
+        (2, "cuda:0", "cuda:0"),
+        (2, "cpu", "cpu"),
+        (2, torch.device("cuda", 0), "cuda:0"),
+    ],
+)
+def test_a_device_has_one_name(
+    devices: int, asked: torch.device | str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("is_available", devices > 0), ("device_count", devices), ("current_device", 1)):
+        monkeypatch.setattr(torch.cuda, name, lambda value=value: value)
+    assert resolve(asked) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (ABSENT, "device 'cuda:99' must be on this machine, where PyTorch finds"),
+        ("gpu", "unknown device 'gpu'"),
+        ("mps", "unknown device 'mps'"),
+        ("cuda:-1", "unknown device 'cuda:-1', did you mean 'cuda'"),
+        ("", "unknown device ''"),
+    ],
+)
+def test_a_device_that_cannot_be_had_is_named(asked: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        resolve(asked)
+
+
+def test_no_model_goes_where_nothing_is(tmp_path: Path) -> None:
+    offset = Offset(EnergyReference({1: -13.0}, 1), "morse")
+    for model in (offset, Sum([offset]), PaiNN("morse", features=4), SGDML([10.0])):
+        with pytest.raises(UsageError, match="must be on this machine"):
+            model.to(ABSENT)
+    with pytest.raises(UsageError, match="must be on this machine"):
+        SGDML([10.0], device=ABSENT)
+    with pytest.raises(UsageError, match="must be on this machine"):
+        load(offset.save(tmp_path), ABSENT)
+
+
+def test_a_loaded_model_is_on_the_cpu_unless_asked_for_elsewhere(tmp_path: Path) -> None:
+    network = PaiNN("morse", features=4).save(tmp_path / "network")
+    kernel = SGDML([10.0]).fit(frames(5), frames(0))[0].save(tmp_path / "kernel")
+    best = resolve("auto")
+    for folder in (network, kernel):
+        assert [str(load(folder, *device).device) for device in ((), ("auto",))] == ["cpu", best]
