@@ -104,6 +104,7 @@ class Campaign:
     engine : opens the engine that computes labels.
     refresh : makes new candidates from the current model before each round, or None.
     rules : the numbers.
+    device : where models that are read from the folder compute; see `fidsel.models.device.resolve`.
     config : the expanded configuration it was built from, as plain values; saved with each round.
     """
 
@@ -120,6 +121,7 @@ class Campaign:
     engine: Callable[[], AbstractContextManager[Engine]]
     refresh: Refresh | None = None
     rules: Rules = Rules()
+    device: str = "cpu"
     config: Mapping[str, Any] = field(default_factory=dict)  # Any: whatever TOML holds
 
     def __post_init__(self) -> None:
@@ -165,7 +167,7 @@ class Campaign:
 
     def load_model(self, folder: Path) -> ForceField:
         """Return a saved model that can predict: a Δ-model gets the dearest cheap level as its source."""
-        model = load(folder)
+        model = load(folder, self.device)
         return model.with_source(self.cheap[-1].source) if isinstance(model, Delta) else model
 
     def rng(self, purpose: str, index: int = 0) -> np.random.Generator:

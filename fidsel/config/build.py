@@ -8,7 +8,7 @@ from typing import Any
 from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign, Refresh, Rules
 from fidsel.config.load import FILE, load_config
-from fidsel.config.model_parts import model_factory
+from fidsel.config.model_parts import device_of, model_factory
 from fidsel.config.parts import build_fidelity, build_picker, build_source, molecule, read_pool
 from fidsel.config.recipe_parts import build_control, build_recipe
 from fidsel.config.schema import Config, PoolSection
@@ -52,6 +52,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         fidelities=tuple(build_fidelity(level, config.pool, folder) for level in config.fidelity),
         sample=partial(sample_pool, config.pool, folder, section.seed),
         model=model_factory(config.model, folder),
+        device=device_of(config.model),
         recipe=build_recipe(config.recipe, folder, cheap_source),
         control_recipe=build_control(config.recipe),
         picker=build_picker(selector, folder),

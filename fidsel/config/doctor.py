@@ -18,6 +18,8 @@ from fidsel.campaign.folder import CampaignFolder
 from fidsel.config.build import open_tracker
 from fidsel.config.levels import Level
 from fidsel.config.load import load_config
+from fidsel.config.model_parts import device_of, model_factory
+from fidsel.config.models import ModelSection
 from fidsel.config.parts import build_fidelity, molecule, read_pool, read_structure
 from fidsel.config.references import Reference, reference_for
 from fidsel.config.schema import Config, PoolSection
@@ -27,6 +29,7 @@ from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.fidelity.store import LabelStore
 from fidsel.fidelity.task import InlineEngine, Task
 from fidsel.md.conformers import conformers
+from fidsel.models.device import resolve
 
 PATIENCE = 300.0
 """s a label may take where its fidelity has no time limit."""
@@ -77,7 +80,7 @@ class WhoAmI:
 
 
 def examine(folder: Path, overrides: Sequence[str] = ()) -> tuple[Checkup, ...]:
-    """Check configuration, disk, device, engine, label sources and tracker of a campaign.
+    """Check configuration, disk, device, engine, model, label sources and tracker of a campaign.
 
     Every check gives a row; one that fails does not hide the others. Each program labels a system whose
     energy is known, then each fidelity the first configuration of the pool. These labels are neither
@@ -100,6 +103,7 @@ def examine(folder: Path, overrides: Sequence[str] = ()) -> tuple[Checkup, ...]:
     except FidselError as error:
         return Checkup("configuration", False, str(error)), *rows
     rows.insert(0, Checkup("configuration", True, f"{folder / 'fidsel.toml'} is valid"))
+    rows.append(checkup("model", partial(_model, config.model, folder)))
     return *rows, *_sources(config, folder), checkup("tracker", partial(_tracker, folder, overrides))
 
 
@@ -250,10 +254,17 @@ def _device() -> str:
 
     cores = available_cores()
     if not torch.cuda.is_available():
-        return f"{cores} CPU cores; no CUDA device, networks train on the CPU"
+        return f"{cores} CPU cores; no CUDA device"
     free, total = torch.cuda.mem_get_info()
     name = torch.cuda.get_device_name()
     return f"{cores} CPU cores; {name}, {free / 2**30:.0f} of {total / 2**30:.0f} GiB free"
+
+
+def _model(section: ModelSection, folder: Path) -> str:
+    """Build a model, and tell where it is trained."""
+    model_factory(section, folder)(seed=0)
+    device = device_of(section)
+    return f"{section.kind} trains and predicts on {resolve(device)} (device = {device!r})"
 
 
 def _tracker(folder: Path, overrides: Sequence[str]) -> str:

@@ -1,9 +1,11 @@
 """`[model]`: the force field that is trained."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Discriminator,
     Field,
     NonNegativeInt,
@@ -16,7 +18,30 @@ from pydantic import (
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 
 
-class SGDMLSection(Strict):
+def _device(name: str) -> str:
+    """Return a name that may be that of a device; whether it is there is seen when a model is built."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise ValueError(f"a device is 'auto', 'cpu', 'cuda' or 'cuda:N', got {name!r}")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_device)]
+"""Where a model computes."""
+
+PLACE: dict[str, bool | dict[str, bool]] = {"device": True, "member": {"device": True}}
+"""Keys of a model section that change no result but its rounding: runs that differ in them go on."""
+
+
+class LearnerSection(Strict):
+    """A model that is trained by itself."""
+
+    kind: str
+    """Which model."""
+    device: Device = "auto"
+    """Where it is trained and predicts: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
+
+
+class SGDMLSection(LearnerSection):
     """Symmetric gradient-domain kernel model (closed-form fit; one small molecule)."""
 
     kind: Literal["sgdml"]
@@ -33,7 +58,7 @@ class SGDMLSection(Strict):
     """GiB the fit may take; by default half of the machine's."""
 
 
-class PaiNNSection(Strict):
+class PaiNNSection(LearnerSection):
     """Polarizable atom interaction network (equivariant message passing)."""
 
     kind: Literal["painn"]
@@ -46,7 +71,7 @@ class PaiNNSection(Strict):
     """Cutoff radius, Å."""
 
 
-class SchNetSection(Strict):
+class SchNetSection(LearnerSection):
     """Continuous-filter convolutional network (messages weighed by functions of the distance)."""
 
     kind: Literal["schnet"]
@@ -61,7 +86,7 @@ class SchNetSection(Strict):
     """Gaussians that the distances are expanded in."""
 
 
-class EGNNSection(Strict):
+class EGNNSection(LearnerSection):
     """E(n) graph network (messages from both atoms' features and their distance)."""
 
     kind: Literal["egnn"]
@@ -74,7 +99,7 @@ class EGNNSection(Strict):
     """Cutoff radius, Å."""
 
 
-class GemNetSection(Strict):
+class GemNetSection(LearnerSection):
     """GemNet-T (messages between directed edges over the angle between them; accurate and slow).
 
     The published network, four times the cost of the default: blocks 4, atom 128, edge 128,
@@ -97,7 +122,7 @@ class GemNetSection(Strict):
     """Cutoff radius, Å."""
 
 
-class MACESection(Strict):
+class MACESection(LearnerSection):
     """Higher-order equivariant message passing through mace-torch, also for crystals (extra `mace`)."""
 
     kind: Literal["mace"]
@@ -123,13 +148,13 @@ class MACESection(Strict):
 
     @model_validator(mode="after")
     def _one_architecture(self) -> Self:
-        mixed = sorted(self.model_fields_set - {"kind", "checkpoint", "head", "trust"})
+        mixed = sorted(self.model_fields_set - {"kind", "device", "checkpoint", "head", "trust"})
         if self.checkpoint is not None and mixed:
             raise ValueError(f"a checkpoint brings its own {', '.join(mixed)}: leave them out")
         return self
 
 
-class CustomModelSection(Strict):
+class CustomModelSection(LearnerSection):
     """A person's own model, `kind = "package.module:Class"`; its contract is checked before use."""
 
     kind: OwnClass
@@ -138,7 +163,8 @@ class CustomModelSection(Strict):
     """Keyword arguments of the class, beside `seed`."""
 
 
-BuiltInModel = SGDMLSection | PaiNNSection | SchNetSection | EGNNSection | GemNetSection | MACESection
+NetworkSection = PaiNNSection | SchNetSection | EGNNSection | GemNetSection | MACESection
+BuiltInModel = SGDMLSection | NetworkSection
 
 
 class EnsembleSection(Strict):

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from fidsel.config.load import check_config
+from fidsel.config.models import Device
 from fidsel.config.parts import units
 from fidsel.config.select_files import features
 from fidsel.config.selectors import DescriptorName
@@ -32,6 +33,8 @@ class OutlierConfig(Strict):
 
     calculator: dict[str, Any] = Field(default_factory=dict)
     """Parameters of an ASE calculator, where the model is one."""
+    device: Device = "auto"
+    """Where a model of fidsel's predicts: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
     descriptor: DescriptorName = "pair-distances"
     """Descriptor of a frame."""
     clusters: PositiveInt = 10
@@ -137,7 +140,7 @@ def open_model(request: OutlierRequest, frames: Frames, config: OutlierConfig) -
         labels = CheapLabels(source).of(frames)
         return Predictions(frames.replace(energy=labels.energy, forces=labels.forces))
     if Path(request.model).is_dir():
-        return load(request.model)
+        return load(request.model, config.device)
     if "." not in Path(request.model).name or not LabelFile(request.model).parts[0].exists():
         raise UsageError(
             "a model is a folder that fidsel wrote, a file of predictions, or ase:NAME for a calculator; "

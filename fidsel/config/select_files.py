@@ -12,7 +12,7 @@ import numpy as np
 from fidsel.campaign.settings import LEARNED
 from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
-from fidsel.config.models import ModelSection
+from fidsel.config.models import PLACE, ModelSection
 from fidsel.config.parts import build_picker
 from fidsel.config.recipe_parts import build_stage
 from fidsel.config.recipes import StageSection
@@ -211,10 +211,10 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> Frames:
 def settings(
     task: Task, config: SelectConfig, error: str | None, twin: Twin | None
 ) -> Mapping[str, Any]:  # Any: plain values
-    """Return what makes two selections the same; one may have more rounds than another."""
+    """Return what makes two selections the same; one may have more rounds, or run on another device."""
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
     kept = {"frames": digest(task.frames), "cheap": None if twin is None else digest(twin.frames)}
-    return {**kept, "error": error, **numbers, **config.model_dump(mode="json")}
+    return {**kept, "error": error, **numbers, **config.model_dump(mode="json", exclude={"model": PLACE})}
 
 
 def digest(frames: Frames) -> str:

@@ -33,6 +33,7 @@ control = "owned"     # "bought" also buys a random control arm, beside the budg
 {levels}
 [model]
 kind = "sgdml"        # closed-form kernel, one small molecule; "painn", "gemnet" ... are networks
+device = "auto"       # a CUDA device where there is any; "cpu", "cuda" or "cuda:1" ask for one
 
 [recipe]
 kind = "cokriging"    # surrogate on cheap labels + residual on accurate ones; "asteroid" for networks

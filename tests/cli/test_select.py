@@ -55,6 +55,22 @@ def test_same_command_goes_on_and_another_is_refused(capfd: pytest.CaptureFixtur
     assert "picks.npz holds another selection (it differs in seed)" in other.err
 
 
+def test_a_selection_goes_on_where_there_is_another_device(
+    capfd: pytest.CaptureFixture[str], pool: str
+) -> None:
+    first = fidsel(capfd, "select", pool, *QUICK, "--no-control", "--rounds", "1", "model.device=cpu")
+    assert first.code == 0, first.err
+    more = fidsel(capfd, "select", pool, *QUICK, "--no-control", "--json")
+    assert "picks.npz holds 2 rounds already" in more.err
+    assert [one["labels"] for one in json.loads(more.out)["rounds"]] == [10, 15, 20]
+    assert "device" not in json.loads(more.out)["task"]["model"]
+    member = ["--model", "ensemble", "model.member.kind=sgdml", "model.member.device=cpu"]
+    settings = [text.replace("model.", "model.member.") for text in QUICK] + ["--no-control"]
+    for rounds, place in (("0", member), ("1", member[:-1])):
+        found = fidsel(capfd, "select", pool, *settings, *place, "--rounds", rounds, "--out", "committee.npz")
+        assert found.code == 0, found.err
+
+
 @pytest.mark.parametrize("picker", ["random", "stratified", "farthest-point", "greedy", "lcmd"])
 def test_every_picker_by_name(capfd: pytest.CaptureFixture[str], pool: str, picker: str) -> None:
     settings = [setting for setting in QUICK if "fine_clusters" not in setting]
@@ -212,6 +228,9 @@ def test_named_training_frames_come_on_top_of_those_a_model_keeps(
     missing = fidsel(capfd, "outliers", "nosuch", pool)
     assert missing.code == 2
     assert "there is no 'nosuch'" in missing.err
+    elsewhere = fidsel(capfd, "outliers", "model", pool, "device=cuda:99")
+    assert elsewhere.code == 2
+    assert "device 'cuda:99' must be on this machine" in elsewhere.err
 
 
 def test_held_out_file_is_shown_apart(capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path) -> None:

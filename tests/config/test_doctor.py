@@ -12,6 +12,7 @@ from fidsel.cli import main
 from fidsel.config import references
 from fidsel.config.doctor import Checkup, checkup, examine, first_frame
 from fidsel.config.schema import PoolSection
+from fidsel.models.device import resolve
 
 LEVELS = """
 [[fidelity]]
@@ -48,11 +49,12 @@ def by_name(rows: tuple[Checkup, ...]) -> dict[str, Checkup]:
 def test_healthy_machine_passes_and_nothing_is_stored(folder: Path) -> None:
     rows = by_name(examine(folder))
     assert [row for row in rows.values() if not row.ok] == []
-    expected = {"configuration", "programs", "disk", "store", "device", "engine", "pool", "tracker"}
+    expected = {"configuration", "programs", "disk", "store", "device", "engine", "model", "pool", "tracker"}
     sources = {f"{name}: {what}" for name in ("mmff94", "hf(sto)") for what in ("program", "first frame")}
     assert set(rows) == expected | sources
     assert "largest force" in rows["hf(sto): first frame"].detail
     assert "eV off PySCF" in rows["hf(sto): program"].detail
+    assert rows["model"].detail == f"sgdml trains and predicts on {resolve('auto')} (device = 'auto')"
     assert [path.name for path in folder.iterdir()] == ["fidsel.toml"]
 
 
@@ -65,7 +67,8 @@ def test_what_fails_does_not_hide_the_rest(
     monkeypatch.setattr(
         references, "PYSCF", {**references.PYSCF, "hf": (atoms, basis, energy + 0.01, tolerance, origin)}
     )
-    arguments = ["fidsel", "doctor", "-C", str(folder), "tracking.uri=nowhere://x", "--json"]
+    settings = ["tracking.uri=nowhere://x", "model.kind=sgdml", "model.device=cuda:99"]
+    arguments = ["fidsel", "doctor", "-C", str(folder), *settings, "--json"]
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit) as ended:
         main()
@@ -73,10 +76,11 @@ def test_what_fails_does_not_hide_the_rest(
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     failed = {name for name, row in rows.items() if not row["ok"]}
     assert failed == {
-        "store", "hf(sto): program", "orca: first frame", "own: first frame", "tracker",
+        "store", "model", "hf(sto): program", "orca: first frame", "own: first frame", "tracker",
     }  # fmt: skip
     assert "computes something else" in rows["hf(sto): program"]["detail"]
     assert "no_such_module" in rows["own: first frame"]["detail"]
+    assert "device 'cuda:99' must be on this machine" in rows["model"]["detail"]
     assert "not a label store" in rows["store"]["detail"]
     assert "check tracking.uri" in rows["tracker"]["detail"]
     assert rows["emt: first frame"]["ok"]

@@ -13,6 +13,7 @@ from fidsel.config.train_files import LabelFile, TrainConfig, train_files
 from fidsel.data import write
 from fidsel.errors import UsageError
 from fidsel.models import MACE, Ensemble, ForceField, PaiNN, load
+from fidsel.models.device import resolve
 
 COMMITTEE = {"kind": "ensemble", "members": 3, "member": {"kind": "painn", "features": 4}}
 
@@ -43,11 +44,46 @@ def test_an_ensemble_has_members_of_its_member_section() -> None:
         ),
         (COMMITTEE | {"member": {"kind": "painn", "layer": 2}}, r"model\.member: unknown key 'layer'"),
         (COMMITTEE | {"member": COMMITTEE}, r"unknown model\.member\.kind 'ensemble'"),
+        (
+            COMMITTEE | {"member": {"kind": "painn", "device": "gpu"}},
+            r"model\.member\.device: a device is 'auto', 'cpu', 'cuda' or 'cuda:N', got 'gpu'",
+        ),
     ],
 )
 def test_an_ensemble_that_cannot_be_is_named(model: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         check_config(TrainConfig, {"model": model, "recipe": {"kind": "standard"}}, (), "here")
+
+
+LEARNERS: list[dict[str, object]] = [
+    {"kind": "sgdml"},
+    {"kind": "painn", "features": 4},
+    {"kind": "schnet", "features": 4},
+    {"kind": "egnn", "features": 4},
+    {"kind": "gemnet", "atom": 4, "edge": 4},
+    {"kind": "fidsel.models:PaiNN", "options": {"features": 4}},
+]
+
+
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: str(learner["kind"]))
+def test_a_model_is_built_where_its_section_says(learner: dict[str, object]) -> None:
+    def built(device: dict[str, str]) -> ForceField:
+        made = TypeAdapter(ModelSection).validate_python(learner | device)
+        return model_factory(made, Path())(seed=0)
+
+    for device, where in (({}, resolve("auto")), ({"device": "cpu"}, "cpu")):
+        assert str(built(device).device) == where  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="device 'cuda:99' must be on this machine"):
+        built({"device": "cuda:99"})
+
+
+def test_members_are_built_where_their_section_says() -> None:
+    made = section(member={"kind": "painn", "features": 4, "device": "cpu"})
+    model = model_factory(made, Path())(seed=0)
+    assert isinstance(model, Ensemble)
+    assert [str(network.device) for network in model.networks] == ["cpu"] * 3
+    with pytest.raises(UsageError, match="must be on this machine"):
+        model_factory(section(member={"kind": "sgdml", "device": "cuda:99"}), Path())
 
 
 def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
