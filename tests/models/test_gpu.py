@@ -1,37 +1,137 @@
-"""Models compute the same on a CUDA device as on the CPU; run with -m gpu where there is one."""
+"""Models are on a CUDA device what they are on the CPU; run with -m gpu where there is one."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from morse_molecule import frames
+from architectures import ARCHITECTURES, mixed, network
+from morse_molecule import SWAP, frames
+from morse_source import Morse
 
-from fidsel.models import SGDML, PaiNN
-from fidsel.training import fit
-from fidsel.training.stage import Stage
+from fidsel.models import MACE, SGDML, Delta, Ensemble, ForceField, NetworkForceField, Sum, load
+from fidsel.testing import model as contract
+from fidsel.testing.model import check_moving
+from fidsel.training.dispatch import train_one
+from fidsel.training.fit import fit
+from fidsel.training.joint import joint
+from fidsel.training.stage import Stage, TrainingData
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
 ]
 
-
-def test_painn_predicts_the_same() -> None:
-    start, some = PaiNN("morse", features=16, layers=2, seed=1).to(dtype=torch.float64), frames(20)
-    model, _ = fit(start, some, frames(10, seed=1), Stage(steps=5))
-    here, there = model.predict(some), model.to("cuda").predict(some)
-    np.testing.assert_allclose(there.energy, here.energy, atol=1e-8)
-    np.testing.assert_allclose(there.forces, here.forces, atol=1e-8)
+EVERY = sorted(ARCHITECTURES)
+SHORT = Stage(steps=5, batch=4, validate_every=5)
+LONG = Stage(steps=200, learning_rate=3e-3, batch=10, validate_every=20)
+SOLVERS = {"exact": 1e-9, "iterative": 1e-6}
+"""λ with which each converges."""
 
 
-def test_painn_trains_on_the_device() -> None:
-    stage = Stage(steps=200, learning_rate=3e-3, validate_every=20)
-    model = PaiNN("morse", features=16, layers=2, seed=1).to("cuda")
-    _, history = fit(model, frames(40), frames(20, seed=1), stage)
+def kernel(solver: str = "exact", device: str = "cpu") -> SGDML:
+    model = SGDML([10.0], SOLVERS[solver], symmetries=[SWAP], solver=solver, device=device)
+    return model.fit(frames(30), frames(0))[0]
+
+
+def heads() -> NetworkForceField:
+    return network("painn").with_heads(["low", "morse"])
+
+
+def mace() -> ForceField:
+    start = MACE(elements=[1, 6, 8], channels=8, correlation=2, radial=6, cutoff=4.0).to(dtype=torch.float64)
+    return fit(start, frames(8), frames(4, seed=1), SHORT)[0]
+
+
+MODELS: dict[str, Callable[[], ForceField]] = {
+    **{kind: lambda kind=kind: network(kind) for kind in EVERY},  # type: ignore[misc]
+    "committee": lambda: Ensemble([network("painn", seed) for seed in range(3)]),
+    "delta": lambda: Delta(kernel(), "morse", source=Morse("cheap")),
+    "heads": heads,
+    "kernels": lambda: Ensemble([kernel(), kernel("iterative")]),
+    "sgdml": kernel,
+    "sum": lambda: Sum([network("egnn"), kernel()], "morse"),
+}
+if find_spec("mace") is not None:
+    MODELS["mace"] = mace
+
+
+def assert_keeps_the_contract(model: ForceField) -> None:
+    """Check what holds on every device; files, and copies elsewhere, need not predict the same bits."""
+    some = frames(3, seed=5)
+    contract.check_shapes(model, some)
+    contract.check_forces_are_gradients(model, some)
+    contract.check_rotation(model, some)
+    contract.check_permutation(model, some, SWAP)
+    contract.check_batch_equals_single(model, some)
+    contract.check_calculator(model, some)
+    check_moving(model, some, "cpu", 1e-6)
+
+
+@pytest.mark.parametrize("kind", sorted(MODELS))
+def test_a_model_is_the_same_there_and_back(kind: str) -> None:
+    model = MODELS[kind]()
+    check_moving(model, frames(5, seed=2), "cuda", 1e-7)
+    check_moving(model.to("cuda"), frames(5, seed=2), "cpu", 1e-7)
+
+
+@pytest.mark.parametrize("kind", [*EVERY, "committee", "heads"])
+def test_frames_of_several_sizes_are_predicted_the_same(kind: str) -> None:
+    here, there = (model.predict(mixed()) for model in (MODELS[kind](), MODELS[kind]().to("cuda")))
+    np.testing.assert_allclose(there.energy, here.energy, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(there.forces, here.forces, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_network_learns_there_and_keeps_the_contract(kind: str) -> None:
+    model, history = fit(network(kind).to("cuda"), frames(40), frames(20, seed=1), LONG)
+    assert model.device.type == "cuda"
     assert history.validation[-1] < 0.5 * history.validation[0]
+    assert_keeps_the_contract(model)
 
 
-def test_sgdml_fits_and_predicts_the_same() -> None:
-    train, validation, some = frames(30), frames(10, seed=1), frames(20, seed=2)
-    here, _ = SGDML([10.0]).fit(train, validation)
-    there, _ = SGDML([10.0], device="cuda").fit(train, validation)
-    np.testing.assert_allclose(there.predict(some).forces, here.predict(some).forces, atol=1e-5)
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_committee_learns_there_as_one_program(kind: str) -> None:
+    members = [network(kind, seed).to("cuda") for seed in range(3)]
+    committee, history = train_one(Ensemble(members), frames(40), frames(20, seed=1), LONG)
+    assert isinstance(committee, Ensemble)
+    assert {member.device.type for member in committee.networks} == {"cuda"}
+    assert len(history.notes["each"]) == 3
+    assert history.validation[-1] < 0.5 * history.validation[0]
+    check_moving(committee, frames(5, seed=2), "cpu", 1e-7)
+
+
+def test_heads_learn_there_together() -> None:
+    low = frames(30, 5, depth=3.6, level="low")
+    data = TrainingData(frames(20), frames(10, seed=1), (low,))
+    trained = joint(data, lambda seed: network("painn", seed).to("cuda"), 0, stage=LONG)
+    assert isinstance(trained.model, NetworkForceField)
+    assert (trained.model.levels, trained.model.device.type) == (("low", "morse"), "cuda")
+    (history,) = trained.histories
+    assert history.validation[-1] < 0.5 * history.validation[0]
+    check_moving(trained.model, frames(5, seed=2), "cpu", 1e-7)
+
+
+@pytest.mark.parametrize("solver", sorted(SOLVERS))
+def test_sgdml_is_fitted_there(solver: str) -> None:
+    here, there = (kernel(solver, device).predict(frames(20, seed=2)) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(there.forces, here.forces, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(there.energy, here.energy, rtol=0, atol=1e-3)
+    assert_keeps_the_contract(kernel(solver, "cuda"))
+
+
+def test_a_kernel_knows_there_how_unsure_it_is() -> None:
+    some = frames(3, seed=2)
+    here, there = (kernel(device=device).covariance(some) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(there, here, rtol=0, atol=1e-4 * np.abs(here).max())
+
+
+def test_a_file_written_there_is_read_anywhere(tmp_path: Path) -> None:
+    for model in (network("painn").to("cuda"), kernel(device="cuda")):
+        folder = model.save(tmp_path / model.kind)
+        expected = model.predict(frames(5)).forces
+        for device in ("cpu", "cuda", "auto"):
+            found = load(folder, device).predict(frames(5)).forces
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7)
