@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -22,12 +22,16 @@ from fidsel.training.labels import (
     prepare,
     usable_loss,
 )
+from fidsel.training.loss import LabelledBatch, Objective
 from fidsel.training.members import Members
-from fidsel.training.stage import History, Stage
+from fidsel.training.stage import History, Loss, Stage
 from fidsel.training.step import Steps
 
 POINTS = 200
 """Most points a history keeps."""
+
+AS_TRAINED = {"energy_constant": "as trained: fitted to the training frames, validation is worse"}
+"""Note of a history."""
 
 
 def fit(
@@ -42,9 +46,10 @@ def fit(
     """Return the model trained on labels, at its best on the validation frames.
 
     The state before the first step competes too, so a stage never returns a model that is worse on
-    the validation frames than the one it was given (energies compared after the reference energies
-    were fitted to `train`, which happens before the first step and after the last). The averaged
-    parameters (EMA) are what is validated and kept.
+    the validation frames than the one it was given, its reference energies fitted to `train`. Those of
+    the best state are fitted to `train` once more where that does not make validation worse. The
+    averaged parameters (EMA) are what is validated and kept; `best_validation` in the notes of the
+    history is the validation loss of the model that is returned.
 
     Parameters
     ----------
@@ -59,7 +64,8 @@ def fit(
     Raises
     ------
     UsageError
-        where labels are missing or mixed, or shapes do not fit.
+        where labels are missing or mixed, levels, charges or spins differ within or between training and
+        validation frames, the model cannot treat the frames, or shapes do not fit.
     FidselError
         where the loss is no longer finite.
     """
@@ -95,16 +101,55 @@ def fit_members(
             f"training needs models, training and validation frames, got {len(models)}, {len(train)} and "
             f"{len(validation)}"
         )
+    ready = [at_level_of(model, train + validation) for model in models]
     usable = usable_loss(stage.loss, train, validation)
     rows = member_weights(weights, len(models), len(train))
     # Where parts are frozen, the network has to stay what it is.
-    scaled = models if stage.frozen else [model.calibrated(train) for model in models]
-    starts = [centred(at_level_of(model, train), train) for model in scaled]
+    scaled = ready if stage.frozen else [model.calibrated(train) for model in ready]
+    starts = [centred(model, train) for model in scaled]
     data = prepare(starts, train, rows)
     held_out = prepare(starts, validation, np.ones((len(models), len(validation))))
-    trained = minimise(starts, data, held_out, usable, stage, seed)
+    return _recentred(
+        minimise(starts, data, held_out, usable, stage, seed), train, validation, usable.validation
+    )
+
+
+def _recentred(
+    trained: list[tuple[NetworkForceField, History]], train: Frames, validation: Frames, loss: Loss
+) -> list[tuple[NetworkForceField, History]]:
+    """Return each member with the reference energies fitted to `train`, unless that made `loss` worse."""
     # With the small ρ of force training the energy constant lags behind; it has a closed form.
-    return [(centred(model, train), history) for model, history in trained]
+    moved = [centred(model, train) for model, _ in trained]
+    if loss.rho == 0:  # validation does not look at energies
+        return [(model, history) for model, (_, history) in zip(moved, trained, strict=True)]
+    held_out = prepare(moved, validation, np.ones((len(moved), len(validation))))
+    members = Members(moved)
+    losses = mean_losses(members, members.free, held_out.chunks(), loss)
+    return [
+        (new, replace(history, notes={**history.notes, "best_validation": value}))
+        if value <= history.notes["best_validation"]
+        else (_not_validated(model, new, validation), replace(history, notes={**history.notes, **AS_TRAINED}))
+        for (model, history), new, value in zip(trained, moved, losses.tolist(), strict=True)
+    ]
+
+
+def _not_validated(
+    model: NetworkForceField, moved: NetworkForceField, validation: Frames
+) -> NetworkForceField:
+    """Return the model with the references of `moved` for heads that no validation frame is for."""
+    heads, pairs = model.heads_of(validation), zip(model.references, moved.references, strict=True)
+    return model.with_references([own if i in heads else new for i, (own, new) in enumerate(pairs)])
+
+
+def mean_losses(
+    members: Members, free: torch.Tensor, chunks: Sequence[LabelledBatch], loss: Loss | Objective
+) -> FloatArray:
+    """Return the mean loss of each member over frames, (k,), at parameters `free` (k, P)."""
+    total = torch.zeros(len(members), dtype=torch.float64, device=free.device)
+    for chunk in chunks:
+        total += members.losses(free, chunk, loss).double() * chunk.energy.shape[1]
+    mean: FloatArray = total.cpu().numpy() / sum(chunk.energy.shape[1] for chunk in chunks)
+    return mean
 
 
 def minimise(
@@ -159,7 +204,7 @@ class _Run:
         self, members: Members, stage: Stage, loss: Usable, data: Labelled, held_out: Labelled
     ) -> None:
         self.members, self.stage, self.loss, self.n = members, stage, loss, len(data)
-        self.held_out, self.size = held_out.chunks(), len(held_out)
+        self.held_out = held_out.chunks()
         self.steps = Steps(members, data, loss.train, stage)
         self.best = self.steps.average.clone()
         self.best_loss = self._validation_loss(step=0)
@@ -215,13 +260,9 @@ class _Run:
 
     def _validation_loss(self, step: int) -> FloatArray:
         """Return the loss of the averaged parameters on the validation frames, (k,)."""
-        total = torch.zeros(len(self.members), dtype=torch.float64, device=self.best.device)
-        for chunk in self.held_out:
-            losses = self.members.losses(self.steps.average, chunk, self.loss.validation)
-            total += losses.double() * chunk.energy.shape[1]
-        mean: FloatArray = total.cpu().numpy() / self.size
-        self._require_finite("validation", step, mean[None])
-        return mean
+        losses = mean_losses(self.members, self.steps.average, self.held_out, self.loss.validation)
+        self._require_finite("validation", step, losses[None])
+        return losses
 
     def _require_finite(self, what: str, first: int, losses: FloatArray) -> None:
         """Raise a `FidselError` for the first loss of (n_steps, k), from step `first`, that is not finite."""

@@ -159,7 +159,18 @@ def level_of(frames: Frames) -> str:
 
 
 def at_level_of(model: NetworkForceField, frames: Frames) -> NetworkForceField:
-    """Return a model ready to learn some labels: one head takes their level, several must know it."""
+    """Return a model ready to learn some labels: one head takes their level, several must know it.
+
+    Parameters
+    ----------
+    frames : all that it will see, to train on and to validate on.
+
+    Raises
+    ------
+    UsageError
+        for frames that the network cannot treat, or of several levels, charges or spins.
+    """
+    model.check_frames(frames)
     if len(model.levels) == 1:
         return model.replace(level=level_of(frames))
     model.heads_of(frames)
@@ -169,8 +180,11 @@ def at_level_of(model: NetworkForceField, frames: Frames) -> NetworkForceField:
 
 def _require_one_state(frames: Frames) -> None:
     for name in ("charge", "spin"):
-        if len(np.unique(getattr(frames, name))) > 1:
-            raise UsageError(f"a network does not see the {name}: all frames must have the same")
+        if len(values := np.unique(getattr(frames, name))) > 1:
+            raise UsageError(
+                f"a network does not see the {name}: all frames, to train on and to validate on, must have "
+                f"the same, got {values.tolist()}; train one model for each"
+            )
 
 
 def centred(model: NetworkForceField, frames: Frames) -> NetworkForceField:

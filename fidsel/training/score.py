@@ -49,14 +49,15 @@ def fit_score(
     Raises
     ------
     UsageError
-        for a temperature that is not positive.
+        for a temperature that is not positive, configurations the model cannot treat, or several levels,
+        charges or spins.
     FidselError
         where J is no longer finite.
     """
     objective = SlicedScore(kB * require_temperature(temperature))
     bare = train.replace(energy=None, forces=None)
-    scaled = model if stage.frozen else model.calibrated(bare)
-    start = centred(at_level_of(scaled, bare), bare)
+    ready = at_level_of(model, bare + validation)
+    start = centred(ready if stage.frozen else ready.calibrated(bare), bare)
     data, held_out = (directed(start, frames, seed + i) for i, frames in enumerate((bare, validation)))
     notes = {"objective": f"sliced score matching at {temperature:g} K"}
     return minimise([start], data, held_out, UsableObjective(objective, objective, notes), stage, seed)[0]

@@ -8,9 +8,10 @@ from morse_molecule import frames
 
 from fidsel.data import Frames
 from fidsel.errors import FidselError, UsageError
-from fidsel.models import PaiNN
+from fidsel.models import NetworkForceField, PaiNN
 from fidsel.training.evaluate import errors
 from fidsel.training.fit import POINTS, batches, fit, fit_members
+from fidsel.training.labels import centred
 from fidsel.training.stage import Loss, Stage
 
 STAGE = Stage(steps=60, learning_rate=5e-3, batch=5, validate_every=10)
@@ -125,6 +126,13 @@ def test_what_cannot_be_trained_on_is_refused() -> None:
         fit(painn(), TRAIN + frames(2, level="other"), VALIDATION, STAGE)
     with pytest.raises(UsageError, match="does not see the charge"):
         fit(painn(), TRAIN + TRAIN[:2].replace(charge=1), VALIDATION, STAGE)
+    with pytest.raises(UsageError, match=r"one level of theory at a time, got \['morse', 'other'\]"):
+        fit(painn(), TRAIN, frames(2, level="other"), STAGE)
+    for name in ("charge", "spin"):
+        with pytest.raises(UsageError, match=rf"does not see the {name}: .* got \[0, 1\]"):
+            fit(painn(), TRAIN, VALIDATION.replace(**{name: 1}), STAGE)
+        with pytest.raises(UsageError, match=f"does not see the {name}"):
+            fit(painn().with_heads(["low", "morse"]), TRAIN, VALIDATION.replace(**{name: 1}), STAGE)
     with pytest.raises(UsageError, match="fit_members takes one row per member"):
         fit(painn(), TRAIN, VALIDATION, STAGE, np.ones((2, 20)))
     with pytest.raises(UsageError, match="weights must have shape"):
@@ -135,10 +143,47 @@ def test_what_cannot_be_trained_on_is_refused() -> None:
         fit(painn(), TRAIN, VALIDATION[:0], STAGE)
 
 
+@pytest.mark.parametrize("labels", [{}, {"energy": None}, {"forces": None}])
+def test_periodic_frames_are_refused_whatever_labels_they_have(labels: dict[str, None]) -> None:
+    train, validation = TRAIN.replace(**labels), VALIDATION.replace(**labels)
+    crystals = [
+        f.replace(cell=np.tile(9 * np.eye(3), (len(f), 1, 1))).replace(pbc=np.ones((len(f), 3), dtype=bool))
+        for f in (train, validation)
+    ]
+    for pair in ((crystals[0], validation), (train, crystals[1])):
+        with pytest.raises(UsageError, match="painn is for molecules"):
+            fit(painn(), *pair, STAGE)
+
+
+def energy_loss(model: NetworkForceField, frames: Frames) -> float:
+    return float(np.abs(model.predict(frames).energy - frames.energy).mean())
+
+
+def test_a_fit_of_the_energy_constant_that_makes_validation_worse_is_undone() -> None:
+    # A quarter of the training energies is far too high: their mean is no good constant, their median is.
+    train, validation = (f.replace(forces=None) for f in (frames(40, 3), frames(20, 4)))
+    spoilt = train.replace(energy=train.energy + np.where(np.arange(40) % 4 == 0, 20.0, 0.0))
+    stage = replace(STAGE, steps=150, batch=20, learning_rate=2e-2)
+    start = centred(painn(), spoilt)
+    (model, history), (same, _) = fit_members([painn(), painn()], spoilt, validation, stage)
+    assert energy_loss(model, validation) < 0.5 * energy_loss(start, validation)
+    assert energy_loss(centred(model, spoilt), validation) > 2 * energy_loss(model, validation)
+    assert history.notes["best_validation"] == pytest.approx(energy_loss(model, validation), rel=1e-4)
+    assert history.notes["energy_constant"].startswith("as trained")
+    assert energy_loss(same, validation) == pytest.approx(energy_loss(model, validation), rel=1e-4)
+
+
+def test_the_energy_constant_is_fitted_to_the_training_frames() -> None:
+    # Of forces with a small ρ alone the constant would lag behind.
+    model, history = fit(painn(), TRAIN, VALIDATION, replace(STAGE, loss=Loss(rho=1e-6)))
+    assert (model.predict(TRAIN).energy - TRAIN.energy).mean() == pytest.approx(0.0, abs=1e-4)
+    assert "energy_constant" not in history.notes
+
+
 def test_a_loss_that_is_not_finite_names_step_and_remedy() -> None:
     coincident = TRAIN.dense().positions.copy()
     coincident[:, 1] = coincident[:, 0]
-    spoilt = Frames.stack(TRAIN.dense().numbers, coincident, energy=TRAIN.energy, forces=TRAIN.dense().forces)
+    spoilt = TRAIN.replace(positions=coincident.reshape(-1, 3))
     with pytest.raises(
         FidselError, match=r"must stay finite, member 0 has nan at step 1: lower learning_rate"
     ):

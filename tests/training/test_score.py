@@ -127,3 +127,15 @@ def test_directions_are_new_for_training_and_the_same_for_the_same_seed() -> Non
 def test_a_temperature_that_cannot_be_is_refused(temperature: float) -> None:
     with pytest.raises(UsageError, match="needs the temperature they were drawn at, in K"):
         fit_score(painn(), frames(4), frames(2), Stage(steps=1), temperature)
+
+
+def test_configurations_that_cannot_be_trained_on_are_refused() -> None:
+    sample, stage = frames(4).unlabelled(), Stage(steps=1)
+    crystals = sample.replace(pbc=np.ones((4, 3), dtype=bool))
+    for train, validation in ((crystals, sample), (sample, crystals)):
+        with pytest.raises(UsageError, match="painn is for molecules"):
+            fit_score(painn(), train, validation, stage, KELVIN)
+    with pytest.raises(UsageError, match="does not see the charge"):
+        fit_score(painn(), sample, sample.replace(charge=1), stage, KELVIN)
+    with pytest.raises(UsageError, match="one level of theory at a time"):
+        fit_score(painn(), sample, frames(4), stage, KELVIN)
