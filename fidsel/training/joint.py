@@ -87,7 +87,7 @@ def joint(
         states = {"fine-tune": tuned, "joint": trained}
         histories.append(history)
     kept = keep_best(states, data.validation)
-    surrogates = [_surrogate(trained, part) for part in parts]
+    surrogates = [_surrogate(trained, part, data.train) for part in parts]
     levels = [
         part.report() | own | {"held_out": _errors(surrogate.model, part.validation)}
         for part, own, surrogate in zip(parts, mixed.report(), surrogates, strict=False)
@@ -180,8 +180,11 @@ def _label_masses(frames: Frames, rho: float) -> FloatArray:
     return scaled
 
 
-def _surrogate(model: NetworkForceField, part: CheapPart) -> Surrogate:
-    return Surrogate(part.level, model.with_heads([part.level]), part.validation.ids)
+def _surrogate(model: NetworkForceField, part: CheapPart, accurate: Frames) -> Surrogate:
+    """Return a cheap head; its body has seen the configurations with accurate labels."""
+    seen = set(accurate.ids)
+    unseen = tuple(name for name in part.validation.ids if name not in seen)
+    return Surrogate(part.level, model.with_heads([part.level]), unseen)
 
 
 def _errors(model: ForceField, frames: Frames) -> dict[str, float]:

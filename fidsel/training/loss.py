@@ -22,8 +22,8 @@ class LabelledBatch(NamedTuple):
     atoms          `Batch`            numbers, positions, mask, ...
     energy         (B,)        eV     label minus reference energy; 0 where there is none
     forces         (B, N, 3)   eV/Å   0 on padding and where there are none
-    energy_weight  (B,)               w_i, mean 1 over the frames with an energy; 0 on the others
-    force_weight   (B,)               w_i, mean 1 over the frames with forces; 0 on the others
+    energy_weight  (B,)               w_i n / n_e if n_e of all n frames have energies; 0 on the others
+    force_weight   (B,)               w_i n / n_f if n_f of all n frames have forces; 0 on the others
     ============== =========== ====== ================================================================
     """
 

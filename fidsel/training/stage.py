@@ -118,13 +118,16 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Surrogate:
-    """A model of one cheap level, as it stood before any accurate label entered.
+    """A model of one cheap level.
+
+    Recipes that train in stages give it as it stood before any accurate label entered; the cheap heads of
+    `joint` share their body with the accurate one, which has learnt accurate labels too.
 
     Parameters
     ----------
     level : the cheap level.
     model : the force field at that level.
-    unseen : ids of the cheap frames it was not trained on (its validation frames).
+    unseen : ids of validation frames of the level; it has trained on these configurations at no level.
     """
 
     level: str

@@ -96,6 +96,20 @@ def test_ablations() -> None:
     assert untuned.model.level == "morse"
 
 
+def test_bias_weights_and_gamma_reach_the_pretraining() -> None:
+    known = data()
+    (low,) = known.cheap
+    spoilt = low.replace(forces=np.where(np.arange(120)[:, None] % 8 < 4, -low.forces, low.forces))
+    half = replace(known, cheap=(spoilt,))
+    models = [
+        asteroid(half, painn, 0, fine_tune=False, gammas=[gamma], bias_weights=weigh, **STAGES).model
+        for gamma, weigh in ((0.1, True), (1.0, True), (0.1, False))
+    ]
+    strict, lenient, equal = (model.predict(TEST).forces for model in models)
+    for one, other in ((strict, lenient), (strict, equal), (lenient, equal)):
+        assert np.abs(one - other).max() > 1e-3
+
+
 @pytest.mark.parametrize("labels", ["aligned", "teacher", "none"])
 def test_pretraining_energies_never_disturb_the_accurate_scale(labels: str) -> None:
     trained = asteroid(data(), painn, 0, energy_labels=labels, gammas=[1.0], **STAGES)  # type: ignore[arg-type]

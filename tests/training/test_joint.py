@@ -171,6 +171,16 @@ def test_the_record_says_what_was_done() -> None:
     np.testing.assert_array_equal(trained.model.predict(TEST).forces, again.model.predict(TEST).forces)
 
 
+def test_what_a_surrogate_has_not_seen_the_body_was_not_trained_on_at_any_level() -> None:
+    known = data()
+    middle = frames(20, 5, depth=3.9, level="middle")
+    both = replace(known, train=frames(16, 5), cheap=(*known.cheap, middle))  # all nested
+    trained = joint(both, painn, 0, stage=SHORT, held_out=0.4)
+    for surrogate, level in zip(trained.surrogates, trained.diagnostics["levels"], strict=False):
+        assert 0 < len(surrogate.unseen) < level["validation"]
+        assert not set(surrogate.unseen) & set(both.train.ids)
+
+
 def test_fine_tuning_ends_with_the_accurate_head_alone_unless_it_spoils_it() -> None:
     good = replace(LONG, steps=40, validate_every=20)
     wild = replace(SHORT, learning_rate=0.5, ema=0.0, warmup=0.0, clip=1e3)
