@@ -102,6 +102,15 @@ def test_more_rounds_go_on(finished: Path, tmp_path: Path) -> None:
     assert rounds(folder)[-1].stop
 
 
+def test_another_device_is_no_other_campaign(finished: Path, tmp_path: Path) -> None:
+    folder = copytree(finished, tmp_path / "copy")
+    before, device = picks(folder), "model.device=cpu"
+    assert [open_campaign(folder, given).device for given in ([], [device])] == ["auto", "cpu"]
+    run(folder, "campaign.rounds=3", "budget.total=23", "campaign.control=off", device)
+    assert picks(folder)[:3] == before
+    assert len(rounds(folder)) == 4
+
+
 def test_finished_campaign_buys_nothing(finished: Path, tmp_path: Path) -> None:
     folder = copytree(finished, tmp_path / "copy")
     assert list(iterate(open_campaign(folder, ["campaign.control=bought"]))) == []

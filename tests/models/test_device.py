@@ -34,7 +34,7 @@ def test_a_device_has_one_name(
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (ABSENT, "device 'cuda:99' must be on this machine, where PyTorch finds"),
+        (ABSENT, "device 'cuda:99' must be on this machine, of whose CUDA devices PyTorch finds"),
         ("gpu", "unknown device 'gpu'"),
         ("mps", "unknown device 'mps'"),
         ("cuda:-1", "unknown device 'cuda:-1', did you mean 'cuda'"),

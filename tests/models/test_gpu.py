@@ -122,6 +122,14 @@ def test_sgdml_is_fitted_there(solver: str) -> None:
     assert_keeps_the_contract(kernel(solver, "cuda"))
 
 
+def test_sigma_is_chosen_there() -> None:
+    chosen = [
+        SGDML([2.0, 8.0, 32.0], device=device).fit(frames(20), frames(10, seed=1))[1]["sigma"]
+        for device in ("cpu", "cuda")
+    ]
+    assert chosen[0] == chosen[1]
+
+
 def test_a_kernel_knows_there_how_unsure_it_is() -> None:
     some = frames(3, seed=2)
     here, there = (kernel(device=device).covariance(some) for device in ("cpu", "cuda"))
