@@ -40,7 +40,7 @@ def resolve(device: torch.device | str) -> str:
         index = torch.cuda.current_device()
     if index is None or index >= count:
         raise UsageError(
-            f"device {str(device)!r} must be on this machine, of whose CUDA devices PyTorch finds {count}: take "
-            "'auto' or 'cpu', or install a driver and a CUDA build of PyTorch"
+            f"device {str(device)!r} must be on this machine, of whose CUDA devices PyTorch finds {count}: "
+            "take 'auto' or 'cpu', or install a driver and a CUDA build of PyTorch"
         )
     return f"cuda:{index}"
