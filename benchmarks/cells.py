@@ -70,7 +70,12 @@ def finished(part: Path | None) -> list[Row]:
 
 
 def run_cells(
-    cells: Sequence[Any], run: Callable[..., Row], part: Path | None, workers: int, *arguments: Any
+    cells: Sequence[Any],
+    run: Callable[..., Row],
+    part: Path | None,
+    workers: int,
+    *arguments: Any,
+    alone: bool = False,
 ) -> list[Row]:
     """Run the cells that are not finished yet, several at a time, and return the rows of all.
 
@@ -82,6 +87,7 @@ def run_cells(
     run : called as run(cell, *arguments); its row repeats the fields of the cell.
     part : file that keeps a row as soon as it is there; run again to go on. None = none.
     workers : processes; 0 = only what is finished.
+    alone : whether each cell has a process of its own, whose memory is that of the cell.
     """
     names = [field.name for field in fields(cells[0])]
     before = {tuple(row[name] for name in names): row for row in finished(part)}
@@ -90,7 +96,7 @@ def run_cells(
     if not workers:
         return rows
     made = origin()
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, max_tasks_per_child=1 if alone else None) as pool:
         for future in as_completed([pool.submit(run, cell, *arguments) for cell in wanted]):
             rows.append(row := future.result() | made)
             print(f"{len(rows)} of {len(cells)}: {row}", file=sys.stderr, flush=True)
