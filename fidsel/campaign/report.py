@@ -174,7 +174,7 @@ def _picked(record: Round) -> list[Picked]:
     return [
         Picked(
             str(pick.row), pick.cluster, pick.reason, record.index, pick.fidelity,
-            estimates.get(pick.frame, np.nan),
+            estimates.get(pick.frame, np.nan), at_random=record.index == 0,
         )
         for pick in record.picks
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity import LabelStore
 from fidsel.models import load
 from fidsel.selector import BroadClusters, ClusterErrors, cluster_errors, write_report
+from fidsel.selector.report import findings, plain
 from fidsel.training.evaluate import errors
 
 
@@ -38,6 +39,9 @@ def test_reports_say_what_the_records_say(finished: Path) -> None:
     assert [(p.frame, p.round, p.reason) for p in report.picks] == [
         (str(pick.row), record.index, pick.reason) for record in done for pick in record.picks
     ]
+    start = len(done[0].picks)
+    assert [p.at_random for p in report.picks] == [i < start for i in range(len(report.picks))]
+    assert f" ({start} more at random)" in plain(findings(report)[-1], "meV/Å")
     assert report.curves == learning_curves(done, campaign.budget)
     assert [curve.name for curve in report.curves] == ["campaign", "random accurate labels, bought"]
     facts = dict(report.facts)

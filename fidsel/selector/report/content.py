@@ -136,6 +136,7 @@ class Picked:
     level : it is labelled at.
     error : estimated, in the report's unit.
     cost : of its label, in words with a unit.
+    at_random : whether it was drawn at random, beside what the picker chose.
     """
 
     frame: str
@@ -145,6 +146,7 @@ class Picked:
     level: str = ""
     error: float = np.nan
     cost: str = ""
+    at_random: bool = False
 
 
 def picked(picks: Picks, pool: Pool, *, in_round: int = -1, levels: Sequence[str] = ()) -> tuple[Picked, ...]:

@@ -163,12 +163,33 @@ def _change(old: float, new: float) -> Sentence:
 
 
 def _picks(report: Report) -> list[Sentence]:
-    if not report.picks:
-        return []
-    known = Counter(pick.cluster for pick in report.picks if pick.cluster >= 0)
-    total = "1 frame was" if len(report.picks) == 1 else f"{len(report.picks)} frames were"
+    """Say how many frames were picked and where, frames drawn at random apart."""
+    chosen = [pick for pick in report.picks if not pick.at_random]
+    drawn = len(report.picks) - len(chosen)
+    if not chosen:
+        return [(f"{_frames(drawn)} drawn at random.",)] if drawn else []
+    known = Counter(pick.cluster for pick in chosen if pick.cluster >= 0)
+    beside = f" ({drawn} more at random)" if drawn else ""
+    return [(f"{_frames(len(chosen))} picked{_from(known, len(chosen), beside)}.",)]
+
+
+def _frames(count: int) -> str:
+    return "1 frame was" if count == 1 else f"{count} frames were"
+
+
+def _from(known: Counter[int], count: int, beside: str) -> str:
+    """Say which clusters some frames are from, and which gave the most unless all gave alike."""
     if not known:
-        return [(f"{total} picked.",)]
-    cluster, most = min(known.items(), key=lambda item: (-item[1], item[0]))
-    kinds = "1 cluster" if len(known) == 1 else f"{len(known)} clusters"
-    return [(f"{total} picked, from {kinds}; most of them, {most}, from cluster {cluster}.",)]
+        return beside
+    some = "" if known.total() == count else f", {known.total()} of them"
+    if len(known) == 1:
+        return f"{some} from cluster {next(iter(known))}{beside}"
+    told, most = f"{some} from {len(known)} clusters{beside}", max(known.values())
+    leading = sorted(cluster for cluster, found in known.items() if found == most)
+    if len(leading) == len(known):
+        return told
+    if 2 * most > count:
+        return f"{told}; most of them, {most}, from cluster {leading[0]}"
+    if len(leading) == 1:
+        return f"{told}; cluster {leading[0]} gave the most, {most}"
+    return f"{told}; clusters {', '.join(map(str, leading))} gave the most, {most} each"

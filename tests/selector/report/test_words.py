@@ -26,7 +26,7 @@ def test_the_worst_cluster_in_words() -> None:
         "Between round 0 and round 3 the error over all frames fell from 97.2 meV/Å to 48.6 meV/Å (0.50 ×); "
         "that of the worst cluster fell from 201 meV/Å to 101 meV/Å (0.50 ×)."
     )
-    assert picks == "12 frames were picked, from 1 cluster; most of them, 12, from cluster 1."
+    assert picks == "12 frames were picked from cluster 1."
 
 
 def test_numbers_in_words_are_those_of_the_report() -> None:
@@ -78,6 +78,25 @@ def test_little_to_say() -> None:
     assert len(words(Report("x", clusters=table))) == 1
     random = Report("x", picks=(Picked("3", -1, "at random"),))
     assert words(random) == ["1 frame was picked."]
+
+
+@pytest.mark.parametrize(
+    ("clusters", "drawn", "told"),
+    [
+        (range(9), 6, "9 frames were picked from 9 clusters (6 more at random)."),
+        ([1, 1, 2, 3], 0, "4 frames were picked from 3 clusters; cluster 1 gave the most, 2."),
+        ([1, 1, 1, 2, 3], 1, "5 frames were picked from 3 clusters (1 more at random); most of them, 3, from "
+         "cluster 1."),
+        ([4, 2, 2, 4, 7], 0, "5 frames were picked from 3 clusters; clusters 2, 4 gave the most, 2 each."),
+        ([5, 5, -1], 0, "3 frames were picked, 2 of them from cluster 5."),
+        ([-1, -1], 3, "2 frames were picked (3 more at random)."),
+        ([], 2, "2 frames were drawn at random."),
+    ],
+)  # fmt: skip
+def test_where_picks_are_from(clusters: list[int], drawn: int, told: str) -> None:
+    chosen = [Picked(str(i), cluster, "") for i, cluster in enumerate(clusters)]
+    random = [Picked(str(100 + i), -1, "", at_random=True) for i in range(drawn)]
+    assert words(Report("x", picks=(*random, *chosen))) == [told]
 
 
 def test_errors_without_descriptions() -> None:
