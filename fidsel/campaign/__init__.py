@@ -2,7 +2,12 @@
 
 from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.iterate import iterate
-from fidsel.campaign.planning import plan_campaign, plan_from_prices, sample_pool
+from fidsel.campaign.planning import (
+    ignored_pool_settings,
+    plan_campaign,
+    plan_from_prices,
+    sample_pool,
+)
 from fidsel.campaign.record import ControlArm, Metrics, Pick, Round
 from fidsel.campaign.settings import Campaign, Rules
 
@@ -14,6 +19,7 @@ __all__ = [
     "Pick",
     "Round",
     "Rules",
+    "ignored_pool_settings",
     "iterate",
     "plan_campaign",
     "plan_from_prices",

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fidsel.campaign.mixture import random_order
-from fidsel.campaign.prepare import ensure_held_out, ensure_pool
+from fidsel.campaign.prepare import FEWEST, ensure_held_out, ensure_pool, ignored_settings, refuse_few
 from fidsel.campaign.record import HeldOut
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
@@ -23,8 +24,6 @@ from fidsel.fidelity.planner import PricedLevel, plan
 
 START_SHARE = 0.4
 """Part of the planned accurate labels that round 0 draws at random."""
-FEWEST = 3
-"""Accurate training labels below which no residual can be fitted and validated."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,7 @@ def prepare(ws: Workspace) -> Prepared:
     ws.report("pool", 1, 1)
     held = ensure_held_out(ws)
     order = random_order(ws, held, "random")
-    if len(order) < FEWEST:
-        raise UsageError(
-            f"of {len(ws.pool)} configurations {len(order)} may be trained on beside the held-out ones and "
-            f"their neighbours, at least {FEWEST} are needed: sample more, or lower campaign.test"
-        )
+    refuse_few(len(ws.pool), len(order))
     if ws.store.record("plan") is None:
         _pilot(ws, order)
         ws.store.put_record("plan", {"text": _make_plan(ws, len(order)).to_json()})
@@ -140,6 +135,12 @@ def sample_pool(campaign: Campaign) -> Frames:
     with open_store(campaign.folder.store) as (store, _):
         identify(campaign, store)
         return ensure_pool(campaign, store)
+
+
+def ignored_pool_settings(campaign: Campaign) -> dict[str, tuple[Any, Any]]:  # Any: plain values
+    """Return pool settings that have no effect because the pool is there: what they were, what they are."""
+    with open_store(campaign.folder.store) as (store, _):
+        return ignored_settings(campaign, store)
 
 
 def plan_campaign(campaign: Campaign, report: Reporter) -> Plan:

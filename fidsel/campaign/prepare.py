@@ -1,5 +1,7 @@
 """What happens once, before round 0: the pool, the held-out frames, the order of random draws."""
 
+from typing import Any
+
 import numpy as np
 
 from fidsel.campaign.record import HeldOut
@@ -10,6 +12,8 @@ from fidsel.data.frames import IntArray, StrArray
 from fidsel.errors import UsageError
 from fidsel.fidelity.store import LabelStore
 
+FEWEST = 3
+"""Accurate training labels below which no residual can be fitted and validated."""
 BLOCK = 10
 """Neighbouring frames of a trajectory that stay on one side."""
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
@@ -22,22 +26,59 @@ def ensure_pool(campaign: Campaign, store: LabelStore) -> Frames:
     Raises
     ------
     UsageError
-        where the pool is too small for what is to be held out.
+        where the pool is too small for what is to be held out; a new one is not stored then.
     """
     if store.record("pool") is None:
         frames = campaign.sample().unlabelled().unique()
+        _require_enough(campaign, frames, "raise pool.frames (or give a longer file), or lower")
+        sides = draw_held_out(frames.group, *_numbers(campaign), campaign.rng("held-out"))
+        refuse_few(len(frames), len(frames) - sum(map(len, sides.values())))
         store.add_frames(frames)
-        store.put_record("pool", {"frames": len(frames)})
+        store.put_record("pool", {"frames": len(frames), "settings": _pool_settings(campaign)})
     frames = store.frames()
-    rules = campaign.rules
-    least = rules.test + rules.validation + 2
-    if len(frames) < least:
-        raise UsageError(
-            f"the pool must hold at least {least} different configurations ({rules.test} test, "
-            f"{rules.validation} validation and 2 to train on), got {len(frames)}: sample more or hold "
-            "out fewer"
-        )
+    if store.record("held-out") is None:
+        _require_enough(campaign, frames, f"the pool is kept as it was sampled: {ANEW}, or lower")
     return frames
+
+
+def ignored_settings(campaign: Campaign, store: LabelStore) -> dict[str, tuple[Any, Any]]:
+    """Return settings that have no effect because the pool is there: how it was sampled, what they are now.
+
+    Settings of a refresh are not among them: they decide what is added to the pool.
+    """
+    then = (store.record("pool") or {}).get("settings", {})
+    now = _pool_settings(campaign)
+    return {name: (then[name], now.get(name)) for name in then if then[name] != now.get(name)}
+
+
+def _pool_settings(campaign: Campaign) -> dict[str, Any]:
+    """Return the settings the pool is sampled by, as plain values."""
+    section = campaign.config.get("pool", {})
+    return {f"pool.{name}": value for name, value in section.items() if not name.startswith("refresh")}
+
+
+def refuse_few(pool: int, trainable: int) -> None:
+    """Raise unless enough of the pool's configurations may be trained on."""
+    if trainable < FEWEST:
+        raise UsageError(
+            f"of {pool} configurations {trainable} may be trained on beside the held-out ones and their "
+            f"neighbours, at least {FEWEST} are needed: take more (pool.frames, or a longer file), or lower "
+            "campaign.test"
+        )
+
+
+def _numbers(campaign: Campaign) -> tuple[int, int]:
+    return campaign.rules.test, campaign.rules.validation
+
+
+def _require_enough(campaign: Campaign, frames: Frames, advice: str) -> None:
+    test, validation = _numbers(campaign)
+    if len(frames) < (least := test + validation + 2):
+        raise UsageError(
+            f"the pool must hold at least {least} different configurations ({test} test, {validation} "
+            f"validation and 2 to train on), got {len(frames)}: {advice} campaign.test or "
+            "campaign.validation"
+        )
 
 
 def ensure_held_out(ws: Workspace) -> HeldOut:
@@ -84,7 +125,10 @@ def draw_held_out(
         inside = [rng.permutation(rows).tolist() for rows in drawn]
         turns = [rows[turn] for turn in range(BLOCK) for rows in inside if turn < len(rows)]
         if len(turns) < count:
-            raise UsageError(f"the pool has too few blocks of {BLOCK} frames for {count} {side} frames")
+            raise UsageError(
+                f"the pool has too few blocks of {BLOCK} frames for {count} {side} frames: take more frames "
+                f"(pool.frames, or a longer file), or lower campaign.{side}"
+            )
         sides[side] = turns[:count]
         sides["barred"] += sorted(set(turns) - set(turns[:count]))
     return sides

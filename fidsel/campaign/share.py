@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from fidsel.campaign.mixture import mixture
-from fidsel.campaign.planning import FEWEST, Prepared, priced
+from fidsel.campaign.planning import Prepared, priced
+from fidsel.campaign.prepare import FEWEST
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.planner import plan
 

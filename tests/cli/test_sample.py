@@ -1,0 +1,38 @@
+"""`fidsel sample`: a pool too small is not kept, a pool that is there is."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from command_line import fidsel, write_campaign
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (9, "must hold at least 11 different configurations .* got 9: raise pool.frames .* campaign.test"),
+        (14, "too few blocks of 10 frames for 4 validation frames: take more frames .* campaign.validation"),
+        (22, "of 22 configurations 2 may be trained on .* at least 3 are needed: take more .pool.frames"),
+    ],
+)
+def test_a_pool_too_small_is_refused_before_it_is_stored(
+    frames: int, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_campaign(tmp_path / "campaign")
+    refused = fidsel(capfd, "sample", "-C", folder, f"pool.frames={frames}")
+    assert refused.code == 2
+    assert re.search(message, refused.err), refused.err
+    larger = fidsel(capfd, "sample", "-C", folder, "pool.frames=60", "--json")
+    assert larger.code == 0, larger.err
+    assert json.loads(larger.out) == {"frames": 60, "groups": [""], "ignored": []}
+
+
+def test_settings_that_come_too_late_are_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = write_campaign(tmp_path / "campaign")
+    first = fidsel(capfd, "sample", "-C", folder, "pool.frames=60")
+    assert "warning" not in first.err
+    late = fidsel(capfd, "sample", "-C", folder, "pool.refresh_frames=7", "--json")
+    assert json.loads(late.out)["ignored"] == ["pool.frames"]
+    assert "the pool exists with 60 configurations and is kept" in late.err
+    assert "pool.frames = None changes nothing (sampled with 60)" in late.err
