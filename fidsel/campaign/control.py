@@ -86,7 +86,7 @@ def _owned(
     law = _law(ws, curve)
     middle, low, high = law.predict(count, ())
     saved = saving(ws, curve, law, spent, ours.headline)
-    return ControlArm("owned", count, middle, low, high, 0.0, saved)
+    return ControlArm("owned", count, middle, low, high, 0.0, saved, extrapolated_from=len(owned))
 
 
 def _law(ws: Workspace, curve: Curve) -> Posterior:

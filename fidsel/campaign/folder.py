@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fidsel.campaign.record import Round
 from fidsel.data.atomic import write_text
-from fidsel.errors import FidselError
+from fidsel.errors import FidselError, UsageError
 
 PICK_COLUMNS = ("frame", "row", "fidelity", "cluster", "reason")
 
@@ -59,7 +59,7 @@ class CampaignFolder:
             where a round is missing from the row or its record cannot be read.
         """
         found = sorted(p for p in self.rounds.glob("[0-9]*") if (p / "round.json").exists())
-        rounds = tuple(Round.from_json((p / "round.json").read_text()) for p in found)
+        rounds = tuple(_read_round(p / "round.json") for p in found)
         for expected, (path, record) in enumerate(zip(found, rounds, strict=True)):
             if path != self.round(expected) or record.index != expected:
                 raise FidselError(
@@ -95,6 +95,18 @@ class CampaignFolder:
             ) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _read_round(path: Path) -> Round:
+    try:
+        return Round.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FidselError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UsageError, UnicodeDecodeError) as error:
+        raise FidselError(
+            f"{path} is damaged: {error}. Put back a copy, or move rounds {path.parent.name} and later away "
+            "to redo them from the labels that are bought"
+        ) from error
 
 
 def picks_table(record: Round) -> str:

@@ -76,6 +76,7 @@ class ControlArm:
     spent : what the arm cost so far, beside the budget.
     saving : what the campaign saved at equal error.
     metrics : measured metrics, for a bought arm.
+    extrapolated_from : random labels its learning curve was measured on; 0 for a bought arm.
     """
 
     kind: str
@@ -86,6 +87,15 @@ class ControlArm:
     spent: float
     saving: Saving
     metrics: Metrics | None = None
+    extrapolated_from: int = 0
+
+    @property
+    def basis(self) -> str:
+        """What its error and saving rest on."""
+        if self.kind == "bought":
+            return "measured"
+        known = f" from {self.extrapolated_from} random labels" if self.extrapolated_from else ""
+        return f"extrapolated{known}, not measured"
 
 
 @dataclass(frozen=True)

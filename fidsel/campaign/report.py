@@ -83,8 +83,11 @@ def read_report(campaign: Campaign, index: int | None = None) -> tuple[int, Repo
     rounds = home.read_rounds()
     last = len(rounds) - 1 if index is None else index
     if not 0 <= last < len(rounds):
-        done = f"rounds 0 to {len(rounds) - 1} are finished" if rounds else "no round is finished yet"
-        raise UsageError(f"there is no round {last} to report: {done}")
+        if not rounds:
+            raise UsageError(
+                f"no round of {home.path} is finished, so there is none to report: run `fidsel iterate`"
+            )
+        raise UsageError(f"there is no round {last} to report: rounds 0 to {len(rounds) - 1} are finished")
     first = home.round(0)
     with LabelStore(home.store, read_only=True) as store:
         record = store.record("held-out") or {}
@@ -143,10 +146,9 @@ def _metrics(found: Metrics) -> str:
 
 
 def _control(arm: ControlArm, level: str, unit: str) -> str:
-    how = "measured" if arm.kind == "bought" else "extrapolated"
     bound = "at least " if arm.saving.at_least else ""
     share = f"{bound}{100 * arm.saving.share:.0f} % of its spend saved at equal error"
-    return f"{arm.labels} random {level} labels, {how}: MAE {1000 * arm.error:.3g} {unit}; {share}"
+    return f"{arm.labels} random {level} labels, {arm.basis}: MAE {1000 * arm.error:.3g} {unit}; {share}"
 
 
 def _source(found: Mapping[str, Any]) -> str:

@@ -89,6 +89,8 @@ def _row(record: Round) -> dict[str, Any]:
 def _control(arm: ControlArm) -> dict[str, Any]:
     return {
         "kind": arm.kind,
+        "basis": arm.basis,
+        "extrapolated_from": arm.extrapolated_from,
         "labels": arm.labels,
         "error": arm.error,
         "low": arm.low,

@@ -31,8 +31,16 @@ def report(
     path = write_report(found, out or campaign.folder.round(index) / FILE, figures)
     words = [plain(sentence, f"m{found.unit}") for sentence in findings(found)]
     if as_json:
-        document({"report": path, "round": index, "figures": figures, "findings": words})
+        document(
+            {
+                "report": path,
+                "round": index,
+                "figures": figures,
+                "facts": dict(found.facts),
+                "findings": words,
+            }
+        )
     else:
-        for paragraph in words:
+        for paragraph in (*[f"{name}: {value}" for name, value in found.facts], *words):
             note(paragraph)
         typer.echo(path)

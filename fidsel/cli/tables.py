@@ -44,7 +44,11 @@ def campaign_table(found: "Summary") -> None:
     show, (size, unit) = found.budget.format, found.budget.scale()
     names = list(found.rounds[-1].labels) if found.rounds else []
     columns = ["round", *names, f"predicted {unit}", f"cost {unit}", f"spent {unit}"]
-    columns += ["force MAE meV/Å", "energy MAE meV", "control labels", "control MAE meV/Å", "saving"]
+    arms = [record.control for record in found.rounds if record.control is not None]
+    extrapolated = bool(arms) and arms[-1].kind != "bought"
+    how = ", extrapolated" if extrapolated else ""
+    columns += ["force MAE meV/Å", "energy MAE meV"]
+    columns += ["control labels", f"control MAE meV/Å{how}", f"saving{how}"]
     rows = []
     for record in found.rounds:
         force, energy = record.metrics.force_mae, record.metrics.energy_mae
@@ -61,6 +65,11 @@ def campaign_table(found: "Summary") -> None:
             ]
         )
     table(f"{found.folder}: {found.state}", columns, rows)
+    if extrapolated:
+        note(
+            f"control and saving are {arms[-1].basis} (last round); campaign.control = 'bought' in a new "
+            "campaign measures them, beside the budget"
+        )
     accounts = ", ".join(f"{name} {show(amount)}" for name, amount in found.accounts.items())
     note(f"budget {found.budget}, spent {show(found.spent)}; ledger: {accounts or 'empty'}")
     for record in found.rounds:

@@ -193,6 +193,7 @@ def test_one_level(tmp_path: Path) -> None:
     assert [set(record.labels) for record in found] == [{"accurate"}] * 3
     assert found[-1].control is not None
     assert found[-1].control.kind == "owned"
+    assert found[-1].control.extrapolated_from >= len(found[0].picks)
     assert found[-1].control.spent == 0
     assert found[-1].control.low <= found[-1].control.error <= found[-1].control.high
 

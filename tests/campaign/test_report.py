@@ -131,7 +131,7 @@ def test_rounds_that_are_not_there(finished: Path, tmp_path: Path) -> None:
     for index in (-1, 3):
         with pytest.raises(UsageError, match=rf"no round {index} to report: rounds 0 to 2 are finished"):
             read_report(campaign, index)
-    with pytest.raises(UsageError, match="no round is finished yet"):
+    with pytest.raises(UsageError, match=r"no round of .* is finished, .* run `fidsel iterate`"):
         read_report(open_campaign(write_campaign(tmp_path / "new")))
     old = Path(copytree(finished, tmp_path / "old"))
     (old / "rounds" / "0001" / "errors.csv").unlink()
