@@ -19,6 +19,7 @@ def check(
 ) -> None:
     """Check labels for missing values, duplicates, clashes, wrong signs and implausible units."""
     from fidsel.data import Units
+    from fidsel.data.finding import few
     from fidsel.fidelity.inspect import inspect_file
 
     parsed = Units.parse(units) if units else None
@@ -27,7 +28,7 @@ def check(
     if as_json:
         document({"file": str(file), "frames": len(frames), "findings": [asdict(f) for f in findings]})
     else:
-        rows = [(f.severity, f.rule, f.message) for f in findings]
-        table(f"{file}: {frames!r}", ("severity", "rule", "finding"), rows, text=3)
+        rows = [(f.severity, f.rule, f.message, few(f.frames)) for f in findings]
+        table(f"{file}: {frames!r}", ("severity", "rule", "finding", "frames"), rows, text=4)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)

@@ -1,5 +1,8 @@
 """Checks of a data set before anything is trained on it."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from fidsel.data.consistency import energy_force, force_scale, labels
@@ -14,7 +17,11 @@ SEVERITIES = ("error", "warning", "note")
 
 
 def check(
-    frames: Frames, *, forces: bool = True, reference_forces: FloatArray | None = None
+    frames: Frames,
+    *,
+    forces: bool = True,
+    reference_forces: FloatArray | None = None,
+    reference_name: str = "reference",
 ) -> tuple[Finding, ...]:
     """Return what is wrong or worth knowing about frames, errors first.
 
@@ -42,6 +49,7 @@ def check(
     forces : whether the levels declare forces.
     reference_forces : (n_atoms, 3) eV/Å, an independent estimate such as MMFF94's: a unit error that
         energies and forces share cannot be seen without it.
+    reference_name : what findings call them.
 
     Raises
     ------
@@ -59,10 +67,11 @@ def check(
     if len(rows):
         kept = np.repeat(usable, np.diff(frames.offsets))
         reference = None if reference_forces is None else reference_forces[kept]
-        found += [finding.within(rows) for finding in _rules(frames[rows], forces, reference)]
+        scale = partial(force_scale, reference=reference, name=reference_name)
+        found += [finding.within(rows) for finding in _rules(frames[rows], forces, scale)]
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
-def _rules(frames: Frames, forces: bool, reference: FloatArray | None) -> list[Finding]:
+def _rules(frames: Frames, forces: bool, scale: Callable[[Frames], list[Finding]]) -> list[Finding]:
     found = labels(frames, forces) + electrons(frames) + distances(frames) + duplicates(frames)
-    return found + energy_force(frames) + force_scale(frames, reference) + composition(frames)
+    return found + energy_force(frames) + scale(frames) + composition(frames)

@@ -22,27 +22,31 @@ FORCE_RATIO = (0.2, 5.0)
 
 
 def labels(frames: Frames, forces: bool) -> list[Finding]:
-    """Report levels without the labels they declare, and labels that are infinite or partial."""
+    """Report levels without the labels they declare, and labels that are infinite or partial.
+
+    Frames that name no level are one level, which declares the labels that some frame of the set has.
+    """
     infinite = np.isinf(frames.energy) | some_atom(frames, np.any(np.isinf(frames.forces), axis=1))
     found = about("error", "labels", infinite, "labels are infinite in {n} frames: remove or relabel them")
-    for level in sorted(set(frames.level.tolist()) - {""}):
+    for level in sorted(set(frames.level.tolist())):
         found += _level(frames, level, forces)
     rows = some_atom(frames, np.any(np.isfinite(frames.forces), axis=1)) & ~frames.has_forces
     return found + about("warning", "labels", rows, "only some atoms have forces in {n} frames: relabel them")
 
 
 def _level(frames: Frames, level: str, forces: bool) -> list[Finding]:
-    here = frames.level == level
+    here, named = frames.level == level, bool(frames.level.any())
+    of = f" of level {level!r}" if level else " without a level" if named else ""
     found = []
     for name, has in (("energies", ~np.isnan(frames.energy)), ("forces", frames.has_forces)):
-        if name == "forces" and not forces:
+        if (name == "forces" and not forces) or not (level or has.any()):
             continue
         missing = tuple(np.flatnonzero(here & ~has).tolist())
-        if len(missing) == here.sum():
+        if level and len(missing) == here.sum():
             text = f"no frame of level {level!r} has {name}: was the right key read?"
             found.append(Finding("error", "labels", text, missing))
         elif missing:
-            text = f"{len(missing)} of {here.sum()} frames of level {level!r} have no {name}"
+            text = f"{len(missing)} of {here.sum()} frames{of} have no {name}: label them, or leave them out"
             found.append(Finding("warning", "labels", text, missing))
     return found
 
@@ -114,13 +118,14 @@ def _near_pairs(frames: Frames) -> IntArray:
     return np.stack([queries[nearest], neighbour[nearest]], axis=1)
 
 
-def force_scale(frames: Frames, reference: FloatArray | None) -> list[Finding]:
+def force_scale(frames: Frames, reference: FloatArray | None, name: str) -> list[Finding]:
     """Compare forces with an independent estimate, as energies and forces can share a unit error.
 
     Parameters
     ----------
     frames : labelled frames.
     reference : (n_atoms, 3) eV/Å, e.g. MMFF94's; NaN where there is none.
+    name : what the reference is called.
     """
     if reference is None:
         return []
@@ -129,16 +134,17 @@ def force_scale(frames: Frames, reference: FloatArray | None) -> list[Finding]:
     usable = np.isfinite(reference).all(axis=1) & np.isfinite(frames.forces).all(axis=1)
     for level in sorted(set(level_of_atom[usable].tolist())):
         here = usable & (level_of_atom == level)
-        found += _scale(frames.forces[here].ravel(), reference[here].ravel(), level)
+        of = f" of level {level!r}" if level else ""
+        found += _scale(frames.forces[here].ravel(), reference[here].ravel(), of, name)
     return found
 
 
-def _scale(forces: FloatArray, reference: FloatArray, level: str) -> list[Finding]:
+def _scale(forces: FloatArray, reference: FloatArray, of: str, name: str) -> list[Finding]:
     norm = float(reference @ reference)
     if norm == 0:
         return []
     slope = float(forces @ reference) / norm
-    facts = f"forces of level {level!r} are {slope:.3g} × the reference forces"
+    facts = f"forces{of} are {slope:.3g} × the {name} forces"
     if FORCE_RATIO[0] <= slope <= FORCE_RATIO[1]:
         return [Finding("note", "force-scale", facts)]
     return [Finding("warning", "force-scale", f"{facts}: check units (23 = kcal/mol for eV) and sign")]

@@ -1,5 +1,6 @@
 """What a check of a data set reports."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -30,6 +31,16 @@ class Finding:
     def within(self, rows: IntArray) -> Self:
         """Return the finding about frames[rows] as one about frames."""
         return replace(self, frames=tuple(rows[list(self.frames)].tolist()) if self.frames else ())
+
+
+def few(rows: Sequence[int], shown: int = 5) -> str:
+    """Return the first numbers of some rows and how many more there are.
+
+    >>> few(range(8)), few([4])
+    ('0, 1, 2, 3, 4 and 3 more', '4')
+    """
+    more = f" and {len(rows) - shown} more" if len(rows) > shown else ""
+    return ", ".join(str(row) for row in rows[:shown]) + more
 
 
 def about(severity: Severity, rule: str, bad: BoolArray, message: str) -> list[Finding]:

@@ -35,7 +35,7 @@ def inspect_file(
     """
     frames = read(path, units=units, energy_key=energy_key, forces_key=forces_key)
     reference, why = mmff_forces(frames) if forces else (None, ())
-    findings = check(frames, forces=forces, reference_forces=reference)
+    findings = check(frames, forces=forces, reference_forces=reference, reference_name="MMFF94")
     notes = (Finding("note", "force-scale", f"units are not checked against MMFF94: {text}") for text in why)
     return frames, _unlabelled(frames, forces) + findings + tuple(notes)
 
@@ -72,11 +72,13 @@ def _molecules(frames: Frames) -> list[IntArray]:
 
 def _unlabelled(frames: Frames, forces: bool) -> tuple[Finding, ...]:
     """Report a file without any label at all, which names no level that could miss them."""
-    found = []
-    if len(frames) and not np.isfinite(frames.energy).any():
-        found.append("energies")
-    if len(frames) and forces and not frames.has_forces.any():
-        found.append("forces")
-    what = " and no ".join(found)
-    text = f"no frame has {what}: name them by --energy-key and --forces-key"
-    return (Finding("error", "labels", text),) if found and not frames.level.all() else ()
+    if not len(frames) or frames.level.any():
+        return ()
+    found = {}
+    if not np.isfinite(frames.energy).any():
+        found["energies"] = "--energy-key"
+    if forces and not frames.has_forces.any():
+        found["forces"] = "--forces-key"
+    otherwise = ", or say --no-forces where there are none" if "forces" in found else ""
+    text = f"no frame has {' or '.join(found)}: name them by {' and '.join(found.values())}{otherwise}"
+    return (Finding("error", "labels", text),) if found else ()

@@ -1,6 +1,7 @@
 """What a person gets who does everything right: one JSON document on stdout, words on stderr."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,10 @@ def test_check_tells_good_from_bad(
     bad = fidsel(capfd, *words)
     assert bad.code == 1
     assert "wrong sign" in bad.out
+    np.savez(file, **(arrays | {"E_accurate": np.where(np.arange(80) < 70, arrays["E_accurate"], np.nan)}))
+    partly = fidsel(capfd, *words[:-1])
+    assert partly.code == 0
+    assert re.search("10 of 80 frames have no energies.*70, 71, 72, 73, 74", partly.out)
 
 
 def test_what_a_library_prints_does_not_reach_stdout(

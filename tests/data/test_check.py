@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,20 @@ def test_partial_labels_are_warnings(water: Frames) -> None:
     ]
 
 
+def test_frames_of_no_level_should_have_what_others_of_them_have(water: Frames) -> None:
+    energy, forces = water.energy.copy(), water.forces.copy()
+    energy[60:], forces[3 * 90 :] = np.nan, np.nan
+    part = water.replace(energy=energy, forces=forces, level="")
+    lost, cut = found(part, "labels")
+    assert (lost.severity, lost.frames) == ("warning", tuple(range(60, 100)))
+    assert lost.message.startswith("40 of 100 frames have no energies")
+    assert cut.message.startswith("10 of 100 frames have no forces")
+    assert not found(water.replace(level="", forces=None), "labels")
+    mixed = found(water + water[:3].unlabelled(), "labels")
+    assert [(f.severity, f.frames) for f in mixed] == [("warning", (100, 101, 102))] * 2
+    assert mixed[0].message.startswith("3 of 3 frames without a level have no energies")
+
+
 def test_infinite_labels_are_errors(water: Frames) -> None:
     energy, forces = water.energy.copy(), water.forces.copy()
     energy[3], forces[0, 1] = np.inf, -np.inf
@@ -122,6 +137,8 @@ def test_a_unit_error_of_all_labels_shows_against_reference_forces(
     wrong = water.replace(energy=water.energy * factor, forces=water.forces * factor)
     assert [f.severity for f in found(wrong, "force-scale", reference_forces=reference)] == [severity]
     assert not found(wrong, "force-scale")
+    told = found(wrong.replace(level=""), "force-scale", reference_forces=reference, reference_name="EMT")
+    assert re.match(r"forces are \S+ × the EMT forces", told[0].message)
 
 
 def test_reference_forces_must_fit(water: Frames) -> None:

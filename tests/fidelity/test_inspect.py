@@ -37,7 +37,7 @@ def found(frames: Frames, folder: Path, forces: bool = True) -> dict[str, Findin
 def test_good_labels_pass(ethanol: Frames, tmp_path: Path) -> None:
     findings = found(ethanol, tmp_path)
     assert {finding.severity for finding in findings.values()} == {"note"}
-    assert "1.2 × the reference forces" in findings["force-scale"].message
+    assert "forces of level 'dft' are 1.2 × the MMFF94 forces" in findings["force-scale"].message
 
 
 @pytest.mark.parametrize("factor", [KCAL, 1 / 27.2114])
@@ -67,7 +67,11 @@ def test_forces_forgotten_are_an_error(ethanol: Frames, tmp_path: Path) -> None:
 def test_file_that_names_no_level_needs_labels_all_the_same(ethanol: Frames, tmp_path: Path) -> None:
     finding = found(ethanol.unlabelled(), tmp_path)["labels"]
     assert finding.severity == "error"
-    assert "no frame has energies and no forces" in finding.message
+    assert "no frame has energies or forces: name them by --energy-key and --forces-key" in finding.message
+    energies = ethanol.replace(forces=None, level="")
+    alone = found(energies, tmp_path)["labels"].message
+    assert alone == "no frame has forces: name them by --forces-key, or say --no-forces where there are none"
+    assert "labels" not in found(energies, tmp_path, forces=False)
 
 
 def test_position_that_is_no_number_is_named(ethanol: Frames, tmp_path: Path) -> None:
