@@ -17,7 +17,7 @@ from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.device import resolve
 from fidsel.models.readout import Readout
 from fidsel.models.reference import EnergyReference
-from fidsel.models.require import require_level, require_molecules
+from fidsel.models.require import Electrons, require_electrons, require_level, require_molecules
 
 CALIBRATION = 32
 """Most frames that an untrained network is calibrated on."""
@@ -93,6 +93,8 @@ class NetworkForceField(ForceField):
     """
 
     architecture: type[Network]
+    electrons: Electrons | None = None
+    """Charge and spin of the frames it was trained on, the only ones it treats; None = any."""
 
     def __init__(
         self,
@@ -149,6 +151,10 @@ class NetworkForceField(ForceField):
     def with_references(self, references: Sequence[EnergyReference]) -> Self:
         """Return a copy with other reference energies, one for each head."""
         return self._copy(references=tuple(references))
+
+    def with_electrons(self, electrons: Electrons) -> Self:
+        """Return a copy that treats frames of this charge and spin only."""
+        return self._copy(electrons=electrons)
 
     def with_parameters(self, parameters: Mapping[str, Tensor]) -> Self:
         """Return a copy whose named parameters have new values; the others stay."""
@@ -259,6 +265,7 @@ class NetworkForceField(ForceField):
             "network": self.network.settings(),
             "levels": list(self.levels),
             "references": [reference.state() for reference in self.references],
+            "electrons": self.electrons and self.electrons._asdict(),
         }
         return settings, dict(self.network.state_dict())
 
@@ -270,11 +277,13 @@ class NetworkForceField(ForceField):
         references = [EnergyReference.from_state(state) for state in settings["references"]]
         model = cls.__new__(cls)
         NetworkForceField.__init__(model, network, str(settings["level"]), settings["levels"], references)
-        return model
+        known = settings.get("electrons")  # files of earlier versions do not tell
+        return model.with_electrons(Electrons(**known)) if known else model
 
     def check_frames(self, frames: Frames) -> None:
         """Raise a `UsageError` for frames the network cannot treat."""
         require_molecules(frames, self.kind)
+        require_electrons(frames, self.electrons, self.kind)
 
     def _copy(self, **changes: Any) -> Self:  # Any: values of attributes
         other = copy.copy(self)

@@ -1,9 +1,46 @@
 """What models ask of the frames they are given."""
 
+from typing import NamedTuple, Self
+
 import numpy as np
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
+
+
+class Electrons(NamedTuple):
+    """The electronic state that all frames of a model share, as it sees positions and elements only.
+
+    Parameters
+    ----------
+    charge : e, of a whole frame.
+    spin : unpaired electrons.
+    """
+
+    charge: int
+    spin: int
+
+    @classmethod
+    def of(cls, frames: Frames, kind: str) -> Self:
+        """Return the state of frames to learn from, or raise a `UsageError` where there are several."""
+        for name in cls._fields:
+            if len(values := np.unique(getattr(frames, name))) > 1:
+                raise UsageError(
+                    f"{kind} does not see the {name}: all frames, to train on and to validate on, must have "
+                    f"the same, got {values.tolist()}; train one model for each"
+                )
+        return cls(int(frames.charge[0]), int(frames.spin[0]))
+
+
+def require_electrons(frames: Frames, learnt: Electrons | None, kind: str) -> None:
+    """Raise a `UsageError` where a frame has another state than the model has learnt; None = unknown."""
+    for name, value in () if learnt is None else learnt._asdict().items():
+        if others := sorted(set(getattr(frames, name).tolist()) - {value}):
+            raise UsageError(
+                f"this {kind} model has learnt frames of {name} {value} and does not see the {name}: it "
+                f"cannot treat {name} {', '.join(map(str, others))}; train one for it, or correct the {name} "
+                f"of the frames (ASE: atoms.info[{name!r}])"
+            )
 
 
 def require_molecules(frames: Frames, kind: str) -> None:

@@ -6,7 +6,7 @@ import torch
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
-from fidsel.models.require import require_molecules
+from fidsel.models.require import Electrons, require_molecules
 from fidsel.models.sgdml_fitted import Labelled
 
 
@@ -22,9 +22,8 @@ def check_training(train: Frames, validation: Frames) -> None:
 def check_labelled(frames: Frames, numbers: IntArray) -> None:
     """Raise where frames are not one molecule (numbers) in one state, with finite positions and forces."""
     require_molecule(frames, numbers)
-    for name in ("charge", "spin"):
-        if len(np.unique(getattr(frames, name))) > 1:
-            raise UsageError(f"sGDML does not see the {name}: all frames must have the same")
+    if len(frames):
+        Electrons.of(frames, "sGDML")
     if not np.isfinite(frames.positions).all():
         raise UsageError("positions must be finite, some are NaN or infinite: remove those frames")
     missing = int((~frames.has_forces).sum())

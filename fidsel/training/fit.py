@@ -54,8 +54,9 @@ def fit(
     Parameters
     ----------
     model : where training starts; unchanged.
-    train, validation : frames labelled at one level, which the model returned predicts; with several
-        heads, frames of their levels, and the validation frames say which levels decide.
+    train, validation : frames labelled at one level, which the model returned predicts, for frames of
+        their charge and spin; with several heads, frames of their levels, and the validation frames say
+        which levels decide.
     stage : how long and how.
     weights : (n_train,) importance of each frame, mean 1; None = equal. For several members at once
         see `fit_members`.

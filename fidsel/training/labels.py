@@ -14,6 +14,7 @@ from fidsel.errors import UsageError
 from fidsel.models.batch import PAIRS, Batch, pad
 from fidsel.models.network import NetworkForceField
 from fidsel.models.reference import EnergyReference
+from fidsel.models.require import Electrons
 from fidsel.training.loss import LabelledBatch, Objective
 from fidsel.training.stage import Loss
 
@@ -154,7 +155,7 @@ def level_of(frames: Frames) -> str:
             f"a network with one head learns one level of theory at a time, got {levels}: train them in "
             "stages, or give it a head for each"
         )
-    _require_one_state(frames)
+    Electrons.of(frames, "a network")
     return str(levels[0])
 
 
@@ -170,21 +171,11 @@ def at_level_of(model: NetworkForceField, frames: Frames) -> NetworkForceField:
     UsageError
         for frames that the network cannot treat, or of several levels, charges or spins.
     """
-    model.check_frames(frames)
-    if len(model.levels) == 1:
-        return model.replace(level=level_of(frames))
+    level = level_of(frames) if len(model.levels) == 1 else model.level
     model.heads_of(frames)
-    _require_one_state(frames)
-    return model
-
-
-def _require_one_state(frames: Frames) -> None:
-    for name in ("charge", "spin"):
-        if len(values := np.unique(getattr(frames, name))) > 1:
-            raise UsageError(
-                f"a network does not see the {name}: all frames, to train on and to validate on, must have "
-                f"the same, got {values.tolist()}; train one model for each"
-            )
+    ready = model.replace(level=level).with_electrons(Electrons.of(frames, "a network"))
+    ready.check_frames(frames)
+    return ready
 
 
 def centred(model: NetworkForceField, frames: Frames) -> NetworkForceField:

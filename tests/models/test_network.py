@@ -247,3 +247,32 @@ def test_what_cannot_be_predicted_is_refused() -> None:
         model.with_heads(["morse", "other"]).heads_of(frames(1, level="third"))
     with pytest.raises(UsageError, match="heads are for different levels"):
         model.with_heads(["morse", "morse"])
+
+
+def test_a_trained_network_treats_the_charge_and_spin_it_has_learnt_alone(tmp_path: Path) -> None:
+    cations = frames(6).replace(charge=1, spin=1)
+    assert np.isfinite(network("painn").predict(cations).energy).all()  # of unknown state
+    model, _ = fit(network("painn"), cations[:4], cations[4:], Stage(steps=1))
+    for same in (
+        model,
+        load(model.save(tmp_path)),
+        model.with_heads(["morse"]),
+        model.to(dtype=torch.float64),
+    ):
+        assert same.predict(cations).forces.shape == (24, 3)
+        with pytest.raises(UsageError, match=r"has learnt frames of charge 1 .* cannot treat charge 0;"):
+            same.predict(cations + cations[:1].replace(charge=0))
+    with pytest.raises(UsageError, match=r"has learnt frames of spin 1 .*atoms.info\['spin'\]"):
+        model.energies(cations.replace(spin=0))
+    atoms = cations[0]
+    atoms.calc = model.calculator()
+    assert np.isfinite(atoms.get_potential_energy())
+    again, _ = fit(model, frames(4), frames(2), Stage(steps=1))  # a start for another state
+    assert again.predict(frames(2)).energy.shape == (2,)
+
+
+def test_files_that_do_not_tell_charge_and_spin_are_of_any() -> None:
+    plain, tensors = network("painn").state()
+    assert plain.pop("electrons") is None
+    model = PaiNN.from_state(plain | {"level": "morse"}, tensors)
+    assert np.isfinite(model.predict(frames(2).replace(charge=1)).energy).all()
