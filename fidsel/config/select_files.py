@@ -20,7 +20,8 @@ from fidsel.config.selectors import Selector
 from fidsel.config.strict import Strict
 from fidsel.config.train_files import LabelFile
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
+from fidsel.data.finding import few
+from fidsel.data.frames import FloatArray, IntArray
 from fidsel.data.lookup import Lookup
 from fidsel.errors import UsageError
 from fidsel.models.contract import ForceField
@@ -100,10 +101,10 @@ class FileSelection:
             values["selector"]["error"] = request.error
         config = check_config(SelectConfig, values, request.overrides, "the command line")
         section = config.selector
-        self.request, self.frames = request, request.pool.read("accurate", labelled=False)
+        self.request, self.frames = request, request.pool.read("accurate")
         seed, model = request.selection.seed, model_factory(config.model, Path())
-        picker, labelled = build_picker(section, Path()), bool(has_labels(self.frames).all())
-        kind = error_kind(section, picker, labelled, request.cheap is not None)
+        picker, missing = build_picker(section, Path()), np.flatnonzero(~has_labels(self.frames))
+        kind, labelled = error_kind(section, picker, missing, request.cheap is not None), not len(missing)
         stage, twin = build_stage(config.stage, STAGE), None
         if kind == "cheap":
             cheap = cheap_labels(request.cheap, self.frames)
@@ -225,8 +226,14 @@ def digest(frames: Frames) -> str:
     return found.hexdigest()
 
 
-def error_kind(section: Selector, picker: Picker, labelled: bool, cheap: bool) -> str | None:
+def error_kind(section: Selector, picker: Picker, missing: IntArray, cheap: bool) -> str | None:
     """Return where errors of candidates come from, None for pickers that look at none.
+
+    Parameters
+    ----------
+    section, picker : what was asked for.
+    missing : rows of frames without labels.
+    cheap : whether there are cheap labels.
 
     Raises
     ------
@@ -244,11 +251,11 @@ def error_kind(section: Selector, picker: Picker, labelled: bool, cheap: bool) -
         return None
     if cheap and section.error != "cheap":
         raise UsageError("cheap labels are for --error cheap: give that too, or leave --cheap out")
-    if section.error is None and not labelled:
+    if section.error is None and len(missing):
         raise UsageError(
-            "some frames have no finite label, so errors of candidates cannot be looked up: leave these "
-            "frames out, take --error committee (with --model ensemble), probe or cheap, or a picker that "
-            "looks at no errors"
+            f"{len(missing)} frames have no finite label ({few(missing.tolist())}), so errors of candidates "
+            "cannot be looked up: leave these frames out, take --error committee (with --model ensemble), "
+            "probe or cheap, or a picker that looks at no errors"
         )
     return section.error or "reference"
 

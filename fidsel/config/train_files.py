@@ -18,6 +18,7 @@ from fidsel.config.schema import refuse_mismatch
 from fidsel.config.strict import Strict
 from fidsel.data import Frames, read, split
 from fidsel.data.atomic import make_folder
+from fidsel.data.read import label_keys
 from fidsel.errors import UsageError
 from fidsel.fidelity.table import TableSource
 from fidsel.training.evaluate import errors
@@ -84,7 +85,10 @@ class LabelFile:
         path, energy, forces = self.parts
         frames = read(path, units=units(self.units), energy_key=energy, forces_key=forces)
         if labelled and not np.isfinite(frames.energy).any() and not frames.has_forces.any():
-            raise UsageError(f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY")
+            raise UsageError(
+                f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY (keys in the file: "
+                f"{', '.join(label_keys(path)) or 'none'})"
+            )
         return frames if frames.level.all() else frames.replace(level=level)
 
 

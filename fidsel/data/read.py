@@ -102,6 +102,13 @@ def read(
     )
 
 
+def label_keys(path: Path | str) -> tuple[str, ...]:
+    """Return the names in a file that may be the `energy_key` and `forces_key` of `read`."""
+    path = Path(path)
+    format_ = _format(path)
+    return format_.load(path, format_.keys).available
+
+
 def write(path: Path | str, frames: Frames) -> Path:
     """Write frames to a file in eV and Å and return its path; an earlier file is replaced at the end.
 
@@ -147,8 +154,11 @@ def _named(key: str | None) -> tuple[str, ...]:
 
 
 def _require_labels(path: Path, loaded: Loaded, level: str, energy: str | None, forces: str | None) -> None:
-    available = ", ".join(loaded.available) or "none"
-    frames, advice = loaded.frames, f"keys in the file: {available}; name them by energy_key and forces_key"
+    frames = loaded.frames
+    advice = (
+        f"keys in the file: {', '.join(loaded.available) or 'none'}; name them by energy_key and forces_key, "
+        f"on the command line as {path}:ENERGY_KEY:FORCES_KEY (`fidsel check`: --energy-key and --forces-key)"
+    )
     for key, values in ((energy, frames.energy), (forces, frames.forces)):
         if key is not None and np.isnan(values).all():
             raise UsageError(f"no frame of {path} has a label under {key!r}; {advice}")
@@ -158,7 +168,10 @@ def _require_labels(path: Path, loaded: Loaded, level: str, energy: str | None, 
 
 def _units(path: Path, stated: Units | None, given: Units | None) -> Units:
     if given is None and stated is None:
-        raise UsageError(f"{path} does not say its units; give them, e.g. units 'kcal/mol,Angstrom'")
+        raise UsageError(
+            f"{path} does not say its units; give them: --units kcal/mol,Angstrom on the command line, "
+            "units = 'kcal/mol,Angstrom' in fidsel.toml, units=Units.parse('kcal/mol,Angstrom') in Python"
+        )
     if path.suffix.lower() == ".npz" and given and stated and given != stated:
         raise UsageError(f"{path} says its units are {stated}, but {given} was given; drop one of the two")
     return given or stated or Units()

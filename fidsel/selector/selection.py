@@ -149,7 +149,7 @@ def divide(frames: Frames, selection: Selection) -> Division:
     n = default if selection.start is None else selection.start
     if not 2 <= n <= len(able):
         raise UsageError(
-            f"start must be of 2 to {len(able)} labelled frames (those not held out), got {n}: "
+            f"start (--start) must be 2 to {len(able)}, the labelled frames that are not held out, got {n}: "
             "label more frames, or start with fewer"
         )
     start = selection.rng(0).choice(able, n, replace=False)

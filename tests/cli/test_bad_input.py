@@ -217,7 +217,7 @@ CASES = [
     Case(
         "pool without units",
         "",
-        "pool.npz does not say its units",
+        "pool.npz does not say its units; give them: --units kcal/mol,Angstrom",
         prepare=change_pool(e_unit=None, r_unit=None),
         fresh=True,
     ),
@@ -262,7 +262,11 @@ CASES = [
         ("train", "CAMPAIGN/pool.npz:E_accurate:F_accurate", "--model", "painnn"),
         "unknown model.kind 'painnn', did you mean 'painn'",
     ),
-    Case("train: no labels", ("train", "CAMPAIGN/pool.npz"), "has no labels; name them as"),
+    Case(
+        "train: no labels",
+        ("train", "CAMPAIGN/pool.npz"),
+        "has no labels; name them as .*keys in the file: .*F_accurate",
+    ),
     Case(
         "train: not so written",
         ("train", "CAMPAIGN/pool.npz:a:b:c"),

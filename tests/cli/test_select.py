@@ -143,6 +143,24 @@ def test_picks_that_nobody_labelled_yet_end_with_code_5(
     assert pool
 
 
+def test_frames_without_labels_are_numbered(
+    capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path
+) -> None:
+    some = frames(120)
+    forces = some.forces.copy()
+    forces[4 * 113 :] = np.nan
+    write(tmp_path / "some.extxyz", some.replace(forces=forces))
+    write(tmp_path / "none.extxyz", some.unlabelled())
+    part = fidsel(capfd, "select", "some.extxyz")
+    assert part.code == 2
+    assert "7 frames have no finite label (113, 114, 115, 116, 117 and 2 more)" in part.err
+    none = fidsel(capfd, "select", "none.extxyz")
+    assert none.code == 2
+    assert "none.extxyz has no labels; name them as none.extxyz:ENERGY_KEY:FORCES_KEY" in none.err
+    keys = fidsel(capfd, "select", pool.partition(":")[0])
+    assert "keys in the file: E_accurate, E_cheap, F_accurate, F_cheap" in keys.err
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -150,7 +168,7 @@ def test_picks_that_nobody_labelled_yet_end_with_code_5(
         (["--error", "guess"], "guess"),
         (["--error", "cheap"], "give --cheap FILE"),
         (["--error", "committee"], "needs models that can disagree"),
-        (["--start", "500"], "start must be of 2 to 90 labelled frames"),
+        (["--start", "500"], "start (--start) must be 2 to 90, the labelled frames"),
         (["--holdout", "1.5"], "holdout must be a fraction"),
         (["--target", "-1"], "target must be a positive error"),
         (["--seed", "-1"], "--seed"),

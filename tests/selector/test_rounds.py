@@ -144,7 +144,7 @@ def test_frames_that_repeat_held_out_ones_are_left_out() -> None:
     assert not {*ids[made.division.held_out]} & {*ids[made.division.pool]}
     first = next(iter(select(made)))
     assert "repeat configurations that are held out" in first.notes[0]
-    with pytest.raises(UsageError, match="start must be of 2 to 0 labelled frames"):
+    with pytest.raises(UsageError, match="must be 2 to 0, the labelled frames"):
         divide(pool[np.zeros(50, dtype=int)], Selection(start=5))
 
 
@@ -186,8 +186,8 @@ def test_held_out_frames_come_in_blocks_of_the_trajectory() -> None:
     ("pool", "numbers", "message"),
     [
         (frames(3), Selection(), "at least 4 labelled frames, got 3 of 3"),
-        (frames(40), Selection(start=31), "start must be of 2 to 30 labelled frames"),
-        (frames(40), Selection(start=1), "start must be of 2 to 30 labelled frames .*, got 1"),
+        (frames(40), Selection(start=31), "must be 2 to 30, the labelled frames"),
+        (frames(40), Selection(start=1), "must be 2 to 30, the labelled frames .*, got 1"),
     ],
 )
 def test_too_few_frames_are_refused(pool: Frames, numbers: Selection, message: str) -> None:
