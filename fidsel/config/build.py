@@ -7,6 +7,7 @@ from typing import Any
 
 from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign, Refresh, Rules
+from fidsel.config.levels import refuse_unpriced
 from fidsel.config.load import FILE, load_config
 from fidsel.config.model_parts import device_of, model_factory
 from fidsel.config.parts import build_fidelity, build_picker, build_source, molecule, read_pool
@@ -41,6 +42,8 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         from_smiles(config.pool.smiles)
     if selector.descriptor == "soap":
         require_dscribe()
+    total = config.budget.parsed(budget)
+    refuse_unpriced(config.fidelity, total.unit)
     *cheap, _ = config.fidelity
     cheap_source = partial(build_source, cheap[-1], config.pool, folder) if cheap else None
     threads = max(level.threads for level in config.fidelity)
@@ -56,7 +59,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         recipe=build_recipe(config.recipe, folder, cheap_source),
         control_recipe=build_control(config.recipe),
         picker=build_picker(selector, folder),
-        budget=config.budget.parsed(budget),
+        budget=total,
         engine=partial(LocalEngine, workers, threads),
         refresh=build_refresh(config.pool),
         rules=Rules(

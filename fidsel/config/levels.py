@@ -1,19 +1,26 @@
 """`[[fidelity]]`: one level of theory each, cheapest first, the last one is the accurate one."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag
 
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
+from fidsel.errors import UsageError
 
 
 class PriceConfig(Strict):
-    """What one label costs, in the budget's base unit (core-second, GPU-second or accurate label)."""
+    """What one label costs, in the budget's base unit: core-seconds, accurate labels, or GPU-seconds."""
 
     per: Literal["label", "core-second"] = "core-second"
     """"label": known beforehand; "core-second": the measured time of each label."""
     value: Annotated[float, Field(ge=0)] = 1.0
     """Price per unit; 0 for labels already owned."""
+
+    @property
+    def declared(self) -> bool:
+        """Whether the cost of a label is known before it is bought."""
+        return self.per == "label" or self.value == 0
 
 
 class LevelConfig(Strict):
@@ -22,7 +29,7 @@ class LevelConfig(Strict):
     name: str
     """Short name used in tables, e.g. "ccsd(t)"."""
     price: PriceConfig | None = None
-    """What a label costs; by default its measured core-seconds (needed when the budget is in labels)."""
+    """What a label costs; by default its measured core-seconds (needed unless the budget is of core time)."""
     time_limit: PositiveFloat | None = None
     """Seconds after which one label is given up."""
     threads: PositiveInt = 1
@@ -123,3 +130,19 @@ Level = Annotated[
     | Annotated[CustomLevel, Tag("custom")],
     Discriminator(kind_or_custom),
 ]
+
+
+def refuse_unpriced(levels: Sequence[Level], unit: str) -> None:
+    """Raise unless a budget in a unit can be charged for the labels of every level.
+
+    Sources measure core-seconds: other units need prices that a person declares.
+    """
+    for level in levels:
+        if unit == "label" and level.price is None:
+            raise UsageError(f"with a budget in labels, fidelity {level.name!r} needs `price`")
+        if unit.startswith("gpu") and not (level.price and level.price.declared):
+            raise UsageError(
+                f"a budget in {unit} cannot be charged for fidelity {level.name!r}, since no label source "
+                "measures GPU time: take core-h, or declare the GPU-seconds of a label, for example "
+                'price = { per = "label", value = 30 }'
+            )

@@ -6,7 +6,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 
 from fidsel.campaign.bounds import least_probes
 from fidsel.campaign.settings import ErrorKind
-from fidsel.config.levels import Level
+from fidsel.config.levels import Level, refuse_unpriced
 from fidsel.config.models import EnsembleSection, ModelSection, SGDMLSection
 from fidsel.config.recipes import SURROGATES, RecipeSection
 from fidsel.config.selectors import ClusterErrorSection, Selector
@@ -90,7 +90,8 @@ class BudgetSection(Strict):
     total: Annotated[float, Field(gt=0)]
     """Amount."""
     unit: Literal["core-h", "core-min", "core-s", "gpu-h", "gpu-min", "gpu-s", "label"] = "core-h"
-    """Unit; "label" counts accurate-label equivalents."""
+    """Unit; "label" counts accurate-label equivalents. GPU time is not measured: with it, every level needs
+    a price per label."""
 
     def parsed(self, override: str | None = None) -> Budget:
         """Return the budget, or the one a person gave in its place."""
@@ -144,9 +145,7 @@ class Config(Strict):
         names = [level.name for level in self.fidelity]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"fidelity names must differ, got {', '.join(sorted(twice))} more than once")
-        for level in self.fidelity:
-            if self.budget.unit == "label" and level.price is None:
-                raise ValueError(f"with a budget in labels, fidelity {level.name!r} needs `price`")
+        refuse_unpriced(self.fidelity, self.budget.unit)
         *cheap, accurate = self.fidelity
         for level in cheap:
             prices = [row.price for row in (level, accurate) if row.price and row.price.per == "label"]

@@ -10,7 +10,8 @@ from fidsel.data import Units, read
 from fidsel.data.atomic import make_folder, write_text
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import SPELLINGS, Budget
-from fidsel.fidelity.molecule import from_atoms, from_smiles
+from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
+from fidsel.fidelity.openmm_source import MMFFSource
 
 BUDGET = "20core-min"
 
@@ -111,7 +112,7 @@ def template_text(
     Raises
     ------
     UsageError
-        where none or several are, or the budget cannot be read.
+        where none or several are, or the budget cannot be read or is not one of CPU time or labels.
     """
     given = {"smiles": smiles, "structure": structure, "path": pool}
     named = {key: str(value) for key, value in given.items() if value is not None}
@@ -125,7 +126,7 @@ def template_text(
     line += f"\ncharge = {charge}" if charge else ""
     line += f"\nunits = {_quoted(units)}" if units else ""
     section = f'source = "file"\n{line}' if key == "path" else SAMPLED.format(molecule=line)
-    total, unit = _amount(Budget.parse(budget))
+    total, unit = _amount(_measurable(budget))
     prices = PRICES if unit == "label" else dict.fromkeys(PRICES, "")
     levels = QUANTUM if key == "path" else FORCE_FIELD + QUANTUM
     return TEXT.format(
@@ -152,7 +153,8 @@ def create(
     Raises
     ------
     UsageError
-        where the folder already has one, or the molecule or a named file cannot be read.
+        where the folder already has one, the molecule or a named file cannot be read, or MMFF94, which
+        samples the configurations, does not know the molecule.
     """
     path = folder / FILE
     if path.exists():
@@ -167,14 +169,33 @@ def create(
         units=units,
     )
     if smiles is not None:
-        from_smiles(smiles)
+        _sampled(from_smiles(smiles))
     elif structure is not None:
-        from_atoms(read_structure(structure), charge)
+        _sampled(from_atoms(read_structure(structure), charge))
     elif pool is not None:
         read(pool, units=Units.parse(units) if units else None)
     make_folder(folder)
     write_text(path, text)
     return path
+
+
+def _sampled(molecule: Molecule) -> None:
+    """Raise unless MMFF94, which a new campaign samples with, describes the molecule."""
+    try:
+        MMFFSource(molecule).system()
+    except UsageError as error:
+        raise UsageError(
+            f"{error}. A new campaign samples its configurations with MMFF94: start from a file of "
+            "configurations instead, with --pool"
+        ) from error
+
+
+def _measurable(text: str) -> Budget:
+    """Return a budget that the levels of a new campaign, which compute on CPUs, can be charged to."""
+    budget = Budget.parse(text)
+    if budget.unit == "gpu-second":
+        raise UsageError(f"no label source measures GPU time: write a budget such as 2core-h, got {text!r}")
+    return budget
 
 
 def _amount(budget: Budget) -> tuple[str, str]:

@@ -83,7 +83,7 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the budget a person wrote: a number and a unit, e.g. "2core-h", "1.5 gpu-h", "250".
+        """Return the budget a person wrote: a number and a unit, e.g. "2core-h", "30 core-min", "250".
 
         Raises
         ------
@@ -93,12 +93,14 @@ class Budget:
         match = re.fullmatch(r"\s*([-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|nan|inf))\s*([A-Za-z-]*)\s*", text)
         if match is None:
             raise UsageError(
-                f"a budget is a number and a unit such as 2core-h, 1.5gpu-h or 250, got {text!r}"
+                f"a budget is a number and a unit such as 2core-h, 30core-min or 250 (labels), got {text!r}"
             )
         try:
             number = float(match[1])
         except ValueError as error:
             raise UsageError(f"a budget starts with a number, got {match[1]!r} in {text!r}") from error
+        if f"core-{match[2]}" in SPELLINGS:
+            raise UsageError(f"time is that of CPU cores: write {match[1]}core-{match[2]}, got {text!r}")
         if match[2] not in SPELLINGS:
             raise unknown("budget unit", match[2], filter(None, SPELLINGS))
         unit, size = SPELLINGS[match[2]]

@@ -20,7 +20,7 @@ class Price:
     ----------
     value : price per unit, ≥ 0; zero for labels already owned.
     per : "label": each attempt that ends costs `value`, known beforehand;
-        "core-second": each attempt costs `value` × its measured core-seconds.
+        "core-second": each attempt costs `value` × its measured core-seconds (GPU time is not measured).
 
     Examples
     --------

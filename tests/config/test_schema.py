@@ -133,6 +133,10 @@ def test_expanded_configuration_is_a_configuration() -> None:
         ),
         ({"budget": {"total": 3, "unit": "label"}}, "fidelity 'dft' needs `price`"),
         (
+            {"budget": {"total": 3, "unit": "gpu-h"}},
+            "gpu-h cannot be charged for fidelity 'dft', since no label",
+        ),
+        (
             {"fidelity": LEVELS[:1], "recipe": {"kind": "standard"}, "selector": {"error": "cheap"}},
             "take 'probe'",
         ),

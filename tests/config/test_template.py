@@ -25,7 +25,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     }
 
 
-@pytest.mark.parametrize("budget", ["20core-min", "2core-h", "30 core-s", "50", "1.5gpu-h", "5gpu-min"])
+@pytest.mark.parametrize("budget", ["20core-min", "2core-h", "30 core-s", "50"])
 @pytest.mark.parametrize("kind", ["smiles", "structure", "pool"])
 def test_every_template_is_a_campaign(kind: str, budget: str, files: dict[str, Path], tmp_path: Path) -> None:
     given = {"smiles": None, "structure": None, "pool": None} | {kind: files.get(kind, "C=O")}
@@ -62,6 +62,35 @@ def test_nothing_is_written_for_what_cannot_be_read(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"not a valid SMILES|cannot be read|there is no file"):
             create(tmp_path / "new", **given)  # type: ignore[arg-type]
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("smiles", "message"),
+    [
+        ("[CH3]", r"MMFF94 has no radicals.*start from a file of configurations instead, with --pool"),
+        ("B(O)O", r"MMFF94 has no type for atom 0 \(B\).*with --pool"),
+    ],
+)
+def test_a_molecule_that_cannot_be_sampled_is_refused(smiles: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        create(tmp_path / "new", smiles=smiles, structure=None, pool=None)
+    assert not (tmp_path / "new").exists()
+
+
+def test_gpu_time_is_no_budget_of_a_new_campaign(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no label source measures GPU time: .* 2core-h, got '1.5gpu-h'"):
+        create(tmp_path, smiles="CO", structure=None, pool=None, budget="1.5gpu-h")
+
+
+def test_gpu_time_needs_declared_prices(tmp_path: Path) -> None:
+    path = create(tmp_path, smiles="CO", structure=None, pool=None, budget="50")
+    assert str(build_campaign(load_config(path), tmp_path, "1gpu-h").budget) == "1 gpu-h"
+    path.unlink()
+    config = load_config(create(tmp_path, smiles="CO", structure=None, pool=None, budget="2core-h"))
+    with pytest.raises(UsageError, match="cannot be charged for fidelity 'mmff94'"):
+        build_campaign(config, tmp_path, "1gpu-h")
+    with pytest.raises(UsageError, match="with a budget in labels, fidelity 'mmff94' needs `price`"):
+        build_campaign(config, tmp_path, "50")
 
 
 def test_demo_is_a_campaign_and_may_be_begun_again(tmp_path: Path) -> None:

@@ -41,6 +41,12 @@ def test_unknown_unit_names_the_nearest() -> None:
         Budget.parse("2core-hr")
 
 
+@pytest.mark.parametrize("unit", ["h", "min", "s"])
+def test_time_of_nothing_names_core_time(unit: str) -> None:
+    with pytest.raises(UsageError, match=f"time is that of CPU cores: write 2core-{unit}, got '2{unit}'"):
+        Budget.parse(f"2{unit}")
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.floats(1e-3, 1e9), st.sampled_from(sorted(SPELLINGS)))
 def test_what_is_shown_can_be_parsed_again(number: float, unit: str) -> None:
