@@ -26,6 +26,7 @@ def train(
             "by default what model and files allow."
         ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
     units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
     seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
     as_json: AsJson = False,
@@ -37,5 +38,6 @@ def train(
     held = LabelFile(validation, units) if validation else None
     with progress() as report:
         report("training", 0, 1)
-        found = train_files(LabelFile(accurate, units), files, held, model, recipe, settings or (), seed, out)
+        labels, changes = LabelFile(accurate, units), settings or ()
+        found = train_files(labels, files, held, model, recipe, changes, seed, out, force=force)
     document(found) if as_json else note(trained_line(found))

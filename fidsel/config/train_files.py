@@ -16,11 +16,13 @@ from fidsel.config.recipe_parts import build_recipe
 from fidsel.config.recipes import RecipeSection
 from fidsel.config.schema import refuse_mismatch
 from fidsel.config.strict import Strict
-from fidsel.data import Frames, read, split
+from fidsel.data import Frames, leaks, read, split
 from fidsel.data.atomic import make_folder
+from fidsel.data.finding import few
 from fidsel.data.read import label_keys
 from fidsel.errors import UsageError
 from fidsel.fidelity.table import TableSource
+from fidsel.models.files import JSON
 from fidsel.training.evaluate import errors
 from fidsel.training.stage import Trained, TrainingData
 
@@ -101,6 +103,8 @@ def train_files(
     overrides: Sequence[str],
     seed: int,
     out: Path,
+    *,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Train on files, save the model into a folder and return what happened.
 
@@ -112,18 +116,22 @@ def train_files(
     overrides : `model.key=value` and `recipe.key=value` settings.
     seed : decides every draw.
     out : folder of the model.
+    force : whether a model that is there may be replaced.
+
+    Raises
+    ------
+    UsageError
+        where files and settings do not fit together, frames to train on are among those to validate on, or
+        `out` holds a model.
     """
+    if (out / JSON).exists() and not force:
+        raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
     if recipe is None:
         recipe = "standard" if not cheap else "cokriging" if model == "sgdml" else "asteroid"
     values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": recipe}}
     config = check_config(TrainConfig, values, overrides, "the command line")
     refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
-    train = accurate.read("accurate")
-    if validation is None:
-        parts = split(train, {"train": 1 - HELD_OUT, "validation": HELD_OUT}, by="block", seed=seed)
-        train, held = parts["train"], parts["validation"]
-    else:
-        held = validation.read("accurate")
+    train, held = _sides(accurate, validation, seed)
     labelled = config.recipe.kind != "asteroid-unlabelled"
     low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
     data = TrainingData(train, held, low)
@@ -132,6 +140,22 @@ def train_files(
     trained = build_recipe(config.recipe, Path(), table)(data, model_factory(config.model, Path()), seed)
     trained.model.save(out)
     return {"recipe": config.recipe.kind} | _report(trained, data, out)
+
+
+def _sides(accurate: LabelFile, validation: LabelFile | None, seed: int) -> tuple[Frames, Frames]:
+    """Return the frames to train on and those to validate on."""
+    train = accurate.read("accurate")
+    if validation is None:
+        parts = split(train, {"train": 1 - HELD_OUT, "validation": HELD_OUT}, by="block", seed=seed)
+        return parts["train"], parts["validation"]
+    held = validation.read("accurate")
+    if len(rows := leaks(train, held)):
+        raise UsageError(
+            f"{len(rows)} of {len(train)} frames of {accurate.text} ({few(rows.tolist())}) are among those "
+            f"of {validation.text}: a model cannot be validated on what it is trained on, so leave them out "
+            "of one file, or leave out --validation"
+        )
+    return train, held
 
 
 def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:

@@ -104,7 +104,11 @@ def test_train_on_files(finished: Path, tmp_path: Path, capfd: pytest.CaptureFix
     assert (report["recipe"], report["train"], report["validation"]) == ("cokriging", 64, 16)
     assert report["validation_force_mae"] < 0.05
     assert load(report["model"]).kind == report["kind"]
-    spoken = fidsel(capfd, *words[:2], "--out", tmp_path / "new" / "model", "model.sigmas=[10]")
+    again = (*words[:2], "--out", tmp_path / "new" / "model", "model.sigmas=[10]")
+    kept = fidsel(capfd, *again)
+    assert kept.code == 2
+    assert "model holds a model already, which is kept: name another --out, or give --force" in kept.err
+    spoken = fidsel(capfd, *again, "--force")
     assert "standard on 64 accurate labels: validation force MAE" in spoken.err
     assert spoken.out == ""
 

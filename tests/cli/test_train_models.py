@@ -58,7 +58,7 @@ def train(capfd: pytest.CaptureFixture[str], labels: Path, model: str, recipe: s
     needed = [f"recipe.{setting}" for setting in NEEDED.get(recipe, ())]
     found = fidsel(
         capfd, "train", f"{labels}:E_ccsdt:F_ccsdt", *cheap, "--model", model, "--recipe", recipe, "--json",
-        "--units", "eV,Angstrom", "--out", out, *(f"model.{setting}" for setting in SMALL[model]),
+        "--units", "eV,Angstrom", "--out", out, "--force", *(f"model.{setting}" for setting in SMALL[model]),
         *steps, *needed, *settings,
     )  # fmt: skip
     assert found.code == 0, found.err

@@ -55,6 +55,27 @@ def test_recipe_follows_the_files(tmp_path: Path) -> None:
     assert again["validation_force_mae"] == both["validation_force_mae"]
 
 
+def test_frames_to_validate_on_are_not_trained_on(tmp_path: Path) -> None:
+    some = frames(30, level="accurate")
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", some)))
+    turned = some[10:13].replace(positions=-some[10:13].positions, forces=-some[10:13].forces)
+    held = LabelFile(str(write(tmp_path / "held.extxyz", turned + frames(5, 9))))
+    with pytest.raises(UsageError, match=r"3 of 30 frames of .*accurate.extxyz \(10, 11, 12\) are among"):
+        train_files(accurate, [], held, "sgdml", None, [], 0, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_model_that_is_there_is_kept(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30))))
+    train(accurate, [], tmp_path / "model")
+    before = (tmp_path / "model" / "model.json").read_bytes()
+    with pytest.raises(UsageError, match="holds a model already, which is kept"):
+        train_files(accurate, [], None, "sgdml", None, ["model.sigmas=[20]"], 0, tmp_path / "model")
+    assert (tmp_path / "model" / "model.json").read_bytes() == before
+    train_files(accurate, [], None, "sgdml", None, ["model.sigmas=[20]"], 0, tmp_path / "model", force=True)
+    assert (tmp_path / "model" / "model.json").read_bytes() != before
+
+
 def test_recipe_that_does_not_fit_the_files_is_refused(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30))))
     with pytest.raises(UsageError, match="recipe 'cokriging' needs cheap labels"):
