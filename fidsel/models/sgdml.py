@@ -14,7 +14,7 @@ from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError, unknown
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.device import resolve
-from fidsel.models.require import require_level
+from fidsel.models.require import Electrons, require_electrons, require_level
 from fidsel.models.sgdml_fit import fit_forces
 from fidsel.models.sgdml_fitted import Fitted, Solved, distinct
 from fidsel.models.sgdml_frames import (
@@ -162,6 +162,7 @@ class SGDML(ForceField):
             refine=self.refine,
             solver=self._solver,
         )
+        fitted = replace(fitted, electrons=Electrons.of(train, "sGDML"))
         record |= _counts(fitted, len(train) - len(keep))
         record |= {"permutations": len(permutations), "symmetry": symmetry}
         return self._copy(fitted=fitted, level=one_level(train) or self.level), record
@@ -189,13 +190,14 @@ class SGDML(ForceField):
         Raises
         ------
         UsageError
-            for frames without forces or finite positions, periodic frames, another molecule or level,
-            or a model that has not been fitted.
+            for frames without forces or finite positions, periodic frames, another molecule, level,
+            charge or spin, or a model that has not been fitted.
         """
         fitted = self._require_fitted()
         numbers = fitted.numbers.cpu().numpy()
         importance = check_weights(weights, len(frames)) if len(frames) else np.ones(0)
         check_labelled(frames, numbers)
+        require_electrons(frames, fitted.electrons, self.kind)
         if len(frames) and one_level(frames) not in {"", self.level}:
             raise UsageError(f"this model is of level {self.level!r}, got frames of {one_level(frames)!r}")
         wanted = np.flatnonzero(importance > 0)
@@ -214,6 +216,7 @@ class SGDML(ForceField):
         if not len(frames):
             return Prediction(np.empty(0), np.empty((0, 3)))
         require_molecule(frames, fitted.numbers.cpu().numpy())
+        require_electrons(frames, fitted.electrons, self.kind)
         energy, forces = self._expansion(self._tensor(frames.dense().positions))
         return Prediction(energy.cpu().numpy() + fitted.constant, forces.cpu().numpy().reshape(-1, 3))
 
@@ -236,6 +239,7 @@ class SGDML(ForceField):
         fitted, positions = self._require_fitted(), []
         for some in (frames, frames if others is None else others):
             require_molecule(some, fitted.numbers.cpu().numpy())
+            require_electrons(some, fitted.electrons, self.kind)
             positions.append(self._tensor(some.positions.reshape(len(some), -1, 3)))
         scale = signal_variance(fitted, self._solved)
         found: FloatArray = (scale * force_covariance(fitted, self._solved, *positions)).cpu().numpy()

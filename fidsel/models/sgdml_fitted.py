@@ -7,6 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from fidsel.models.require import Electrons
 from fidsel.models.sgdml_factor import Factor
 from fidsel.models.sgdml_kernel import Expansion, Geometry, describe
 from fidsel.models.sgdml_symmetry import pair_indices
@@ -65,6 +66,7 @@ class Fitted:
     centre : (D,) 1/Å, invariant under the symmetries.
     sigma, lam : length scale (1/Å) and regularisation.
     constant : eV, integration constant of the energy.
+    electrons : charge and spin of the training frames; None = unknown.
     solved : the factorised matrix, where there is one; neither saved nor taken to another device, whose
         memory it may not fit into.
     """
@@ -77,6 +79,7 @@ class Fitted:
     sigma: float
     lam: float
     constant: float = 0.0
+    electrons: Electrons | None = None
     solved: Solved | None = None
 
     def expansion(self) -> Expansion:
@@ -107,7 +110,8 @@ class Fitted:
 
     def scalars(self) -> dict[str, float]:
         """Return the numbers by name."""
-        return {"sigma": self.sigma, "lam": self.lam, "constant": self.constant}
+        known = {} if self.electrons is None else self.electrons._asdict()
+        return {"sigma": self.sigma, "lam": self.lam, "constant": self.constant} | known
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], scalars: Mapping[str, float]) -> Self:
@@ -115,7 +119,11 @@ class Fitted:
         t = tensors
         train = Labelled(t["positions"], t["forces"], t["energy"], t["weights"])
         sigma, lam, constant = (scalars[name] for name in ("sigma", "lam", "constant"))
-        return cls(t["numbers"], t["permutations"], train, t["v"], t["centre"], sigma, lam, constant)
+        # files of earlier versions do not tell charge and spin
+        electrons = Electrons(int(scalars["charge"]), int(scalars["spin"])) if "charge" in scalars else None
+        return cls(
+            t["numbers"], t["permutations"], train, t["v"], t["centre"], sigma, lam, constant, electrons
+        )
 
 
 def symmetric_pairs(permutations: Tensor) -> Tensor:

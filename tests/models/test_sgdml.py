@@ -208,3 +208,23 @@ def test_published_accuracy_on_ethanol(data_folder: Path) -> None:
     ethanol = Frames.stack(data["z"], data["R"][rows], forces=data["F_pbe"][rows] * kcal)
     model, _ = SGDML([20.0]).fit(ethanol[:100], ethanol[:0])
     assert force_mae(model, ethanol[-500:]) / kcal == pytest.approx(1.2503684, rel=1e-5)
+
+
+def test_a_fitted_model_treats_the_charge_and_spin_it_has_learnt_alone(tmp_path: Path) -> None:
+    cations = frames(8).replace(charge=1, spin=1)
+    model, _ = SGDML([10.0]).fit(cations[:5], NONE)
+    for same in (model, load(model.save(tmp_path)), model.update(cations[5:])[0]):
+        assert isinstance(same, SGDML)
+        assert np.isfinite(same.predict(cations).energy).all()
+        for ask in (same.predict, same.update, same.covariance):
+            with pytest.raises(UsageError, match=r"learnt frames of charge 1 .* cannot treat charge 0;"):
+                ask(cations[:2].replace(charge=0))
+    with pytest.raises(UsageError, match=r"learnt frames of spin 1 .*atoms.info\['spin'\]"):
+        model.predict(cations.replace(spin=0))
+
+
+def test_files_that_do_not_tell_charge_and_spin_are_of_any() -> None:
+    settings, tensors = SGDML([10.0]).fit(frames(5), NONE)[0].state()
+    known = {name: settings["fitted"][name] for name in ("sigma", "lam", "constant")}
+    model = SGDML.from_state(settings | {"level": "morse", "fitted": known}, tensors)
+    assert np.isfinite(model.predict(frames(2).replace(charge=1)).energy).all()
