@@ -68,7 +68,7 @@ def select(
         control=control,
         out=out,
     )
-    require_writable(out, report)
+    require_writable(out, report, folder=save_model)
     with progress() as say:
         chosen = FileSelection(request)
         if chosen.rounds:

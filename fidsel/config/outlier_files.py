@@ -23,7 +23,7 @@ from fidsel.errors import UsageError
 from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.models import ForceField, Predictions, load
 from fidsel.models.delta import CheapLabels
-from fidsel.selector.outliers import Outliers, find_outliers, sides_of, training_frames
+from fidsel.selector.outliers import TRAIN, Outliers, find_outliers, sides_of, training_frames
 
 ASE = "ase:"
 
@@ -130,7 +130,7 @@ def outliers_of_files(request: OutlierRequest) -> Found:
         energy_clusters=config.energy_clusters,
         seed=request.seed,
     )
-    return Found(found, tuple(_notes(request, train)), places, data)
+    return Found(found, tuple(_notes(request, train, found)), places, data)
 
 
 def open_model(request: OutlierRequest, frames: Frames, config: OutlierConfig) -> ForceField:
@@ -150,10 +150,17 @@ def open_model(request: OutlierRequest, frames: Frames, config: OutlierConfig) -
     return Predictions.read(path, units=units(request.units), energy_key=energy, forces_key=forces)
 
 
-def _notes(request: OutlierRequest, train: Frames | None) -> Sequence[str]:
+def _notes(request: OutlierRequest, train: Frames | None, found: Outliers) -> Sequence[str]:
+    notes, total = [], len(found.frames)
     if train is None and not request.model.startswith(ASE):
-        return [
+        notes.append(
             f"{request.model} does not tell what it was trained on: training frames in {request.data.text} "
             "count as unseen; name them by --train"
-        ]
-    return []
+        )
+    if trained := len(found.rows(TRAIN)):
+        notes.append(f"{trained} of {total} frames are left out: the model was trained on them")
+    if lost := int((np.isnan(found.errors) & (found.sides != TRAIN)).sum()):
+        notes.append(f"{lost} of {total} frames are left out: they have no label")
+    if found.unit == "eV":
+        notes.append("no frame has forces: errors are of energies, in eV per frame")
+    return notes

@@ -24,6 +24,7 @@ from fidsel.config.selectors import (
 )
 from fidsel.data import Frames, Units, read
 from fidsel.data.geometry import sound
+from fidsel.data.read import require_file
 from fidsel.errors import UsageError
 from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.fidelity.level import Fidelity, Price
@@ -99,6 +100,7 @@ def read_structure(path: Path) -> Atoms:
     """Return the last structure of a file in any format ASE reads."""
     from ase.io import iread
 
+    require_file(path)
     try:
         *_, structure = iread(path)
     except (OSError, ValueError, KeyError, IndexError) as error:

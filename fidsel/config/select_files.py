@@ -20,6 +20,7 @@ from fidsel.config.selectors import Selector
 from fidsel.config.strict import Strict
 from fidsel.config.train_files import LabelFile
 from fidsel.data import Frames
+from fidsel.data.atomic import make_folder
 from fidsel.data.finding import few
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.data.lookup import Lookup
@@ -260,8 +261,23 @@ def error_kind(section: Selector, picker: Picker, missing: IntArray, cheap: bool
     return section.error or "reference"
 
 
-def require_writable(*paths: Path | None) -> None:
-    """Raise a `UsageError` where a file cannot be written, before anything is computed for it."""
+def require_writable(*paths: Path | None, folder: Path | None = None) -> None:
+    """Raise where a file or a folder cannot be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    paths : files to be, in folders that exist.
+    folder : made where it is missing.
+
+    Raises
+    ------
+    UsageError
+        where a path is no file in a folder that exists.
+    FidselError
+        where the system refuses the folder.
+    """
     for path in paths:
         if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
             raise UsageError(f"{path} must be a file in a folder that exists: make it, or name another")
+    if folder is not None:
+        make_folder(folder)

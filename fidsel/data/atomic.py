@@ -1,5 +1,6 @@
 """Writing files so that an interrupted or failed write leaves the earlier file intact."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,6 +9,16 @@ from pathlib import Path
 from uuid import uuid4
 
 from fidsel.errors import FidselError
+
+ADVICE = {
+    errno.ENOENT: "make its folder first, or choose another",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+    errno.EROFS: "choose a folder that you may write to",
+    errno.ENOSPC: "free space, or choose another folder",
+    errno.EDQUOT: "free space, or choose another folder",
+}
+"""What to do where the system refuses to write."""
 
 
 @contextmanager
@@ -116,6 +127,6 @@ def _flush(path: Path) -> None:
 
 
 def _refused(path: Path, error: OSError) -> FidselError:
-    reason = error.strerror or str(error)
-    return FidselError(f"could not write {path}: {reason}. What was there before is unchanged; "
-                       "free space, or choose another folder")  # fmt: skip
+    advice = ADVICE.get(error.errno or 0, "choose another folder")
+    kept = ". What was there before is unchanged" if path.exists() else ""
+    return FidselError(f"could not write {path}: {error.strerror or error}{kept}; {advice}")

@@ -86,7 +86,7 @@ def read(
     """
     path = Path(path)
     format_ = _format(path)
-    _require_file(path)
+    require_file(path)
     asked = energy_key is not None or forces_key is not None
     keys = Keys(_named(energy_key), _named(forces_key)) if asked else format_.keys
     try:
@@ -137,7 +137,8 @@ def _format(path: Path) -> Format:
     return FORMATS[path.suffix.lower()]
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Raise a `UsageError`, with the nearest name as a hint, unless there is a file with something in it."""
     if not path.exists():
         beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         near = get_close_matches(path.name, beside, n=1)

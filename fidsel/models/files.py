@@ -83,8 +83,9 @@ def content_digest(folder: Path | str) -> str:
 
 def _read_json(path: Path) -> tuple[dict[str, Any], str]:
     """Return the settings in `model.json` and the digest of the tensor file that belongs to it."""
+    data = _read_bytes(path)
     try:
-        content = json.loads(_read_bytes(path))
+        content = json.loads(data)
     except ValueError as error:
         raise UsageError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:

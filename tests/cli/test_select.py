@@ -178,6 +178,7 @@ def test_frames_without_labels_are_numbered(
         (["--out", "nowhere/picks.npz"], "must be a file in a folder that exists"),
         (["--report", "."], "must be a file in a folder that exists"),
         (["model.sigma=[1]"], "sigmas"),
+        (["model.kind=ensemble", "model.member.kind=painnn"], "unknown model.member.kind 'painnn'"),
     ],
 )
 def test_bad_usage_is_explained(
@@ -200,6 +201,7 @@ def test_outliers_of_a_model_a_calculator_and_a_file(
     assert told["training_frames_left_out"] == 20
     assert told["sides"]["pool"]["frames"] == 100
     assert told["findings"]
+    assert told["notes"] == ["20 of 120 frames are left out: the model was trained on them"]
     with np.load("errors.npz", allow_pickle=False) as file:
         assert np.nanargmax(file["error"]) == file["worst"][0] == told["frames"][0]["frame"]
     assert Path("report.html").stat().st_size > 10_000
@@ -219,6 +221,29 @@ def test_outliers_of_a_model_a_calculator_and_a_file(
     emt = fidsel(capfd, "outliers", "ase:lj", pool, *lj, "clusters=3")
     assert emt.code == 0, emt.err
     assert "pool: RMSE" in emt.err
+
+
+def test_errors_of_energies_are_said_to_be(
+    capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path
+) -> None:
+    some = frames(120)
+    write(
+        tmp_path / "energies.extxyz",
+        some.replace(forces=None, energy=np.where(np.arange(120) < 9, np.nan, some.energy)),
+    )
+    write(tmp_path / "theirs.extxyz", some.replace(energy=some.energy + 0.1))
+    found = fidsel(capfd, "outliers", "theirs.extxyz", "energies.extxyz", "clusters=3")
+    assert found.code == 0, found.err
+    assert "no frame has forces: errors are of energies, in eV" in found.err
+    assert "9 of 120 frames are left out: they have no label" in found.err
+    assert pool
+
+
+def test_a_model_that_cannot_be_saved_is_said_at_once(capfd: pytest.CaptureFixture[str], pool: str) -> None:
+    found = fidsel(capfd, "select", pool, *QUICK, "--save-model", "pool.npz/model")
+    assert found.code == 1
+    assert "could not write pool.npz/model: Not a directory" in found.err
+    assert not Path("picks.npz").exists()
 
 
 def test_control_arm_catches_up(capfd: pytest.CaptureFixture[str], pool: str) -> None:

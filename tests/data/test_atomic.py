@@ -43,6 +43,22 @@ def test_a_refused_write_leaves_the_earlier_file(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.bin"]
 
 
+def test_advice_fits_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with pytest.raises(FidselError, match=r"a\.txt: No space left on device; free space"), replacing(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FidselError, match=r"c\.txt: No such file or directory; make its folder first"):
+        write_text(tmp_path / "b" / "c.txt", "")
+    path.write_text("earlier")
+    with (
+        pytest.raises(
+            FidselError, match=r"\. What was there before is unchanged; choose a folder that you may"
+        ),
+        replacing(path),
+    ):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+
 def test_an_interrupted_write_leaves_the_earlier_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "earlier")

@@ -55,6 +55,13 @@ def test_damaged_files_are_refused(tmp_path: Path, file: str, damage: str) -> No
         read_state(tmp_path)
 
 
+def test_a_folder_without_a_model_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"^a model is a folder with .*, cannot read .*nomodel/model\.json: No such"
+    ):
+        read_state(tmp_path / "nomodel")
+
+
 @pytest.mark.parametrize("content", [[], {"format": "other"}, {"kind": "toy"}])
 def test_a_foreign_json_file_is_refused(tmp_path: Path, content: object) -> None:
     (tmp_path / "model.json").write_text(json.dumps(content))
