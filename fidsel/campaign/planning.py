@@ -1,7 +1,7 @@
 """From a pilot to a plan: what a label costs, how many to buy at each fidelity."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,11 +87,13 @@ def _make_plan(ws: Workspace, available: int) -> Plan:
             f"lower campaign.validation"
         )
     # an accurate training frame gets its cheap labels too
-    costs = dict(prices) | {campaign.accurate.name: accurate + cheap_too}
+    levels = [priced(ws, fidelity, prices[fidelity.name], available) for fidelity in campaign.fidelities]
+    levels[-1] = replace(levels[-1], cost=accurate + cheap_too, companion=cheap_too)
     return plan(
         campaign.budget.total,
-        [priced(ws, fidelity, costs[fidelity.name], available) for fidelity in campaign.fidelities],
-        spent=rules.validation * accurate + ws.wasted(),
+        levels,
+        spent=ws.wasted(),
+        validation=rules.validation,
         minimum=FEWEST,
         workers=ws.engine.workers,
         unit=campaign.budget.unit,

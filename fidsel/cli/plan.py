@@ -9,8 +9,15 @@ import typer
 from fidsel.cli.output import AsJson, Folder, Overrides, document, progress
 from fidsel.cli.tables import plan_tables
 
-Budgeted = Annotated[str | None, typer.Option(help="What may be spent, e.g. 2core-h or 250.")]
-Priced = Annotated[list[str] | None, typer.Option(help="NAME=COST of a label, in the budget's base unit.")]
+Budgeted = Annotated[str | None, typer.Option(help="What may be spent, e.g. 2core-h or 250 (labels).")]
+Priced = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="NAME=COST of a label, once per level; the dearest level is the accurate one. With --budget "
+        "2core-h costs are core-seconds: ccsdt=100 takes 100 core-seconds. With --budget 250 (labels) they "
+        "are relative: ccsdt=1 and dft=0.025."
+    ),
+]
 
 
 def plan(
@@ -23,7 +30,8 @@ def plan(
 ) -> None:
     """Plan a campaign: label a few frames at every fidelity to learn their cost, then recommend a split.
 
-    With --price no campaign is needed: the answer comes from prices and published priors alone.
+    With --price no campaign is needed: the answer comes from prices and published priors alone, as in
+    fidsel plan --budget 250 --price ccsdt=1 --price dft=0.025
     """
     from fidsel.config.planning import make_plan
 

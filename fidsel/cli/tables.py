@@ -89,19 +89,37 @@ def _control_cells(arm: "ControlArm | None") -> list[object]:
 
 def plan_tables(made: "Plan", budget: "Budget") -> None:
     """Print the splits of a plan, the recommended one marked, and what another budget or price would do."""
-    columns = ["", *made.levels, "cost", "error, × accurate alone", "90 %", "wall time s"]
+    columns = ["", *made.levels, "cost", f"error, × accurate alone for {budget}", "90 %", "wall time s"]
     mark = made.recommended.bought
     rows = [["→" if split.bought == mark else "", *_split_cells(split, budget)] for split in made.table]
     basis = "published priors" if made.basis == "priors" else f"{made.points} measured points"
     table(f"plan for {budget}; gains from {basis}", columns, rows)
     others = [[case.name, *_split_cells(case.split, budget)] for case in made.scenarios if case.split]
     table("what if", columns, others)
-    prices = ", ".join(
-        f"{name} {budget.format(cost)}" for name, cost in zip(made.levels, made.prices, strict=True)
-    )
-    note(f"per label: {prices}; fixed beforehand: {budget.format(made.fixed)}")
+    note(f"what if: errors are relative to accurate labels alone at these prices and the full {budget}")
+    note(f"per label: {_prices(made, budget)}; {_beforehand(made, budget)}")
     for text in made.warnings:
         note(text)
+
+
+def _prices(made: "Plan", budget: "Budget") -> str:
+    """Return what a label costs at each level, and why an accurate one may cost more than its price."""
+    told = [f"{name} {budget.format(cost)}" for name, cost in zip(made.levels, made.prices, strict=True)]
+    if made.companion:
+        own, beside = budget.format(made.prices[-1] - made.companion), budget.format(made.companion)
+        told[-1] += (
+            f" ({own}, and {beside} for the same frame at the cheaper levels, where each accurate frame is "
+            "labelled too)"
+        )
+    return ", ".join(told)
+
+
+def _beforehand(made: "Plan", budget: "Budget") -> str:
+    """Return what the budget pays for beside the training labels of the table."""
+    cost = made.validation * (made.prices[-1] - made.companion)
+    spent = made.fixed - cost
+    told = f"set aside beforehand: {made.validation} validation labels, {budget.format(cost)}"
+    return told + (f"; spent in vain: {budget.format(spent)}" if spent > 1e-9 * made.fixed else "")
 
 
 def _split_cells(split: "Split", budget: "Budget") -> list[object]:

@@ -38,7 +38,10 @@ def make_plan(
         campaign = open_campaign(folder, overrides, budget)
         return plan_campaign(campaign, report), campaign.budget
     if budget is None:
-        raise UsageError("with --price say what may be spent: --budget 250, in the unit of the prices")
+        raise UsageError(
+            "with --price say what may be spent: --budget 2core-h with prices in core-seconds, or --budget "
+            "250 with prices relative to an accurate label"
+        )
     if validation < 0:
         raise UsageError(f"the number of validation labels must be ≥ 0, got {validation}")
     total = Budget.parse(budget)

@@ -76,6 +76,7 @@ class Plan:
     workers : the wall times are for this many labels at a time.
     seed : of the law's draws.
     warnings : what a person should know before spending.
+    companion : of the accurate price, what the cheap labels of the same frame take.
     """
 
     levels: tuple[str, ...]
@@ -94,6 +95,7 @@ class Plan:
     workers: int
     seed: int
     warnings: tuple[str, ...]
+    companion: float = 0.0
 
     def to_json(self) -> str:
         """Return the plan as one JSON document."""

@@ -74,7 +74,8 @@ def plan(
         law = fit_law(points, LawPrior(tuple(level.prior for level in levels[:-1])), seed=seed)
     elif law.levels != len(levels) - 1:
         raise UsageError(f"the law knows {law.levels} cheap levels, the plan has {len(levels) - 1}")
-    shop = Shop(tuple(levels), total, spent + validation * levels[-1].cost, minimum, law)
+    validating = validation * (levels[-1].cost - levels[-1].companion)
+    shop = Shop(tuple(levels), total, spent + validating, minimum, law)
     if not shop.open:
         raise UsageError(
             f"a budget of {total:g} {unit} does not pay for {spent:g} already spent, {validation} validation "
@@ -103,6 +104,7 @@ def plan(
         workers=workers,
         seed=seed,
         warnings=tuple(_warnings(shop, recommended, points)),
+        companion=levels[-1].companion,
     )
 
 

@@ -34,6 +34,7 @@ class PricedLevel:
     available : labels that can still be bought (frames in the pool); None = `LARGEST_SET`.
     seconds : core-seconds of one label, for the wall time; None = unknown.
     prior : what is expected of it as a cheap level.
+    companion : of `cost`, what labels of the same frame at other levels take; validation labels have none.
 
     Examples
     --------
@@ -47,6 +48,7 @@ class PricedLevel:
     available: int | None = None
     seconds: float | None = None
     prior: LevelPrior = DFT_PRIOR
+    companion: float = 0.0
 
     def __post_init__(self) -> None:
         if not (0 <= self.cost < inf):

@@ -32,6 +32,11 @@ def test_campaign_from_sampling_to_status(tmp_path: Path, capfd: pytest.CaptureF
     plan = parsed(planned.out)
     assert plan["levels"] == ["cheap", "accurate"]
     assert plan["recommended"]["cost"] <= 12
+    assert plan["validation"] == plan["fixed"] == 4
+    told = " ".join(fidsel(capfd, "plan", "-C", folder).err.split())
+    assert "accurate 1.05 labels (1 label, and 0.05 labels for the same frame at the cheaper levels" in told
+    assert "set aside beforehand: 4 validation labels, 4 labels" in told
+    assert "spent in vain" not in told
     done = fidsel(capfd, "iterate", "-C", folder, "--json")
     assert done.code == 0
     summary = parsed(done.out)
@@ -84,7 +89,10 @@ def test_plan_from_prices(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> 
     assert plan["levels"] == ["dft", "ccsdt"]
     cheap, accurate = plan["recommended"]["bought"]
     assert 0.1 * cheap + accurate + plan["fixed"] <= 60
-    assert "priors" in fidsel(capfd, *words).out
+    shown = fidsel(capfd, *words)
+    assert "priors" in shown.out
+    assert "set aside beforehand: 10 validation labels, 10 labels" in shown.err
+    assert "the full 60 labels" in shown.err
     assert not list(tmp_path.iterdir())
 
 

@@ -54,6 +54,17 @@ def test_the_best_split_is_the_analytic_one() -> None:
     assert made.recommended.bought[1] == pytest.approx(500, rel=0.03)
 
 
+def test_validation_labels_have_no_companions() -> None:
+    """An accurate training frame is labelled at the cheap level too, a validation frame is not."""
+    paired = replace(CCSDT, cost=1.025, companion=0.025)
+    made = plan(250, [DFT, paired], spent=2.0, validation=10)
+    assert made.fixed == pytest.approx(12)
+    assert made.recommended.cost == pytest.approx(
+        12 + 0.025 * made.recommended.bought[0] + 1.025 * made.recommended.bought[1]
+    )
+    assert Plan.from_json(made.to_json()) == made
+
+
 def test_a_free_level_is_bought_as_far_as_it_goes() -> None:
     made = plan(100, [PricedLevel("table", 0.0, available=7000), CCSDT])
     assert made.recommended.bought == (7000, 100)
