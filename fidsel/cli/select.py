@@ -17,7 +17,12 @@ Labels = Annotated[str, typer.Argument(help="Frames: FILE or FILE:ENERGY_KEY:FOR
 def select(
     pool: Labels,
     settings: Settings = None,
-    model: Annotated[str, typer.Option(help="Kind of model, e.g. sgdml, painn or ensemble.")] = "sgdml",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Kind of model, e.g. sgdml, painn or ensemble (of painn; else model.member.kind=KIND)."
+        ),
+    ] = "sgdml",
     picker: Annotated[
         str, typer.Option(help="cluster-error, random, stratified, farthest-point, greedy or lcmd.")
     ] = "cluster-error",

@@ -18,7 +18,12 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("model"),
     cheap: Cheap = None,
     validation: Annotated[str | None, typer.Option(help="Accurate labels to validate on.")] = None,
-    model: Annotated[str, typer.Option(help="Kind of model, e.g. sgdml, painn, gemnet or mace.")] = "sgdml",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="sgdml, painn, gemnet, mace ... or ensemble (of painn; else model.member.kind=KIND)."
+        ),
+    ] = "sgdml",
     recipe: Annotated[
         str | None,
         typer.Option(

@@ -65,11 +65,12 @@ def _kind(row: "ErrorDetails", where: str) -> str:
     """Return the complaint about a `kind` that is no kind of this section."""
     given = row["input"]
     kind = given.get("kind") if isinstance(given, dict) else None
-    options = [OWN_CLASS if name == "custom" else name for name in _choices(row["ctx"]["expected_tags"])]
+    tags = _choices(row["ctx"].get("expected_tags", ""))  # pydantic names none where no kind came at all
+    options = [OWN_CLASS if name == "custom" else name for name in tags]
     if not isinstance(given, dict):
         return f"{where} must be a section with a kind, got {given!r}"
     if kind is None:
-        return f"{where}.kind is required, one of {', '.join(options)}"
+        return f"{where}.kind is required" + (f", one of {', '.join(options)}" if options else "")
     return str(unknown(f"{where}.kind", str(kind), options))
 
 

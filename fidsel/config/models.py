@@ -174,8 +174,8 @@ class EnsembleSection(Strict):
     """A committee."""
     members: Annotated[int, Field(ge=2)] = 4
     """How many."""
-    member: Annotated[BuiltInModel, Field(discriminator="kind")]
-    """Each of them, as a model section: { kind = "painn", ... }."""
+    member: Annotated[BuiltInModel, Field(discriminator="kind")] = PaiNNSection(kind="painn")
+    """Each of them, as a model section: { kind = "painn", ... }; by default PaiNN as it is."""
 
 
 ModelSection = Annotated[

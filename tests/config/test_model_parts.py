@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
-from fidsel.config.models import ModelSection
+from fidsel.config.models import ModelSection, PaiNNSection
 from fidsel.config.train_files import LabelFile, TrainConfig, train_files
 from fidsel.data import write
 from fidsel.errors import UsageError
@@ -33,10 +33,15 @@ def test_an_ensemble_has_members_of_its_member_section() -> None:
     assert not (first == second).all()
 
 
+def test_an_ensemble_is_of_networks_where_nothing_is_said() -> None:
+    made = TypeAdapter(ModelSection).validate_python({"kind": "ensemble"})
+    assert (made.members, made.member) == (4, PaiNNSection(kind="painn"))
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ({"kind": "ensemble"}, r"model\.member is required"),
+        ({"kind": "ensemble", "member": {"features": 4}}, r"model\.member\.kind is required"),
         (COMMITTEE | {"members": 1}, r"model\.members must be greater than or equal to 2, got 1"),
         (
             COMMITTEE | {"member": {"kind": "panin"}},
