@@ -3,6 +3,7 @@
 from morse_molecule import frames
 
 from fidsel.data import Frames
+from fidsel.data.frames import BoolArray
 from fidsel.models import SGDML
 from fidsel.selector import ClusterError, Picker, Reference, pair_distances
 from fidsel.selector.learner import Learner, learner
@@ -28,11 +29,13 @@ def task(
     reference: bool = True,
     probing: bool = False,
     numbers: Selection | None = None,
+    known: BoolArray | None = None,
 ) -> Task:
     """Return a selection from 120 frames."""
     pool = frames(120) if pool is None else pool
     numbers = numbers or Selection(start=10, size=5, rounds=2, clusters=3, energy_clusters=2, probes=4)
     picker = picker or ClusterError(n_fine=10)
     return Task(
-        pool, pair_distances(pool), learn(pool), picker, source, numbers, reference=reference, probing=probing
-    )
+        pool, pair_distances(pool), learn(pool), picker, source, numbers,
+        reference=reference, probing=probing, known=known,
+    )  # fmt: skip

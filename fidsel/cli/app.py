@@ -87,7 +87,8 @@ def _options(
 ) -> None:
     """Spend a label budget well when building machine-learning force fields.
 
-    Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 130 stopped by Ctrl-C.
+    Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 5 labels are needed to go on (select), 130
+    stopped by Ctrl-C.
     """
 
 

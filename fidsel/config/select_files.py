@@ -22,7 +22,7 @@ from fidsel.config.train_files import LabelFile
 from fidsel.data import Frames
 from fidsel.data.atomic import make_folder
 from fidsel.data.finding import few
-from fidsel.data.frames import FloatArray, IntArray
+from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.data.lookup import Lookup
 from fidsel.errors import UsageError
 from fidsel.models.contract import ForceField
@@ -30,7 +30,7 @@ from fidsel.selector import make_descriptor
 from fidsel.selector.estimated import build_source
 from fidsel.selector.learner import learner
 from fidsel.selector.pickers import Random
-from fidsel.selector.picks_file import PicksFile, plain_round, read_rounds
+from fidsel.selector.picks_file import PicksFile, plain_round, read_known, read_rounds
 from fidsel.selector.pool import Picker, needs_errors
 from fidsel.selector.projection import Reduced
 from fidsel.selector.report import write_report
@@ -103,8 +103,9 @@ class FileSelection:
         config = check_config(SelectConfig, values, request.overrides, "the command line")
         section = config.selector
         self.request, self.frames = request, request.pool.read("accurate")
+        known = known_labels(request.out, self.frames)
         seed, model = request.selection.seed, model_factory(config.model, Path())
-        picker, missing = build_picker(section, Path()), np.flatnonzero(~has_labels(self.frames))
+        picker, missing = build_picker(section, Path()), np.flatnonzero(~known)
         kind, labelled = error_kind(section, picker, missing, request.cheap is not None), not len(missing)
         stage, twin = build_stage(config.stage, STAGE), None
         if kind == "cheap":
@@ -113,7 +114,7 @@ class FileSelection:
         learns = learner(model, self.frames, seed, stage=stage)
         first = None
         if section.descriptor == "latent":
-            first = learns.learn([divide(self.frames, request.selection).start])
+            first = learns.learn([divide(self.frames, request.selection, known).start])
         self.task = Task(
             self.frames,
             features(section.descriptor, self.frames, first),
@@ -129,6 +130,7 @@ class FileSelection:
             ),
             reference=labelled and kind in (None, "reference"),
             probing=kind in LEARNED,
+            known=known,
         )
         self._settings = settings(self.task, config, kind, twin)
         self.rounds, self.control = read_rounds(request.out, self._settings)
@@ -139,7 +141,7 @@ class FileSelection:
     def run(self) -> Iterator[SelectionRound]:
         """Yield the rounds that are not done yet; each is in the file before it is yielded."""
         for found in select(self.task, self.rounds):
-            self.rounds = [*(replace(one, stop="") for one in self.rounds), found]
+            self.rounds = [*(replace(one, stop="") for one in self.rounds[: found.index]), found]
             self._follow()
             self.save()
             yield found
@@ -215,8 +217,28 @@ def settings(
 ) -> Mapping[str, Any]:  # Any: plain values
     """Return what makes two selections the same; one may have more rounds, or run on another device."""
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
-    kept = {"frames": digest(task.frames), "cheap": None if twin is None else digest(twin.frames)}
+    begun = digest(with_labels(task.frames, task.division.known))
+    kept = {"frames": begun, "cheap": None if twin is None else digest(twin.frames)}
     return {**kept, "error": error, **numbers, **config.model_dump(mode="json", exclude={"model": PLACE})}
+
+
+def known_labels(path: Path, frames: Frames) -> BoolArray:
+    """Return (n,) True for frames with labels now, or when the selection kept in a file began.
+
+    Labels that come later change neither what the selection started from nor what it has done.
+    """
+    now, then = has_labels(frames), read_known(path)
+    if then is None or len(then) != len(now) or (then & ~now).any():
+        return now
+    return then
+
+
+def with_labels(frames: Frames, rows: BoolArray) -> Frames:
+    """Return frames with labels where `rows` (n,) is True alone."""
+    atoms = np.repeat(rows, np.diff(frames.offsets))
+    return frames.replace(
+        energy=np.where(rows, frames.energy, np.nan), forces=np.where(atoms[:, None], frames.forces, np.nan)
+    )
 
 
 def digest(frames: Frames) -> str:

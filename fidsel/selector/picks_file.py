@@ -1,7 +1,8 @@
 """The file of a selection: which rows were picked, in which order and why, and the record of each round."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from fidsel.data.atomic import replacing
+from fidsel.data.frames import BoolArray
 from fidsel.errors import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
 from fidsel.selector.conformal import Score
@@ -31,7 +33,8 @@ class PicksFile:
     reason       (k,) text    why
     start        (s,)         rows the selection started from, in order of drawing
     held_out     (h,)         rows that are never picked
-    probes       (p,)         rows labelled to estimate errors, in order of drawing
+    known        (n,)         whether each frame had a label when the selection began
+    probes       (p,)         rows labelled, or to be, to estimate errors, in order of drawing
     task         text, JSON   what was selected, from what and how
     rounds       text, JSON   the record of each round
     control      text, JSON   the same of the control arm, which picks at random
@@ -53,6 +56,7 @@ class PicksFile:
             "reason": np.array([why for _, picks in picked for why in picks.reason], dtype=np.str_),
             "start": self.division.start,
             "held_out": self.division.held_out,
+            "known": self.division.known,
             "probes": np.concatenate([NONE, *(one.probes for one in self.rounds)]),
             "task": np.array(json.dumps(self.task)),
             "rounds": np.array(json.dumps([_to_dict(one) for one in self.rounds])),
@@ -75,14 +79,11 @@ def read_rounds(
     UsageError
         where the file is not of a selection, or of another task.
     """
-    try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            kept, *arms = (json.loads(str(file[name])) for name in ("task", "rounds", "control"))
-            rounds, control = ([_from_dict(row) for row in rows] for rows in arms)
-    except FileNotFoundError:
+    if not Path(path).exists():
         return [], []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, BadZipFile) as error:
-        raise UsageError(f"{path} is not a file of picks ({error}): name another one to write to") from error
+    with _reading(path) as file:
+        kept, *arms = (json.loads(str(file[name])) for name in ("task", "rounds", "control"))
+        rounds, control = ([_from_dict(row) for row in rows] for rows in arms)
     now = json.loads(json.dumps(task))
     if other := sorted(name for name in {*kept, *now} if kept.get(name) != now.get(name)):
         raise UsageError(
@@ -90,6 +91,30 @@ def read_rounds(
             "remove this one"
         )
     return rounds, control
+
+
+def read_known(path: Path | str) -> BoolArray | None:
+    """Return (n,) True for frames that had a label when the selection in a file began; None without a file.
+
+    Raises
+    ------
+    UsageError
+        where the file is not of a selection.
+    """
+    if not Path(path).exists():
+        return None
+    with _reading(path) as file:
+        return np.asarray(file["known"], dtype=np.bool_)
+
+
+@contextmanager
+def _reading(path: Path | str) -> Iterator[Mapping[str, Any]]:  # Any: arrays
+    """Give the arrays of a file; what goes wrong with them is a `UsageError`."""
+    try:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            yield file
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, BadZipFile) as error:
+        raise UsageError(f"{path} is not a file of picks ({error}): name another one to write to") from error
 
 
 def _to_dict(one: SelectionRound) -> dict[str, Any]:

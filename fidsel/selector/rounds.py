@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.data.finding import few
+from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.models.contract import ForceField
 from fidsel.selector.cluster_error import cluster_errors
 from fidsel.selector.clusters import BroadClusters
@@ -25,7 +25,7 @@ from fidsel.selector.stopping import Stopping
 from fidsel.training.evaluate import frame_errors
 
 ROUND_LIMIT = "round limit"
-UNLABELLED = "the picks have no labels yet: label them, and select from the file that has their labels"
+UNLABELLED = "the {} have no labels yet: label them, then select again from the file that has their labels"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +69,7 @@ class Task:
     reference : whether labels of candidates may be looked at: the source is told all errors, and energies
         of the labels make clusters; else it is told those of probes only.
     probing : whether the source asks for labels of random frames in each round.
+    known : (n,) as for `divide`, where the selection began with fewer labels.
 
     Raises
     ------
@@ -87,11 +88,12 @@ class Task:
         *,
         reference: bool,
         probing: bool = False,
+        known: BoolArray | None = None,
     ) -> None:
         self.frames, self.features, self.learner = frames, features, learner
         self.picker, self.source, self.selection = picker, source, selection
         self.reference, self.probing = reference, probing
-        self.division, self.forces = divide(frames, selection), bool(frames.has_forces.any())
+        self.division, self.forces = divide(frames, selection, known), bool(frames.has_forces.any())
         self._last: tuple[list[IntArray], Learnt] | None = None
 
     @property
@@ -151,8 +153,9 @@ class Task:
         numbers = replace(self.selection, size=self.selection.size + probes, stopping=Stopping())
         learner = self.learner.sibling()
         arm = type(self)(
-            self.frames, self.features, learner, Random(), None, numbers, reference=self.reference
-        )
+            self.frames, self.features, learner, Random(), None, numbers, reference=self.reference,
+            known=self.division.known,
+        )  # fmt: skip
         arm.energies, arm.clusters = self.energies, self.clusters
         return arm
 
@@ -162,7 +165,8 @@ def select(task: Task, done: Sequence[SelectionRound] = ()) -> Iterator[Selectio
 
     Round 0 trains on the start. Each later round estimates the errors of the candidates, lets the picker
     pick, trains on what is labelled by then and measures on the frames held out. The same task gives
-    the same rounds, whether in one go or continued.
+    the same rounds, whether in one go or continued. It ends where probes or picks have no labels yet; a round
+    that waited for labels which have come is made again.
 
     Parameters
     ----------
@@ -172,14 +176,15 @@ def select(task: Task, done: Sequence[SelectionRound] = ()) -> Iterator[Selectio
     Raises
     ------
     UsageError
-        where the model cannot be trained on the frames, the picker refuses them, or labels that the error
-        source asks for are not there.
+        where the model cannot be trained on the frames, or the picker refuses them.
     """
     rounds = list(done)
+    if rounds and _answered(task, rounds[-1]):
+        rounds.pop()
     while not (rounds and _ended(task, rounds[-1])):
         began = perf_counter()
         found = _pick(task, rounds) if rounds else _start(task)
-        found = _measure(task, rounds, found)
+        found = found if found.stop else _measure(task, rounds, found)
         found = replace(found, seconds=perf_counter() - began)
         rounds.append(found)
         yield found
@@ -208,7 +213,12 @@ def _pick(task: Task, rounds: Sequence[SelectionRound]) -> SelectionRound:
     pool = _pool(task, taken)
     probes, estimate = NONE, None
     if task.source is not None:
-        pool, probes, estimate = _estimate(task, task.source, pool, before, index)
+        source = task.source(Situation(task.learn(before).model, before, task.division.pool))
+        wanted = source.wants(pool, task.selection.probes, task.selection.rng(1, index))
+        probes = task.division.pool[wanted]
+        if not task.division.labelled[probes].all():
+            return _waiting(task, index, probes, len(taken) + len(probes))
+        pool, estimate = _estimate(task, source, pool, before, wanted)
     count = min(task.selection.size, int((~pool.labelled).sum()))
     picks = task.picker.pick(pool, count, task.selection.rng(2, index))
     picks = replace(picks, indices=task.division.pool[picks.indices])
@@ -229,20 +239,22 @@ def _pool(task: Task, taken: IntArray) -> Pool:
     )
 
 
+def _waiting(task: Task, index: int, probes: IntArray, labels: int) -> SelectionRound:
+    """Return a round that cannot pick before its probes have labels."""
+    lost = probes[~task.division.labelled[probes]]
+    note = (
+        f"errors are estimated from {len(probes)} probes, and {len(lost)} have no label: {few(lost.tolist())}"
+    )
+    stop = UNLABELLED.format("probes")
+    return SelectionRound(index, None, probes, labels, None, None, None, notes=(note,), stop=stop)
+
+
 def _estimate(
-    task: Task, make: Source, pool: Pool, before: Sequence[IntArray], index: int
-) -> tuple[Pool, IntArray, Score | None]:
-    """Return the pool with estimated errors, the probes this took, and how good the estimates are."""
+    task: Task, source: ErrorSource, pool: Pool, before: Sequence[IntArray], wanted: IntArray
+) -> tuple[Pool, Score | None]:
+    """Return the pool with errors estimated from the rows wanted, and how good the estimates are."""
     rows = task.division.pool
-    learnt = task.learn(before)
-    truth = learnt.errors[rows]
-    source = make(Situation(learnt.model, before, rows))
-    wanted = source.wants(pool, task.selection.probes, task.selection.rng(1, index))
-    if (lost := np.isnan(truth[wanted])).any():
-        raise UsageError(
-            f"the error source asks for labels of {len(wanted)} frames, and {lost.sum()} have none: "
-            "take error = 'committee' or 'latent', or label more of the file"
-        )
+    truth = task.learn(before).errors[rows]
     known = np.where(pool.labelled, np.nan, truth) if task.reference else np.full(len(rows), np.nan)
     known[wanted] = truth[wanted]
     labelled = pool.labelled.copy()
@@ -250,14 +262,14 @@ def _estimate(
     guess = source.estimate(replace(pool, labelled=labelled), known)
     free = ~labelled
     good = None if task.reference else score(guess[free], truth[free], pool.clusters[free])
-    return replace(pool, labelled=labelled, errors=guess), rows[wanted], good
+    return replace(pool, labelled=labelled, errors=guess), good
 
 
 def _measure(task: Task, rounds: Sequence[SelectionRound], found: SelectionRound) -> SelectionRound:
     """Return a round with the errors of its model and whether the selection ends here."""
     now = additions(task, [*rounds, found])
     if not task.division.labelled[np.concatenate(now)].all():
-        return replace(found, stop=UNLABELLED)
+        return replace(found, stop=UNLABELLED.format("picks"))
     learnt, clusters = task.learn(now), task.clusters[1]
     held = task.division.held_out
     free = np.setdiff1d(task.division.pool, np.concatenate(now))
@@ -284,6 +296,14 @@ def _ended(task: Task, last: SelectionRound) -> bool:
     """Return whether the selection is over; one that reached its limit goes on where the limit was raised."""
     raised = last.stop.startswith(ROUND_LIMIT) and last.index < task.selection.rounds
     return bool(last.stop) and not raised
+
+
+def _answered(task: Task, last: SelectionRound) -> bool:
+    """Return whether the labels that a round waited for have come."""
+    if last.stop not in (UNLABELLED.format("picks"), UNLABELLED.format("probes")):
+        return False
+    rows = np.concatenate([last.probes, NONE if last.picks is None else last.picks.indices])
+    return bool(task.division.labelled[rows].all())
 
 
 def _stop(task: Task, rounds: Sequence[SelectionRound], held_errors: FloatArray) -> str:

@@ -75,6 +75,7 @@ class Division:
     pool : all others.
     start : those of the pool that the first model is trained on.
     labelled : (n,) True for frames with labels.
+    known : (n,) True for frames whose labels were there when the selection began.
     repeats : frames left out because they repeat a held-out configuration.
     """
 
@@ -82,6 +83,7 @@ class Division:
     pool: IntArray
     start: IntArray
     labelled: BoolArray
+    known: BoolArray
     repeats: int = 0
 
 
@@ -92,11 +94,13 @@ class SelectionRound:
     Parameters
     ----------
     index : 0 is the start.
-    picks : rows of the file in order of picking, with reasons; None for the start.
-    probes : rows of the file labelled to estimate errors; they are trained on in the next round.
+    picks : rows of the file in order of picking, with reasons; None for the start, and while probes have
+        no labels yet.
+    probes : rows of the file labelled (or to be labelled) to estimate errors; they are trained on in the
+        next round.
     labels : frames labelled so far, for training and as probes.
     held_out, pool : errors on frames held out, and on frames of the pool that are not trained on;
-        None where the picks have no labels yet, or no frame of the pool is left.
+        None where picks or probes have no labels yet, or no frame of the pool is left.
     clusters : errors of the held-out frames by broad cluster; None like `held_out`.
     estimate : how well the estimates behind the picks ranked the pool, as far as its labels are known.
     seconds : wall time.
@@ -117,18 +121,26 @@ class SelectionRound:
     stop: str = ""
 
 
-def divide(frames: Frames, selection: Selection) -> Division:
+def divide(frames: Frames, selection: Selection, known: BoolArray | None = None) -> Division:
     """Return which frames are held out, which may be picked, and which start.
 
     Blocks of the trajectories are held out whether their frames have labels or not, so that labels that
     come later move no frame to another side. Frames that repeat a held-out configuration are on no side.
+
+    Parameters
+    ----------
+    frames : n frames of a file.
+    selection : the numbers.
+    known : (n,) True for frames whose labels were there when the selection began, which decide what is held
+        out and what it starts from; None = it begins now.
 
     Raises
     ------
     UsageError
         where too few frames have labels.
     """
-    labelled = has_labels(frames)
+    now = has_labels(frames)
+    labelled = now if known is None else known
     if labelled.sum() < 4:
         raise UsageError(
             f"a selection needs at least 4 labelled frames, got {labelled.sum()} of {len(frames)}"
@@ -153,7 +165,7 @@ def divide(frames: Frames, selection: Selection) -> Division:
             "label more frames, or start with fewer"
         )
     start = selection.rng(0).choice(able, n, replace=False)
-    return Division(held, pool, start, labelled, len(others) - len(pool))
+    return Division(held, pool, start, now, labelled, len(others) - len(pool))
 
 
 def has_labels(frames: Frames) -> BoolArray:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,6 +142,45 @@ def test_picks_that_nobody_labelled_yet_end_with_code_5(
     with np.load("picks.npz") as file:
         assert len(file["picks"]) == 7
     assert pool
+
+
+def test_the_same_command_goes_on_once_what_it_asked_for_has_labels(
+    capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path
+) -> None:
+    whole = frames(120)
+
+    def told(labelled: set[int], code: int) -> dict[str, Any]:
+        atoms = np.repeat(np.isin(np.arange(120), list(labelled)), 4)
+        write(
+            tmp_path / "some.extxyz",
+            whole.replace(energy=None, forces=np.where(atoms[:, None], whole.forces, np.nan)),
+        )
+        words = [*QUICK[2:4], "--rounds", "1", *QUICK[6:], "--error", "probe", "selector.probes=4"]
+        found = fidsel(capfd, "select", "some.extxyz", *words, "--save-model", "model", "--json")
+        assert found.code == code, found.err
+        document: dict[str, Any] = json.loads(found.out)
+        return document
+
+    owned = set(range(40))
+    first = told(owned, 5)
+    assert first["stop"].startswith("the probes have no labels yet: label them, then select again")
+    probes = first["rounds"][1]["probes"]
+    assert f"errors are estimated from 4 probes, and {len(set(probes) - owned)} have no label" in str(first)
+    with np.load("picks.npz") as file:
+        assert (file["probes"].tolist(), file["picks"].tolist()) == (probes, [])
+    assert told(owned, 5) == first
+    second = told(owned | set(probes), 5)
+    assert second["stop"].startswith("the picks have no labels yet")
+    assert second["rounds"][1]["probes"] == probes
+    picks = second["rounds"][1]["picks"]
+    assert len(picks) == 5
+    last = told(owned | {*probes, *picks}, 0)
+    assert last["rounds"][1]["picks"] == picks
+    assert last["rounds"][1]["held_out"]["rmse"] > 0
+    assert last["rounds"][0] == first["rounds"][0]
+    changed = fidsel(capfd, "select", pool, *QUICK, "--error", "probe", "selector.probes=4")
+    assert changed.code == 2
+    assert "holds another selection" in changed.err
 
 
 def test_frames_without_labels_are_numbered(

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ from small_task import task
 
 from fidsel.errors import UsageError
 from fidsel.selector import Probe
-from fidsel.selector.picks_file import PicksFile, plain_round, read_rounds
+from fidsel.selector.picks_file import PicksFile, plain_round, read_known, read_rounds
 from fidsel.selector.rounds import select
 
 SETTINGS = {"picker": "cluster-error", "seed": 0, "nested": {"a": (1, 2)}}
@@ -39,10 +40,12 @@ def test_arrays_are_what_a_person_needs(tmp_path: Path) -> None:
         assert (file["start"] == kept.division.start).all()
         assert (file["held_out"] == kept.division.held_out).all()
         assert len(file["probes"]) == 8
+    np.testing.assert_array_equal(read_known(tmp_path / "picks.npz"), np.ones(120, dtype=bool))
 
 
 def test_absent_file_holds_nothing(tmp_path: Path) -> None:
     assert read_rounds(tmp_path / "none.npz", SETTINGS) == ([], [])
+    assert read_known(tmp_path / "none.npz") is None
 
 
 def test_other_selections_and_other_files_are_refused(tmp_path: Path) -> None:
@@ -62,5 +65,6 @@ def test_other_selections_and_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a file of picks"):
         read_rounds(path, SETTINGS)
     np.savez(path, other=np.zeros(3))
-    with pytest.raises(UsageError, match="is not a file of picks"):
-        read_rounds(path, SETTINGS)
+    for read in (read_known, partial(read_rounds, task=SETTINGS)):
+        with pytest.raises(UsageError, match="is not a file of picks"):
+            read(path)

@@ -7,7 +7,7 @@ from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.selector import Probe, Random, Stratified
 from fidsel.selector.rounds import additions, select
-from fidsel.selector.selection import Selection, SelectionRound, divide
+from fidsel.selector.selection import Selection, SelectionRound, divide, has_labels
 from fidsel.selector.stopping import Stopping
 
 
@@ -165,12 +165,39 @@ def test_energies_of_candidates_are_not_looked_at_where_labels_are_unknown() -> 
     assert picks[0] == picks[1]
 
 
-def test_probes_without_labels_are_refused() -> None:
-    pool = unlabelled(frames(120), np.arange(40, 120))
-    with pytest.raises(UsageError, match="labels of 4 frames, and 4 have none: take error = 'committee'"):
-        list(
-            select(task(pool, source=lambda _: Probe(), reference=False, numbers=Selection(size=5, probes=4)))
-        )
+def test_labels_asked_for_in_turns_give_the_selection_of_labels_owned() -> None:
+    """Probes and picks are labelled only when a round asks for them; what is done meanwhile stays."""
+    whole = frames(120)
+    pool = unlabelled(whole, np.arange(40, 120))
+    known = has_labels(pool)
+    numbers = Selection(size=5, rounds=2, probes=4, clusters=3, energy_clusters=2)
+    settings = {"source": lambda _: Probe(), "reference": False, "numbers": numbers}
+    owned = list(select(task(whole, known=known, **settings)))
+    rounds: list[SelectionRound] = []
+    asked, stops = set(range(40)), []
+    while not (rounds and rounds[-1].stop.startswith("round limit")):
+        made = task(unlabelled(whole, np.setdiff1d(np.arange(120), list(asked))), known=known, **settings)
+        for one in select(made, rounds):
+            rounds = [*rounds[: one.index], one]
+        assert list(select(made, rounds)) == [], "it waits until the labels are there"
+        if rounds[-1].held_out is None:
+            stops.append(rounds[-1].stop.split(" have")[0])
+            wanted = rounds[-1].probes if rounds[-1].picks is None else rounds[-1].picks.indices
+            asked |= {*wanted.tolist()}
+    assert stops == ["the probes", "the picks"] * 2
+    assert len(asked) == 40 + 2 * (4 + 5)
+    assert rows(rounds) == rows(owned)
+    assert [one.probes.tolist() for one in rounds] == [one.probes.tolist() for one in owned]
+    assert [one.held_out for one in rounds] == [one.held_out for one in owned]
+
+
+def test_what_began_with_fewer_labels_keeps_its_sides() -> None:
+    whole, numbers = frames(120), Selection(size=5, rounds=1, clusters=2)
+    known = np.arange(120) < 60
+    now, then = divide(whole, numbers, known), divide(unlabelled(whole, np.arange(60, 120)), numbers)
+    for side in ("held_out", "pool", "start", "known"):
+        np.testing.assert_array_equal(getattr(now, side), getattr(then, side))
+    assert now.labelled.all()
 
 
 def test_held_out_frames_come_in_blocks_of_the_trajectory() -> None:
