@@ -36,16 +36,7 @@ PATIENCE = 300.0
 LEAST_SPACE = 500e6
 """Bytes that should be free on the campaign's disk."""
 PROGRAMS = ("fidsel", "numpy", "torch", "ase", "rdkit", "openmm", "pyscf", "mlflow")
-EXTRAS = (
-    "tblite",
-    "parsl",
-    "mace-torch",
-    "torchani",
-    "quippy-ase",
-    "pyscf-dispersion",
-    "gpu4pyscf-cuda12x",
-    "dscribe",
-)
+EXTRAS = ("tblite", "mace-torch", "torchani", "quippy-ase", "pyscf-dispersion", "dscribe")
 
 
 @dataclass(frozen=True)

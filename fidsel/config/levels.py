@@ -91,14 +91,16 @@ class PySCFLevel(LevelConfig):
 
 
 class CalculatorLevel(LevelConfig):
-    """Any ASE calculator by name (orca, psi4, cp2k, emt, ...)."""
+    """Any ASE calculator by name (orca, psi4, cp2k, emt, ...), tblite, quippy or torchani."""
 
     kind: Literal["calculator"]
     """Any ASE calculator."""
     calculator: str
-    """Name as ASE knows it."""
+    """Name as ASE knows it; also "tblite" (extra `xtb`), "quippy" (extra `gap`), "torchani" (extra `ani`)."""
     parameters: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the calculator, e.g. { orcasimpleinput = "CCSD(T) cc-pVDZ" }."""
+    """Keyword arguments of the calculator, e.g. { orcasimpleinput = "CCSD(T) cc-pVDZ" } or, for tblite,
+    { method = "GFN2-xTB", charge = "{charge}" }: a frame's charge and multiplicity go where they are asked
+    for; torchani takes { model = "ANI2x" }. Paths must be absolute."""
     forces: bool = True
     """Whether the method gives forces."""
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from fidsel.errors import UsageError, unknown
+from fidsel.errors import UsageError
+from fidsel.fidelity.calculator_names import check_calculator, make_calculator
 from fidsel.fidelity.source import Label, LabelError, Value, check_positions
 
 Parameters = Mapping[str, Any]
@@ -34,7 +35,8 @@ class CalculatorSource:
 
     Parameters
     ----------
-    name : calculator as ASE knows it, e.g. "emt", "lj", "orca", "psi4", "cp2k".
+    name : calculator as ASE knows it, e.g. "emt", "lj", "orca", "psi4", "cp2k", or "tblite", "quippy" or
+        "torchani" of the packages of these names, see `make_calculator`.
     parameters : its keyword arguments.
     forces : whether labels carry forces.
     threads : cores the program uses, for the time that is charged; set the program's own option too.
@@ -42,7 +44,9 @@ class CalculatorSource:
     Raises
     ------
     UsageError
-        for a name ASE does not know, and parameters that are not JSON-able.
+        for a name that is not known, and parameters that are not JSON-able.
+    MissingExtraError
+        where the package of a calculator that is not ASE's own is not installed.
 
     Examples
     --------
@@ -71,11 +75,7 @@ class CalculatorSource:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        from ase.calculators.calculator import external_calculators
-        from ase.calculators.names import names
-
-        if self.name not in {*names, *external_calculators}:
-            raise unknown("ASE calculator", self.name, {*names, *external_calculators})
+        check_calculator(self.name)
         if self.threads < 1:
             raise UsageError(f"threads must be ≥ 1, got {self.threads}")
         object.__setattr__(self, "parameters", deepcopy(dict(self.parameters)))
@@ -119,10 +119,10 @@ class CalculatorSource:
         return Label(energy, forces, seconds, self._provenance())
 
     def _calculate(self, atoms: Atoms, parameters: Parameters) -> Mapping[str, Any]:
-        from ase.calculators.calculator import PropertyNotImplementedError, get_calculator_class
+        from ase.calculators.calculator import PropertyNotImplementedError
 
         try:
-            calculator = get_calculator_class(self.name)(**parameters)
+            calculator = make_calculator(self.name, parameters)
         except TypeError as error:
             raise ValueError(f"its parameters {sorted(parameters)} do not fit: {error}") from error
         frame = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)

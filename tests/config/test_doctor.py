@@ -1,5 +1,7 @@
 import json
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,12 @@ from small_campaign import CONFIG
 
 from fidsel.cli import main
 from fidsel.config import references
-from fidsel.config.doctor import Checkup, checkup, examine, first_frame
+from fidsel.config.doctor import EXTRAS, Checkup, checkup, examine, first_frame
 from fidsel.config.schema import PoolSection
+from fidsel.fidelity.calculator_names import PACKAGES
 from fidsel.models.device import resolve
+
+ROOT = Path(__file__).parents[2]
 
 LEVELS = """
 [[fidelity]]
@@ -32,6 +37,14 @@ kind = "calculator"
 calculator = "emt"
 price = { per = "label", value = 1 }
 """
+
+
+def test_every_extra_that_is_advertised_is_looked_for() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    packages = {re.split(r"[<>=]", line)[0] for name in set(extras) - {"test"} for line in extras[name]}
+    assert packages == set(EXTRAS)
+    assert {package for package, _ in PACKAGES.values()} < packages
+    assert {extra for _, extra in PACKAGES.values()} < set(extras)
 
 
 @pytest.fixture
