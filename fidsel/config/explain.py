@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 OWN_CLASS = "package.module:Class"
+EXAMPLES = {
+    "basis": "'6-31G*'",
+    "calculator": "'emt'",
+    "method": "'mp2'",
+    "name": "'dft'",
+    "path": "'labels.npz'",
+    "temperature": "500",
+    "total": "2",
+}
+"""What a key that is required may be."""
 
 
 def explain(error: ValidationError, values: Mapping[str, Any]) -> str:
@@ -46,7 +56,8 @@ def _sentence(row: "ErrorDetails", where: str) -> str:
         case "literal_error":
             text = str(unknown(where, str(given), _choices(str(row["ctx"]["expected"]))))
         case "missing":
-            text = f"{where} is required"
+            example = EXAMPLES.get(str(row["loc"][-1]))
+            text = f"{where} is required" + (f", e.g. {where}={example}" if example else "")
         case "value_error":
             message = row["msg"].removeprefix("Value error, ")
             text = f"{where}: {message}" if where else message
@@ -54,6 +65,8 @@ def _sentence(row: "ErrorDetails", where: str) -> str:
             text = f"{where} must be written {OWN_CLASS}, got {given!r}"
         case "too_short":
             text = f"{where} must have at least {row['ctx']['min_length']} entry"
+        case "tuple_type" | "list_type":
+            text = f"{where} must be a list, e.g. [{given!r}], got {given!r}"
         case "model_type" | "model_attributes_type" | "dict_type":
             text = f"{where or 'the file'} must be a section, got {given!r}"
         case _:

@@ -99,7 +99,8 @@ def test_expanded_configuration_is_a_configuration() -> None:
         ({"recipe": {"kind": "asteroid-unlabelled", "temperature": 300}}, "-unlabelled' trains networks"),
         ({"recipe": {"kind": "joint"}}, "recipe 'joint' trains networks: take model.kind = 'painn'"),
         ({"recipe": {"kind": "joint", "share": 1}}, r"recipe\.share must be less than 1, got 1"),
-        ({"recipe": {"kind": "asteroid-unlabelled"}}, r"recipe\.temperature is required"),
+        ({"model": {"kind": "sgdml", "sigmas": 10}}, r"sigmas must be a list, e\.g\. \[10\], got 10"),
+        ({"recipe": {"kind": "asteroid-unlabelled"}}, r"is required, e\.g\. recipe\.temperature=500"),
         ({"recipe": {"kind": "asteroid", "teaching": {"folds": 1}}}, "folds must be 0 or at least 2, got 1"),
         ({"recipe": {"kind": "asteroid", "teaching": {"subtract_error": True}}}, "needs a committee"),
         (
