@@ -36,7 +36,7 @@ def train(
     out = Path(files["bare"]).parent / "model"
     found = fidsel(
         capfd, "train", files["accurate"], "--cheap", files[cheap], "--model", "painn", "--recipe", recipe,
-        "--units", "eV,Angstrom", "--out", out, "--json", *TINY, *settings,
+        "--units", "eV,Angstrom", "--out", out, "--force", "--json", *TINY, *settings,
     )  # fmt: skip
     assert found.code == 0, found.err
     report: dict[str, object] = json.loads(found.out)
