@@ -85,7 +85,8 @@ class MACENetwork(Network):
         if not bool(element.any(1).all()):
             raise UsageError(
                 f"this MACE model is for elements {self.config['atomic_numbers']}, frames have "
-                f"{sorted(set(numbers.tolist()))}: build it with `elements` that contain them"
+                f"{sorted(set(numbers.tolist()))}: build it with `elements` that contain them, e.g. "
+                f"model.elements={sorted(set(numbers.tolist()))}"
             )
         pairs, shifts = edges(batch, self.reach)
         graph = {
