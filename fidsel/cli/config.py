@@ -1,6 +1,7 @@
 """`fidsel config`: look at, check and explain fidsel.toml."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -23,11 +24,20 @@ def validate(folder: Folder = Path(), settings: Overrides = None) -> None:
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print tables of all settings, with examples, instead.")
+    ] = False,
+) -> None:
     """Print the JSON schema of fidsel.toml, every field documented."""
-    from fidsel.config.schema import Config
+    if markdown:
+        from fidsel.config.settings_page import settings_page
 
-    document(Config.model_json_schema())
+        typer.echo(settings_page(), nl=False)
+    else:
+        from fidsel.config.schema import Config
+
+        document(Config.model_json_schema())
 
 
 @app.command()
