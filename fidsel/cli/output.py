@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 Folder = Annotated[Path, typer.Option("--folder", "-C", help="Campaign folder, the one with fidsel.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Settings that replace those of the file, e.g. budget.total=3.")
+    list[str] | None,
+    typer.Argument(
+        help="Settings that replace those of the file, e.g. budget.total=3; `fidsel config schema "
+        "--markdown` lists all."
+    ),
 ]
 
 Settings = Annotated[
-    list[str] | None, typer.Argument(help="Settings in place of the usual ones, e.g. model.features=32.")
+    list[str] | None,
+    typer.Argument(
+        help="Settings in place of the usual ones, e.g. model.features=32: keys of the sections model and "
+        "recipe (train) or model, selector and stage (select), as `fidsel config schema --markdown` lists them."
+    ),
 ]
 
 

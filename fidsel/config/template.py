@@ -16,8 +16,8 @@ from fidsel.fidelity.openmm_source import MMFFSource
 BUDGET = "20core-min"
 
 TEXT = """\
-# A fidsel campaign. `fidsel config schema` documents every setting, `fidsel config validate` checks
-# this file.
+# A fidsel campaign. `fidsel config schema --markdown` lists every setting, `fidsel config validate`
+# checks this file.
 
 [campaign]
 name = {name}

@@ -40,6 +40,11 @@ def test_the_committed_page_is_what_is_generated(capfd: pytest.CaptureFixture[st
     assert PAGE.read_text(encoding="utf-8") == found.out == settings_page(), told
 
 
+@pytest.mark.parametrize("command", ["iterate", "train", "select"])
+def test_help_says_where_all_settings_are(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert "fidsel config schema --markdown" in " ".join(fidsel(capfd, command, "--help").out.split())
+
+
 def test_every_key_of_the_schema_is_on_the_page() -> None:
     schema, page = Config.model_json_schema(), settings_page()
     for part in schema["$defs"].values():
