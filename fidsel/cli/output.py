@@ -29,7 +29,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Argument(
         help="Settings in place of the usual ones, e.g. model.features=32: keys of the sections model and "
-        "recipe (train) or model, selector and stage (select), as `fidsel config schema --markdown` lists them."
+        "recipe (train) or model, selector and stage (select); `fidsel config schema --markdown` lists them."
     ),
 ]
 
