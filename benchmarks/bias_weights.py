@@ -223,14 +223,13 @@ def main() -> None:
     for name in ("h2co/h2co.npz", "malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz", "rmd17/malonaldehyde.npz"):
         if not (folder / name).exists():
             parser.error(f"{folder / name} does not exist; set FIDSEL_DATA to the folder that holds {name}")
-    start = perf_counter()
     wanted = [c for c in all_cells() if given.data in (None, c.data) and c.seed in (given.seed or SEEDS)]
     rows = run_cells(wanted, run, given.part, given.workers, folder, given.rank)
     found = summary(rows)
     if given.json:
         print(json.dumps({
             "benchmark": "bias_weights", "unit": "kcal/mol/Å", **machine(),
-            "wall_seconds": perf_counter() - start,
+            "cell_seconds": sum(row["seconds"] for row in rows),
             "sizes": {name: asdict(size) for name, size in SIZES.items()},
             "steps": {name: stage.steps for name, stage in STAGES.items()},
             "variants": found, "cells": rows,
