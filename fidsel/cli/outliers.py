@@ -10,9 +10,18 @@ from fidsel.cli.output import AsJson, document, progress
 
 Model = Annotated[
     str,
-    typer.Argument(help="Folder of a model, file of predictions (FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME."),
+    typer.Argument(
+        help="Folder of a model, file of predictions (FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME (as ASE knows "
+        "it, or tblite, quippy, torchani)."
+    ),
 ]
-Numbers = Annotated[list[str] | None, typer.Argument(help="Settings, e.g. clusters=20 energy_clusters=1.")]
+Numbers = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Settings: clusters, energy_clusters, descriptor, device, and calculator.KEY of ase:NAME, e.g. "
+        "clusters=20 calculator.method=GFN2-xTB; docs/settings.md lists them."
+    ),
+]
 Data = Annotated[str, typer.Argument(help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
 
 
