@@ -10,7 +10,8 @@ pickers of a seed share start, held-out frames and, of sGDML, the length scale c
   rmse    over all held-out frames
 
 Each is given relative to random picks of the same seed: the geometric mean over seeds, with a 90 %
-interval by a paired bootstrap over blocks of held-out frames. All arms own 600 labels at the end.
+interval by a paired bootstrap over blocks of held-out frames. All arms own 600 labels at the end;
+`as_good_with` is how many give the error in the worst clusters that random picks end with.
 "reference" errors are those of known labels, as when a large data set is thinned out; the others are
 estimates for candidates without labels, from PBE ("cheap"), from 20 labelled frames a round ("probe") or
 from a committee of four.
@@ -27,7 +28,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -170,7 +171,8 @@ def summary(rows: Sequence[Row]) -> list[Row]:
             "labels": float(np.mean([r["curve"][-1]["labels"] for r in members])),
             **{name: float(np.mean([r["curve"][-1][name] for r in members])) for name in METRICS},
             "of_random": ratios(paired) if paired else None,
-            "rank": [float(np.mean([x for x in r["rank"] if x is not None])) for r in members if r["rank"]],
+            "as_good_with": [needed(own["curve"], random["curve"]) for own, random in paired],
+            "rank": [float(np.mean(known)) for r in members if (known := [x for x in r["rank"] if x])],
             "core_seconds": float(np.mean([r["core_seconds"] for r in members])),
         })  # fmt: skip
     return out
@@ -200,6 +202,16 @@ def ratios(paired: Sequence[tuple[Row, Row]]) -> Row:
         }
         for name in METRICS
     }
+
+
+def needed(own: Sequence[Row], random: Sequence[Row]) -> float | None:
+    """Return the labels with which an arm has random's last error in the worst clusters; None = more."""
+    last = random[-1]["worst"]
+    for before, after in pairwise(own):
+        if after["worst"] <= last < before["worst"]:
+            part = (before["worst"] - last) / (before["worst"] - after["worst"])
+            return float(before["labels"] + part * (after["labels"] - before["labels"]))
+    return None
 
 
 def measure(name: str, errors: np.ndarray, clusters: np.ndarray) -> float:
