@@ -21,10 +21,11 @@ positions hardly move."""
 class Layer(nn.Module):
     """One layer of EGNN: messages, and what they do to the features and positions of each atom.
 
-    m_ij = φ_e(h_i, h_j, r_ij)·f_c, then h_i + φ_h(h_i, Σ_j m_ij) and x_i + Σ_j (x_i − x_j) φ_x(m_ij)·f_c.
-    Each φ has two linear layers. The first of φ_e and φ_h is a sum of maps of their inputs, so that those
-    of atoms act on (B, N, F) and only their sum is spread over pairs: nothing is concatenated. Nothing
-    reads the positions that the last layer would give, so it has no φ_x.
+    m_ij = φ_e(h_i, h_j, r_ij)·f_c, then h_i + φ_h(h_i, Σ_j m_ij) and
+    x_i + Σ_j (x_i − x_j) tanh φ_x(m_ij)·f_c, bounded lest a long step of the optimiser throw positions
+    to infinity. Each φ has two linear layers. The first of φ_e and φ_h is a sum of maps of their inputs,
+    so that those of atoms act on (B, N, F) and only their sum is spread over pairs: nothing is
+    concatenated. Nothing reads the positions that the last layer would give, so it has no φ_x.
     """
 
     def __init__(self, features: int, radial: int, *, last: bool) -> None:
@@ -57,7 +58,8 @@ class Layer(nn.Module):
         h = h + self.update(silu(self.hidden(h) + self.received(message.sum(2))))
         if self.last:
             return h, x
-        return h, x + (apart * self.move(silu(self.displace(message))) * envelope).sum(2)
+        share = torch.tanh(self.move(silu(self.displace(message))))
+        return h, x + (apart * share * envelope).sum(2)
 
 
 class EGNNNetwork(LayeredNetwork):

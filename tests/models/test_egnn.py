@@ -28,7 +28,8 @@ def by_pairs(network: EGNNNetwork, batch: Batch, frame: int) -> torch.Tensor:
                 f_c = envelope((start[a] - start[b]).norm() / network.reach)
                 received[a] += message * f_c
                 if not block.last:
-                    moved[a] += block.move(silu(block.displace(message * f_c))) * f_c * (x[a] - x[b])
+                    share = torch.tanh(block.move(silu(block.displace(message * f_c))))
+                    moved[a] += share * f_c * (x[a] - x[b])
         x, h = moved, h + block.update(silu(torch.cat([h, received], 1) @ node.T + block.hidden.bias))
     return h
 
@@ -51,9 +52,11 @@ def test_atoms_moved_onto_each_other_have_finite_forces() -> None:
     apart = x[:, :, None] - x[:, None]
     basis = bessel(found.distance, network.cutoff, network.radial)
     _, moved = first(network.embedding(batch.numbers), x, basis, apart, found.envelope)
-    # The shift is linear in φ_x: this multiple of it takes both atoms to their centre.
+    # This multiple of φ_x takes both atoms to their centre.
+    reach = 2 * found.envelope[0, 0, 1, 0]
     shift = (moved - x)[0, 0, 0] / x[0, 0, 0]
-    meeting = model.with_parameters({"blocks.0.move.weight": -first.move.weight / shift})
+    factor = torch.atanh(-1 / reach) / torch.atanh(shift / reach)
+    meeting = model.with_parameters({"blocks.0.move.weight": factor * first.move.weight})
     forces = meeting.predict(hydrogen).forces
     assert np.isfinite(forces).all()
     assert np.abs(forces).max() < 100 * np.abs(model.predict(hydrogen).forces).max()
@@ -69,3 +72,15 @@ def test_impossible_sizes_are_refused() -> None:
         EGNN(layers=0)
     with pytest.raises(UsageError, match="cutoff of egnn must be positive"):
         EGNN(cutoff=0.0)
+
+
+def test_a_layer_moves_no_atom_further_than_its_neighbours_are_away() -> None:
+    torch.manual_seed(0)
+    network, batch = EGNNNetwork(4, 2, 5, 3.0).double(), pad(mixed(), torch.float64)
+    first, found, x = network.blocks[0], pairs(batch, network.reach), batch.positions
+    first.move.weight.data *= 1e6
+    apart = x[:, :, None] - x[:, None]
+    basis = bessel(found.distance, network.cutoff, network.radial)
+    _, moved = first(network.embedding(batch.numbers), x, basis, apart, found.envelope)
+    there = found.envelope.squeeze(-1) * apart.norm(dim=-1)
+    assert ((moved - x).norm(dim=-1) <= there.sum(-1) + 1e-12).all()
