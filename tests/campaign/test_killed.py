@@ -100,10 +100,6 @@ def compare_tracking(folder: Path) -> None:
     assert found == [(str(record.index), 1) for record in rounds(folder)]
 
 
-def test_killed_at_random_moments(tmp_path: Path) -> None:
-    check_kills(tmp_path, "tables", 2, seed=7)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("kind", "kills"), [("tables", 10), ("computed", 10), ("real", 10)])
