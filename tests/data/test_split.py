@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fidsel.data import Frames, neighbour_share, split, split_indices
@@ -27,6 +27,7 @@ def test_blocks_give_exact_disjoint_sizes(
 ) -> None:
     total = sum(parts) + left
     sizes = {f"side {i}": part / total for i, part in enumerate(parts)}
+    assume(n * min(sizes.values()) > 1)  # less than one configuration may round to none, which is refused
     sides = split_indices(np.full(n, "a"), sizes, seed=seed, blocks=blocks)
     rows = np.concatenate(list(sides.values()))
     assert len(np.unique(rows)) == len(rows)
@@ -117,3 +118,8 @@ def test_neighbours_are_counted_within_a_trajectory() -> None:
 def test_impossible_splits_are_refused(sizes: dict, changes: dict, match: str) -> None:
     with pytest.raises(UsageError, match=match):
         split_indices(groups_of([30, 10]), sizes, seed=0, **changes)
+
+
+def test_side_that_rounds_to_no_configuration_is_refused() -> None:
+    with pytest.raises(UsageError, match="30 configurations are too few .* every side needs at least one"):
+        split_indices(np.full(30, "a"), {"a": 16 / 33, "b": 1 / 33}, seed=0)
