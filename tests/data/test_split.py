@@ -121,5 +121,5 @@ def test_impossible_splits_are_refused(sizes: dict, changes: dict, match: str) -
 
 
 def test_side_that_rounds_to_no_configuration_is_refused() -> None:
-    with pytest.raises(UsageError, match="30 configurations are too few .* every side needs at least one"):
+    with pytest.raises(UsageError, match=r"30 configurations are too few .* every side needs at least one"):
         split_indices(np.full(30, "a"), {"a": 16 / 33, "b": 1 / 33}, seed=0)
