@@ -26,10 +26,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from cells import Row, add_workers, data_folder, machine, run_cells
+from cells import KCAL, Row, add_workers, data_folder, machine, run_cells
 
-KCAL = 0.0433641
-"""eV per kcal/mol."""
 VALIDATION, TEST = 50, 500
 MODELS = {"sgdml": {"solver": "iterative"}, "painn": {"features": 64, "layers": 2}, "egnn": {}}
 """Settings of each model beside its defaults."""

@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import add_workers, data_folder, machine, run_cells
+from cells import KCAL, add_workers, data_folder, machine, run_cells
 from scipy.stats import spearmanr
 
 from fidsel.data import Frames, Units, leaks, read
@@ -44,7 +44,6 @@ from fidsel.training.evaluate import errors
 from fidsel.training.stage import TrainingData
 from fidsel.training.teachers import Teaching, teach
 
-KCAL = 0.0433641
 SEEDS = (0, 1, 2)
 VARIANTS = {
     "none": Teaching(),

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -13,13 +14,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from fidsel.data import Frames
+
 Row = dict[str, Any]
+KCAL = 0.0433641
+"""eV per kcal/mol."""
 
 
 def data_folder() -> Path:
     """Return the folder of the reference data: FIDSEL_DATA, or shared/data beside the repository."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     return Path(os.environ.get("FIDSEL_DATA", beside)).resolve()
+
+
+def md17(folder: Path, molecule: str, level: str) -> Frames:
+    """Return all frames of a molecule of revised MD17 in time order, eV and Å, labelled "md17" or "pbe"."""
+    file = np.load(folder / "rmd17" / f"{molecule}.npz")
+    energy, forces = file[f"E_{level}"].ravel() * KCAL, file[f"F_{level}"] * KCAL
+    return Frames.stack(file["z"], file["R"], energy=energy, forces=forces, level=level)
+
+
+def peak_bytes() -> int:
+    """Return the most memory this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def machine() -> Row:

@@ -20,7 +20,6 @@ frames. Exits with 1 where the million takes more than `--limit` seconds on `--t
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -30,7 +29,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from cells import Row, machine, run_cells
+from cells import Row, machine, peak_bytes, run_cells
 
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
@@ -117,8 +116,7 @@ def measure(cell: Cell, folder: Path) -> Row:
     wall, cpu = time.perf_counter(), time.process_time()
     clusters = fit(features, cell)
     times = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    peak = peak_bytes() / 1e9
     row = asdict(cell) | times | {
         "features": features.shape[1],
         "memory_gb": peak,

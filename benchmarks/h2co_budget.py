@@ -23,9 +23,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from cells import data_folder, machine, run_cells
+from cells import KCAL, data_folder, machine, run_cells
 
-KCAL = 0.0433641
 BUDGETS = (25, 50)
 SEEDS = (0, 1, 2)
 TEST, VALIDATION = 1000, 5

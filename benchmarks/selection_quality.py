@@ -35,9 +35,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import Row, add_workers, data_folder, machine, run_cells
+from cells import KCAL, Row, add_workers, data_folder, machine, md17, run_cells
 
-from fidsel.data import Frames
 from fidsel.models import SGDML, Ensemble, ForceField, PaiNN
 from fidsel.selector import DESCRIPTORS, LCMD, PICKERS, BroadClusters, Picker, cluster_errors, needs_errors
 from fidsel.selector.estimated import build_source
@@ -47,8 +46,6 @@ from fidsel.selector.rounds import Task, additions, select
 from fidsel.selector.selection import Selection
 from fidsel.selector.twin import Twin
 
-KCAL = 0.0433641
-"""eV per kcal/mol."""
 START, SIZE, ROUNDS = 200, 100, 4
 EVERY = {"ethanol": 3, "uracil": 3}
 """Molecules that every picker is tried on, and seeds."""
@@ -93,13 +90,6 @@ def pickers() -> list[str]:
     return ["random", *sorted(set(CONTESTANTS) - {"random"})]
 
 
-def labels(folder: Path, molecule: str, level: str) -> Frames:
-    """Return all frames of a molecule in time order, eV and Å."""
-    file = np.load(folder / "rmd17" / f"{molecule}.npz")
-    energy, forces = file[f"E_{level}"].ravel() * KCAL, file[f"F_{level}"] * KCAL
-    return Frames.stack(file["z"], file["R"], energy=energy, forces=forces, level=level)
-
-
 def model(cell: Cell, seed: int) -> ForceField:
     """Return an untrained model."""
     if cell.model == "painn":
@@ -111,10 +101,10 @@ def run(cell: Cell, folder: Path) -> Row:
     """Select, and return the errors of the frames held out after every round."""
     torch.set_num_threads(1)
     began, cpu = perf_counter(), process_time()
-    frames = labels(folder, cell.molecule, "md17")
+    frames = md17(folder, cell.molecule, "md17")
     twin = None
     if cell.error == "cheap":
-        cheap = labels(folder, cell.molecule, "pbe")
+        cheap = md17(folder, cell.molecule, "pbe")
         twin = Twin(cheap, learner(lambda _: SGDML(), cheap, cell.seed))
     picker, probes = CONTESTANTS[cell.picker](), PROBES if cell.error == "probe" else 0
     task = Task(

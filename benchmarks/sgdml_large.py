@@ -11,7 +11,6 @@ Needs rmd17/malonaldehyde.npz in FIDSEL_DATA (default ../shared/data).
 
 import argparse
 import json
-import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,13 +19,10 @@ from time import perf_counter, process_time
 
 import numpy as np
 import torch
-from cells import Row, data_folder, machine, run_cells
+from cells import KCAL, Row, data_folder, machine, md17, peak_bytes, run_cells
 
-from fidsel.data import Frames
 from fidsel.models import SGDML
 
-KCAL = 0.0433641
-"""eV per kcal/mol."""
 SIGMA, LAM, SEED, TEST = 20.0, 1e-10, 0, 500
 
 
@@ -41,24 +37,16 @@ class Cell:
 CELLS = (Cell(1000, "exact"), Cell(1000, "iterative"), Cell(5000, "iterative"))
 
 
-def read(folder: Path, n: int) -> Frames:
-    """Return n frames in random order, eV and Å."""
-    data = np.load(folder / "rmd17" / "malonaldehyde.npz")
-    rows = np.random.default_rng(SEED).permutation(len(data["R"]))[:n]
-    energy, forces = data["E_md17"][rows].ravel() * KCAL, data["F_md17"][rows] * KCAL
-    return Frames.stack(data["z"], data["R"][rows], energy=energy, forces=forces, level="md17")
-
-
 def run(cell: Cell, folder: Path) -> Row:
     """Return the time, memory and error of one fit."""
     torch.set_num_threads(1)
-    frames = read(folder, TEST + cell.frames)
-    test, train = frames[:TEST], frames[TEST:]
+    frames = md17(folder, "malonaldehyde", "md17")
+    order = np.random.default_rng(SEED).permutation(len(frames))[: TEST + cell.frames]
+    test, train = frames[order[:TEST]], frames[order[TEST:]]
     start, cpu = perf_counter(), process_time()
     model, record = SGDML([SIGMA], LAM, solver=cell.solver).fit(train, train[:0])
     times = {"seconds": perf_counter() - start, "cpu_seconds": process_time() - cpu}
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+    peak = peak_bytes() / 2**30
     error = np.abs(model.predict(test).forces - test.forces).mean() / KCAL
     return asdict(cell) | times | {"memory_gib": peak, "force_mae": float(error), "solved": record["solver"]}
 

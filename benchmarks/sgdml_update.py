@@ -24,28 +24,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from cells import KCAL, md17
 
 from fidsel.data import Frames
 from fidsel.data.frames import IntArray
 from fidsel.models import SGDML
 
-KCAL = 0.0433641
-"""eV per kcal/mol."""
 SIGMA, LAM = 20.0, 1e-10
 TEST = 500
 
 
 def read(path: Path, seed: int) -> Frames:
     """Return the frames of a data file in random order, eV and Å."""
-    data = np.load(path)
-    rows = np.random.default_rng(seed).permutation(len(data["R"]))
-    return Frames.stack(
-        data["z"],
-        data["R"][rows],
-        energy=data["E_md17"][rows] * KCAL,
-        forces=data["F_md17"][rows] * KCAL,
-        level="md17",
-    )
+    frames = md17(path.parents[1], path.stem, "md17")
+    return frames[np.random.default_rng(seed).permutation(len(frames))]
 
 
 def timed(work: Callable[[], SGDML]) -> tuple[SGDML, dict[str, float]]:

@@ -41,7 +41,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import Row, data_folder, finished, machine, origin
+from cells import KCAL, Row, data_folder, finished, machine, md17, origin
 from mace_peer import Mace
 from threadpoolctl import threadpool_limits
 
@@ -53,8 +53,6 @@ from fidsel.training.stage import Stage
 from fidsel.training.standard import STAGE
 from fidsel.training.step import Steps
 
-KCAL = 0.0433641
-"""eV per kcal/mol."""
 MOLECULES = ("malonaldehyde", "aspirin")
 BATCHES = (10, 32)
 MACE = {"mace": (3, 3), "mace, cheapest": (2, 2)}
@@ -97,10 +95,8 @@ def cells() -> Iterator[Cell]:
 
 def read(molecule: str, n: int) -> Frames:
     """Return n frames in random order, eV and Å."""
-    data = np.load(data_folder() / "rmd17" / f"{molecule}.npz")
-    rows = np.random.default_rng(SEED).permutation(len(data["R"]))[:n]
-    energy, forces = data["E_pbe"][rows] * KCAL, data["F_pbe"][rows] * KCAL
-    return Frames.stack(data["z"], data["R"][rows], energy=energy, forces=forces, level="pbe")
+    frames = md17(data_folder(), molecule, "pbe")
+    return frames[np.random.default_rng(SEED).permutation(len(frames))[:n]]
 
 
 def take_turns(programs: dict[str, Callable[[], object]], turns: int = TURNS) -> dict[str, list[float]]:
