@@ -51,8 +51,12 @@ class EnergyReference:
     rank: int = 0
 
     @classmethod
-    def fit(cls, frames: Frames, energy: FloatArray) -> Self:
+    def fit(cls, frames: Frames, energy: FloatArray, weights: FloatArray | None = None) -> Self:
         """Return the least-squares reference of energies (n_frames,) eV, minimum norm where undetermined.
+
+        Parameters
+        ----------
+        weights : (n_frames,) of the squared deviations, ≥ 0; None = equal.
 
         Raises
         ------
@@ -66,7 +70,8 @@ class EnergyReference:
                 f"frames, {missing} without energy"
             )
         elements, counts = compositions(frames)
-        solution, _, rank, _ = np.linalg.lstsq(counts, energy, rcond=None)
+        root = np.ones(len(frames)) if weights is None else np.sqrt(weights)
+        solution, _, rank, _ = np.linalg.lstsq(counts * root[:, None], energy * root, rcond=None)
         return cls({int(z): float(e) for z, e in zip(elements, solution, strict=True)}, int(rank))
 
     @classmethod

@@ -107,20 +107,24 @@ def fit_members(
     rows = member_weights(weights, len(models), len(train))
     # Where parts are frozen, the network has to stay what it is.
     scaled = ready if stage.frozen else [model.calibrated(train) for model in ready]
-    starts = [centred(model, train) for model in scaled]
+    starts = [centred(model, train, row) for model, row in zip(scaled, rows, strict=True)]
     data = prepare(starts, train, rows)
     held_out = prepare(starts, validation, np.ones((len(models), len(validation))))
     return _recentred(
-        minimise(starts, data, held_out, usable, stage, seed), train, validation, usable.validation
+        minimise(starts, data, held_out, usable, stage, seed), train, rows, validation, usable.validation
     )
 
 
 def _recentred(
-    trained: list[tuple[NetworkForceField, History]], train: Frames, validation: Frames, loss: Loss
+    trained: list[tuple[NetworkForceField, History]],
+    train: Frames,
+    weights: FloatArray,
+    validation: Frames,
+    loss: Loss,
 ) -> list[tuple[NetworkForceField, History]]:
     """Return each member with the reference energies fitted to `train`, unless that made `loss` worse."""
     # With the small ρ of force training the energy constant lags behind; it has a closed form.
-    moved = [centred(model, train) for model, _ in trained]
+    moved = [centred(model, train, row) for (model, _), row in zip(trained, weights, strict=True)]
     if loss.rho == 0:  # validation does not look at energies
         return [(model, history) for model, (_, history) in zip(moved, trained, strict=True)]
     held_out = prepare(moved, validation, np.ones((len(moved), len(validation))))

@@ -178,19 +178,26 @@ def at_level_of(model: NetworkForceField, frames: Frames) -> NetworkForceField:
     return ready
 
 
-def centred(model: NetworkForceField, frames: Frames) -> NetworkForceField:
+def centred(model: NetworkForceField, frames: Frames, weights: FloatArray | None = None) -> NetworkForceField:
     """Return the model with the reference energies that make its mean error vanish in each composition.
 
     Each head is centred on the frames of its own level; a head without energies keeps its reference,
     extended by zero for new elements.
+
+    Parameters
+    ----------
+    weights : (n_frames,) of the frames in these means, those the training loss has; None = equal.
     """
+    weights = np.ones(len(frames)) if weights is None else weights
     heads, references = model.heads_of(frames), list(model.references)
     for head, level in enumerate(model.levels):
-        own = frames[heads == head]
+        counts = (heads == head) & (weights > 0)
+        own = frames[counts]
         references[head] = known = EnergyReference.zero(frames) + references[head]
         if len(own) and np.isfinite(own.energy).all():
             start = model.with_references([known] * len(model.levels))
-            references[head] = known + EnergyReference.fit(own, own.energy - start.energies(own, level))
+            rest = own.energy - start.energies(own, level)
+            references[head] = known + EnergyReference.fit(own, rest, weights[counts])
     return model.with_references(references)
 
 

@@ -33,6 +33,8 @@ def test_one_composition_gives_a_constant_and_rank_one() -> None:
     reference = EnergyReference.fit(water, np.array([-76.0, -78.0]))
     assert reference.rank == 1
     np.testing.assert_allclose(reference.of(water), -77.0)
+    weighted = EnergyReference.fit(water, np.array([-76.0, -78.0]), np.array([1.5, 0.5]))
+    np.testing.assert_allclose(weighted.of(water), -76.5)
 
 
 def test_sum_and_difference() -> None:

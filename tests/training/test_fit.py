@@ -58,6 +58,14 @@ def test_frames_of_weight_zero_do_not_matter() -> None:
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+def test_energies_of_frames_of_weight_zero_do_not_matter() -> None:
+    spoilt = TRAIN.replace(energy=np.where(np.arange(20) < 10, TRAIN.energy, TRAIN.energy + 100.0))
+    weights = np.repeat([2.0, 0.0], 10)
+    stage = replace(STAGE, loss=Loss(rho=0.1))
+    found = [fit(painn(), t, VALIDATION, stage, weights)[0].predict(TEST) for t in (TRAIN, spoilt)]
+    np.testing.assert_array_equal(found[0].energy, found[1].energy)
+
+
 def test_a_stage_never_returns_a_worse_state_than_it_was_given() -> None:
     good, _ = fit(painn(), TRAIN, VALIDATION, replace(STAGE, steps=200))
     bad = replace(STAGE, learning_rate=0.1, steps=20, ema=0.0)
