@@ -9,7 +9,7 @@ import numpy as np
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.models.network import NetworkForceField
-from fidsel.training.bias import Bias, weights_from_bias
+from fidsel.training.bias import Bias, BiasWeights, weights_from_bias
 from fidsel.training.cheap import CheapPart
 from fidsel.training.fit import fit_members
 from fidsel.training.forgetting import forgetting
@@ -31,8 +31,8 @@ class Sweep:
         self.gammas, self.seed = tuple(gammas), seed
         self.models = [start] * max(1, len(self.gammas))
         self.levels: list[dict[str, Any]] = []
-        self.warnings: list[str] = []
         self._parts: list[tuple[CheapPart, list[NetworkForceField]]] = []
+        self._weights: list[tuple[str, list[BiasWeights]]] = []
         self._histories: list[list[History]] = []
 
     def pretrain(
@@ -64,7 +64,7 @@ class Sweep:
         self._parts.append((part, self.models))
         found = {} if bias is None else {"bias": bias.report(), "weights": [w.report() for w in weights]}
         self.levels.append(part.report() | found)
-        self.warnings += [f"{part.level}: {text}" for w in weights if (text := w.warning())]
+        self._weights.append((part.level, weights))
 
     def finetune(self, train: Frames, validation: Frames, stage: Stage) -> list[NetworkForceField]:
         """Train every member on the accurate frames and return them."""
@@ -81,6 +81,11 @@ class Sweep:
     def histories(self, member: int) -> list[History]:
         """Return the histories of one member, in order."""
         return [row[member] for row in self._histories]
+
+    def warnings(self, member: int) -> list[str]:
+        """Return what to worry about in one member's weights."""
+        own = [(level, weights[member].warning()) for level, weights in self._weights if weights]
+        return [f"{level}: {text}" for level, text in own if text]
 
     def surrogates(self, member: int) -> tuple[Surrogate, ...]:
         """Return one member's models of the cheap levels, their energies on each level's own scale."""

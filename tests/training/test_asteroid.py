@@ -43,6 +43,7 @@ def test_cheap_labels_beat_accurate_ones_alone() -> None:
         pretrain=replace(stage, batch=16, steps=200),
         finetune=stage,
         gammas=[0.5, 2.0],
+        bias_weights=True,
     )
     assert errors(both.model, TEST).force_mae < 0.8 * errors(alone.model, TEST).force_mae
     assert both.diagnostics["kept"] == "fine-tune"
@@ -52,7 +53,7 @@ def test_cheap_labels_beat_accurate_ones_alone() -> None:
     assert scores[str(both.diagnostics["gamma"])] == min(scores.values())
     assert both.diagnostics["validation_error"]["fine-tune"] == min(scores.values())
     (surrogate,) = both.surrogates
-    own = frames(40, 8, depth=3.6, level="low")
+    own = frames(60, 9, depth=3.6, level="low")
     assert errors(surrogate.model, own).force_mae < errors(surrogate.model, TEST).force_mae
     assert errors(surrogate.model, own.replace(energy=own.energy + 90.0)).energy_mae < 1.0
 
@@ -60,7 +61,7 @@ def test_cheap_labels_beat_accurate_ones_alone() -> None:
 def test_the_record_says_what_was_done() -> None:
     known = data()
     leak = replace(known, cheap=(known.cheap[0] + known.validation.replace(level="low"),))
-    trained = asteroid(leak, painn, 0, **STAGES)
+    trained = asteroid(leak, painn, 0, bias_weights=True, **STAGES)
     (level,) = trained.diagnostics["levels"]
     assert level["dropped"] == 6
     assert level["alignment"]["rank"] == 1
@@ -70,7 +71,7 @@ def test_the_record_says_what_was_done() -> None:
     assert [h.stage for h in trained.histories] == ["short", "short low", "short"]
     assert trained.surrogates[0].level == trained.surrogates[0].model.level == "low"
     assert set(trained.surrogates[0].unseen) <= set(known.cheap[0].ids)
-    again = asteroid(leak, painn, 0, **STAGES)
+    again = asteroid(leak, painn, 0, bias_weights=True, **STAGES)
     np.testing.assert_array_equal(trained.model.predict(TEST).forces, again.model.predict(TEST).forces)
 
 
@@ -78,7 +79,9 @@ def test_fine_tuning_that_spoils_the_model_is_undone_and_said() -> None:
     # Huge steps from a short pre-training end far from a teacher that was trained well.
     wild = replace(SHORT, learning_rate=0.5, ema=0.0, warmup=0.0, clip=1e3)
     good = Stage("identify", steps=200, batch=6, learning_rate=5e-3, validate_every=50)
-    trained = asteroid(data(), painn, 0, identify=good, pretrain=SHORT, finetune=wild, gammas=[1.0])
+    trained = asteroid(
+        data(), painn, 0, identify=good, pretrain=SHORT, finetune=wild, gammas=[1.0], bias_weights=True
+    )
     errors_ = trained.diagnostics["validation_error"]
     assert trained.diagnostics["kept"] == "identify"
     assert errors_["identify"] == min(errors_.values())
@@ -86,11 +89,11 @@ def test_fine_tuning_that_spoils_the_model_is_undone_and_said() -> None:
 
 
 def test_ablations() -> None:
-    plain = asteroid(data(), painn, 0, bias_weights=False, **STAGES)
+    plain = asteroid(data(), painn, 0, **STAGES)
     assert plain.diagnostics["gamma"] is None
     assert "weights" not in plain.diagnostics["levels"][0]
     assert [h.stage for h in plain.histories] == ["short low", "short"]
-    untuned = asteroid(data(), painn, 0, fine_tune=False, gammas=[0.5, 1.0], **STAGES)
+    untuned = asteroid(data(), painn, 0, fine_tune=False, gammas=[0.5, 1.0], bias_weights=True, **STAGES)
     assert untuned.diagnostics["kept"] == "pre-train"
     assert [h.stage for h in untuned.histories] == ["short", "short low"]
     assert untuned.model.level == "morse"
@@ -112,7 +115,7 @@ def test_bias_weights_and_gamma_reach_the_pretraining() -> None:
 
 @pytest.mark.parametrize("labels", ["aligned", "teacher", "none"])
 def test_pretraining_energies_never_disturb_the_accurate_scale(labels: str) -> None:
-    trained = asteroid(data(), painn, 0, energy_labels=labels, gammas=[1.0], **STAGES)  # type: ignore[arg-type]
+    trained = asteroid(data(), painn, 0, energy_labels=labels, **STAGES)  # type: ignore[arg-type]
     assert errors(trained.model, TEST).energy_mae < 2.0
     assert (trained.diagnostics["levels"][0]["alignment"] is None) == (labels != "aligned")
 
@@ -120,7 +123,8 @@ def test_pretraining_energies_never_disturb_the_accurate_scale(labels: str) -> N
 def test_levels_are_pretrained_cheapest_first() -> None:
     known = data()
     middle = frames(20, 6, depth=3.9, level="middle")
-    trained = asteroid(replace(known, cheap=(*known.cheap, middle)), painn, 0, gammas=[1.0, 2.0], **STAGES)
+    levels = replace(known, cheap=(*known.cheap, middle))
+    trained = asteroid(levels, painn, 0, gammas=[1.0, 2.0], bias_weights=True, **STAGES)
     assert [h.stage for h in trained.histories] == ["short", "short low", "short middle", "short"]
     assert [s.level for s in trained.surrogates] == ["low", "middle"]
 
@@ -129,7 +133,7 @@ def test_what_a_surrogate_has_not_seen_was_trained_on_at_no_level_below() -> Non
     known = data()
     middle = frames(20, 5, depth=3.9, level="middle")  # configurations of the level below
     assert set(middle.ids) < set(known.cheap[0].ids)
-    trained = asteroid(replace(known, cheap=(*known.cheap, middle)), painn, 0, gammas=[1.0], **STAGES)
+    trained = asteroid(replace(known, cheap=(*known.cheap, middle)), painn, 0, **STAGES)
     held = {name for surrogate in trained.surrogates for name in surrogate.unseen}
     for level, surrogate, frames_ in zip(
         trained.diagnostics["levels"], trained.surrogates, (known.cheap[0], middle), strict=True
@@ -144,7 +148,7 @@ def test_accurate_energies_alone_use_energies_throughout() -> None:
     bare = replace(
         known, train=known.train.replace(forces=None), validation=known.validation.replace(forces=None)
     )
-    trained = asteroid(bare, painn, 0, gammas=[1.0], **STAGES)
+    trained = asteroid(bare, painn, 0, gammas=[1.0], bias_weights=True, **STAGES)
     assert trained.diagnostics["levels"][0]["bias"]["unit"] == "eV/atom"
     assert trained.diagnostics["validation_error_unit"] == "eV"
     assert trained.histories[-1].notes["loss"].startswith("energies only")
@@ -153,7 +157,7 @@ def test_accurate_energies_alone_use_energies_throughout() -> None:
 def test_a_level_of_energies_alone_is_weighed_whatever_its_energies_are_used_for() -> None:
     known = data(accurate=20)
     bare = replace(known, cheap=(known.cheap[0].replace(forces=None),))
-    trained = asteroid(bare, painn, 0, gammas=[1.0], energy_labels="teacher", **STAGES)
+    trained = asteroid(bare, painn, 0, gammas=[1.0], bias_weights=True, energy_labels="teacher", **STAGES)
     (level,) = trained.diagnostics["levels"]
     assert level["bias"]["unit"] == "eV/atom"
     assert level["bias"]["median"] < 1.0  # not the 90 eV between the levels
@@ -164,19 +168,21 @@ def test_what_fine_tuning_forgets_is_said_for_each_cheap_level() -> None:
     known = data()
     bare = frames(20, 6, depth=3.9, level="bare").replace(energy=None)
     two = replace(known, cheap=(bare, known.cheap[0]))
-    both = asteroid(two, painn, 0, gammas=[1.0], energy_labels="none", **STAGES)
+    both = asteroid(two, painn, 0, energy_labels="none", **STAGES)
     assert [sorted(level["forgetting"]) for level in both.diagnostics["levels"]] == [["force_mae"]] * 2
-    (level,) = asteroid(known, painn, 0, gammas=[1.0], **STAGES).diagnostics["levels"]
+    (level,) = asteroid(known, painn, 0, **STAGES).diagnostics["levels"]
     force, energy = (level["forgetting"][name] for name in ("force_mae", "energy_mae"))
     assert force["before"] != force["after"]
     assert max(energy.values()) < 5.0  # not the 90 eV between the levels
-    untuned = asteroid(known, painn, 0, fine_tune=False, gammas=[1.0], **STAGES)
+    untuned = asteroid(known, painn, 0, fine_tune=False, **STAGES)
     assert "forgetting" not in untuned.diagnostics["levels"][0]
 
 
 def test_a_committee_may_measure_the_bias() -> None:
     teaching = Teaching(members=2, folds=2, subtract_error=True)
-    trained = asteroid(data(), painn, 0, teaching=teaching, energy_labels="teacher", **STAGES)
+    trained = asteroid(
+        data(), painn, 0, teaching=teaching, bias_weights=True, energy_labels="teacher", **STAGES
+    )
     assert trained.diagnostics["teaching"] == {"members": 2, "folds": 2}
     bias = trained.diagnostics["levels"][0]["bias"]
     assert bias["median"] <= bias["median_with_teacher_error"]
@@ -191,3 +197,13 @@ def test_what_asteroid_cannot_do_is_refused() -> None:
         asteroid(data(), kernel, 0)
     with pytest.raises(UsageError, match="use recipe 'standard'"):
         asteroid(replace(data(), cheap=()), painn, 0)
+    with pytest.raises(UsageError, match=r"at least one γ, got none: give gammas, or bias_weights = False"):
+        asteroid(data(), painn, 0, gammas=(), bias_weights=True)
+
+
+def test_weights_of_gammas_that_were_not_kept_are_not_warned_of() -> None:
+    trained = asteroid(data(), painn, 0, gammas=[1e-3, 10.0], bias_weights=True, **STAGES)
+    strict, lenient = trained.diagnostics["levels"][0]["weights"]
+    assert strict["effective_sample_size"] < 0.1 * 27 < lenient["effective_sample_size"]
+    said = [text for text in trained.diagnostics["warnings"] if "take a larger γ" in text]
+    assert bool(said) == (trained.diagnostics["gamma"] == 1e-3)

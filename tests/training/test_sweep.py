@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from morse_molecule import frames
@@ -44,3 +46,14 @@ def test_labels_of_large_bias_hardly_count_where_gamma_is_small() -> None:
     assert force_mae(strict) < 0.8 * force_mae(lenient)
     # an infinite γ is no weight at all
     assert force_mae(lenient) == pytest.approx(force_mae(plain), rel=0.02)
+
+
+def test_each_member_is_warned_of_its_own_weights_alone() -> None:
+    part, bias = half_spoilt()
+    bias = Bias(np.linspace(0.1, 2.0, len(bias.values)), "eV/Å")
+    sweep = Sweep(painn(0), (1e-3, 10.0), seed=0)
+    sweep.pretrain(part, part, replace(STAGE, steps=1), bias, "absolute")
+    strict, lenient = sweep.warnings(0), sweep.warnings(1)
+    assert lenient == []
+    assert [text.partition(" leaves")[0] for text in strict] == ["low: γ = 0.001"]
+    assert Sweep(painn(0), (), seed=0).warnings(0) == []
