@@ -34,10 +34,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import KCAL, add_workers, data_folder, machine, run_cells
+from cells import KCAL, add_workers, data_folder, formaldehyde, machine, malonaldehyde, run_cells
 from scipy.stats import spearmanr
 
-from fidsel.data import Frames, Units, leaks, read
+from fidsel.data import Frames, leaks
 from fidsel.models import PaiNN
 from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN, asteroid
 from fidsel.training.evaluate import errors
@@ -97,27 +97,21 @@ def all_cells() -> Iterator[Cell]:
         yield Cell(data, variant, seed)
 
 
-def formaldehyde(folder: Path, seed: int) -> Labels:
-    """Return labels of the paired table; the accurate configurations are the first cheap ones."""
-    path, units, size = folder / "h2co" / "h2co.npz", Units.parse("eV,Angstrom"), SIZES["h2co"]
-    accurate = read(path, units=units, level="ccsd(t)", energy_key="E_ccsdt", forces_key="F_ccsdt")
-    cheap = read(path, units=units, level="b3lyp", energy_key="E_b3lyp", forces_key="F_b3lyp")
+def paired(folder: Path, seed: int) -> Labels:
+    """Return labels of formaldehyde; the accurate configurations are the first cheap ones."""
+    size, (accurate, cheap) = SIZES["h2co"], formaldehyde(folder)
     order = np.random.default_rng(seed).permutation(len(accurate))
     test, held, rest = np.split(order, np.cumsum([size.test, size.validation]))
     data = TrainingData(accurate[rest[: size.accurate]], accurate[held], (cheap[rest[: size.cheap]],))
     return Labels(data, accurate[test], accurate[rest[: size.cheap]])
 
 
-def malonaldehyde(folder: Path, seed: int) -> Labels:
-    """Return CCSD(T) labels and MD17's of other configurations, none of them among the test frames."""
-    units, size = Units.parse("kcal/mol,Angstrom"), SIZES["malonaldehyde"]
+def unpaired(folder: Path, seed: int) -> Labels:
+    """Return labels of malonaldehyde, cheap ones of other configurations than any accurate one."""
+    size, (accurate, cheap) = SIZES["malonaldehyde"], malonaldehyde(folder)
     rng = np.random.default_rng(seed)
-    path = folder / "malonaldehyde_ccsd_t" / "malonaldehyde_ccsd_t.npz"
-    accurate = read(path, units=units, level="ccsd(t)", energy_key="E", forces_key="F")
     accurate = accurate[rng.permutation(len(accurate))]
     ends = np.cumsum([size.accurate, size.validation, size.test])
-    path = folder / "rmd17" / "malonaldehyde.npz"
-    cheap = read(path, units=units, level="md17", energy_key="E_md17", forces_key="F_md17")
     cheap = cheap[rng.permutation(len(cheap))[: size.cheap + 100]]
     own = np.setdiff1d(np.arange(len(cheap)), leaks(cheap, accurate))[: size.cheap]
     data = TrainingData(accurate[: ends[0]], accurate[ends[0] : ends[1]], (cheap[own],))
@@ -133,7 +127,7 @@ def run(cell: Cell, folder: Path, ranked: bool) -> dict[str, Any]:
     """Train one variant and return its error on the test frames."""
     torch.set_num_threads(1)
     start, cpu = perf_counter(), process_time()
-    labels = (formaldehyde if cell.data == "h2co" else malonaldehyde)(folder, cell.seed)
+    labels = (paired if cell.data == "h2co" else unpaired)(folder, cell.seed)
     trained = asteroid(
         labels.train,
         painn,

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from fidsel.data import Frames
+from fidsel.data import Frames, Units, read
 
 Row = dict[str, Any]
 KCAL = 0.0433641
@@ -34,6 +34,24 @@ def md17(folder: Path, molecule: str, level: str) -> Frames:
     file = np.load(folder / "rmd17" / f"{molecule}.npz")
     energy, forces = file[f"E_{level}"].ravel() * KCAL, file[f"F_{level}"] * KCAL
     return Frames.stack(file["z"], file["R"], energy=energy, forces=forces, level=level)
+
+
+def formaldehyde(folder: Path) -> tuple[Frames, Frames]:
+    """Return the same 4001 configurations labelled by CCSD(T)-F12 and by B3LYP, eV and Å."""
+    path, units = folder / "h2co" / "h2co.npz", Units.parse("eV,Angstrom")
+    accurate = read(path, units=units, level="ccsd(t)", energy_key="E_ccsdt", forces_key="F_ccsdt")
+    return accurate, read(path, units=units, level="b3lyp", energy_key="E_b3lyp", forces_key="F_b3lyp")
+
+
+def malonaldehyde(folder: Path) -> tuple[Frames, Frames]:
+    """Return 1000 frames of malonaldehyde labelled by CCSD(T), and MD17's (PBE+TS), eV and Å.
+
+    Some configurations are in both.
+    """
+    path = folder / "malonaldehyde_ccsd_t" / "malonaldehyde_ccsd_t.npz"
+    units = Units.parse("kcal/mol,Angstrom")
+    accurate = read(path, units=units, level="ccsd(t)", energy_key="E", forces_key="F")
+    return accurate, md17(folder, "malonaldehyde", "md17")
 
 
 def peak_bytes() -> int:
@@ -82,10 +100,13 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def finished(part: Path | None) -> list[Row]:
-    """Return the cells of an earlier, interrupted run."""
+    """Return the cells of an earlier, interrupted run; a line it was stopped in is cut off the file."""
     if part is None or not part.exists():
         return []
-    return [json.loads(line) for line in part.read_text(encoding="utf-8").splitlines()]
+    lines = part.read_bytes().splitlines(keepends=True)
+    if lines and not lines[-1].endswith(b"\n"):
+        part.write_bytes(b"".join(lines := lines[:-1]))
+    return [json.loads(line) for line in lines]
 
 
 def run_cells(
@@ -95,10 +116,11 @@ def run_cells(
     workers: int,
     *arguments: Any,
     alone: bool = False,
+    settings: Callable[[Any], Row] = lambda _: {},
 ) -> list[Row]:
     """Run the cells that are not finished yet, several at a time, and return the rows of all.
 
-    Each row tells the day and the commit of the code that made it.
+    Each row tells the day and the commit of the code that made it, and its settings.
 
     Parameters
     ----------
@@ -107,17 +129,24 @@ def run_cells(
     part : file that keeps a row as soon as it is there; run again to go on. None = none.
     workers : processes; 0 = only what is finished.
     alone : whether each cell has a process of its own, whose memory is that of the cell.
+    settings : what else decides the result of a cell, as plain values; a row of others is made anew.
     """
     names = [field.name for field in fields(cells[0])]
-    before = {tuple(row[name] for name in names): row for row in finished(part)}
-    rows = [before[key] for cell in cells if (key := astuple(cell)) in before]
-    wanted = [cell for cell in cells if astuple(cell) not in before]
+    decided = {cell: json.loads(json.dumps(settings(cell))) for cell in cells}
+    before = {
+        (tuple(row[name] for name in names), json.dumps(row.get("settings", {}))): row
+        for row in finished(part)
+    }
+    found = {cell: before.get((astuple(cell), json.dumps(decided[cell]))) for cell in cells}
+    rows = [row for row in found.values() if row is not None]
     if not workers:
         return rows
     made = origin()
     with ProcessPoolExecutor(workers, max_tasks_per_child=1 if alone else None) as pool:
-        for future in as_completed([pool.submit(run, cell, *arguments) for cell in wanted]):
-            rows.append(row := future.result() | made)
+        wanted = {pool.submit(run, cell, *arguments): cell for cell, row in found.items() if row is None}
+        for future in as_completed(wanted):
+            told = {"settings": some} if (some := decided[wanted[future]]) else {}
+            rows.append(row := future.result() | told | made)
             print(f"{len(rows)} of {len(cells)}: {row}", file=sys.stderr, flush=True)
             if part is not None:
                 with part.open("a", encoding="utf-8") as file:

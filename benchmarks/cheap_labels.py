@@ -10,12 +10,11 @@ Needs h2co/h2co.npz in FIDSEL_DATA (default ../shared/data). About two minutes o
 
 import argparse
 import json
-import os
-from pathlib import Path
 
 import numpy as np
+from cells import data_folder, formaldehyde
 
-from fidsel.data import Frames, Units, read
+from fidsel.data import Frames
 from fidsel.fidelity.law import DFT_PRIOR, LawPrior, fit_law
 from fidsel.models import SGDML, ForceField
 from fidsel.training.cokriging import cokriging
@@ -52,12 +51,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
-    folder = Path(os.environ.get("FIDSEL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
-    units, path = Units.parse("eV,Angstrom"), folder / "h2co" / "h2co.npz"
+    path = data_folder() / "h2co" / "h2co.npz"
     if not path.exists():
         parser.error(f"{path} does not exist; set FIDSEL_DATA to the folder that holds h2co/h2co.npz")
-    accurate = read(path, units=units, level="ccsd(t)", energy_key="E_ccsdt", forces_key="F_ccsdt")
-    cheap = read(path, units=units, level="b3lyp", energy_key="E_b3lyp", forces_key="F_b3lyp")
+    accurate, cheap = formaldehyde(data_folder())
     left = np.array([measure(accurate, cheap, seed) for seed in SEEDS])
     law = fit_law((), LawPrior((DFT_PRIOR.of_molecule(4),)), seed=0)
     base = law.errors(ACCURATE, (0,))

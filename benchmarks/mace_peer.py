@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from cells import KCAL
 
 from fidsel.data import Frames
 
-KCAL = 0.0433641
-"""eV per kcal/mol."""
 CUTOFF = 5.0
 """Å."""
 

@@ -17,12 +17,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from cells import KCAL
 
 from fidsel.data import Frames
 from fidsel.models import SGDML
-
-KCAL = 0.0433641
-"""eV per kcal/mol."""
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,16 @@ Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data).
 import argparse
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
-from cells import KCAL, md17
+from cells import KCAL, Row, data_folder, machine, md17
 
 from fidsel.data import Frames
 from fidsel.data.frames import IntArray
@@ -92,18 +90,10 @@ def molecule(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def hardware() -> dict[str, Any]:
-    """Return what the times were taken on."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = {line.split(":")[1].strip() for line in lines if line.startswith("model name")}
-    return {
-        "processor": ", ".join(sorted(names)) or platform.processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "load": os.getloadavg()[0],
-        "torch": torch.__version__,
-    }
+def conditions() -> Row:
+    """Return the date, the hardware and what else it does, for the record."""
+    torch_ = {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    return machine() | torch_ | {"load": os.getloadavg()[0]}
 
 
 def main() -> int:
@@ -120,17 +110,16 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    folder = Path(os.environ.get("FIDSEL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
-    paths = [folder / "rmd17" / f"{name}.npz" for name in options.molecules]
+    paths = [data_folder() / "rmd17" / f"{name}.npz" for name in options.molecules]
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         parser.error(f"{', '.join(missing)} missing: set FIDSEL_DATA to the folder that holds rmd17")
-    before = hardware()
+    before = conditions()
     rows = [molecule(path, options) for path in paths]
     if options.json:
         settings = {name: getattr(options, name) for name in ("first", "last", "step", "repeats", "seed")}
         print(json.dumps({
-            "benchmark": "sgdml_update", "date": datetime.now(UTC).date().isoformat(), "hardware": before,
+            "benchmark": "sgdml_update", **before,
             "settings": settings | {"sigma": SIGMA, "lam": LAM, "test": TEST},
             "units": {"force_mae": "kcal/mol/Å", "times": "s", "energy_difference": "eV"}, "molecules": rows,
         }, indent=1))  # fmt: skip
