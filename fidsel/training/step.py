@@ -27,7 +27,7 @@ def learning_rate(stage: Stage, step: int) -> float:
     return stage.learning_rate * min(1.0, step / warm) * decay
 
 
-def forgetting(stage: Stage, step: int) -> float:
+def ema_share(stage: Stage, step: int) -> float:
     """Return by how much the averaged parameters move towards the present ones after a step (from 1)."""
     # A shorter memory at first: otherwise the average starts as the initial state.
     return 1 - min(stage.ema, step / (10 + step))
@@ -64,22 +64,23 @@ class Steps:
         self.free, self.average = members.free.clone(), members.free.clone()
         self._mean, self._square, self._largest = (torch.zeros_like(self.free) for _ in range(3))
         device, block = self.free.device, min(stage.steps, stage.validate_every)
-        self._count = torch.zeros((), device=device)
+        # The fused kernel of CUDA reads the learning rate and the count as float32.
+        self._count = torch.zeros((), dtype=torch.float32, device=device)
         self._row = torch.zeros(1, dtype=torch.int64, device=device)
         self._rows = torch.zeros(block, min(stage.batch, len(data)), dtype=torch.int64, device=device)
-        self._schedule = torch.zeros(block, 2, device=device)
+        self._schedule = torch.zeros(block, 2, dtype=torch.float32, device=device)
         self._losses = self.free.new_zeros(block, len(members))
 
         def gradient(free: Tensor, batch: LabelledBatch) -> tuple[Tensor, Tensor]:
             return members.gradient(free, batch, loss)
 
         self._gradient: Callable[[Tensor, LabelledBatch], tuple[Tensor, Tensor]] = gradient
-        self._next: Callable[[], None] = self._take
+        self._recorded: Recorded | None = None
         if stage.compile and device.type == "cpu" and members.network.vectorised:
             self._gradient = compiled(gradient, self.free, data.batch(self._rows[0]))
         if graph and device.type == "cuda" and members.network.vectorised:
             drawn = [value for value in vars(data).values() if isinstance(value, torch.Generator)]
-            self._next = Recorded(self._take, device, drawn)
+            self._recorded = Recorded(device, drawn)
 
     def block(self, first: int, rows: Tensor) -> FloatArray:
         """Take a step for each row of frames and return the losses before each, (n, k).
@@ -90,12 +91,15 @@ class Steps:
         rows : (n, B) frames of each step.
         """
         numbers = range(first, first + len(rows))
-        schedule = [(learning_rate(self._stage, step), forgetting(self._stage, step)) for step in numbers]
+        schedule = [(learning_rate(self._stage, step), ema_share(self._stage, step)) for step in numbers]
         self._rows[: len(rows)] = rows.to(self._rows.device)
-        self._schedule[: len(rows)] = torch.tensor(schedule, device=self._schedule.device)
+        self._schedule[: len(rows)] = self._schedule.new_tensor(schedule)
         self._row.zero_()
         for _ in numbers:
-            self._next()
+            if self._recorded is None:
+                self._take()
+            else:
+                self._recorded(self._take)
         losses: FloatArray = self._losses[: len(rows)].to("cpu", torch.float64, copy=True).numpy()
         return losses
 

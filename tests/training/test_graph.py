@@ -1,5 +1,7 @@
 """A recorded step is the step that was recorded; run with -m gpu where there is a CUDA device."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -27,21 +29,21 @@ pytestmark = [
 STAGE = Stage(steps=40, learning_rate=5e-3, batch=5, validate_every=20)
 
 
-def there(kind: str, seed: int = 0) -> NetworkForceField:
-    return network(kind, seed).to("cuda")
+def there(kind: str, seed: int = 0, device: str = "cuda") -> NetworkForceField:
+    return network(kind, seed).to(device)
 
 
-def rows() -> Iterator[torch.Tensor]:
+def rows(n: int, stage: Stage) -> Iterator[torch.Tensor]:
     rng = np.random.default_rng(0)
     for _ in range(3):
-        yield torch.from_numpy(rng.integers(20, size=(10, 5)))
+        yield torch.from_numpy(rng.integers(n, size=(10, stage.batch)))
 
 
 def losses(
-    members: Members, data: Labelled, loss: Loss | Objective, *, graph: bool
+    members: Members, data: Labelled, loss: Loss | Objective, *, graph: bool, stage: Stage = STAGE
 ) -> tuple[np.ndarray, Steps]:
-    steps = Steps(members, data, loss, STAGE, graph=graph)
-    blocks = [steps.block(1 + 10 * i, block) for i, block in enumerate(rows())]
+    steps = Steps(members, data, loss, stage, graph=graph)
+    blocks = [steps.block(1 + 10 * i, block) for i, block in enumerate(rows(len(data), stage))]
     return np.concatenate(blocks), steps
 
 
@@ -91,16 +93,62 @@ def test_a_sweep_equals_single_runs() -> None:
         np.testing.assert_allclose(history.validation, alone.validation, rtol=1e-5)
 
 
-def test_a_function_is_done_once_for_each_call() -> None:
+@pytest.mark.parametrize("kind", sorted(ARCHITECTURES))
+def test_steps_of_thousands_of_atoms_are_recorded_too(kind: str) -> None:
+    """Indexing with more than some 3000 numbers runs by kernels of its own, forwards and backwards."""
+    some, stage = frames(1200), replace(STAGE, batch=1100)
+    start = centred(there(kind), some)
+    members, data = Members([start]), prepare([start], some, np.ones((1, len(some))))
+    assert stage.batch * some.numbers.size // len(some) > 4096
+    expected, _ = losses(members, data, Loss(rho=0.1), graph=False, stage=stage)
+    found, recorded = losses(members, data, Loss(rho=0.1), graph=True, stage=stage)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert (recorded.free - members.free).abs().max() > 1e-3
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs a second CUDA device")
+def test_every_device_records_its_own_steps() -> None:
+    some, found = frames(20), []
+    for device in ("cuda:0", "cuda:1", "cuda:0"):
+        start = centred(there("painn", device=device), some)
+        values, steps = losses(
+            Members([start]), prepare([start], some, np.ones((1, 20))), Loss(rho=0.1), graph=True
+        )
+        assert str(steps.free.device) == device
+        found.append(values)
+    for values in found[1:]:
+        np.testing.assert_allclose(values, found[0], rtol=1e-6)
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
+def test_recorded_steps_go_away_with_the_last_reference_to_them() -> None:
+    some = frames(20)
+    start = centred(there("painn"), some)
+    data = prepare([start], some, np.ones((1, 20)))
+    _, steps = losses(Members([start]), data, Loss(rho=0.1), graph=True)
+    left = weakref.ref(steps)
+    del steps
+    assert left() is None
+
+
+def test_a_function_is_done_once_for_each_call_and_recorded_without_collection() -> None:
     count = torch.zeros(1, device="cuda")
-    calls = []
+    collects = []
 
     def count_up() -> None:
-        calls.append(1)
+        collects.append(gc.isenabled())
         count.add_(1.0)
 
-    recorded = Recorded(count_up, count.device)
+    recorded = Recorded(count.device)
     for done in range(1, 3 * FIRST):
-        recorded()
+        recorded(count_up)
         assert count.item() == done
-    assert len(calls) == FIRST + 1
+    assert collects == [True] * FIRST + [False]
+    assert gc.isenabled()

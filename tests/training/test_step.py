@@ -1,3 +1,6 @@
+import gc
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +12,7 @@ from fidsel.models import PaiNN
 from fidsel.training.labels import Labelled, centred, prepare
 from fidsel.training.members import Members
 from fidsel.training.stage import Loss, Stage
-from fidsel.training.step import Steps, forgetting, learning_rate
+from fidsel.training.step import Steps, ema_share, learning_rate
 
 STAGE = Stage(steps=60, learning_rate=5e-3, batch=5, validate_every=10)
 LOSS = Loss(rho=0.1)
@@ -42,7 +45,7 @@ def test_steps_are_those_of_the_plain_loop(k: int) -> None:
         free.grad = slope * (0.05 / slope.norm(dim=1, keepdim=True)).clamp(max=1.0)
         optimiser.param_groups[0]["lr"] = learning_rate(stage, step)
         optimiser.step()
-        average += forgetting(stage, step) * (free - average)
+        average += ema_share(stage, step) * (free - average)
         expected.append(values.numpy())
     np.testing.assert_allclose(losses, expected, rtol=1e-6)
     torch.testing.assert_close(steps.free, free, rtol=1e-5, atol=1e-7)
@@ -59,6 +62,40 @@ def test_blocks_of_any_length_make_the_same_run() -> None:
     assert torch.equal(parts.average, whole.average)
 
 
+@pytest.fixture
+def float64_by_default() -> Iterator[Callable[[], None]]:
+    before = torch.get_default_dtype()
+    yield lambda: torch.set_default_dtype(torch.float64)
+    torch.set_default_dtype(before)
+
+
+def test_the_default_precision_decides_nothing(float64_by_default: Callable[[], None]) -> None:
+    members, data = prepared(1)
+    here = Steps(members, data, LOSS, STAGE)
+    expected = here.block(1, rows(10))
+    float64_by_default()
+    there = Steps(members, data, LOSS, STAGE)
+    np.testing.assert_array_equal(there.block(1, rows(10)), expected)
+    assert torch.equal(there.free, here.free)
+    assert torch.equal(there.average, here.average)
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
+def test_steps_go_away_with_the_last_reference_to_them() -> None:
+    steps = Steps(*prepared(1), LOSS, STAGE)
+    steps.block(1, rows(5))
+    left = weakref.ref(steps)
+    del steps
+    assert left() is None
+
+
 def test_learning_rate_rises_and_falls() -> None:
     rates = [learning_rate(STAGE, step) for step in range(1, 61)]
     peak = int(np.argmax(rates))
@@ -68,5 +105,5 @@ def test_learning_rate_rises_and_falls() -> None:
 
 
 def test_the_average_forgets_its_start_quickly_and_the_rest_slowly() -> None:
-    shares = [forgetting(STAGE, step) for step in (1, 10, 10_000)]
+    shares = [ema_share(STAGE, step) for step in (1, 10, 10_000)]
     assert shares == pytest.approx([10 / 11, 0.5, 1 - STAGE.ema])
