@@ -18,7 +18,7 @@ from fidsel.models.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.network import NetworkForceField
 from fidsel.models.registry import join, part
-from fidsel.models.require import require_level
+from fidsel.models.require import require_apart, require_level
 
 TOGETHER = {"cpu": 1 << 12, "cuda": inf}
 """Atom pairs of all members below which one program beats one member after the other, by device.
@@ -175,6 +175,7 @@ class Ensemble(ForceField):
             e, f = stack(batch)
             energy[:, rows] += e.double().cpu().numpy()
             forces[:, atoms] = f[:, batch.mask].double().cpu().numpy()
+        require_apart(frames, energy, forces)
         return energy, forces
 
 

@@ -15,7 +15,7 @@ from fidsel.models.edges import edges
 from fidsel.models.mace_build import Config, build, read_checkpoint
 from fidsel.models.network import Network, NetworkForceField, seeded
 from fidsel.models.reference import EnergyReference
-from fidsel.models.require import require_at_least, require_electrons, require_positive
+from fidsel.models.require import require_at_least, require_electrons, require_finite, require_positive
 
 DEFAULTS: Config = {
     "interaction_cls": "RealAgnosticResidualInteractionBlock",
@@ -191,13 +191,8 @@ class MACE(NetworkForceField):
 
     def check_frames(self, frames: Frames) -> None:
         """Accept molecules and crystals of the charge and spin it was trained on."""
+        require_finite(frames)
         require_electrons(frames, self.electrons, self.kind)
-
-    def with_cutoff(self, cutoff: float) -> Self:
-        """Return a copy whose envelope ends at another distance, Å; see `NetworkForceField.with_cutoff`."""
-        other = super().with_cutoff(cutoff)
-        other.network.extend(float(cutoff))
-        return other
 
     def with_heads(self, levels: Sequence[str], level: str | None = None) -> NoReturn:
         """Refuse: a MACE network has one level of theory here."""

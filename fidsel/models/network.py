@@ -15,9 +15,18 @@ from fidsel.errors import UsageError
 from fidsel.models.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.device import resolve
+from fidsel.models.pairs import ELEMENTS
 from fidsel.models.readout import Readout
 from fidsel.models.reference import EnergyReference
-from fidsel.models.require import Electrons, require_electrons, require_level, require_molecules
+from fidsel.models.require import (
+    Electrons,
+    require_apart,
+    require_electrons,
+    require_elements,
+    require_finite,
+    require_level,
+    require_molecules,
+)
 
 CALIBRATION = 32
 """Most frames that an untrained network is calibrated on."""
@@ -237,6 +246,7 @@ class NetworkForceField(ForceField):
             (gradient,) = torch.autograd.grad(e.sum(), x)
             energy[rows] += e.detach().double().cpu().numpy()
             forces[atoms] = -gradient[batch.mask].double().cpu().numpy()
+        require_apart(frames, energy, forces)
         return Prediction(energy, forces)
 
     def energies(self, frames: Frames, level: str | None = None) -> FloatArray:
@@ -246,6 +256,7 @@ class NetworkForceField(ForceField):
         with torch.no_grad():
             for rows, _, batch in self._batches(frames, head):
                 energy[rows] += self.network(batch).double().cpu().numpy()
+        require_apart(frames, energy)
         return energy
 
     def latent(self, frames: Frames) -> FloatArray:
@@ -257,6 +268,7 @@ class NetworkForceField(ForceField):
                 parts.append(self.network.latent(batch)[batch.mask].double().cpu().numpy())
                 order.append(atoms)
         features = np.concatenate(parts[1:] or parts)
+        require_apart(frames, features)
         return features[np.argsort(np.concatenate(order))]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -283,6 +295,8 @@ class NetworkForceField(ForceField):
     def check_frames(self, frames: Frames) -> None:
         """Raise a `UsageError` for frames the network cannot treat."""
         require_molecules(frames, self.kind)
+        require_elements(frames, ELEMENTS - 1, self.kind)
+        require_finite(frames)
         require_electrons(frames, self.electrons, self.kind)
 
     def _copy(self, **changes: Any) -> Self:  # Any: values of attributes

@@ -1,11 +1,17 @@
 """What models ask of the frames they are given."""
 
+from itertools import pairwise
 from typing import NamedTuple, Self
 
 import numpy as np
+from scipy.spatial.distance import pdist, squareform
 
 from fidsel.data import Frames
+from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
+
+COINCIDE = 1e-3
+"""Å, below which a prediction that is not finite is blamed on two atoms."""
 
 
 class Electrons(NamedTuple):
@@ -53,6 +59,42 @@ def require_molecules(frames: Frames, kind: str) -> None:
         )
 
 
+def require_elements(frames: Frames, largest: int, kind: str) -> None:
+    """Raise a `UsageError` naming atoms that are no element from 1 to the largest a model knows."""
+    foreign = np.flatnonzero((frames.numbers < 1) | (frames.numbers > largest))
+    if len(foreign):
+        raise UsageError(
+            f"{kind} knows elements from 1 to {largest}: {_atoms(frames, foreign)} are "
+            f"{sorted(set(frames.numbers[foreign].tolist()))}; correct their atomic numbers, or leave them out"
+        )
+
+
+def require_finite(frames: Frames) -> None:
+    """Raise a `UsageError` naming atoms whose positions are NaN or infinite."""
+    bad = np.flatnonzero(~np.isfinite(frames.positions).all(axis=1))
+    if len(bad):
+        raise UsageError(
+            f"positions must be finite, those of {_atoms(frames, bad)} are NaN or infinite: remove such frames"
+        )
+
+
+def require_apart(frames: Frames, *predicted: FloatArray) -> None:
+    """Raise a `UsageError` naming coinciding atoms where what was predicted from them is not finite.
+
+    Distances are looked at in that case only: all other predictions pay for none.
+    """
+    if all(np.isfinite(values).all() for values in predicted):
+        return
+    for first, stop in pairwise(frames.offsets.tolist()):
+        near = squareform(pdist(frames.positions[first:stop])) < COINCIDE
+        close = first + np.flatnonzero(near.sum(axis=1) > 1)
+        if len(close):
+            raise UsageError(
+                f"atoms must be apart, {_atoms(frames, close)} are nearer than {COINCIDE:g} Å to each other: "
+                "remove such frames"
+            )
+
+
 def require_level(level: str | None, *available: str) -> None:
     """Raise a `UsageError` where a model is asked for a level it does not predict."""
     if level is not None and level not in available:
@@ -72,3 +114,10 @@ def require_positive(kind: str, unit: str, **values: float) -> None:
     for name, value in values.items():
         if not value > 0:
             raise UsageError(f"{name} of {kind} must be positive {unit}, got {value}")
+
+
+def _atoms(frames: Frames, rows: IntArray) -> str:
+    """Return how to call those of some atoms that are in the first one's frame."""
+    frame = int(np.searchsorted(frames.offsets, rows[0], side="right")) - 1
+    own = rows[rows < frames.offsets[frame + 1]] - frames.offsets[frame]
+    return f"atoms {own.tolist()} of frame {frame}"

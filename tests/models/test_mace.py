@@ -206,6 +206,14 @@ def test_what_it_cannot_do_is_refused() -> None:
         MACE(correlation=0)
 
 
+def test_misplaced_atoms_are_refused() -> None:
+    model, pair = tiny(1), Frames.stack([1, 1], [[[0, 0, 0], [0, 0, 0.7]], [[0, 0, 0], [0, 0, 0]]])
+    with pytest.raises(UsageError, match=r"atoms must be apart, atoms \[0, 1\] of frame 1"):
+        model.predict(pair)
+    with pytest.raises(UsageError, match=r"positions must be finite, those of atoms \[1\] of frame 0"):
+        model.predict(Frames.stack([1, 1], [[[0, 0, 0], [0, 0, np.nan]]]))
+
+
 def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mace", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'fidsel\[mace\]'"):

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
-from fidsel.models import EnergyReference, NetworkForceField, PaiNN, load
+from fidsel.models import EnergyReference, Ensemble, NetworkForceField, PaiNN, load
 from fidsel.models.batch import PAIRS, pad
 from fidsel.training.fit import fit
 from fidsel.training.labels import prepare
@@ -247,6 +247,41 @@ def test_what_cannot_be_predicted_is_refused() -> None:
         model.with_heads(["morse", "other"]).heads_of(frames(1, level="third"))
     with pytest.raises(UsageError, match="heads are for different levels"):
         model.with_heads(["morse", "morse"])
+
+
+def misplaced(atom: int, position: float | list[float]) -> Frames:
+    """Return three frames with one atom, counted over all, somewhere else."""
+    positions = frames(3).positions.copy()
+    positions[atom] = position
+    return frames(3).replace(positions=positions)
+
+
+@pytest.mark.parametrize("position", [np.nan, np.inf])
+def test_positions_that_are_not_finite_are_refused(model: NetworkForceField, position: float) -> None:
+    for ask in (model.predict, model.energies, model.latent, Ensemble([model, model]).predict):
+        with pytest.raises(UsageError, match=r"finite, those of atoms \[1\] of frame 2 are NaN or inf"):
+            ask(misplaced(9, position))
+
+
+def test_coinciding_atoms_are_refused(model: NetworkForceField) -> None:
+    together = misplaced(4, frames(3).positions[6].tolist())
+    for ask in (model.predict, Ensemble([model, model]).predict, model.to(dtype=torch.float32).predict):
+        with pytest.raises(UsageError, match=r"apart, atoms \[0, 2\] of frame 1 are nearer than 0.001 Å"):
+            ask(together)
+    # What diverges on a frame with all atoms in their places is not the frame's fault.
+    name, value = next(iter(model.network.named_parameters()))
+    broken = model.with_parameters({name: torch.full_like(value, np.nan)})
+    assert np.isnan(broken.predict(frames(1)).energy).all()
+
+
+@pytest.mark.parametrize("number", [0, 119])
+def test_atoms_of_no_element_are_refused(model: NetworkForceField, number: int) -> None:
+    numbers = frames(3).numbers.copy()
+    numbers[[5, 7]] = number
+    odd = frames(3).replace(numbers=numbers)
+    for ask in (model.predict, lambda odd: fit(model, odd, odd, Stage(steps=1))):
+        with pytest.raises(UsageError, match=rf"1 to 118: atoms \[1, 3\] of frame 1 are \[{number}\]"):
+            ask(odd)
 
 
 def test_a_trained_network_treats_the_charge_and_spin_it_has_learnt_alone(tmp_path: Path) -> None:
