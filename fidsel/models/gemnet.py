@@ -164,10 +164,12 @@ class GemNet(NetworkForceField):
     molecule): meant for molecules up to some tens of atoms. Forces are −∇E.
 
     Different from the paper: the defaults are a smaller network that trains on a CPU (the published
-    sizes are blocks=4, atom=128, edge=128, triplet=64, bilinear=64); the outputs of all blocks are
-    summed before the last layer, which is the `Readout` of each level with one hidden layer, not a
-    linear map; scale factors start fitted to the training frames and are trained with the rest; the
-    frequencies of the basis functions are not trained.
+    sizes are blocks=4, atom=128, edge=128, triplet=64, bilinear=64); the activation is silu(x)/0.56,
+    of variance 1 for standard normal x, not silu(x)/0.6, of mean square 1; the outputs of all blocks are
+    summed, times 1/√(blocks + 1), before the last layer, which is the `Readout` of each level with one
+    hidden layer, not a linear map; scale factors start fitted to the training frames and are trained
+    with the rest; weights of the circular basis start normal, not orthogonal; the frequencies of the
+    basis functions are not trained.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ def require_elements(frames: Frames, largest: int, kind: str) -> None:
     if len(foreign):
         raise UsageError(
             f"{kind} knows elements from 1 to {largest}: {_atoms(frames, foreign)} are "
-            f"{sorted(set(frames.numbers[foreign].tolist()))}; correct their atomic numbers, or leave them out"
+            f"{sorted(set(frames.numbers[foreign].tolist()))}; correct their numbers, or leave them out"
         )
 
 
@@ -74,7 +74,7 @@ def require_finite(frames: Frames) -> None:
     bad = np.flatnonzero(~np.isfinite(frames.positions).all(axis=1))
     if len(bad):
         raise UsageError(
-            f"positions must be finite, those of {_atoms(frames, bad)} are NaN or infinite: remove such frames"
+            f"positions must be finite, those of {_atoms(frames, bad)} are NaN or infinite: remove that frame"
         )
 
 
@@ -91,7 +91,7 @@ def require_apart(frames: Frames, *predicted: FloatArray) -> None:
         if len(close):
             raise UsageError(
                 f"atoms must be apart, {_atoms(frames, close)} are nearer than {COINCIDE:g} Å to each other: "
-                "remove such frames"
+                "remove that frame"
             )
 
 
