@@ -18,7 +18,7 @@ from fidsel.config.recipes import (
 )
 from fidsel.fidelity.source import LabelSource
 from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN, asteroid
-from fidsel.training.cokriging import cokriging
+from fidsel.training.cokriging import RESIDUAL, SURROGATE, cokriging
 from fidsel.training.delta import STAGE as CORRECTION
 from fidsel.training.delta import delta
 from fidsel.training.joint import STAGE as JOINT
@@ -88,21 +88,52 @@ def build_recipe(
             return partial(
                 cokriging,
                 surrogate=None if section.surrogate is None else model_factory(section.surrogate, root),
-                stage=build_stage(section.stage, STAGE),
-                surrogate_stage=build_stage(section.surrogate_stage, STAGE),
+                stage=build_stage(section.stage, RESIDUAL),
+                surrogate_stage=build_stage(section.surrogate_stage, SURROGATE),
                 held_out=section.held_out,
                 bias_weights=section.bias_weights,
                 gamma=section.gamma,
             )
 
 
-def build_control(section: RecipeSection) -> Recipe:
-    """Return standard training as the control arm does it, of the length of the recipe's first stage."""
+def build_control(section: RecipeSection, levels: int = 1) -> Recipe:
+    """Return standard training as the control arm does it: as long as the whole recipe.
+
+    A network takes as many optimiser steps on accurate labels as the recipe's stages take together, with
+    the batch and all else as in the stage of the recipe that starts from random parameters.
+
+    Parameters
+    ----------
+    levels : cheap levels that the recipe trains on, each for a stage's steps where it goes by levels.
+    """
+    first, steps = _length(section, levels)
+    return partial(standard, stage=replace(first, name=STAGE.name, steps=steps))
+
+
+def _length(section: RecipeSection, levels: int) -> tuple[Stage, int]:
+    """Return the stage of a recipe that accurate labels are first learnt in, and the steps of all stages."""
     match section:
         case AsteroidSection():
-            given = section.identify
+            first, cheap = build_stage(section.identify, IDENTIFY), build_stage(section.pretrain, PRETRAIN)
+            taught = section.bias_weights or section.energy_labels == "teacher"
+            steps = taught * first.steps + levels * cheap.steps
         case UnlabelledSection():
-            given = section.baseline
-        case _:
-            given = section.stage
-    return partial(standard, stage=build_stage(given, STAGE))
+            first, cheap = build_stage(section.baseline, BASELINE), build_stage(section.pretrain, PRETRAIN)
+            steps = first.steps + levels * cheap.steps
+        case CokrigingSection():
+            first = build_stage(section.stage, RESIDUAL)
+            cheap = build_stage(section.surrogate_stage, SURROGATE)
+            network = section.surrogate is None or section.surrogate.kind != "sgdml"
+            steps = (1 + section.bias_weights) * first.steps + network * levels * cheap.steps
+        case JointSection():
+            first = build_stage(section.stage, JOINT)
+            steps = first.steps
+        case DeltaSection():
+            first = build_stage(section.stage, CORRECTION)
+            steps = first.steps
+        case StandardSection():
+            first = build_stage(section.stage, STAGE)
+            steps = first.steps
+    if isinstance(section, (AsteroidSection, UnlabelledSection, JointSection)) and section.fine_tune:
+        steps += build_stage(section.finetune, FINETUNE).steps
+    return first, steps

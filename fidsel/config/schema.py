@@ -230,6 +230,20 @@ class Config(Strict):
         return self.selector.error or ("cheap" if self.recipe.kind in SURROGATES else "probe")
 
 
+def usual_recipe(model: str, cheap: int) -> str:
+    """Return the recipe for a kind of model and a number of cheap levels where a person names none.
+
+    The best of those measured in docs/choosing.md that can train the kind: networks learn all levels at
+    once, MACE, which has one head, level after level; kernels, ensembles and a person's own models, which
+    may be either, learn what a model of the cheap levels lacks.
+    """
+    if not cheap:
+        return "standard"
+    if model in ("sgdml", "ensemble") or ":" in model:
+        return "cokriging"
+    return "asteroid" if model == "mace" else "joint"
+
+
 def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:
     """Raise unless a recipe can train the kind of model on that many cheap levels."""
     if recipe != "standard" and cheap == 0:

@@ -14,11 +14,12 @@ from fidsel.config.models import ModelSection
 from fidsel.config.parts import units
 from fidsel.config.recipe_parts import build_recipe
 from fidsel.config.recipes import RecipeSection
-from fidsel.config.schema import refuse_mismatch
+from fidsel.config.schema import refuse_mismatch, usual_recipe
 from fidsel.config.strict import Strict
 from fidsel.data import Frames, leaks, read, split
 from fidsel.data.atomic import make_folder
 from fidsel.data.finding import few
+from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.data.read import label_keys
 from fidsel.errors import UsageError
 from fidsel.fidelity.table import TableSource
@@ -28,6 +29,9 @@ from fidsel.training.stage import Trained, TrainingData
 
 HELD_OUT = 0.2
 """Part of the accurate labels that validates where no validation file is given."""
+
+LEAST = 3
+"""Configurations of which that part is one at least."""
 
 
 class TrainConfig(Strict):
@@ -112,7 +116,7 @@ def train_files(
     ----------
     accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
     cheap : labels of the cheap levels, cheapest first.
-    model, recipe : their kinds; None = the recipe that fits files and model.
+    model, recipe : their kinds; None = `usual_recipe` of files and model.
     overrides : `model.key=value` and `recipe.key=value` settings.
     seed : decides every draw.
     out : folder of the model.
@@ -126,8 +130,7 @@ def train_files(
     """
     if (out / JSON).exists() and not force:
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
-    if recipe is None:
-        recipe = "standard" if not cheap else "cokriging" if model == "sgdml" else "asteroid"
+    recipe = recipe or usual_recipe(model, len(cheap))
     values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": recipe}}
     config = check_config(TrainConfig, values, overrides, "the command line")
     refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
@@ -135,6 +138,8 @@ def train_files(
     labelled = config.recipe.kind != "asteroid-unlabelled"
     low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
     data = TrainingData(train, held, low)
+    if config.recipe.kind == "delta":
+        _require_pairs(train + held, low[-1], cheap[-1].text)
     table = cheap[-1].source if cheap else None
     make_folder(out)
     trained = build_recipe(config.recipe, Path(), table)(data, model_factory(config.model, Path()), seed)
@@ -146,6 +151,11 @@ def _sides(accurate: LabelFile, validation: LabelFile | None, seed: int) -> tupl
     """Return the frames to train on and those to validate on."""
     train = accurate.read("accurate")
     if validation is None:
+        if (n := len(train.unique())) < LEAST:
+            raise UsageError(
+                f"a fifth of the accurate labels validates, so there must be at least {LEAST} "
+                f"configurations, {accurate.text} has {n}: give more, or others with --validation"
+            )
         parts = split(train, {"train": 1 - HELD_OUT, "validation": HELD_OUT}, by="block", seed=seed)
         return parts["train"], parts["validation"]
     held = validation.read("accurate")
@@ -156,6 +166,17 @@ def _sides(accurate: LabelFile, validation: LabelFile | None, seed: int) -> tupl
             "of one file, or leave out --validation"
         )
     return train, held
+
+
+def _require_pairs(accurate: Frames, cheap: Frames, text: str) -> None:
+    """Raise unless every accurate frame has a cheap label."""
+    paired = Lookup(cheap[np.isfinite(cheap.energy) & cheap.has_forces], TOLERANCE).find(accurate) >= 0
+    if not paired.all():
+        raise UsageError(
+            f"recipe 'delta' needs the cheap energy and forces of every accurate frame: {(~paired).sum()} of "
+            f"{len(paired)} are not in {text}, to {TOLERANCE:g} Å. Add them to that file, leave those frames "
+            "out of the accurate one, or take recipe 'cokriging', which needs no pairs"
+        )
 
 
 def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:

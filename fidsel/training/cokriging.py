@@ -14,6 +14,9 @@ from fidsel.training.guard import keep_best
 from fidsel.training.labels import level_of
 from fidsel.training.stage import History, ModelFactory, Stage, Surrogate, Trained, TrainingData
 
+RESIDUAL = Stage("residual", steps=4000, learning_rate=4e-3, validate_every=100)
+SURROGATE = replace(RESIDUAL, name="surrogate")
+
 
 def cokriging(
     data: TrainingData,
@@ -21,8 +24,8 @@ def cokriging(
     seed: int,
     *,
     surrogate: ModelFactory | None = None,
-    stage: Stage | None = None,
-    surrogate_stage: Stage | None = None,
+    stage: Stage = RESIDUAL,
+    surrogate_stage: Stage = SURROGATE,
     held_out: float = 0.1,
     bias_weights: bool = False,
     gamma: float = 1.0,
@@ -31,10 +34,11 @@ def cokriging(
 
     Autoregressive co-kriging (Kennedy & O'Hagan 2000, DOI 10.1093/biomet/87.1.1) with levels 1 … L,
     cheapest first: f_1 is fitted to the labels y_1, then each r_k to y_k − f_{k−1} on the frames of
-    level k, and f_k = f_{k−1} + r_k. It needs no cheap calculation to predict and no frame labelled
-    at two levels. Energies of different levels need no alignment: the constant between two levels is
-    the energy constant of their residual. Should the residual have raised the error on the accurate
-    validation frames, the surrogate is returned at the accurate level's energies, and `kept` says so.
+    level k, and f_k = f_{k−1} + r_k: the paper's scale factor ρ is 1. It needs no cheap calculation to
+    predict and no frame labelled at two levels. Energies of different levels need no alignment: the
+    constant between two levels is the energy constant of their residual. Should the residual have
+    raised the error on the accurate validation frames, the surrogate is returned at the accurate
+    level's energies, and `kept` says so.
 
     Parameters
     ----------
@@ -43,13 +47,13 @@ def cokriging(
     model : builds the residual model; closed-form (`Fittable`) or a network.
     seed : decides initial parameters, batches and held-out cheap frames.
     surrogate : builds the models of the cheap levels; None = as `model`.
-    stage, surrogate_stage : how networks are trained; unused by closed-form models.
+    stage, surrogate_stage : how the residual and the models of the cheap levels are trained where they
+        are networks.
     held_out : fraction of each cheap level that validates it and no level trains on, in short blocks of
         the trajectories.
     bias_weights : weigh cheap frames by w_j = exp(−B_j / γ median B), B_j the mean absolute difference
         between the cheap forces (or energies, see `level_bias`) and those of a model of the accurate
-        labels alone. A kernel takes
-        them as noise λ/w_j, so they matter where λ does.
+        labels alone. A kernel takes them as noise λ/w_j, so they matter where λ does.
     gamma : γ, in units of the median bias.
 
     Raises
@@ -59,17 +63,18 @@ def cokriging(
     """
     if not data.cheap:
         raise UsageError("cokriging needs cheap frames, got none: use recipe 'standard'")
-    stage = stage or Stage(name="residual")
     teacher, histories = _teacher(data, model, stage, seed) if bias_weights else (None, [])
-    chain, surrogates, levels = _Chain(seed), [], []
+    chain, surrogates, levels, warnings = _Chain(seed), [], [], []
     for part in cheap_parts(data.cheap, data.validation, None, held_out=held_out, seed=seed):
         bias = None if teacher is None else level_bias(teacher, part.train, data.train)
         weights = None if bias is None else weights_from_bias(bias.values, gamma)
-        named = replace(surrogate_stage or stage, name=f"surrogate {part.level}".strip())
+        named = replace(surrogate_stage, name=f"{surrogate_stage.name} {part.level}".strip())
         fresh = (surrogate or model)(seed)
         histories.append(chain.extend(fresh, part.train, part.validation, named, weights))
         surrogates.append(Surrogate(part.level, chain.total(), part.validation.ids))
         levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
+        if weights is not None and (text := weights.warning()):
+            warnings.append(f"{part.level}: {text}")
     before = chain.moved(data.train)
     histories.append(chain.extend(model(seed), data.train, data.validation, stage))
     states = {"residual": chain.total(), "surrogate": before} | (
@@ -81,7 +86,7 @@ def cokriging(
         "surrogate_validation": _errors(surrogates[-1].model, data.validation),
         "validation": _errors(kept.model, data.validation),
         **kept.report(),
-        "warnings": kept.warnings,
+        "warnings": (*warnings, *kept.warnings),
     }
     return Trained(kept.model, tuple(histories), diagnostics, tuple(surrogates))
 

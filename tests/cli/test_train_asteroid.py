@@ -8,6 +8,7 @@ import pytest
 from command_line import fidsel
 
 TINY = ["model.features=4", "model.layers=1"]
+WEIGHED = "recipe.bias_weights=true"
 STEPS = ["steps=3", "validate_every=3", "batch=4"]
 
 
@@ -52,15 +53,19 @@ def steps(*stages: str) -> list[str]:
 @pytest.mark.parametrize(
     ("settings", "stages"),
     [
-        ([], ["identify", "pre-train cheap 0", "fine-tune"]),
-        (["recipe.bias_weights=false"], ["pre-train cheap 0", "fine-tune"]),
-        (["recipe.fine_tune=false", "recipe.gammas=[1.0]"], ["identify", "pre-train cheap 0"]),
+        ([], ["pre-train cheap 0", "fine-tune"]),
+        ([WEIGHED], ["identify", "pre-train cheap 0", "fine-tune"]),
+        ([WEIGHED, "recipe.fine_tune=false", "recipe.gammas=[1.0]"], ["identify", "pre-train cheap 0"]),
         (
-            ["recipe.teaching={members=2,folds=2,subtract_error=true}", "recipe.energy_labels=teacher"],
+            [
+                WEIGHED,
+                "recipe.teaching={members=2,folds=2,subtract_error=true}",
+                "recipe.energy_labels=teacher",
+            ],
             ["identify", "pre-train cheap 0", "fine-tune"],
         ),
         (
-            ["recipe.relative_to=absolute", "recipe.held_out=0.3"],
+            [WEIGHED, "recipe.relative_to=absolute", "recipe.held_out=0.3"],
             ["identify", "pre-train cheap 0", "fine-tune"],
         ),
     ],

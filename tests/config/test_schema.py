@@ -8,8 +8,9 @@ from fidsel.config.load import check_config
 from fidsel.config.models import PaiNNSection, SGDMLSection
 from fidsel.config.recipe_parts import build_stage
 from fidsel.config.recipes import StageSection
+from fidsel.config.schema import refuse_mismatch, usual_recipe
 from fidsel.errors import UsageError
-from fidsel.models import PaiNN
+from fidsel.models import MODELS, PaiNN
 from fidsel.models.sgdml import SGDML
 from fidsel.training.standard import STAGE
 
@@ -65,6 +66,18 @@ def test_stage_keeps_what_is_not_given() -> None:
     assert (made.steps, made.loss.rho, made.batch, made.loss.force) == (7, 0.5, STAGE.batch, STAGE.loss.force)
 
 
+@pytest.mark.parametrize("model", [*sorted(MODELS), "my.module:Model"])
+def test_a_kind_of_model_can_be_trained_by_the_recipe_it_usually_takes(model: str) -> None:
+    for cheap in (0, 1, 2):
+        refuse_mismatch(model, usual_recipe(model, cheap), cheap)
+    assert usual_recipe(model, 0) == "standard"
+
+
+def test_networks_usually_learn_all_levels_at_once() -> None:
+    assert {usual_recipe(kind, 1) for kind in ("painn", "schnet", "egnn", "gemnet")} == {"joint"}
+    assert usual_recipe("mace", 1) == "asteroid"
+
+
 def test_expanded_configuration_is_a_configuration() -> None:
     config = checked(selector={"clusters": 3}, model={"kind": "painn"})
     again = TypeAdapter(Config).validate_python(config.model_dump(mode="json"))
@@ -101,6 +114,9 @@ def test_expanded_configuration_is_a_configuration() -> None:
         ({"recipe": {"kind": "joint", "share": 1}}, r"recipe\.share must be less than 1, got 1"),
         ({"model": {"kind": "sgdml", "sigmas": 10}}, r"sigmas must be a list, e\.g\. \[10\], got 10"),
         ({"recipe": {"kind": "asteroid-unlabelled"}}, r"is required, e\.g\. recipe\.temperature=500"),
+        ({"recipe": {"kind": "asteroid", "gammas": [1.0]}}, "gammas is for bias weights: give bias_weights"),
+        ({"recipe": {"kind": "cokriging", "gamma": 2.0}}, "gamma is for bias weights: give bias_weights"),
+        ({"recipe": {"kind": "asteroid", "bias_weights": True, "gammas": []}}, "at least one of gammas"),
         ({"recipe": {"kind": "asteroid", "teaching": {"folds": 1}}}, "folds must be 0 or at least 2, got 1"),
         ({"recipe": {"kind": "asteroid", "teaching": {"subtract_error": True}}}, "needs a committee"),
         (

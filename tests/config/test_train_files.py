@@ -81,3 +81,32 @@ def test_recipe_that_does_not_fit_the_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="recipe 'cokriging' needs cheap labels"):
         train(accurate, [], tmp_path / "model", "cokriging")
     assert not (tmp_path / "model").exists()
+
+
+def test_an_ensemble_of_kernels_takes_a_recipe_it_can_be_trained_by(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
+    cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(30, 1, depth=3.8, level="cheap"))))
+    member = "model.member={kind='sgdml',sigmas=[10]}"
+    found = train_files(accurate, [cheap], None, "ensemble", None, [member], 0, tmp_path / "model")
+    assert found["recipe"] == "cokriging"
+
+
+def test_too_few_labels_to_leave_some_out_need_a_file_to_validate_on(tmp_path: Path) -> None:
+    two = LabelFile(str(write(tmp_path / "two.npz", frames(2))))
+    with pytest.raises(UsageError, match=r"at least 3 configurations, .*two.npz has 2: .*with --validation"):
+        train(two, [], tmp_path / "model")
+    three = LabelFile(str(write(tmp_path / "three.npz", frames(3))))
+    assert train(three, [], tmp_path / "model")["validation"] == 1
+
+
+def test_delta_says_which_labels_a_file_lacks(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
+    own = frames(20, depth=3.8, level="cheap")
+    cheap = LabelFile(str(write(tmp_path / "cheap.npz", own[:17])))
+    with pytest.raises(UsageError, match=r"3 of 20 are not in .*cheap.npz, to 1e-05 Å. .*'cokriging'"):
+        train(accurate, [cheap], tmp_path / "model", "delta")
+    bare = LabelFile(str(write(tmp_path / "bare.npz", own.replace(forces=None))))
+    with pytest.raises(UsageError, match=r"20 of 20 are not in .*bare.npz"):
+        train(accurate, [bare], tmp_path / "model", "delta")
+    whole = LabelFile(str(write(tmp_path / "whole.npz", own)))
+    assert train(accurate, [whole], tmp_path / "model", "delta")["recipe"] == "delta"

@@ -126,6 +126,14 @@ def test_bias_weights_reach_the_fit() -> None:
     assert report["effective_sample_size"] < 70
     assert weighted.histories[0].stage == "teacher"
     assert force_mae(weighted.model) < force_mae(plain.model)
+    assert not any("take a larger γ" in text for text in weighted.diagnostics["warnings"])
+
+
+def test_weights_that_leave_few_frames_are_warned_of() -> None:
+    trained = cokriging(data(20), smooth, 0, bias_weights=True, gamma=1e-3)
+    found = trained.diagnostics["levels"][0]["weights"]["effective_sample_size"]
+    assert found < 0.1 * 72
+    assert trained.diagnostics["warnings"][0].startswith(f"cheap: γ = 0.001 leaves an effective {found:.1f}")
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
@@ -222,7 +230,8 @@ def test_crystals() -> None:
         labelled(4, 0, "dear", 5.0), labelled(2, 1, "dear", 5.0), (labelled(6, 2, "cheap", 0.0),)
     )
     tiny = partial(MACE, elements=[29], channels=4, correlation=1, radial=4, cutoff=3.0)
-    trained = cokriging(crystals, lambda seed: tiny(seed=seed), 0, stage=Stage("residual", steps=2, batch=2))
+    short = Stage("short", steps=2, batch=2)
+    trained = cokriging(crystals, lambda seed: tiny(seed=seed), 0, stage=short, surrogate_stage=short)
     test = labelled(2, 2, "dear", 5.0)
     assert trained.model.level == "dear"
     assert trained.model.predict(test).energy == pytest.approx(5.0, abs=1.0)
