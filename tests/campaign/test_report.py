@@ -14,7 +14,6 @@ from fidsel.campaign.report import FILE, read_report
 from fidsel.config.build import open_campaign
 from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity import LabelStore
-from fidsel.models import load
 from fidsel.selector import BroadClusters, ClusterErrors, cluster_errors, write_report
 from fidsel.selector.report import findings, plain
 from fidsel.training.evaluate import errors
@@ -64,7 +63,8 @@ def test_errors_of_frames_are_kept_to_the_last_digit(finished: Path) -> None:
         frames = store.labelled(campaign.accurate, tested.frames)
         held = store.record("held-out") or {}
     assert set(tested.frames) == set(held["test"])
-    assert np.array_equal(tested.errors, errors(load(folder / "model"), frames).per_frame_force_rmse)
+    again = errors(campaign.load_model(folder / "model"), frames)
+    assert np.array_equal(tested.errors, again.per_frame_force_rmse)
     assert cluster_errors(tested.clusters, tested.errors).to_dict() == dict(record.cluster_errors)
 
 

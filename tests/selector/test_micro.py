@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
@@ -33,6 +34,7 @@ def test_nearest_centroids_are_those_of_scipy(d: int, monkeypatch: pytest.Monkey
     assert (labels == distances.argmin(axis=1)).mean() > 0.99
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.gpu
 def test_a_gpu_finds_the_same() -> None:
     features, centroids = correlated(5000, 36), correlated(300, 36, seed=1)
