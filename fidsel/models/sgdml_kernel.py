@@ -97,7 +97,8 @@ def geometry(positions: Tensor, centre: Tensor) -> Geometry:
     jacobian[:, pairs, second] = -gradient
     jacobian = jacobian.reshape(n, len(first), 3 * size)
     rank = min(len(first), max(3 * size - 6, 1))
-    basis = torch.linalg.svd(jacobian, full_matrices=False).Vh[:, :rank].mT
+    # CUDA takes one matrix of this size after the other, each slower than a processor does.
+    basis = torch.linalg.svd(jacobian.cpu(), full_matrices=False).Vh[:, :rank].mT.to(positions.device)
     return Geometry(x - centre, basis, jacobian @ basis)
 
 
@@ -168,11 +169,11 @@ class Expansion:
         bond = positions[:, first] - positions[:, second]
         inverse = 1 / torch.linalg.vector_norm(bond, dim=-1)
         energy, slope = self.slope(inverse - self.centre)
-        pull = (slope * inverse**3).unsqueeze(-1) * bond
-        forces = torch.zeros_like(positions)
-        forces.index_add_(1, first, pull)
-        forces.index_add_(1, second, pull, alpha=-1)
-        return energy, forces
+        # F_i = Σ_j w_ij (R_i − R_j) by products: CUDA adds at indices in an order that changes.
+        weights = positions.new_zeros(len(positions), size, size)
+        weights[:, first, second] = weights[:, second, first] = slope * inverse**3
+        near = positions - positions[:, :1]
+        return energy, weights.sum(2, keepdim=True) * near - weights @ near
 
     def slope(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return energies (n,) and ∂E/∂x (n, D) at centred descriptors (n, D)."""

@@ -11,6 +11,17 @@ from fidsel.models.sgdml_factor import Factor, extend, factor_bytes, factorise, 
 from fidsel.models.sgdml_kernel import geometry, kernel
 from fidsel.models.sgdml_symmetry import pair_indices
 
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=[
+            pytest.mark.gpu,
+            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+        ],
+    ),
+]
+
 
 def positive(size: int, seed: int = 0) -> Tensor:
     root = np.random.default_rng(seed).normal(size=(size, size))
@@ -74,6 +85,17 @@ def test_a_pivot_below_the_noise_is_rounding() -> None:
     wrong = torch.tensor([[1.0, 1.0], [1.0, 1.0 - 1.7e-10]], dtype=torch.float64)
     assert Factor().grown(wrong.clone(), noise) is None
     assert factorise(lambda: [wrong.clone()], noise)[1] == 10
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("last", [False, True])
+def test_a_matrix_with_nan_has_no_factor(last: bool, device: str) -> None:
+    matrix, noise = positive(6).to(device), torch.ones(6, dtype=torch.float64, device=device)
+    place = -1 if last else 0
+    matrix[place, place] = torch.nan
+    assert Factor().grown(matrix.clone(), noise) is None
+    with pytest.raises(UsageError, match="not positive definite even with"):
+        factorise(lambda: [matrix.clone()], noise)
 
 
 @pytest.mark.parametrize("rows", [1000, 2000])
