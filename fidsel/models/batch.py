@@ -10,7 +10,7 @@ from torch import Tensor
 from fidsel.data import Frames
 from fidsel.data.frames import IntArray
 
-PAIRS = {"cpu": 1 << 13, "cuda": 1 << 17}
+PAIRS = {"cpu": 1 << 13, "cuda": 1 << 15}
 """Atom pairs of one predicted batch, by device: bounds the memory of the pair tensors."""
 
 
