@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 from architectures import REFERENCE, mixed
+from torch import nn
 from torch.nn.functional import silu
 
-from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.models import EGNN
 from fidsel.models.batch import Batch, pad
-from fidsel.models.egnn import TINY, EGNNNetwork
+from fidsel.models.egnn import NEIGHBOURS, REACH, TINY, EGNNNetwork
 from fidsel.models.pairs import bessel, envelope, pairs
 
 
@@ -28,9 +28,12 @@ def by_pairs(network: EGNNNetwork, batch: Batch, frame: int) -> torch.Tensor:
                 f_c = envelope((start[a] - start[b]).norm() / network.reach)
                 received[a] += message * f_c
                 if not block.last:
-                    share = torch.tanh(block.move(silu(block.displace(message * f_c))))
+                    share = REACH * torch.tanh(block.move(silu(block.displace(message * f_c))))
                     moved[a] += share * f_c * (x[a] - x[b])
-        x, h = moved, h + block.update(silu(torch.cat([h, received], 1) @ node.T + block.hidden.bias))
+        x, h = (
+            moved,
+            h + block.update(silu(torch.cat([h, received / NEIGHBOURS], 1) @ node.T + block.hidden.bias)),
+        )
     return h
 
 
@@ -43,23 +46,19 @@ def test_dense_messages_equal_a_loop_over_pairs() -> None:
         torch.testing.assert_close(features[frame, mask], by_pairs(network, batch, frame))
 
 
+class Collapse(nn.Module):
+    """A layer that moves all atoms to one place."""
+
+    def forward(
+        self, h: torch.Tensor, x: torch.Tensor, *_: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return h, 0.0 * x
+
+
 def test_atoms_moved_onto_each_other_have_finite_forces() -> None:
     model = EGNN("toy", features=8, layers=3, seed=1).to(dtype=torch.float64).replace(reference=REFERENCE)
-    hydrogen = Frames.stack([1, 1], [[[0.0, 0.0, 0.0], [0.8, 0.0, 0.0]]])
-    batch, network = pad(hydrogen, torch.float64), model.network
-    x, first = batch.positions, network.blocks[0]
-    found = pairs(batch, network.reach)
-    apart = x[:, :, None] - x[:, None]
-    basis = bessel(found.distance, network.cutoff, network.radial)
-    _, moved = first(network.embedding(batch.numbers), x, basis, apart, found.envelope)
-    # This multiple of φ_x takes both atoms to their centre.
-    reach = 2 * found.envelope[0, 0, 1, 0]
-    shift = (moved - x)[0, 0, 0] / x[0, 0, 0]
-    factor = torch.atanh(-1 / reach) / torch.atanh(shift / reach)
-    meeting = model.with_parameters({"blocks.0.move.weight": factor * first.move.weight})
-    forces = meeting.predict(hydrogen).forces
-    assert np.isfinite(forces).all()
-    assert np.abs(forces).max() < 100 * np.abs(model.predict(hydrogen).forces).max()
+    model.network.blocks[0] = Collapse()
+    assert np.isfinite(model.predict(mixed()).forces).all()
 
 
 def test_defaults_are_the_published_sizes() -> None:
@@ -74,7 +73,7 @@ def test_impossible_sizes_are_refused() -> None:
         EGNN(cutoff=0.0)
 
 
-def test_a_layer_moves_no_atom_further_than_its_neighbours_are_away() -> None:
+def test_a_neighbour_moves_an_atom_by_a_tenth_of_their_distance_at_most() -> None:
     torch.manual_seed(0)
     network, batch = EGNNNetwork(4, 2, 5, 3.0).double(), pad(mixed(), torch.float64)
     first, found, x = network.blocks[0], pairs(batch, network.reach), batch.positions
@@ -83,4 +82,4 @@ def test_a_layer_moves_no_atom_further_than_its_neighbours_are_away() -> None:
     basis = bessel(found.distance, network.cutoff, network.radial)
     _, moved = first(network.embedding(batch.numbers), x, basis, apart, found.envelope)
     there = found.envelope.squeeze(-1) * apart.norm(dim=-1)
-    assert ((moved - x).norm(dim=-1) <= there.sum(-1) + 1e-12).all()
+    assert ((moved - x).norm(dim=-1) <= REACH * there.sum(-1) + 1e-12).all()
