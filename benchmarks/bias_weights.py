@@ -34,12 +34,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import KCAL, add_workers, data_folder, formaldehyde, machine, malonaldehyde, run_cells
+from cells import KCAL, Row, add_workers, data_folder, formaldehyde, machine, malonaldehyde, run_cells
 from scipy.stats import spearmanr
 
 from fidsel.data import Frames, leaks
 from fidsel.models import PaiNN
-from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN, asteroid
+from fidsel.training.asteroid import FINETUNE, GAMMAS, IDENTIFY, PRETRAIN, asteroid
 from fidsel.training.evaluate import errors
 from fidsel.training.stage import TrainingData
 from fidsel.training.teachers import Teaching, teach
@@ -121,6 +121,12 @@ def unpaired(folder: Path, seed: int) -> Labels:
 def painn(seed: int) -> PaiNN:
     """Return an untrained network."""
     return PaiNN(seed=seed)
+
+
+def settings(cell: Cell) -> Row:
+    """Return what beside its fields decides the result of a cell."""
+    steps = {name: stage.steps for name, stage in STAGES.items()}
+    return {"size": asdict(SIZES[cell.data]), "steps": steps, "gammas": list(GAMMAS)}
 
 
 def run(cell: Cell, folder: Path, ranked: bool) -> dict[str, Any]:
@@ -217,7 +223,7 @@ def main() -> None:
         if not (folder / name).exists():
             parser.error(f"{folder / name} does not exist; set FIDSEL_DATA to the folder that holds {name}")
     wanted = [c for c in all_cells() if given.data in (None, c.data) and c.seed in (given.seed or SEEDS)]
-    rows = run_cells(wanted, run, given.part, given.workers, folder, given.rank)
+    rows = run_cells(wanted, run, given.part, given.workers, folder, given.rank, settings=settings)
     found = summary(rows)
     if given.json:
         print(json.dumps({

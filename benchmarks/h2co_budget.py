@@ -65,7 +65,7 @@ def settings(cell: Cell, table: Path) -> dict[str, Any]:
         recipe["stage"] = {"steps": STEPS["standard"]}
     if cell.recipe == "asteroid":
         recipe |= {stage: {"steps": STEPS[stage]} for stage in ("identify", "pretrain", "finetune")}
-        recipe["gammas"] = GAMMAS
+        recipe |= {"bias_weights": True, "gammas": GAMMAS}
     rounds = 0 if cell.picks == "random" else ROUNDS[cell.model]
     return {
         "campaign": {

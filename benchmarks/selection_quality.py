@@ -97,6 +97,11 @@ def model(cell: Cell, seed: int) -> ForceField:
     return Ensemble.of(lambda _: SGDML(), 4, seed) if cell.error == "committee" else SGDML()
 
 
+def settings(_: Cell) -> Row:
+    """Return what beside its fields decides the result of a cell."""
+    return {"start": START, "size": SIZE, "rounds": ROUNDS, "probes": PROBES}
+
+
 def run(cell: Cell, folder: Path) -> Row:
     """Select, and return the errors of the frames held out after every round."""
     torch.set_num_threads(1)
@@ -234,7 +239,7 @@ def main() -> None:
         and cell.molecule in (given.molecule or [cell.molecule])
         and cell.picker in (given.picker or [cell.picker])
     ]
-    rows = run_cells(wanted, run, given.part, given.workers, data_folder(), alone=True)
+    rows = run_cells(wanted, run, given.part, given.workers, data_folder(), alone=True, settings=settings)
     found = summary(rows)
     if given.json:
         kept = [{k: v for k, v in row.items() if k not in ("errors", "clusters")} for row in rows]
