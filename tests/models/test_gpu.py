@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from architectures import ARCHITECTURES, mixed, network
+from ase.build import molecule
 from morse_molecule import SWAP, frames
 from morse_source import Morse
 
+from fidsel.data import Frames
 from fidsel.models import MACE, SGDML, Delta, Ensemble, ForceField, NetworkForceField, Sum, load
 from fidsel.testing import model as contract
 from fidsel.testing.model import check_moving
@@ -45,6 +47,19 @@ def mace() -> ForceField:
     return fit(start, frames(8), frames(4, seed=1), SHORT)[0]
 
 
+def springs(n: int, seed: int = 0) -> Frames:
+    """Return frames of ethanol, nine atoms with a spring of 4 eV/Å² between any two."""
+    rest, rng = molecule("CH3CH2OH"), np.random.default_rng(seed)
+    positions = rest.positions + 0.05 * rng.normal(size=(n, 9, 3))
+    bond = positions[:, :, None] - positions[:, None]
+    length = np.linalg.norm(bond, axis=3)
+    strain = length - rest.get_all_distances()
+    forces = -4.0 * (strain / (length + np.eye(9)))[..., None] * bond
+    return Frames.stack(
+        rest.numbers, positions, energy=(strain**2).sum((1, 2)), forces=forces.sum(2), level="springs"
+    )
+
+
 MODELS: dict[str, Callable[[], ForceField]] = {
     **{kind: lambda kind=kind: network(kind) for kind in EVERY},  # type: ignore[misc]
     "committee": lambda: Ensemble([network("painn", seed) for seed in range(3)]),
@@ -62,6 +77,7 @@ def assert_keeps_the_contract(model: ForceField) -> None:
     """Check what holds on every device; files, and copies elsewhere, need not predict the same bits."""
     some = frames(3, seed=5)
     contract.check_shapes(model, some)
+    contract.check_deterministic(model, some)
     contract.check_forces_are_gradients(model, some)
     contract.check_rotation(model, some)
     contract.check_permutation(model, some, SWAP)
@@ -90,6 +106,51 @@ def test_a_network_learns_there_and_keeps_the_contract(kind: str) -> None:
     assert model.device.type == "cuda"
     assert history.validation[-1] < 0.5 * history.validation[0]
     assert_keeps_the_contract(model)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_single_precision_there_is_double_precision_but_for_rounding(kind: str) -> None:
+    start, some = network(kind).to("cuda", dtype=torch.float32), frames(3, seed=5)
+    single, history = fit(start, frames(40), frames(20, seed=1), LONG)
+    assert (single.device.type, single.dtype) == ("cuda", torch.float32)
+    assert history.validation[-1] < 0.5 * history.validation[0]
+    double = single.to(dtype=torch.float64)
+    contract.check_forces_are_gradients(double, some)
+    expected, found = double.predict(some), single.predict(some)
+    np.testing.assert_allclose(found.energy, expected.energy, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(found.forces, expected.forces, rtol=0, atol=1e-4)
+    contract.check_deterministic(single, some)
+    contract.check_rotation(single, some, 1e-4)
+    contract.check_permutation(single, some, SWAP, 1e-4)
+    contract.check_batch_equals_single(single, some, 1e-4)
+    check_moving(single, some, "cpu", 1e-4)
+
+
+@pytest.mark.parametrize("kind", [*EVERY, "sgdml"])
+def test_a_larger_molecule_has_the_same_forces_each_time(kind: str) -> None:
+    train, validation, some = springs(40), springs(10, seed=1), springs(5, seed=2)
+    if kind == "sgdml":
+        model: ForceField = SGDML([10.0], 1e-9, device="cuda").fit(train, validation)[0]
+    else:
+        model = fit(network(kind).to("cuda"), train, validation, SHORT)[0]
+    contract.check_deterministic(model, some)
+    contract.check_forces_are_gradients(model, some)
+    contract.check_rotation(model, some)
+    contract.check_batch_equals_single(model, some)
+    check_moving(model, some, "cpu", 1e-6)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs a second CUDA device")
+def test_a_second_device_is_as_good_as_the_first() -> None:
+    trained = [
+        fit(network("painn").to(device), frames(40), frames(20, seed=1), LONG)[0]
+        for device in ("cuda:0", "cuda:1")
+    ]
+    assert [str(model.device) for model in trained] == ["cuda:0", "cuda:1"]
+    first, second = (model.predict(frames(5, seed=2)) for model in trained)
+    np.testing.assert_allclose(second.forces, first.forces, rtol=0, atol=1e-3)
+    for model in (trained[1], kernel(device="cuda:1")):
+        assert_keeps_the_contract(model)
 
 
 @pytest.mark.parametrize("kind", EVERY)
