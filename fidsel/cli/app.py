@@ -1,5 +1,6 @@
 """The `fidsel` program: its commands, and how errors become messages and exit codes."""
 
+import sys
 from importlib.metadata import version
 from typing import Any
 
@@ -27,6 +28,7 @@ from fidsel.errors import FidselError
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
+STORED = "everything finished is stored, the same command goes on from here"
 
 
 class Program(TyperGroup):
@@ -45,8 +47,22 @@ class Program(TyperGroup):
             note(f"fidsel: {error.filename or 'the system refuses'}: {error.strerror or error}")
             raise typer.Exit(FidselError.exit_code) from error
         except KeyboardInterrupt as error:
-            note("fidsel: stopped; everything finished is stored, the same command goes on from here")
+            note(f"fidsel: stopped; {STORED}")
             raise typer.Exit(STOPPED) from error
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+            note(
+                f"fidsel: {str(error).partition(' GPU ')[0]} Free memory of that device, take a smaller "
+                f'batch or model, or device = "cpu" in [model]; {STORED}'
+            )
+            raise typer.Exit(FidselError.exit_code) from error
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Return whether a CUDA device has no memory left, which only PyTorch says, where it is in use."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, torch.cuda.OutOfMemoryError)
 
 
 app = typer.Typer(

@@ -84,6 +84,62 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(
     assert not (folder / "labels.db.lock").exists()
 
 
+def test_a_device_without_memory_is_said_and_the_same_command_goes_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_campaign(tmp_path / "campaign")
+    (folder / "crowded.py").write_text(CROWDED)
+    (folder / "full").touch()
+    command = ("iterate", "-C", folder, 'model={kind = "crowded:Crowded", options = {sigmas = [10.0]}}')
+    found = fidsel(capfd, *command)
+    assert found.code == 1
+    assert found.err.splitlines()[-1] == (
+        "fidsel: CUDA out of memory. Tried to allocate 2.00 GiB. Free memory of that device, take a smaller "
+        'batch or model, or device = "cpu" in [model]; everything finished is stored, the same command goes '
+        "on from here"
+    )
+    assert "Traceback" not in found.err
+    (folder / "full").unlink()
+    assert fidsel(capfd, *command).code == 0
+
+
+def test_errors_of_a_program_keep_their_traceback(tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path / "campaign")
+    (folder / "crowded.py").write_text(CROWDED.replace("torch.cuda.OutOfMemoryError", "RuntimeError"))
+    (folder / "full").touch()
+    model = 'model={kind = "crowded:Crowded", options = {sigmas = [10.0]}}'
+    command = [sys.executable, "-m", "fidsel", "iterate", "-C", str(folder), model]
+    found = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert found.returncode == 1
+    assert "Traceback" in found.stderr
+    assert "RuntimeError: CUDA out of memory" in found.stderr
+
+
+CROWDED = """
+from pathlib import Path
+
+import torch
+
+from fidsel.models import SGDML
+
+FULL = Path(__file__).with_name("full")
+
+
+class Crowded(SGDML):
+    kind = "crowded"
+
+    def __init__(self, sigmas=(10.0,), seed=0):
+        super().__init__(sigmas)
+
+    def fit(self, train, validation, weights=None):
+        if FULL.exists():
+            raise torch.cuda.OutOfMemoryError(
+                "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.63 GiB."
+            )
+        return super().fit(train, validation, weights)
+"""
+
+
 SLOW = """
 from dataclasses import dataclass
 from time import sleep
