@@ -246,16 +246,31 @@ def _device() -> str:
     cores = available_cores()
     if not torch.cuda.is_available():
         return f"{cores} CPU cores; no CUDA device"
+    _compute(resolve("cuda"))
     free, total = torch.cuda.mem_get_info()
     name = torch.cuda.get_device_name()
     return f"{cores} CPU cores; {name}, {free / 2**30:.0f} of {total / 2**30:.0f} GiB free"
+
+
+def _compute(device: str) -> None:
+    """Add two numbers on a device: one that PyTorch finds may be of a kind that it was not built for."""
+    import torch
+
+    try:
+        torch.ones(2, device=device).sum().item()
+    except RuntimeError as error:
+        raise FidselError(
+            f"{device} does not compute ({str(error).splitlines()[0]}): install a build of PyTorch for it, "
+            'free memory of it, or set device = "cpu" in [model]'
+        ) from error
 
 
 def _model(section: ModelSection, folder: Path) -> str:
     """Build a model, and tell where it is trained."""
     model_factory(section, folder)(seed=0)
     device = device_of(section)
-    return f"{section.kind} trains and predicts on {resolve(device)} (device = {device!r})"
+    _compute(there := resolve(device))
+    return f"{section.kind} trains and predicts on {there} (device = {device!r})"
 
 
 def _tracker(folder: Path, overrides: Sequence[str]) -> str:

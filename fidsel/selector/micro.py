@@ -60,7 +60,8 @@ def micro_clusters(
     ----------
     features : (n, d) finite, n ≥ 1. Where n ≤ `k` each distinct row is a micro-cluster of its own.
     iterations : most of Lloyd's.
-    device : where distances are computed; None = a GPU where there is one.
+    device : where distances are computed; None = the current CUDA device where there is one, whatever
+        device a model is on: CUDA_VISIBLE_DEVICES hides devices from it.
 
     References
     ----------

@@ -29,7 +29,8 @@ class Nearest:
     A new centre c changes only rows x that it is nearer to than their centre so far. Most others are told
     by the distance in the leading principal directions V (orthonormal), ‖V(x − c)‖ ≤ ‖x − c‖, which costs
     `HEAD` multiplications instead of d. Distances themselves are float32 sums of squared differences;
-    memory is O(n·d). Works on a GPU where there is one.
+    memory is O(n·d). Works on the current CUDA device where there is one, whatever device a model is on:
+    CUDA_VISIBLE_DEVICES hides devices from it.
 
     Parameters
     ----------
