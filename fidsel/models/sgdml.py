@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from math import inf
 from typing import Any, Self
 
 import numpy as np
@@ -32,7 +33,8 @@ from fidsel.models.sgdml_symmetry import check_permutations, recover_permutation
 from fidsel.models.sgdml_update import update_forces
 
 SIGMAS = (2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
-SOLVING = ("solver", "tolerance", "iterations")
+SAVED = ("sigmas", "lam", "symmetries", "max_perms", "refine", "solver", "tolerance", "iterations")
+"""Arguments that are settings of a saved model, each also an attribute."""
 MEMORY_SHARE = 0.5
 """Part of a device's memory that a fit may use."""
 
@@ -87,9 +89,10 @@ class SGDML(ForceField):
     ) -> None:
         super().__init__(level)
         self.sigmas = tuple(float(sigma) for sigma in sigmas)
-        self.lams = (float(lam),) if isinstance(lam, (int, float)) else tuple(float(value) for value in lam)
-        if not self.sigmas or min(self.sigmas) <= 0 or not self.lams or min(self.lams) <= 0:
-            raise UsageError(f"sigmas and lam must be positive numbers, got {sigmas} and {lam}")
+        self.lam = tuple(float(value) for value in np.atleast_1d(lam))
+        for name, values in (("sigmas", self.sigmas), ("lam", self.lam)):
+            if not values or not all(0 < value < inf for value in values):
+                raise UsageError(f"{name} must be positive and finite, at least one, got {values}")
         if solver not in SOLVERS:
             raise unknown("solver", solver, SOLVERS)
         if (memory is not None and memory <= 0) or not 0 < tolerance < 1 or iterations < 1:
@@ -146,7 +149,7 @@ class SGDML(ForceField):
         check_training(train, validation)
         numbers = train.dense().numbers
         permutations, symmetry = self._symmetries(train, validation)
-        importance = check_weights(weights, len(train))
+        importance = _importance(weights, len(train))
         importance = importance / importance.mean()
         there = torch.tensor(permutations, device=self.device)
         wanted = np.flatnonzero(importance > 0)
@@ -158,7 +161,7 @@ class SGDML(ForceField):
             numbers=torch.tensor(numbers, device=self.device),
             permutations=there,
             sigmas=self.sigmas,
-            lams=self.lams,
+            lams=self.lam,
             refine=self.refine,
             solver=self._solver,
         )
@@ -195,7 +198,7 @@ class SGDML(ForceField):
         """
         fitted = self._require_fitted()
         numbers = fitted.numbers.cpu().numpy()
-        importance = check_weights(weights, len(frames)) if len(frames) else np.ones(0)
+        importance = _importance(weights, len(frames)) if len(frames) else np.ones(0)
         check_labelled(frames, numbers)
         require_electrons(frames, fitted.electrons, self.kind)
         if len(frames) and one_level(frames) not in {"", self.level}:
@@ -260,16 +263,7 @@ class SGDML(ForceField):
 
     def state(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         """Return settings and, where fitted, what was learnt."""
-        settings: dict[str, Any] = {
-            "sigmas": list(self.sigmas),
-            "lam": list(self.lams),
-            "symmetries": self.symmetries,
-            "max_perms": self.max_perms,
-            "refine": self.refine,
-            "solver": self.solver,
-            "tolerance": self.tolerance,
-            "iterations": self.iterations,
-        }
+        settings = {name: getattr(self, name) for name in SAVED}
         if self.fitted is None:
             return settings, {}
         return settings | {"fitted": self.fitted.scalars()}, self.fitted.tensors()
@@ -277,9 +271,8 @@ class SGDML(ForceField):
     @classmethod
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, on the CPU."""
-        names = ("sigmas", "lam", "symmetries", "max_perms", "refine", "level", *SOLVING)
         fitted = Fitted.restore(tensors, settings["fitted"]) if "fitted" in settings else None
-        return cls(**{name: settings[name] for name in names}, fitted=fitted)
+        return cls(**{name: settings[name] for name in (*SAVED, "level")}, fitted=fitted)
 
     @cached_property
     def _expansion(self) -> Expansion:
@@ -300,18 +293,8 @@ class SGDML(ForceField):
         return factorised(self._require_fitted(), self._solver)
 
     def _copy(self, **changes: Any) -> "SGDML":
-        names = (
-            "sigmas",
-            "symmetries",
-            "max_perms",
-            "refine",
-            "device",
-            "level",
-            "memory",
-            "fitted",
-            *SOLVING,
-        )
-        return SGDML(**({name: getattr(self, name) for name in names} | {"lam": self.lams} | changes))
+        names = (*SAVED, "level", "device", "memory", "fitted")
+        return SGDML(**({name: getattr(self, name) for name in names} | changes))
 
     def _require_fitted(self) -> Fitted:
         if self.fitted is None:
@@ -331,10 +314,15 @@ class SGDML(ForceField):
         return check_permutations(np.array(given, dtype=np.int64), numbers), {"given": True}
 
     def _check_choice(self, validation: Frames) -> None:
-        if not len(validation) and len(self.sigmas) * len(self.lams) > 1:
+        if not len(validation) and len(self.sigmas) * len(self.lam) > 1:
             raise UsageError(
                 "choosing sigma or lam needs validation frames, got none: give one of each, or frames"
             )
+
+
+def _importance(weights: FloatArray | None, n: int) -> FloatArray:
+    """Return the weights of n frames as an array, whatever sequence of numbers they are."""
+    return check_weights(None if weights is None else np.asarray(weights, dtype=np.float64), n)
 
 
 def _counts(fitted: Fitted, left_out: int) -> dict[str, int]:

@@ -42,14 +42,14 @@ def fit_forces(
     solver : solves the system of all frames.
     """
     task, n = _Task(train, validation, numbers, permutations), len(train)
-    exact = solver.exact(n * task.equations)
+    way = solver.way(n * task.equations)
     rows, sigma, lam = 0, sigmas[0], lams[0]
     if len(sigmas) * len(lams) > 1:
         affordable = min(SEARCH_ROWS, int((solver.memory / SEARCH_BYTES) ** 0.5))
         rows = min(n, max(1, affordable // task.equations))
         found = task.search(rows, sigmas, lams, refine)
         sigma, lam = found.sigma, found.lam
-    if rows < n or not exact:
+    if rows < n or way == "iterative":
         system = System.of(geometry(train.positions, task.centre), train)
         found = task.weigh(train, sigma, lam, solver.solve(system, task.pairs, sigma, lam))
     return found.fitted.with_constant(), {

@@ -22,7 +22,7 @@ def factorised(fitted: Fitted, solver: Solver) -> Solved:
         return fitted.solved
     frames, pairs = geometry(fitted.train.positions, fitted.centre), symmetric_pairs(fitted.permutations)
     system = System.of(frames, fitted.train)
-    if not solver.exact(len(system.targets)):
+    if solver.way(len(system.targets)) == "iterative":
         raise UsageError("a covariance needs a model fitted with solver = 'exact', got an iterative one")
     noise = fitted.lam * system.noise
     return Solved(frames, factorise(lambda: kernel_panels(frames, pairs, fitted.sigma), noise)[0])

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -19,6 +19,10 @@ from fidsel.models.sgdml_iterative import (
     kernel_product,
 )
 from fidsel.models.sgdml_kernel import Geometry
+
+SOLVERS = ("auto", "exact", "iterative")
+USELESS = 0.1
+"""Residual above which an iterative solution is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +60,6 @@ class Solution(NamedTuple):
     record: dict[str, Any]
 
 
-SOLVERS = ("auto", "exact", "iterative")
-USELESS = 0.1
-"""Residual above which an iterative solution is none."""
-
-
 @dataclass(frozen=True)
 class Solver:
     """How systems are solved.
@@ -78,16 +77,22 @@ class Solver:
     tolerance: float
     iterations: int
 
-    def exact(self, rows: int) -> bool:
-        """Return whether a system of so many equations is solved exactly."""
+    def way(self, rows: int) -> Literal["exact", "iterative"]:
+        """Return how a system of so many equations is solved.
+
+        Raises
+        ------
+        UsageError
+            where it is to be solved exactly and its factor does not fit into memory.
+        """
         fits = factor_bytes(rows) <= self.memory
         if self.kind == "exact" and not fits:
             raise _too_large(f"an exact fit to {rows} equations", factor_bytes(rows), self.memory)
-        return fits and self.kind != "iterative"
+        return "exact" if fits and self.kind != "iterative" else "iterative"
 
     def solve(self, system: System, pairs: Tensor, sigma: float, lam: float) -> Solution:
         """Return the solution of (K + λ/w) c = Vᵀf."""
-        if self.exact(len(system.targets)):
+        if self.way(len(system.targets)) == "exact":
             return solve_exact(system, lambda: kernel_panels(system.frames, pairs, sigma), lam)
         return self._iterate(system, pairs, sigma, lam)
 

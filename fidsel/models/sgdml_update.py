@@ -36,7 +36,7 @@ def update_forces(fitted: Fitted, fresh: Labelled, solver: Solver) -> tuple[Fitt
 
 def _grow(fitted: Fitted, system: System, pairs: Tensor, solver: Solver) -> tuple[Solution | None, str]:
     """Return the solution by the grown factor, or why there is none."""
-    if not solver.exact(len(system.targets)):
+    if solver.way(len(system.targets)) == "iterative":
         return None, "iterative"
     if fitted.solved is None:
         return None, "no factor"

@@ -8,6 +8,7 @@ import numpy as np
 
 from fidsel.errors import UsageError
 from fidsel.models.network import NetworkForceField
+from fidsel.training.bias import check_weighing
 from fidsel.training.cheap import EnergyLabels, cheap_parts, check_energy_labels
 from fidsel.training.dispatch import require_network
 from fidsel.training.evaluate import validation_error
@@ -90,6 +91,8 @@ def asteroid(
         raise UsageError("asteroid needs cheap frames, got none: use recipe 'standard'")
     if bias_weights and not gammas:
         raise UsageError("bias weights need at least one γ, got none: give gammas, or bias_weights = False")
+    for gamma in gammas:
+        check_weighing(gamma, relative_to)
     taught = bias_weights or energy_labels == "teacher"
     teachers = teach(model, data, identify, teaching, seed) if taught else None
     scale = data.train if energy_labels == "aligned" else None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.models import SGDML, Ensemble, ForceField, Offset, Sum
-from fidsel.training.bias import BiasWeights, level_bias, weights_from_bias
+from fidsel.training.bias import BiasWeights, check_weighing, level_bias, weights_from_bias
 from fidsel.training.cheap import cheap_parts
 from fidsel.training.dispatch import train_one
 from fidsel.training.evaluate import errors
@@ -63,6 +63,7 @@ def cokriging(
     """
     if not data.cheap:
         raise UsageError("cokriging needs cheap frames, got none: use recipe 'standard'")
+    check_weighing(gamma)
     teacher, histories = _teacher(data, model, stage, seed) if bias_weights else (None, [])
     chain, surrogates, levels, warnings = _Chain(seed), [], [], []
     for part in cheap_parts(data.cheap, data.validation, None, held_out=held_out, seed=seed):

@@ -65,6 +65,7 @@ def train_one(
     UsageError
         for a model that can only predict.
     """
+    weights = None if weights is None else np.asarray(weights, dtype=np.float64)
     if isinstance(model, NetworkForceField):
         return fit(model, train, validation, stage, weights, seed=seed)
     if isinstance(model, Fittable):

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from math import inf
+from numbers import Integral
+from typing import Any, Literal, Protocol, get_args
 
 from fidsel.data import Frames
-from fidsel.errors import UsageError
+from fidsel.errors import UsageError, unknown
 from fidsel.models.contract import ForceField
 
-Norm = Literal["l1", "l2", "huber", "norm"]
+Norm = Literal["norm", "l1", "l2", "huber"]
+"""Kinds of loss."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class Loss:
     def __post_init__(self) -> None:
         if not 0 <= self.rho <= 1:
             raise UsageError(f"rho must lie between 0 and 1, got {self.rho}")
+        for name in ("force", "energy"):
+            if (kind := getattr(self, name)) not in get_args(Norm):
+                raise unknown(f"{name} loss", str(kind), get_args(Norm))
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Stage:
     weight_decay : AdamW.
     patience : validations without improvement before the stage ends; None = run all steps.
     validate_every : steps between validations.
-    frozen : prefixes of parameter names that stay as they are.
+    frozen : names of parameters that stay as they are, or of modules, as "blocks.0", all of whose do.
     compile : translate the step to machine code before the first one; needs a C++ compiler. Takes
         minutes and halves the time of a step on a CPU, so it pays for long stages. On other
         devices, and for networks with shapes that depend on the positions, nothing changes.
@@ -71,9 +77,17 @@ class Stage:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("steps", "learning_rate", "batch", "clip", "validate_every"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name} of stage {self.name!r} must be positive, got {getattr(self, name)}")
+        patience = () if self.patience is None else ("patience",)
+        for name in ("steps", "batch", "validate_every", *patience):
+            if not (isinstance(count := getattr(self, name), Integral) and count > 0):
+                raise UsageError(f"{name} of stage {self.name!r} must be a positive integer, got {count!r}")
+        for name in ("learning_rate", "clip"):
+            if not 0 < (value := getattr(self, name)) < inf:
+                raise UsageError(f"{name} of stage {self.name!r} must be positive and finite, got {value}")
+        if not 0 <= self.weight_decay < inf:
+            raise UsageError(
+                f"weight_decay of stage {self.name!r} must be finite and ≥ 0, got {self.weight_decay}"
+            )
         if not (0 <= self.warmup < 1 and 0 < self.final <= 1 and 0 <= self.ema < 1):
             raise UsageError(f"stage {self.name!r} needs 0 ≤ warmup < 1, 0 < final ≤ 1 and 0 ≤ ema < 1")
 

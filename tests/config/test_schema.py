@@ -57,7 +57,7 @@ def test_defaults_are_those_of_the_classes() -> None:
     section = PaiNNSection(kind="painn")
     for name in ("features", "layers", "cutoff"):
         assert settings[name] == getattr(section, name)
-    assert SGDML().state()[0]["lam"] == [SGDMLSection(kind="sgdml").lam]
+    assert SGDML().state()[0]["lam"] == (SGDMLSection(kind="sgdml").lam,)
 
 
 def test_stage_keeps_what_is_not_given() -> None:

@@ -175,7 +175,7 @@ def test_unusable_frames_are_refused(train: Frames, message: str) -> None:
 
 
 def test_bad_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="positive numbers"):
+    with pytest.raises(UsageError, match="sigmas must be positive and finite"):
         SGDML([0.0])
     with pytest.raises(UsageError, match="needs validation frames"):
         SGDML([1.0, 2.0]).fit(frames(5), NONE)
@@ -188,10 +188,30 @@ def test_bad_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         SGDML([1.0]).fit(frames(5), NONE)
 
 
+@pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, np.inf, []])
+def test_lengths_and_regularisations_are_positive_numbers(wrong: float) -> None:
+    with pytest.raises(UsageError, match="lam must be positive and finite, at least one, got"):
+        SGDML([1.0], wrong)
+    with pytest.raises(UsageError, match="sigmas must be positive and finite, at least one, got"):
+        SGDML(np.atleast_1d(wrong).tolist())
+    assert SGDML([1.0], np.float32(0.5)).lam == SGDML([1.0], [0.5]).lam == (0.5,)
+
+
+def test_weights_may_be_any_sequence() -> None:
+    weights = [0.5, 1.0, 1.0, 2.0]
+    model = SGDML([10.0])
+    first, second = (model.fit(frames(4), NONE, some)[0] for some in (weights, np.array(weights)))  # type: ignore[arg-type]
+    grown = first.update(frames(4, seed=1), weights)[0]  # type: ignore[arg-type]
+    np.testing.assert_array_equal(
+        grown.predict(frames(2, seed=2)).forces,
+        second.update(frames(4, seed=1), np.array(weights))[0].predict(frames(2, seed=2)).forces,
+    )
+
+
 def test_an_unfitted_model_keeps_its_settings(tmp_path: Path) -> None:
     again = load(SGDML([1.0, 2.0], [1e-8], symmetries=[SWAP], refine=3).save(tmp_path))
     assert isinstance(again, SGDML)
-    assert (again.sigmas, again.lams, again.symmetries, again.refine) == ((1.0, 2.0), (1e-8,), [SWAP], 3)
+    assert (again.sigmas, again.lam, again.symmetries, again.refine) == ((1.0, 2.0), (1e-8,), [SWAP], 3)
 
 
 def test_no_frames_no_predictions() -> None:

@@ -89,7 +89,7 @@ def test_fine_tuning_that_spoils_the_model_is_undone_and_said() -> None:
 
 
 def test_ablations() -> None:
-    plain = asteroid(data(), painn, 0, **STAGES)
+    plain = asteroid(data(), painn, 0, gammas=(), **STAGES)
     assert plain.diagnostics["gamma"] is None
     assert "weights" not in plain.diagnostics["levels"][0]
     assert [h.stage for h in plain.histories] == ["short low", "short"]
@@ -199,6 +199,10 @@ def test_what_asteroid_cannot_do_is_refused() -> None:
         asteroid(replace(data(), cheap=()), painn, 0)
     with pytest.raises(UsageError, match=r"at least one γ, got none: give gammas, or bias_weights = False"):
         asteroid(data(), painn, 0, gammas=(), bias_weights=True)
+    with pytest.raises(UsageError, match="gamma must be positive, got -1"):
+        asteroid(data(), painn, 0, gammas=(1.0, -1.0), bias_weights=True)
+    with pytest.raises(UsageError, match="unknown choice of relative_to 'mean'"):
+        asteroid(data(), painn, 0, relative_to="mean", bias_weights=True)  # type: ignore[arg-type]
 
 
 def test_weights_of_gammas_that_were_not_kept_are_not_warned_of() -> None:

@@ -21,6 +21,16 @@ def test_closed_form_fits_and_networks_are_trained_alike() -> None:
         assert history.notes
 
 
+@pytest.mark.parametrize("model", [SGDML([10.0]), PaiNN(features=4, radial=3)], ids=["kernel", "network"])
+def test_weights_may_be_any_sequence(model: SGDML | PaiNN) -> None:
+    weights = [0.0, *[1.0] * 7]
+    one, two = (
+        train_one(model, frames(8), frames(4, 1), STAGE, some, seed=1)[0]
+        for some in (weights, np.array(weights))  # type: ignore[arg-type]
+    )
+    np.testing.assert_array_equal(one.predict(frames(3, 2)).forces, two.predict(frames(3, 2)).forces)
+
+
 def test_a_model_that_only_predicts_is_refused() -> None:
     with pytest.raises(UsageError, match="a sum model only predicts"):
         train_one(Sum([SGDML()]), frames(2), frames(2), STAGE)

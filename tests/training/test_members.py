@@ -82,10 +82,41 @@ def test_rows_become_models_again() -> None:
         assert changed == {n for n in before if not n.startswith(("embedding", "blocks.0"))}
 
 
+def test_frozen_names_are_whole_parts() -> None:
+    model = PaiNN("toy", features=4, layers=11, radial=4)
+    members = Members([model], frozen=["blocks.1"])
+    fixed = [p.numel() for name, p in model.network.named_parameters() if name.startswith("blocks.1.")]
+    assert members.fixed.shape[1] == sum(fixed) > 0
+    with pytest.raises(UsageError, match="no parameter is 'block' or part of it"):
+        Members([model], frozen=["block"])
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_large_batches_take_one_member_after_the_other_to_the_same_numbers(k: int) -> None:
+    parts, many = models(k), frames(256)
+    members, weights = Members(parts), np.random.default_rng(0).uniform(0.5, 1.5, size=(k, 256))
+    data = prepare([centred(m, many) for m in parts], many, weights)
+    calls: list[int] = []
+    hook = members.network.register_forward_pre_hook(lambda *_: calls.append(1))
+    whole = members.gradient(members.free, data.batch(slice(None)), Loss(rho=0.1))
+    assert len(calls) == k
+    calls.clear()
+    halves = [
+        members.gradient(members.free, data.batch(half), Loss(rho=0.1))
+        for half in (slice(0, 128), slice(128, 256))
+    ]
+    assert len(calls) == 2 * (k if k == 2 else 1)
+    hook.remove()
+    for found, *parts_ in zip(whole, *halves, strict=True):
+        torch.testing.assert_close(found, sum(parts_) / 2, rtol=1e-9, atol=1e-12)
+    losses = members.losses(members.free, data.batch(slice(None)), Loss(rho=0.1))
+    torch.testing.assert_close(losses, whole[0])
+
+
 def test_what_cannot_be_trained_is_refused() -> None:
     with pytest.raises(UsageError, match="one architecture"):
         Members([models(1)[0], PaiNN(features=8)])
-    with pytest.raises(UsageError, match="no parameter starts with 'body'"):
+    with pytest.raises(UsageError, match="no parameter is 'body' or part of it"):
         Members(models(1), frozen=["body"])
     with pytest.raises(UsageError, match="leaves no parameter"):
         Members(models(1), frozen=["embedding", "blocks", "readout"])
