@@ -4,6 +4,7 @@ Programs take turns (A B C A B C ...), so that other work on the machine slows a
 medians over the turns, ratios medians of each turn's ratio, peer / fidsel. Wall time, float32 networks.
 
   training    a whole optimiser step: batch, energies, forces, gradient, clipping, AdamW or Adam, average.
+              Ours in blocks of ten, whose losses are fetched at once, as in training.
               PaiNN with 128 features and 3 interactions; MACE 128x0e + 128x1o with 2 layers as its command
               line sets it up (max_ell 3, correlation 3) and cheaper (2, 2); 5 Å
   prediction  energies and forces of 64 frames by the same networks, MACE's graphs made beforehand
@@ -30,7 +31,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
@@ -65,6 +66,8 @@ MARKS = (4.0, 3.0, 2.0, 1.5, 1.0)
 """Force MAE in kcal/mol/Å."""
 SEED, TURNS, LEAST = 0, 7, 0.5
 """Turns of each program, of at least so many seconds where its calls are short."""
+BLOCK = 10
+"""Steps of one call of ours."""
 TURN = 5.0
 """Seconds of training between two validations in `learning`."""
 CUDA = torch.cuda.is_available()
@@ -99,21 +102,35 @@ def read(molecule: str, n: int) -> Frames:
     return frames[np.random.default_rng(SEED).permutation(len(frames))[:n]]
 
 
-def take_turns(programs: dict[str, Callable[[], object]], turns: int = TURNS) -> dict[str, list[float]]:
-    """Return the seconds of one call of each program in each turn; the first calls warm up."""
-    repeats = {}
+def now() -> float:
+    """Return the time, once a CUDA device has done all it was given."""
+    if CUDA:
+        torch.cuda.synchronize()
+    return perf_counter()
+
+
+def take_turns(
+    programs: dict[str, Callable[[], object]], turns: int = TURNS, steps: Mapping[str, int] | None = None
+) -> dict[str, list[float]]:
+    """Return the seconds of one call of each program in each turn; the first calls warm up.
+
+    Parameters
+    ----------
+    steps : how many the calls of a program take; its seconds are then those of one step.
+    """
+    repeats, each = {}, dict.fromkeys(programs, 1) | dict(steps or {})
     for name, program in programs.items():
         for _ in range(3):
-            start = perf_counter()
+            start = now()
             program()
-            repeats[name] = max(1, int(LEAST / (perf_counter() - start)))
+            repeats[name] = max(1, int(LEAST / (now() - start)))
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(turns):
         for name, program in programs.items():
-            start = perf_counter()
+            start = now()
             for _ in range(repeats[name]):
                 program()
-            seconds[name].append((perf_counter() - start) / repeats[name])
+            seconds[name].append((now() - start) / (repeats[name] * each[name]))
     return seconds
 
 
@@ -162,17 +179,18 @@ class Ours:
 def training(cell: Cell, *, compiled: bool) -> Row:
     """Compare whole optimiser steps."""
     frames, stage = read(cell.molecule, 64), replace(STAGE, batch=cell.size, steps=100_000)
-    programs: dict[str, Callable[[], object]] = {"fidsel": Ours(frames, stage).take}
+    programs: dict[str, Callable[[], object]] = {"fidsel": partial(Ours(frames, stage).take, BLOCK)}
     notes = {}
     if compiled:
-        started = perf_counter()
+        started = now()
         fast = Ours(frames, replace(stage, compile=True))
         fast.take()
-        notes["seconds_to_compile"] = perf_counter() - started
-        programs["fidsel, compiled"] = fast.take
+        notes["seconds_to_compile"] = now() - started
+        programs["fidsel, compiled"] = partial(fast.take, BLOCK)
+    steps = dict.fromkeys(programs, BLOCK)
     for name, peer in peers(frames, cell.size):
         programs[name] = peer.take
-    return compared(take_turns(programs), "fidsel", cell.size) | notes
+    return compared(take_turns(programs, steps=steps), "fidsel", cell.size) | notes
 
 
 def prediction(cell: Cell) -> Row:
@@ -190,7 +208,7 @@ def members(cell: Cell) -> Row:
     frames, stage = read(cell.molecule, 64), replace(STAGE, batch=cell.size, steps=100_000)
     seeds = {"one": (0,), "sweep of 4": (0,) * 4, "committee of 8": tuple(range(8))}
     runs = {name: Ours(frames, stage, seeds=given) for name, given in seeds.items()}
-    return compared(take_turns({name: partial(run.take, 10) for name, run in runs.items()}), "one")
+    return compared(take_turns({name: partial(run.take, BLOCK) for name, run in runs.items()}), "one")
 
 
 def graph(cell: Cell) -> Row:
@@ -209,8 +227,8 @@ def learning(cell: Cell, seconds: float) -> Row:
     spent = dict.fromkeys(programs, 0.0)
     while unfinished := [name for name in programs if spent[name] < seconds and not programs[name].done]:
         for name in unfinished:
-            start = perf_counter()
-            while (turn := perf_counter() - start) < TURN and not programs[name].done:
+            start = now()
+            while (turn := now() - start) < TURN and not programs[name].done:
                 programs[name].take()
             spent[name] += turn
             curves[name].append((spent[name], programs[name].error(validation)))
@@ -243,9 +261,9 @@ def sgdml(cell: Cell, threads: int) -> Row:
         fits: dict[str, list[float]] = {"fidsel": [], "sgdml": []}
         for _ in range(1 if cell.size > 500 else 3):
             for name, fit in (("sgdml", theirs), ("fidsel", ours)):  # the one that takes most memory first
-                start = perf_counter()
+                start = now()
                 fit()
-                fits[name].append(perf_counter() - start)
+                fits[name].append(now() - start)
             kept["fidsel"] = copy(kept["fidsel"])  # without its factor, which takes gigabytes
         flat = test.dense().positions.reshape(len(test), -1)
         with contextlib.chdir(scratch):  # where the package keeps what it found
