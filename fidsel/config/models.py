@@ -52,8 +52,8 @@ class SGDMLSection(LearnerSection):
     """Regularisation λ."""
     symmetries: bool = True
     """Recover the permutation group of the molecule from the data."""
-    solver: Literal["auto", "exact", "iterative"] = "auto"
-    """Factorise the kernel matrix, or iterate without it (quicker for many frames); by memory."""
+    solver: Literal["auto", "exact", "iterative", "quick"] = "auto"
+    """Factorise the kernel matrix or iterate without it: by memory, or by what is quick without updates."""
     memory: PositiveFloat | None = None
     """GiB the fit may take; by default half of the machine's."""
 
@@ -155,10 +155,10 @@ class MACESection(LearnerSection):
 
 
 class CustomModelSection(LearnerSection):
-    """A person's own model, `kind = "package.module:Class"`; its contract is checked before use."""
+    """A person's own model, `kind = "package.module:Class"`; check its contract with `fidsel.testing`."""
 
     kind: OwnClass
-    """A ForceField: a class in a module of the campaign's folder or of PYTHONPATH."""
+    """A trainable ForceField: a class in a module of the campaign's folder or of PYTHONPATH."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the class, beside `seed`."""
 

@@ -1,4 +1,4 @@
-"""A person's own label sources, models and pickers: found, built and checked before they are used."""
+"""A person's own label sources, models and pickers: found and built; the checks that cost nothing are made."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -57,7 +57,10 @@ def own_picker(kind: str, options: Options, root: Path) -> Picker:
 
 
 def own_model(kind: str, root: Path) -> type[ForceField]:
-    """Return a class of force fields, known from now on to `fidsel.models.load`."""
+    """Return a class of force fields, known from now on to `fidsel.models.load`.
+
+    That it can be trained and has a kind of its own is checked; `fidsel.testing` checks what its models do.
+    """
     found = own_class(kind, root)
     if not (isclass(found) and issubclass(found, ForceField)) or isabstract(found):
         raise UsageError(

@@ -58,7 +58,8 @@ class SGDML(ForceField):
     device : where it computes, see `fidsel.models.device.resolve`; not part of what is saved.
     level : level of theory of the labels.
     solver : "exact" by a factor of the kernel matrix, which `update` can grow; "iterative", without the
-        matrix; or "auto" for exact where the factor fits into `memory`.
+        matrix; "auto" for exact where the factor fits into `memory`; or "quick" for whatever takes less
+        time where the model is not updated.
     memory : GiB a fit may use; None = half of what the device has. Not part of what is saved.
     tolerance : relative residual at which iteration ends.
     iterations : most steps of an iteration.
@@ -256,6 +257,10 @@ class SGDML(ForceField):
         other = copy.copy(self)
         other.device, other.fitted = there, self.fitted and self.fitted.to(there)
         return other
+
+    def with_solver(self, solver: str) -> "SGDML":
+        """Return an unfitted copy that is solved in another way."""
+        return self._copy(solver=solver, fitted=None)
 
     def with_symmetries(self, permutations: IntArray) -> "SGDML":
         """Return an unfitted copy that uses known permutations (n_perms, N)."""

@@ -117,8 +117,8 @@ class _Chain:
         weights: BiasWeights | None = None,
     ) -> History:
         """Fit a model to what the chain lacks of some labels, and add it."""
+        model = _ready(model, self.parts[0] if self.parts else None)
         if self.parts:
-            model = _informed(model, self.parts[0])
             train, validation = self._lacking(train), self._lacking(validation)
         importance = None if weights is None else weights.weights
         fitted, history = train_one(model, train, validation, stage, importance, seed=self.seed)
@@ -141,14 +141,17 @@ class _Chain:
         )
 
 
-def _informed(model: ForceField, surrogate: ForceField) -> ForceField:
-    """Return the residual's model with the symmetries that the many cheap frames have shown."""
-    if isinstance(surrogate, Ensemble):
-        return _informed(model, surrogate.members[0])
+def _ready(model: ForceField, surrogate: ForceField | None) -> ForceField:
+    """Return a kernel solved the quick way, with the symmetries that the many cheap frames have shown."""
     if isinstance(model, Ensemble):
-        return Ensemble([_informed(member, surrogate) for member in model.members])
-    if isinstance(model, SGDML) and isinstance(surrogate, SGDML) and model.symmetries is True:
-        return model.with_symmetries(surrogate.permutations)
+        return Ensemble([_ready(member, surrogate) for member in model.members])
+    if not isinstance(model, SGDML):
+        return model
+    if model.solver == "auto":
+        model = model.with_solver("quick")
+    known = surrogate.members[0] if isinstance(surrogate, Ensemble) else surrogate
+    if isinstance(known, SGDML) and model.symmetries is True:
+        return model.with_symmetries(known.permutations)
     return model
 
 

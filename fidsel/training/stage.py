@@ -79,7 +79,7 @@ class Stage:
     def __post_init__(self) -> None:
         patience = () if self.patience is None else ("patience",)
         for name in ("steps", "batch", "validate_every", *patience):
-            if not (isinstance(count := getattr(self, name), Integral) and count > 0):
+            if not (isinstance(count := getattr(self, name), Integral) and int(count) > 0):
                 raise UsageError(f"{name} of stage {self.name!r} must be a positive integer, got {count!r}")
         for name in ("learning_rate", "clip"):
             if not 0 < (value := getattr(self, name)) < inf:

@@ -7,6 +7,7 @@ from morse_molecule import SWAP, frames
 from fidsel.data import Frames
 from fidsel.errors import FidselError, UsageError
 from fidsel.models import SGDML, load
+from fidsel.models.sgdml_solve import QUICK, SOLVERS, Solver
 
 NONE, TEST = frames(0), frames(30, seed=9)
 GIB = 2**30
@@ -80,6 +81,14 @@ def test_an_iterated_model_is_continued() -> None:
     assert record["solver"]["kind"] == "iterative"
     exact, _ = model("exact", 1e-6).fit(frames(40) + frames(10, seed=1), NONE)
     assert updated.predict(TEST).forces == pytest.approx(exact.predict(TEST).forces, abs=1e-6)
+
+
+def test_the_quick_way_is_exact_up_to_a_number_of_equations() -> None:
+    way = {kind: [Solver(kind, 1e12, 1e-5, 9).way(n) for n in (QUICK, QUICK + 1)] for kind in SOLVERS}
+    assert way["quick"] == ["exact", "iterative"]
+    assert way["auto"] == way["exact"] == ["exact", "exact"]
+    assert way["iterative"] == ["iterative", "iterative"]
+    assert Solver("quick", 1e3, 1e-5, 9).way(QUICK) == "iterative"
 
 
 def test_how_it_is_solved_is_saved(tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ def smooth(_: int) -> ForceField:
     return SGDML([8.0], 1e-6)
 
 
+def solved(solver: str, _: int) -> ForceField:
+    return SGDML([4.0, 8.0, 16.0], refine=0, solver=solver)
+
+
 def tiny_network(seed: int) -> ForceField:
     return PaiNN(features=8, layers=1, radial=8, seed=seed)
 
@@ -127,6 +131,15 @@ def test_bias_weights_reach_the_fit() -> None:
     assert weighted.histories[0].stage == "teacher"
     assert force_mae(weighted.model) < force_mae(plain.model)
     assert not any("take a larger γ" in text for text in weighted.diagnostics["warnings"])
+
+
+def test_kernels_are_solved_the_quick_way_to_the_same_forces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fidsel.models.sgdml_solve.QUICK", 100)
+    exact, quick = (cokriging(data(), partial(solved, solver), 0) for solver in ("exact", "auto"))
+    kinds = [h.notes["solver"]["kind"] for h in (*exact.histories, *quick.histories)]
+    assert kinds == ["exact", "exact", "iterative", "exact"]
+    difference = np.abs(quick.model.predict(TEST).forces - exact.model.predict(TEST).forces)
+    assert difference.max() < 1e-4 * np.abs(exact.model.predict(TEST).forces).max()
 
 
 def test_weights_that_leave_few_frames_are_warned_of() -> None:
