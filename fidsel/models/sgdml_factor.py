@@ -130,6 +130,6 @@ def extend(lower: Factor, panels: Iterable[Tensor], noise: Tensor) -> Factor | N
 def factor_bytes(rows: int) -> int:
     """Return the memory that a factor of so many rows needs while it grows, without a last panel's few.
 
-    On a CUDA device, blocks of the kernel take 1 to 1.5 GiB more meanwhile, whatever the rows.
+    On a CUDA device its longer panels and the blocks of the kernel take 1 to 2 GiB more meanwhile.
     """
     return 4 * rows * (rows + 6 * PANEL_ROWS["cpu"])
