@@ -1,4 +1,4 @@
-"""A person's own label sources, models and pickers: found and built; the checks that cost nothing are made."""
+"""A person's own label sources, models and pickers: found, built and checked as far as that is quick."""
 
 import sys
 from collections.abc import Iterator, Mapping
