@@ -9,7 +9,7 @@ from numpy.polynomial.chebyshev import chebfit, chebint, chebval
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
-from fidsel.models import Fittable, ForceField, Prediction, load
+from fidsel.models import ForceField, Prediction, load
 from fidsel.models.files import content_digest
 
 POINTS = 16
@@ -45,6 +45,7 @@ def check_force_field(
     if swap is not None:
         check_permutation(model, frames, swap, tolerance)
     check_batch_equals_single(model, frames, tolerance)
+    check_padding(model, frames, tolerance)
     check_saving(model, frames)
     check_moving(model, frames)
     check_calculator(model, frames, tolerance)
@@ -161,6 +162,29 @@ def check_batch_equals_single(model: ForceField, frames: Frames, tolerance: floa
     _assert_equal(model.predict(frames), together, tolerance, "a batch must give what its frames give alone")
 
 
+def check_padding(model: ForceField, frames: Frames, tolerance: float = 1e-6) -> None:
+    """Check that larger and smaller molecules in a batch leave the others' predictions as they are.
+
+    The molecule twice, far apart, and without its last atom are put beside the frames. A model that
+    refuses one of them alone is for other molecules, and need not predict it in a batch.
+    """
+    first, apart = frames[:1], np.array([[0.0, 0.0, np.ptp(frames.positions) + 10.0]])
+    numbers, positions = first.numbers, first.positions
+    for others in (
+        _molecule(first, np.tile(numbers, 2), np.concatenate([positions, positions + apart])),
+        _molecule(first, numbers[:-1], positions[:-1]),
+    ):
+        try:
+            alone = model.predict(others)
+        except UsageError:
+            continue
+        plain, mixed = model.predict(frames), model.predict(frames + others)
+        expected = Prediction(
+            np.concatenate([plain.energy, alone.energy]), np.concatenate([plain.forces, alone.forces])
+        )
+        _assert_equal(expected, mixed, tolerance, "molecules of other sizes in a batch must change nothing")
+
+
 def check_saving(model: ForceField, frames: Frames) -> None:
     """Check that a saved and loaded model has the same kind, level and predictions, to the bit."""
     with tempfile.TemporaryDirectory() as folder:
@@ -213,30 +237,6 @@ def check_periodic_refused(model: ForceField, frames: Frames) -> None:
     _assert_refused(model, crystal, "a periodic frame")
 
 
-def check_fittable(model: ForceField, train: Frames, validation: Frames) -> None:
-    """Check that a closed-form fit returns another model, leaves its inputs alone and learns.
-
-    Parameters
-    ----------
-    model : unfitted, `Fittable`.
-    train, validation : labelled frames of one level, none twice.
-    """
-    assert isinstance(model, Fittable), f"{type(model).__name__} has no fit(train, validation, weights)"
-    before = (train.positions.copy(), train.forces.copy())
-    fitted, record = model.fit(train, validation)
-    assert fitted is not model, "fit must return another model"
-    assert (train.positions == before[0]).all(), "fit must not write to its training frames"
-    assert (train.forces == before[1]).all(), "fit must not write to its training frames"
-    assert record, "fit must say what it did"
-    error = np.sqrt(np.mean((fitted.predict(validation).forces - validation.forces) ** 2))
-    spread = np.sqrt(np.mean(validation.forces**2))
-    assert error < spread, (
-        f"a fit must beat predicting no force at all: {error:.3g} against {spread:.3g} eV/Å"
-    )
-    again, _ = model.fit(train, validation)
-    _assert_equal(fitted.predict(validation), again.predict(validation), 0.0, "fit must be deterministic")
-
-
 def _unbalanced(model: ForceField, frames: Frames, path: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the change of energy plus work of the forces, ∫F·dx, along a path, and 6 standard errors of it.
 
@@ -262,6 +262,12 @@ def _unbalanced(model: ForceField, frames: Frames, path: FloatArray) -> tuple[Fl
 
 def _moved(frames: Frames, shift: FloatArray) -> Frames:
     return frames.replace(positions=frames.positions + shift)
+
+
+def _molecule(like: Frames, numbers: IntArray, positions: FloatArray) -> Frames:
+    """Return one frame of other atoms with the cell, level, charge and spin of a frame."""
+    given = {name: getattr(like, name) for name in ("cell", "pbc", "charge", "spin", "level")}
+    return Frames.stack(numbers, positions[None], **given)
 
 
 def _rows(frames: Frames, permutation: IntArray) -> IntArray:

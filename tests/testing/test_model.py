@@ -11,7 +11,7 @@ from architectures import ARCHITECTURES, REFERENCE, network
 from morse_molecule import SWAP, frames
 
 from fidsel.data import Frames
-from fidsel.models import EGNN, ForceField, GemNet, NetworkForceField, PaiNN, Prediction, SchNet
+from fidsel.models import EGNN, SGDML, ForceField, GemNet, NetworkForceField, PaiNN, Prediction, SchNet
 from fidsel.models.contract import Tensors
 from fidsel.testing import check_force_field
 from fidsel.testing import model as contract
@@ -80,6 +80,25 @@ def test_energies_without_digits_are_told_from_wrong_forces() -> None:
 
     with pytest.raises(AssertionError, match=r"energies must be smooth: .* in float64"):
         contract.check_forces_are_gradients(Changed(network("schnet"), rounded), FRAMES)
+
+
+@pytest.mark.parametrize("smaller", [True, False])
+def test_what_padding_changes_is_found(*, smaller: bool) -> None:
+    def padded(frames: Frames, p: Prediction) -> Prediction:
+        sizes = np.diff(frames.offsets)
+        there = sizes < sizes.max() if smaller else sizes > sizes.min()
+        return replace(p, energy=p.energy + 1e-3 * there)
+
+    contract.check_padding(network("schnet"), FRAMES, 1e-9)
+    with pytest.raises(
+        AssertionError, match="molecules of other sizes in a batch must change nothing: energy"
+    ):
+        contract.check_padding(Changed(network("schnet"), padded), FRAMES)
+
+
+def test_a_model_of_one_molecule_needs_no_padding() -> None:
+    kernel, _ = SGDML([10.0]).fit(frames(10), frames(0))
+    contract.check_padding(kernel, FRAMES)
 
 
 @pytest.mark.parametrize("kind", sorted(ARCHITECTURES))
