@@ -1,4 +1,20 @@
-"""Contract checks anyone can run on their own source, model or picker."""
+"""Contract checks anyone can run on their own source, model or picker.
+
+==================== ===================================================================
+check                of
+==================== ===================================================================
+`check_source`       a label source, on one frame
+`check_force_field`  a model that can predict, on a few frames of one molecule
+`check_trainable`    a model that learns, by training small ones a few times
+`check_fittable`     the same of a model with a closed-form fit
+`check_picker`       a picker, on a pool of points
+`check_error_source` an error source, on a pool with true errors
+==================== ===================================================================
+
+Each runs the single checks of its module, which can be had alone, and raises an `AssertionError` naming
+the first rule that is broken. They look at rules, not at quality: that forces are the slope of the model's
+own energy, not that either is accurate; that a picker keeps its promises, not that its picks are good.
+"""
 
 from fidsel.testing.model import check_force_field
 from fidsel.testing.picker import check_error_source, check_picker
