@@ -27,7 +27,8 @@ QUICK = 10_000
 Up to here a search for σ leaves one anyway. Above, iteration mostly takes less time and gives the same forces
 to 1e-5 of their norm. Seconds of one CPU core with λ = 1e-10: about 10 000 equations of ethanol 6 against 11,
 of uracil 4 against 12, benzene 3 against 9, toluene 16 against 20, aspirin 16 against 18; 15 000 of
-malonaldehyde 9 against 31, but of aspirin with a short σ (20 Å⁻¹, ten times the steps) 59 against 28."""
+malonaldehyde 9 against 31, but 14 000 of aspirin with σ = 28 and 20 (five and ten times the steps) 38 and 59
+against 28."""
 USELESS = 0.1
 """Residual above which an iterative solution is none."""
 
