@@ -37,8 +37,8 @@ def check_force_field(
     frames : at least two configurations it can treat, of one molecule.
     swap : a permutation of the atoms that the molecule's energy does not feel; None = it has none.
     periodic : whether the model says that it treats crystals.
-    tolerance : eV and eV/Å, agreement asked of predictions that must be equal; 1e-4 suits float32 where forces
-        are below some 10 eV/Å. The check of forces finds its own limit in either precision.
+    tolerance : eV and eV/Å, agreement asked of predictions that must be equal; 1e-4 suits float32 where
+        forces are below some 10 eV/Å. The check of forces finds its own limit in either precision.
     """
     check_shapes(model, frames)
     check_inputs_unchanged(model, frames)
@@ -93,9 +93,9 @@ def check_forces_are_gradients(
     Paths start at each frame, one along its forces and one in a random direction of all coordinates. The
     slope of E(t) + ∫F·dx, which must be zero, is fitted to points on the path, so that their scatter tells
     how well it is known. It may be off by `relative` and 6 standard errors of the fit. Of networks in their
-    default sizes these are below 1e-5 of the forces in float64; in float32 they are 0.03–0.2 % on formaldehyde
-    and 0.1–0.9 % for 21 atoms, and a force that is wrong by less is not found. Where they exceed `NOISE` of
-    the forces, the energies are too rough to tell, and the check fails.
+    default sizes these are below 1e-5 of the forces in float64; in float32 they are 0.03–0.2 % for
+    formaldehyde and 0.1–0.9 % for 21 atoms, and a force that is wrong by less is not found. Where they
+    exceed `NOISE` of the forces, the energies are too rough to tell, and the check fails.
 
     Parameters
     ----------
