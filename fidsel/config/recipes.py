@@ -190,7 +190,7 @@ def _refuse_unused(section: AsteroidSection | CokrigingSection, *keys: str) -> N
     """Raise where a setting of the bias weights was changed and they are off."""
     changed = [key for key in keys if getattr(section, key) != type(section).model_fields[key].default]
     if changed and not section.bias_weights:
-        raise ValueError(f"{' and '.join(changed)} is for bias weights: give bias_weights = true too")
+        raise ValueError(f"{' and '.join(changed)} does nothing without bias_weights = true: give both")
 
 
 RecipeSection = Annotated[

@@ -37,7 +37,7 @@ kind = "sgdml"        # closed-form kernel, one small molecule; "painn", "gemnet
 device = "auto"       # a CUDA device where there is any; "cpu", "cuda" or "cuda:1" ask for one
 
 [recipe]
-kind = "cokriging"    # surrogate on cheap labels + residual on accurate ones; "joint" for networks
+kind = "cokriging"    # surrogate of cheap labels + residual; networks take "joint", mace "asteroid"
 
 [selector]
 kind = "cluster-error"

@@ -50,8 +50,8 @@ def asteroid(
     3. w_j ∝ exp(−B_j / γ), mean 1.
     4. Pre-train on the weighted cheap frames, cheapest level first (`pretrain`).
     5. Fine-tune on the accurate frames (`finetune`).
-    6. Steps 3–5 for every γ at once, as members of one program; the γ with the smallest error on the
-       accurate validation frames is kept (force MAE, or energy MAE where they have no forces).
+    6. Steps 3–5 for every γ, side by side; the γ with the smallest error on the accurate validation
+       frames is kept (force MAE, or energy MAE where they have no forces).
 
     By default all cheap frames count the same, which leaves steps 4 and 5: it was better than the
     published rule in our benchmark (`benchmarks/bias_weights.py`).

@@ -89,7 +89,7 @@ def train_ensemble(
     """Return an ensemble whose members are all trained, and one history of their means.
 
     Networks see all frames and differ by their initial parameters; those of one architecture are
-    trained as one program. A closed-form fit has no such randomness, so each of these members is
+    trained side by side. A closed-form fit has no such randomness, so each of these members is
     fitted without another tenth of the frames, drawn at random and disjoint while they last. On H₂CO
     (four sGDML of 30 and 100 frames) their mean is 5 % worse than one fit to all frames, against 10 %
     with a fifth left out and 20 % with bootstrap samples, and their disagreement ranks errors as well

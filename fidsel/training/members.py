@@ -1,4 +1,4 @@
-"""Several parameter sets of one network, evaluated and differentiated as one program."""
+"""Several parameter sets of one network, evaluated and differentiated side by side."""
 
 from collections.abc import Callable, Sequence
 from math import inf

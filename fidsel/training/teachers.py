@@ -48,7 +48,7 @@ class Teaching:
 
 
 def teach(model: ModelFactory, data: TrainingData, stage: Stage, teaching: Teaching, seed: int) -> "Teachers":
-    """Return teachers trained on the accurate labels, all of them as one program.
+    """Return teachers trained on the accurate labels, all of them on the same batches.
 
     Parameters
     ----------

@@ -100,7 +100,7 @@ def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
     assert isinstance(model, Ensemble)
     assert model.disagreement(frames(5, 2)).frame_forces.min() > 0
     with pytest.raises(UsageError, match="'asteroid' trains one network, not an ensemble"):
-        train_files(accurate, [accurate], None, "ensemble", None, settings, 0, tmp_path / "other")
+        train_files(accurate, [accurate], None, "ensemble", "asteroid", settings, 0, tmp_path / "other")
 
 
 def test_a_checkpoint_is_read_where_it_is_trusted(theirs: Any, tmp_path: Path) -> None:
