@@ -10,12 +10,17 @@ from morse_molecule import frames
 from fidsel.data import Frames
 from fidsel.models import EGNN, EnergyReference, GemNet, NetworkForceField, PaiNN, SchNet
 
-ARCHITECTURES: dict[str, Callable[..., NetworkForceField]] = {
-    "egnn": partial(EGNN, features=8, layers=2, radial=6),
-    "gemnet": partial(GemNet, blocks=2, atom=8, edge=8, triplet=4, bilinear=4),
-    "painn": partial(PaiNN, features=8, layers=2, radial=6),
-    "schnet": partial(SchNet, features=8, layers=2, radial=8),
+Build = Callable[..., NetworkForceField]
+
+TABLE: dict[str, tuple[Build, dict[str, int]]] = {
+    "egnn": (EGNN, {"features": 8, "layers": 2, "radial": 6}),
+    "gemnet": (GemNet, {"blocks": 2, "atom": 8, "edge": 8, "triplet": 4, "bilinear": 4}),
+    "painn": (PaiNN, {"features": 8, "layers": 2, "radial": 6}),
+    "schnet": (SchNet, {"features": 8, "layers": 2, "radial": 8}),
 }
+DEFAULT: dict[str, Build] = {kind: made for kind, (made, _) in TABLE.items()}
+"""In the sizes that people get."""
+ARCHITECTURES: dict[str, Build] = {kind: partial(made, **sizes) for kind, (made, sizes) in TABLE.items()}
 REFERENCE = EnergyReference({1: -13.0, 6: -1030.0, 8: -2040.0}, 3)
 
 

@@ -58,7 +58,8 @@ class ForceField(ABC):
         Raises
         ------
         UsageError
-            for frames it cannot treat (periodic, unknown element, other molecule) or another level.
+            for frames it cannot treat (periodic, unknown element, other molecule, atoms on top of each
+            other) or another level.
         """
 
     @abstractmethod

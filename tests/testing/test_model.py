@@ -7,16 +7,15 @@ from typing import Any, Self
 import numpy as np
 import pytest
 import torch
-from architectures import ARCHITECTURES, REFERENCE, network
+from architectures import ARCHITECTURES, DEFAULT, REFERENCE, network
 from morse_molecule import SWAP, frames
 
 from fidsel.data import Frames
-from fidsel.models import EGNN, SGDML, ForceField, GemNet, NetworkForceField, PaiNN, Prediction, SchNet
+from fidsel.models import SGDML, ForceField, NetworkForceField, Prediction
 from fidsel.models.contract import Tensors
 from fidsel.testing import check_force_field
 from fidsel.testing import model as contract
 
-DEFAULT = {"egnn": EGNN, "gemnet": GemNet, "painn": PaiNN, "schnet": SchNet}
 FRAMES = frames(3, seed=5)
 
 Change = Callable[[Frames, Prediction], Prediction]
