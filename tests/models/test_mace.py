@@ -64,11 +64,12 @@ def test_a_trained_model_keeps_the_contract_in_double_precision() -> None:
     assert model.latent(frames(2)).shape == (8, 16)
 
 
-def test_training_lowers_the_error_on_molecules_in_single_precision() -> None:
+def test_training_in_single_precision_lowers_the_error_and_keeps_the_contract() -> None:
     stage = Stage(steps=60, batch=8, learning_rate=5e-2, validate_every=10)
     model, history = fit(MACE(elements=[1, 6, 8], **TINY), frames(32), frames(8, seed=1), stage)
     assert model.dtype == torch.float32
     assert history.validation[-1] < 0.5 * history.validation[0]
+    check_force_field(model, frames(3, seed=5), swap=SWAP, periodic=True, tolerance=1e-4)
 
 
 def test_training_lowers_the_error_on_crystals_and_clusters_together() -> None:
