@@ -15,7 +15,13 @@ from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError, unknown
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.device import resolve
-from fidsel.models.require import Electrons, require_electrons, require_level
+from fidsel.models.require import (
+    Electrons,
+    require_apart,
+    require_electrons,
+    require_finite,
+    require_level,
+)
 from fidsel.models.sgdml_fit import fit_forces
 from fidsel.models.sgdml_fitted import Fitted, Solved, distinct
 from fidsel.models.sgdml_frames import (
@@ -221,8 +227,11 @@ class SGDML(ForceField):
             return Prediction(np.empty(0), np.empty((0, 3)))
         require_molecule(frames, fitted.numbers.cpu().numpy())
         require_electrons(frames, fitted.electrons, self.kind)
+        require_finite(frames)
         energy, forces = self._expansion(self._tensor(frames.dense().positions))
-        return Prediction(energy.cpu().numpy() + fitted.constant, forces.cpu().numpy().reshape(-1, 3))
+        p = Prediction(energy.cpu().numpy() + fitted.constant, forces.cpu().numpy().reshape(-1, 3))
+        require_apart(frames, p.energy, p.forces)
+        return p
 
     def covariance(self, frames: Frames, others: Frames | None = None) -> FloatArray:
         """Return the posterior covariance of the forces of frames with each other or with others.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fidsel.models.sgdml_factor import kernel_panels
-from fidsel.models.sgdml_fitted import Fitted, Labelled, symmetric_pairs
+from fidsel.models.sgdml_fitted import Examples, Fitted, symmetric_pairs
 from fidsel.models.sgdml_kernel import Expansion, describe, geometry
 from fidsel.models.sgdml_solve import Solution, Solver, System, solve_exact
 
@@ -20,8 +20,8 @@ SEARCH_BYTES = 12
 
 
 def fit_forces(
-    train: Labelled,
-    validation: Labelled,
+    train: Examples,
+    validation: Examples,
     *,
     numbers: Tensor,
     permutations: Tensor,
@@ -77,7 +77,7 @@ class Trial(NamedTuple):
 class _Task:
     """Fits to parts of one training set; pairs, centre and number of equations per frame are theirs."""
 
-    def __init__(self, train: Labelled, validation: Labelled, numbers: Tensor, permutations: Tensor) -> None:
+    def __init__(self, train: Examples, validation: Examples, numbers: Tensor, permutations: Tensor) -> None:
         self.train, self.validation, self.numbers, self.permutations = (
             train,
             validation,
@@ -105,10 +105,10 @@ class _Task:
                 lowest = min(lowest, trial.rmse)
             return lowest
 
-        minimise(error, sigmas, refine)
+        grid_minimum(error, sigmas, refine)
         return best[0]
 
-    def weigh(self, train: Labelled, sigma: float, lam: float, solution: Solution) -> Trial:
+    def weigh(self, train: Examples, sigma: float, lam: float, solution: Solution) -> Trial:
         """Return the fit that a solution is, with its validation error."""
         fitted = Fitted(
             self.numbers,
@@ -125,7 +125,7 @@ class _Task:
         return Trial(rmse, sigma, lam, fitted, solution)
 
 
-def minimise(error: Callable[[float], float], grid: Sequence[float], refine: int) -> float:
+def grid_minimum(error: Callable[[float], float], grid: Sequence[float], refine: int) -> float:
     """Return where an error with one minimum is lowest: downhill on a grid, then between its points.
 
     Parameters
@@ -136,7 +136,7 @@ def minimise(error: Callable[[float], float], grid: Sequence[float], refine: int
 
     Examples
     --------
-    >>> minimise(lambda s: (s - 11) ** 2, [5, 10, 20, 40, 80], refine=0)
+    >>> grid_minimum(lambda s: (s - 11) ** 2, [5, 10, 20, 40, 80], refine=0)
     10.0
     """
     points = sorted({float(point) for point in grid})
@@ -162,7 +162,7 @@ def minimise(error: Callable[[float], float], grid: Sequence[float], refine: int
     return best
 
 
-def _force_rmse(expansion: Expansion, labelled: Labelled) -> float:
+def _force_rmse(expansion: Expansion, labelled: Examples) -> float:
     """Return the root mean square force error in eV/Å; NaN without frames."""
     if not len(labelled):
         return float("nan")

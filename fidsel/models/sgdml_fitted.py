@@ -14,8 +14,8 @@ from fidsel.models.sgdml_symmetry import pair_indices
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
-    """Labelled frames of one molecule.
+class Examples:
+    """Labelled frames of one molecule, as tensors.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Fitted:
 
     numbers: Tensor
     permutations: Tensor
-    train: Labelled
+    train: Examples
     v: Tensor
     centre: Tensor
     sigma: float
@@ -117,7 +117,7 @@ class Fitted:
     def restore(cls, tensors: Mapping[str, Tensor], scalars: Mapping[str, float]) -> Self:
         """Return what `tensors` and `scalars` came from."""
         t = tensors
-        train = Labelled(t["positions"], t["forces"], t["energy"], t["weights"])
+        train = Examples(t["positions"], t["forces"], t["energy"], t["weights"])
         sigma, lam, constant = (scalars[name] for name in ("sigma", "lam", "constant"))
         # files of earlier versions do not tell charge and spin
         electrons = Electrons(int(scalars["charge"]), int(scalars["spin"])) if "charge" in scalars else None

@@ -7,7 +7,7 @@ from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.models.require import Electrons, require_molecules
-from fidsel.models.sgdml_fitted import Labelled
+from fidsel.models.sgdml_fitted import Examples
 
 
 def check_training(train: Frames, validation: Frames) -> None:
@@ -64,8 +64,8 @@ def check_weights(weights: FloatArray | None, n: int) -> FloatArray:
     return weights
 
 
-def labelled(frames: Frames, weights: FloatArray, size: int, device: str) -> Labelled:
+def labelled(frames: Frames, weights: FloatArray, size: int, device: str) -> Examples:
     """Return frames of a molecule of some size as tensors on a device."""
     shape = (len(frames), size, 3)
     arrays = (frames.positions.reshape(shape), frames.forces.reshape(shape), frames.energy, weights)
-    return Labelled(*(torch.tensor(array, dtype=torch.float64, device=device) for array in arrays))
+    return Examples(*(torch.tensor(array, dtype=torch.float64, device=device) for array in arrays))

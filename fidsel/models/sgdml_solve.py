@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fidsel.errors import FidselError, UsageError
 from fidsel.models.sgdml_factor import Factor, factor_bytes, factorise, kernel_panels
-from fidsel.models.sgdml_fitted import Labelled, Solved
+from fidsel.models.sgdml_fitted import Examples, Solved
 from fidsel.models.sgdml_iterative import (
     BLOCK,
     Preconditioner,
@@ -49,7 +49,7 @@ class System:
     noise: Tensor
 
     @classmethod
-    def of(cls, frames: Geometry, labelled: Labelled) -> Self:
+    def of(cls, frames: Geometry, labelled: Examples) -> Self:
         """Return the equations of labelled frames."""
         targets = (frames.basis.mT @ labelled.forces.flatten(1).unsqueeze(2)).flatten()
         return cls(frames, targets, (1 / labelled.weights).repeat_interleave(frames.basis.shape[2]))

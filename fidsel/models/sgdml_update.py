@@ -6,12 +6,12 @@ from typing import Any
 from torch import Tensor
 
 from fidsel.models.sgdml_factor import extend, kernel_panels
-from fidsel.models.sgdml_fitted import Fitted, Labelled, symmetric_pairs
+from fidsel.models.sgdml_fitted import Examples, Fitted, symmetric_pairs
 from fidsel.models.sgdml_kernel import geometry
 from fidsel.models.sgdml_solve import Solution, Solver, System, solution_of
 
 
-def update_forces(fitted: Fitted, fresh: Labelled, solver: Solver) -> tuple[Fitted, dict[str, Any]]:
+def update_forces(fitted: Fitted, fresh: Examples, solver: Solver) -> tuple[Fitted, dict[str, Any]]:
     """Return the fit to the training frames and fresh ones together, and a record.
 
     The factor of the present frames is grown by the rows of the fresh ones, which costs as much as

@@ -86,7 +86,7 @@ def fit_members(
     *,
     seed: int = 0,
 ) -> list[tuple[NetworkForceField, History]]:
-    """Return each member's model and history as `fit` would, trained together as one program.
+    """Return each member's model and history as `fit` would, trained side by side.
 
     Members see the same batches. Gradient clipping, best state and patience are each member's own;
     the run ends when the last member is done.

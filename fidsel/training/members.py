@@ -87,15 +87,18 @@ class Members:
         """Return a member's force field with the trained parameters of the given row, (P,)."""
         return self.models[member].with_parameters(self._unstack(self._free_names, free.detach()))
 
-    def gradient(self, free: Tensor, batch: LabelledBatch, loss: Loss | Objective) -> tuple[Tensor, Tensor]:
+    def gradient(
+        self, free: Tensor, batch: LabelledBatch, loss: Loss | Objective, *, together: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return each member's loss, (k,), and its gradient, (k, P), at parameters `free` (k, P).
 
         Parameters
         ----------
         batch : frames shared by the members; energy and weight (k, B).
         loss : what is minimised.
+        together : whether several members are one program; None = where that is quicker.
         """
-        if not self._together(batch):
+        if not (self._together(batch) if together is None else together):
             pairs = [self._slope(free[i], self.fixed[i], _of(batch, i), loss) for i in range(len(self))]
             return torch.stack([value for value, _ in pairs]), torch.stack([slope for _, slope in pairs])
         call = vmap(grad_and_value(self._functional), in_dims=(0, 0, PER_MEMBER, None))

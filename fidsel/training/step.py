@@ -71,12 +71,16 @@ class Steps:
         self._schedule = torch.zeros(block, 2, dtype=torch.float32, device=device)
         self._losses = self.free.new_zeros(block, len(members))
 
+        translated = stage.compile and device.type == "cpu" and members.network.vectorised
+        # Members one after the other would be translated one by one.
+        together = True if translated and len(members) > 1 else None
+
         def gradient(free: Tensor, batch: LabelledBatch) -> tuple[Tensor, Tensor]:
-            return members.gradient(free, batch, loss)
+            return members.gradient(free, batch, loss, together=together)
 
         self._gradient: Callable[[Tensor, LabelledBatch], tuple[Tensor, Tensor]] = gradient
         self._recorded: Recorded | None = None
-        if stage.compile and device.type == "cpu" and members.network.vectorised:
+        if translated:
             self._gradient = compiled(gradient, self.free, data.batch(self._rows[0]))
         if graph and device.type == "cuda" and members.network.vectorised:
             drawn = [value for value in vars(data).values() if isinstance(value, torch.Generator)]

@@ -12,7 +12,7 @@ from fidsel.errors import UsageError
 from fidsel.models import SGDML, load
 from fidsel.models import sgdml as module
 from fidsel.models import sgdml_fit as fitting
-from fidsel.models.sgdml_fit import minimise
+from fidsel.models.sgdml_fit import grid_minimum
 from fidsel.models.sgdml_fitted import distinct
 
 NONE = frames(0)
@@ -55,11 +55,20 @@ def test_the_search_finds_the_nearest_point_of_its_grid(best: float, refine: int
         called.append(sigma)
         return abs(np.log(sigma / best))
 
-    found = minimise(error, [1, 4, 16, 64, 256], refine)
+    found = grid_minimum(error, [1, 4, 16, 64, 256], refine)
     assert len(called) == len(set(called))
     assert found == min(called, key=lambda sigma: (abs(np.log(sigma / best)), sigma))
     if 1 <= best <= 256:
         assert abs(np.log(found / best)) <= np.log(4) / 2 ** (refine + 1) + 1e-9
+
+
+def test_misplaced_atoms_are_refused() -> None:
+    model, molecules = SGDML([10.0]).fit(frames(10), NONE)[0], frames(3)
+    for position, rule in ((np.nan, "positions must be finite"), (molecules.positions[6], "must be apart")):
+        positions = molecules.positions.copy()
+        positions[4] = position
+        with pytest.raises(UsageError, match=rf"{rule}.* of frame 1"):
+            model.predict(molecules.replace(positions=positions))
 
 
 def test_symmetries_help_and_hold() -> None:
