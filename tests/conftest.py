@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import gc
 import os
 import warnings
 from collections.abc import Iterator
@@ -38,6 +39,14 @@ def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     assert Tracker(CampaignFolder(path.parent), "unused").trouble() is None
     return path
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Leave memory to reference counts, without the collection of cycles."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -120,13 +120,6 @@ def test_every_device_records_its_own_steps() -> None:
         np.testing.assert_allclose(values, found[0], rtol=1e-6)
 
 
-@pytest.fixture
-def no_collection() -> Iterator[None]:
-    gc.disable()
-    yield
-    gc.enable()
-
-
 @pytest.mark.usefixtures("no_collection")
 def test_recorded_steps_go_away_with_the_last_reference_to_them() -> None:
     some = frames(20)

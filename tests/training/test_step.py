@@ -1,4 +1,3 @@
-import gc
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -78,13 +77,6 @@ def test_the_default_precision_decides_nothing(float64_by_default: Callable[[], 
     np.testing.assert_array_equal(there.block(1, rows(10)), expected)
     assert torch.equal(there.free, here.free)
     assert torch.equal(there.average, here.average)
-
-
-@pytest.fixture
-def no_collection() -> Iterator[None]:
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collection")
