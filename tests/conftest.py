@@ -41,6 +41,17 @@ def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True, scope="module")
+def own_kinds_go_away() -> Iterator[None]:
+    """Forget the models that a module's tests made known, so that no test depends on those before it."""
+    from fidsel.models import MODELS
+
+    before = set(MODELS)
+    yield
+    for kind in MODELS.keys() - before:
+        del MODELS[kind]
+
+
 @pytest.fixture
 def no_collection() -> Iterator[None]:
     """Leave memory to reference counts, without the collection of cycles."""

@@ -54,7 +54,8 @@ class Program(TyperGroup):
                 raise
             note(
                 f"fidsel: {str(error).partition(' GPU ')[0]} Free memory of that device, take a smaller "
-                f'batch or model, or device = "cpu" in [model]; {STORED}'
+                'batch or model, or device = "cpu" in [model] (selection: an empty CUDA_VISIBLE_DEVICES); '
+                "what a campaign finished is stored"
             )
             raise typer.Exit(FidselError.exit_code) from error
 

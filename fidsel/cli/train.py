@@ -28,7 +28,7 @@ def train(
         str | None,
         typer.Option(
             help="standard, cokriging, asteroid, asteroid-unlabelled, joint or delta; "
-            "by default what model and files allow."
+            "by default standard or, with --cheap, joint for networks, asteroid for mace, else cokriging."
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from fidsel.config.model_parts import model_factory
+from fidsel.config.models import EnsembleSection, ModelSection, SGDMLSection
 from fidsel.config.recipes import (
     AsteroidSection,
     CokrigingSection,
@@ -110,6 +111,13 @@ def build_control(section: RecipeSection, levels: int = 1) -> Recipe:
     return partial(standard, stage=replace(first, name=STAGE.name, steps=steps))
 
 
+def _is_kernel(section: ModelSection | None) -> bool:
+    """Return whether a model is known to take no optimiser steps."""
+    if isinstance(section, EnsembleSection):
+        return _is_kernel(section.member)
+    return isinstance(section, SGDMLSection)
+
+
 def _length(section: RecipeSection, levels: int) -> tuple[Stage, int]:
     """Return the stage of a recipe that accurate labels are first learnt in, and the steps of all stages."""
     match section:
@@ -123,8 +131,8 @@ def _length(section: RecipeSection, levels: int) -> tuple[Stage, int]:
         case CokrigingSection():
             first = build_stage(section.stage, RESIDUAL)
             cheap = build_stage(section.surrogate_stage, SURROGATE)
-            network = section.surrogate is None or section.surrogate.kind != "sgdml"
-            steps = (1 + section.bias_weights) * first.steps + network * levels * cheap.steps
+            learns = not _is_kernel(section.surrogate)
+            steps = (1 + section.bias_weights) * first.steps + learns * levels * cheap.steps
         case JointSection():
             first = build_stage(section.stage, JOINT)
             steps = first.steps

@@ -85,7 +85,7 @@ class AsteroidSection(Strict):
     kind: Literal["asteroid"]
     """Pre-training on cheap labels, then fine-tuning (ASTEROID)."""
     identify: StageSection = StageSection()
-    """S1: the model that measures the bias of cheap labels, where it is asked for."""
+    """S1: the model that measures the bias of cheap labels, where asked for; and the control arm's."""
     pretrain: StageSection = StageSection()
     """S4: on cheap labels."""
     finetune: StageSection = StageSection()
@@ -107,7 +107,8 @@ class AsteroidSection(Strict):
 
     @model_validator(mode="after")
     def _weights_are_used(self) -> Self:
-        _refuse_unused(self, "gammas", "relative_to")
+        teacher = self.energy_labels == "teacher"
+        _refuse_unused(self, "gammas", "relative_to", *(() if teacher else ("teaching",)))
         if self.bias_weights and not self.gammas:
             raise ValueError("bias_weights = true needs at least one of gammas, got none")
         return self
@@ -190,7 +191,9 @@ def _refuse_unused(section: AsteroidSection | CokrigingSection, *keys: str) -> N
     """Raise where a setting of the bias weights was changed and they are off."""
     changed = [key for key in keys if getattr(section, key) != type(section).model_fields[key].default]
     if changed and not section.bias_weights:
-        raise ValueError(f"{' and '.join(changed)} does nothing without bias_weights = true: give both")
+        raise ValueError(
+            f"{' and '.join(changed)}: of use with bias_weights = true alone; give both or neither"
+        )
 
 
 RecipeSection = Annotated[

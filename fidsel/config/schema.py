@@ -233,9 +233,9 @@ class Config(Strict):
 def usual_recipe(model: str, cheap: int) -> str:
     """Return the recipe for a kind of model and a number of cheap levels where a person names none.
 
-    The best of those measured in docs/choosing.md that can train the kind: networks learn all levels at
-    once, MACE, which has one head, level after level; kernels, ensembles and a person's own models, which
-    may be either, learn what a model of the cheap levels lacks.
+    Of those in docs/choosing.md: networks learn all levels at once, MACE, which has one head, level after
+    level; kernels, ensembles and a person's own models, which may be either, learn what a model of the
+    cheap levels lacks.
     """
     if not cheap:
         return "standard"

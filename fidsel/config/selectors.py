@@ -15,8 +15,8 @@ class SelectorSection(Strict):
     error: Literal["cheap", "committee", "latent", "probe", "reference"] | None = None
     """Where errors on unlabelled frames come from: the model's error on cheap labels, the disagreement of an
     ensemble, the distance to the training frames in a network's features, random labels, or labels owned.
-    By default "cheap" with recipes that make a model of the cheap level (asteroid, cokriging), "probe" with
-    others. Kinds that need no errors estimate none."""
+    By default "cheap" with recipes that make a model of the cheap level (asteroid, cokriging, joint),
+    "probe" with others. Kinds that need no errors estimate none."""
     per_round: PositiveInt | None = None
     """Picks per round; by default the planned accurate labels spread over the rounds."""
     probes: PositiveInt = 10

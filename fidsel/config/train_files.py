@@ -130,9 +130,14 @@ def train_files(
     """
     if (out / JSON).exists() and not force:
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
-    recipe = recipe or usual_recipe(model, len(cheap))
-    values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": recipe}}
-    config = check_config(TrainConfig, values, overrides, "the command line")
+    kind = recipe or usual_recipe(model, len(cheap))
+    values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": kind}}
+    try:
+        config = check_config(TrainConfig, values, overrides, "the command line")
+    except UsageError as error:
+        if recipe is not None:
+            raise
+        raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
     refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
     train, held = _sides(accurate, validation, seed)
     labelled = config.recipe.kind != "asteroid-unlabelled"

@@ -31,6 +31,8 @@ malonaldehyde 9 against 31, but 14 000 of aspirin with σ = 28 and 20 (five and 
 against 28."""
 USELESS = 0.1
 """Residual above which an iterative solution is none."""
+REMEDY = "take solver = 'exact' where memory allows it, or raise lam or memory"
+"""Where an iteration does not come to its end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +127,10 @@ class Solver:
         if course.residual > USELESS:
             raise FidselError(
                 f"the iterative fit left a relative residual of {course.residual:.2g} after "
-                f"{course.iterations} iterations: raise iterations, memory or lam"
+                f"{course.iterations} iterations: {REMEDY}"
             )
         if course.residual > self.tolerance:
-            record["warning"] = "not converged: raise iterations, memory or lam"
+            record["warning"] = f"not converged: {REMEDY}"
         return Solution(system.coefficients(root * solution), 1.0, None, record)
 
 

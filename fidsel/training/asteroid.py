@@ -57,8 +57,8 @@ def asteroid(
     published rule in our benchmark (`benchmarks/bias_weights.py`).
 
     A state is never given up for a worse one: should fine-tuning have raised the error on the accurate
-    validation frames above that of θ₀ or of the pre-trained state, the best of them is returned and
-    `kept` says which.
+    validation frames above that of the pre-trained state, or of θ₀ where there is one, the best of them
+    is returned and `kept` says which.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def asteroid(
         raise UsageError("asteroid needs cheap frames, got none: use recipe 'standard'")
     if bias_weights and not gammas:
         raise UsageError("bias weights need at least one γ, got none: give gammas, or bias_weights = False")
-    for gamma in gammas:
+    for gamma in gammas if bias_weights else ():
         check_weighing(gamma, relative_to)
     taught = bias_weights or energy_labels == "teacher"
     teachers = teach(model, data, identify, teaching, seed) if taught else None

@@ -44,7 +44,8 @@ def cokriging(
     ----------
     data : its validation frames choose the last residual's settings; each cheap level's settings are
         chosen on a part of its own frames.
-    model : builds the residual model; closed-form (`Fittable`) or a network.
+    model : builds the residual model; closed-form (`Fittable`) or a network. Kernels with solver "auto"
+        are solved as "quick" says, since nothing updates them.
     seed : decides initial parameters, batches and held-out cheap frames.
     surrogate : builds the models of the cheap levels; None = as `model`.
     stage, surrogate_stage : how the residual and the models of the cheap levels are trained where they
@@ -142,10 +143,13 @@ class _Chain:
 
 
 def _ready(model: ForceField, surrogate: ForceField | None) -> ForceField:
-    """Return a kernel solved the quick way, with the symmetries that the many cheap frames have shown."""
+    """Return a kernel solved the quick way, with the symmetries that the many cheap frames have shown.
+
+    A person's own subclass stays as it is: it may fit in a way of its own.
+    """
     if isinstance(model, Ensemble):
         return Ensemble([_ready(member, surrogate) for member in model.members])
-    if not isinstance(model, SGDML):
+    if type(model) is not SGDML:
         return model
     if model.solver == "auto":
         model = model.with_solver("quick")

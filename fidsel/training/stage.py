@@ -51,7 +51,7 @@ class Stage:
     batch : frames per step.
     loss : what is minimised.
     ema : decay of the exponential moving average of the parameters that is evaluated and kept.
-    clip : largest gradient norm, per member.
+    clip : largest gradient norm, per member; 1e30 is as good as none.
     weight_decay : AdamW.
     patience : validations without improvement before the stage ends; None = run all steps.
     validate_every : steps between validations.

@@ -95,8 +95,8 @@ def test_a_device_without_memory_is_said_and_the_same_command_goes_on(
     assert found.code == 1
     assert found.err.splitlines()[-1] == (
         "fidsel: CUDA out of memory. Tried to allocate 2.00 GiB. Free memory of that device, take a smaller "
-        'batch or model, or device = "cpu" in [model]; everything finished is stored, the same command goes '
-        "on from here"
+        'batch or model, or device = "cpu" in [model] (selection: an empty CUDA_VISIBLE_DEVICES); what a '
+        "campaign finished is stored"
     )
     assert "Traceback" not in found.err
     (folder / "full").unlink()

@@ -46,6 +46,8 @@ def test_a_recipe_is_the_same_from_python_and_from_a_file(kind: str) -> None:
         ("cokriging", {}, 1, 8000, 10),
         ("cokriging", {"bias_weights": True, "surrogate_stage": {"steps": 10}}, 2, 8020, 10),
         ("cokriging", {"surrogate": {"kind": "sgdml"}}, 1, 4000, 10),
+        ("cokriging", {"surrogate": {"kind": "ensemble", "member": {"kind": "sgdml"}}}, 1, 4000, 10),
+        ("cokriging", {"surrogate": {"kind": "ensemble"}}, 1, 8000, 10),
     ],
 )
 def test_the_control_arm_is_trained_as_long_as_the_whole_recipe(

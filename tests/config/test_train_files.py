@@ -83,6 +83,17 @@ def test_recipe_that_does_not_fit_the_files_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "model").exists()
 
 
+def test_a_recipe_that_nobody_named_is_said_where_its_settings_are_wrong(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
+    wrong, given = ["recipe.pretrain.steps=3"], (accurate, [accurate], None, "painn")
+    with pytest.raises(
+        UsageError, match=r"pretrain.* \(recipe 'joint' is taken, as none is named by --recipe\)"
+    ):
+        train_files(*given, None, wrong, 0, tmp_path / "model")
+    with pytest.raises(UsageError, match=r"unknown key 'pretrain'[^(]*$"):
+        train_files(*given, "joint", wrong, 0, tmp_path / "model")
+
+
 def test_an_ensemble_of_kernels_takes_a_recipe_it_can_be_trained_by(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
     cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(30, 1, depth=3.8, level="cheap"))))

@@ -1,6 +1,7 @@
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from ase.build import bulk
 from morse_molecule import SWAP, frames
 
 from fidsel.data import Frames
+from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.models import MACE, SGDML, Ensemble, ForceField, Sum, load
 from fidsel.models.painn import PaiNN
@@ -140,6 +142,23 @@ def test_kernels_are_solved_the_quick_way_to_the_same_forces(monkeypatch: pytest
     assert kinds == ["exact", "exact", "iterative", "exact"]
     difference = np.abs(quick.model.predict(TEST).forces - exact.model.predict(TEST).forces)
     assert difference.max() < 1e-4 * np.abs(exact.model.predict(TEST).forces).max()
+
+
+class Own(SGDML):
+    """A person's kernel, which counts its fits."""
+
+    fits = 0
+
+    def fit(
+        self, train: Frames, validation: Frames, weights: FloatArray | None = None
+    ) -> tuple[SGDML, dict[str, Any]]:
+        Own.fits += 1
+        return super().fit(train, validation, weights)
+
+
+def test_kernels_of_a_persons_own_are_fitted_in_their_own_way() -> None:
+    cokriging(data(), lambda _: Own([8.0]), 0)
+    assert Own.fits == 2
 
 
 def test_weights_that_leave_few_frames_are_warned_of() -> None:
