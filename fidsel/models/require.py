@@ -1,5 +1,7 @@
 """What models ask of the frames they are given."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import NamedTuple, Self
 
@@ -11,7 +13,22 @@ from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
 
 COINCIDE = 1e-3
-"""Å, below which a prediction that is not finite is blamed on two atoms."""
+"""Å, below which two atoms are in one place."""
+
+
+@contextmanager
+def blaming(what: str) -> Iterator[None]:
+    """Name the frames that a `UsageError` is about where there are several sets of them.
+
+    >>> with blaming("validation frames"):
+    ...     raise UsageError("atoms must be apart, ...")
+    Traceback (most recent call last):
+    fidsel.errors.UsageError: validation frames: atoms must be apart, ...
+    """
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{what}: {error}") from error
 
 
 class Electrons(NamedTuple):
@@ -83,12 +100,16 @@ def require_apart(frames: Frames, *predicted: FloatArray) -> None:
 
     Distances are looked at in that case only: all other predictions pay for none.
     """
-    if all(np.isfinite(values).all() for values in predicted):
-        return
+    if not all(np.isfinite(values).all() for values in predicted):
+        require_distances(frames)
+
+
+def require_distances(frames: Frames) -> None:
+    """Raise a `UsageError` naming coinciding atoms, after a look at the distances of every frame."""
     for first, stop in pairwise(frames.offsets.tolist()):
-        near = squareform(pdist(frames.positions[first:stop])) < COINCIDE
-        close = first + np.flatnonzero(near.sum(axis=1) > 1)
-        if len(close):
+        near = pdist(frames.positions[first:stop]) < COINCIDE
+        if near.any():
+            close = first + np.flatnonzero(squareform(near).any(axis=1))
             raise UsageError(
                 f"atoms must be apart, {_atoms(frames, close)} are nearer than {COINCIDE:g} Å to each other: "
                 "remove that frame"

@@ -17,7 +17,9 @@ from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.device import resolve
 from fidsel.models.require import (
     Electrons,
+    blaming,
     require_apart,
+    require_distances,
     require_electrons,
     require_finite,
     require_level,
@@ -147,8 +149,8 @@ class SGDML(ForceField):
         Raises
         ------
         UsageError
-            for frames without forces or finite positions, periodic frames, several molecules, charges
-            or spins, no validation frames to choose σ with, or more than fits in memory.
+            for frames without forces or finite positions, with coinciding atoms, periodic frames, several
+            molecules, charges or spins, no validation frames to choose σ with, or more than fits in memory.
         FidselError
             where an iteration got nowhere.
         """
@@ -200,8 +202,8 @@ class SGDML(ForceField):
         Raises
         ------
         UsageError
-            for frames without forces or finite positions, periodic frames, another molecule, level,
-            charge or spin, or a model that has not been fitted.
+            for frames without forces or finite positions, with coinciding atoms, periodic frames, another
+            molecule, level, charge or spin, or a model that has not been fitted.
         """
         fitted = self._require_fitted()
         numbers = fitted.numbers.cpu().numpy()
@@ -225,10 +227,7 @@ class SGDML(ForceField):
         require_level(level, self.level)
         if not len(frames):
             return Prediction(np.empty(0), np.empty((0, 3)))
-        require_molecule(frames, fitted.numbers.cpu().numpy())
-        require_electrons(frames, fitted.electrons, self.kind)
-        require_finite(frames)
-        energy, forces = self._expansion(self._tensor(frames.dense().positions))
+        energy, forces = self._expansion(self._positions(frames))
         p = Prediction(energy.cpu().numpy() + fitted.constant, forces.cpu().numpy().reshape(-1, 3))
         require_apart(frames, p.energy, p.forces)
         return p
@@ -247,13 +246,14 @@ class SGDML(ForceField):
         Raises
         ------
         UsageError
-            where the model is not an exact fit, or its factor no longer fits in memory.
+            where the model is not an exact fit, its factor no longer fits in memory, or it cannot treat the
+            frames.
         """
         fitted, positions = self._require_fitted(), []
-        for some in (frames, frames if others is None else others):
-            require_molecule(some, fitted.numbers.cpu().numpy())
-            require_electrons(some, fitted.electrons, self.kind)
-            positions.append(self._tensor(some.positions.reshape(len(some), -1, 3)))
+        for what, some in (("frames", frames), ("others", frames if others is None else others)):
+            with blaming(what):
+                positions.append(self._positions(some))
+                require_distances(some)
         scale = signal_variance(fitted, self._solved)
         found: FloatArray = (scale * force_covariance(fitted, self._solved, *positions)).cpu().numpy()
         return found
@@ -314,6 +314,14 @@ class SGDML(ForceField):
         if self.fitted is None:
             raise UsageError("this sGDML model has not been fitted: fit() returns the one that predicts")
         return self.fitted
+
+    def _positions(self, frames: Frames) -> torch.Tensor:
+        """Return positions (n, N, 3) of frames, finite and of the molecule, charge and spin of the fit."""
+        fitted = self._require_fitted()
+        require_molecule(frames, fitted.numbers.cpu().numpy())
+        require_electrons(frames, fitted.electrons, self.kind)
+        require_finite(frames)
+        return self._tensor(frames.positions.reshape(len(frames), len(fitted.numbers), 3))
 
     def _tensor(self, array: FloatArray) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float64, device=self.device)

@@ -6,7 +6,13 @@ import torch
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
-from fidsel.models.require import Electrons, require_molecules
+from fidsel.models.require import (
+    Electrons,
+    blaming,
+    require_distances,
+    require_finite,
+    require_molecules,
+)
 from fidsel.models.sgdml_fitted import Examples
 
 
@@ -16,16 +22,19 @@ def check_training(train: Frames, validation: Frames) -> None:
         raise UsageError("sGDML needs training frames, got none")
     if train.offsets[1] < 2:
         raise UsageError("sGDML describes a molecule by its pair distances: it needs two atoms or more")
-    check_labelled(train + validation, train.numbers[: train.offsets[1]])
+    for what, frames in (("training", train), ("validation", validation)):
+        with blaming(f"{what} frames"):
+            check_labelled(frames, train.numbers[: train.offsets[1]])
+    Electrons.of(train + validation, "sGDML")
 
 
 def check_labelled(frames: Frames, numbers: IntArray) -> None:
-    """Raise where frames are not one molecule (numbers) in one state, with finite positions and forces."""
+    """Raise where frames are not one molecule (numbers) in one state, its atoms apart, with forces."""
     require_molecule(frames, numbers)
     if len(frames):
         Electrons.of(frames, "sGDML")
-    if not np.isfinite(frames.positions).all():
-        raise UsageError("positions must be finite, some are NaN or infinite: remove those frames")
+    require_finite(frames)
+    require_distances(frames)
     missing = int((~frames.has_forces).sum())
     if missing:
         raise UsageError(

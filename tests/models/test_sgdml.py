@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from morse_molecule import SWAP, frames
 
 from fidsel.data import Frames
+from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.models import SGDML, load
 from fidsel.models import sgdml as module
@@ -62,13 +63,33 @@ def test_the_search_finds_the_nearest_point_of_its_grid(best: float, refine: int
         assert abs(np.log(found / best)) <= np.log(4) / 2 ** (refine + 1) + 1e-9
 
 
-def test_misplaced_atoms_are_refused() -> None:
-    model, molecules = SGDML([10.0]).fit(frames(10), NONE)[0], frames(3)
-    for position, rule in ((np.nan, "positions must be finite"), (molecules.positions[6], "must be apart")):
-        positions = molecules.positions.copy()
-        positions[4] = position
-        with pytest.raises(UsageError, match=rf"{rule}.* of frame 1"):
-            model.predict(molecules.replace(positions=positions))
+@pytest.mark.parametrize(
+    ("position", "rule"),
+    [
+        (np.nan, r"positions must be finite, those of atoms \[0\] of frame 1 are NaN"),
+        (frames(3, seed=1).positions[6], r"atoms must be apart, atoms \[0, 2\] of frame 1 are nearer"),
+    ],
+)
+def test_misplaced_atoms_are_refused_wherever_they_come_in(position: FloatArray | float, rule: str) -> None:
+    spoilt, (model, _) = frames(3, seed=1), SGDML([10.0]).fit(frames(10), NONE)
+    positions = spoilt.positions.copy()
+    positions[4] = position
+    spoilt = spoilt.replace(positions=positions)
+    for ask in (model.predict, model.update, model.covariance):
+        with pytest.raises(UsageError, match=rule):
+            ask(spoilt)
+    with pytest.raises(UsageError, match=f"others: {rule}"):
+        model.covariance(frames(2), spoilt)
+    with pytest.raises(UsageError, match=f"training frames: {rule}"):
+        SGDML([10.0]).fit(spoilt, frames(3))
+    with pytest.raises(UsageError, match=f"validation frames: {rule}"):
+        SGDML([5.0, 10.0]).fit(frames(10), spoilt)
+
+
+def test_validation_frames_are_of_the_charge_and_spin_of_training_frames() -> None:
+    for name in ("charge", "spin"):
+        with pytest.raises(UsageError, match=f"does not see the {name}: all frames"):
+            SGDML([10.0]).fit(frames(4), frames(4).replace(**{name: 1}))
 
 
 def test_symmetries_help_and_hold() -> None:
