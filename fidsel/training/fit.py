@@ -13,6 +13,7 @@ from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray
 from fidsel.errors import FidselError, UsageError
 from fidsel.models.network import NetworkForceField
+from fidsel.models.require import blaming, require_distances
 from fidsel.training.labels import (
     Labelled,
     Usable,
@@ -66,7 +67,7 @@ def fit(
     ------
     UsageError
         where labels are missing or mixed, levels, charges or spins differ within or between training and
-        validation frames, the model cannot treat the frames, or shapes do not fit.
+        validation frames, atoms coincide, the model cannot treat the frames, or shapes do not fit.
     FidselError
         where the loss is no longer finite.
     """
@@ -102,6 +103,10 @@ def fit_members(
             f"training needs models, training and validation frames, got {len(models)}, {len(train)} and "
             f"{len(validation)}"
         )
+    for what, frames in (("training", train), ("validation", validation)):
+        with blaming(f"{what} frames"):
+            at_level_of(models[0], frames)
+            require_distances(frames)
     ready = [at_level_of(model, train + validation) for model in models]
     usable = usable_loss(stage.loss, train, validation)
     rows = member_weights(weights, len(models), len(train))
@@ -277,5 +282,5 @@ class _Run:
                 f"the {what} loss of stage {self.stage.name!r} must stay finite, member {bad[0][1]} has "
                 f"{losses[tuple(bad[0])]} at step {first + bad[0][0]}: lower learning_rate "
                 f"({self.stage.learning_rate}) or clip ({self.stage.clip}), and look for frames with "
-                "coinciding atoms or huge forces"
+                "atoms too close to each other or huge forces"
             )

@@ -268,6 +268,11 @@ def test_coinciding_atoms_are_refused(model: NetworkForceField) -> None:
     for ask in (model.predict, Ensemble([model, model]).predict, model.to(dtype=torch.float32).predict):
         with pytest.raises(UsageError, match=r"apart, atoms \[0, 2\] of frame 1 are nearer than 0.001 Å"):
             ask(together)
+    for what, pair in (("training", (together, frames(3))), ("validation", (frames(3), together))):
+        with pytest.raises(
+            UsageError, match=rf"{what} frames: atoms must be apart, .* of frame 1 are nearer"
+        ):
+            fit(model, *pair, Stage(steps=1))
     # What diverges on a frame with all atoms in their places is not the frame's fault.
     name, value = next(iter(model.network.named_parameters()))
     broken = model.with_parameters({name: torch.full_like(value, np.nan)})

@@ -188,14 +188,31 @@ def test_the_energy_constant_is_fitted_to_the_training_frames() -> None:
     assert "energy_constant" not in history.notes
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("positions", np.nan, r"those of atoms \[0, 1, 2, 3\] of frame 2 are NaN"),
+        ("positions", 0.5, r"atoms \[0, 1, 2, 3\] of frame 2 are nearer"),
+        ("numbers", 119, r"atoms \[0, 1, 2, 3\] of frame 2 are \[119\]"),
+    ],
+)
+def test_frames_that_are_refused_are_counted_within_their_set(field: str, value: float, rule: str) -> None:
+    for i, what in enumerate(("training", "validation")):
+        pair = [TRAIN, VALIDATION]
+        array = getattr(pair[i], field).copy()
+        array[8:12] = value
+        pair[i] = pair[i].replace(**{field: array})
+        with pytest.raises(UsageError, match=f"^{what} frames: .*{rule}"):
+            fit(painn(), *pair, STAGE)
+
+
 def test_a_loss_that_is_not_finite_names_step_and_remedy() -> None:
-    coincident = TRAIN.dense().positions.copy()
-    coincident[:, 1] = coincident[:, 0]
-    spoilt = TRAIN.replace(positions=coincident.reshape(-1, 3))
+    huge = TRAIN.replace(energy=None, forces=1e30 * TRAIN.forces)
+    stage = replace(STAGE, loss=Loss(rho=0.0, force="l2"))
     with pytest.raises(
-        FidselError, match=r"must stay finite, member 0 has nan at step 1: lower learning_rate"
+        FidselError, match=r"must stay finite, member 0 has (nan|inf) at step 1: lower learning_rate"
     ):
-        fit(painn(), spoilt.replace(energy=None), VALIDATION.replace(energy=None), STAGE)
+        fit(painn(), huge, VALIDATION.replace(energy=None), stage)
 
 
 def test_batches_are_whole_epochs_of_static_shape() -> None:
