@@ -170,15 +170,15 @@ def check_batch_equals_single(model: ForceField, frames: Frames, tolerance: floa
 def check_padding(model: ForceField, frames: Frames, tolerance: float = 1e-6) -> None:
     """Check that larger and smaller molecules in a batch leave the others' predictions as they are.
 
-    The molecule twice, far apart, and without its last atom are put beside the frames. A model that
-    refuses one of them alone is for other molecules, and need not predict it in a batch.
+    The molecule twice, far apart, and without its last atom (if it has two or more) are put beside the
+    frames. A model that refuses one of them alone is for other molecules, and need not predict it in a batch.
     """
     first, apart = frames[:1], np.array([[0.0, 0.0, np.ptp(frames.positions) + 10.0]])
     numbers, positions = first.numbers, first.positions
-    for others in (
-        _molecule(first, np.tile(numbers, 2), np.concatenate([positions, positions + apart])),
-        _molecule(first, numbers[:-1], positions[:-1]),
-    ):
+    sizes = [_molecule(first, np.tile(numbers, 2), np.concatenate([positions, positions + apart]))]
+    if len(numbers) > 1:
+        sizes.append(_molecule(first, numbers[:-1], positions[:-1]))
+    for others in sizes:
         try:
             alone = model.predict(others)
         except UsageError:

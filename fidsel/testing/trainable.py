@@ -99,7 +99,7 @@ def check_seed(
 def check_weights(build: ModelFactory, train: Frames, validation: Frames, stage: Stage = STAGE) -> None:
     """Check that weights decide what is learnt where labels contradict each other.
 
-    Every other frame has its labels turned around (F → −F, E → Ē − E); a model whose weights are on
+    Every other frame has its labels turned around (F → −F, E → 2Ē − E); a model whose weights are on
     these, and zero on the others, must predict turned forces, and with other weights true ones.
     """
     labels = train[::2] + _turned(train[1::2])

@@ -1,6 +1,7 @@
 """The contract checks of a force field fail, naming the rule, for models that break one."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Self
 
@@ -93,6 +94,16 @@ def test_what_padding_changes_is_found(*, smaller: bool) -> None:
         AssertionError, match="molecules of other sizes in a batch must change nothing: energy"
     ):
         contract.check_padding(Changed(network("schnet"), padded), FRAMES)
+
+
+@pytest.mark.parametrize("rise", [0.0, 1e-3])
+def test_single_atoms_are_padded_by_pairs(rise: float) -> None:
+    def padded(frames: Frames, p: Prediction) -> Prediction:
+        return replace(p, energy=p.energy + rise * (np.diff(frames.offsets) < np.diff(frames.offsets).max()))
+
+    atoms = Frames.stack([8], np.arange(6.0).reshape(2, 1, 3), level="morse")
+    with nullcontext() if rise == 0 else pytest.raises(AssertionError, match="other sizes in a batch"):
+        contract.check_padding(Changed(network("schnet"), padded), atoms, 1e-9)
 
 
 def test_a_model_of_one_molecule_needs_no_padding() -> None:
