@@ -54,4 +54,4 @@ def signal_variance(fitted: Fitted, solved: Solved) -> float:
 
 def _cartesian(frames: Geometry, rows: Tensor) -> Tensor:
     """Return (n·3N, k) rows from those in the reduced bases (n·m, k)."""
-    return torch.matmul(frames.basis, rows.reshape(len(frames), frames.width, -1)).flatten(0, 1)
+    return torch.matmul(frames.basis, rows.reshape(len(frames), frames.width, rows.shape[1])).flatten(0, 1)

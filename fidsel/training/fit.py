@@ -13,14 +13,13 @@ from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray
 from fidsel.errors import FidselError, UsageError
 from fidsel.models.network import NetworkForceField
-from fidsel.models.require import blaming, require_distances
 from fidsel.training.labels import (
     Labelled,
     Usable,
-    at_level_of,
     centred,
     member_weights,
     prepare,
+    ready_to_learn,
     usable_loss,
 )
 from fidsel.training.loss import LabelledBatch, Objective
@@ -103,11 +102,7 @@ def fit_members(
             f"training needs models, training and validation frames, got {len(models)}, {len(train)} and "
             f"{len(validation)}"
         )
-    for what, frames in (("training", train), ("validation", validation)):
-        with blaming(f"{what} frames"):
-            at_level_of(models[0], frames)
-            require_distances(frames)
-    ready = [at_level_of(model, train + validation) for model in models]
+    ready = [ready_to_learn(model, train, validation) for model in models]
     usable = usable_loss(stage.loss, train, validation)
     rows = member_weights(weights, len(models), len(train))
     # Where parts are frozen, the network has to stay what it is.

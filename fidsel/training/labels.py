@@ -14,7 +14,7 @@ from fidsel.errors import UsageError
 from fidsel.models.batch import PAIRS, Batch, pad
 from fidsel.models.network import NetworkForceField
 from fidsel.models.reference import EnergyReference
-from fidsel.models.require import Electrons
+from fidsel.models.require import Electrons, blaming, require_distances
 from fidsel.training.loss import LabelledBatch, Objective
 from fidsel.training.stage import Loss
 
@@ -176,6 +176,18 @@ def at_level_of(model: NetworkForceField, frames: Frames) -> NetworkForceField:
     ready = model.replace(level=level).with_electrons(Electrons.of(frames, "a network"))
     ready.check_frames(frames)
     return ready
+
+
+def ready_to_learn(model: NetworkForceField, train: Frames, validation: Frames) -> NetworkForceField:
+    """Return `at_level_of` of all frames, after a look at the distances of their atoms.
+
+    Errors say whether it is a frame to train or to validate on, and count within these.
+    """
+    for what, frames in (("training", train), ("validation", validation)):
+        with blaming(f"{what} frames"):
+            at_level_of(model, frames)
+            require_distances(frames)
+    return at_level_of(model, train + validation)
 
 
 def centred(model: NetworkForceField, frames: Frames, weights: FloatArray | None = None) -> NetworkForceField:

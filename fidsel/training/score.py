@@ -15,7 +15,7 @@ from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.models.network import NetworkForceField
 from fidsel.training.fit import minimise
-from fidsel.training.labels import Labelled, UsableObjective, at_level_of, centred, prepare
+from fidsel.training.labels import Labelled, UsableObjective, centred, prepare, ready_to_learn
 from fidsel.training.loss import LabelledBatch
 from fidsel.training.stage import History, Stage
 
@@ -56,7 +56,7 @@ def fit_score(
     """
     objective = SlicedScore(kB * require_temperature(temperature))
     bare = train.replace(energy=None, forces=None)
-    ready = at_level_of(model, bare + validation)
+    ready = ready_to_learn(model, bare, validation)
     start = centred(ready if stage.frozen else ready.calibrated(bare), bare)
     data, held_out = (directed(start, frames, seed + i) for i, frames in enumerate((bare, validation)))
     notes = {"objective": f"sliced score matching at {temperature:g} K"}

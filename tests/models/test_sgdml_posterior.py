@@ -32,6 +32,7 @@ def test_others_are_a_block_of_all() -> None:
     model, some, others = fitted(10), frames(2, seed=1), frames(3, seed=2)
     whole = model.covariance(some + others)
     assert model.covariance(some, others) == pytest.approx(whole[:24, 24:], abs=1e-9 * np.abs(whole).max())
+    assert model.covariance(some, others[:0]).shape == (24, 0)
 
 
 def test_more_frames_leave_less_doubt_and_less_error() -> None:

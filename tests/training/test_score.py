@@ -135,6 +135,10 @@ def test_configurations_that_cannot_be_trained_on_are_refused() -> None:
     for train, validation in ((crystals, sample), (sample, crystals)):
         with pytest.raises(UsageError, match="painn is for molecules"):
             fit_score(painn(), train, validation, stage, KELVIN)
+    positions = sample.positions.copy()
+    positions[5] = positions[4]
+    with pytest.raises(UsageError, match=r"validation frames: atoms must be apart.* of frame 1"):
+        fit_score(painn(), sample, sample.replace(positions=positions), stage, KELVIN)
     with pytest.raises(UsageError, match="does not see the charge"):
         fit_score(painn(), sample, sample.replace(charge=1), stage, KELVIN)
     with pytest.raises(UsageError, match="one level of theory at a time"):
