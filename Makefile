@@ -5,4 +5,4 @@ lint:
 type:
 	mypy
 test:
-	pytest
+	pytest -n 2
