@@ -28,7 +28,6 @@ from fidsel.errors import FidselError
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
-STORED = "everything finished is stored, the same command goes on from here"
 
 
 class Program(TyperGroup):
@@ -47,7 +46,7 @@ class Program(TyperGroup):
             note(f"fidsel: {error.filename or 'the system refuses'}: {error.strerror or error}")
             raise typer.Exit(FidselError.exit_code) from error
         except KeyboardInterrupt as error:
-            note(f"fidsel: stopped; {STORED}")
+            note("fidsel: stopped; everything finished is stored, the same command goes on from here")
             raise typer.Exit(STOPPED) from error
         except RuntimeError as error:
             if not _out_of_memory(error):
