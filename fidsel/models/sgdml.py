@@ -158,7 +158,7 @@ class SGDML(ForceField):
         check_training(train, validation)
         numbers = train.dense().numbers
         permutations, symmetry = self._symmetries(train, validation)
-        importance = _importance(weights, len(train))
+        importance = check_weights(weights, len(train))
         importance = importance / importance.mean()
         there = torch.tensor(permutations, device=self.device)
         wanted = np.flatnonzero(importance > 0)
@@ -207,7 +207,7 @@ class SGDML(ForceField):
         """
         fitted = self._require_fitted()
         numbers = fitted.numbers.cpu().numpy()
-        importance = _importance(weights, len(frames)) if len(frames) else np.ones(0)
+        importance = check_weights(weights, len(frames)) if len(frames) else np.ones(0)
         check_labelled(frames, numbers)
         require_electrons(frames, fitted.electrons, self.kind)
         if len(frames) and one_level(frames) not in {"", self.level}:
@@ -249,13 +249,11 @@ class SGDML(ForceField):
             where the model is not an exact fit, its factor no longer fits in memory, or it cannot treat the
             frames.
         """
-        fitted, positions = self._require_fitted(), []
-        for what, some in (("frames", frames), ("others", frames if others is None else others)):
-            with blaming(what):
-                positions.append(self._positions(some))
-                require_distances(some)
+        fitted = self._require_fitted()
+        here = self._apart("frames", frames)
+        there = here if others is None else self._apart("others", others)
         scale = signal_variance(fitted, self._solved)
-        found: FloatArray = (scale * force_covariance(fitted, self._solved, *positions)).cpu().numpy()
+        found: FloatArray = (scale * force_covariance(fitted, self._solved, here, there)).cpu().numpy()
         return found
 
     def to(self, device: str) -> Self:
@@ -315,6 +313,13 @@ class SGDML(ForceField):
             raise UsageError("this sGDML model has not been fitted: fit() returns the one that predicts")
         return self.fitted
 
+    def _apart(self, what: str, frames: Frames) -> torch.Tensor:
+        """Return `_positions` of frames whose atoms are apart; errors say which frames are meant."""
+        with blaming(what):
+            positions = self._positions(frames)
+            require_distances(frames)
+        return positions
+
     def _positions(self, frames: Frames) -> torch.Tensor:
         """Return positions (n, N, 3) of frames, finite and of the molecule, charge and spin of the fit."""
         fitted = self._require_fitted()
@@ -340,11 +345,6 @@ class SGDML(ForceField):
             raise UsageError(
                 "choosing sigma or lam needs validation frames, got none: give one of each, or frames"
             )
-
-
-def _importance(weights: FloatArray | None, n: int) -> FloatArray:
-    """Return the weights of n frames as an array, whatever sequence of numbers they are."""
-    return check_weights(None if weights is None else np.asarray(weights, dtype=np.float64), n)
 
 
 def _counts(fitted: Fitted, left_out: int) -> dict[str, int]:

@@ -65,9 +65,10 @@ def one_level(frames: Frames) -> str:
 
 
 def check_weights(weights: FloatArray | None, n: int) -> FloatArray:
-    """Return the weights of n frames, 1 where none are given."""
+    """Return the weights of n frames as an array, whatever sequence they are; 1 where none are given."""
     if weights is None:
         return np.ones(n)
+    weights = np.asarray(weights, dtype=np.float64)
     if weights.shape != (n,) or not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
         raise UsageError(f"weights must be {n} numbers ≥ 0, not all 0, got shape {weights.shape}")
     return weights

@@ -178,16 +178,18 @@ def at_level_of(model: NetworkForceField, frames: Frames) -> NetworkForceField:
     return ready
 
 
-def ready_to_learn(model: NetworkForceField, train: Frames, validation: Frames) -> NetworkForceField:
-    """Return `at_level_of` of all frames, after a look at the distances of their atoms.
+def ready_to_learn(
+    models: Sequence[NetworkForceField], train: Frames, validation: Frames
+) -> list[NetworkForceField]:
+    """Return `at_level_of` all frames of models of one architecture, after a look at the atoms' distances.
 
     Errors say whether it is a frame to train or to validate on, and count within these.
     """
     for what, frames in (("training", train), ("validation", validation)):
         with blaming(f"{what} frames"):
-            at_level_of(model, frames)
+            at_level_of(models[0], frames)
             require_distances(frames)
-    return at_level_of(model, train + validation)
+    return [at_level_of(model, train + validation) for model in models]
 
 
 def centred(model: NetworkForceField, frames: Frames, weights: FloatArray | None = None) -> NetworkForceField:
