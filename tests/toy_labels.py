@@ -13,7 +13,7 @@ from ase import Atoms
 from fidsel.data import Frames
 from fidsel.fidelity import Label, LabelError, Task
 from fidsel.fidelity.source import Value
-from fidsel.fidelity.task import Result, label_or_error
+from fidsel.fidelity.task import Result, Usage, label_or_error
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,13 @@ class ClockEngine:
             now, _, task = heapq.heappop(running)
             if task.time_limit is not None and wall(task) > task.time_limit + self.latency:
                 seconds = (task.time_limit + self.latency) * task.threads
-                yield task, LabelError("passed its time limit", seconds, "timeout")
+                error = LabelError("passed its time limit", seconds, "timeout")
+                yield task, error, Usage(seconds, seconds / task.threads)
             else:
-                yield task, label_or_error(task)
+                yield task, label_or_error(task), Usage(wall(task) * task.threads, wall(task))
+
+    def running(self) -> Mapping[str, Usage]:
+        return {}
 
 
 def wall(task: Task) -> float:

@@ -168,7 +168,7 @@ def _first_label(engine: LocalEngine, config: Config, level: Level, folder: Path
 
 def _label(engine: LocalEngine, source: LabelSource, atoms: Atoms, limit: float, threads: int) -> Label:
     run = InlineEngine() if getattr(source, "in_process", False) else engine
-    ((_, outcome),) = run.run([Task("doctor", atoms, source, limit, threads=threads)])
+    ((_, outcome, _),) = run.run([Task("doctor", atoms, source, limit, threads=threads)])
     if isinstance(outcome, LabelError):
         raise outcome
     return outcome

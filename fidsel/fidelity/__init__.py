@@ -12,10 +12,10 @@ from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
 from fidsel.fidelity.openmm_source import MMFFSource, SystemSource
 from fidsel.fidelity.purchase import Purchase, buy
 from fidsel.fidelity.pyscf_source import PySCFSource
-from fidsel.fidelity.source import Label, LabelError, LabelSource, Scaling
+from fidsel.fidelity.source import Cause, Label, LabelError, LabelSource, Scaling, WarmUp
 from fidsel.fidelity.store import LabelStore, Statistics
 from fidsel.fidelity.table import TableSource
-from fidsel.fidelity.task import Engine, InlineEngine, Task
+from fidsel.fidelity.task import Engine, InlineEngine, Task, Usage
 
 __all__ = [
     "Attempt",
@@ -23,6 +23,7 @@ __all__ = [
     "BudgetError",
     "CalculatorSource",
     "CampaignLock",
+    "Cause",
     "Engine",
     "Fidelity",
     "InlineEngine",
@@ -46,6 +47,8 @@ __all__ = [
     "SystemSource",
     "TableSource",
     "Task",
+    "Usage",
+    "WarmUp",
     "buy",
     "from_atoms",
     "from_smiles",

@@ -90,9 +90,9 @@ class Closing:
 
 
 def status_of(error: LabelError) -> Status:
-    """Return the status of an attempt that ended in an error; kinds not known count as "failed"."""
+    """Return the status of an attempt that ended in an error; other causes count as "failed"."""
     known: tuple[Status, ...] = ("failed", "timeout", "crashed", "lost", "cancelled")
-    return next((status for status in known if status == error.kind), "failed")
+    return next((status for status in known if status == error.cause), "failed")
 
 
 @dataclass(frozen=True)

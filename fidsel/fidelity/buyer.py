@@ -94,7 +94,7 @@ class Buyer:
         self._left = []
         try:
             with closing(self.engine.run(self._tasks(ids))) as results:
-                for task, result in results:
+                for task, result, _ in results:
                     self._receive(task, result)
                 self._store()
             if missing := len(self._flying):
@@ -173,7 +173,7 @@ class Buyer:
             return LabelError(f"the source returned seconds = {result.seconds}; they must be ≥ 0")
         if isinstance(result, LabelError):
             own = self.fidelity.time_limit
-            if result.kind == "timeout" and attempt.time_limit != own:
+            if result.cause == "timeout" and attempt.time_limit != own:
                 text = f"stopped after {attempt.time_limit:.3g} s, the time that the budget could pay for"
                 return LabelError(text, result.seconds, "cancelled")
             return result
@@ -197,7 +197,7 @@ class Buyer:
         if not isinstance(result, LabelError):
             self.done.add(frame_id)
             self.offers.learn(result.seconds)
-        elif result.kind == "cancelled":
+        elif result.cause == "cancelled":
             self._left.append(frame_id)
             self.predicted[frame_id] = 2 * result.seconds
         else:

@@ -2,14 +2,14 @@
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from multiprocessing.connection import wait
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
 from fidsel.errors import UsageError
-from fidsel.fidelity.task import Result, Task
+from fidsel.fidelity.task import Result, Task, Usage
 from fidsel.fidelity.worker import Worker
 
 SMALL = 0.2
@@ -80,7 +80,7 @@ class LocalEngine:
         self._workers.clear()
 
     def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
-        """Yield every task with its label, or with the error that took its place, as they complete.
+        """Yield every task with its label, or the error that took its place, and what it used.
 
         Tasks are pulled when a worker is free for them: those being labelled and at most one more
         have been pulled at any time (a group of labels below 0.2 s counts as one). Closing the
@@ -118,6 +118,13 @@ class LocalEngine:
             for worker in [w for w in self._workers if not w.usable]:
                 worker.stop()
                 self._workers.remove(worker)
+
+    def running(self) -> Mapping[str, Usage]:
+        """Return what each label that has begun has used so far, by `frame_id`."""
+        found: dict[str, Usage] = {}
+        for worker in tuple(self._workers):
+            found |= worker.running()
+        return found
 
     @property
     def _busy(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from ase import Atoms
@@ -12,6 +12,20 @@ from fidsel.errors import FidselError
 
 Value = str | int | float | bool | None
 """What a setting or a provenance entry may be."""
+
+Cause = Literal[
+    "environment",
+    "crashed",
+    "memory",
+    "timeout",
+    "unconverged",
+    "refused",
+    "invalid",
+    "failed",
+    "cancelled",
+    "lost",
+]
+"""Why there is no label, see `LabelError`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,14 +37,15 @@ class Label:
     ========== =========== ====== ==========================================================
     energy     ()          eV     total energy
     forces     (N, 3)      eV/Å   F = −∇E; None when the level declares `forces = False`
-    seconds    ()          s      core-seconds this label took (wall time × threads used)
+    seconds    ()          s      core-seconds it took, filled in by the engine that measured them; what a
+                                  source claims is not charged
     provenance             mixed  program, version, diagnostics and flags, as plain values
     ========== =========== ====== ==========================================================
     """
 
     energy: float
     forces: FloatArray | None
-    seconds: float
+    seconds: float = 0.0
     provenance: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -41,20 +56,34 @@ class Label:
 class LabelError(FidselError):
     """A configuration could not be labelled; the time it took is charged all the same.
 
+    =========== ==============================================================================
+    cause       meaning
+    =========== ==============================================================================
+    environment a program, licence, file, permission or package is missing
+    crashed     the process that labelled it died
+    memory      out of memory, or past the label's memory limit
+    timeout     past the label's limit of time
+    unconverged an iteration did not converge, also with the tighter settings tried after it
+    refused     the method or the table cannot treat this configuration
+    invalid     the source returned something that is no label
+    failed      anything else
+    cancelled   stopped before it ended, through no fault of its own
+    lost        the driver died before the result was stored
+    =========== ==============================================================================
+
     Parameters
     ----------
     message : why, and what to do about it.
-    seconds : core-seconds spent until it failed.
-    kind : "failed" (the calculation itself, e.g. not converged), "timeout", "crashed" (the
-        worker process died) or "lost" (the driver died before the result was stored).
+    seconds : core-seconds spent until it failed, filled in by the engine that measured them.
+    cause : which of the above.
     """
 
-    def __init__(self, message: str, seconds: float = 0.0, kind: str = "failed") -> None:
+    def __init__(self, message: str, seconds: float = 0.0, cause: Cause = "failed") -> None:
         super().__init__(message)
-        self.seconds, self.kind = seconds, kind
+        self.seconds, self.cause = seconds, cause
 
-    def __reduce__(self) -> tuple[type["LabelError"], tuple[str, float, str]]:
-        return type(self), (str(self), self.seconds, self.kind)
+    def __reduce__(self) -> tuple[type["LabelError"], tuple[str, float, Cause]]:
+        return type(self), (str(self), self.seconds, self.cause)
 
 
 @runtime_checkable
@@ -82,6 +111,24 @@ class LabelSource(Protocol):
         ------
         LabelError
             where the calculation fails or does not converge; its time is in the error.
+        """
+        ...
+
+
+@runtime_checkable
+class WarmUp(Protocol):
+    """What a label source may offer so that its start is no part of its first label.
+
+    A worker process calls it once, before the first label of that source.
+    """
+
+    def warm_up(self, atoms: Atoms) -> None:
+        """Import and build what labels of frames like this one need; label nothing.
+
+        Raises
+        ------
+        Exception
+            anything: it becomes the `LabelError` of the label that was to follow.
         """
         ...
 

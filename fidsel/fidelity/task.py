@@ -1,8 +1,8 @@
 """The contract of an engine: tasks in, labels out as they complete; and the engine of this process."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
-from time import process_time
+from time import monotonic, process_time
 from typing import Protocol
 
 from ase import Atoms
@@ -19,9 +19,12 @@ class Task:
     frame_id : identity of the configuration.
     atoms : the configuration.
     source : what labels it.
-    time_limit : s, wall time after which the engine gives it up; None = no limit.
+    time_limit : s, wall time after the label has begun at which it is stopped; None = no limit.
     predicted : core-seconds it is expected to take; None = unknown.
     threads : cores it may use.
+    cpu_limit : core-seconds of the label and all the programs it starts, after which it is stopped;
+        None = no limit.
+    memory_limit : bytes that the label and all the programs it starts may hold; None = no limit.
     """
 
     frame_id: str
@@ -30,9 +33,28 @@ class Task:
     time_limit: float | None = None
     predicted: float | None = None
     threads: int = 1
+    cpu_limit: float | None = None
+    memory_limit: int | None = None
 
 
-Result = tuple[Task, Label | LabelError]
+@dataclass(frozen=True)
+class Usage:
+    """What a label used, as the engine measured it.
+
+    Parameters
+    ----------
+    cpu : s, CPU time of the worker and all the programs it started while the label ran.
+    wall : s on the monotonic clock that it ran; while the driver or the worker was suspended it did not.
+    setup : s, CPU time of the worker's start, imports and warm-up, where this label was the first to
+        need them; not part of `cpu`.
+    """
+
+    cpu: float = 0.0
+    wall: float = 0.0
+    setup: float = 0.0
+
+
+Result = tuple[Task, Label | LabelError, Usage]
 
 
 class Engine(Protocol):
@@ -50,17 +72,27 @@ class Engine(Protocol):
         ...
 
     def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
-        """Yield every task with its label, or with the error that took its place."""
+        """Yield every task with its label, or the error that took its place, and what it used."""
+        ...
+
+    def running(self) -> Mapping[str, Usage]:
+        """Return what each label that has begun and not ended has used so far, by `frame_id`.
+
+        Tasks that wait and workers that start are not in it. May be called from another thread, at any
+        time.
+        """
         ...
 
 
-@dataclass(frozen=True)
 class InlineEngine:
     """Labels in this process, one after the other.
 
-    For sources whose `label` is a mere look-up (`in_process = True`), and for debugging: a time limit
-    cannot be held and a crash takes the driver along.
+    For sources whose `label` is a mere look-up (`in_process = True`), and for debugging: limits cannot be
+    held and a crash takes the driver along.
     """
+
+    def __init__(self) -> None:
+        self._begun: tuple[str, float, float] | None = None
 
     @property
     def workers(self) -> int:
@@ -68,9 +100,23 @@ class InlineEngine:
         return 1
 
     def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
-        """Yield every task with its label, or with the error that took its place."""
+        """Yield every task with its label, or the error that took its place, and what it used."""
         for task in tasks:
-            yield task, label_or_error(task)
+            self._begun = task.frame_id, process_time(), monotonic()
+            try:
+                outcome = label_or_error(task)
+                usage = self.running()[task.frame_id]
+            finally:
+                self._begun = None
+            yield task, outcome, usage
+
+    def running(self) -> Mapping[str, Usage]:
+        """Return what the label that has begun has used so far."""
+        begun = self._begun
+        if begun is None:
+            return {}
+        frame_id, cpu, wall = begun
+        return {frame_id: Usage(process_time() - cpu, monotonic() - wall)}
 
 
 def label_or_error(task: Task) -> Label | LabelError:

@@ -14,7 +14,7 @@ from time import monotonic
 
 from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.source import Label, LabelError
-from fidsel.fidelity.task import Result, Task, label_or_error
+from fidsel.fidelity.task import Result, Task, Usage, label_or_error
 
 START_LIMIT = 600.0
 """s, wall time a fresh worker may take to start; imports from a busy network disk are slow."""
@@ -110,13 +110,22 @@ class Worker:
                     self._begun, self._since = True, monotonic()
                     continue
                 outcome: Label | LabelError = pickle.loads(answer)
+                usage = Usage(outcome.seconds, monotonic() - self._since)
                 self._since = monotonic()
-                yield self.pending.popleft(), outcome
+                yield self.pending.popleft(), outcome, usage
         except (EOFError, OSError):  # OSError: it died amid an answer
             yield self._crash()
         else:
             if self.pending and monotonic() >= self.deadline:
                 yield self._time_out()
+
+    def running(self) -> dict[str, Usage]:
+        """Return what the label that has begun has used so far, by its frame; none where none has."""
+        pending, since = tuple(self.pending), self._since
+        if not (self._begun and pending):
+            return {}
+        wall = monotonic() - since
+        return {pending[0].frame_id: Usage(wall * self.threads, wall)}
 
     def stop(self) -> int | None:
         """Kill the process and what it has started; return its exit code."""
@@ -140,7 +149,8 @@ class Worker:
             )
         cause = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
         task = self.pending.popleft()
-        return task, LabelError(f"the worker process died ({cause})", seconds, "crashed")
+        usage = Usage(seconds, seconds / self.threads)
+        return task, LabelError(f"the worker process died ({cause})", seconds, "crashed"), usage
 
     def _time_out(self) -> Result:
         seconds = self._elapsed()
@@ -149,7 +159,7 @@ class Worker:
             raise FidselError(f"a worker process did not start within {START_LIMIT:g} s")
         task = self.pending.popleft()
         message = f"no label within the time limit of {task.time_limit:g} s: raise time_limit or look at it"
-        return task, LabelError(message, seconds, "timeout")
+        return task, LabelError(message, seconds, "timeout"), Usage(seconds, seconds / self.threads)
 
     def _elapsed(self) -> float:
         return (monotonic() - self._since) * self.threads
@@ -185,7 +195,7 @@ def _answer(packed: bytes) -> bytes:
     try:
         outcome = label_or_error(pickle.loads(packed))
         if isinstance(outcome, LabelError):  # a subclass may not survive the pipe
-            outcome = LabelError(str(outcome), outcome.seconds, outcome.kind)
+            outcome = LabelError(str(outcome), outcome.seconds, outcome.cause)
         return pickle.dumps(outcome)
     except Exception as error:  # isolation boundary: unpacking imports a person's module
         return pickle.dumps(LabelError(f"{type(error).__name__}: {error}"))

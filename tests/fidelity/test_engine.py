@@ -50,12 +50,12 @@ def engine() -> Iterator[LocalEngine]:
 def outcomes(engine: LocalEngine, tasks: list[Task]) -> dict[str, Label | LabelError]:
     results = list(engine.run(tasks))
     assert len(results) == len(tasks)
-    assert {id(t) for t, _ in results} == {id(t) for t in tasks}
-    return {t.frame_id: outcome for t, outcome in results}
+    assert {id(t) for t, _, _ in results} == {id(t) for t in tasks}
+    return {t.frame_id: outcome for t, outcome, _ in results}
 
 
 def kinds(found: dict[str, Label | LabelError]) -> dict[str, str]:
-    return {name: o.kind if isinstance(o, LabelError) else "label" for name, o in found.items()}
+    return {name: o.cause if isinstance(o, LabelError) else "label" for name, o in found.items()}
 
 
 def test_every_task_comes_back_once_with_its_label(engine: LocalEngine) -> None:
@@ -110,7 +110,7 @@ def test_only_the_culprit_is_lost(engine: LocalEngine, predicted: float | None) 
 
 def test_a_dying_worker_is_found_while_the_driver_is_busy(engine: LocalEngine) -> None:
     found = {}
-    for done, outcome in engine.run([task(f"{i}", "exit" if i % 2 else "work", i) for i in range(8)]):
+    for done, outcome, _ in engine.run([task(f"{i}", "exit" if i % 2 else "work", i) for i in range(8)]):
         sum(range(2_000_000))
         found[done.frame_id] = outcome
     assert kinds(found) == {f"{i}": "crashed" if i % 2 else "label" for i in range(8)}
@@ -245,7 +245,7 @@ if __name__ == "__main__":
     atoms = Atoms("He", info={{"act": act, "argument": argument}})
     with LocalEngine(workers) as engine:
         results = engine.run(Task(str(i), atoms, Fragile()) for i in range(workers))
-        print(json.dumps(["error" if isinstance(o, LabelError) else "label" for _, o in results]))
+        print(json.dumps(["error" if isinstance(o, LabelError) else "label" for _, o, _ in results]))
 """
 
 
@@ -276,7 +276,7 @@ def test_a_worker_that_dies_amid_an_answer_has_crashed(engine: LocalEngine) -> N
     theirs.close()
     (found,) = worker.results()
     assert isinstance(found[1], LabelError)
-    assert found[1].kind == "crashed"
+    assert found[1].cause == "crashed"
 
 
 def test_a_system_without_processes_to_spare_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

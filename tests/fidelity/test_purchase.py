@@ -1,6 +1,6 @@
 """No purchase passes its budget, pays twice or loses a label, whatever the labels do."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from fidsel.fidelity import (
     buy,
 )
 from fidsel.fidelity.buyer import BATCH_SIZE
-from fidsel.fidelity.task import Result
+from fidsel.fidelity.task import Result, Usage
 
 MEASURED = Fidelity("spring", Spring(seconds=None), Price(1.0))
 
@@ -243,6 +243,9 @@ class Interrupted:
                 next(iter(tasks))
                 raise KeyboardInterrupt
             yield result
+
+    def running(self) -> Mapping[str, Usage]:
+        return {}
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.001, 1.0])

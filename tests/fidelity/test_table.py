@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from fidsel.fidelity import (
     Task,
     buy,
 )
-from fidsel.fidelity.task import Result
+from fidsel.fidelity.task import Result, Usage
 
 WATER = Frames.stack(
     [8, 1, 1],
@@ -111,6 +111,9 @@ class NoEngine:
 
     def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
         raise AssertionError(f"a look-up needs no engine, it was given {tasks}")
+
+    def running(self) -> Mapping[str, Usage]:
+        return {}
 
 
 def test_a_table_is_bought_from_without_an_engine(table: TableSource, tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ def test_one_failure_leaves_the_others_alone() -> None:
     tasks = [Task(name, frames[i], Spring()) for i, name in enumerate(frames.ids)]
     tasks.insert(1, Task("broken", frames[0], Broken()))
     results = list(InlineEngine().run(tasks))
-    assert [task for task, _ in results] == tasks
-    kinds = [type(result) for _, result in results]
+    assert [task for task, _, _ in results] == tasks
+    kinds = [type(result) for _, result, _ in results]
     assert kinds == [Label, LabelError, LabelError, Label]
     assert str(results[1][1]) == "KeyError: 'HO'"
     assert str(results[2][1]) == "did not converge"
