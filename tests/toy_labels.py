@@ -33,6 +33,11 @@ class Spring:
     def settings(self) -> Mapping[str, Value]:
         return {"kind": "spring", "k": self.k, "forces": self.forces}
 
+    @property
+    def seconds_per_label(self) -> float:
+        """Core-seconds a label is said to take, as a table says it to practise."""
+        return self.seconds or 0.0
+
     def duration(self, atoms: Atoms) -> float:
         return abs(float(atoms.positions[0, 0])) if self.seconds is None else self.seconds
 
@@ -62,18 +67,22 @@ class ClockEngine:
         queue, running, now, count = iter(tasks), list[tuple[float, int, Task]](), 0.0, 0
         while True:
             while len(running) < self.workers and (task := next(queue, None)) is not None:
-                limit = np.inf if task.time_limit is None else task.time_limit + self.latency
                 count += 1
-                heapq.heappush(running, (now + min(wall(task), limit), count, task))
+                heapq.heappush(running, (now + min(wall(task), self.limit(task)), count, task))
             if not running:
                 return
             now, _, task = heapq.heappop(running)
-            if task.time_limit is not None and wall(task) > task.time_limit + self.latency:
-                seconds = (task.time_limit + self.latency) * task.threads
-                error = LabelError("passed its time limit", seconds, "timeout")
-                yield task, error, Usage(seconds, seconds / task.threads)
+            if wall(task) > (limit := self.limit(task)):
+                error = LabelError("passed its limit", cause="timeout")
+                yield task, error, Usage(limit * task.threads, limit)
             else:
                 yield task, label_or_error(task), Usage(wall(task) * task.threads, wall(task))
+
+    def limit(self, task: Task) -> float:
+        """Wall time after which a task, using all its threads, is stopped."""
+        paid = np.inf if task.cpu_limit is None else task.cpu_limit / task.threads
+        own = np.inf if task.time_limit is None else task.time_limit
+        return float(min(paid, own)) + self.latency
 
     def running(self) -> Mapping[str, Usage]:
         return {}

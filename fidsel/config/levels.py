@@ -7,13 +7,15 @@ from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag
 
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 from fidsel.errors import UsageError
+from fidsel.fidelity.level import Per
 
 
 class PriceConfig(Strict):
     """What one label costs, in the budget's base unit: core-seconds, accurate labels, or GPU-seconds."""
 
-    per: Literal["label", "core-second"] = "core-second"
-    """"label": known beforehand; "core-second": the measured time of each label."""
+    per: Per = "core-second"
+    """"label": known beforehand; "core-second": the CPU time each label used; "allocated-second": its wall
+    time × cores, as clusters bill."""
     value: Annotated[float, Field(ge=0)] = 1.0
     """Price per unit; 0 for labels already owned."""
 

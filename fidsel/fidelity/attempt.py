@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from fidsel.fidelity.level import Price
-from fidsel.fidelity.source import LabelError
-from fidsel.fidelity.store import FAILED
+from fidsel.fidelity.source import Cause
 
 Status = Literal["done", "failed", "timeout", "crashed", "lost", "cancelled", "released"]
 
-UNFINISHED: Final = ("lost", "cancelled")
-"""How an attempt ends that may be tried again."""
+UNBILLED: Final[tuple[Cause, ...]] = ("environment", "refused", "invalid", "cancelled", "lost")
+"""Causes for which a price per label bills nothing: no calculation of that frame came to its end."""
 
 
 @dataclass(frozen=True)
@@ -20,15 +19,17 @@ class Order:
     Parameters
     ----------
     frame_id : which configuration.
-    cost : what to reserve, in base units: the most that the attempt may come to cost.
+    cost : what to reserve, in base units.
     predicted : core-seconds; None = unknown.
     time_limit : s of wall time after which it is given up; None = no limit.
+    cpu_limit : core-seconds that the budget pays for, after which it is stopped; None = no limit.
     """
 
     frame_id: str
     cost: float
     predicted: float | None = None
     time_limit: float | None = None
+    cpu_limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,7 @@ class Attempt:
     ----------
     id : row in the store.
     frame_id, account : which configuration, and who pays.
-    price, threads, time_limit : as ordered.
-    batch : how many attempts were opened together; they are taken to run one after the other.
-    started : Unix time.
+    price, threads, time_limit, cpu_limit : as ordered.
     """
 
     id: int
@@ -49,50 +48,63 @@ class Attempt:
     account: str
     price: Price
     threads: int
-    time_limit: float | None
-    batch: int
-    started: float
+    time_limit: float | None = None
+    cpu_limit: float | None = None
 
-    def elapsed(self, until: float) -> float:
-        """Return the core-seconds it can have taken: threads × (until − started) / batch ≤ its limit.
+    def charge(self, cause: Cause | None, seconds: float) -> float:
+        """Return what it costs, having ended after `seconds` core-seconds, in a label where `cause` is None.
 
-        >>> Attempt(1, "f", "train", Price(), 4, 10.0, 2, started=100.0).elapsed(until=106.0)
-        12.0
+        A price per label bills labels and calculations that failed, since the same configuration would
+        fail again, but none of `UNBILLED`. A price per second bills time, whatever came of it.
         """
-        wall = max(until - self.started, 0.0) / self.batch
-        return self.threads * (wall if self.time_limit is None else min(wall, self.time_limit))
-
-    def charge(self, status: Status, seconds: float) -> float:
-        """Return what it costs, having ended so after `seconds` core-seconds.
-
-        A price per label buys an attempt that ended, also in failure, since the same configuration
-        would fail again; one that did not end (lost, cancelled) is free. A price per core-second buys
-        time, whatever came of it.
-        """
-        unfinished = status in UNFINISHED and self.price.per == "label"
-        return 0.0 if unfinished or status == "released" else self.price.cost(seconds)
+        unbilled = cause in UNBILLED and self.price.per == "label"
+        return 0.0 if unbilled else self.price.cost(seconds)
 
 
 @dataclass(frozen=True)
 class Closing:
-    """How an attempt ended: its status, core-seconds, the host it ran on if known, and why it failed."""
+    """How an attempt ended.
+
+    Parameters
+    ----------
+    attempt : which.
+    cause : why there is no label; None where there is one.
+    seconds : core-seconds it took, on the clock of its price.
+    host : where it ran, if known.
+    error : words on why there is no label.
+    again : whether the same frame may be tried again without being asked to.
+    released : it never started: nothing is charged, no line is written.
+    """
 
     attempt: Attempt
-    status: Status
+    cause: Cause | None = None
     seconds: float = 0.0
     host: str | None = None
     error: str | None = None
+    again: bool = False
+    released: bool = False
+
+    @property
+    def status(self) -> Status:
+        """How the attempt stands in the store."""
+        return "released" if self.released else status_of(self.cause)
 
     @property
     def charge(self) -> float:
         """What it costs, in base units."""
-        return self.attempt.charge(self.status, self.seconds)
+        return 0.0 if self.released else self.attempt.charge(self.cause, self.seconds)
 
 
-def status_of(error: LabelError) -> Status:
-    """Return the status of an attempt that ended in an error; other causes count as "failed"."""
-    known: tuple[Status, ...] = ("failed", "timeout", "crashed", "lost", "cancelled")
-    return next((status for status in known if status == error.cause), "failed")
+def status_of(cause: Cause | None) -> Status:
+    """Return the status of an attempt that ended for a cause; None = in a label.
+
+    >>> status_of(None), status_of("unconverged"), status_of("timeout")
+    ('done', 'failed', 'timeout')
+    """
+    if cause is None:
+        return "done"
+    known: tuple[Status, ...] = ("timeout", "crashed", "lost", "cancelled")
+    return next((status for status in known if status == cause), "failed")
 
 
 @dataclass(frozen=True)
@@ -131,5 +143,5 @@ class Payment:
     arms: frozenset[str]
 
 
-ENDED: Final = ("label", *FAILED)
+ENDED: Final = ("label", "failed", "timeout", "crashed")
 """Kinds of ledger lines of attempts that ended."""

@@ -1,9 +1,9 @@
 """The work of a purchase: reserve, run, settle, until the budget refuses."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from math import inf, isnan
+from math import fsum, inf, isnan
 from time import monotonic
 
 import numpy as np
@@ -11,13 +11,24 @@ import numpy as np
 from fidsel.data import Frames
 from fidsel.errors import FidselError
 from fidsel.fidelity.attempt import Attempt, Order
+from fidsel.fidelity.breaker import Breaker, RepeatedFailureError
 from fidsel.fidelity.ledger import Ledger
-from fidsel.fidelity.offer import BATCH_SECONDS, BATCH_SIZE, Offers
-from fidsel.fidelity.source import Label, LabelError
-from fidsel.fidelity.task import Engine, Task
+from fidsel.fidelity.offer import BATCH_SECONDS, BATCH_SIZE, QUICK, Offers
+from fidsel.fidelity.source import Cause, Label, LabelError
+from fidsel.fidelity.task import Engine, Task, Usage
 
-QUICK = 0.2
-"""core-seconds: labels that take less are stored together, at most this many seconds late."""
+LATE = 0.2
+"""s: labels that take less core-seconds than `QUICK` are stored together, at most this late."""
+
+ONCE_MORE: tuple[Cause, ...] = ("environment", "crashed")
+"""Causes that may be gone a moment later: such a label is tried a second time."""
+
+NEARLY = 0.98
+"""A limit counts as reached from here on: an engine looks at it now and then."""
+
+FRUITLESS = 3
+"""Labels stopped at what the budget could pay for, with none finished, after which no more are begun for
+now; and times in a row that this may happen before the purchase ends."""
 
 
 @dataclass(frozen=True)
@@ -73,41 +84,98 @@ class Buyer:
         self.failed: set[str] = set()
         self.refused: set[str] = set()
         self.cost = self.seconds = 0.0
+        self.stopped = ""
+        """Why labels that the budget might have paid for were not bought; "" where there are none."""
         self._rows = {frame_id: row for row, frame_id in enumerate(frames.ids)}
         self._left: list[str] = []
         self._flying: dict[str, Attempt] = {}
         self._slow: set[str] = set()
         self._arrived: list[tuple[Attempt, Label | LabelError]] = []
-        self._since, self._total, self._started, self._overrun = 0.0, 0, 0, False
+        self._breaker = Breaker(offers.proven)
+        self._stated = float(getattr(self.fidelity.source, "seconds_per_label", 0.0))
+        self._second: set[str] = set()
+        self._setups: list[float] = []
+        self._since, self._total, self._started = 0.0, 0, 0
+        self._overrun = False
+        self._short: set[int] = set()
 
     def buy(self, ids: Sequence[str]) -> None:
-        """Buy labels in their order; `done`, `failed`, `refused`, `cost`, `seconds` say what came of it."""
+        """Buy labels in their order; `done`, `failed`, `refused`, `cost`, `seconds` say what came of it.
+
+        Raises
+        ------
+        RepeatedFailureError
+            where labels fail alike one after the other; what arrived is stored.
+        """
         self._total, self._left = len(ids), list(ids)
-        started = -1
-        while self._left and started != self._started:
-            started = self._started
+        started, fruitless = -1, 0
+        while self._left and started != self._started and fruitless < FRUITLESS:
+            started, ended = self._started, self._ended
             self._pass(self._left)
+            fruitless = 0 if self._ended > ended else fruitless + 1
         self.refused.update(self._left)
+        if self._short and not self.done:
+            self.stopped = (
+                f"{len(self._short)} labels of {self.fidelity.name} were stopped at what the budget could "
+                "pay for and none was finished: raise the budget, ask for fewer labels, or take a quicker "
+                "level"
+            )
+
+    @property
+    def _ended(self) -> int:
+        return len(self.done) + len(self.failed) + len(self._second)
+
+    def usage(self) -> Mapping[int, float]:
+        """Return the core-seconds of attempts that have begun and not arrived, by id."""
+        flying, running = dict(self._flying), dict(self.engine.running())
+        return {
+            attempt.id: self._clock(attempt, running[frame_id])
+            for frame_id, attempt in flying.items()
+            if frame_id in running
+        }
+
+    @staticmethod
+    def _clock(attempt: Attempt, usage: Usage) -> float:
+        return attempt.price.seconds(usage, attempt.threads)
 
     def _pass(self, ids: Sequence[str]) -> None:
         """Run labels until all are done or the budget refuses; `_left` is what it refused."""
         self._left = []
+        self.ledger.store.usage = self.usage
+        used: Mapping[int, float] = {}
         try:
             with closing(self.engine.run(self._tasks(ids))) as results:
-                for task, result, _ in results:
-                    self._receive(task, result)
-                self._store()
-            if missing := len(self._flying):
+                try:
+                    for task, result, usage in results:
+                        self._receive(task, result, usage)
+                        if self._breaker.open:
+                            break
+                finally:
+                    used = self.usage()
+            self._store()
+            if self._flying and not self._breaker.open:
                 raise FidselError(
-                    f"the engine ended without the results of {missing} tasks it had been given"
+                    f"the engine ended without the results of {len(self._flying)} tasks it had been given"
                 )
         finally:
-            self._close()
+            self.ledger.store.usage = dict
+            self._close(used)
+        if self._breaker.open:
+            self._break()
+
+    def _break(self) -> None:
+        """Let the frames that failed alike be tried once more another time, and raise."""
+        self.ledger.try_again(self._breaker.alike)
+        cause, text = self._breaker.like
+        raise RepeatedFailureError(self.fidelity.name, cause, len(self._breaker.alike), text)
 
     def _tasks(self, ids: Sequence[str]) -> Iterator[Task]:
         """Yield tasks whose cost is reserved."""
-        waiting = list(reversed(ids))
+        waiting, short = list(reversed(ids)), len(self._short)
         while waiting:
+            if len(self._short) - short >= FRUITLESS and not self.done:
+                self._left.extend(reversed(waiting))
+                return
             orders = self._orders(waiting)
             if orders:
                 attempts = self.ledger.reserve(self.account, self.fidelity, orders, self.offers.budget)
@@ -150,63 +218,90 @@ class Buyer:
         if predicted is None or predicted >= QUICK:
             self._slow.add(attempt.frame_id)
             self._store()
-        atoms = self.frames[self._rows[attempt.frame_id]]
-        limit, threads = attempt.time_limit, attempt.threads
-        return Task(attempt.frame_id, atoms, self.fidelity.source, limit, predicted, threads)
+        return Task(
+            attempt.frame_id,
+            self.frames[self._rows[attempt.frame_id]],
+            self.fidelity.source,
+            attempt.time_limit,
+            predicted,
+            attempt.threads,
+            attempt.cpu_limit,
+            self.fidelity.memory_limit,
+        )
 
-    def _receive(self, task: Task, result: Label | LabelError) -> None:
+    def _receive(self, task: Task, result: Label | LabelError, usage: Usage) -> None:
         if not self._arrived:
             self._since = monotonic()
         attempt = self._flying[task.frame_id]
-        self._arrived.append((attempt, self._checked(attempt, task, result)))
+        seconds = self._stated or self._clock(attempt, usage)
+        over = _past_budget(attempt, self.fidelity.time_limit, usage)
+        found = self._checked(task, result, seconds, over)
+        self._arrived.append((attempt, found))
+        if not isinstance(found, LabelError):
+            self._breaker.succeeded()
+        elif found.cause != "cancelled":
+            self._breaker.failed(attempt.id, found.cause, str(found))
+        self._setups += [usage.setup] if usage.setup else []
         del self._flying[task.frame_id]
         self._slow.discard(task.frame_id)
-        over = attempt.time_limit is not None and result.seconds > attempt.time_limit * attempt.threads
-        self._overrun = self._overrun or over
-        late = monotonic() - self._since >= QUICK or len(self._arrived) >= BATCH_SIZE
-        if late or over or self._slow or result.seconds >= QUICK:
+        if over:
+            self._overrun = True
+            self._short.add(attempt.id)
+        late = monotonic() - self._since >= LATE or len(self._arrived) >= BATCH_SIZE
+        if late or over or self._slow or seconds >= QUICK:
             self._store()
 
-    def _checked(self, attempt: Attempt, task: Task, result: Label | LabelError) -> Label | LabelError:
-        """Return the result, or the error it really is."""
-        if not (0 <= result.seconds < inf):
-            return LabelError(f"the source returned seconds = {result.seconds}; they must be ≥ 0")
+    def _checked(
+        self, task: Task, result: Label | LabelError, seconds: float, over: bool
+    ) -> Label | LabelError:
+        """Return the result, or the error it really is, with the core-seconds it is charged for."""
         if isinstance(result, LabelError):
-            own = self.fidelity.time_limit
-            if result.cause == "timeout" and attempt.time_limit != own:
-                text = f"stopped after {attempt.time_limit:.3g} s, the time that the budget could pay for"
-                return LabelError(text, result.seconds, "cancelled")
-            return result
+            if result.cause == "timeout" and over:
+                text = f"stopped after {seconds:.3g} core-s, which is what the budget could pay for"
+                return LabelError(text, seconds, "cancelled")
+            return LabelError(str(result), seconds, result.cause)
         if not self.fidelity.forces:
-            return replace(result, forces=None)
+            return replace(result, forces=None, seconds=seconds)
         shape = None if result.forces is None else np.shape(result.forces)
         if shape != task.atoms.positions.shape:
             wanted = f"{self.fidelity.name} declares forces of shape {task.atoms.positions.shape}"
-            return LabelError(f"{wanted}, the source returned {shape or 'none'}", result.seconds)
-        return result
+            return LabelError(f"{wanted}, the source returned {shape or 'none'}", seconds, "invalid")
+        return replace(result, seconds=seconds)
 
     def _store(self) -> None:
-        self.cost += self.ledger.settle_all(self._arrived)
-        arrived, self._arrived = self._arrived, []
+        arrived = self._arrived
+        again = {attempt.id for attempt, result in arrived if self._once_more(attempt, result)}
+        self.cost += self.ledger.settle_all(arrived, again)
+        self._arrived = []
         for attempt, result in arrived:
-            self._note(attempt.frame_id, result)
+            self._note(attempt, result, attempt.id in again)
 
-    def _note(self, frame_id: str, result: Label | LabelError) -> None:
-        error = str(result) if isinstance(result, LabelError) else None
+    def _once_more(self, attempt: Attempt, result: Label | LabelError) -> bool:
+        """Whether a label failed and is tried a second time in this purchase."""
+        failed = isinstance(result, LabelError) and result.cause in ONCE_MORE
+        return failed and attempt.frame_id not in self._second
+
+    def _note(self, attempt: Attempt, result: Label | LabelError, again: bool) -> None:
+        frame_id = attempt.frame_id
         self.seconds += result.seconds
         if not isinstance(result, LabelError):
             self.done.add(frame_id)
             self.offers.learn(result.seconds)
         elif result.cause == "cancelled":
             self._left.append(frame_id)
-            self.predicted[frame_id] = 2 * result.seconds
+            if attempt.id in self._short:
+                self.offers.too_short(result.seconds)
+        elif again:
+            self._second.add(frame_id)
+            self._left.append(frame_id)
         else:
             self.failed.add(frame_id)
         if self.on_event is not None:
+            error = str(result) if isinstance(result, LabelError) else None
             finished = len(self.done) + len(self.failed)
             self.on_event(PurchaseEvent(frame_id, error, result.seconds, finished, self._total))
 
-    def _close(self) -> None:
+    def _close(self, used: Mapping[int, float]) -> None:
         """Store what has arrived and close what has not, going by what the store says is open.
 
         An interrupt may have come between a commit and our own note of it.
@@ -218,7 +313,24 @@ class Buyer:
         for attempt, _ in arrived:
             del under_way[attempt.id]
         flying = [under_way.pop(a.id) for a in self._flying.values() if a.id in under_way]
-        self.cost += self.ledger.cancel(flying)
+        self.cost += self.ledger.cancel(flying, used)
         self.ledger.release(under_way.values())
+        if self._setups:
+            self.ledger.charge("setup", *self._setup(), seconds=fsum(self._setups))
         self._flying.clear()
         self._slow.clear()
+        self._setups.clear()
+
+    def _setup(self) -> tuple[float, str]:
+        """Return what the start of workers is worth, and words for it: a line beside the budget."""
+        price, seconds = self.fidelity.price, fsum(self._setups)
+        worth = 0.0 if price.per == "label" else price.cost(seconds)
+        return worth, f"start of workers for {self.fidelity.name}"
+
+
+def _past_budget(attempt: Attempt, own_limit: float | None, usage: Usage) -> bool:
+    """Whether a label has used what the budget could pay for, which is less than its level allows."""
+    if attempt.cpu_limit is not None and usage.cpu >= NEARLY * attempt.cpu_limit:
+        return True
+    paid = attempt.time_limit if attempt.price.per == "allocated-second" else None
+    return paid is not None and paid != own_limit and usage.wall >= NEARLY * paid

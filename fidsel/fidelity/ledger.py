@@ -3,7 +3,7 @@
 import json
 import platform
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 
 from fidsel.errors import FidselError, UsageError
-from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment, Status, status_of
+from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment, Status
 from fidsel.fidelity.budget import COUNTED, TOLERANCE, Budget, BudgetError, counted
 from fidsel.fidelity.level import Fidelity, Price
-from fidsel.fidelity.source import Label, LabelError
-from fidsel.fidelity.store import CHUNK, LabelStore
+from fidsel.fidelity.source import Cause, Label, LabelError
+from fidsel.fidelity.store import CHUNK, FAILED, LabelStore
 
 IN_BUDGET: Final = f"account IN {COUNTED}"
 
@@ -58,7 +58,7 @@ class Ledger:
         UsageError
             where a frame is labelled or under way at this fidelity, or not in the store.
         """
-        cost, now, batch = sum(order.cost for order in orders), time(), len(orders)
+        cost, now = sum(order.cost for order in orders), time()
         settings = json.dumps(dict(fidelity.source.settings()), sort_keys=True)
         terms = (account, fidelity.price, fidelity.threads)
         with self.store.transaction() as connection:
@@ -74,22 +74,25 @@ class Ledger:
                     connection,
                     fidelity,
                     order,
-                    Attempt(0, order.frame_id, *terms, order.time_limit, batch, now),
+                    Attempt(0, order.frame_id, *terms, order.time_limit, order.cpu_limit),
+                    now,
                 )
                 for order in orders
             ]
 
     @staticmethod
-    def _open(connection: sqlite3.Connection, fidelity: Fidelity, order: Order, attempt: Attempt) -> Attempt:
+    def _open(
+        connection: sqlite3.Connection, fidelity: Fidelity, order: Order, attempt: Attempt, now: float
+    ) -> Attempt:
         label = (order.frame_id, fidelity.key)
         if connection.execute("SELECT 1 FROM labels WHERE frame_id = ? AND key = ?", label).fetchone():
             raise UsageError(f"frame {order.frame_id} is labelled at {fidelity.name} already")
         price = (attempt.price.value, attempt.price.per)
-        terms = (attempt.threads, attempt.time_limit, attempt.batch, attempt.started)
+        terms = (attempt.threads, attempt.time_limit, now)
         try:
             row = connection.execute(
                 """INSERT INTO attempts (frame_id, key, account, status, predicted, reserved, price, per,
-                threads, time_limit, batch, started) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)""",
+                threads, time_limit, started) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)""",
                 (*label, attempt.account, order.predicted, order.cost, *price, *terms),
             ).lastrowid
         except sqlite3.IntegrityError as error:
@@ -107,16 +110,26 @@ class Ledger:
         """Store why there is no label and charge the attempt (see `Attempt.charge`); return the cost."""
         return self.settle_all([(attempt, error)])
 
-    def settle_all(self, results: Iterable[tuple[Attempt, Label | LabelError]]) -> float:
-        """Store labels, failures and their costs in one transaction; return the sum of the costs."""
+    def settle_all(
+        self, results: Iterable[tuple[Attempt, Label | LabelError]], again: Collection[int] = ()
+    ) -> float:
+        """Store labels, failures and their costs in one transaction; return the sum of the costs.
+
+        Parameters
+        ----------
+        results : attempts and what came of them; `seconds` of each is what it took on its price's clock.
+        again : attempts that failed, and whose frames may be tried again all the same.
+        """
         closings, labels = [], []
         for attempt, result in results:
             if isinstance(result, LabelError):
-                status = status_of(result)
-                closings.append(Closing(attempt, status, result.seconds, error=str(result)))
+                retry = attempt.id in again or result.cause == "environment"
+                closings.append(
+                    Closing(attempt, result.cause, result.seconds, error=str(result), again=retry)
+                )
                 continue
             host = result.provenance.get("host")
-            closings.append(Closing(attempt, "done", result.seconds, None if host is None else str(host)))
+            closings.append(Closing(attempt, None, result.seconds, None if host is None else str(host)))
             forces = None if result.forces is None else result.forces.astype(np.float64).tobytes()
             labels.append(
                 (attempt.id, result.energy, forces, json.dumps(dict(result.provenance), default=plain))
@@ -125,35 +138,61 @@ class Ledger:
 
     def release(self, attempts: Iterable[Attempt]) -> None:
         """Close attempts that never started; nothing is charged."""
-        self._close([Closing(attempt, "released") for attempt in attempts])
+        self._close([Closing(attempt, released=True) for attempt in attempts])
 
-    def cancel(self, attempts: Iterable[Attempt], until: float | None = None) -> float:
-        """Close attempts stopped on the way, at Unix time `until` (now); return what they cost."""
-        end = time() if until is None else until
-        return self._close([Closing(a, "cancelled", a.elapsed(end), error="stopped") for a in attempts])
-
-    def recover(self, heartbeat: float | None = None) -> tuple[str, ...]:
-        """Close as "lost" every attempt that a dead driver left open; return their frame ids.
-
-        Per core-second each is charged from its start until the driver was last seen alive, per label
-        nothing; see `Attempt.elapsed`.
+    def cancel(self, attempts: Iterable[Attempt], usage: Mapping[int, float]) -> float:
+        """Close attempts stopped on the way and charge what they used; return what they cost.
 
         Parameters
         ----------
-        heartbeat : Unix time at which that driver was last seen alive (`CampaignLock.last_heartbeat`);
-            the last change of the store counts where it is later or nothing else is known.
+        attempts : those that were given to an engine.
+        usage : core-seconds of those that had begun, by id; the others cost nothing.
+        """
+        return self._unfinished(attempts, "cancelled", usage, "stopped")
+
+    def recover(self, usage: Mapping[int, float] | None = None) -> tuple[str, ...]:
+        """Close as "lost" every attempt that a dead driver left open; return their frame ids.
+
+        Parameters
+        ----------
+        usage : core-seconds that were last seen of each, by id (see `running.RunningFile`); one that
+            was never seen running costs nothing.
         """
         attempts = self.under_way()
-        change = self.store.query("SELECT coalesce(max(max(started, ifnull(finished, 0))), 0) FROM attempts")
-        until = max(heartbeat or 0.0, change[0][0])
-        why = "the driver died before the result was stored"
-        self._close([Closing(a, "lost", a.elapsed(until), error=why) for a in attempts])
+        self._unfinished(attempts, "lost", usage or {}, "the driver died before the result was stored")
         return tuple(attempt.frame_id for attempt in attempts)
+
+    def _unfinished(
+        self, attempts: Iterable[Attempt], cause: Cause, usage: Mapping[int, float], why: str
+    ) -> float:
+        return self._close([Closing(a, cause, usage.get(a.id, 0.0), error=why) for a in attempts])
+
+    def try_again(self, ids: Collection[int], asked: bool = False) -> int:
+        """Let the frames of failed attempts be tried once more; return how many attempts that changed.
+
+        Parameters
+        ----------
+        ids : of the attempts.
+        asked : whether a person asks for it; else an attempt before which its frame has been tried again
+            already stays as it is, so that nothing is tried for ever.
+        """
+        same = "SELECT 1 FROM attempts b WHERE b.key = attempts.key AND b.frame_id = attempts.frame_id"
+        which = (
+            f"EXISTS ({same} AND b.id = ?)"
+            if asked
+            else f"""id = ? AND NOT EXISTS
+            ({same} AND b.id < attempts.id AND b.retry = 1)"""
+        )
+        sql = f"UPDATE attempts SET retry = 1 WHERE status IN {FAILED} AND retry = 0 AND {which}"
+        with self.store.transaction() as connection:
+            before = connection.total_changes
+            connection.executemany(sql, [(number,) for number in ids])
+            return connection.total_changes - before
 
     def under_way(self) -> tuple[Attempt, ...]:
         """Return the attempts that are open."""
         rows = self.store.query(
-            """SELECT id, frame_id, account, price, per, threads, time_limit, batch, started
+            """SELECT id, frame_id, account, price, per, threads, time_limit
             FROM attempts WHERE status = 'open'"""
         )
         return tuple(
@@ -169,14 +208,24 @@ class Ledger:
         if not closings:
             return 0.0
         now, here, versions = time(), platform.node(), _versions()
-        charged = [closing for closing in closings if closing.status != "released"]
+        charged = [closing for closing in closings if not closing.released]
         with self.store.transaction() as connection:
             changed = connection.executemany(
                 """UPDATE attempts
-                SET status = ?, finished = ?, seconds = ?, host = ?, versions = ?, error = ?
-                WHERE id = ? AND status = 'open'""",
+                SET status = ?, cause = ?, retry = ?, finished = ?, seconds = ?, host = ?, versions = ?,
+                error = ? WHERE id = ? AND status = 'open'""",
                 [
-                    (c.status, now, c.seconds, c.host or here, versions, c.error, c.attempt.id)
+                    (
+                        c.status,
+                        c.cause,
+                        c.again,
+                        now,
+                        c.seconds,
+                        c.host or here,
+                        versions,
+                        c.error,
+                        c.attempt.id,
+                    )
                     for c in closings
                 ],
             ).rowcount

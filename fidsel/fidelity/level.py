@@ -4,12 +4,16 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from fidsel.errors import UsageError
 from fidsel.fidelity.source import LabelSource
+from fidsel.fidelity.task import Usage
+
+Per = Literal["label", "core-second", "allocated-second"]
+"""What a price is for."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +23,9 @@ class Price:
     Parameters
     ----------
     value : price per unit, ≥ 0; zero for labels already owned.
-    per : "label": each attempt that ends costs `value`, known beforehand;
-        "core-second": each attempt costs `value` × its measured core-seconds (GPU time is not measured).
+    per : "label": each label costs `value`, known beforehand, and so does each calculation that failed;
+        "core-second": each attempt costs `value` × the CPU time of its processes (GPU time is not measured);
+        "allocated-second": each attempt costs `value` × wall time × cores, as clusters bill.
 
     Examples
     --------
@@ -29,13 +34,13 @@ class Price:
     """
 
     value: float = 1.0
-    per: Literal["label", "core-second"] = "core-second"
+    per: Per = "core-second"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.value) and self.value >= 0):
             raise UsageError(f"a price must be a number ≥ 0, got {self.value}")
-        if self.per not in ("label", "core-second"):
-            raise UsageError(f"a price is per 'label' or per 'core-second', got {self.per!r}")
+        if self.per not in get_args(Per):
+            raise UsageError(f"a price is per {' or '.join(map(repr, get_args(Per)))}, got {self.per!r}")
 
     @property
     def declared(self) -> bool:
@@ -43,8 +48,17 @@ class Price:
         return self.per == "label" or self.value == 0
 
     def cost(self, seconds: float) -> float:
-        """Return the cost of an attempt that ended after `seconds` core-seconds."""
+        """Return the cost of an attempt that ended after `seconds` core-seconds (see `seconds`)."""
         return self.value if self.per == "label" else self.value * seconds
+
+    def seconds(self, usage: Usage, threads: int) -> float:
+        """Return the core-seconds an attempt took, on the clock that this price goes by.
+
+        >>> used = Usage(cpu=12.0, wall=69.0)
+        >>> Price().seconds(used, threads=1), Price(per="allocated-second").seconds(used, threads=2)
+        (12.0, 138.0)
+        """
+        return usage.wall * threads if self.per == "allocated-second" else usage.cpu
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,7 @@ class Fidelity:
     price : what they cost.
     time_limit : s, wall time after which one label is given up; None = no limit.
     threads : cores one label uses.
+    memory_limit : bytes one label and the programs it starts may hold; None = no limit.
     """
 
     name: str
@@ -65,6 +80,7 @@ class Fidelity:
     price: Price
     time_limit: float | None = None
     threads: int = 1
+    memory_limit: int | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -73,6 +89,8 @@ class Fidelity:
             raise UsageError(f"time_limit of {self.name} must be positive seconds, got {self.time_limit}")
         if self.threads < 1:
             raise UsageError(f"threads of {self.name} must be ≥ 1, got {self.threads}")
+        if self.memory_limit is not None and self.memory_limit < 1:
+            raise UsageError(f"memory_limit of {self.name} must be positive bytes, got {self.memory_limit}")
 
     @property
     def forces(self) -> bool:

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from fidsel.errors import FidselError
 from fidsel.fidelity.database import StoreError
 from fidsel.fidelity.holder import Holder
 from fidsel.fidelity.ledger import Ledger
+from fidsel.fidelity.running import RunningFile
 from fidsel.fidelity.store import LabelStore
 
 INTERVAL: Final = 3.0
@@ -63,6 +64,8 @@ class CampaignLock:
         self.break_lock, self.interval = break_lock, interval
         self.last_heartbeat: float | None = None
         """Unix time at which a driver that died was last seen alive; None where there was none."""
+        self.beat: Callable[[], None] | None = None
+        """Called with every heartbeat, from a thread of its own."""
         self._descriptor = -1
         self._stop, self._lost = Event(), Event()
         self._thread = Thread(target=self._beat, name="campaign heartbeat", daemon=True)
@@ -140,6 +143,8 @@ class CampaignLock:
             if not self._mine():
                 self._lost.set()
                 return
+            if self.beat is not None:
+                self.beat()
 
 
 @contextmanager
@@ -156,8 +161,19 @@ def open_store(
         where the store cannot be used.
     """
     with CampaignLock(path, break_lock) as lock, LabelStore(path) as store:
-        Ledger(store).recover(lock.last_heartbeat)
+        running = RunningFile(path)
+        Ledger(store).recover(running.read())
+        running.remove()
+
+        def beat() -> None:
+            try:
+                running.write(store.usage())
+            except FidselError:  # the disk is full: the store meets that itself, and says so
+                running.remove()
+
+        lock.beat = beat
         yield store, lock
+        running.remove()
 
 
 @contextmanager

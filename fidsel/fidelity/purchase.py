@@ -25,9 +25,10 @@ class Purchase:
     Parameters
     ----------
     ids_done : labelled now, in the order of the frames asked for (as all ids below).
-    ids_failed : failed, crashed or timed out, now or before.
+    ids_failed : failed, crashed or timed out, now or before, or with a label that is set aside.
     ids_owned : labelled before.
     ids_refused : left out because the budget could not pay for them, or stopped by its end.
+    stopped : why the budget paid for no label though it was not spent; "" where that is not so.
     cost : charged to the account, in base units, labels shared from another arm included.
     seconds : core-seconds of the labels bought now.
     """
@@ -38,6 +39,7 @@ class Purchase:
     ids_refused: tuple[str, ...]
     cost: float
     seconds: float
+    stopped: str = ""
 
 
 def buy(
@@ -58,11 +60,14 @@ def buy(
     Owned labels are not bought again, frames that failed before are not tried again. What another arm
     has paid for is written to this account's ledger at the same price (see `Ledger.share`).
 
-    With a price per label the budget is never passed; with a price per core-second by no more than the
-    engine takes to stop a label, since every label's time limit is what the budget can pay for (see
-    `Offers`). A label stopped by such a limit, earlier than its fidelity's own, is tried again where the
-    budget pays for twice the time, else it counts as refused. A refusal is final only when nothing is
-    in flight: refunds are spent on what was refused before.
+    With a price per label the budget is never passed; with a price per second by no more than the engine
+    takes to stop a label, since what each may take is what the budget can pay for (see `Offers`, also on
+    very short labels). A label stopped by such a limit, earlier than its fidelity's own, is tried again
+    where the budget pays for twice the time, else it counts as refused. A refusal is final only when
+    nothing is in flight: refunds are spent on what was refused before.
+
+    A label whose process died, or whose program or licence was missing, is tried a second time. Where the
+    first labels of a level, or many in a row, fail alike, the purchase stops (see `breaker`).
 
     Labels are stored as they arrive, also on the way out of an exception such as KeyboardInterrupt;
     what was in flight then is closed as cancelled.
@@ -85,6 +90,8 @@ def buy(
     ------
     UsageError
         where the arguments do not fit, or a frame is under way (see `Ledger.recover`).
+    RepeatedFailureError
+        where labels fail alike one after the other; those frames are tried again in a later purchase.
     StoreError
         where the store cannot be written; labels stored before are kept.
     """
@@ -93,8 +100,9 @@ def buy(
     bounded = budget if counted(account) else None
     store.add_frames(frames)
     ledger = Ledger(store)
-    owned = set(store.label_ids(fidelity)).intersection(ids)
-    failed = set() if retry_failed else set(store.failed_ids(fidelity)).intersection(ids)
+    owned = set(store.label_ids(fidelity, ids))
+    aside = set(store.aside_ids(fidelity, ids))
+    failed = aside | (set() if retry_failed else set(store.failed_ids(fidelity, ids)))
     known = owned | failed
     shares = ledger.share(account, fidelity, [i for i in ids if i in known], bounded)
     refused = {frame_id for frame_id, cost in shares.items() if cost is None}
@@ -117,6 +125,7 @@ def buy(
         ids_refused=among(buyer.refused, refused),
         cost=buyer.cost + fsum(cost for cost in shares.values() if cost),
         seconds=buyer.seconds,
+        stopped=buyer.stopped,
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 APPLICATION: Final = 0x46494453
 """`PRAGMA application_id` that marks a file as a label store ("FIDS")."""
@@ -41,12 +41,13 @@ CREATE TABLE attempts (                    -- every try at a label
     per TEXT NOT NULL,
     threads INTEGER NOT NULL,
     time_limit REAL,                       -- s of wall time
-    batch INTEGER NOT NULL,                -- attempts opened together, which share their time
     started REAL NOT NULL,                 -- Unix time
     finished REAL,
     seconds REAL,                          -- core-seconds
     host TEXT,
     versions TEXT,                         -- JSON
+    cause TEXT,                            -- why there is no label, see fidelity.source.Cause
+    retry INTEGER NOT NULL DEFAULT 0,      -- 1: it failed, and its frame may be tried again
     error TEXT
 );
 CREATE INDEX attempts_of_frame ON attempts (key, frame_id);
@@ -60,6 +61,7 @@ CREATE TABLE labels (                      -- results
     energy REAL NOT NULL,                  -- eV
     forces BLOB,                           -- float64 (N, 3), eV/Å
     provenance TEXT NOT NULL,              -- JSON
+    quarantine TEXT,                       -- NULL: not looked at yet, '': sound, else why it is set aside
     PRIMARY KEY (key, frame_id)
 );
 

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,12 @@ CHUNK: Final = 500
 
 FAILED: Final = ("failed", "timeout", "crashed")
 """How an attempt can end that the same configuration would end in again."""
+
+SOUND: Final = "ifnull(l.quarantine, '') = ''"
+"""Labels that may be used, of those in `labels l`: not set aside."""
+
+LABELS: Final = "SELECT 1 FROM labels l WHERE l.key = ? AND l.frame_id = f.frame_id"
+"""Labels of a frame in `frames f`."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ class LabelStore:
         if read_only and not self.path.is_file():
             raise StoreError(self.path, "there is no such file to read")
         self.connection = connect(self.path, read_only)
+        self.usage: Callable[[], Mapping[int, float]] = dict
+        """Tells the core-seconds of attempts under way, by id; may be called from another thread."""
         try:
             with explained(self.path):
                 self._prepare(read_only)
@@ -164,7 +172,7 @@ class LabelStore:
         return unpacked(self._rows(COLUMNS, "frames f", (), ids, "are not in the store"))
 
     def labelled(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> Frames:
-        """Return configurations with their labels; `level` is the fidelity's name.
+        """Return configurations with their labels, those set aside left out; `level` is the fidelity's name.
 
         Parameters
         ----------
@@ -179,12 +187,11 @@ class LabelStore:
         columns = f"{COLUMNS}, l.energy, l.forces"
         tables = "labels l JOIN frames f USING (frame_id)"
         if ids is None:
-            rows = self.query(
-                f"SELECT {columns} FROM {tables} WHERE l.key = ? ORDER BY f.seq", [fidelity.key]
-            )
+            sql = f"SELECT {columns} FROM {tables} WHERE l.key = ? AND {SOUND} ORDER BY f.seq"
+            rows = self.query(sql, [fidelity.key])
         else:
             lack = f"have no label at {fidelity.name}"
-            rows = self._rows(columns, f"{tables} WHERE l.key = ?", (fidelity.key,), ids, lack)
+            rows = self._rows(columns, f"{tables} WHERE l.key = ? AND {SOUND}", (fidelity.key,), ids, lack)
         frames = unpacked(rows)
         forces = [
             row[9] if row[9] is not None else np.full(len(row[2]) // 8, np.nan).tobytes() for row in rows
@@ -210,24 +217,55 @@ class LabelStore:
             raise UsageError(f"{len(missing)} of {len(ids)} frames {lack}, the first is {missing[0]}")
         return [found[frame_id] for frame_id in ids]
 
-    def label_ids(self, fidelity: Fidelity) -> tuple[str, ...]:
-        """Return the ids of all labelled frames, in order of insertion."""
-        sql = "SELECT frame_id FROM labels JOIN frames USING (frame_id) WHERE key = ? ORDER BY seq"
-        return tuple(row[0] for row in self.query(sql, [fidelity.key]))
+    def label_ids(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Return the ids of labelled frames, those set aside left out, in order of insertion.
 
-    def failed_ids(self, fidelity: Fidelity) -> tuple[str, ...]:
-        """Return the ids of frames that failed and have no label, in order of insertion."""
-        sql = f"""SELECT DISTINCT frame_id, seq FROM attempts a JOIN frames USING (frame_id)
-            WHERE key = ? AND status IN {FAILED}
-            AND NOT EXISTS (SELECT 1 FROM labels l WHERE l.key = a.key AND l.frame_id = a.frame_id)
-            ORDER BY seq"""
-        return tuple(row[0] for row in self.query(sql, [fidelity.key]))
+        Parameters
+        ----------
+        fidelity : whose labels.
+        ids : which frames to look at; None = all.
+        """
+        return self._ids(f"EXISTS ({LABELS} AND {SOUND})", fidelity, ids)
+
+    def aside_ids(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Return the ids of frames whose label is set aside (see `quarantine`), in order of insertion."""
+        return self._ids(f"EXISTS ({LABELS} AND l.quarantine != '')", fidelity, ids)
+
+    def unseen_ids(self, fidelity: Fidelity) -> tuple[str, ...]:
+        """Return the ids of frames whose label nothing has judged yet, in order of insertion."""
+        return self._ids(f"EXISTS ({LABELS} AND l.quarantine IS NULL)", fidelity, None)
+
+    def failed_ids(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Return the ids of frames without a label that are not tried again, in order of insertion.
+
+        Parameters
+        ----------
+        fidelity : at which level.
+        ids : which frames to look at; None = all.
+        """
+        failed = f"""EXISTS (SELECT 1 FROM attempts a WHERE a.key = ? AND a.frame_id = f.frame_id
+            AND a.status IN {FAILED} AND a.retry = 0)"""
+        return self._ids(f"{failed} AND NOT EXISTS ({LABELS})", fidelity, ids)
+
+    def _ids(self, condition: str, fidelity: Fidelity, ids: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the ids of `frames f` that meet a condition on a level, in order of insertion."""
+        key = [fidelity.key] * condition.count("?")
+        sql = f"SELECT f.seq, f.frame_id FROM frames f WHERE {condition}"
+        if ids is None:
+            return tuple(row[1] for row in self.query(f"{sql} ORDER BY f.seq", key))
+        found: list[tuple[int, str]] = []
+        for start in range(0, len(ids), CHUNK):
+            chunk = ids[start : start + CHUNK]
+            marks = ",".join("?" * len(chunk))
+            found += self.query(f"{sql} AND f.frame_id IN ({marks})", [*key, *chunk])
+        return tuple(frame_id for _, frame_id in sorted(set(found)))
 
     def failures(self, fidelity: Fidelity) -> Mapping[str, str]:
         """Return the last error text of each frame that failed and has no label."""
-        failed = set(self.failed_ids(fidelity))
-        sql = f"SELECT frame_id, error FROM attempts WHERE key = ? AND status IN {FAILED} ORDER BY id"
-        return {row[0]: row[1] for row in self.query(sql, [fidelity.key]) if row[0] in failed}
+        sql = f"""SELECT a.frame_id, a.error FROM attempts a WHERE a.key = ? AND a.status IN {FAILED}
+            AND NOT EXISTS (SELECT 1 FROM labels l WHERE l.key = a.key AND l.frame_id = a.frame_id)
+            ORDER BY a.id"""
+        return dict(self.query(sql, [fidelity.key]))
 
     def statistics(self, fidelity: Fidelity) -> Statistics:
         """Return how many attempts at a fidelity ended how, and their core-seconds."""

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from time import time
 
 import numpy as np
 import pytest
@@ -22,6 +21,8 @@ from fidsel.fidelity import (
     Order,
     Price,
 )
+from fidsel.fidelity.failures import failed_frames, retry
+from fidsel.fidelity.source import Cause
 
 FRAMES = springs(range(1, 11))
 IDS = FRAMES.ids
@@ -79,13 +80,65 @@ def test_accounts_beside_the_budget_are_never_refused(ledger: Ledger) -> None:
     assert ledger.accounts() == {"test": 2.0, "training": 500.0}
 
 
-@pytest.mark.parametrize("kind", ["failed", "timeout", "crashed"])
+@pytest.mark.parametrize(
+    ("cause", "kind"),
+    [
+        ("failed", "failed"), ("unconverged", "failed"), ("memory", "failed"),
+        ("timeout", "timeout"), ("crashed", "crashed"),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize(("fidelity", "cost"), [(DECLARED, 2.0), (MEASURED, 3.5)])
-def test_failures_are_charged(ledger: Ledger, fidelity: Fidelity, cost: float, kind: str) -> None:
-    assert ledger.fail(opened(ledger, fidelity), LabelError("no", 7.0, kind)) == cost
+def test_failures_are_charged(
+    ledger: Ledger, fidelity: Fidelity, cost: float, cause: Cause, kind: str
+) -> None:
+    assert ledger.fail(opened(ledger, fidelity), LabelError("no", 7.0, cause)) == cost
     assert ledger.spent() == cost
     assert ledger.lines()[0].kind == kind
     assert ledger.store.failed_ids(fidelity) == IDS[:1]
+    assert [(f.cause, f.error, f.cost) for f in failed_frames(ledger.store, fidelity)] == [
+        (cause, "no", cost)
+    ]
+
+
+@pytest.mark.parametrize("cause", ["environment", "refused", "invalid"])
+@pytest.mark.parametrize(("fidelity", "cost"), [(DECLARED, 0.0), (MEASURED, 3.5)])
+def test_what_computes_nothing_is_not_billed_by_the_label(
+    ledger: Ledger, fidelity: Fidelity, cost: float, cause: Cause
+) -> None:
+    assert ledger.fail(opened(ledger, fidelity), LabelError("no", 7.0, cause)) == cost
+    assert ledger.spent() == cost
+
+
+def test_a_missing_program_is_not_held_against_the_frame(ledger: Ledger) -> None:
+    ledger.fail(opened(ledger, MEASURED), LabelError("no licence", 0.1, "environment"))
+    assert ledger.store.failed_ids(MEASURED) == ()
+    assert [(f.cause, f.again) for f in failed_frames(ledger.store, MEASURED)] == [("environment", True)]
+    ledger.settle(opened(ledger, MEASURED), label(1.0))
+    assert failed_frames(ledger.store, MEASURED) == ()
+
+
+def test_failures_are_tried_again_when_asked(ledger: Ledger) -> None:
+    for row, cause in enumerate(("unconverged", "timeout", "unconverged")):
+        ledger.fail(opened(ledger, MEASURED, row), LabelError(f"no {row}", 1.0, cause))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="unknown cause 'unconvergd', did you mean 'unconverged'"):
+        retry(ledger.store, [MEASURED], "unconvergd")
+    assert retry(ledger.store, [MEASURED, DECLARED], "unconverged") == 2
+    assert ledger.store.failed_ids(MEASURED) == IDS[1:2]
+    assert retry(ledger.store, [MEASURED]) == 1
+    assert retry(ledger.store, [MEASURED]) == 0
+    ledger.fail(opened(ledger, MEASURED), LabelError("no 0", 2.0, "unconverged"))
+    failure = failed_frames(ledger.store, MEASURED)[0]
+    assert (failure.frame_id, failure.tries, failure.cost, failure.again) == (IDS[0], 2, 1.5, False)
+    assert retry(ledger.store, [MEASURED]) == 1
+    assert ledger.store.failed_ids(MEASURED) == ()
+
+
+def test_what_a_breaker_forgives_it_forgives_once(ledger: Ledger) -> None:
+    for expected in (1, 0):
+        attempt = opened(ledger, MEASURED)
+        ledger.fail(attempt, LabelError("no", 1.0))
+        assert ledger.try_again([attempt.id]) == expected
+    assert ledger.store.failed_ids(MEASURED) == IDS[:1]
 
 
 def test_released_attempts_cost_nothing(ledger: Ledger) -> None:
@@ -94,35 +147,35 @@ def test_released_attempts_cost_nothing(ledger: Ledger) -> None:
     opened(ledger, MEASURED)
 
 
-@pytest.mark.parametrize(("fidelity", "cost"), [(DECLARED, 0.0), (MEASURED, 0.5 * 2 * 6.0)])
+@pytest.mark.parametrize(("fidelity", "cost"), [(DECLARED, 0.0), (MEASURED, 0.5 * 12.0)])
 def test_a_dead_drivers_attempts(ledger: Ledger, fidelity: Fidelity, cost: float) -> None:
     attempt = opened(ledger, fidelity)
-    assert ledger.recover(heartbeat=attempt.started + 6.0) == IDS[:1]
+    assert ledger.recover({attempt.id: 12.0}) == IDS[:1]
     assert ledger.spent() == pytest.approx(cost)
     assert [line.kind for line in ledger.lines()] == ["lost"]
-    assert ledger.recover(heartbeat=time()) == ()
+    assert ledger.recover({attempt.id: 99.0}) == ()
     assert ledger.store.failed_ids(fidelity) == ()
     assert ledger.store.statistics(fidelity).lost == 1
     ledger.settle(opened(ledger, fidelity), label(1.0))
     assert ledger.store.label_ids(fidelity) == IDS[:1]
 
 
-def test_lost_time_is_shared_and_limited(ledger: Ledger) -> None:
-    together = ledger.reserve("train", MEASURED, [Order(name, 1.0) for name in IDS[:4]], TEN)
-    limited = ledger.reserve("train", MEASURED, [Order(IDS[5], 1.0, time_limit=0.5)], TEN)[0]
-    ledger.recover(heartbeat=together[0].started + 8.0)
-    amounts = [line.amount for line in ledger.lines()]
-    assert amounts[:4] == pytest.approx([0.5 * 2 * 8 / 4] * 4)
-    assert amounts[4] == 0.5 * 2 * 0.5 == limited.charge("lost", limited.elapsed(limited.started + 8))
+def test_what_was_never_seen_running_costs_nothing(ledger: Ledger) -> None:
+    """Neither when it was reserved nor what the clocks show now matters."""
+    seen, unseen = ledger.reserve("train", MEASURED, [Order(name, 1.0) for name in IDS[:2]], TEN)
+    ledger.store.connection.execute("UPDATE attempts SET started = started - 1e6")
+    ledger.recover({seen.id: 3.0, unseen.id + 7: 50.0})
+    assert [(line.kind, line.amount, line.seconds) for line in ledger.lines()] == [
+        ("lost", 1.5, 3.0),
+        ("lost", 0.0, 0.0),
+    ]
 
 
-def test_without_a_heartbeat_the_last_change_counts(ledger: Ledger) -> None:
-    attempt = opened(ledger, MEASURED)
-    ledger.store.connection.execute("UPDATE attempts SET started = started - 100")
-    later = opened(ledger, MEASURED, 1)
-    ledger.recover()
-    assert ledger.lines()[0].seconds == pytest.approx(2 * (later.started - attempt.started + 100))
-    assert ledger.lines()[1].seconds == 0
+def test_stopped_attempts_cost_what_they_used(ledger: Ledger) -> None:
+    begun, waiting = ledger.reserve("train", MEASURED, [Order(name, 2.0) for name in IDS[:2]], TEN)
+    assert ledger.cancel([begun, waiting], {begun.id: 1.0}) == 0.5
+    assert [line.amount for line in ledger.lines()] == [0.5, 0.0]
+    assert ledger.store.failed_ids(MEASURED) == ()
 
 
 def test_nothing_is_labelled_or_settled_twice(ledger: Ledger) -> None:

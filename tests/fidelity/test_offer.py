@@ -26,7 +26,8 @@ def test_all_labels_in_flight_have_room(store: LabelStore, predicted: float) -> 
         for _ in range(together):
             order = offers.order("frame", predicted, free, left=10**6)
             assert order is not None
-            assert order.time_limit == pytest.approx(order.cost / 4.0)
+            assert order.cpu_limit is not None
+            assert order.cpu_limit == pytest.approx(max(order.cost / 2.0, 2.0 if predicted < 0.2 else 0.0))
             assert order.cost > (0 if np.isnan(predicted) else 2 * predicted)
             free -= order.cost
         assert free > 0.5 * (HOUR.total - together * 2 * np.nan_to_num(predicted))
@@ -38,7 +39,7 @@ def test_the_last_label_may_take_all_that_is_left(store: LabelStore) -> None:
             "frame", 5.0, 40.0, left=1
         )
         assert order is not None
-        assert (order.cost, order.time_limit) == (40.0, 40.0)
+        assert (order.cost, order.cpu_limit, order.time_limit) == (40.0, 40.0, 800.0)
 
 
 def test_own_time_limit_bounds_what_is_reserved(store: LabelStore) -> None:
@@ -46,7 +47,15 @@ def test_own_time_limit_bounds_what_is_reserved(store: LabelStore) -> None:
         level = Fidelity("spring", Spring(), Price(), time_limit=20.0)
         order = Offers(level, HOUR, 2, store).order("frame", 5.0, 3600.0, left=100)
         assert order is not None
-        assert (order.cost, order.time_limit) == (20.0, 20.0)
+        assert (order.cost, order.cpu_limit, order.time_limit) == (20.0, None, 20.0)
+
+
+def test_allocated_time_is_limited_by_the_wall(store: LabelStore) -> None:
+    with store:
+        level = Fidelity("spring", Spring(), Price(2.0, "allocated-second"), threads=4)
+        order = Offers(level, HOUR, 1, store).order("frame", 5.0, 40.0, left=1)
+        assert order is not None
+        assert (order.cost, order.cpu_limit, order.time_limit) == (40.0, None, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,8 @@ def test_own_time_limit_bounds_what_is_reserved(store: LabelStore) -> None:
         (Price(3.0, "label"), 3.0, 3.0),
         (Price(3.0, "label"), 2.9, None),
         (Price(0.0), -1.0, 0.0),
-        (Price(1.0), 4.9, None),
+        (Price(1.0), 7.4, None),
+        (Price(1.0), 7.5, 7.5),
         (Price(1.0), 0.0, None),
     ],
 )
