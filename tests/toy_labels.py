@@ -12,8 +12,9 @@ from ase import Atoms
 
 from fidsel.data import Frames
 from fidsel.fidelity import Label, LabelError, Task
+from fidsel.fidelity.boundary import label_or_error
 from fidsel.fidelity.source import Value
-from fidsel.fidelity.task import Result, Usage, label_or_error
+from fidsel.fidelity.task import Result, Usage
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Spring:
 
     def settings(self) -> Mapping[str, Value]:
         return {"kind": "spring", "k": self.k, "forces": self.forces}
+
+    @property
+    def seconds_per_label(self) -> float:
+        return self.seconds or 0.0
 
     def duration(self, atoms: Atoms) -> float:
         return abs(float(atoms.positions[0, 0])) if self.seconds is None else self.seconds
@@ -73,7 +78,10 @@ class ClockEngine:
                 error = LabelError("passed its time limit", seconds, "timeout")
                 yield task, error, Usage(seconds, seconds / task.threads)
             else:
-                yield task, label_or_error(task), Usage(wall(task) * task.threads, wall(task))
+                usage = Usage(wall(task) * task.threads, wall(task))
+                outcome = label_or_error(task.source, task.atoms)
+                object.__setattr__(outcome, "seconds", usage.cpu)
+                yield task, outcome, usage
 
     def running(self) -> Mapping[str, Usage]:
         return {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass, replace
 from math import inf, isnan
 from time import monotonic
@@ -157,6 +158,9 @@ class Buyer:
     def _receive(self, task: Task, result: Label | LabelError) -> None:
         if not self._arrived:
             self._since = monotonic()
+        if (declared := getattr(task.source, "seconds_per_label", 0.0)) > 0:
+            result = copy(result)
+            object.__setattr__(result, "seconds", declared)
         attempt = self._flying[task.frame_id]
         self._arrived.append((attempt, self._checked(attempt, task, result)))
         del self._flying[task.frame_id]
