@@ -1,13 +1,16 @@
 """Sources that misbehave; a module of their own so that worker processes can import it."""
 
 import ctypes
+import gc
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +60,7 @@ class Fragile:
         raise ZeroDivisionError("one over nothing")
 
     def _refuse(self, _: object) -> None:
-        raise LabelError("not converged", seconds=7.5)
+        raise LabelError("not converged", seconds=7.5, cause="unconverged")
 
     def _odd_error(self, _: object) -> None:
         raise TwoArgumentError("did", "not converge")
@@ -68,12 +71,26 @@ class Fragile:
     def _exit(self, code: int) -> None:
         os._exit(code)
 
+    def _cut(self, _: object) -> None:
+        """Answer by the beginning of a message, and die."""
+        os.write(driver().fileno(), struct.pack("!i", 1000) + b"cut")
+        os._exit(0)
+
+    def _nonsense(self, _: object) -> None:
+        driver().send_bytes(b"nonsense")
+
     def _hang(self, pids: str | None) -> None:
         """Sleep in C with the interpreter lock held, beside a program of its own."""
         if pids is not None:
             program = subprocess.Popen(["sleep", "1000"])
             Path(f"{pids}.{os.getpid()}").write_text(f"{os.getpid()} {program.pid}")
         ctypes.PyDLL(None).sleep(1000)
+
+
+def driver() -> Connection:
+    """Return this worker's own pipe, as only a hostile source would."""
+    (found,) = (found for found in gc.get_objects() if isinstance(found, Connection) and found.writable)
+    return found
 
 
 def blas_threads() -> dict[str, Value]:

@@ -25,8 +25,9 @@ class Morse:
     level : "cheap" or "accurate".
     act : what happens to every `one_in`-th frame, told apart by its first coordinate: "raise", "crash"
         or "hang".
-    seconds : core-seconds it claims a label takes; `slow` for every `one_in`-th.
-    pause : s it really takes; negative = what it claims.
+    seconds : core-seconds it declares that a label takes, or really takes where it takes `slow` for every
+        `one_in`-th.
+    pause : s it waits; negative = it really computes that long.
     """
 
     level: str = "accurate"
@@ -36,6 +37,10 @@ class Morse:
     slow: float = 0.5
     pause: float = 0.0
     forces: bool = True
+
+    @property
+    def seconds_per_label(self) -> float:
+        return self.seconds if self.slow == self.seconds and self.pause >= 0 else 0.0
 
     def settings(self) -> Mapping[str, Value]:
         return {"kind": "morse", "level": self.level}
@@ -51,6 +56,9 @@ class Morse:
         if chosen and self.act == "hang":
             time.sleep(1000)
         seconds = self.slow if chosen else self.seconds
-        time.sleep(seconds if self.pause < 0 else self.pause)
+        time.sleep(max(self.pause, 0.0))
+        end = time.process_time() + (seconds if self.pause < 0 else 0.0)
+        while time.process_time() < end:
+            pass
         energy, forces = morse(atoms.positions[None], *LEVELS[self.level])
         return Label(float(energy[0]) - 3000.0, forces[0] if self.forces else None, seconds)

@@ -12,8 +12,9 @@ from ase import Atoms
 
 from fidsel.data import Frames
 from fidsel.fidelity import Label, LabelError, Task
+from fidsel.fidelity.boundary import label_or_error
 from fidsel.fidelity.source import Value
-from fidsel.fidelity.task import Result, Usage, label_or_error
+from fidsel.fidelity.task import Result, Usage
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class ClockEngine:
                 error = LabelError("passed its limit", cause="timeout")
                 yield task, error, Usage(limit * task.threads, limit)
             else:
-                yield task, label_or_error(task), Usage(wall(task) * task.threads, wall(task))
+                usage = Usage(wall(task) * task.threads, wall(task))
+                yield task, label_or_error(task.source, task.atoms), usage
 
     def limit(self, task: Task) -> float:
         """Wall time after which a task, using all its threads, is stopped."""

@@ -1,32 +1,44 @@
 """The local engine: worker processes in which one crashing or hanging label fails alone."""
 
 import os
+import shutil
+import tempfile
+import weakref
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from multiprocessing.connection import wait
-from time import monotonic
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from fidsel.errors import UsageError
+from fidsel.errors import FidselError, UsageError
+from fidsel.fidelity.processes import processes
 from fidsel.fidelity.task import Result, Task, Usage
+from fidsel.fidelity.watch import Watch
 from fidsel.fidelity.worker import Worker
 
 SMALL = 0.2
 """core-seconds: labels predicted to take less are sent in groups."""
 GROUP_SECONDS = 1.0
 GROUP_SIZE = 200
+DEATHS = 5
+"""Workers that may be killed in a row through no label of theirs, before the engine gives up."""
+PATIENCE = 5.0
+"""s between two looks at whether limits are still being held."""
 
 
 class LocalEngine:
     """Labels in processes of this machine.
 
     Processes start when first needed and are kept for the next run. A source that raises, crashes or
-    passes its time limit costs its own label only: the process is replaced and what else it was given
-    goes to another. Each label has its own limit, also inside a group of short ones.
+    passes a limit costs its own label only: the process is replaced and what else it was given goes to
+    another. Each label has its own limits, also inside a group of short ones, and they start with it: the
+    start of a worker, imports and the source's warm-up are measured apart.
 
     One process and one pipe per worker rather than a shared task queue: the driver then knows what a
-    dead worker was labelling, without a race, and can kill the programs it has started.
+    dead worker was labelling, without a race, and can kill the programs it has started. A thread looks at
+    the limits, so that they hold while the driver stores labels; what a worker and its programs print, and
+    their scratch files, lie in a folder of TMPDIR that goes with the engine.
 
     Parameters
     ----------
@@ -57,8 +69,11 @@ class LocalEngine:
                 f"{workers} × {threads_per_worker}: at most {max(1, cores // threads_per_worker)} workers"
             )
         self._count, self._threads = workers, threads_per_worker
+        self._cores = cores
         self._workers: list[Worker] = []
         self._running = False
+        self._made = 0
+        self._scratch: Path | None = None
 
     @property
     def workers(self) -> int:
@@ -78,6 +93,9 @@ class LocalEngine:
         for worker in self._workers:
             worker.stop()
         self._workers.clear()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
 
     def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
         """Yield every task with its label, or the error that took its place, and what it used.
@@ -97,38 +115,54 @@ class LocalEngine:
         if self._running:
             raise UsageError("this engine is already running tasks: finish or close that run first")
         self._running = True
-        groups, again = group(tasks), deque[list[Task]]()
         try:
-            while True:
-                while self._busy < self._count:
-                    chosen = again.popleft() if again else next(groups, None)
-                    if chosen is None:
-                        break
-                    self._worker(chosen[0].threads).assign(chosen)
-                if not self._busy:
-                    return
-                self._wait()
-                for worker in tuple(self._workers):
-                    yield from worker.results()
-                    if worker.stopped:
-                        self._workers.remove(worker)
-                        again.extend([[*worker.pending]] if worker.pending else [])
+            with Watch(lambda: tuple(self._workers)) as watch:
+                yield from self._run(tasks, watch)
         finally:
             self._running = False
             for worker in [w for w in self._workers if not w.usable]:
                 worker.stop()
                 self._workers.remove(worker)
 
+    def _run(self, tasks: Iterable[Task], watch: Watch) -> Generator[Result, None, None]:
+        groups, again, deaths = group(tasks), deque[tuple[Task, ...]](), 0
+        while True:
+            while self._busy < self._count:
+                chosen = again.popleft() if again else next(groups, None)
+                if chosen is None:
+                    break
+                self._worker(chosen[0].threads).assign(chosen)
+            if not self._busy:
+                return
+            while not wait([worker.connection for worker in self._workers if worker.busy], PATIENCE):
+                watch.check()
+            watch.check()
+            for worker in tuple(self._workers):
+                for result in worker.results():
+                    deaths = 0
+                    yield result
+                if worker.stopped:
+                    self._workers.remove(worker)
+                    again.extend([worker.pending] if worker.busy else [])
+                    deaths += worker.blameless
+            if deaths > DEATHS:
+                raise FidselError(
+                    f"{deaths} worker processes in a row were killed before they began a label: something on "
+                    "this machine ends them, often for want of memory; use fewer workers"
+                )
+
     def running(self) -> Mapping[str, Usage]:
         """Return what each label that has begun has used so far, by `frame_id`."""
+        workers = [worker for worker in tuple(self._workers) if worker.busy]
         found: dict[str, Usage] = {}
-        for worker in tuple(self._workers):
-            found |= worker.running()
+        among = processes() if workers else {}
+        for worker in workers:
+            found |= worker.running(among)
         return found
 
     @property
     def _busy(self) -> int:
-        return sum(bool(worker.pending) for worker in self._workers)
+        return sum(worker.busy for worker in self._workers)
 
     def _worker(self, threads: int) -> Worker:
         """Return an idle worker with that many threads; others make room for a new one."""
@@ -136,7 +170,7 @@ class LocalEngine:
             raise UsageError(
                 f"a label asks for {threads} threads, workers have {self._threads}: set threads_per_worker"
             )
-        idle = [worker for worker in self._workers if not worker.pending]
+        idle = [worker for worker in self._workers if not worker.busy]
         for worker in idle:
             if worker.usable and worker.threads == threads:
                 return worker
@@ -144,29 +178,33 @@ class LocalEngine:
             spent = next((w for w in idle if not w.usable), idle[0])
             spent.stop()
             self._workers.remove(spent)
-        self._workers.append(Worker(threads))
+        self._workers.append(Worker(threads, self._folder(), self._cores))
         return self._workers[-1]
 
-    def _wait(self) -> None:
-        busy = [worker for worker in self._workers if worker.pending]
-        rest = min(worker.deadline for worker in busy) - monotonic()
-        wait([worker.connection for worker in busy], None if rest == float("inf") else max(rest, 0))
+    def _folder(self) -> Path:
+        """Return the name of a folder for a new worker."""
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="fidsel-"))
+            # Also where nobody closes the engine.
+            weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._made += 1
+        return self._scratch / str(self._made)
 
 
-def group(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+def group(tasks: Iterable[Task]) -> Iterator[tuple[Task, ...]]:
     """Yield tasks one by one, but those predicted below 0.2 s in groups of about a second."""
     held: list[Task] = []
     for task in tasks:
         small = task.predicted is not None and task.predicted < SMALL
         if held and not (small and task.threads == held[0].threads):
-            yield held
+            yield tuple(held)
             held = []
         held.append(task)
         if not small or len(held) == GROUP_SIZE or sum(t.predicted or 0 for t in held) >= GROUP_SECONDS:
-            yield held
+            yield tuple(held)
             held = []
     if held:
-        yield held
+        yield tuple(held)
 
 
 def available_cores() -> int:

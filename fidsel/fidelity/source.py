@@ -9,6 +9,7 @@ from ase import Atoms
 
 from fidsel.data.frames import FloatArray
 from fidsel.errors import FidselError
+from fidsel.fidelity.label_values import energy_of, forces_of
 
 Value = str | int | float | bool | None
 """What a setting or a provenance entry may be."""
@@ -41,6 +42,11 @@ class Label:
                                   source claims is not charged
     provenance             mixed  program, version, diagnostics and flags, as plain values
     ========== =========== ====== ==========================================================
+
+    Raises
+    ------
+    LabelError
+        with cause "invalid", where the numbers are not real, finite numbers.
     """
 
     energy: float
@@ -49,8 +55,12 @@ class Label:
     provenance: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.energy) or (self.forces is not None and not np.isfinite(self.forces).all()):
-            raise LabelError("the source returned NaN or infinite numbers", self.seconds)
+        try:
+            object.__setattr__(self, "energy", energy_of(self.energy))
+            if self.forces is not None:
+                object.__setattr__(self, "forces", forces_of(self.forces))
+        except ValueError as error:
+            raise LabelError(str(error), cause="invalid") from error
 
 
 class LabelError(FidselError):

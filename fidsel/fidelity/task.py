@@ -2,11 +2,13 @@
 
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
-from time import monotonic, process_time
+from time import monotonic
 from typing import Protocol
 
 from ase import Atoms
 
+from fidsel.fidelity.boundary import error_of, label_or_error, warm_up
+from fidsel.fidelity.processes import collected_cpu
 from fidsel.fidelity.source import Label, LabelError, LabelSource
 
 
@@ -100,14 +102,20 @@ class InlineEngine:
         return 1
 
     def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
-        """Yield every task with its label, or the error that took its place, and what it used."""
+        """Yield every task with its label, or the error that took its place, and what it used.
+
+        A source that warms up does so before its first label, and is not charged for it.
+        """
+        warm: list[LabelSource] = []
         for task in tasks:
-            self._begun = task.frame_id, process_time(), monotonic()
+            cold = self._warmed(task, warm)
+            self._begun = task.frame_id, collected_cpu(), monotonic()
             try:
-                outcome = label_or_error(task)
+                outcome = cold or label_or_error(task.source, task.atoms)
                 usage = self.running()[task.frame_id]
             finally:
                 self._begun = None
+            object.__setattr__(outcome, "seconds", usage.cpu)
             yield task, outcome, usage
 
     def running(self) -> Mapping[str, Usage]:
@@ -116,15 +124,18 @@ class InlineEngine:
         if begun is None:
             return {}
         frame_id, cpu, wall = begun
-        return {frame_id: Usage(process_time() - cpu, monotonic() - wall)}
+        return {frame_id: Usage(max(collected_cpu() - cpu, 0.0), monotonic() - wall)}
 
-
-def label_or_error(task: Task) -> Label | LabelError:
-    """Return the label of a task, or why there is none; whatever a source raises stays with its task."""
-    start = process_time()
-    try:
-        return task.source.label(task.atoms)
-    except LabelError as error:
-        return error
-    except Exception as error:  # isolation boundary: a person's own source may raise anything
-        return LabelError(f"{type(error).__name__}: {error}", process_time() - start)
+    @staticmethod
+    def _warmed(task: Task, warm: list[LabelSource]) -> LabelError | None:
+        """Warm the source of a task, once in a run; return why it could not be."""
+        if any(task.source is known for known in warm):
+            return None
+        try:
+            warm_up(task.source, task.atoms)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # isolation boundary, as where it labels
+            return error_of(error)
+        warm.append(task.source)
+        return None

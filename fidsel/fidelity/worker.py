@@ -1,24 +1,32 @@
-"""A worker process and the driver's handle on it: one pipe, labels reported one by one."""
+"""The driver's handle on a worker process: one pipe, one page of progress, labels reported one by one."""
 
 import os
 import pickle
+import shutil
 import signal
-import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context, parent_process, resource_tracker
-from multiprocessing.connection import Connection, wait
-from threading import Thread
+from dataclasses import dataclass, replace
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import wait
+from pathlib import Path
+from threading import Lock
 from time import monotonic
+from uuid import uuid4
 
 from fidsel.errors import FidselError, UsageError
+from fidsel.fidelity.limits import START_LIMIT, Seen, Stop, Tick, bounded, look
+from fidsel.fidelity.processes import Process, family, kill_family, kill_marked, process, processes
+from fidsel.fidelity.progress import LABELLING, SETTING_UP, STARTING, WAITING, Progress, State
+from fidsel.fidelity.serve import LOG, PAGE, SCRATCH, serve
 from fidsel.fidelity.source import Label, LabelError
-from fidsel.fidelity.task import Result, Task, Usage, label_or_error
+from fidsel.fidelity.task import Result, Task, Usage
+from fidsel.fidelity.worker_log import cut_log, quote
 
-START_LIMIT = 600.0
-"""s, wall time a fresh worker may take to start; imports from a busy network disk are slow."""
-
+LARGEST_ANSWER = 1 << 30
+"""Bytes; what claims to be longer is no answer."""
+MARK = "FIDSEL_WORKER"
+"""Environment variable that a worker's programs inherit, so that they are found after its death."""
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -27,18 +35,29 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "OPENMM_CPU_THREADS",
 )
-_BEGUN = b""
+
+
+@dataclass(frozen=True)
+class Work:
+    """The group of labels that a worker was given last: its number, its tasks, how many have come back."""
+
+    number: int = 0
+    tasks: tuple[Task, ...] = ()
+    received: int = 0
+    sent: float = 0.0
 
 
 class Worker:
     """A process that labels, held by the driver.
 
-    It leads a process group of its own, so that a terminal's Ctrl-C does not reach it and stopping it
-    also stops the programs it has started.
+    It leads a process group of its own, so that a terminal's Ctrl-C does not reach it, and stopping it also
+    stops all programs it has started, wherever they have gone.
 
     Parameters
     ----------
     threads : cores it may use; its numerical libraries see the number before they are loaded.
+    folder : its own, made here and removed with it: its page, its log, its scratch files.
+    cores : of this machine; no label can have used more.
 
     Raises
     ------
@@ -46,36 +65,48 @@ class Worker:
         where the system starts no more processes.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, folder: Path, cores: int) -> None:
+        (folder / SCRATCH).mkdir(parents=True)
+        self.threads, self.folder, self.cores = threads, folder, cores
+        self.stopped = self.blameless = False
+        self._page, self._work = Progress.create(folder / PAGE), Work()
+        self._seen: dict[tuple[int, int], Seen] = {}
+        self._stop: Stop | None = None
+        self._lock, self._started, self._token = Lock(), monotonic(), uuid4().hex
         context = get_context("spawn")
-        self.threads = threads
-        self.pending: deque[Task] = deque()
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs,), name="fidsel-worker", daemon=True)
+        self._process = context.Process(
+            target=serve, args=(theirs, str(folder)), name="fidsel-worker", daemon=True
+        )
         try:
             resource_tracker.ensure_running()  # which lets Ctrl-C through again once it has started
-            with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))), _interrupts_held():
+            variables = dict.fromkeys(THREAD_VARIABLES, str(threads)) | {MARK: self._token}
+            with _environment(variables), _interrupts_held():
                 self._process.start()
         except OSError as error:
             self.connection.close()
+            shutil.rmtree(folder, ignore_errors=True)
             raise FidselError(
                 f"a worker process cannot be started ({error.strerror}): use fewer workers, or raise the "
                 "limits on processes, open files and memory"
             ) from error
         finally:
             theirs.close()
-        self._begun, self._since, self.stopped = False, monotonic(), False
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has been given labels that have not come back."""
+        return self._work.received < len(self._work.tasks)
+
+    @property
+    def pending(self) -> tuple[Task, ...]:
+        """Tasks that have not come back."""
+        return self._work.tasks[self._work.received :]
 
     @property
     def usable(self) -> bool:
         """Whether it is alive and waiting; something to read from an idle worker can only be its end."""
-        return not (self.stopped or self.pending or self.connection.poll())
-
-    @property
-    def deadline(self) -> float:
-        """When, on the monotonic clock, the label in progress is given up; inf without a time limit."""
-        limit = self.pending[0].time_limit if self._begun else START_LIMIT
-        return self._since + (float("inf") if limit is None else limit)
+        return not (self.stopped or self.busy or self.connection.poll())
 
     def assign(self, group: Iterable[Task]) -> None:
         """Send the tasks it labels next, in order.
@@ -86,145 +117,194 @@ class Worker:
             where a task cannot be sent to another process.
         """
         tasks = tuple(group)
-        packed = [_pack(task) for task in tasks]
-        self.pending.extend(tasks)
-        self._begun, self._since = False, monotonic()
+        sources, items = _packed(tasks)
+        self._seen = {}
+        self._work = Work(self._work.number + 1, tasks, 0, monotonic())
         with suppress(BrokenPipeError, ConnectionResetError):  # `results` reports its end
-            self.connection.send(packed)
+            self.connection.send((self._work.number, sources, items))
 
     def results(self) -> Iterator[Result]:
-        """Yield what is there to be read, without waiting; then the label past its limit, if any.
+        """Yield what is there to be read, without waiting.
 
-        After a crash or a time-out the worker is `stopped`, and `pending` holds the tasks that have
-        yet to be labelled by another.
+        After a crash, or a label past its limit, the worker is `stopped`, and `pending` holds the tasks that
+        have yet to be labelled by another; `blameless` says that it died through no label of its own.
 
         Raises
         ------
         FidselError
-            where the process ends or hangs before it takes its first task.
+            where the process ends of itself, or hangs, before it can take a task.
         """
-        try:
-            while self.pending and self.connection.poll():
-                answer = self.connection.recv_bytes()
-                if answer == _BEGUN:
-                    self._begun, self._since = True, monotonic()
-                    continue
-                outcome: Label | LabelError = pickle.loads(answer)
-                usage = Usage(outcome.seconds, monotonic() - self._since)
-                self._since = monotonic()
-                yield self.pending.popleft(), outcome, usage
-        except (EOFError, OSError):  # OSError: it died amid an answer
-            yield self._crash()
-        else:
-            if self.pending and monotonic() >= self.deadline:
-                yield self._time_out()
+        while self.busy and self.connection.poll():
+            outcome = self._read()
+            if outcome is None:
+                yield from self._ended()
+                return
+            yield self._result(outcome, self._measured())
 
-    def running(self) -> dict[str, Usage]:
-        """Return what the label that has begun has used so far, by its frame; none where none has."""
-        pending, since = tuple(self.pending), self._since
-        if not (self._begun and pending):
+    def look(self, tick: Tick) -> None:
+        """Hold the label in progress to its limits; called by the thread that watches.
+
+        A label past a limit is ended with its worker; `results` then finds the worker's end.
+        """
+        cut_log(self.folder / LOG)
+        work, state, me = self._work, self._page.read(), process(self._pid)
+        if me is None or me.parent != os.getpid() or self._stop is not None:
+            return
+        if state.phase == STARTING:
+            state = State(since=self._started)
+        elif state.phase == WAITING or state.group != work.number or state.done >= len(work.tasks):
+            return
+        key = (state.group, state.done)
+        seen = look(self._seen.get(key), state, me, tick.family(self._pid, state), tick)
+        self._seen[key] = seen
+        error = self._late(seen) if key == (0, 0) else seen.verdict(work.tasks[state.done], self.cores)
+        if error is not None:
+            with self._lock:
+                if not self.stopped:
+                    last = look(seen, state, me, family(self._pid, processes()), Tick(monotonic(), 0.0))
+                    self._stop = Stop(state, error, last)
+                    kill_family(self._pid)
+
+    def running(self, among: Mapping[int, Process]) -> dict[str, Usage]:
+        """Return what each label has used so far that has begun and not come back, by its frame.
+
+        Parameters
+        ----------
+        among : the processes of this machine.
+        """
+        work, state = self._work, self._page.read()
+        if state.group != work.number:
             return {}
-        wall = monotonic() - since
-        return {pending[0].frame_id: Usage(wall * self.threads, wall)}
+        ended = range(work.received, min(state.done, len(work.tasks)))
+        out = {work.tasks[i].frame_id: self._bounded(self._page.read_usage(i), work) for i in ended}
+        if state.phase == LABELLING and work.received <= state.done < len(work.tasks):
+            seen = self._seen.get((state.group, state.done), Seen(state))
+            used = sum(one.cpu for one in family(self._pid, among)) - state.cpu
+            now = replace(seen, cpu=max(used, seen.cpu), until=monotonic())
+            out[work.tasks[state.done].frame_id] = now.usage(self.cores)
+        return out
 
     def stop(self) -> int | None:
-        """Kill the process and what it has started; return its exit code."""
-        if not self.stopped:
+        """Kill the process and all it has started; return its exit code."""
+        with self._lock:
+            if self.stopped:
+                return self._process.exitcode
             self.stopped = True
-            if self._process.pid and os.name == "posix":
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
+            if self._process.is_alive() and os.name == "posix":
+                kill_family(self._pid)
+            else:
+                kill_marked(MARK, self._token)
             self._process.kill()
             self._process.join(10)
             self.connection.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
         return self._process.exitcode
 
-    def _crash(self) -> Result:
+    @property
+    def _pid(self) -> int:
+        return self._process.pid or 0
+
+    @staticmethod
+    def _late(seen: Seen) -> LabelError | None:
+        late = f"a worker process did not start within {START_LIMIT:g} s"
+        return LabelError(late) if seen.wall > START_LIMIT else None
+
+    def _read(self) -> Label | LabelError | None:
+        """Return the next answer; None where there will be none, or it is cut off."""
+        try:
+            outcome = pickle.loads(self.connection.recv_bytes(LARGEST_ANSWER))
+        except Exception:  # EOFError and OSError where it died; anything where it wrote nonsense
+            return None
+        return outcome if isinstance(outcome, (Label, LabelError)) else None
+
+    def _result(self, outcome: Label | LabelError, usage: Usage) -> Result:
+        work = self._work
+        self._work = replace(work, received=work.received + 1)
+        if isinstance(outcome, LabelError):
+            outcome.seconds = usage.cpu
+        else:
+            outcome = replace(outcome, seconds=usage.cpu)
+        return work.tasks[work.received], outcome, usage
+
+    def _measured(self) -> Usage:
+        """Return what the next label used: as its worker measured it, as far as the driver can believe it."""
+        work = self._work
+        usage = self._page.read_usage(work.received)
+        if (seen := self._seen.get((work.number, work.received))) is not None and seen.phase == LABELLING:
+            usage = replace(usage, wall=usage.wall - seen.suspended, cpu=max(usage.cpu, seen.cpu))
+        return self._bounded(usage, work)
+
+    def _bounded(self, usage: Usage, work: Work) -> Usage:
+        now = monotonic()
+        return bounded(usage, now - work.sent, now - self._started, self.cores)
+
+    def _ended(self) -> Iterator[Result]:
+        """Yield the label that the worker died of, if any."""
         wait([self._process.sentinel], timeout=5)  # so that the exit code is its own
-        seconds, code = self._elapsed(), self.stop()
-        if not self._begun:
+        last, work, state = process(self._pid), self._work, self._page.read()
+        words = quote(self.folder / LOG)
+        code = self.stop()
+        in_hand = state.group == work.number and (
+            state.done > work.received or state.phase in (SETTING_UP, LABELLING)
+        )
+        if self._stop is not None:
+            if self._stop.state.group == 0:
+                raise FidselError(str(self._stop.error))
+            same = (self._stop.state.group, self._stop.state.done) == (work.number, work.received)
+            self.blameless = not same
+            if same:
+                yield self._result(self._stop.error, self._stop.seen.usage(self.cores))
+        elif in_hand:
+            error = LabelError(f"the worker process died ({_how(code)}){words}", cause="crashed")
+            yield self._result(error, self._used_by_the_dead(state, work, last))
+        elif state.phase == STARTING and (code or 0) >= 0:
             raise FidselError(
-                f"a worker process ended with exit code {code} before it took a label. Its own message is "
-                "above; a script that starts an engine needs `if __name__ == '__main__':` around it."
+                f"a worker process ended with exit code {code} before it took a label{words}. Its own "
+                "message is above; a script that starts an engine needs `if __name__ == '__main__':` "
+                "around it."
             )
-        cause = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
-        task = self.pending.popleft()
-        usage = Usage(seconds, seconds / self.threads)
-        return task, LabelError(f"the worker process died ({cause})", seconds, "crashed"), usage
+        else:
+            self.blameless = True
 
-    def _time_out(self) -> Result:
-        seconds = self._elapsed()
-        self.stop()
-        if not self._begun:
-            raise FidselError(f"a worker process did not start within {START_LIMIT:g} s")
-        task = self.pending.popleft()
-        message = f"no label within the time limit of {task.time_limit:g} s: raise time_limit or look at it"
-        return task, LabelError(message, seconds, "timeout"), Usage(seconds, seconds / self.threads)
-
-    def _elapsed(self) -> float:
-        return (monotonic() - self._since) * self.threads
+    def _used_by_the_dead(self, state: State, work: Work, last: Process | None) -> Usage:
+        """Return what a label used that its worker died of: the system keeps its times for a while."""
+        if state.done > work.received:  # it ended, and the worker died of telling
+            return self._measured()
+        seen = self._seen.get((state.group, state.done), Seen(state, until=monotonic()))
+        if last is not None and last.parent == os.getpid():
+            seen = replace(seen, cpu=max(seen.cpu, last.cpu - state.cpu))
+        return seen.usage(self.cores)
 
 
-def serve(connection: Connection) -> None:
-    """Label what comes through the pipe until it closes; the main function of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-    _die_with_driver()
-    os.dup2(2, 1)  # chemistry programs print; the driver's stdout stays its own
-    with suppress(EOFError):
-        while True:
-            group: list[bytes] = connection.recv()
-            connection.send_bytes(_BEGUN)
-            for packed in group:
-                connection.send_bytes(_answer(packed))
+def _how(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    name = signal.Signals(-code).name
+    return f"{name}: killed by the system, which may be out of memory" if name == "SIGKILL" else name
 
 
-def _pack(task: Task) -> bytes:
+def _packed(tasks: tuple[Task, ...]) -> tuple[list[bytes], list[tuple[int, bytes]]]:
+    """Return the sources of a group, each once, and for each task the row of its source and its frame."""
+    rows: dict[int, int] = {}
+    sources: list[bytes] = []
+    items = []
+    for task in tasks:
+        if id(task.source) not in rows:
+            rows[id(task.source)] = len(sources)
+            sources.append(_pickled(task.source, f"a source must, {type(task.source).__name__}"))
+        items.append((rows[id(task.source)], _pickled(task.atoms, f"a frame must, {task.frame_id}")))
+    return sources, items
+
+
+def _pickled(what: object, name: str) -> bytes:
     try:
-        return pickle.dumps(task)
+        return pickle.dumps(what)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        name = type(task.source).__name__
+        must, _, which = name.partition(", ")
         raise UsageError(
-            f"a source must be picklable to be used in another process, {name} is not ({error}): define its "
-            "class in a module and keep only settings in it"
+            f"{must} be picklable to be used in another process, {which} is not ({error}): define its class "
+            "in a module and keep only settings in it"
         ) from error
-
-
-def _answer(packed: bytes) -> bytes:
-    try:
-        outcome = label_or_error(pickle.loads(packed))
-        if isinstance(outcome, LabelError):  # a subclass may not survive the pipe
-            outcome = LabelError(str(outcome), outcome.seconds, outcome.cause)
-        return pickle.dumps(outcome)
-    except Exception as error:  # isolation boundary: unpacking imports a person's module
-        return pickle.dumps(LabelError(f"{type(error).__name__}: {error}"))
-
-
-def _die_with_driver() -> None:
-    """Have this process and all it starts killed when the driver ends, however it ends.
-
-    The pipe `parent.sentinel` closes with the driver. On Linux the kernel then sends SIGKILL to the
-    group by itself, which also ends a C call that holds the interpreter lock (PR_SET_PDEATHSIG would
-    spare the group, and fire when the driver's starting *thread* ends). Elsewhere a thread does it.
-    """
-    parent = parent_process()
-    if parent is None or os.name != "posix":
-        return
-    sentinel: int = parent.sentinel
-    os.setpgid(0, 0)
-    if sys.platform == "linux":
-        import fcntl
-
-        fcntl.fcntl(sentinel, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(sentinel, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)
-    Thread(target=_kill_group_after, args=(sentinel,), daemon=True).start()
-
-
-def _kill_group_after(sentinel: int) -> None:
-    wait([sentinel])
-    os.killpg(0, signal.SIGKILL)
 
 
 @contextmanager
@@ -233,7 +313,7 @@ def _interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
     try:
         yield
     finally:

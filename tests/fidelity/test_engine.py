@@ -1,8 +1,8 @@
 import errno
 import json
 import os
+import re
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -19,7 +19,6 @@ from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.engine import GROUP_SIZE, LocalEngine, available_cores, group
 from fidsel.fidelity.source import Label, LabelError
 from fidsel.fidelity.task import Task
-from fidsel.fidelity.worker import Worker
 
 WORKERS = min(2, available_cores())
 T = TypeVar("T")
@@ -94,18 +93,22 @@ def test_only_the_culprit_is_lost(engine: LocalEngine, predicted: float | None) 
     good = [task(f"good{i}", predicted=predicted) for i in range(8)]
     mixed = [t for pair in zip(good, bad.values(), strict=False) for t in pair] + good[7:]
     found = outcomes(engine, mixed)
-    assert kinds(found) == dict.fromkeys(("raises", "refuses", "odd", "unpicklable"), "failed") | {
-        "segfault": "crashed", "exit": "crashed", "hang": "timeout"
+    assert kinds(found) == {
+        "raises": "failed", "refuses": "unconverged", "odd": "failed", "unpicklable": "label",
+        "segfault": "crashed", "exit": "crashed", "hang": "timeout",
     } | {f"good{i}": "label" for i in range(8)}  # fmt: skip
     errors = {name: found[name] for name in bad}
-    assert str(errors["raises"]) == "ZeroDivisionError: one over nothing"
+    assert re.fullmatch(
+        r"ZeroDivisionError: one over nothing \(fragile_sources.py, line \d+\)", str(errors["raises"])
+    )
     assert "SIGSEGV" in str(errors["segfault"])
     assert "exit code 3" in str(errors["exit"])
     assert "0.5 s" in str(errors["hang"])
-    assert errors["refuses"].seconds == 7.5
-    assert errors["odd"].seconds == 3.0
     assert str(errors["odd"]) == "did not converge"
-    assert errors["hang"].seconds >= 0.5
+    for claimed in ("refuses", "odd"):
+        assert 0 <= errors[claimed].seconds < 1  # and not what they claim
+    assert isinstance(errors["unpicklable"], Label)
+    assert errors["unpicklable"].provenance["what"] == "<function>"
 
 
 def test_a_dying_worker_is_found_while_the_driver_is_busy(engine: LocalEngine) -> None:
@@ -192,13 +195,13 @@ def test_a_source_that_cannot_travel_is_refused(engine: LocalEngine) -> None:
         list(engine.run([task("t", source=Local())]))
 
 
-def test_noise_of_sources_stays_off_stdout(tmp_path: Path) -> None:
+def test_what_sources_print_stays_off_the_drivers_output_and_input(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, write_driver(tmp_path), "print", "noise", "1"],
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=120, check=True, input="not for sources",
     )  # fmt: skip
     assert json.loads(done.stdout) == ["label"]
-    assert done.stderr.count("noise") == 2
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -238,7 +241,6 @@ from fragile_sources import Fragile
 from fidsel.fidelity.engine import LocalEngine
 from fidsel.fidelity.source import LabelError
 from fidsel.fidelity.task import Task
-from fidsel.fidelity.worker import Worker
 
 if __name__ == "__main__":
     act, argument, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -265,18 +267,10 @@ def alive(pid: int) -> bool:
     return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def test_a_worker_that_dies_amid_an_answer_has_crashed(engine: LocalEngine) -> None:
-    worker = Worker(1)
-    worker.stop()
-    half = struct.pack("!i", 1000) + b"cut"
-    worker.stopped, (worker.connection, theirs) = False, get_context("spawn").Pipe()
-    worker.assign([task("a")])
-    theirs.send_bytes(b"")
-    os.write(theirs.fileno(), half)
-    theirs.close()
-    (found,) = worker.results()
-    assert isinstance(found[1], LabelError)
-    assert found[1].cause == "crashed"
+@pytest.mark.parametrize("what", ["cut", "nonsense"])
+def test_a_worker_that_dies_amid_an_answer_has_crashed(engine: LocalEngine, what: str) -> None:
+    found = outcomes(engine, [task("bad", what, predicted=0.01), task("good", predicted=0.01)])
+    assert kinds(found) == {"bad": "crashed", "good": "label"}
 
 
 def test_a_system_without_processes_to_spare_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
