@@ -20,7 +20,7 @@ TIMES = 30.0
 ENERGY_SIGMAS, ENERGY_LEAST, ENERGY_PER_ATOM = 30.0, 5.0, 1.0
 """An energy is absurd beyond so many σ of its kind and beyond 5 eV + 1 eV per atom; a bond has 3 to 10 eV."""
 GAP_SIGMAS, GAP_LEAST, GAP_PER_ATOM, GAP_STRAIN = 20.0, 3.0, 0.2, 2.0
-"""The same of accurate − cheap energy, which varies less; strained frames may differ by twice their strain."""
+"""The same of accurate − cheap energy, which varies less; strained frames have twice their strain as room."""
 
 NET_SHARE, NET_USUAL, NET_LEAST = 0.5, 0.02, 1.0
 """A net force is absurd at half the norm of all forces, where it usually is below 2 %, and above 1 eV/Å."""
