@@ -19,6 +19,7 @@ from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.lock import CampaignLock, open_store
 from fidsel.fidelity.purchase import Purchase, buy
+from fidsel.fidelity.quarantine import set_aside
 from fidsel.fidelity.store import LabelStore
 from fidsel.fidelity.task import Engine
 
@@ -62,7 +63,7 @@ class Workspace:
         return self.store.labelled(fidelity, [frame for frame in ids if frame in have])
 
     def buy(self, fidelity: Fidelity, ids: Sequence[str], account: str) -> Purchase:
-        """Label frames at a fidelity; those owned already are not bought again."""
+        """Label frames at a fidelity and judge the labels; those owned already are not bought again."""
         what = f"{fidelity.name} labels ({account})"
         self.lock.check()
 
@@ -70,7 +71,7 @@ class Workspace:
             self.report(what, event.finished, event.total)
 
         frames = self.store.frames(tuple(dict.fromkeys(ids)))
-        return buy(
+        bought = buy(
             self.store,
             self.engine,
             fidelity,
@@ -80,6 +81,9 @@ class Workspace:
             predicted_seconds=self.predicted_seconds(fidelity, frames),
             on_event=count,
         )
+        levels = self.campaign.fidelities
+        set_aside(self.store, fidelity, levels[: levels.index(fidelity)])
+        return bought
 
     def predicted_seconds(self, fidelity: Fidelity, frames: Frames) -> FloatArray | None:
         """Return the core-seconds each label is expected to take; None where nothing is measured yet."""

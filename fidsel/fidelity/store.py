@@ -236,7 +236,9 @@ class LabelStore:
         return self._ids(f"EXISTS ({LABELS} AND l.quarantine IS NULL)", fidelity, None)
 
     def failed_ids(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Return the ids of frames without a label that are not tried again, in order of insertion.
+        """Return the ids of frames without a label to use that are not tried again, in order of insertion.
+
+        They failed, or their label is set aside.
 
         Parameters
         ----------
@@ -245,7 +247,8 @@ class LabelStore:
         """
         failed = f"""EXISTS (SELECT 1 FROM attempts a WHERE a.key = ? AND a.frame_id = f.frame_id
             AND a.status IN {FAILED} AND a.retry = 0)"""
-        return self._ids(f"{failed} AND NOT EXISTS ({LABELS})", fidelity, ids)
+        aside = f"EXISTS ({LABELS} AND l.quarantine != '')"
+        return self._ids(f"({failed} AND NOT EXISTS ({LABELS}) OR {aside})", fidelity, ids)
 
     def _ids(self, condition: str, fidelity: Fidelity, ids: Sequence[str] | None) -> tuple[str, ...]:
         """Return the ids of `frames f` that meet a condition on a level, in order of insertion."""
@@ -261,11 +264,19 @@ class LabelStore:
         return tuple(frame_id for _, frame_id in sorted(set(found)))
 
     def failures(self, fidelity: Fidelity) -> Mapping[str, str]:
-        """Return the last error text of each frame that failed and has no label."""
+        """Return the last error text of each frame that failed, or why its label is set aside."""
         sql = f"""SELECT a.frame_id, a.error FROM attempts a WHERE a.key = ? AND a.status IN {FAILED}
             AND NOT EXISTS (SELECT 1 FROM labels l WHERE l.key = a.key AND l.frame_id = a.frame_id)
             ORDER BY a.id"""
-        return dict(self.query(sql, [fidelity.key]))
+        aside = """SELECT frame_id, 'set aside: ' || quarantine FROM labels
+            WHERE key = ? AND quarantine != ''"""
+        return dict([*self.query(sql, [fidelity.key]), *self.query(aside, [fidelity.key])])
+
+    def judge(self, fidelity: Fidelity, verdicts: Mapping[str, str | None]) -> None:
+        """Write down, by frame id, why labels are set aside; None where they are sound."""
+        rows = [(why or "", fidelity.key, frame_id) for frame_id, why in verdicts.items()]
+        with self.transaction() as connection:
+            connection.executemany("UPDATE labels SET quarantine = ? WHERE key = ? AND frame_id = ?", rows)
 
     def statistics(self, fidelity: Fidelity) -> Statistics:
         """Return how many attempts at a fidelity ended how, and their core-seconds."""

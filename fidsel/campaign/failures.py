@@ -1,0 +1,79 @@
+"""What became of labels that a campaign has no use of: shown, tried again, released."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fidsel.campaign.settings import Campaign
+from fidsel.campaign.workspace import identify
+from fidsel.fidelity.failures import Failure, failed_frames, retry
+from fidsel.fidelity.lock import open_store
+from fidsel.fidelity.quarantine import release
+from fidsel.fidelity.store import LabelStore
+
+
+@dataclass(frozen=True)
+class LevelFailure:
+    """A frame without a label to use at a level.
+
+    Parameters
+    ----------
+    level : name of the level.
+    row : of the frame in the pool.
+    failure : why, and what it has cost.
+    """
+
+    level: str
+    row: int
+    failure: Failure
+
+
+def failures_of(campaign: Campaign) -> tuple[LevelFailure, ...]:
+    """Return all frames that failed or whose labels are set aside, level by level.
+
+    Reads the store alone, also while another process drives the campaign; nothing where there is none.
+    """
+    if not campaign.folder.store.exists():
+        return ()
+    with LabelStore(campaign.folder.store, read_only=True) as store:
+        row = {frame: i for i, (frame,) in enumerate(store.query("SELECT frame_id FROM frames ORDER BY seq"))}
+        return tuple(
+            LevelFailure(level.name, row[failure.frame_id], failure)
+            for level in campaign.fidelities
+            for failure in failed_frames(store, level)
+        )
+
+
+def retry_failed(campaign: Campaign, cause: str | None = None, break_lock: bool = False) -> int:
+    """Let frames that failed be tried again when the campaign next wants them; return how many.
+
+    Raises
+    ------
+    UsageError
+        where there is no such cause.
+    FidselError
+        where another process drives the campaign.
+    """
+    with open_store(campaign.folder.store, break_lock) as (store, _):
+        identify(campaign, store)
+        return retry(store, campaign.fidelities, cause)
+
+
+def release_labels(campaign: Campaign, frames: Sequence[str] | None, break_lock: bool = False) -> int:
+    """Let labels that were set aside be trained on; return how many.
+
+    Parameters
+    ----------
+    campaign : whose labels.
+    frames : ids of frames, or their beginnings; None = all.
+    break_lock : take the campaign from a process that seems to hold it.
+
+    Raises
+    ------
+    UsageError
+        where no label of a frame is set aside.
+    FidselError
+        where another process drives the campaign.
+    """
+    with open_store(campaign.folder.store, break_lock) as (store, _):
+        identify(campaign, store)
+        return release(store, campaign.fidelities, frames)
