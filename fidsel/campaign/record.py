@@ -58,10 +58,64 @@ class Saving:
     ----------
     share : of the control arm's spend; negative = the campaign cost more.
     at_least : whether it is a lower bound, the control's curve not being believed further out.
+    low, high : 90 % interval of the share, by what is known of the control's curve; None in records that
+        were written before it was kept.
+    high_at_least : whether `high` is a lower bound of the interval's end, for the same reason.
     """
 
     share: float
     at_least: bool
+    low: float | None = None
+    high: float | None = None
+    high_at_least: bool = False
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval leaves out no saving at all; False where there is no interval."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
+    @property
+    def cell(self) -> str:
+        """The share and its interval, for a table.
+
+        >>> Saving(0.31, False, -0.2, 0.61).cell, Saving(0.74, True).cell
+        ('+31 % (−20 to +61)', '≥ +74 %')
+        """
+        text = f"{'≥ ' if self.at_least else ''}{_percent(self.share)} %"
+        if self.low is None or self.high is None:
+            return text
+        more = "≥ " if self.high_at_least else ""
+        return f"{text} ({_percent(self.low)} to {more}{_percent(self.high)})"
+
+    @property
+    def words(self) -> str:
+        """What it says, in a sentence's words.
+
+        >>> Saving(0.31, False, -0.2, 0.61).words
+        'not distinguishable from no saving at equal error: +31 %, 90 % interval −20 to +61 %'
+        >>> Saving(0.6, False, 0.3, 0.7).words
+        '60 % of its spend saved at equal error, 90 % interval +30 to +70 %'
+        """
+        bound, more = "at least " if self.at_least else "", "at least " if self.high_at_least else ""
+        if self.low is None or self.high is None:
+            return f"{bound}{_percent(self.share)} % of its spend saved at equal error"
+        spread = f"90 % interval {_percent(self.low)} to {more}{_percent(self.high)} %"
+        if not self.certain:
+            middle = f"{bound}{_percent(self.share)} %"
+            return f"not distinguishable from no saving at equal error: {middle}, {spread}"
+        if self.share < 0:
+            return f"{-100 * self.share:.0f} % more spent than it at equal error, saving {spread}"
+        return f"{bound}{100 * self.share:.0f} % of its spend saved at equal error, {spread}"
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent with its sign, a true minus.
+
+    >>> _percent(0.314), _percent(-0.2), _percent(-0.001)
+    ('+31', '−20', '+0')
+    """
+    rounded = round(100 * share)
+    return f"{rounded:+d}".replace("-", "−")
 
 
 @dataclass(frozen=True)

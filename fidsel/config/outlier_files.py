@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from fidsel.campaign.settings import Reporter
 from fidsel.config.load import check_config
+from fidsel.config.model_files import ASE, open_model, silent
 from fidsel.config.models import Device
-from fidsel.config.parts import units
 from fidsel.config.select_files import features
 from fidsel.config.selectors import DescriptorName
 from fidsel.config.strict import Strict
@@ -19,13 +20,7 @@ from fidsel.data import Frames
 from fidsel.data.atomic import replacing
 from fidsel.data.frames import IntArray
 from fidsel.data.lookup import Lookup
-from fidsel.errors import UsageError
-from fidsel.fidelity.calculator import CalculatorSource
-from fidsel.models import ForceField, Predictions, load
-from fidsel.models.delta import CheapLabels
 from fidsel.selector.outliers import TRAIN, Outliers, find_outliers, sides_of, training_frames
-
-ASE = "ase:"
 
 
 class OutlierConfig(Strict):
@@ -101,8 +96,13 @@ class Found:
             )  # fmt: skip
 
 
-def outliers_of_files(request: OutlierRequest) -> Found:
+def outliers_of_files(request: OutlierRequest, report: Reporter = silent) -> Found:
     """Return where a model is wrong.
+
+    Parameters
+    ----------
+    request : what a person asked for.
+    report : hears how far a calculator has come.
 
     Raises
     ------
@@ -117,7 +117,14 @@ def outliers_of_files(request: OutlierRequest) -> Found:
         new = np.flatnonzero(Lookup(frames).find(held) < 0)
         frames = frames + held[new].replace(level=frames.level[0])
         places = np.concatenate([places, new])
-    model = open_model(request, frames, config)
+    model = open_model(
+        request.model,
+        frames,
+        unit_text=request.units,
+        calculator=config.calculator,
+        device=config.device,
+        report=report,
+    )
     kept = training_frames(model)
     named = request.train.read("accurate", labelled=False) if request.train else None
     train = named if kept is None else kept if named is None else kept + named.unlabelled()
@@ -131,23 +138,6 @@ def outliers_of_files(request: OutlierRequest) -> Found:
         seed=request.seed,
     )
     return Found(found, tuple(_notes(request, train, found)), places, data)
-
-
-def open_model(request: OutlierRequest, frames: Frames, config: OutlierConfig) -> ForceField:
-    """Return the model that a person named, able to predict some frames."""
-    if request.model.startswith(ASE):
-        source = CalculatorSource(request.model.removeprefix(ASE), config.calculator)
-        labels = CheapLabels(source).of(frames)
-        return Predictions(frames.replace(energy=labels.energy, forces=labels.forces))
-    if Path(request.model).is_dir():
-        return load(request.model, config.device)
-    if "." not in Path(request.model).name or not LabelFile(request.model).parts[0].exists():
-        raise UsageError(
-            "a model is a folder that fidsel wrote, a file of predictions, or ase:NAME for a calculator; "
-            f"there is no {request.model!r}"
-        )
-    path, energy, forces = LabelFile(request.model).parts
-    return Predictions.read(path, units=units(request.units), energy_key=energy, forces_key=forces)
 
 
 def _notes(request: OutlierRequest, train: Frames | None, found: Outliers) -> Sequence[str]:
