@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from fidsel.data.notebook import html_table
 from fidsel.errors import UsageError
 
 
@@ -43,6 +44,10 @@ class Metrics:
     force_mae: float | None
     force_rmse: float | None
     energy_mae: float
+
+    def __str__(self) -> str:
+        force = "" if self.force_mae is None else f"force MAE {1000 * self.force_mae:.3g} meV/Å, "
+        return f"{force}energy MAE {1000 * self.energy_mae:.3g} meV"
 
     @property
     def headline(self) -> float:
@@ -152,7 +157,7 @@ class ControlArm:
         return f"extrapolated{known}, not measured"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Round:
     """What one round decided, bought, trained and measured.
 
@@ -194,6 +199,30 @@ class Round:
     seconds: Mapping[str, float]
     notes: tuple[str, ...] = ()
     stop: str = ""
+
+    def __repr__(self) -> str:
+        labels = ", ".join(f"{count} {name}" for name, count in self.labels.items())
+        saved = f"; saving {self.control.saving.cell}" if self.control else ""
+        ended = f"; {self.stop}" if self.stop else ""
+        return f"Round({self.index}: {labels}; {self.metrics}; spent {self.spent:.4g}{saved}{ended})"
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook."""
+        rows: list[tuple[str, object]] = [("labels of " + name, count) for name, count in self.labels.items()]
+        rows += [
+            ("picked in this round", len(self.picks)),
+            (f"errors on {self.metrics.frames} test labels", self.metrics),
+            (f"errors on {self.validation.frames} validation labels", self.validation),
+            ("spent of the budget, base units", self._money()),
+        ]
+        if self.control is not None:
+            arm = f"{self.control.labels} random labels, {self.control.basis}: {self.control.saving.words}"
+            rows.append(("control arm", arm))
+        rows.append(("state", self.stop or "goes on"))
+        return html_table(f"round {self.index}", (), rows, self.notes)
+
+    def _money(self) -> str:
+        return f"{self.spent:.4g} ({self.cost:.4g} in this round), {self.remaining:.4g} left"
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""

@@ -85,14 +85,14 @@ class Found:
         return ("data" if row < self.data else "held out"), int(self.places[row])
 
     def save(self, path: Path) -> None:
-        """Write file, row, side, cluster and error of each frame, and their order from the worst, as npz."""
+        """Write file, row, side, cluster, RMSE and MAE of each frame, and their order by error, as npz."""
         found = self.outliers
         files = np.where(np.arange(len(self.places)) < self.data, "data", "held out")
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(
                 file, source=files, row=self.places, worst=found.worst(len(found.frames)),
-                side=found.sides, cluster=found.clusters, error=found.errors, ratio=found.ratio,
-                unit=np.array(found.unit),
+                side=found.sides, cluster=found.clusters, error=found.errors, mae=found.maes,
+                ratio=found.ratio, unit=np.array(found.unit),
             )  # fmt: skip
 
 
