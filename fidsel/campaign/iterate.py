@@ -65,7 +65,7 @@ def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
     if reached := _low_enough(ws, done):
         return reached
     if last.index >= rules.rounds:
-        return f"round limit: {rules.rounds} rounds of picking are done"
+        return f"round limit: {rules.rounds} rounds of picking are done (campaign.rounds)"
     cost = frame_cost(ws)
     if not ws.campaign.budget.pays(last.spent + cost):
         return f"budget spent: the next frame costs {ws.campaign.budget.format(cost)}"

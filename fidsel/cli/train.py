@@ -51,3 +51,5 @@ def train(
         labels, changes = LabelFile(accurate, *keys), with_device(settings, device)
         found = train_files(labels, files, held, model, recipe, changes, seed, out, force=force)
     document(found) if as_json else note(trained_line(found))
+    for text in found["warnings"]:
+        note(text)

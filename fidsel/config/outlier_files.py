@@ -150,7 +150,12 @@ def _notes(request: OutlierRequest, train: Frames | None, found: Outliers) -> Se
     if trained := len(found.rows(TRAIN)):
         notes.append(f"{trained} of {total} frames are left out: the model was trained on them")
     if lost := int((np.isnan(found.errors) & (found.sides != TRAIN)).sum()):
-        notes.append(f"{lost} of {total} frames are left out: they have no label")
+        notes.append(
+            f"{lost} of {total} frames are left out: they have no label; with labels they would count too"
+        )
     if found.unit == "eV":
-        notes.append("no frame has forces: errors are of energies, in eV per frame")
+        notes.append(
+            "no frame has forces: errors are of energies, in eV per frame; where the file has "
+            "some, name them as FILE:ENERGY_KEY:FORCES_KEY"
+        )
     return notes

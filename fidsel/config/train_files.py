@@ -201,4 +201,5 @@ def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:
             {"stage": h.stage, "seconds": h.seconds, "notes": dict(h.notes)} for h in trained.histories
         ],
         "diagnostics": dict(trained.diagnostics),
+        "warnings": list(trained.warnings),
     }

@@ -166,6 +166,20 @@ class Trained:
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     surrogates: tuple[Surrogate, ...] = ()
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What recipe and fits warn of, each sentence once."""
+        fits = [text for history in self.histories for text in _warnings(history.notes)]
+        return tuple(dict.fromkeys([*self.diagnostics.get("warnings", ()), *fits]))
+
+
+def _warnings(notes: Mapping[str, Any]) -> list[str]:
+    """Return the values of all keys "warning" in nested notes."""
+    found = [str(notes["warning"])] if notes.get("warning") else []
+    return found + [
+        text for inner in notes.values() if isinstance(inner, Mapping) for text in _warnings(inner)
+    ]
+
 
 class ModelFactory(Protocol):
     """Builds an untrained model."""
