@@ -200,9 +200,7 @@ def additions(task: Task, rounds: Sequence[SelectionRound]) -> list[IntArray]:
 
 def _start(task: Task) -> SelectionRound:
     repeats = task.division.repeats
-    text = (
-        f"{repeats} frames repeat configurations that are held out: they are left out, as these stay unseen"
-    )
+    text = f"{repeats} frames repeat configurations that are held out: left out, as those stay unseen"
     notes = (text,) if repeats else ()
     return SelectionRound(0, None, NONE, len(task.division.start), None, None, None, notes=notes)
 

@@ -175,10 +175,9 @@ class Trained:
 
 def _warnings(notes: Mapping[str, Any]) -> list[str]:
     """Return the values of all keys "warning" in nested notes."""
-    found = [str(notes["warning"])] if notes.get("warning") else []
-    return found + [
-        text for inner in notes.values() if isinstance(inner, Mapping) for text in _warnings(inner)
-    ]
+    own = [str(notes["warning"])] if notes.get("warning") else []
+    inner = [value for value in notes.values() if isinstance(value, Mapping)]
+    return own + [text for value in inner for text in _warnings(value)]
 
 
 class ModelFactory(Protocol):

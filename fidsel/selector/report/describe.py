@@ -113,8 +113,8 @@ def _incomparable(frames: Frames, energies: FloatArray) -> tuple[FloatArray, tup
     kinds = len(set(frames.formulas))
     if kinds == 1:
         note = (
-            "the atoms of the frames come in different orders, so distances do not compare between them: write "
-            "all frames in one order"
+            "the atoms of the frames come in different orders, so distances do not compare between them: "
+            "write all frames in one order"
         )
         return energies, (note,)
     note = (
