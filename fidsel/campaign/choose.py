@@ -99,8 +99,9 @@ def _pick(
     if needs_errors(picker):
         found = estimate(ws, index, frames, pool, draft.probes)
         pool, source = replace(pool, labelled=found.taken), found.source
+        notes = (found.note,) if found.note else ()
         if found.errors is None:
-            picker, notes = Random(), (found.note,)
+            picker = Random()
         else:
             pool, bounds = replace(pool, errors=found.errors), found.bounds
     n = min(draft.picks, int((~pool.labelled).sum()))

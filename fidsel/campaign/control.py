@@ -15,7 +15,8 @@ from fidsel.campaign.mixture import Mixture, random_order
 from fidsel.campaign.record import ControlArm, HeldOut, Metrics, Round, Saving
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
-from fidsel.fidelity.law import CurvePoint, LawPrior, Posterior, fit_law
+from fidsel.data.frames import FloatArray
+from fidsel.fidelity.law import CurvePoint, LawPrior, Posterior, fit_law, interval
 from fidsel.training.stage import TrainingData
 
 FRACTIONS = (0.5, 0.7, 1.0)
@@ -100,19 +101,37 @@ def saving(ws: Workspace, curve: Curve, law: Posterior, spent: float, error: flo
     saving = 1 − spent / (price · (n(error) + validation)), n(error) being where the control's learning
     curve δ·n^(−β), fitted to its points, reaches the campaign's error. Negative where the campaign
     spent more. The curve is believed up to `REACH` times its last point; beyond that the saving is
-    what it is there, marked as a lower bound.
+    what it is there, marked as a lower bound. The interval is that of the curve's posterior draws.
     """
-    draws = law.draws.mean(axis=0)
-    labels = float(np.exp((draws[0] - np.log(max(error, 1e-12))) / np.exp(draws[1])))
-    furthest = REACH * curve.labels[-1]
-    price = ws.price(ws.campaign.accurate)
-    reached = min(max(labels, 1.0), furthest)
-    return Saving(1.0 - spent / (price * (reached + ws.campaign.rules.validation)), labels > furthest)
+    furthest, price = REACH * curve.labels[-1], ws.price(ws.campaign.accurate)
+
+    def share(labels: float) -> float:
+        reached = min(max(labels, 1.0), furthest)
+        return 1.0 - spent / (price * (reached + ws.campaign.rules.validation))
+
+    middle = float(labels_at(law.draws.mean(axis=0, keepdims=True), error)[0])
+    drawn = interval(labels_at(law.draws, error))
+    return Saving(
+        share(middle), middle > furthest, share(drawn.low), share(drawn.high), drawn.high > furthest
+    )
+
+
+def labels_at(draws: FloatArray, error: float) -> FloatArray:
+    """Return how many labels δ·n^(−β) takes to reach an error under each draw, (n_draws,).
+
+    Parameters
+    ----------
+    draws : (n_draws, ≥ 2) ln δ and ln β, see `Posterior`.
+    """
+    with np.errstate(over="ignore"):  # a flat curve never gets there: infinitely many labels
+        found: FloatArray = np.exp((draws[:, 0] - np.log(max(error, 1e-12))) / np.exp(draws[:, 1]))
+    return found
 
 
 def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:
     """Return the held-out errors of standard training on some accurate labels."""
     campaign = ws.campaign
+    ws.begin("training the control arm")
     data = TrainingData(train, ws.labelled(campaign.accurate, held.validation))
     trained = campaign.control_recipe(data, campaign.model, campaign.seed_for("control"))
     return metrics(trained.model, ws.labelled(campaign.accurate, held.test or held.validation))

@@ -8,7 +8,7 @@ from fidsel.campaign.record import Round
 from fidsel.fidelity.budget import Budget
 from fidsel.selector import Curve, learning_curve_plot
 
-CONTROL = {"bought": "random accurate labels, bought", "owned": "random accurate labels, extrapolated"}
+CONTROL = {"bought": "random accurate labels, bought", "owned": "random accurate labels, extrapolated (90 %)"}
 
 
 def plot_learning_curve(path: Path, rounds: Sequence[Round], budget: Budget) -> None:
@@ -42,5 +42,10 @@ def learning_curves(rounds: Sequence[Round], budget: Budget) -> tuple[Curve, ...
     if arms:
         kind = arms[0][1].kind
         spent, errors = [x for x, _ in arms], [arm.error for _, arm in arms]
-        curves.append(Curve(CONTROL[kind], spent, errors, extrapolated=kind == "owned"))
+        low, high = [arm.low for _, arm in arms], [arm.high for _, arm in arms]
+        extrapolated = kind == "owned"
+        band = (low, high) if extrapolated else ((), ())
+        curves.append(
+            Curve(CONTROL[kind], spent, errors, extrapolated=extrapolated, low=band[0], high=band[1])
+        )
     return tuple(curves)

@@ -32,7 +32,7 @@ class Estimate:
     taken : (n,) True for frames that cannot be picked: labelled, probed, or failed.
     source : plain values for the record.
     bounds : (n,) upper bounds of the errors, None where none were asked for or could be calibrated.
-    note : why there are none.
+    note : why there are no errors, or no bounds; "" where there is nothing to say.
     """
 
     errors: FloatArray | None
@@ -63,8 +63,12 @@ def estimate(ws: Workspace, index: int, frames: Frames, pool: Pool, probes: Sequ
     away = {*probes, *ws.store.failed_ids(accurate)}
     taken = pool.labelled | np.array([frame in away for frame in frames.ids], dtype=bool)
     if kind in LEARNED and count == 0:
-        why = "no probe could be labelled" if wanted else "too little is left to pay for probes"
-        return Estimate(None, taken, {"kind": "none"}, note=f"{why}: the picks are drawn at random")
+        why = (
+            "no probe could be labelled, see `fidsel status --failed`"
+            if wanted
+            else "too little is left to pay for probes, of which fewer rounds or selector.probes leave more"
+        )
+        return Estimate(None, taken, {"kind": "none"}, note=f"the picks are drawn at random: {why}")
     pool, made = replace(pool, labelled=taken), _source(ws, index, frames)
     found = made.estimate(pool, known)
     source: dict[str, Any] = {
@@ -77,7 +81,8 @@ def estimate(ws: Workspace, index: int, frames: Frames, pool: Pool, probes: Sequ
     rng = ws.campaign.rng("calibration", index)
     merges = BroadClusters.load(ws.campaign.folder.round(0) / "clusters.npz").merges
     bounds = error_bounds(made, kind, pool, known, ws.campaign.rules.coverage, rng, merges)
-    return Estimate(found, taken, source | {"bounds": bounds.record}, bounds.values)
+    note = "" if bounds.values is not None else f"no bounds of errors: {bounds.record['why_none']}"
+    return Estimate(found, taken, source | {"bounds": bounds.record}, bounds.values, note)
 
 
 def ranking(ws: Workspace, index: int, picks: Sequence[Pick], source: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
     if reached := _low_enough(ws, done):
         return reached
     if last.index >= rules.rounds:
-        return f"round limit: {rules.rounds} rounds of picking are done"
+        return f"round limit: {rules.rounds} rounds of picking are done (campaign.rounds)"
     cost = frame_cost(ws)
     if not ws.campaign.budget.pays(last.spent + cost):
         return f"budget spent: the next frame costs {ws.campaign.budget.format(cost)}"
@@ -92,6 +92,7 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     began = perf_counter()
     allocation = read_allocation(ws.store, index)
     if allocation is None:
+        ws.begin("choosing frames" if index else "drawing the random start")
         allocation = _start(ws, ready) if index == 0 else choose(ws, ready, index)
         write_allocation(ws.store, index, allocation)
     _purchase(ws, ready, allocation)
@@ -103,6 +104,7 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     ws.ledger.charge(
         "training", _training_amount(ws, seconds["training"]), f"round {index}", seconds["training"]
     )
+    ws.begin("measuring on held-out labels")
     found = measured(ws, ready.held, index, done, allocation, ids, data, trained, seconds)
     found = replace(found, record=replace(found.record, stop=stop_reason(ws, [*done, found.record])))
     publish(ws, ready.held, found, done, trained)
@@ -134,6 +136,7 @@ def _purchase(ws: Workspace, ready: Prepared, allocation: Allocation) -> None:
 
 
 def _train(ws: Workspace, data: TrainingData, index: int) -> Trained:
+    ws.begin("training")
     ws.report("training", 0, 1)
     campaign = ws.campaign
     _require(ws, campaign.accurate, "training", len(data.train), 1)

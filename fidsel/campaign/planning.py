@@ -10,6 +10,7 @@ from fidsel.campaign.mixture import random_order
 from fidsel.campaign.prepare import FEWEST, ensure_held_out, ensure_pool, ignored_settings, refuse_few
 from fidsel.campaign.record import HeldOut
 from fidsel.campaign.settings import Campaign, Reporter
+from fidsel.campaign.stage import begin_stage
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
@@ -45,6 +46,8 @@ def prepare(ws: Workspace) -> Prepared:
     FidselError
         where every pilot label of a fidelity failed.
     """
+    if ws.store.record("pool") is None:
+        ws.begin("pool")
     ws.report("pool", 0, 1)
     ensure_pool(ws.campaign, ws.store)
     ws.report("pool", 1, 1)
@@ -132,10 +135,12 @@ def start_size(ws: Workspace, planned: int) -> int:
     return min(planned, max(FEWEST, piloted, wanted))
 
 
-def sample_pool(campaign: Campaign) -> Frames:
+def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:
     """Return the pool of a campaign, sampled and stored on the first call."""
-    with open_store(campaign.folder.store) as (store, _):
+    with open_store(campaign.folder.store, break_lock) as (store, _):
         identify(campaign, store)
+        if store.record("pool") is None:
+            begin_stage(store, "pool")
         return ensure_pool(campaign, store)
 
 
@@ -145,9 +150,9 @@ def ignored_pool_settings(campaign: Campaign) -> dict[str, tuple[Any, Any]]:  # 
         return ignored_settings(campaign, store)
 
 
-def plan_campaign(campaign: Campaign, report: Reporter) -> Plan:
+def plan_campaign(campaign: Campaign, report: Reporter, break_lock: bool = False) -> Plan:
     """Return the plan of a campaign: sample, hold out, label a pilot, recommend; kept in plan.json."""
-    with open_workspace(campaign, report) as ws:
+    with open_workspace(campaign, report, break_lock) as ws:
         return prepare(ws).plan
 
 

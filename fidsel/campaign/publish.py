@@ -23,8 +23,14 @@ from fidsel.selector import ClusterErrors, cluster_error_plot, cluster_errors, w
 from fidsel.training.evaluate import frame_errors
 from fidsel.training.stage import Trained, TrainingData
 
-NO_TEST = "no test set: the errors shown are those of the validation labels"
-ENERGIES_ONLY = "no accurate forces: errors, clusters and stopping go by energies per frame, in eV"
+NO_TEST = (
+    "no test set: the errors shown are those of the validation labels, by which the campaign decides too; "
+    "for a number that nothing was chosen by set campaign.test in a new campaign, or use `fidsel evaluate`"
+)
+ENERGIES_ONLY = (
+    "no accurate forces: errors, clusters and stopping go by energies per frame, in eV; a level with forces "
+    "(forces = true) takes far fewer labels, where its method has them"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +88,7 @@ def measured(
         error_source={**allocation.error_source, **({"score": rank} if rank else {})},
         training=_training_record(trained),
         seconds={**seconds, "measuring": perf_counter() - began},
-        notes=(*allocation.notes, *_notes(ws, held, allocation, len(test))),
+        notes=(*allocation.notes, *_notes(ws, held, allocation, len(test), trained)),
     )
     return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, errors))
 
@@ -135,10 +141,10 @@ def _owned(ws: Workspace, ids: Mixture, held: HeldOut) -> dict[str, int]:
     return counts | {campaign.accurate.name: len(have[campaign.accurate.name] & accurate)}
 
 
-def _notes(ws: Workspace, held: HeldOut, allocation: Allocation, tested: int) -> list[str]:
+def _notes(ws: Workspace, held: HeldOut, allocation: Allocation, tested: int, trained: Trained) -> list[str]:
     """Return what a person should know of a round beyond what the picker said."""
     campaign = ws.campaign
-    found = [] if tested else [NO_TEST]
+    found = [*trained.warnings, *([] if tested else [NO_TEST])]
     if not campaign.accurate.forces:
         found.append(ENERGIES_ONLY)
     for fidelity in campaign.cheap:
@@ -158,9 +164,15 @@ def _missing(ws: Workspace, fidelity: Fidelity, wanted: Sequence[str], purpose: 
     found = []
     if failed:
         first = failures[failed[0]]
-        found.append(f"{len(failed)} of {len(wanted)} {purpose}labels of {fidelity.name} failed: {first}")
+        found.append(
+            f"{len(failed)} of {len(wanted)} {purpose}labels of {fidelity.name} failed: {first}; mend the "
+            "cause if more fail alike, `fidsel status --failed` lists them"
+        )
     if unpaid := len(lacking) - len(set(failed)):
-        found.append(f"the budget ended before {unpaid} of {len(wanted)} {purpose}labels of {fidelity.name}")
+        found.append(
+            f"the budget ended before {unpaid} of {len(wanted)} {purpose}labels of {fidelity.name}: what is "
+            "there is used; a larger budget.total buys more"
+        )
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from fidsel.data.notebook import html_table
 from fidsel.errors import UsageError
 
 
@@ -44,6 +45,10 @@ class Metrics:
     force_rmse: float | None
     energy_mae: float
 
+    def __str__(self) -> str:
+        force = "" if self.force_mae is None else f"force MAE {1000 * self.force_mae:.3g} meV/Å, "
+        return f"{force}energy MAE {1000 * self.energy_mae:.3g} meV"
+
     @property
     def headline(self) -> float:
         """The error a campaign is judged by: force MAE, or the energy MAE at a level without forces."""
@@ -58,10 +63,64 @@ class Saving:
     ----------
     share : of the control arm's spend; negative = the campaign cost more.
     at_least : whether it is a lower bound, the control's curve not being believed further out.
+    low, high : 90 % interval of the share, by what is known of the control's curve; None in records that
+        were written before it was kept.
+    high_at_least : whether `high` is a lower bound of the interval's end, for the same reason.
     """
 
     share: float
     at_least: bool
+    low: float | None = None
+    high: float | None = None
+    high_at_least: bool = False
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval leaves out no saving at all; False where there is no interval."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
+    @property
+    def cell(self) -> str:
+        """The share and its interval, for a table.
+
+        >>> Saving(0.31, False, -0.2, 0.61).cell, Saving(0.74, True).cell
+        ('+31 % (−20 to +61)', '≥ +74 %')
+        """
+        text = f"{'≥ ' if self.at_least else ''}{_percent(self.share)} %"
+        if self.low is None or self.high is None:
+            return text
+        more = "≥ " if self.high_at_least else ""
+        return f"{text} ({_percent(self.low)} to {more}{_percent(self.high)})"
+
+    @property
+    def words(self) -> str:
+        """What it says, in a sentence's words.
+
+        >>> Saving(0.31, False, -0.2, 0.61).words
+        'not distinguishable from no saving at equal error: +31 %, 90 % interval −20 to +61 %'
+        >>> Saving(0.6, False, 0.3, 0.7).words
+        '60 % of its spend saved at equal error, 90 % interval +30 to +70 %'
+        """
+        bound, more = "at least " if self.at_least else "", "at least " if self.high_at_least else ""
+        if self.low is None or self.high is None:
+            return f"{bound}{_percent(self.share)} % of its spend saved at equal error"
+        spread = f"90 % interval {_percent(self.low)} to {more}{_percent(self.high)} %"
+        if not self.certain:
+            middle = f"{bound}{_percent(self.share)} %"
+            return f"not distinguishable from no saving at equal error: {middle}, {spread}"
+        if self.share < 0:
+            return f"{-100 * self.share:.0f} % more spent than it at equal error, saving {spread}"
+        return f"{bound}{100 * self.share:.0f} % of its spend saved at equal error, {spread}"
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent with its sign, a true minus.
+
+    >>> _percent(0.314), _percent(-0.2), _percent(-0.001)
+    ('+31', '−20', '+0')
+    """
+    rounded = round(100 * share)
+    return f"{rounded:+d}".replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -98,7 +157,7 @@ class ControlArm:
         return f"extrapolated{known}, not measured"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Round:
     """What one round decided, bought, trained and measured.
 
@@ -140,6 +199,30 @@ class Round:
     seconds: Mapping[str, float]
     notes: tuple[str, ...] = ()
     stop: str = ""
+
+    def __repr__(self) -> str:
+        labels = ", ".join(f"{count} {name}" for name, count in self.labels.items())
+        saved = f"; saving {self.control.saving.cell}" if self.control else ""
+        ended = f"; {self.stop}" if self.stop else ""
+        return f"Round({self.index}: {labels}; {self.metrics}; spent {self.spent:.4g}{saved}{ended})"
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook."""
+        rows: list[tuple[str, object]] = [("labels of " + name, count) for name, count in self.labels.items()]
+        rows += [
+            ("picked in this round", len(self.picks)),
+            (f"errors on {self.metrics.frames} test labels", self.metrics),
+            (f"errors on {self.validation.frames} validation labels", self.validation),
+            ("spent of the budget, base units", self._money()),
+        ]
+        if self.control is not None:
+            arm = f"{self.control.labels} random labels, {self.control.basis}: {self.control.saving.words}"
+            rows.append(("control arm", arm))
+        rows.append(("state", self.stop or "goes on"))
+        return html_table(f"round {self.index}", (), rows, self.notes)
+
+    def _money(self) -> str:
+        return f"{self.spent:.4g} ({self.cost:.4g} in this round), {self.remaining:.4g} left"
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""

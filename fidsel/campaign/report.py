@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fidsel.campaign.best import best_round, best_words
 from fidsel.campaign.curves import headline, learning_curves, spend_label
 from fidsel.campaign.held_out import HeldOutErrors
 from fidsel.campaign.measure import error_unit
@@ -132,6 +133,9 @@ def _facts(campaign: Campaign, pool: Frames, rounds: Sequence[Round]) -> tuple[t
         )
     if last.error_source:
         facts.append(("errors behind the picks", _source(last.error_source)))
+    best = best_round(rounds)
+    if best is not None and len(rounds) > 1:
+        facts.append(("best round", best_words(best, rounds, error_unit(campaign.accurate.forces))))
     facts.append(("state", last.stop or "goes on"))
     return tuple(facts)
 
@@ -146,9 +150,9 @@ def _metrics(found: Metrics) -> str:
 
 
 def _control(arm: ControlArm, level: str, unit: str) -> str:
-    bound = "at least " if arm.saving.at_least else ""
-    share = f"{bound}{100 * arm.saving.share:.0f} % of its spend saved at equal error"
-    return f"{arm.labels} random {level} labels, {arm.basis}: MAE {1000 * arm.error:.3g} {unit}; {share}"
+    spread = f" (90 %: {1000 * arm.low:.3g}–{1000 * arm.high:.3g})" if arm.low != arm.high else ""
+    error = f"MAE {1000 * arm.error:.3g}{spread} {unit}"
+    return f"{arm.labels} random {level} labels, {arm.basis}: {error}; {arm.saving.words}"
 
 
 def _source(found: Mapping[str, Any]) -> str:

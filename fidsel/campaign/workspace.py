@@ -9,6 +9,7 @@ from uuid import uuid4
 import numpy as np
 
 from fidsel.campaign.settings import Campaign, Reporter
+from fidsel.campaign.stage import begin_stage, label_stage
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
@@ -57,6 +58,10 @@ class Workspace:
         vars(self).pop("pool", None)
         return added
 
+    def begin(self, what: str, **more: str | int) -> None:
+        """Write down what is being done, for `fidsel status`."""
+        begin_stage(self.store, what, **more)
+
     def labelled(self, fidelity: Fidelity, ids: Sequence[str]) -> Frames:
         """Return those of the frames that have a label, in the given order."""
         have = set(self.store.label_ids(fidelity))
@@ -66,6 +71,8 @@ class Workspace:
         """Label frames at a fidelity and judge the labels; those owned already are not bought again."""
         what = f"{fidelity.name} labels ({account})"
         self.lock.check()
+        wanted = len(set(ids))
+        self.begin(label_stage(account, fidelity.name), account=account, level=fidelity.name, total=wanted)
 
         def count(event: PurchaseEvent) -> None:
             self.report(what, event.finished, event.total)

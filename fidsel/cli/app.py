@@ -12,6 +12,7 @@ from fidsel.cli import (
     config,
     demo,
     doctor,
+    evaluate,
     init,
     iterate,
     outliers,
@@ -23,6 +24,7 @@ from fidsel.cli import (
     train,
     ui,
 )
+from fidsel.cli.amounts import AmountCommand
 from fidsel.cli.output import note
 from fidsel.errors import FidselError
 
@@ -69,21 +71,22 @@ app = typer.Typer(
     name="fidsel",
     cls=Program,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("init")(init.init)
+app.command("init", cls=AmountCommand)(init.init)
 app.add_typer(config.app, name="config")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.command("sample")(sample.sample)
-app.command("plan")(plan.plan)
+app.command("plan", cls=AmountCommand)(plan.plan)
 app.command("iterate")(iterate.iterate)
 app.command("status")(status.status)
 app.command("report")(report.report)
 app.command("train")(train.train)
 app.command("select")(select.select)
+app.command("evaluate")(evaluate.evaluate)
 app.command("outliers")(outliers.outliers)
 app.command("ui")(ui.ui)
 app.command("demo")(demo.demo)

@@ -1,30 +1,33 @@
 """`fidsel check`: whether a file of labels is fit to train on."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fidsel.cli.options import EnergyKey, ForcesKey, Units
 from fidsel.cli.output import AsJson, document, progress, table
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="npz, extxyz or ASE database.")],
-    units: Annotated[str | None, typer.Option(help="energy,length, e.g. kcal/mol,Angstrom.")] = None,
-    energy_key: Annotated[str | None, typer.Option(help="Name of the energies in the file.")] = None,
-    forces_key: Annotated[str | None, typer.Option(help="Name of the forces in the file.")] = None,
+    file: Annotated[
+        str, typer.Argument(help="npz, extxyz or ASE database: FILE or FILE:ENERGY_KEY:FORCES_KEY.")
+    ],
+    units: Units = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
     forces: Annotated[bool, typer.Option(help="Whether forces are expected.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Check labels for missing values, duplicates, clashes, wrong signs and implausible units."""
-    from fidsel.data import Units
+    from fidsel.config.parts import units as parsed
+    from fidsel.config.train_files import LabelFile
     from fidsel.data.finding import few
     from fidsel.fidelity.inspect import inspect_file
 
-    parsed = Units.parse(units) if units else None
+    path, energy, force = LabelFile(file, units, energy_key, forces_key).parts
     with progress():
-        frames, findings = inspect_file(file, parsed, energy_key, forces_key, forces)
+        frames, findings = inspect_file(path, parsed(units), energy, force, forces)
     if as_json:
         document({"file": str(file), "frames": len(frames), "findings": [asdict(f) for f in findings]})
     else:

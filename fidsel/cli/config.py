@@ -1,18 +1,24 @@
 """`fidsel config`: look at, check and explain fidsel.toml."""
 
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import Folder, Overrides, document, note, progress
+from fidsel.cli.output import AsJson, Folder, Overrides, document, note, progress
+from fidsel.errors import UsageError
 
 app = typer.Typer(help="Check or explain fidsel.toml.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
-def validate(folder: Folder = Path(), settings: Overrides = None) -> None:
-    """Check fidsel.toml and all it names without running anything; print it with every default."""
+def validate(
+    folder: Folder = Path(),
+    settings: Overrides = None,
+    as_json: AsJson = False,  # noqa: ARG001 - what it prints is JSON without it too
+) -> None:
+    """Check fidsel.toml and all it names without running anything; print it with every default, as JSON."""
     from fidsel.config.build import build_campaign, plain
     from fidsel.config.load import FILE, load_config
 
@@ -28,8 +34,11 @@ def schema(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print tables of all settings, with examples, instead.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the JSON schema of fidsel.toml, every field documented."""
+    if markdown and as_json:
+        raise UsageError("the schema is printed as tables or as JSON: leave out --markdown or --json")
     if markdown:
         from fidsel.config.settings_page import settings_page
 
@@ -41,8 +50,9 @@ def schema(
 
 
 @app.command()
-def template() -> None:
+def template(as_json: AsJson = False) -> None:
     """Print a commented fidsel.toml to start from."""
     from fidsel.config.template import template_text
 
-    typer.echo(template_text(smiles="CO"), nl=False)
+    text = template_text(smiles="CO")
+    document(tomllib.loads(text)) if as_json else typer.echo(text, nl=False)

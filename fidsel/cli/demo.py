@@ -6,18 +6,21 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.iterate import iterate
-from fidsel.cli.output import AsJson, note
+from fidsel.cli.options import Also, BreakLock, one_folder
+from fidsel.cli.output import AsJson, Overrides, note
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder of the demo.")] = Path("fidsel-demo"),
+    folder: Annotated[Path | None, typer.Argument(help="Folder of the demo, by default fidsel-demo.")] = None,
+    settings: Overrides = None,
+    also: Also = None,
+    break_lock: BreakLock = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a campaign on formaldehyde: MMFF94, DFT and CCSD(T) labels, computed here and now."""
     from fidsel.config.demo import create_demo
 
-    create_demo(folder)
-    iterate(folder, None, False, as_json)
-    note(
-        f"open {folder}: fidsel.toml, rounds/, labels.db; `fidsel ui -C {folder}` shows the rounds in MLflow"
-    )
+    home = one_folder(folder, also, Path("fidsel-demo"))
+    create_demo(home)
+    iterate(home, settings, break_lock, None, as_json)
+    note(f"open {home}: fidsel.toml, rounds/, labels.db; `fidsel ui -C {home}` shows the rounds in MLflow")

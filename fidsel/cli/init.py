@@ -5,22 +5,30 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import note
+from fidsel.cli.options import Also, one_folder
+from fidsel.cli.output import AsJson, document, note
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder of the new campaign.")] = Path(),
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of the new campaign, by default this one.")
+    ] = None,
     smiles: Annotated[str | None, typer.Option(help="The molecule as SMILES, e.g. CCO.")] = None,
     structure: Annotated[Path | None, typer.Option(help="The molecule as a structure file.")] = None,
     pool: Annotated[Path | None, typer.Option(help="A file of candidate configurations.")] = None,
     charge: Annotated[int, typer.Option(help="Total charge, with --structure or --pool.")] = 0,
     units: Annotated[str | None, typer.Option(help="energy,length of --pool, if it does not say.")] = None,
     budget: Annotated[str, typer.Option(help="What may be spent: 2core-h, or 50 labels.")] = "20core-min",
+    also: Also = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a fidsel.toml for a molecule (or a file of configurations); an existing one is kept."""
     from fidsel.config.template import create
 
+    home = one_folder(folder, also, Path())
     path = create(
-        folder, smiles=smiles, structure=structure, pool=pool, budget=budget, charge=charge, units=units
+        home, smiles=smiles, structure=structure, pool=pool, budget=budget, charge=charge, units=units
     )
-    note(f"wrote {path}: read it, change what you like, then run `fidsel doctor -C {folder}`")
+    if as_json:
+        document({"config": path, "folder": home})
+    note(f"wrote {path}: read it, change what you like, then run `fidsel doctor -C {home}`")

@@ -6,6 +6,7 @@ from fidsel.cli.output import note, table
 
 if TYPE_CHECKING:
     from fidsel.config.outlier_files import Found
+    from fidsel.selector.cluster_error import ClusterErrors
     from fidsel.selector.report import ClusterDescription
 
 
@@ -38,26 +39,39 @@ def outlier_tables(found: "Found", top: int) -> None:
     """Print the clusters from the worst on, the worst frames, and what marks the worst cluster."""
     outliers = found.outliers
     unit, sides = f"m{outliers.unit}", outliers.by_side()
-    columns = ["cluster", "frames", *(f"RMSE {side} {unit}" for side in sides), "what marks it"]
+    kinds = [f"{kind} {side} {unit}" for side in sides for kind in ("RMSE", "MAE")]
+    columns = ["cluster", "frames", *kinds, "what marks it"]
     rows = []
     for row in outliers.described.rows[:top]:
-        errors = [
-            1000 * clusters.of(row.cluster) if row.cluster in clusters.cluster else None
-            for _, clusters in sides.values()
-        ]
+        errors = [cell for _, clusters in sides.values() for cell in _cluster_cells(clusters, row.cluster)]
         rows.append([str(row.cluster), row.size, *errors, _marks(row)])
     table(f"the worst {len(rows)} of {int(outliers.clusters.max()) + 1} clusters", columns, rows)
     listed = [_frame(found, int(row)) for row in outliers.worst(top)]
-    columns = ["file", "frame", "side", "cluster", f"RMSE {unit}", "× its cluster's"]
+    columns = ["file", "frame", "side", "cluster", f"RMSE {unit}", "MAE", "× its cluster's"]
     cells = [
-        [one["file"], str(one["frame"]), one["side"], str(one["cluster"]), 1000 * one["error"], one["ratio"]]
+        [
+            one["file"],
+            str(one["frame"]),
+            one["side"],
+            str(one["cluster"]),
+            1000 * one["error"],
+            1000 * one["mae"],
+            one["ratio"],
+        ]
         for one in listed
     ]
     table("the worst frames", columns, cells, text=4)
     for side, (whole, _) in sides.items():
-        note(f"{side}: RMSE {1000 * whole.rmse:.4g} {unit} over {whole.frames} frames")
+        mae = 1000 * (whole.mae or 0.0)
+        note(f"{side}: RMSE {1000 * whole.rmse:.4g}, MAE {mae:.4g} {unit} over {whole.frames} frames")
     for text in [*words(found), *found.notes]:
         note(text)
+
+
+def _cluster_cells(found: "ClusterErrors", cluster: int) -> list[float | None]:
+    if cluster not in found.cluster:
+        return [None, None]
+    return [1000 * found.of(cluster), 1000 * found.mae[found.cluster.index(cluster)]]
 
 
 def _marks(row: "ClusterDescription") -> str:
@@ -84,5 +98,6 @@ def _frame(found: "Found", row: int) -> dict[str, Any]:
         "side": str(outliers.sides[row]),
         "cluster": int(outliers.clusters[row]),
         "error": float(outliers.errors[row]),
+        "mae": float(outliers.maes[row]),
         "ratio": float(outliers.ratio[row]),
     }

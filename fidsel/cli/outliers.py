@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
+from fidsel.cli.options import Device, EnergyKey, ForcesKey, Seed, Units, with_device
 from fidsel.cli.outlier_tables import outlier_document, outlier_tables
 from fidsel.cli.output import AsJson, document, progress
 
 Model = Annotated[
     str,
     typer.Argument(
-        help="Folder of a model, file of predictions (FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME (as ASE knows "
-        "it, or tblite, quippy, torchani)."
+        help="Folder of a model, a round or a campaign (its best round), file of predictions "
+        "(FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME (as ASE knows it, or tblite, quippy, torchani)."
     ),
 ]
 Numbers = Annotated[
@@ -32,8 +33,11 @@ def outliers(
     train: Annotated[str | None, typer.Option(help="Training frames of the model, left out.")] = None,
     held_out: Annotated[str | None, typer.Option(help="Labels that are shown apart from the others.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Frames listed.")] = 10,
-    units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
+    units: Units = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    seed: Seed = 0,
+    device: Device = None,
     out: Annotated[Path | None, typer.Option(help="npz file for the errors of all frames.")] = None,
     report: Annotated[Path | None, typer.Option(help="HTML file to write a report to.")] = None,
     as_json: AsJson = False,
@@ -47,16 +51,16 @@ def outliers(
     require_writable(out, report)
     request = OutlierRequest(
         model,
-        LabelFile(data, units),
+        LabelFile(data, units, energy_key, forces_key),
         train=LabelFile(train, units) if train else None,
-        held_out=LabelFile(held_out, units) if held_out else None,
+        held_out=LabelFile(held_out, units, energy_key, forces_key) if held_out else None,
         units=units,
-        overrides=tuple(settings or ()),
+        overrides=with_device(settings, device, "device"),
         seed=seed,
     )
     with progress() as say:
         say("comparing", 0, 1)
-        found = outliers_of_files(request)
+        found = outliers_of_files(request, say)
         if out is not None:
             found.save(out)
         if report is not None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fidsel.cli.options import BreakLock
 from fidsel.cli.output import AsJson, Folder, Overrides, document, progress
 from fidsel.cli.tables import plan_tables
 
@@ -25,7 +26,11 @@ def plan(
     settings: Overrides = None,
     budget: Budgeted = None,
     price: Priced = None,
-    validation: Annotated[int, typer.Option(help="With --price: accurate validation labels.")] = 10,
+    validation: Annotated[
+        int | None,
+        typer.Option(help="With --price: accurate validation labels, 10 if not told."),
+    ] = None,
+    break_lock: BreakLock = False,
     as_json: AsJson = False,
 ) -> None:
     """Plan a campaign: label a few frames at every fidelity to learn their cost, then recommend a split.
@@ -36,5 +41,5 @@ def plan(
     from fidsel.config.planning import make_plan
 
     with progress() as report:
-        made, total = make_plan(folder, settings or (), budget, price, validation, report)
+        made, total = make_plan(folder, settings or (), budget, price, validation, report, break_lock)
     document(json.loads(made.to_json())) if as_json else plan_tables(made, total)

@@ -2,10 +2,16 @@
 
 from pathlib import Path
 
+from fidsel.cli.options import BreakLock
 from fidsel.cli.output import AsJson, Folder, Overrides, document, note, progress
 
 
-def sample(folder: Folder = Path(), settings: Overrides = None, as_json: AsJson = False) -> None:
+def sample(
+    folder: Folder = Path(),
+    settings: Overrides = None,
+    break_lock: BreakLock = False,
+    as_json: AsJson = False,
+) -> None:
     """Sample the pool into the campaign's store; a pool that exists is kept."""
     from fidsel.campaign import ignored_pool_settings, sample_pool
     from fidsel.config.build import open_campaign
@@ -13,7 +19,7 @@ def sample(folder: Folder = Path(), settings: Overrides = None, as_json: AsJson 
     with progress() as report:
         report("pool", 0, 1)
         campaign = open_campaign(folder, settings or ())
-        frames = sample_pool(campaign)
+        frames = sample_pool(campaign, break_lock)
         ignored = ignored_pool_settings(campaign)
         report("pool", 1, 1)
     for name, (then, now) in ignored.items():

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fidsel.cli.options import Device, EnergyKey, ForcesKey, Seed, Units, with_device
 from fidsel.cli.output import AsJson, Settings, document, note, progress
 from fidsel.cli.tables import selection_line, selection_table
 
@@ -46,8 +47,11 @@ def select(
         int | None, typer.Option(help="Stop when so many rounds lower the error by less than 2 %.")
     ] = None,
     control: Annotated[bool, typer.Option(help="Train on random frames too, for comparison.")] = True,
-    units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
+    units: Units = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    seed: Seed = 0,
+    device: Device = None,
     out: Annotated[Path, typer.Option(help="File of the picks; kept rounds are not done again.")] = Path(
         "picks.npz"
     ),
@@ -61,14 +65,15 @@ def select(
     from fidsel.selector.selection import Selection
     from fidsel.selector.stopping import Stopping
 
+    keys = (units, energy_key, forces_key)
     stopping = Stopping(target, cluster_target, coverage, patience)
     request = Request(
-        pool=LabelFile(pool, units),
+        pool=LabelFile(pool, *keys),
         model=model,
         picker=picker,
         error=error,
-        cheap=LabelFile(cheap, units) if cheap else None,
-        overrides=tuple(settings or ()),
+        cheap=LabelFile(cheap, *keys) if cheap else None,
+        overrides=with_device(settings, device),
         selection=Selection(start, size, rounds, holdout, seed=seed, stopping=stopping),
         control=control,
         out=out,

@@ -70,11 +70,47 @@ def campaign_table(found: "Summary") -> None:
             f"control and saving are {arms[-1].basis} (last round); campaign.control = 'bought' in a new "
             "campaign measures them, beside the budget"
         )
+    if arms:
+        note(f"control arm, last round: {arms[-1].saving.words}")
     accounts = ", ".join(f"{name} {show(amount)}" for name, amount in found.accounts.items())
     note(f"budget {found.budget}, spent {show(found.spent)}; ledger: {accounts or 'empty'}")
     for record in found.rounds:
         for text in record.notes:
             note(f"round {record.index}: {text}")
+    if found.best is not None:
+        note(f"best round: {_best(found)}; model in {found.model}")
+    if not found.finished:
+        _progress_lines(found)
+
+
+def _best(found: "Summary") -> str:
+    from fidsel.campaign.best import best_words
+    from fidsel.campaign.measure import error_unit
+
+    best = found.rounds[0] if found.best is None else found.best
+    return best_words(best, found.rounds, error_unit(best.validation.force_mae is not None))
+
+
+def _progress_lines(found: "Summary") -> None:
+    """Say what is done of the next round, and who does it."""
+    if found.progress is not None:
+        for step in found.progress.steps:
+            note(f"round {found.progress.round}, {step}")
+        if found.progress.words:
+            note(f"last begun: {found.progress.words}")
+    note(found.driver.words if found.driver else "no process works on it: `fidsel iterate` begins or goes on")
+
+
+def usage_lines(found: "Summary") -> None:
+    """Say where the best model of a campaign is and how to use it."""
+    if found.model is None:
+        return
+    from fidsel.campaign.best import python_lines
+
+    note("use it in Python, for ASE Atoms in the order of the training frames (train.extxyz beside it):")
+    for line in python_lines(found.model):
+        note(f"    {line}")
+    note(f"measure it on labels of your own: fidsel evaluate {found.model} FILE --out parity.png")
 
 
 def _control_cells(arm: "ControlArm | None") -> list[object]:
@@ -83,8 +119,7 @@ def _control_cells(arm: "ControlArm | None") -> list[object]:
     error = f"{1000 * arm.error:.4g}"
     if arm.low != arm.high:
         error += f" ({1000 * arm.low:.3g}–{1000 * arm.high:.3g})"
-    bound = "≥ " if arm.saving.at_least else ""
-    return [arm.labels, error, f"{bound}{100 * arm.saving.share:+.0f} %"]
+    return [arm.labels, error, arm.saving.cell]
 
 
 def plan_tables(made: "Plan", budget: "Budget") -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fidsel.cli.options import Device, EnergyKey, ForcesKey, Seed, Units, with_device
 from fidsel.cli.output import AsJson, Settings, document, note, progress
 from fidsel.cli.tables import trained_line
 
@@ -32,17 +33,23 @@ def train(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
-    units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
+    units: Units = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    seed: Seed = 0,
+    device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
     from fidsel.config.train_files import LabelFile, train_files
 
-    files = [LabelFile(path, units) for path in cheap or ()]
-    held = LabelFile(validation, units) if validation else None
+    keys = (units, energy_key, forces_key)
+    files = [LabelFile(path, *keys) for path in cheap or ()]
+    held = LabelFile(validation, *keys) if validation else None
     with progress() as report:
         report("training", 0, 1)
-        labels, changes = LabelFile(accurate, units), settings or ()
+        labels, changes = LabelFile(accurate, *keys), with_device(settings, device)
         found = train_files(labels, files, held, model, recipe, changes, seed, out, force=force)
     document(found) if as_json else note(trained_line(found))
+    for text in found["warnings"]:
+        note(text)

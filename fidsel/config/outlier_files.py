@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from fidsel.campaign.settings import Reporter
 from fidsel.config.load import check_config
+from fidsel.config.model_files import ASE, open_model, silent
 from fidsel.config.models import Device
-from fidsel.config.parts import units
 from fidsel.config.select_files import features
 from fidsel.config.selectors import DescriptorName
 from fidsel.config.strict import Strict
@@ -19,13 +20,7 @@ from fidsel.data import Frames
 from fidsel.data.atomic import replacing
 from fidsel.data.frames import IntArray
 from fidsel.data.lookup import Lookup
-from fidsel.errors import UsageError
-from fidsel.fidelity.calculator import CalculatorSource
-from fidsel.models import ForceField, Predictions, load
-from fidsel.models.delta import CheapLabels
 from fidsel.selector.outliers import TRAIN, Outliers, find_outliers, sides_of, training_frames
-
-ASE = "ase:"
 
 
 class OutlierConfig(Strict):
@@ -90,19 +85,24 @@ class Found:
         return ("data" if row < self.data else "held out"), int(self.places[row])
 
     def save(self, path: Path) -> None:
-        """Write file, row, side, cluster and error of each frame, and their order from the worst, as npz."""
+        """Write file, row, side, cluster, RMSE and MAE of each frame, and their order by error, as npz."""
         found = self.outliers
         files = np.where(np.arange(len(self.places)) < self.data, "data", "held out")
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(
                 file, source=files, row=self.places, worst=found.worst(len(found.frames)),
-                side=found.sides, cluster=found.clusters, error=found.errors, ratio=found.ratio,
-                unit=np.array(found.unit),
+                side=found.sides, cluster=found.clusters, error=found.errors, mae=found.maes,
+                ratio=found.ratio, unit=np.array(found.unit),
             )  # fmt: skip
 
 
-def outliers_of_files(request: OutlierRequest) -> Found:
+def outliers_of_files(request: OutlierRequest, report: Reporter = silent) -> Found:
     """Return where a model is wrong.
+
+    Parameters
+    ----------
+    request : what a person asked for.
+    report : hears how far a calculator has come.
 
     Raises
     ------
@@ -117,7 +117,14 @@ def outliers_of_files(request: OutlierRequest) -> Found:
         new = np.flatnonzero(Lookup(frames).find(held) < 0)
         frames = frames + held[new].replace(level=frames.level[0])
         places = np.concatenate([places, new])
-    model = open_model(request, frames, config)
+    model = open_model(
+        request.model,
+        frames,
+        unit_text=request.units,
+        calculator=config.calculator,
+        device=config.device,
+        report=report,
+    )
     kept = training_frames(model)
     named = request.train.read("accurate", labelled=False) if request.train else None
     train = named if kept is None else kept if named is None else kept + named.unlabelled()
@@ -133,23 +140,6 @@ def outliers_of_files(request: OutlierRequest) -> Found:
     return Found(found, tuple(_notes(request, train, found)), places, data)
 
 
-def open_model(request: OutlierRequest, frames: Frames, config: OutlierConfig) -> ForceField:
-    """Return the model that a person named, able to predict some frames."""
-    if request.model.startswith(ASE):
-        source = CalculatorSource(request.model.removeprefix(ASE), config.calculator)
-        labels = CheapLabels(source).of(frames)
-        return Predictions(frames.replace(energy=labels.energy, forces=labels.forces))
-    if Path(request.model).is_dir():
-        return load(request.model, config.device)
-    if "." not in Path(request.model).name or not LabelFile(request.model).parts[0].exists():
-        raise UsageError(
-            "a model is a folder that fidsel wrote, a file of predictions, or ase:NAME for a calculator; "
-            f"there is no {request.model!r}"
-        )
-    path, energy, forces = LabelFile(request.model).parts
-    return Predictions.read(path, units=units(request.units), energy_key=energy, forces_key=forces)
-
-
 def _notes(request: OutlierRequest, train: Frames | None, found: Outliers) -> Sequence[str]:
     notes, total = [], len(found.frames)
     if train is None and not request.model.startswith(ASE):
@@ -160,7 +150,12 @@ def _notes(request: OutlierRequest, train: Frames | None, found: Outliers) -> Se
     if trained := len(found.rows(TRAIN)):
         notes.append(f"{trained} of {total} frames are left out: the model was trained on them")
     if lost := int((np.isnan(found.errors) & (found.sides != TRAIN)).sum()):
-        notes.append(f"{lost} of {total} frames are left out: they have no label")
+        notes.append(
+            f"{lost} of {total} frames are left out: they have no label; with labels they would count too"
+        )
     if found.unit == "eV":
-        notes.append("no frame has forces: errors are of energies, in eV per frame")
+        notes.append(
+            "no frame has forces: errors are of energies, in eV per frame; where the file has "
+            "some, name them as FILE:ENERGY_KEY:FORCES_KEY"
+        )
     return notes

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from fidsel.config.evaluate_files import EvaluateConfig
 from fidsel.config.examples import EXAMPLES, Example
 from fidsel.config.explain import OWN_CLASS
 from fidsel.config.outlier_files import OutlierConfig
@@ -38,6 +39,10 @@ COMMANDS: Final[Mapping[str, tuple[type[Strict], str]]] = {
     "fidsel select": (
         SelectConfig,
         "fidsel select cc.npz --model painn --picker cluster-error model.features=32 selector.clusters=20",
+    ),
+    "fidsel evaluate": (
+        EvaluateConfig,
+        "fidsel evaluate ase:tblite cc.npz calculator.method=GFN2-xTB --out parity.png",
     ),
     "fidsel outliers": (
         OutlierConfig,

@@ -51,6 +51,7 @@ class LabelFile:
     ----------
     text : the file; `path:energy_key:forces_key` names the labels in it, either of which may be empty.
     units : "energy,length", where the file does not say.
+    energy_key, forces_key : names of the labels that `text` does not name.
 
     Examples
     --------
@@ -60,16 +61,18 @@ class LabelFile:
 
     text: str
     units: str | None = None
+    energy_key: str | None = None
+    forces_key: str | None = None
 
     @property
     def parts(self) -> tuple[Path, str | None, str | None]:
         """Path, name of the energies and name of the forces; colons before the file's suffix are its own."""
         if Path(self.text).exists():
-            return Path(self.text), None, None
+            return Path(self.text), self.energy_key, self.forces_key
         named = re.fullmatch(r"(.*?\.\w+)(?::([^:/\\]*))?(?::([^:/\\]*))?", self.text)
         if named is None:
             raise UsageError(f"labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY, got {self.text!r}")
-        return Path(named[1]), named[2] or None, named[3] or None
+        return Path(named[1]), named[2] or self.energy_key, named[3] or self.forces_key
 
     def source(self) -> TableSource:
         """Return the file as a source that looks labels up."""
@@ -198,4 +201,5 @@ def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:
             {"stage": h.stage, "seconds": h.seconds, "notes": dict(h.notes)} for h in trained.histories
         ],
         "diagnostics": dict(trained.diagnostics),
+        "warnings": list(trained.warnings),
     }

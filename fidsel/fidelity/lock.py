@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -145,6 +146,43 @@ class CampaignLock:
                 return
             if self.beat is not None:
                 self.beat()
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The process that holds a campaign.
+
+    Parameters
+    ----------
+    holder : who it is; None where the lock file does not say.
+    heartbeat : Unix time at which it was last seen alive.
+    alive : whether it seems to run.
+    """
+
+    holder: Holder | None
+    heartbeat: float
+    alive: bool
+
+    @property
+    def words(self) -> str:
+        """Who works on the campaign, or whose lock was left behind."""
+        who = f"pid {self.holder.pid} on {self.holder.host}" if self.holder else "an unknown process"
+        seen = f"last seen alive {datetime.fromtimestamp(self.heartbeat):%Y-%m-%d %H:%M:%S}"
+        if self.alive:
+            return f"{who} works on it, {seen}"
+        return f"{who} worked on it, {seen}: `fidsel iterate` goes on from there, or says why not"
+
+
+def read_driver(store_path: Path | str) -> Driver | None:
+    """Return who holds a campaign, without touching its lock; None where nobody does."""
+    path = Path(f"{store_path}.lock")
+    try:
+        heartbeat, text = path.stat().st_mtime, path.read_text(errors="replace")
+    except OSError:  # released a moment ago, or none was there
+        return None
+    holder, fresh = Holder.parse(text), time() - heartbeat < FRESH
+    gone = holder is not None and holder.gone(Holder.this(), fresh)
+    return Driver(holder, heartbeat, fresh and not gone)
 
 
 @contextmanager

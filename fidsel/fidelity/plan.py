@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast, get_args
 
+from fidsel.data.notebook import html_table
 from fidsel.errors import UsageError
+from fidsel.fidelity.budget import Budget, Unit
 from fidsel.fidelity.law import Interval
 
 Basis = Literal["priors", "pilot"]
@@ -57,7 +59,7 @@ class Scenario:
     split: Split | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """How to spend a budget.
 
@@ -97,6 +99,32 @@ class Plan:
     warnings: tuple[str, ...]
     companion: float = 0.0
 
+    def __repr__(self) -> str:
+        basis = "published priors" if self.basis == "priors" else f"{self.points} measured points"
+        chosen, spread = self._bought(self.recommended), _spread(self.recommended.relative)
+        return (
+            f"Plan({self._amount(self.total)}: buy {chosen}; error {spread} of that of accurate labels "
+            f"alone, by {basis})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, the recommended split first."""
+        columns = (*self.levels, "cost", "error, × accurate labels alone (90 %)", "wall time s")
+        splits = (self.recommended, *(row for row in self.table if row != self.recommended))
+        rows = [(*row.bought, self._amount(row.cost), _spread(row.relative), row.wall) for row in splits]
+        return html_table(
+            f"plan for {self._amount(self.total)}, the recommended split first", columns, rows, self.warnings
+        )
+
+    def _bought(self, split: Split) -> str:
+        return " + ".join(f"{n} {name}" for n, name in zip(split.bought, self.levels, strict=True))
+
+    def _amount(self, amount: float) -> str:
+        """Return an amount in the unit of the budget, as it is where the plan names no unit."""
+        if self.unit not in get_args(Unit):
+            return f"{amount:.4g} {self.unit}".strip()
+        return Budget(self.total, cast("Unit", self.unit)).format(amount)
+
     def to_json(self) -> str:
         """Return the plan as one JSON document."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
@@ -124,3 +152,8 @@ class Plan:
             return cls(**record)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"not a plan: {error}; write it again with `fidsel plan`") from error
+
+
+def _spread(found: Interval) -> str:
+    """Return a ratio with its 90 % interval."""
+    return f"{found.median:.2f} ({found.low:.2f}–{found.high:.2f})"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from fidsel.errors import UsageError
-from fidsel.fidelity.law import CurvePoint, LawPrior, Posterior, fit_law, interval
+from fidsel.fidelity.law import CurvePoint, Interval, LawPrior, Posterior, fit_law, interval
 from fidsel.fidelity.plan import Plan, Scenario, Split
 from fidsel.fidelity.shop import ROUNDING, PricedLevel, Shop
 
@@ -171,19 +171,41 @@ def _scenarios(shop: Shop, describe: Describe) -> tuple[Scenario, ...]:
 def _warnings(shop: Shop, chosen: Split, points: Sequence[CurvePoint]) -> list[str]:
     found = []
     if not shop.law.points:
-        found.append("expected gains rest on published priors, not on trainings of this molecule")
+        found.append(
+            "expected gains rest on published priors, not on trainings of this molecule: take them for a "
+            "guide and look at what the first rounds of `fidsel iterate` measure"
+        )
     cheap = [n + level.owned for n, level in zip(chosen.bought, shop.cheap, strict=False)]
     if any(cheap) and chosen.relative.high >= 1:
-        found.append("cheap labels may not pay: the 90 % interval includes no gain over accurate ones alone")
+        found.append(_doubtful(chosen.relative))
     if sum(n > 0 for n in cheap) > 1:
-        found.append("the gains of several cheap levels are multiplied, which is optimistic")
+        found.append(
+            "the gains of several cheap levels are multiplied, which is optimistic: plan without one of them "
+            "too, and keep it only where that is clearly worse"
+        )
     if points and chosen.bought[-1] + shop.accurate.owned > FAR * max(p.n_hi for p in points):
         found.append(
-            f"the plan has more than {FAR} times the accurate labels of the pilot: far extrapolation"
+            f"the plan has more than {FAR} times the accurate labels of the pilot: far extrapolation, so "
+            "spend a part of the budget first and plan again with what it measured"
         )
     sold_out = all(n == level.limit for n, level in zip(chosen.bought, shop.levels, strict=True))
     if sold_out and chosen.cost < shop.total * (1 - ROUNDING):
         found.append(
-            f"the pool is used up: {1 - chosen.cost / shop.total:.0%} of the budget stay unspent, enlarge it"
+            f"the pool is used up: {1 - chosen.cost / shop.total:.0%} of the budget stay unspent, enlarge it "
+            "(pool.frames, or a longer file)"
         )
     return found
+
+
+def _doubtful(relative: Interval) -> str:
+    """Return what to make of cheap labels whose gain is not certain, with the interval that says so."""
+    expected = (
+        f"the error is expected at {relative.median:.2f} × that of accurate labels alone, 90 % interval "
+        f"{relative.low:.2f}–{relative.high:.2f}"
+    )
+    if relative.median >= 1:
+        return f"cheap labels may not pay: {expected}; leave the level out"
+    return (
+        f"cheap labels may not pay: {expected}, which includes no gain (1.00). More likely than not they do; "
+        "to be sure measure it (campaign.control = 'bought'), or leave the level out"
+    )

@@ -131,9 +131,13 @@ def notes_on(reports: Sequence[TrajectoryReport]) -> tuple[str, ...]:
     """Return what the caller of some trajectories should know, as sentences."""
     notes = []
     if cut := [r for r in reports if r.left]:
-        notes.append(f"{len(cut)} trajectories left the physical range and were cut there")
+        notes.append(
+            f"{len(cut)} trajectories left the physical range and were cut there: lower pool.temperature "
+            "if it happens often"
+        )
     if slow := [r for r in reports if r.correlated and r.frames]:
         notes.append(
-            f"frames of {len(slow)} trajectories are correlated: longest_interval is shorter than they need"
+            f"frames of {len(slow)} trajectories are correlated: longest_interval is shorter than they need, "
+            "so take fewer frames, which are then farther apart"
         )
     return tuple(notes)

@@ -51,6 +51,13 @@ class ForceField(ABC):
     def __init__(self, level: str = "") -> None:
         self.level = level
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join((*self.facts(), f'level {self.level!r}'))})"
+
+    def facts(self) -> tuple[str, ...]:
+        """Return what tells the model from others of its kind, in a few words each, for `repr`."""
+        return ()
+
     @abstractmethod
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return energies (n_frames,) eV and forces (n_atoms, 3) eV/Å, F = −∇E.

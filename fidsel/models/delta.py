@@ -126,6 +126,11 @@ class Delta(ForceField):
             _require_same(dict(cheap), given)
         self.cheap = given if cheap is None else dict(cheap)
 
+    def facts(self) -> tuple[str, ...]:
+        """Return the correction, and whether the cheap level can be computed."""
+        have = "with its cheap level" if self._labels else "without its cheap level: give it by with_source"
+        return (repr(self.correction), have)
+
     @property
     def source(self) -> LabelSource | None:
         """What computes the cheap level, if it was given."""

@@ -122,6 +122,16 @@ class NetworkForceField(ForceField):
                 f"got {list(self.levels)}"
             )
 
+    def facts(self) -> tuple[str, ...]:
+        """Return size, reach and heads."""
+        count = sum(parameter.numel() for parameter in self.network.parameters())
+        trained = sum(bool(reference.per_element) for reference in self.references)
+        state = () if trained else ("not trained",)
+        return (f"{count} parameters", f"reach {self.network.reach:g} Å", *self._heads(), *state)
+
+    def _heads(self) -> tuple[str, ...]:
+        return () if len(self.levels) == 1 else (f"heads {', '.join(self.levels)}",)
+
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""

@@ -32,6 +32,10 @@ class Offset(ForceField):
         super().__init__(level)
         self.reference = reference
 
+    def facts(self) -> tuple[str, ...]:
+        """Return the elements it knows."""
+        return (f"{len(self.reference.per_element)} elements",)
+
     @classmethod
     def matching(cls, frames: Frames) -> Self:
         """Return the offset nearest to the energies of frames of one level; zero where one is missing."""

@@ -46,6 +46,10 @@ class Predictions(ForceField):
         self.frames, self.tolerance = frames, tolerance
         self._lookup = Lookup(frames, tolerance)
 
+    def facts(self) -> tuple[str, ...]:
+        """Return how many frames it predicts."""
+        return (f"{len(self.frames)} frames",)
+
     @classmethod
     def read(
         cls,

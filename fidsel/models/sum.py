@@ -30,6 +30,10 @@ class Sum(ForceField):
             raise UsageError("a sum needs at least one force field, got none")
         self.parts = tuple(parts)
 
+    def facts(self) -> tuple[str, ...]:
+        """Return the parts."""
+        return (" + ".join(map(repr, self.parts)),)
+
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return the sum of the parts' predictions; see `ForceField.predict`."""
         require_level(level, self.level)

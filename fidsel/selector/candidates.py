@@ -120,7 +120,8 @@ def make_picks(
     if len(again):
         notes = [
             *notes,
-            f"{len(again)} picks repeat a configuration that is labelled or picked: no others are left",
+            f"{len(again)} picks repeat a configuration that is labelled or picked: no others are left, so "
+            "enlarge the pool before picking more",
         ]
     clusters = pool.clusters[rows].astype(np.int64)
     return Picks(rows, np.full(n, level), clusters, tuple(reason), tuple(notes))

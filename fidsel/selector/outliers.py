@@ -19,7 +19,7 @@ from fidsel.selector.clusters import BroadClusters
 from fidsel.selector.held_out import SetErrors, set_errors
 from fidsel.selector.report import ClusterTable, Report, describe_clusters
 from fidsel.selector.selection import has_labels
-from fidsel.training.evaluate import frame_errors
+from fidsel.training.evaluate import errors
 
 TRAIN, POOL, HELD_OUT = "training", "pool", "held out"
 
@@ -34,6 +34,7 @@ class Outliers:
     sides     (n,) text        "training" (left out), "pool" or "held out"
     clusters  (n,)             broad cluster of each frame
     errors    (n,)      eV/Å   force RMSE of each frame; NaN for training frames
+    maes      (n,)      eV/Å   force MAE of each frame, the same way
     ratio     (n,)             error of a frame over the RMSE of its cluster, on all sides
     unit      text             "eV/Å", or "eV" where labels are energies alone
     ========= ========= ====== =================================================================
@@ -44,6 +45,7 @@ class Outliers:
     sides: StrArray
     clusters: IntArray
     errors: FloatArray
+    maes: FloatArray
     ratio: FloatArray
     unit: str
 
@@ -60,14 +62,13 @@ class Outliers:
     def by_side(self) -> Mapping[str, tuple[SetErrors, ClusterErrors]]:
         """Return the errors of each side that has frames, held-out ones apart from those of the pool."""
         sides = {side: self.rows(side) for side in (POOL, HELD_OUT)}
-        return {
-            side: (
-                set_errors(self.errors[rows], self.clusters[rows], self.weights[rows]),
-                cluster_errors(self.clusters[rows], self.errors[rows], self.weights[rows]),
-            )
-            for side, rows in sides.items()
-            if len(rows)
-        }
+        found = {}
+        for side, rows in sides.items():
+            if len(rows):
+                errors, clusters, weights = self.errors[rows], self.clusters[rows], self.weights[rows]
+                by_cluster = cluster_errors(clusters, errors, weights, self.maes[rows])
+                found[side] = set_errors(errors, clusters, weights, by_cluster.overall_mae), by_cluster
+        return found
 
     @cached_property
     def described(self) -> ClusterTable:
@@ -92,7 +93,11 @@ class Outliers:
         found = self.by_side()
         shown = HELD_OUT if HELD_OUT in found else POOL
         facts = [
-            (f"RMSE, {side}", f"{1000 * errors.rmse:.4g} m{self.unit} ({errors.frames} frames)")
+            (
+                f"RMSE and MAE, {side}",
+                f"{1000 * errors.rmse:.4g} and {1000 * (errors.mae or 0.0):.4g} m{self.unit} "
+                f"({errors.frames} frames)",
+            )
             for side, (errors, _) in found.items()
         ]
         trained = len(self.rows(TRAIN))
@@ -143,8 +148,10 @@ def find_outliers(
             f"errors need labelled frames that were not trained on; of {len(frames)} frames "
             f"{(sides == TRAIN).sum()} were, and {(~labelled).sum()} have no label"
         )
-    values = np.full(len(frames), np.nan)
-    values[seen] = frame_errors(model, frames[seen], forces)
+    values, maes = np.full((2, len(frames)), np.nan)
+    found = errors(model, frames[seen])
+    values[seen] = found.per_frame_force_rmse if forces else found.per_frame_energy
+    maes[seen] = found.per_frame_force_mae if forces else found.per_frame_energy
     alike = len(set(frames.formulas)) == 1  # energies of several compositions do not compare
     made = BroadClusters.fit(
         features, frames.energy if alike else None, n_geometry=clusters, n_energy=energy_clusters, seed=seed
@@ -153,7 +160,7 @@ def find_outliers(
     typical = np.array([by_cluster.of(c) for c in range(int(made.max()) + 1)])[made]
     ratio = np.full(len(frames), np.nan)
     np.divide(values, typical, out=ratio, where=typical > 0)
-    return Outliers(frames, features, sides, made, values, ratio, "eV/Å" if forces else "eV")
+    return Outliers(frames, features, sides, made, values, maes, ratio, "eV/Å" if forces else "eV")
 
 
 def sides_of(frames: Frames, train: Frames | None, held_out: Frames | None) -> StrArray:

@@ -154,7 +154,8 @@ class ClusterError:
             return problem, []
         return problem, [
             f"threshold lowered from {self.threshold:g} to {factor:g} × {_REFERENCE[self.relative_to]}: "
-            f"clusters above {self.threshold:g} hold {first} distinct unlabelled frames, {need} were needed"
+            f"clusters above {self.threshold:g} hold {first} distinct unlabelled frames, {need} were needed; "
+            "a larger pool, or fewer picks a round, keeps it"
         ]
 
     def _take(self, grid: FineGrid, n: int, rng: np.random.Generator) -> IntArray:
@@ -185,7 +186,8 @@ class ClusterError:
         beyond = int((grid.rank[grid.fine[local]] >= worst).sum())
         return [
             f"{len(local)} picks are more than one from each of the worst {worst} of {len(grid.size)} fine "
-            f"clusters: these gave {len(local) - beyond}, the better ones {beyond}"
+            f"clusters: these gave {len(local) - beyond}, the better ones {beyond}; fewer picks a round or "
+            "more fine clusters stay with the worst"
         ]
 
     def _reason(self, pool: Pool, grid: FineGrid, i: int) -> str:

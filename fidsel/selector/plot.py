@@ -49,6 +49,7 @@ class Curve:
     error : (k,) eV/Å, on a held-out set.
     standard_error : (k,) eV/Å of the mean over seeds; empty = not known.
     extrapolated : drawn dashed, as not measured.
+    low, high : (k,) eV/Å, ends of the band that the error lies in; empty = not known.
     """
 
     name: str
@@ -56,8 +57,15 @@ class Curve:
     error: Sequence[float]
     standard_error: Sequence[float] = ()
     extrapolated: bool = False
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
 
     def __post_init__(self) -> None:
+        if len(self.low) != len(self.high) or len(self.low) not in (0, len(self.error)):
+            raise UsageError(
+                f"the band of curve {self.name!r} needs as many low ({len(self.low)}) and high ends "
+                f"({len(self.high)}) as errors ({len(self.error)}), or none"
+            )
         if len(self.spend) != len(self.error) or len(self.standard_error) not in (0, len(self.error)):
             raise UsageError(
                 f"curve {self.name!r} needs as many spends ({len(self.spend)}) and standard errors "
@@ -179,7 +187,9 @@ def learning_curve_figure(
     quantity: str = "force RMSE",
     title: str = "",
 ) -> "Figure":
-    """Return error against spend, one line per arm on logarithmic axes; bands are ± one standard error.
+    """Return error against spend, one line per arm on logarithmic axes.
+
+    Bands are ± one standard error, or between `Curve.low` and `Curve.high`.
 
     `quantity` names the error on its axis.
 
@@ -199,6 +209,9 @@ def learning_curve_figure(
         if len(curve.standard_error):
             spread = scale * np.array(curve.standard_error)[order]
             axes.fill_between(x, y - spread, y + spread, color=color, alpha=0.18, linewidth=0)
+        if len(curve.low):
+            low, high = (scale * np.array(ends)[order] for ends in (curve.low, curve.high))
+            axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
     _log_axes(axes, curves)
     axes.set_xlabel(_text(spend_label))
     axes.legend(frameon=False)

@@ -200,9 +200,8 @@ def additions(task: Task, rounds: Sequence[SelectionRound]) -> list[IntArray]:
 
 def _start(task: Task) -> SelectionRound:
     repeats = task.division.repeats
-    notes = (
-        (f"{repeats} frames repeat configurations that are held out: they are left out",) if repeats else ()
-    )
+    text = f"{repeats} frames repeat configurations that are held out: left out, as those stay unseen"
+    notes = (text,) if repeats else ()
     return SelectionRound(0, None, NONE, len(task.division.start), None, None, None, notes=notes)
 
 

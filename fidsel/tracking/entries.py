@@ -56,7 +56,10 @@ def round_metrics(record: Round) -> dict[str, float]:
         names = safe_names(amounts)
         values |= {f"{group}/{names[name]}": float(amount) for name, amount in amounts.items()}
     if record.control is not None:
-        values["control/saving"] = record.control.saving.share
+        saving = record.control.saving
+        values["control/saving"] = saving.share
+        if saving.low is not None and saving.high is not None:
+            values |= {"control/saving_low": saving.low, "control/saving_high": saving.high}
     return values
 
 

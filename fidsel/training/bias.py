@@ -149,7 +149,7 @@ class BiasWeights:
             return None
         return (
             f"γ = {self.gamma:g} leaves an effective {self.effective:.1f} of {len(self.weights)} cheap "
-            "frames: take a larger γ"
+            "frames: take a larger γ (recipe.gammas, or recipe.gamma)"
         )
 
     def report(self) -> dict[str, Any]:

@@ -21,7 +21,8 @@ class Errors:
     force_rmse            scalar      eV/Å   over all components
     energy_mae            scalar      eV     mean |ΔE|, of absolute energies
     energy_rmse           scalar      eV
-    per_frame_force_rmse  (n_frames,) eV/Å   over the frame's 3N components, NaN without forces
+    per_frame_force_mae   (n_frames,) eV/Å   over the frame's 3N components, NaN without forces
+    per_frame_force_rmse  (n_frames,) eV/Å   the same
     per_frame_energy      (n_frames,) eV     |ΔE|, NaN without energy
     ===================== =========== ====== =====================================================
     """
@@ -30,6 +31,7 @@ class Errors:
     force_rmse: float
     energy_mae: float
     energy_rmse: float
+    per_frame_force_mae: FloatArray
     per_frame_force_rmse: FloatArray
     per_frame_energy: FloatArray
 
@@ -46,8 +48,13 @@ def errors(model: ForceField, frames: Frames) -> Errors:
         raise UsageError(f"errors need labelled frames, none of the {len(frames)} has an energy or forces")
     prediction = model.predict(frames)
     difference = prediction.forces - frames.forces
-    square = np.add.reduceat((difference**2).mean(axis=1), frames.offsets[:-1]) / np.diff(frames.offsets)
-    atoms = np.repeat(frames.has_forces, np.diff(frames.offsets))
+    sizes = np.diff(frames.offsets)
+    atoms = np.repeat(frames.has_forces, sizes)
+
+    def per_frame(components: FloatArray) -> FloatArray:
+        means: FloatArray = np.add.reduceat(components.mean(axis=1), frames.offsets[:-1]) / sizes
+        return np.where(frames.has_forces, means, np.nan)
+
     energy = np.abs(prediction.energy - frames.energy)
     known = np.isfinite(energy)
     return Errors(
@@ -55,7 +62,8 @@ def errors(model: ForceField, frames: Frames) -> Errors:
         force_rmse=_mean(difference**2, atoms) ** 0.5,
         energy_mae=_mean(energy, known),
         energy_rmse=_mean(energy**2, known) ** 0.5,
-        per_frame_force_rmse=np.where(frames.has_forces, np.sqrt(square), np.nan),
+        per_frame_force_mae=per_frame(np.abs(difference)),
+        per_frame_force_rmse=np.sqrt(per_frame(difference**2)),
         per_frame_energy=energy,
     )
 

@@ -166,6 +166,19 @@ class Trained:
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     surrogates: tuple[Surrogate, ...] = ()
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What recipe and fits warn of, each sentence once."""
+        fits = [text for history in self.histories for text in _warnings(history.notes)]
+        return tuple(dict.fromkeys([*self.diagnostics.get("warnings", ()), *fits]))
+
+
+def _warnings(notes: Mapping[str, Any]) -> list[str]:
+    """Return the values of all keys "warning" in nested notes."""
+    own = [str(notes["warning"])] if notes.get("warning") else []
+    inner = [value for value in notes.values() if isinstance(value, Mapping)]
+    return own + [text for value in inner for text in _warnings(value)]
+
 
 class ModelFactory(Protocol):
     """Builds an untrained model."""

@@ -6,11 +6,11 @@ from fidsel.selector.report.content import (
     Energies,
     Mark,
     Picked,
-    Report,
     Structure,
     picked,
 )
 from fidsel.selector.report.describe import describe_clusters
+from fidsel.selector.report.document import Report
 from fidsel.selector.report.page import write_report
 from fidsel.selector.report.words import findings, plain
 

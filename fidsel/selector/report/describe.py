@@ -112,9 +112,15 @@ def _incomparable(frames: Frames, energies: FloatArray) -> tuple[FloatArray, tup
     """Return the energies that compare between frames of different atoms, and what to say of it."""
     kinds = len(set(frames.formulas))
     if kinds == 1:
-        note = "the atoms of the frames come in different orders, so distances do not compare between them"
+        note = (
+            "the atoms of the frames come in different orders, so distances do not compare between them: "
+            "write all frames in one order"
+        )
         return energies, (note,)
-    note = f"the frames are of {kinds} compositions, so neither distances nor energies compare between them"
+    note = (
+        f"the frames are of {kinds} compositions, so neither distances nor energies compare between "
+        "them: for what marks a cluster look at one molecule at a time"
+    )
     return np.full(len(frames), np.nan), (note,)
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from fidsel.data.atomic import make_folder
 from fidsel.selector.cluster_error import ClusterErrors
 from fidsel.selector.plot import cluster_error_figure, learning_curve_figure, save_figure, svg
-from fidsel.selector.report.content import UNITS, Report
+from fidsel.selector.report.content import UNITS
 from fidsel.selector.report.markup import Html, tag
 from fidsel.selector.report.words import in_unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from fidsel.selector.report.document import Report
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Drawing:
     figures: "Mapping[str, Figure]"
 
 
-def drawings(report: Report) -> tuple[Drawing, ...]:
+def drawings(report: "Report") -> tuple[Drawing, ...]:
     """Return the figures there is something to draw in."""
     found = [] if report.errors is None else _bars(report, report.errors)
     if report.curves:
@@ -42,7 +44,7 @@ def drawings(report: Report) -> tuple[Drawing, ...]:
     return tuple(found)
 
 
-def _bars(report: Report, now: ClusterErrors) -> list[Drawing]:
+def _bars(report: "Report", now: ClusterErrors) -> list[Drawing]:
     """Return the cluster errors and, before them where there are any, those of before and now together."""
     units, before, (old, new) = UNITS[report.unit], report.before, report.names
     bars = Drawing(
@@ -64,7 +66,7 @@ def _bars(report: Report, now: ClusterErrors) -> list[Drawing]:
     return [both, bars]
 
 
-def _curves(report: Report) -> Drawing:
+def _curves(report: "Report") -> Drawing:
     def draw(unit: str) -> "Figure":
         return learning_curve_figure(
             report.curves, spend_label=report.spend, unit=unit, quantity=report.quantity

@@ -4,20 +4,24 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fidsel.data.atomic import write_text
-from fidsel.selector.report.content import UNITS, Report
+from fidsel.selector.report.content import UNITS
 from fidsel.selector.report.figures import Drawing, drawings, figure_section, save_drawing
 from fidsel.selector.report.markup import Html, tag
 from fidsel.selector.report.structures import structures_json, viewer_licences, viewer_script
 from fidsel.selector.report.tables import cluster_table, error_text, pick_table, unit_name
 from fidsel.selector.report.words import Quantity, Sentence, findings
 
+if TYPE_CHECKING:
+    from fidsel.selector.report.document import Report
+
 LONG = 10
 """Picks that are listed without being asked for."""
 
 
-def write_report(report: Report, path: Path | str, figures: Path | str | None = None) -> Path:
+def write_report(report: "Report", path: Path | str, figures: Path | str | None = None) -> Path:
     """Write a report as one HTML file, all or nothing, and return its path.
 
     It opens without a network: styles, figures, structures and the program that draws them are inside.
@@ -36,11 +40,13 @@ def write_report(report: Report, path: Path | str, figures: Path | str | None = 
     if figures is not None:
         for drawing in drawn:
             save_drawing(drawing, Path(figures))
-    write_text(path, _page(report, drawn))
+    write_text(path, page(report, drawn))
     return Path(path)
 
 
-def _page(report: Report, drawn: tuple[Drawing, ...]) -> Html:
+def page(report: "Report", drawn: tuple[Drawing, ...] | None = None) -> Html:
+    """Return the page itself; `drawn` are its figures where they are drawn already."""
+    drawn = drawings(report) if drawn is None else drawn
     shown = _has_structures(report)
     first = [drawing for drawing in drawn if drawing.name != "cluster_errors" or report.before is None]
     sections = [
@@ -66,12 +72,12 @@ def _asset(name: str) -> str:
     return files("fidsel.selector.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _has_structures(report: Report) -> bool:
+def _has_structures(report: "Report") -> bool:
     rows = report.clusters.rows if report.clusters else ()
     return any(row.representative or row.worst for row in rows)
 
 
-def _header(report: Report) -> Html:
+def _header(report: "Report") -> Html:
     units = [
         tag("button", name, type="button", aria_pressed="false" if number else "true")
         for number, name in enumerate(UNITS[report.unit])
@@ -94,7 +100,7 @@ def _words(sentence: Sentence, unit: str) -> list[str]:
     ]
 
 
-def _findings(report: Report) -> Html:
+def _findings(report: "Report") -> Html:
     told = [tag("p", *_words(sentence, report.unit)) for sentence in findings(report)]
     return tag("section", *told, id="findings")
 
@@ -118,14 +124,14 @@ def _structures() -> Html:
     return tag("section", title, tag("p", hint), tag("div", *panels, class_="views"), id="structures")
 
 
-def _clusters(report: Report, drawn: Sequence[Drawing]) -> Html:
+def _clusters(report: "Report", drawn: Sequence[Drawing]) -> Html:
     if report.clusters is None and report.errors is None:
         return Html("")
     table = tag("div", cluster_table(report), class_="wide")
     return tag("section", tag("h2", "Clusters"), *[figure_section(drawing) for drawing in drawn], table)
 
 
-def _picks(report: Report) -> Html:
+def _picks(report: "Report") -> Html:
     if not report.picks:
         return Html("")
     rows = tag("div", pick_table(report.picks, report.unit), class_="wide")
@@ -134,14 +140,14 @@ def _picks(report: Report) -> Html:
     return tag("section", tag("h2", "Picks"), rows)
 
 
-def _notes(report: Report) -> Html:
+def _notes(report: "Report") -> Html:
     notes = (*report.notes, *(report.clusters.notes if report.clusters else ()))
     if not notes:
         return Html("")
     return tag("section", tag("h2", "Notes"), tag("ul", *[tag("li", note) for note in notes]), id="notes")
 
 
-def _scripts(report: Report, shown: bool) -> list[Html]:
+def _scripts(report: "Report", shown: bool) -> list[Html]:
     scripts = [tag("script", Html(_asset("page.js")))]
     if report.clusters and shown:
         data = Html(structures_json(report.clusters, report.unit))

@@ -1,11 +1,15 @@
 """The clusters of a report, one row each: errors now and before beside what is in them."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fidsel.selector.cluster_error import ClusterErrors
-from fidsel.selector.report.content import ClusterDescription, Report
+from fidsel.selector.report.content import ClusterDescription
+
+if TYPE_CHECKING:
+    from fidsel.selector.report.document import Report
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,7 @@ class Row:
     described: ClusterDescription | None
 
 
-def cluster_rows(report: Report) -> tuple[Row, ...]:
+def cluster_rows(report: "Report") -> tuple[Row, ...]:
     """Return a row per cluster, the largest error first, those of unknown error last."""
     described = {row.cluster: row for row in report.clusters.rows} if report.clusters else {}
     errors = report.errors

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from fidsel.selector.report.content import UNITS, Mark, Picked, Report
+from fidsel.selector.report.content import UNITS, Mark, Picked
 from fidsel.selector.report.markup import Html, joined, tag
 from fidsel.selector.report.rows import Row, cluster_rows
 from fidsel.selector.report.words import in_unit, length, number, percent
+
+if TYPE_CHECKING:
+    from fidsel.selector.report.document import Report
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def unit_name(unit: str) -> Html:
     return tag("span", names[0], data_in_0=names[0], data_in_1=names[1])
 
 
-def cluster_table(report: Report) -> Html:
+def cluster_table(report: "Report") -> Html:
     """Return the clusters, the worst first; a reader may sort them and look at their frames."""
     rows = cluster_rows(report)
     columns = _columns(report, rows)
@@ -58,7 +61,7 @@ def cluster_table(report: Report) -> Html:
     return tag("table", *parts, id="clusters", class_="sortable")
 
 
-def _columns(report: Report, rows: Sequence[Row]) -> list[Column[Row]]:
+def _columns(report: "Report", rows: Sequence[Row]) -> list[Column[Row]]:
     """Return the columns there is something to put in."""
     found = [Column[Row]("frames", lambda row: Cell(str(row.size), row.size))]
     if report.clusters:
@@ -105,7 +108,7 @@ def _error(value: float, unit: str) -> Cell:
     return Cell(error_text(value, unit), value) if np.isfinite(value) else UNKNOWN
 
 
-def _bound(row: Row, report: Report) -> Cell:
+def _bound(row: Row, report: "Report") -> Cell:
     value = report.bounds.get(row.cluster, np.nan)
     if row.cluster not in report.pooled or not np.isfinite(value):
         return _error(value, report.unit)

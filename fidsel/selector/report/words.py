@@ -4,12 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, log10
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fidsel.selector.plot import ENERGY_UNITS, FORCE_UNITS
-from fidsel.selector.report.content import ClusterDescription, Energies, Mark, Report
+from fidsel.selector.report.content import ClusterDescription, Energies, Mark
 from fidsel.selector.report.rows import Row, cluster_rows
+
+if TYPE_CHECKING:
+    from fidsel.selector.report.document import Report
 
 FEW = 20
 """Frames of known error below which an error's own uncertainty is worth a word."""
@@ -52,7 +56,7 @@ def plain(sentence: Sentence, unit: str) -> str:
     )
 
 
-def findings(report: Report) -> tuple[Sentence, ...]:
+def findings(report: "Report") -> tuple[Sentence, ...]:
     """Return what a reader of the report should see first, in paragraphs."""
     paragraphs = _worst(report, cluster_rows(report)), _changes(report), _picks(report)
     return tuple(_paragraph(sentences) for sentences in paragraphs if sentences)
@@ -81,7 +85,7 @@ def mark_text(mark: Mark, size: int, others: int) -> str:
     return f"{mark.label} is {here} against {there} elsewhere"
 
 
-def _worst(report: Report, rows: Sequence[Row]) -> list[Sentence]:
+def _worst(report: "Report", rows: Sequence[Row]) -> list[Sentence]:
     """Say which cluster is the worst, by how much, and what is unusual about it."""
     known = [row for row in rows if np.isfinite(row.rmse)]
     if not known:
@@ -145,7 +149,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 
-def _changes(report: Report) -> list[Sentence]:
+def _changes(report: "Report") -> list[Sentence]:
     """Compare with the errors before."""
     now, before = report.errors, report.before
     if now is None or before is None:
@@ -162,7 +166,7 @@ def _change(old: float, new: float) -> Sentence:
     return ("fell from " if new < old else "rose from ", Quantity(old), " to ", Quantity(new), ratio)
 
 
-def _picks(report: Report) -> list[Sentence]:
+def _picks(report: "Report") -> list[Sentence]:
     """Say how many frames were picked and where, frames drawn at random apart."""
     chosen = [pick for pick in report.picks if not pick.at_random]
     drawn = len(report.picks) - len(chosen)
