@@ -22,6 +22,13 @@ LINEAR_TYPES = frozenset([4, 53, 61])
 
 ELECTROSTATIC_14 = 0.75
 
+INSTEAD = (
+    'Label with GFN2-xTB (kind = "calculator", calculator = "tblite", parameters = { method = "GFN2-xTB", '
+    'charge = "{charge}" }) or quantum chemistry, and take the configurations from a file (pool.source = '
+    '"file")'
+)
+"""What to do where MMFF94 does not describe a molecule."""
+
 Term = tuple[tuple[int, ...], tuple[float, ...]]
 """Atoms of a term and its parameters, in MMFF94's units."""
 
@@ -66,7 +73,7 @@ def mmff_terms(molecule: Molecule, variant: str = "MMFF94") -> MMFFTerms:
     UsageError
         where MMFF94 has no type for an atom, naming it.
     """
-    mol, properties = rdkit_mol(molecule), mmff_properties(molecule, variant)
+    mol, properties = mmff_types(molecule, variant)
     bent, linear = _bends(mol, properties)
     lengths = {bond: _bond(mol, properties, bond) for bond in molecule.bonds}
     return MMFFTerms(
@@ -80,8 +87,11 @@ def mmff_terms(molecule: Molecule, variant: str = "MMFF94") -> MMFFTerms:
     )
 
 
-def mmff_properties(molecule: Molecule, variant: str = "MMFF94") -> "MMFFMolProperties":
-    """Return RDKit's MMFF94 atom types, charges and parameter tables of a molecule.
+def mmff_types(molecule: Molecule, variant: str = "MMFF94") -> "tuple[Chem.Mol, MMFFMolProperties]":
+    """Return a molecule as MMFF94 sees it, and its atom types, charges and parameter tables.
+
+    MMFF94 has a notion of its own of which rings are aromatic (uracil's is not); RDKit marks them on the
+    molecule it is given. Parameters are right only when they are asked for with that very molecule.
 
     Raises
     ------
@@ -95,18 +105,24 @@ def mmff_properties(molecule: Molecule, variant: str = "MMFF94") -> "MMFFMolProp
     foreign = [i for i, number in enumerate(molecule.numbers) if number not in ELEMENTS]
     if foreign:
         named = ", ".join(f"atom {i} ({symbol(molecule.numbers[i])})" for i in foreign)
-        raise UsageError(f"MMFF94 has no type for {named} of {molecule}; use another label source")
+        raise UsageError(f"MMFF94 has no type for {named} of {molecule}. {INSTEAD}")
     if molecule.spin:
-        raise UsageError(f"MMFF94 has no radicals, got {molecule} with {molecule.spin} unpaired electrons")
-    properties: MMFFMolProperties | None = rdForceFieldHelpers.MMFFGetMoleculeProperties(
-        rdkit_mol(molecule), variant
-    )
+        raise UsageError(
+            f"MMFF94 has no radicals, got {molecule} with {molecule.spin} unpaired electrons. {INSTEAD}"
+        )
+    mol = rdkit_mol(molecule)
+    properties: MMFFMolProperties | None = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol, variant)
     if properties is None:
         raise UsageError(
-            f"MMFF94 has no type for the bonding of {_untyped(molecule)} in {molecule}; "
-            "use another label source"
+            f"MMFF94 has no type for the bonding of {_untyped(molecule)} in {molecule}. {INSTEAD}"
         )
-    return properties
+    return mol, properties
+
+
+def own_rings(molecule: Molecule) -> bool:
+    """Return whether MMFF94 takes other bonds of a molecule for aromatic than its SMILES says."""
+    theirs, ours = (mol.GetBonds() for mol in (rdkit_mol(molecule), mmff_types(molecule)[0]))
+    return any(a.GetIsAromatic() != b.GetIsAromatic() for a, b in zip(theirs, ours, strict=True))
 
 
 def _untyped(molecule: Molecule) -> str:
@@ -128,7 +144,7 @@ def _untyped(molecule: Molecule) -> str:
 def _found(parameters: Any, term: str, atoms: tuple[int, ...]) -> Any:
     """Return what RDKit found (its binding is untyped), or say what it lacks."""
     if parameters is None:
-        raise UsageError(f"MMFF94 has no {term} parameters for atoms {atoms}; use another label source")
+        raise UsageError(f"MMFF94 has no {term} parameters for atoms {atoms}. {INSTEAD}")
     return parameters
 
 

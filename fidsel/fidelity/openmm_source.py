@@ -17,7 +17,8 @@ from ase.units import kJ, mol, nm
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.fidelity.mmff import mmff_system
-from fidsel.fidelity.mmff_terms import mmff_properties
+from fidsel.fidelity.mmff_check import require_described
+from fidsel.fidelity.mmff_terms import own_rings
 from fidsel.fidelity.molecule import Molecule, check_same_atoms
 from fidsel.fidelity.source import Label, LabelError, Value
 
@@ -97,7 +98,7 @@ class MMFFSource(OpenMMSource):
     Raises
     ------
     UsageError
-        where MMFF94 has no type for an atom.
+        where MMFF94 has no type for an atom, or one that does not fit it (see `require_described`).
 
     Examples
     --------
@@ -112,15 +113,20 @@ class MMFFSource(OpenMMSource):
     variant: str = "MMFF94"
 
     def __post_init__(self) -> None:
-        mmff_properties(self.molecule, self.variant)
+        require_described(self.molecule, self.variant)
 
     def system(self) -> "openmm.System":
         """Return a fresh System."""
         return mmff_system(self.molecule, self.variant)
 
     def settings(self) -> Mapping[str, Value]:
-        """Return the variant and the Lewis structure that decides the atom types."""
-        return {
+        """Return the variant and the Lewis structure that decides the atom types.
+
+        Earlier versions took the rings of a SMILES for aromatic where MMFF94 does not: molecules with such
+        rings have another energy now, and say so.
+        """
+        rings: dict[str, Value] = {"rings": "MMFF94"} if own_rings(self.molecule) else {}
+        return rings | {
             "kind": "mmff",
             "variant": self.variant,
             "numbers": " ".join(map(str, self.molecule.numbers)),

@@ -1,13 +1,15 @@
 """Starting geometries of a molecule: ETKDG conformers, optimised and told apart."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
-from fidsel.fidelity.mmff_terms import mmff_properties
-from fidsel.fidelity.molecule import Molecule, rdkit_mol
+from fidsel.fidelity.embed import embedded
+from fidsel.fidelity.mmff_check import require_described
+from fidsel.fidelity.mmff_terms import mmff_types
+from fidsel.fidelity.molecule import Molecule
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -28,14 +30,14 @@ def conformers(
 ) -> FloatArray:
     """Return up to `n` different conformers (k, N, 3) in Å, lowest energy first.
 
-    Embedded by ETKDG (Wang et al., J. Chem. Inf. Model. 2020, 60, 2044, DOI 10.1021/acs.jcim.0c00025),
-    optimised with MMFF94; of two closer than `threshold` only the lower is kept.
+    Embedded by ETKDG (see `embedded`) and optimised with MMFF94; of two closer than `threshold` only the
+    lower is kept.
 
     Parameters
     ----------
     molecule : what to embed.
     n : most conformers to return; a rigid molecule has fewer.
-    seed : of the embedding.
+    seed : of the embedding, ≥ 0.
     variant : MMFF94 variant to optimise with, None = keep ETKDG's geometries and order.
     threshold : Å, RMSD over symmetry-equivalent matches, hydrogens on carbon left out.
     attempts : embeddings tried per conformer asked for.
@@ -43,7 +45,7 @@ def conformers(
     Raises
     ------
     UsageError
-        where nothing can be embedded, or MMFF94 has no type for an atom.
+        where nothing can be embedded, or MMFF94 does not describe the molecule.
 
     Examples
     --------
@@ -51,35 +53,33 @@ def conformers(
     >>> conformers(from_smiles("O"), 5, seed=1).shape
     (1, 3, 3)
     """
-    from rdkit import rdBase
-    from rdkit.Chem import rdDistGeom
-
     if n < 1:
         raise UsageError(f"the number of conformers must be ≥ 1, got {n}")
-    mol = rdkit_mol(molecule)
-    options: Any = rdDistGeom.ETKDGv3()  # RDKit's type stubs describe its fields wrongly
-    options.randomSeed = seed % 2**31
-    with rdBase.BlockLogs():
-        found = list(rdDistGeom.EmbedMultipleConfs(mol, n * attempts, options))
-    if not found:
+    if variant is not None:
+        require_described(molecule, variant)
+    mol = embedded(molecule, n * attempts, seed)
+    if mol.GetNumConformers() == 0:
         raise UsageError(f"ETKDG finds no geometry for {molecule}; start from a structure file instead")
-    order = found if variant is None else _optimise(mol, mmff_properties(molecule, variant), found)
+    found = [conformer.GetId() for conformer in mol.GetConformers()]
+    order = found if variant is None else _optimise(mol, *mmff_types(molecule, variant))
     kept = _different(mol, order, n, threshold)
     return np.array([mol.GetConformer(i).GetPositions() for i in kept])
 
 
-def _optimise(mol: "Chem.Mol", properties: "MMFFMolProperties", found: list[int]) -> list[int]:
+def _optimise(mol: "Chem.Mol", typed: "Chem.Mol", properties: "MMFFMolProperties") -> list[int]:
     """Minimise conformers in place and return their numbers, lowest energy first."""
     from rdkit.Chem import rdForceFieldHelpers
 
     energy = {}
-    for i in found:
+    for conformer in mol.GetConformers():
+        place = typed.AddConformer(conformer, assignId=True)
         field = rdForceFieldHelpers.MMFFGetMoleculeForceField(
-            mol, properties, confId=i, ignoreInterfragInteractions=False
+            typed, properties, confId=place, ignoreInterfragInteractions=False
         )
         field.Minimize(maxIts=MOST_ITERATIONS)
-        energy[i] = field.CalcEnergy()
-    return sorted(found, key=energy.__getitem__)
+        conformer.SetPositions(typed.GetConformer(place).GetPositions())
+        energy[conformer.GetId()] = field.CalcEnergy()
+    return sorted(energy, key=energy.__getitem__)
 
 
 def _different(mol: "Chem.Mol", order: list[int], n: int, threshold: float) -> list[int]:

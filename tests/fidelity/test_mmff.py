@@ -9,9 +9,9 @@ from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.fidelity.mmff import mmff_system
-from fidsel.fidelity.mmff_terms import MMFFTerms, mmff_properties, mmff_terms
+from fidsel.fidelity.mmff_terms import MMFFTerms, mmff_terms, mmff_types, own_rings
 from fidsel.fidelity.molecule import Molecule, from_smiles, rdkit_mol
-from fidsel.fidelity.openmm_source import reference_context
+from fidsel.fidelity.openmm_source import MMFFSource, reference_context
 
 ASPIRIN, CAFFEINE = "CC(=O)Oc1ccccc1C(=O)O", "Cn1cnc2c1c(=O)n(C)c(=O)n2C"
 SMILES = [
@@ -19,7 +19,8 @@ SMILES = [
     "C1CCCCC1", "c1ccccc1", "CC(=O)[O-]", "C[NH3+]", "NC(N)=[NH2+]", "c1c[nH]c[nH+]1", "OP(=O)([O-])OC",
     "CS", "CSSC", "CS(C)=O", "CS(=O)(=O)N", "CP(C)C", "c1ccsc1", "CF", "CC(Cl)(Cl)Cl", "BrC=C", "CI",
     "CC#N", "CC#C", "C=C=C", "O=C=O", "CN=C=S", "CN=[N+]=[N-]", "C[N+]#[C-]", "C[N+](=O)[O-]", "CC(N)=O",
-    "c1nnn[nH]1", "C[Si](C)(C)C", "O.O", "[Na+].[Cl-]", ASPIRIN, CAFFEINE,
+    "c1nnn[nH]1", "C[Si](C)(C)C", "O=c1cc[nH]c(=O)[nH]1", "O=c1cccc[nH]1", "c1cccc2cccc2c1", "O.O",
+    "[Na+].[Cl-]", ASPIRIN, CAFFEINE,
 ]  # fmt: skip
 SWITCHES = ("Bond", "Angle", "StretchBend", "Oop", "Torsion", "VdW", "Ele")
 GROUPS = {"Bond": 1, "Angle": 2 + 4, "StretchBend": 8, "Oop": 16, "Torsion": 32, "VdW": 64}
@@ -36,7 +37,7 @@ def geometries(molecule: Molecule, n: int) -> FloatArray:
 
 def rdkit_energies(molecule: Molecule, variant: str, terms: set[str], frames: FloatArray) -> FloatArray:
     """Energies (n,) kcal/mol of some kinds of terms by RDKit."""
-    mol, properties = rdkit_mol(molecule), mmff_properties(molecule, variant)
+    mol, properties = mmff_types(molecule, variant)
     rdDistGeom.EmbedMolecule(mol, randomSeed=7)
     for name in SWITCHES:
         getattr(properties, f"SetMMFF{name}Term")(name in terms)
@@ -81,6 +82,23 @@ def test_each_kind_of_term_equals_rdkit_s(smiles: str, variant: str) -> None:
         assert np.abs(openmm_energies(context, frames, groups) - theirs).max() < TOLERANCE, name
 
 
+@pytest.mark.parametrize(
+    ("smiles", "other"), [(CAFFEINE, True), ("O=c1cccc[nH]1", True), ("c1ccccc1", False), ("CCO", False)]
+)
+def test_rings_are_aromatic_where_mmff94_says_so(smiles: str, other: bool) -> None:
+    """RDKit's optimiser assigns and evaluates in one go: with no steps it gives the energy."""
+    molecule = from_smiles(smiles)
+    mol = rdkit_mol(molecule)
+    assert rdDistGeom.EmbedMolecule(mol, randomSeed=7) == 0
+    xyz = mol.GetConformer().GetPositions()
+    ((_, energy),) = rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(
+        mol, maxIters=0, ignoreInterfragInteractions=False
+    )
+    assert openmm_energies(context_of(molecule), xyz[None])[0] == pytest.approx(energy, abs=TOLERANCE)
+    assert own_rings(molecule) == other
+    assert ("rings" in MMFFSource(molecule).settings()) == other
+
+
 def test_the_molecules_exercise_every_kind_of_term() -> None:
     every = [mmff_terms(from_smiles(smiles)) for smiles in SMILES]
     for name in MMFFTerms.__dataclass_fields__:
@@ -99,7 +117,7 @@ def test_pairs_leave_out_near_neighbours_and_scale_only_charges_of_1_4_pairs() -
     pairs = dict(mmff_terms(molecule).pairs)
     assert (0, 1) not in pairs
     assert (0, 2) not in pairs
-    properties = mmff_properties(molecule)
+    _, properties = mmff_types(molecule)
     full = properties.GetMMFFPartialCharge(0) * properties.GetMMFFPartialCharge(3)
     radius, depth, charges = pairs[0, 3]
     assert charges == pytest.approx(0.75 * full)

@@ -32,6 +32,31 @@ def test_the_seed_decides() -> None:
     np.testing.assert_array_equal(conformers(molecule, 3, seed=5), conformers(molecule, 3, seed=5))
 
 
+@pytest.mark.parametrize("smiles", ["CCCC", "NCC(=O)O", "CCCCCC"])
+def test_every_seed_gives_several_conformers(smiles: str) -> None:
+    molecule = from_smiles(smiles)
+    found = {seed: conformers(molecule, 4, seed) for seed in [*range(21), 2**31 - 1, 2**31]}
+    assert {len(xyz) for xyz in found.values()} <= {3, 4}
+    energies = [MMFFSource(molecule).label(Atoms(molecule.numbers, x)).energy for x in found[0]]
+    assert np.ptp(energies) > 0.01
+    np.testing.assert_array_equal(conformers(molecule, 4, 0), found[0])
+    assert not np.array_equal(found[0], found[1])
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(UsageError, match="a seed must be a whole number ≥ 0, got -3"):
+        conformers(from_smiles("CCCC"), 2, seed=-3)
+
+
+def test_a_ring_that_mmff94_does_not_hold_for_aromatic_is_at_its_minimum() -> None:
+    molecule = from_smiles("O=c1cc[nH]c(=O)[nH]1")
+    (xyz,) = conformers(molecule, 1, seed=1)
+    label = MMFFSource(molecule).label(Atoms(molecule.numbers, xyz))
+    assert label.forces is not None
+    assert np.abs(label.forces).max() < 0.01
+    assert np.linalg.norm(xyz[1] - xyz[2]) == pytest.approx(1.46, abs=0.02)  # 1.45 in the crystal
+
+
 def test_stereochemistry_is_embedded() -> None:
     def handedness(smiles: str) -> float:
         xyz = conformers(from_smiles(smiles), 1, seed=1)[0]

@@ -15,16 +15,16 @@ from fidsel.md.pool import as_frames
 
 
 def test_a_diatomic_vibrates_at_the_frequency_of_its_spring() -> None:
-    nitrogen = from_smiles("N#N")
-    modes = modes_of(MMFFSource(nitrogen), nitrogen.numbers, conformers(nitrogen, 1, seed=1)[0])
-    ((_, (k_b, r0)),) = mmff_terms(nitrogen).bonds
+    chlorine = from_smiles("ClCl")
+    modes = modes_of(MMFFSource(chlorine), chlorine.numbers, conformers(chlorine, 1, seed=1)[0])
+    ((_, (k_b, r0)),) = mmff_terms(chlorine).bonds
     spring = 143.9325 * k_b * kcal / mol
-    expected = HBAR * np.sqrt(spring / (atomic_masses[7] / 2)) / invcm
+    expected = HBAR * np.sqrt(spring / (atomic_masses[17] / 2)) / invcm
     assert modes.wavenumbers == pytest.approx([expected], rel=1e-4)
     assert np.linalg.norm(modes.minimum[0] - modes.minimum[1]) == pytest.approx(r0, abs=1e-6)
 
 
-@pytest.mark.parametrize(("smiles", "count"), [("O", 3), ("O=C=O", 4), ("CCO", 21), ("[Na+]", 0)])
+@pytest.mark.parametrize(("smiles", "count"), [("O", 3), ("C#C", 7), ("CCO", 21), ("[Na+]", 0)])
 def test_translations_and_rotations_are_left_out(smiles: str, count: int) -> None:
     molecule = from_smiles(smiles)
     modes = modes_of(MMFFSource(molecule), molecule.numbers, conformers(molecule, 1, seed=1)[0])
