@@ -1,13 +1,15 @@
 """Reading and writing frames; the format follows from the suffix."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from ase import Atoms
 
 from fidsel.data.atomic import replacing
 from fidsel.data.formats import asedb, compressed, extxyz, extxyz_dump, images, npz, outputs, structures
@@ -73,6 +75,7 @@ NAMED = {outputs.GRADIENT: Format(outputs.load_gradient)}
 FOLDER = Format(outputs.load_folder)
 WRITTEN = {suffix: format_.dump for suffix, format_ in FORMATS.items() if format_.dump is not None}
 GZIP = ".gz"
+LOG = logging.getLogger("fidsel.data")
 
 
 def read(
@@ -153,6 +156,31 @@ def read_with_notes(
         level=_filled(path, "level", frames.level, level), group=_filled(path, "group", frames.group, group)
     )
     return frames, _notes(frames, loaded, used, units, labels and _format(path)[0].labels)
+
+
+def read_logged(path: Path | str, **options: Any) -> Frames:  # Any: the options of `read_with_notes`
+    """Return the frames of a file, and log the notes on it (logger "fidsel.data", level INFO)."""
+    frames, notes = read_with_notes(path, **options)
+    for note in notes:
+        LOG.info("%s: %s", path, note)
+    return frames
+
+
+def last_structure(path: Path | str) -> Atoms:
+    """Return the last configuration of a file; its `info` holds charge and spin where the file names them."""
+    path = Path(path)
+    loaded = _load(path, Keys(labels=False))
+    atoms = _converted(loaded.frames[-1:], loaded.stated.units or Units())[0]
+    for name in ("charge", "spin"):
+        if not loaded.named[name][-1]:
+            del atoms.info[name]
+    return atoms
+
+
+def known_format(path: Path) -> bool:
+    """Return whether `read` knows files of such a name."""
+    inner = path.with_suffix("") if path.suffix.lower() == GZIP else path
+    return inner.suffix.lower() in FORMATS or inner.name in NAMED
 
 
 def label_keys(path: Path | str) -> tuple[str, ...]:
@@ -264,12 +292,13 @@ def _units(path: Path, loaded: Loaded, given: Units | None) -> Units:
 
 def _notes(frames: Frames, loaded: Loaded, used: Units, given: Units | None, labels: bool) -> tuple[str, ...]:
     """Return what to tell of a file that was read."""
-    notes = [_read(frames, loaded, used)] if labels else []
+    notes = [_read(frames, loaded, used) if labels else f"{len(frames)} configurations, units {used}"]
     stated: Stated = loaded.stated
     if given is not None and stated.text and stated.units != given:
         notes.append(f"the file states its units ({stated.text}), but {given} was given and is taken")
-    if labels and loaded.unread:
-        notes.append(f"not read: {', '.join(loaded.unread)}")
+    if loaded.unread:
+        why = "" if labels else "configurations need no labels, so "
+        notes.append(f"{why}not read: {', '.join(loaded.unread)}")
     if (
         labels
         and loaded.forces is None
@@ -280,18 +309,16 @@ def _notes(frames: Frames, loaded: Loaded, used: Units, given: Units | None, lab
 
 
 def _read(frames: Frames, loaded: Loaded, used: Units) -> str:
-    energies = int(np.isfinite(frames.energy).sum())
-    told = []
-    for what, key, count in (
-        ("energies", loaded.energy, energies),
+    rows = (
+        ("energies", loaded.energy, int(np.isfinite(frames.energy).sum())),
         ("forces", loaded.forces, int(frames.has_forces.sum())),
-    ):
-        told.append(f"{what} from {key!r} ({count} of {len(frames)} frames)" if key else f"no {what}")
-    return (
-        f"{' and '.join(told)}, units {used}"
-        if loaded.energy or loaded.forces
-        else f"no labels, units {used}"
     )
+    told = [
+        f"{what} from {key!r} ({count} of {len(frames)} frames)" if key else f"no {what}"
+        for what, key, count in rows
+    ]
+    labels = " and ".join(told) if loaded.energy or loaded.forces else "no labels"
+    return f"{labels}, units {used}" + (", periodic" if frames.pbc.any() else "")
 
 
 def _converted(frames: Frames, units: Units) -> Frames:

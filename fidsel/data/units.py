@@ -148,7 +148,7 @@ def energy_unit(text: str) -> str | None:
     """
     name, below = _parts(text)
     found = _spelt(name, ENERGY_NAMES)
-    return found if found and not below - MOLE and (not below or found.endswith("/mol")) else None
+    return found if found and not below - MOLE and bool(below) == found.endswith("/mol") else None
 
 
 def length_unit(text: str) -> str | None:
@@ -166,7 +166,7 @@ def force_unit(text: str) -> str | None:
     name, below = _parts(text)
     if name == "au" and not below:
         return "Hartree/Bohr"
-    energy, lengths = _spelt(name, ENERGY_NAMES), below - MOLE
+    energy, lengths = energy_unit("/".join([name, *(below & MOLE)])), below - MOLE
     length = _spelt(lengths.pop(), LENGTH_NAMES) if len(lengths) == 1 else None
     return f"{energy}/{length}" if energy and length else None
 

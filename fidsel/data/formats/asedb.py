@@ -6,6 +6,7 @@ SchNetPack states units in the metadata: `_distance_unit` and `_property_unit_di
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def load(path: Path, keys: Keys, name: str, kind: str = "db") -> Loaded:
         where the file is not such a database.
     """
     (_require_sqlite if kind == "db" else _require_json)(path, name)
-    images, available, others = [], set(), set()
+    images, available = [], set()
     with parsing(name, "an ASE database"):
         database = connect(path, type=kind, serial=True)
         metadata = database.metadata or {}
@@ -51,13 +52,13 @@ def load(path: Path, keys: Keys, name: str, kind: str = "db") -> Loaded:
             values = _values(row)
             images.append(_image(row, values, keys, f"{name}, row {row['id']}"))
             available |= {key for key in values if key not in FRAME_KEYS and key.lower() not in NAMES}
-            others |= available & set(values)
-    loaded = pack(name, images)
-    said = _units(metadata, loaded)
-    return Loaded(
-        loaded.frames, said, tuple(sorted(available)), loaded.energy, loaded.forces,
-        unread(others, [loaded.energy, loaded.forces, "free_energy"]), loaded.notes,
-    )  # fmt: skip
+        loaded = pack(name, images)
+    return replace(
+        loaded,
+        stated=_units(metadata, loaded),
+        available=tuple(sorted(available)),
+        unread=unread(available, [loaded.energy, loaded.forces, "free_energy"]),
+    )
 
 
 load_json = partial(load, kind="json")

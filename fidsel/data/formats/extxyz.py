@@ -6,6 +6,7 @@ file into a calculator (3.23 and later), refuses six-number stresses, and writes
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -63,14 +64,12 @@ def load(path: Path, keys: Keys, name: str) -> Loaded:
     loaded = pack(name, [block.image for block in blocks])
     names = set().union(*(block.names for block in blocks))
     remarks = sorted(set().union(*(block.remarks for block in blocks)))
-    return Loaded(
-        loaded.frames,
-        agreed([block.stated for block in blocks], name),
-        tuple(sorted(set().union(*(block.available for block in blocks)))),
-        loaded.energy,
-        loaded.forces,
-        unread(names, [loaded.energy, loaded.forces]),
-        (*loaded.notes, *remarks),
+    return replace(
+        loaded,
+        stated=agreed([block.stated for block in blocks], name),
+        available=tuple(sorted(set().union(*(block.available for block in blocks)))),
+        unread=unread(names, [loaded.energy, loaded.forces]),
+        notes=(*loaded.notes, *remarks),
     )
 
 

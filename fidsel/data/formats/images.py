@@ -1,6 +1,7 @@
 """ASE Atoms with their results as images of a file, and ASE trajectories (`.traj`)."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from fidsel.data.formats.electrons import NAMES
 from fidsel.data.formats.foreign import parsing
 from fidsel.data.formats.labels import Keys, unread
 from fidsel.data.formats.loaded import Image, Loaded, pack
-from fidsel.data.formats.stated import EV_ANGSTROM
 
 
 def load(path: Path, keys: Keys, name: str) -> Loaded:
@@ -47,10 +47,8 @@ def from_ase(images: Iterable[Atoms], keys: Keys, name: str, group: str = "") ->
     ]  # fmt: skip
     loaded = pack(name, packed)
     names = {key for _, values in rows for key in values if key.lower() not in NAMES}
-    return Loaded(
-        loaded.frames, EV_ANGSTROM, tuple(sorted(names)), loaded.energy, loaded.forces,
-        unread(names, [loaded.energy, loaded.forces, "free_energy", "initial_charges"]), loaded.notes,
-    )  # fmt: skip
+    seen = [loaded.energy, loaded.forces, "free_energy", "initial_charges"]
+    return replace(loaded, available=tuple(sorted(names)), unread=unread(names, seen))
 
 
 def _info(atoms: Atoms, group: str) -> Mapping[str, Any]:

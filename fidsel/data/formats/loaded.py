@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from fidsel.data.formats.electrons import LARGEST, Electrons, electrons
 from fidsel.data.formats.labels import choose
 from fidsel.data.formats.stated import EV_ANGSTROM, Stated
-from fidsel.data.frames import FloatArray, Frames
+from fidsel.data.frames import BoolArray, FloatArray, Frames
 from fidsel.errors import UsageError
 
 WHOLE = 0.02
@@ -29,6 +29,7 @@ class Loaded:
     energy, forces : names the labels were read from, None where there are none.
     unread : names that a person may expect to be heeded, but that were not.
     notes : what else is worth knowing of how the file was read.
+    named : "charge" and "spin" → (n_frames,) whether the file names it for a frame.
     """
 
     frames: Frames
@@ -38,6 +39,7 @@ class Loaded:
     forces: str | None = None
     unread: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    named: Mapping[str, BoolArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +104,13 @@ def pack(file: str, images: Sequence[Image]) -> Loaded:
         group=[_text(image, "group") for image in images],
     )
     names = tuple(dict.fromkeys(name for state in states for name in state.names))
-    return Loaded(frames, energy=energy_key, forces=forces_key, notes=_named_states(frames, names))
+    named = {
+        what: np.array([getattr(state, what) is not None for state in states]) for what in ("charge", "spin")
+    }
+    return Loaded(frames, energy=energy_key, forces=forces_key, notes=_told(frames, names), named=named)
 
 
-def _named_states(frames: Frames, names: tuple[str, ...]) -> tuple[str, ...]:
+def _told(frames: Frames, names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         return ()
     charges, spins = (sorted(set(values.tolist())) for values in (frames.charge, frames.spin))

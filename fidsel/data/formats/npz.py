@@ -126,6 +126,7 @@ def _loaded(arrays: Arrays, keys: Keys, name: str) -> Loaded:
     return Loaded(
         frames, stated(texts, None), tuple(sorted(others)), energy_key, forces_key,
         unread(others, seen), (*told, *remarks),
+        {"charge": np.full(n, charge is not None), "spin": np.full(n, spin is not None)},
     )  # fmt: skip
 
 

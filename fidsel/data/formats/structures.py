@@ -46,10 +46,9 @@ def load_sdf(path: Path, keys: Keys, name: str) -> Loaded:
             images.append(_image(mol, where, _state(values), named))
     loaded = pack(name, images)
     said = Stated(None, "a field of an SDF file, without its unit") if loaded.energy else EV_ANGSTROM
-    return Loaded(
-        loaded.frames, said, tuple(sorted(fields)), loaded.energy, None,
-        unread(fields, [loaded.energy]), loaded.notes,
-    )  # fmt: skip
+    return replace(
+        loaded, stated=said, available=tuple(sorted(fields)), unread=unread(fields, [loaded.energy])
+    )
 
 
 def load_mol2(path: Path, _keys: Keys, name: str) -> Loaded:
