@@ -25,7 +25,7 @@ from fidsel.cli import (
     ui,
 )
 from fidsel.cli.amounts import AmountCommand
-from fidsel.cli.output import note
+from fidsel.cli.output import note, show_log
 from fidsel.errors import FidselError
 
 STOPPED = 130
@@ -37,6 +37,7 @@ class Program(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # Any: typer does not export its context's type in all versions
         """Run the command that was asked for."""
+        show_log()
         try:
             return super().invoke(ctx)
         except FidselError as error:

@@ -1,6 +1,7 @@
 """What commands print: tables on stdout, progress and notes on stderr, or one JSON document."""
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,21 @@ def note(text: str) -> None:
     """Tell a person something on stderr."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+class _Notes(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a message to stderr as it is now, not as it was when the handler was made."""
+        note(record.getMessage())
+
+
+def show_log() -> None:
+    """Tell what the library logs, such as the notes on how a file was read, on stderr."""
+    log = logging.getLogger("fidsel")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if not any(isinstance(handler, _Notes) for handler in log.handlers):
+        log.addHandler(_Notes())
 
 
 def document(value: Any) -> None:  # Any: plain values, NumPy's too

@@ -22,9 +22,9 @@ from fidsel.config.selectors import (
     LCMDSection,
     Selector,
 )
-from fidsel.data import Frames, Units, read
+from fidsel.data import Frames, Units, read_with_notes
 from fidsel.data.geometry import sound
-from fidsel.data.read import require_file
+from fidsel.data.read import known_format, last_structure, require_file
 from fidsel.errors import UsageError
 from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.fidelity.level import Fidelity, Price
@@ -97,9 +97,11 @@ def molecule(pool: PoolSection, root: Path) -> Molecule:
 
 
 def read_structure(path: Path) -> Atoms:
-    """Return the last structure of a file in any format ASE reads."""
+    """Return the last structure of a file in any format that fidsel or ASE reads."""
     from ase.io import iread
 
+    if known_format(path):
+        return last_structure(path)
     require_file(path)
     try:
         *_, structure = iread(path)
@@ -112,7 +114,7 @@ def read_pool(pool: PoolSection, root: Path) -> Frames:
     """Return the configurations of a pool that is a file, without labels."""
     if pool.path is None:
         raise UsageError("a pool from a file needs pool.path")
-    frames = read(root / pool.path, units=units(pool.units)).unlabelled()
+    frames, _ = read_with_notes(root / pool.path, units=units(pool.units), labels=False)
     if wrong := sound(frames)[0]:
         raise UsageError(f"the pool {root / pool.path} has frames that cannot be: {wrong[0].message}")
     return frames if pool.frames is None else frames[: pool.frames]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from fidsel.config.load import FILE
 from fidsel.config.parts import read_structure
-from fidsel.data import Units, read
+from fidsel.data import Units
 from fidsel.data.atomic import make_folder, write_text
+from fidsel.data.read import read_logged
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import SPELLINGS, Budget
 from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
@@ -173,7 +174,7 @@ def create(
     elif structure is not None:
         _sampled(from_atoms(read_structure(structure), charge))
     elif pool is not None:
-        read(pool, units=Units.parse(units) if units else None)
+        read_logged(pool, units=Units.parse(units) if units else None, labels=False)
     make_folder(folder)
     write_text(path, text)
     return path

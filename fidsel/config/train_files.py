@@ -16,11 +16,11 @@ from fidsel.config.recipe_parts import build_recipe
 from fidsel.config.recipes import RecipeSection
 from fidsel.config.schema import refuse_mismatch, usual_recipe
 from fidsel.config.strict import Strict
-from fidsel.data import Frames, leaks, read, split
+from fidsel.data import Frames, leaks, split
 from fidsel.data.atomic import make_folder
 from fidsel.data.finding import few
 from fidsel.data.lookup import TOLERANCE, Lookup
-from fidsel.data.read import label_keys
+from fidsel.data.read import label_keys, read_logged
 from fidsel.errors import UsageError
 from fidsel.fidelity.table import TableSource
 from fidsel.models.files import JSON
@@ -92,7 +92,7 @@ class LabelFile:
             where the file cannot be read or lacks labels.
         """
         path, energy, forces = self.parts
-        frames = read(path, units=units(self.units), energy_key=energy, forces_key=forces)
+        frames = read_logged(path, units=units(self.units), energy_key=energy, forces_key=forces)
         if labelled and not np.isfinite(frames.energy).any() and not frames.has_forces.any():
             raise UsageError(
                 f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY (keys in the file: "

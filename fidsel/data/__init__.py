@@ -3,7 +3,7 @@
 from fidsel.data.check import Finding, check
 from fidsel.data.frames import DenseFrames, Frames
 from fidsel.data.leaks import leaks, neighbour_share
-from fidsel.data.read import read, write
+from fidsel.data.read import read, read_with_notes, write
 from fidsel.data.split import split, split_indices
 from fidsel.data.units import Units
 
@@ -16,6 +16,7 @@ __all__ = [
     "leaks",
     "neighbour_share",
     "read",
+    "read_with_notes",
     "split",
     "split_indices",
     "write",

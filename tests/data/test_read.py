@@ -192,15 +192,16 @@ def test_an_absent_file_is_named_with_the_nearest(tmp_path: Path) -> None:
         read(tmp_path / "nowhere" / "a.npz")
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_without_outputs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.db").mkdir()
-    with pytest.raises(UsageError, match="is not a file"):
+    (tmp_path / "data.db" / "notes.log").write_text("nothing of a program")
+    with pytest.raises(UsageError, match=r"the folder .*data\.db holds no labels: it has no output of ORCA"):
         read(tmp_path / "data.db")
 
 
-@pytest.mark.parametrize("name", ["frames.npy", "frames.pdb", "frames"])
+@pytest.mark.parametrize("name", ["frames.npy", "frames.cif", "frames"])
 def test_an_unknown_format_lists_the_known_ones(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"unknown file format .*\.db, \.extxyz, \.npz, \.xyz"):
+    with pytest.raises(UsageError, match=r"unknown file format .*\.db, .*\.extxyz, .*\.npz, .*\.xyz"):
         read(tmp_path / name)
     with pytest.raises(UsageError, match="unknown file format"):
         write(tmp_path / name, water())

@@ -56,7 +56,7 @@ def test_force_factor_is_energy_by_length() -> None:
     [
         ("eV", "energy,length"),
         ("eV,Angstrom,s", "energy,length"),
-        ("kcal/mole,Angstrom", "did you mean 'kcal/mol'"),
+        ("kcal/mo,Angstrom", "did you mean 'kcal/mol'"),
         ("eV,foot", "unknown length unit 'foot'"),
     ],
 )

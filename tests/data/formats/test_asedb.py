@@ -17,7 +17,9 @@ def test_databases_of_ase_are_read(tmp_path: Path) -> None:
     with ase.db.connect(tmp_path / "a.db") as database:
         database.write(water, level="pbe", gap=6.0, data={"dft_forces": np.ones((3, 3))})
         database.write(molecule("CO"), gap=4.0)
-    frames = read(tmp_path / "a.db", level="pbe")
+    with pytest.raises(UsageError, match="forces under 'forces', 'dft_forces' with different values"):
+        read(tmp_path / "a.db", level="pbe")
+    frames = read(tmp_path / "a.db", level="pbe", energy_key="energy", forces_key="forces")
     np.testing.assert_array_equal(frames.energy, [-14.0, np.nan])
     np.testing.assert_array_equal(frames.forces[:3], np.eye(3))
     other = read(tmp_path / "a.db", energy_key="gap", forces_key="dft_forces")

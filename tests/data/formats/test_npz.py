@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from ase import units
 
-from fidsel.data import Units, check, leaks, read
+from fidsel.data import Units, check, leaks, read, read_with_notes
 from fidsel.errors import UsageError
 
 KCAL = Units("kcal/mol", "Angstrom")
@@ -28,9 +28,17 @@ def test_stated_units_are_used(tmp_path: Path) -> None:
     frames = read(tmp_path / "a.npz")
     np.testing.assert_allclose(frames.energy, arrays["E"] * units.kcal / units.mol)
     np.testing.assert_allclose(frames.forces, arrays["F"].reshape(-1, 3) * units.kcal / units.mol)
-    assert_refused(
-        tmp_path / "a.npz", "says its units are kcal/mol,Angstrom, but eV,Angstrom was given", units=Units()
+
+
+def test_units_given_replace_those_stated_and_that_is_said(tmp_path: Path) -> None:
+    arrays = content(e_unit=np.array("kcal/mol"), r_unit=np.array("Ang"))
+    np.savez(tmp_path / "a.npz", **arrays)
+    frames, notes = read_with_notes(tmp_path / "a.npz", units=Units())
+    np.testing.assert_array_equal(frames.energy, arrays["E"])
+    assert any(
+        "states its units (energy in kcal/mol, length in Ang), but eV,Angstrom was given" in n for n in notes
     )
+    assert not any("was given" in note for note in read_with_notes(tmp_path / "a.npz", units=KCAL)[1])
 
 
 def test_units_are_required_where_the_archive_does_not_say(tmp_path: Path) -> None:
@@ -63,8 +71,8 @@ def test_a_single_geometry_and_a_column_of_energies(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"z": None}, "needs z or nuclear_charges, it has E, F, R"),
-        ({"R": None}, "needs R or coords, it has E, F, z"),
+        ({"z": None}, "needs z or nuclear_charges or .*, it has E, F, R"),
+        ({"R": None}, "needs R or coords or .*, it has E, F, z"),
         ({"z": [8, 1, 1]}, r"positions must have shape \(n, 3, 3\)"),
         ({"E": np.arange(3.0)}, r"energies must have shape \(4,\) like the positions, got \(3,\)"),
         ({"F": np.zeros((4, 3, 3))}, r"forces must have shape \(4, 2, 3\) like"),

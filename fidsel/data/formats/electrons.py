@@ -1,0 +1,78 @@
+"""Charge and spin of a frame from the names that files give them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fidsel.errors import UsageError
+
+CHARGE = ("charge", "total_charge", "tot_charge", "net_charge", "system_charge")
+SPIN = ("spin", "unpaired_electrons")
+MULTIPLICITY = ("multiplicity", "spin_multiplicity", "mult")
+NAMES = frozenset({*CHARGE, *SPIN, *MULTIPLICITY})
+"""Names of a frame's electronic state, in lower case."""
+
+LARGEST = 10_000
+"""e; no molecule has more."""
+
+
+class Electrons(NamedTuple):
+    """Charge (e) and number of unpaired electrons (2S) of a frame, and the names they stood under."""
+
+    charge: int | None
+    spin: int | None
+    names: tuple[str, ...]
+
+
+def electrons(info: Mapping[str, Any], where: str) -> Electrons:
+    """Return what a frame's named values say of its electrons, None for what they do not.
+
+    Raises
+    ------
+    UsageError
+        where a value is not a whole number, or two names contradict each other.
+
+    Examples
+    --------
+    >>> electrons({"total_charge": "+1", "multiplicity": 2.0}, "a.xyz, line 1")
+    Electrons(charge=1, spin=1, names=('total_charge', 'multiplicity'))
+    """
+    named = {name: info[name] for name in info if name.lower() in NAMES and info[name] is not None}
+    found: dict[str, dict[str, int]] = {"charge": {}, "spin": {}}
+    for name, value in named.items():
+        number, lower = whole(value, name, where), name.lower()
+        if lower in MULTIPLICITY and number < 1:
+            raise UsageError(f"{where}: {name} must be 2S + 1 ≥ 1, got {number}")
+        if lower in CHARGE:
+            found["charge"][name] = number
+        else:
+            found["spin"][name] = number - (lower in MULTIPLICITY)
+    charge, spin = (_agreed(what, values, where) for what, values in found.items())
+    return Electrons(charge, spin, tuple(named))
+
+
+def whole(value: Any, name: str, where: str) -> int:  # Any: whatever a file holds
+    """Return a whole number: 1, 1.0, "+1" or an array of one such.
+
+    Raises
+    ------
+    UsageError
+        for all else, a half among them.
+    """
+    number = None
+    if isinstance(value, str):
+        number = float(value) if re.fullmatch(r"[+-]?\d{1,9}(\.0*)?", value.strip()) else None
+    elif np.size(value) == 1 and np.asarray(value).dtype.kind in "iuf":
+        number = float(np.asarray(value).reshape(()))
+    if number is None or not number.is_integer() or abs(number) > LARGEST:
+        raise UsageError(f"{where}: {name} must be a whole number, got {str(value)[:60]!r}")
+    return int(number)
+
+
+def _agreed(what: str, values: Mapping[str, int], where: str) -> int | None:
+    if len(set(values.values())) > 1:
+        told = ", ".join(f"{name} says {number}" for name, number in values.items())
+        raise UsageError(f"{where}: the {what} is told in two ways ({told}, as 2S for the spin): keep one")
+    return next(iter(values.values()), None)
