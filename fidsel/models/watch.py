@@ -60,7 +60,7 @@ def spoken(seconds: float) -> str:
     """Return a time in words, in two units at most.
 
     >>> spoken(8.2), spoken(75), spoken(7300)
-    ('8 s', '1 min 15 s', '2 h 2 min')
+    ('8 s', '1 min 15 s', '2 h 1 min')
     """
     whole = round(seconds)
     if whole < 60:
@@ -115,7 +115,7 @@ class Task:
     checkpoint : what is kept of it, None = nothing.
     """
 
-    def __init__(self, watch: Watch, checkpoint: Checkpoint | None = None) -> None:
+    def __init__(self, watch: Watch = QUIET, checkpoint: Checkpoint | None = None) -> None:
         self._watch, self._checkpoint = watch, checkpoint
         self._unit, self._begun, self._told = "", (0.0, 0.0), -inf
 

@@ -22,9 +22,7 @@ from fidsel.training.teachers import Teaching
 TESTS = Path(__file__).parents[1]
 KEY = "0" * 32
 STAGE = Stage("stage", steps=25, learning_rate=5e-3, batch=4, validate_every=8, patience=20)
-DATA = TrainingData(
-    frames(12, level="hi"), frames(5, 1, level="hi"), (frames(20, 2, depth=3.8, level="lo"),)
-)
+DATA = TrainingData(frames(12, level="hi"), frames(5, 1, level="hi"), (frames(20, 2, depth=3.8, level="lo"),))
 
 
 class Killed(BaseException):
@@ -91,10 +89,11 @@ def run_until_killed(case: str, folder: Path, seen: int) -> Trained | None:
 
 @pytest.fixture(autouse=True)
 def every_message_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tell of every piece of work, and make the pieces one or two steps, whatever the machine does."""
+    """Tell of every piece of work, and make the pieces small, whatever the machine does."""
     monkeypatch.setattr("fidsel.models.watch.BETWEEN", -1.0)
     monkeypatch.setattr("fidsel.models.checkpoints.SHARE", 0.0)
     monkeypatch.setattr("fidsel.training.run.PIECE", 0.0)
+    monkeypatch.setattr("fidsel.models.sgdml_iterative.RANK_PER_ROOT", 0.3)  # so that it takes many steps
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -134,7 +133,8 @@ SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 import fidsel.models.checkpoints as checkpoints, fidsel.models.watch as watch, fidsel.training.run as run
-watch.BETWEEN, checkpoints.SHARE, run.PIECE = -1.0, 0.0, 0.0
+import fidsel.models.sgdml_iterative as iterative
+watch.BETWEEN, checkpoints.SHARE, run.PIECE, iterative.RANK_PER_ROOT = -1.0, 0.0, 0.0, 0.3
 sys.path.insert(0, sys.argv[1])
 sys.path.insert(0, sys.argv[1] + "/training")
 from test_resume import CASES, KEY
