@@ -13,6 +13,7 @@ import numpy as np
 from fidsel.campaign.measure import metrics
 from fidsel.campaign.mixture import Mixture, random_order
 from fidsel.campaign.record import ControlArm, HeldOut, Metrics, Round, Saving
+from fidsel.campaign.training import watched
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.fidelity.law import CurvePoint, LawPrior, Posterior, fit_law
@@ -114,5 +115,6 @@ def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:
     """Return the held-out errors of standard training on some accurate labels."""
     campaign = ws.campaign
     data = TrainingData(train, ws.labelled(campaign.accurate, held.validation))
-    trained = campaign.control_recipe(data, campaign.model, campaign.seed_for("control"))
+    what = f"control arm of {len(train)} labels"
+    trained = watched(ws, campaign.control_recipe, data, campaign.seed_for("control"), what)
     return metrics(trained.model, ws.labelled(campaign.accurate, held.test or held.validation))

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Settings, document, note, progress
-from fidsel.cli.tables import trained_line
+from fidsel.cli.output import AsJson, Settings, document, progress
+from fidsel.cli.stages import training_notes
 
 Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
 File = Annotated[str, typer.Argument(help="Accurate labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
@@ -42,7 +42,8 @@ def train(
     files = [LabelFile(path, units) for path in cheap or ()]
     held = LabelFile(validation, units) if validation else None
     with progress() as report:
-        report("training", 0, 1)
         labels, changes = LabelFile(accurate, units), settings or ()
-        found = train_files(labels, files, held, model, recipe, changes, seed, out, force=force)
-    document(found) if as_json else note(trained_line(found))
+        found = train_files(
+            labels, files, held, model, recipe, changes, seed, out, force=force, report=report
+        )
+    document(found) if as_json else training_notes(found)

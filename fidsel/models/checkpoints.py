@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -25,6 +25,9 @@ from fidsel.data import Frames
 from fidsel.data.atomic import make_folder, write_bytes
 from fidsel.errors import FidselError
 from fidsel.models.files import fidsel_version
+
+if TYPE_CHECKING:
+    from fidsel.models.contract import ForceField
 
 FORMAT = "fidsel-checkpoint 1"
 EVERY = 5.0
@@ -156,6 +159,12 @@ def training_key(frames: Mapping[str, Frames], settings: object) -> str:
     return found.hexdigest()
 
 
+def model_digest(model: "ForceField") -> str:
+    """Return a hash of what a model is."""
+    settings, tensors = model.state()
+    return _content(digest([model.kind, model.level, settings]), tensors)
+
+
 def digest(value: object) -> str:
     """Return a hash of a plain value."""
     text = json.dumps(value, sort_keys=True, default=repr)
@@ -172,7 +181,7 @@ def _header(data: bytes) -> dict[str, str]:
 def _content(text: str, tensors: Mapping[str, Tensor]) -> str:
     found = blake2b(text.encode(), digest_size=16)
     for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
+        tensor = tensors[name].detach().cpu().contiguous()
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
     return found.hexdigest()

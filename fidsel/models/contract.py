@@ -121,6 +121,6 @@ class Fittable(Protocol):
 class Watchable(Protocol):
     """A model whose fit takes long enough to be watched."""
 
-    def watched(self, watch: Watch) -> "Fittable":
+    def watched(self, watch: Watch) -> Self:
         """Return a copy whose `fit` tells a watch how far it is and keeps its checkpoints there."""
         ...

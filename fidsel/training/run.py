@@ -95,16 +95,17 @@ class Run:
             before = self.seconds
             for _ in self._pieces(steps, seed):
                 self.seconds = before + perf_counter() - began
-                over = self._over()
-                task.tell(
-                    self.step,
-                    self.stage.steps,
-                    loss=float(self.points[-1].train.mean()) if self.points else None,
-                )
-                if not over and task.due():
+                if self._over():
+                    break
+                task.tell(self.step, self.stage.steps, loss=self._loss())
+                if task.due():
                     task.save(*self._state(steps))
             task.save(*self._state())
-        task.tell(self.stage.steps, self.stage.steps)
+        task.tell(self.stage.steps, self.stage.steps, loss=self._loss())
+
+    def _loss(self) -> float | None:
+        """Return the mean training loss before the last validation, None before the first."""
+        return float(self.points[-1].train.mean()) if self.points else None
 
     def _pieces(self, steps: Steps, seed: int) -> Iterator[None]:
         """Take steps, some `PIECE` seconds of them at a time, and validate where it is due."""
