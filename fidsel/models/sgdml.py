@@ -146,7 +146,8 @@ class SGDML(ForceField):
         -------
         model, and a record: σ, λ and the validation force RMSE (eV/Å) of each that was tried, the
         symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not),
-        how many frames gave the energy constant. σ and λ of many frames are searched on evenly spaced
+        how many frames gave the energy constant (`energies`) and how many were too far
+        off to (`energy_outliers`). σ and λ of many frames are searched on evenly spaced
         ones of them (`searched`), since a fit costs the cube of their number. How it was solved
         (`solver`): its kind, and of an iteration the rank of the preconditioner, the steps, the relative
         residual and, where it has not converged, a `warning`.
@@ -374,5 +375,6 @@ class SGDML(ForceField):
 
 def _counts(fitted: Fitted, left_out: int) -> dict[str, int]:
     """Return how many frames and energies a fit has, for its record."""
-    energies = int(fitted.train.energy.isfinite().sum())
-    return {"frames": len(fitted.train), "left_out": left_out, "energies": energies}
+    energies, outliers = int(fitted.train.energy.isfinite().sum()), fitted.outliers
+    found = {"frames": len(fitted.train), "left_out": left_out, "energies": energies - outliers}
+    return found | {"energy_outliers": outliers}

@@ -120,6 +120,9 @@ def _recentred(
     """Return each member with the reference energies fitted to `train`, unless that made `loss` worse."""
     # With the small ρ of force training the energy constant lags behind; it has a closed form.
     moved = [centred(model, train, row) for (model, _), row in zip(trained, weights, strict=True)]
+    trained = [
+        (model, _outliers_noted(history, new)) for (model, history), new in zip(trained, moved, strict=True)
+    ]
     if loss.rho == 0:  # validation does not look at energies
         return [(model, history) for model, (_, history) in zip(moved, trained, strict=True)]
     held_out = prepare(moved, validation, np.ones((len(moved), len(validation))))
@@ -131,6 +134,12 @@ def _recentred(
         else (_not_validated(model, new, validation), replace(history, notes={**history.notes, **AS_TRAINED}))
         for (model, history), new, value in zip(trained, moved, losses.tolist(), strict=True)
     ]
+
+
+def _outliers_noted(history: History, model: NetworkForceField) -> History:
+    """Return a history that counts the energies which the references of a model left out, if any."""
+    count = sum(reference.outliers for reference in model.references)
+    return replace(history, notes={**history.notes, "energy_outliers": count}) if count else history
 
 
 def _not_validated(

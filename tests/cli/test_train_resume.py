@@ -73,12 +73,13 @@ def test_a_killed_training_on_files_goes_on_and_nothing_is_left_behind(
     assert content_digest(tmp_path / "model") == first
 
 
-def test_a_killed_round_goes_on_with_its_training(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_killed_round_goes_on_with_its_training(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = write_campaign(tmp_path / "campaign")
     network = 'model={kind="painn",features=4,layers=1}'
-    long = ("recipe={kind='cokriging',stage={steps=20000,batch=2},surrogate_stage={steps=20,batch=2}}", network)
+    long = (
+        "recipe={kind='cokriging',stage={steps=20000,batch=2},surrogate_stage={steps=20,batch=2}}",
+        network,
+    )
     child = start(folder, *long)
     wait_for("rounds/.training/*/01.safetensors", folder, child)
     kill(child)
