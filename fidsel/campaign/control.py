@@ -13,6 +13,7 @@ import numpy as np
 from fidsel.campaign.measure import metrics
 from fidsel.campaign.mixture import Mixture, random_order
 from fidsel.campaign.record import ControlArm, HeldOut, Metrics, Round, Saving
+from fidsel.campaign.training import watched
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
@@ -133,5 +134,6 @@ def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:
     campaign = ws.campaign
     ws.begin("training the control arm")
     data = TrainingData(train, ws.labelled(campaign.accurate, held.validation))
-    trained = campaign.control_recipe(data, campaign.model, campaign.seed_for("control"))
+    what = f"control arm of {len(train)} labels"
+    trained = watched(ws, campaign.control_recipe, data, campaign.seed_for("control"), what)
     return metrics(trained.model, ws.labelled(campaign.accurate, held.test or held.validation))

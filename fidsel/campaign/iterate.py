@@ -11,17 +11,14 @@ from fidsel.campaign.mixture import mixture, read_allocation, training_data, wri
 from fidsel.campaign.planning import Prepared, prepare, start_size
 from fidsel.campaign.publish import measured, publish
 from fidsel.campaign.record import Allocation, Pick, Round
-from fidsel.campaign.settings import Campaign, Reporter
+from fidsel.campaign.settings import Campaign, Reporter, silent
 from fidsel.campaign.share import frame_cost
+from fidsel.campaign.training import forget_trainings, watched
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.errors import FidselError
 from fidsel.fidelity.level import Fidelity
 from fidsel.selector.stopping import Stopping
 from fidsel.training.stage import Trained, TrainingData
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = False) -> Iterator[Round]:
@@ -108,6 +105,7 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     found = measured(ws, ready.held, index, done, allocation, ids, data, trained, seconds)
     found = replace(found, record=replace(found.record, stop=stop_reason(ws, [*done, found.record])))
     publish(ws, ready.held, found, done, trained)
+    forget_trainings(ws)
     return found.record
 
 
@@ -143,7 +141,7 @@ def _train(ws: Workspace, data: TrainingData, index: int) -> Trained:
     _require(ws, campaign.accurate, "validation", len(data.validation), 1)
     for fidelity, frames in zip(campaign.cheap, data.cheap, strict=True):
         _require(ws, fidelity, "training", len(frames), 2)
-    trained = campaign.recipe(data, campaign.model, campaign.seed_for("training", index))
+    trained = watched(ws, campaign.recipe, data, campaign.seed_for("training", index), "training")
     ws.report("training", 1, 1)
     return trained
 

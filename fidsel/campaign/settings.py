@@ -16,6 +16,7 @@ from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.task import Engine
 from fidsel.models import Delta, ForceField, load
+from fidsel.models.watch import OnProgress, Progress
 from fidsel.selector.pool import Picker, needs_errors
 from fidsel.training.stage import ModelFactory, Recipe
 
@@ -28,9 +29,27 @@ LEARNED = frozenset({"latent", "probe"})
 class Reporter(Protocol):
     """Hears how far long work has come."""
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Take note that `done` of `total` steps of `what` are finished."""
+    def __call__(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Take note that `done` of `total` steps of `what` are finished.
+
+        Parameters
+        ----------
+        detail : unit of the steps and what else there is to say, e.g. "steps, loss 0.01, 40 s left".
+        """
         ...
+
+
+def silent(what: str, done: int, total: int, detail: str = "") -> None:
+    """Report nothing."""
+
+
+def tells(report: Reporter, what: str) -> OnProgress:
+    """Return what passes the progress of a training on to a reporter, stage by stage."""
+
+    def tell(progress: Progress) -> None:
+        report(f"{what}: {progress.stage}", progress.step, progress.of, progress.detail)
+
+    return tell
 
 
 class Refresh(Protocol):

@@ -105,7 +105,7 @@ def number_text(value: object) -> str:
 
 @contextmanager
 def progress() -> Iterator["Reporter"]:
-    """Give a reporter that draws a bar on a terminal and plain lines, a few seconds apart, elsewhere.
+    """Give a reporter that draws a bar on a terminal and plain lines, some seconds apart, elsewhere.
 
     Meanwhile what libraries print goes to stderr: stdout is for the result.
     """
@@ -118,14 +118,20 @@ def _bars() -> Iterator["Reporter"]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, Any] = {}  # rich's TaskID
 
-        def report(what: str, done: int, total: int) -> None:
+        def report(what: str, done: int, total: int, detail: str = "") -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total, visible=done < total)
+                tasks[what] = bar.add_task(what, total=total, detail=detail)
+            bar.update(tasks[what], completed=done, total=total, visible=done < total, detail=detail)
 
         yield report
 
@@ -144,15 +150,19 @@ def _stdout_to_stderr() -> Iterator[None]:
         os.close(kept)
 
 
+QUIET = 10.0
+"""Seconds between two lines on the same work in a log."""
+
+
 class PlainLines:
-    """A reporter for logs: a line when something begins, ends, or five seconds have passed."""
+    """A reporter for logs: a line when something begins, ends, or `QUIET` seconds have passed."""
 
     def __init__(self) -> None:
         self._last: dict[str, float] = {}
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Print `what: done/total` now and then."""
+    def __call__(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Print `what: done/total detail` now and then."""
         now = monotonic()
-        if what not in self._last or done == total or now - self._last[what] > 5:
+        if what not in self._last or done == total or now - self._last[what] > QUIET:
             self._last[what] = now
-            note(f"{what}: {done}/{total}")
+            note(f"{what}: {done}/{total} {detail}".rstrip())

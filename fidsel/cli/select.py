@@ -60,8 +60,10 @@ def select(
     as_json: AsJson = False,
 ) -> None:
     """Pick frames where the model is wrong, train on them, measure on held-out frames, and repeat."""
+    from fidsel.campaign.settings import tells
     from fidsel.config.select_files import FileSelection, Request, require_writable
     from fidsel.config.train_files import LabelFile
+    from fidsel.models.watch import Watch
     from fidsel.selector.selection import Selection
     from fidsel.selector.stopping import Stopping
 
@@ -80,7 +82,7 @@ def select(
     )
     require_writable(out, report, folder=save_model)
     with progress() as say:
-        chosen = FileSelection(request)
+        chosen = FileSelection(request, Watch(tells(say, "training")))
         if chosen.rounds:
             note(f"{out} holds {len(chosen.rounds)} rounds already")
         total = max(rounds + 1, len(chosen.rounds))

@@ -36,6 +36,9 @@ def trained_line(found: Mapping[str, Any]) -> str:
     """Return one line on a training on files."""
     mae = found["validation_force_mae"]
     shown = "energies only" if mae is None else f"validation force MAE {_force(mae)}"
+    if found["validation_energy_mae"] is not None:
+        atom = [1000 * found[f"validation_energy_{name}_per_atom"] for name in ("mae", "rmse")]
+        shown += f", energy MAE {atom[0]:.3g} and RMSE {atom[1]:.3g} meV/atom"
     return f"{found['recipe']} on {found['train']} accurate labels: {shown}; model in {found['model']}"
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Device, EnergyKey, ForcesKey, Seed, Units, with_device
-from fidsel.cli.output import AsJson, Settings, document, note, progress
-from fidsel.cli.tables import trained_line
+from fidsel.cli.output import AsJson, Settings, document, progress
+from fidsel.cli.stages import training_notes
 
 Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
 File = Annotated[str, typer.Argument(help="Accurate labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
@@ -47,9 +47,8 @@ def train(
     files = [LabelFile(path, *keys) for path in cheap or ()]
     held = LabelFile(validation, *keys) if validation else None
     with progress() as report:
-        report("training", 0, 1)
         labels, changes = LabelFile(accurate, *keys), with_device(settings, device)
-        found = train_files(labels, files, held, model, recipe, changes, seed, out, force=force)
-    document(found) if as_json else note(trained_line(found))
-    for text in found["warnings"]:
-        note(text)
+        found = train_files(
+            labels, files, held, model, recipe, changes, seed, out, force=force, report=report
+        )
+    document(found) if as_json else training_notes(found)

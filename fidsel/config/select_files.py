@@ -26,6 +26,7 @@ from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.data.lookup import Lookup
 from fidsel.errors import UsageError
 from fidsel.models.contract import ForceField
+from fidsel.models.watch import QUIET, Watch
 from fidsel.selector import make_descriptor
 from fidsel.selector.estimated import build_source
 from fidsel.selector.learner import learner
@@ -85,6 +86,7 @@ class FileSelection:
     Parameters
     ----------
     request : what a person asked for.
+    watch : hears how far each training is.
 
     Attributes
     ----------
@@ -96,7 +98,7 @@ class FileSelection:
         where files, settings and models do not fit together, or `out` holds another selection.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, watch: Watch = QUIET) -> None:
         values: dict[str, Any] = {"model": {"kind": request.model}, "selector": {"kind": request.picker}}
         if request.error is not None:
             values["selector"]["error"] = request.error
@@ -110,8 +112,8 @@ class FileSelection:
         stage, twin = build_stage(config.stage, STAGE), None
         if kind == "cheap":
             cheap = cheap_labels(request.cheap, self.frames)
-            twin = Twin(cheap, learner(model, cheap, seed, stage=stage))
-        learns = learner(model, self.frames, seed, stage=stage)
+            twin = Twin(cheap, learner(model, cheap, seed, stage=stage, watch=watch.part("cheap")))
+        learns = learner(model, self.frames, seed, stage=stage, watch=watch)
         first = None
         if section.descriptor == "latent":
             first = learns.learn([divide(self.frames, request.selection, known).start])

@@ -1,13 +1,16 @@
 """A force field from files of labels, without a campaign."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fidsel.campaign.settings import Reporter, silent, tells
+from fidsel.campaign.training import key_of, placeless
 from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
 from fidsel.config.models import ModelSection
@@ -21,9 +24,12 @@ from fidsel.data.atomic import make_folder
 from fidsel.data.finding import few
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.data.read import label_keys, read_logged
-from fidsel.errors import UsageError
+from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.table import TableSource
+from fidsel.models import ForceField
+from fidsel.models.checkpoints import Checkpoints, discard_others
 from fidsel.models.files import JSON
+from fidsel.models.watch import Watch
 from fidsel.training.evaluate import errors
 from fidsel.training.stage import Trained, TrainingData
 
@@ -112,8 +118,12 @@ def train_files(
     out: Path,
     *,
     force: bool = False,
+    report: Reporter = silent,
 ) -> dict[str, Any]:
     """Train on files, save the model into a folder and return what happened.
+
+    What is learnt is kept beside the folder until the model is there: the same call goes on from it where
+    an earlier one was killed.
 
     Parameters
     ----------
@@ -124,6 +134,7 @@ def train_files(
     seed : decides every draw.
     out : folder of the model.
     force : whether a model that is there may be replaced.
+    report : hears how far it is.
 
     Raises
     ------
@@ -150,9 +161,29 @@ def train_files(
         _require_pairs(train + held, low[-1], cheap[-1].text)
     table = cheap[-1].source if cheap else None
     make_folder(out)
-    trained = build_recipe(config.recipe, Path(), table)(data, model_factory(config.model, Path()), seed)
-    trained.model.save(out)
-    return {"recipe": config.recipe.kind} | _report(trained, data, out)
+    factory = model_factory(config.model, Path())
+    key = key_of(data, factory, seed, [seed, placeless(config.model_dump(mode="json"))])
+    with _kept(out, key) as kept:
+        watch = Watch(tells(report, "training"), kept)
+        trained = build_recipe(config.recipe, Path(), table)(data, factory, seed, watch=watch)
+        trained.model.save(out)
+    return {"recipe": config.recipe.kind} | _report(trained, data, out) | {"notes": kept.notes}
+
+
+@contextmanager
+def _kept(out: Path, key: str) -> Iterator[Checkpoints]:
+    """Give the checkpoints of the training of a model that will be in a folder; they go when it ends."""
+    folder = out.resolve().with_name(f".{out.resolve().name}.training")
+    discard_others(folder, key)
+    kept = Checkpoints(folder, key)
+    try:
+        yield kept
+    except FidselError:  # it would end there again
+        kept.discard()
+        raise
+    kept.discard()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _sides(accurate: LabelFile, validation: LabelFile | None, seed: int) -> tuple[Frames, Frames]:
@@ -188,18 +219,31 @@ def _require_pairs(accurate: Frames, cheap: Frames, text: str) -> None:
 
 
 def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:
-    found = errors(trained.model, data.validation)
     return {
         "model": str(out),
         "kind": trained.model.kind,
         "train": len(data.train),
         "validation": len(data.validation),
         "cheap": [len(frames) for frames in data.cheap],
-        "validation_force_mae": None if np.isnan(found.force_mae) else found.force_mae,
-        "validation_energy_mae": None if np.isnan(found.energy_mae) else found.energy_mae,
+        **_validation_errors(trained.model, data.validation),
         "stages": [
             {"stage": h.stage, "seconds": h.seconds, "notes": dict(h.notes)} for h in trained.histories
         ],
         "diagnostics": dict(trained.diagnostics),
         "warnings": list(trained.warnings),
     }
+
+
+def _validation_errors(model: ForceField, frames: Frames) -> dict[str, float | None]:
+    """Return the errors on validation frames, eV/Å, eV and eV per atom; None where no frame has the label."""
+    found, sizes = errors(model, frames), np.diff(frames.offsets)
+    each = found.per_frame_energy[known := np.isfinite(found.per_frame_energy)] / sizes[known]
+    values = {
+        "force_mae": found.force_mae,
+        "force_rmse": found.force_rmse,
+        "energy_mae": found.energy_mae,
+        "energy_rmse": found.energy_rmse,
+        "energy_mae_per_atom": float(each.mean()) if len(each) else np.nan,
+        "energy_rmse_per_atom": float(np.sqrt((each**2).mean())) if len(each) else np.nan,
+    }
+    return {f"validation_{name}": None if np.isnan(value) else value for name, value in values.items()}

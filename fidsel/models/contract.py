@@ -14,6 +14,7 @@ from fidsel.data.frames import FloatArray
 from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.device import resolve
 from fidsel.models.files import write_state
+from fidsel.models.watch import Watch
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -120,4 +121,13 @@ class Fittable(Protocol):
         train, validation : labelled frames of one level.
         weights : (n_train,) importance of each frame, mean 1; None = equal.
         """
+        ...
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A model whose fit takes long enough to be watched."""
+
+    def watched(self, watch: Watch) -> Self:
+        """Return a copy whose `fit` tells a watch how far it is and keeps its checkpoints there."""
         ...

@@ -42,7 +42,7 @@ def write_state(folder: Path, settings: Mapping[str, Any], tensors: Mapping[str,
         where the system refuses to write (disk full, read-only folder).
     """
     data = tensors_to_bytes({name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()})
-    head = {"format": FORMAT, "version": VERSION, "fidsel": _fidsel_version(), "tensors": _digest(data)}
+    head = {"format": FORMAT, "version": VERSION, "fidsel": fidsel_version(), "tensors": _digest(data)}
     try:
         text = json.dumps(head | {"settings": dict(settings)}, indent=1, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -114,7 +114,8 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def _fidsel_version() -> str:
+def fidsel_version() -> str:
+    """Return the version of fidsel that runs."""
     try:
         return version("fidsel")
     except PackageNotFoundError:

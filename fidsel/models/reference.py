@@ -9,6 +9,7 @@ import numpy as np
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
+from fidsel.models.robust import far_out
 
 
 def compositions(frames: Frames) -> tuple[IntArray, FloatArray]:
@@ -38,6 +39,7 @@ class EnergyReference:
     rank : number of directions in composition space that the fitted frames determine; below the
         number of elements ε is the least-squares solution of smallest norm, which is right for the
         fitted compositions (a constant where there is one) and arbitrary between others.
+    outliers : energies that were left out of the fit; not saved.
 
     Examples
     --------
@@ -49,10 +51,13 @@ class EnergyReference:
 
     per_element: Mapping[int, float] = field(default_factory=dict)
     rank: int = 0
+    outliers: int = field(default=0, compare=False)
 
     @classmethod
     def fit(cls, frames: Frames, energy: FloatArray, weights: FloatArray | None = None) -> Self:
         """Return the least-squares reference of energies (n_frames,) eV, minimum norm where undetermined.
+
+        Energies far from the others of their composition are left out, see `far_out`.
 
         Parameters
         ----------
@@ -71,8 +76,11 @@ class EnergyReference:
             )
         elements, counts = compositions(frames)
         root = np.ones(len(frames)) if weights is None else np.sqrt(weights)
-        solution, _, rank, _ = np.linalg.lstsq(counts * root[:, None], energy * root, rcond=None)
-        return cls({int(z): float(e) for z, e in zip(elements, solution, strict=True)}, int(rank))
+        far = far_out(energy, np.unique(counts, axis=0, return_inverse=True)[1].reshape(-1))
+        matrix, right = (counts * root[:, None])[~far], (energy * root)[~far]
+        solution, _, rank, _ = np.linalg.lstsq(matrix, right, rcond=None)
+        fitted = {int(z): float(e) for z, e in zip(elements, solution, strict=True)}
+        return cls(fitted, int(rank), int(far.sum()))
 
     @classmethod
     def zero(cls, frames: Frames) -> Self:
@@ -109,7 +117,7 @@ class EnergyReference:
         """Return the sum; an element that one side lacks counts as zero there."""
         keys = sorted(set(self.per_element) | set(other.per_element))
         total = {z: self.per_element.get(z, 0.0) + other.per_element.get(z, 0.0) for z in keys}
-        return EnergyReference(total, max(self.rank, other.rank))
+        return EnergyReference(total, max(self.rank, other.rank), self.outliers + other.outliers)
 
     def __neg__(self) -> "EnergyReference":
-        return EnergyReference({z: -e for z, e in self.per_element.items()}, self.rank)
+        return EnergyReference({z: -e for z, e in self.per_element.items()}, self.rank, self.outliers)

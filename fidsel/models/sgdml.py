@@ -39,10 +39,13 @@ from fidsel.models.sgdml_posterior import factorised, force_covariance, signal_v
 from fidsel.models.sgdml_solve import SOLVERS, Solver, device_memory
 from fidsel.models.sgdml_symmetry import check_permutations, recover_permutations
 from fidsel.models.sgdml_update import update_forces
+from fidsel.models.watch import QUIET, Task, Watch
 
 SIGMAS = (2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 SAVED = ("sigmas", "lam", "symmetries", "max_perms", "refine", "solver", "tolerance", "iterations")
 """Arguments that are settings of a saved model, each also an attribute."""
+WIDEN = 4
+"""Times the built-in grid of σ is widened, by a factor of 2, where the best σ lies at its edge."""
 MEMORY_SHARE = 0.5
 """Part of a device's memory that a fit may use."""
 
@@ -57,7 +60,8 @@ class SGDML(ForceField):
 
     Parameters
     ----------
-    sigmas : length scales (1/Å) to choose from on validation frames; one = no choice.
+    sigmas : length scales (1/Å) to choose from on validation frames; one = no choice. All are tried; the
+        default ones are followed by larger or smaller ones where the best is at their edge.
     lam : regularisation λ, or several to choose from; frame i has noise λ / weight_i.
     symmetries : True to recover them from the positions of training and validation frames, False
         for none, or permutations of the atoms that generate them.
@@ -79,6 +83,7 @@ class SGDML(ForceField):
     """
 
     kind = "sgdml"
+    _watch = QUIET
 
     def __init__(
         self,
@@ -141,7 +146,8 @@ class SGDML(ForceField):
         -------
         model, and a record: σ, λ and the validation force RMSE (eV/Å) of each that was tried, the
         symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not),
-        how many frames gave the energy constant. σ and λ of many frames are searched on evenly spaced
+        how many frames gave the energy constant (`energies`) and how many were too far
+        off to (`energy_outliers`). σ and λ of many frames are searched on evenly spaced
         ones of them (`searched`), since a fit costs the cube of their number. How it was solved
         (`solver`): its kind, and of an iteration the rank of the preconditioner, the steps, the relative
         residual and, where it has not converged, a `warning`.
@@ -156,6 +162,19 @@ class SGDML(ForceField):
         """
         self._check_choice(validation)
         check_training(train, validation)
+        task = self._watch.task([self.state()[0], len(train), len(validation)])
+        kept = task.load()
+        if kept is not None and "fitted" in kept[0]:
+            fitted = Fitted.restore(kept[1], kept[0]["fitted"]).to(self.device)
+            return self._copy(fitted=fitted, level=one_level(train) or self.level), kept[0]["record"]
+        fitted, record = self._fit(train, validation, weights, task)
+        task.save({"fitted": fitted.scalars(), "record": record}, fitted.tensors())
+        return self._copy(fitted=fitted, level=one_level(train) or self.level), record
+
+    def _fit(
+        self, train: Frames, validation: Frames, weights: FloatArray | None, task: Task
+    ) -> tuple[Fitted, dict[str, Any]]:
+        """Return what was learnt and a record; see `fit`."""
         numbers = train.dense().numbers
         permutations, symmetry = self._symmetries(train, validation)
         importance = check_weights(weights, len(train))
@@ -172,12 +191,13 @@ class SGDML(ForceField):
             sigmas=self.sigmas,
             lams=self.lam,
             refine=self.refine,
+            widen=WIDEN if self.sigmas == SIGMAS else 0,
             solver=self._solver,
+            task=task,
         )
         fitted = replace(fitted, electrons=Electrons.of(train, "sGDML"))
         record |= _counts(fitted, len(train) - len(keep))
-        record |= {"permutations": len(permutations), "symmetry": symmetry}
-        return self._copy(fitted=fitted, level=one_level(train) or self.level), record
+        return fitted, record | {"permutations": len(permutations), "symmetry": symmetry}
 
     def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
         """Return the model fitted to its training frames and more, and a record.
@@ -265,6 +285,12 @@ class SGDML(ForceField):
         other.device, other.fitted = there, self.fitted and self.fitted.to(there)
         return other
 
+    def watched(self, watch: Watch) -> Self:
+        """Return a copy whose `fit` tells a watch how far it is and keeps its checkpoints there."""
+        other = copy.copy(self)
+        other._watch = watch
+        return other
+
     def with_solver(self, solver: str) -> "SGDML":
         """Return an unfitted copy that is solved in another way."""
         return self._copy(solver=solver, fitted=None)
@@ -349,5 +375,6 @@ class SGDML(ForceField):
 
 def _counts(fitted: Fitted, left_out: int) -> dict[str, int]:
     """Return how many frames and energies a fit has, for its record."""
-    energies = int(fitted.train.energy.isfinite().sum())
-    return {"frames": len(fitted.train), "left_out": left_out, "energies": energies}
+    energies, outliers = int(fitted.train.energy.isfinite().sum()), fitted.outliers
+    found = {"frames": len(fitted.train), "left_out": left_out, "energies": energies - outliers}
+    return found | {"energy_outliers": outliers}

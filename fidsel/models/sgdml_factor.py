@@ -14,6 +14,10 @@ JITTER_FACTORS = (1.0, 10.0, 100.0, 1000.0)
 """λ is multiplied by these in turn until the factorisation succeeds."""
 
 
+class IndefiniteError(UsageError):
+    """A kernel matrix has no factor, however much noise is added."""
+
+
 @dataclass(frozen=True, eq=False)
 class Factor:
     """The lower factor L of a positive definite matrix L Lᵀ, by panels of rows.
@@ -104,14 +108,14 @@ def factorise(panels: Callable[[], Iterable[Tensor]], noise: Tensor) -> tuple[Fa
 
     Raises
     ------
-    UsageError
+    IndefiniteError
         where even 1000 times the noise leaves the matrix indefinite.
     """
     for factor in JITTER_FACTORS:
         lower = extend(Factor(), panels(), factor * noise)
         if lower is not None:
             return lower, factor
-    raise UsageError(
+    raise IndefiniteError(
         f"the kernel matrix is not positive definite even with λ × {JITTER_FACTORS[-1]:g}: raise lam, "
         "use a smaller sigma, or look for nearly equal frames in the training set"
     )

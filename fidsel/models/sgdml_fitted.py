@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fidsel.models.require import Electrons
+from fidsel.models.robust import far_out
 from fidsel.models.sgdml_factor import Factor
 from fidsel.models.sgdml_kernel import Expansion, Geometry, describe
 from fidsel.models.sgdml_symmetry import pair_indices
@@ -67,6 +68,7 @@ class Fitted:
     sigma, lam : length scale (1/Å) and regularisation.
     constant : eV, integration constant of the energy.
     electrons : charge and spin of the training frames; None = unknown.
+    outliers : energies that were left out of the constant; not saved.
     solved : the factorised matrix, where there is one; neither saved nor taken to another device, whose
         memory it may not fit into.
     """
@@ -80,6 +82,7 @@ class Fitted:
     lam: float
     constant: float = 0.0
     electrons: Electrons | None = None
+    outliers: int = 0
     solved: Solved | None = None
 
     def expansion(self) -> Expansion:
@@ -88,13 +91,19 @@ class Fitted:
         return Expansion.unfold(x, self.v, pairs, self.centre, self.sigma)
 
     def with_constant(self) -> Self:
-        """Return a copy whose weighted mean energy is that of the training frames that have one."""
+        """Return a copy whose weighted mean energy is that of the training frames that have one.
+
+        Energies that are far from what the others say are left out, see `far_out`.
+        """
         known = self.train.energy.isfinite()
         if not known.any():
             return self
         train = self.train[known]
         gap, weights = train.energy - self.expansion()(train.positions)[0], train.weights
-        return replace(self, constant=float(gap @ weights / weights.sum()))
+        far = torch.from_numpy(far_out(gap.cpu().numpy())).to(gap.device)
+        near, trusted = gap[~far], weights[~far]
+        constant = float(near @ trusted / trusted.sum())
+        return replace(self, constant=constant, outliers=int(far.sum()))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors by name."""

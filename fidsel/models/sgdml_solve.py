@@ -1,24 +1,28 @@
 """Solving an sGDML system: by a factor of its matrix, or by iteration without the matrix."""
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from math import log
 from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from fidsel.errors import FidselError, UsageError
+from fidsel.models.checkpoints import Kept
 from fidsel.models.sgdml_factor import Factor, factor_bytes, factorise, kernel_panels
 from fidsel.models.sgdml_fitted import Examples, Solved
 from fidsel.models.sgdml_iterative import (
     BLOCK,
+    Descent,
     Preconditioner,
     affordable_rank,
     conjugate_gradients,
     kernel_product,
 )
 from fidsel.models.sgdml_kernel import Geometry
+from fidsel.models.watch import Task
 
 SOLVERS = ("auto", "exact", "iterative", "quick")
 QUICK = 10_000
@@ -102,36 +106,96 @@ class Solver:
         exact = fits and self.kind != "iterative" and (self.kind != "quick" or rows <= QUICK)
         return "exact" if exact else "iterative"
 
-    def solve(self, system: System, pairs: Tensor, sigma: float, lam: float) -> Solution:
-        """Return the solution of (K + λ/w) c = Vᵀf."""
-        if self.way(len(system.targets)) == "exact":
-            return solve_exact(system, lambda: kernel_panels(system.frames, pairs, sigma), lam)
-        return self._iterate(system, pairs, sigma, lam)
+    def solve(
+        self, system: System, pairs: Tensor, sigma: float, lam: float, course: "Watched | None" = None
+    ) -> Solution:
+        """Return the solution of (K + λ/w) c = Vᵀf.
 
-    def _iterate(self, system: System, pairs: Tensor, sigma: float, lam: float) -> Solution:
+        Parameters
+        ----------
+        system, pairs, sigma, lam : K, λ/w and f.
+        course : hears how far it is, and keeps an iteration; None = nobody does.
+        """
+        course = course or Watched(Task())
+        if self.way(len(system.targets)) == "exact":
+            return solve_exact(system, lambda: course.panels(system, pairs, sigma), lam)
+        return self._iterate(system, pairs, sigma, lam, course)
+
+    def _iterate(
+        self, system: System, pairs: Tensor, sigma: float, lam: float, course: "Watched"
+    ) -> Solution:
         """Solve for √(1/w) c with the rows and columns of K scaled by √w, which makes the noise λ."""
         rows = len(system.targets)
         rank = affordable_rank(rows, self.memory)
         if rank < 1:
             raise _too_large(f"even an iterative fit to {rows} equations", 8 * rows * 3 * BLOCK, self.memory)
         root = system.noise.rsqrt()
-        frames = system.frames.scaled(root)
-        solution, course = conjugate_gradients(
+        frames, right = system.frames.scaled(root), system.targets * root
+        scale = float(right.norm())
+        solution, way = conjugate_gradients(
             lambda c: kernel_product(frames, pairs, sigma, c).add_(c, alpha=lam),
-            system.targets * root,
+            right,
             Preconditioner.of(frames, pairs, sigma, lam, rank),
             self.tolerance,
             self.iterations,
+            start=course.start(root),
+            after=lambda here: course.after(here, scale, self),
         )
-        record = {"kind": "iterative", "rank": rank, "tolerance": self.tolerance} | asdict(course)
-        if course.residual > USELESS:
+        course.task.tell(way.iterations, way.iterations, "iterations", way.residual)
+        record = {"kind": "iterative", "rank": rank, "tolerance": self.tolerance} | asdict(way)
+        if way.residual > USELESS:
             raise FidselError(
-                f"the iterative fit left a relative residual of {course.residual:.2g} after "
-                f"{course.iterations} iterations: {REMEDY}"
+                f"the iterative fit left a relative residual of {way.residual:.2g} after "
+                f"{way.iterations} iterations: {REMEDY}"
             )
-        if course.residual > self.tolerance:
+        if way.residual > self.tolerance:
             record["warning"] = f"not converged: {REMEDY}"
         return Solution(system.coefficients(root * solution), 1.0, None, record)
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """A solution under watch.
+
+    Parameters
+    ----------
+    task : hears of it, and keeps it.
+    values : plain values that are kept beside an iteration.
+    kept : an iteration that was stopped.
+    """
+
+    task: Task
+    values: Mapping[str, Any] = field(default_factory=dict)
+    kept: Kept | None = None
+
+    def panels(self, system: System, pairs: Tensor, sigma: float) -> Iterator[Tensor]:
+        """Yield the rows of the kernel's lower half, and tell how many of them are done with."""
+        rows = len(system.targets)
+        for panel in kernel_panels(system.frames, pairs, sigma):
+            done = panel.shape[1]
+            yield panel
+            self.task.tell(done, rows, "rows", share=(done / rows) ** 2)
+
+    def start(self, like: Tensor) -> Descent | None:
+        """Return where the iteration goes on, None where it begins."""
+        return None if self.kept is None else Descent.restore(self.kept, like.device)
+
+    def after(self, here: Descent, scale: float, solver: Solver) -> None:
+        """Tell how far an iteration is, and keep it now and then.
+
+        Parameters
+        ----------
+        here : where it is.
+        scale : ‖b‖.
+        solver : says where it ends.
+        """
+        left = float(here.residual.norm()) / scale
+        share = min(0.99, log(left) / log(solver.tolerance)) if left < 1 else 0.0
+        end = min(solver.iterations, round(here.steps / share) if share > 0 else solver.iterations)
+        self.task.tell(here.steps, max(end, here.steps + 1), "iterations", left, share)
+        if self.task.due():
+            values, tensors = here.kept()
+            self.task.save({**self.values, "iteration": values}, tensors)
 
 
 def _too_large(what: str, needed: float, memory: float) -> UsageError:

@@ -1,6 +1,7 @@
 """Learners: train a model on a set of frames that grows from round to round."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -8,7 +9,8 @@ import numpy as np
 from fidsel.data import Frames
 from fidsel.data.frames import IntArray
 from fidsel.errors import UsageError
-from fidsel.models.contract import ForceField
+from fidsel.models.contract import ForceField, Watchable
+from fidsel.models.watch import QUIET, Watch
 from fidsel.training.dispatch import train_one
 from fidsel.training.stage import Stage
 from fidsel.training.standard import STAGE
@@ -46,7 +48,12 @@ class Learner(Protocol):
 
 
 def learner(
-    model: Callable[[int], ForceField], frames: Frames, seed: int, *, stage: Stage = STAGE
+    model: Callable[[int], ForceField],
+    frames: Frames,
+    seed: int,
+    *,
+    stage: Stage = STAGE,
+    watch: Watch = QUIET,
 ) -> Learner:
     """Return the learner that suits a model.
 
@@ -56,10 +63,12 @@ def learner(
     frames : the labelled frames that rows count in.
     seed : decides initial parameters, batches and validation frames.
     stage : how networks are trained.
+    watch : hears how far each training is; it keeps nothing.
     """
+    watch = replace(watch, checkpoints=None)  # these are of one training
     if isinstance(model(seed), Updatable):
-        return Growing(model, frames, seed)
-    return Anew(model, frames, seed, stage)
+        return Growing(model, frames, seed, watch=watch)
+    return Anew(model, frames, seed, stage, watch)
 
 
 class Start:
@@ -85,6 +94,7 @@ class Growing:
     ----------
     model, frames, seed : as for `learner`.
     start : model of the start, where another learner shares it.
+    watch : hears how far the first fit is.
     """
 
     def __init__(
@@ -93,8 +103,9 @@ class Growing:
         frames: Frames,
         seed: int,
         start: Start | None = None,
+        watch: Watch = QUIET,
     ) -> None:
-        self._fresh, self._frames, self._seed = model, frames, seed
+        self._fresh, self._frames, self._seed, self._watch = model, frames, seed, watch
         self._start = start or Start()
         self._learnt: list[IntArray] = []
         self._model: ForceField | None = None
@@ -111,11 +122,14 @@ class Growing:
 
     def sibling(self) -> Self:
         """Return a learner that shares the model of the start and goes its own way from there."""
-        return type(self)(self._fresh, self._frames, self._seed, self._start)
+        return type(self)(self._fresh, self._frames, self._seed, self._start, self._watch)
 
     def _fit(self, rows: IntArray) -> ForceField:
         train, held = validation_rows(rows, self._seed)
-        fitted, _ = _updatable(self._fresh(self._seed)).fit(self._frames[train], self._frames[held])
+        fresh = self._fresh(self._seed)
+        if isinstance(fresh, Watchable):
+            fresh = fresh.watched(self._watch.part("start"))
+        fitted, _ = _updatable(fresh).fit(self._frames[train], self._frames[held])
         return _updatable(fitted).update(self._frames[held])[0]
 
 
@@ -124,13 +138,19 @@ class Anew:
 
     Parameters
     ----------
-    model, frames, seed, stage : as for `learner`.
+    model, frames, seed, stage, watch : as for `learner`.
     """
 
     def __init__(
-        self, model: Callable[[int], ForceField], frames: Frames, seed: int, stage: Stage = STAGE
+        self,
+        model: Callable[[int], ForceField],
+        frames: Frames,
+        seed: int,
+        stage: Stage = STAGE,
+        watch: Watch = QUIET,
     ) -> None:
         self._fresh, self._frames, self._seed, self._stage = model, frames, seed, stage
+        self._watch = watch
         self._start = Start()
 
     def learn(self, additions: Sequence[IntArray]) -> ForceField:
@@ -147,7 +167,9 @@ class Anew:
         first, held = validation_rows(additions[0], self._seed)
         rows = np.concatenate([first, *additions[1:]])
         untrained = self._fresh(self._seed)
-        return train_one(untrained, self._frames[rows], self._frames[held], self._stage, seed=self._seed)[0]
+        train, validation = self._frames[rows], self._frames[held]
+        watch = self._watch.part(f"{len(rows)} labels")
+        return train_one(untrained, train, validation, self._stage, seed=self._seed, watch=watch)[0]
 
 
 def validation_rows(rows: IntArray, seed: int) -> tuple[IntArray, IntArray]:

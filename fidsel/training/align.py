@@ -36,6 +36,7 @@ class Alignment:
             "rank": self.shift.rank,
             "determined": self.shift.rank == len(self.shift.per_element),
             "paired": self.paired,
+            "outliers": self.shift.outliers,
         }
 
 

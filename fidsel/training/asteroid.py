@@ -8,6 +8,7 @@ import numpy as np
 
 from fidsel.errors import UsageError
 from fidsel.models.network import NetworkForceField
+from fidsel.models.watch import QUIET, Watch
 from fidsel.training.bias import check_weighing
 from fidsel.training.cheap import EnergyLabels, cheap_parts, check_energy_labels
 from fidsel.training.dispatch import require_network
@@ -40,6 +41,7 @@ def asteroid(
     bias_weights: bool = False,
     teaching: Teaching = PLAIN,
     fine_tune: bool = True,
+    watch: Watch = QUIET,
 ) -> Trained:
     """Return a network pre-trained on cheap labels and fine-tuned on accurate ones.
 
@@ -72,6 +74,7 @@ def asteroid(
     bias_weights : the published rule; False = all cheap frames count the same (γ = ∞).
     teaching : who measures B_j; one network by default, as published.
     fine_tune : False = stop after step 4.
+    watch : see `Recipe`.
 
     Returns
     -------
@@ -94,9 +97,9 @@ def asteroid(
     for gamma in gammas if bias_weights else ():
         check_weighing(gamma, relative_to)
     taught = bias_weights or energy_labels == "teacher"
-    teachers = teach(model, data, identify, teaching, seed) if taught else None
+    teachers = teach(model, data, identify, teaching, seed, watch) if taught else None
     scale = data.train if energy_labels == "aligned" else None
-    sweep = Sweep(start, gammas if bias_weights else (), seed)
+    sweep = Sweep(start, gammas if bias_weights else (), seed, watch)
     for part in cheap_parts(data.cheap, data.validation, scale, held_out=held_out, seed=seed):
         bias = teachers.bias(part.train) if teachers and bias_weights else None
         sweep.pretrain(part, part.labelled_by(energy_labels, teachers), pretrain, bias, relative_to)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fidsel.data import Frames
 from fidsel.errors import UsageError
 from fidsel.models import SGDML, Ensemble, ForceField, Offset, Sum
+from fidsel.models.watch import QUIET, Watch
 from fidsel.training.bias import BiasWeights, check_weighing, level_bias, weights_from_bias
 from fidsel.training.cheap import cheap_parts
 from fidsel.training.dispatch import train_one
@@ -29,6 +30,7 @@ def cokriging(
     held_out: float = 0.1,
     bias_weights: bool = False,
     gamma: float = 1.0,
+    watch: Watch = QUIET,
 ) -> Trained:
     """Return the sum of a model of the cheap labels and a model of what they lack.
 
@@ -56,6 +58,7 @@ def cokriging(
         between the cheap forces (or energies, see `level_bias`) and those of a model of the accurate
         labels alone. A kernel takes them as noise λ/w_j, so they matter where λ does.
     gamma : γ, in units of the median bias.
+    watch : see `Recipe`.
 
     Raises
     ------
@@ -65,8 +68,8 @@ def cokriging(
     if not data.cheap:
         raise UsageError("cokriging needs cheap frames, got none: use recipe 'standard'")
     check_weighing(gamma)
-    teacher, histories = _teacher(data, model, stage, seed) if bias_weights else (None, [])
-    chain, surrogates, levels, warnings = _Chain(seed), [], [], []
+    teacher, histories = _teacher(data, model, stage, seed, watch) if bias_weights else (None, [])
+    chain, surrogates, levels, warnings = _Chain(seed, watch), [], [], []
     for part in cheap_parts(data.cheap, data.validation, None, held_out=held_out, seed=seed):
         bias = None if teacher is None else level_bias(teacher, part.train, data.train)
         weights = None if bias is None else weights_from_bias(bias.values, gamma)
@@ -94,20 +97,20 @@ def cokriging(
 
 
 def _teacher(
-    data: TrainingData, model: ModelFactory, stage: Stage, seed: int
+    data: TrainingData, model: ModelFactory, stage: Stage, seed: int, watch: Watch
 ) -> tuple[ForceField, list[History]]:
     """Return a model of the accurate labels alone, and its history."""
     named = replace(stage, name="teacher")
-    teacher, history = train_one(model(seed), data.train, data.validation, named, seed=seed)
+    teacher, history = train_one(model(seed), data.train, data.validation, named, seed=seed, watch=watch)
     return teacher, [history]
 
 
 class _Chain:
     """f_k = f_{k−1} + r_k, grown level by level."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, watch: Watch) -> None:
         self.parts: list[ForceField] = []
-        self.seed = seed
+        self.seed, self.watch = seed, watch
 
     def extend(
         self,
@@ -122,7 +125,9 @@ class _Chain:
         if self.parts:
             train, validation = self._lacking(train), self._lacking(validation)
         importance = None if weights is None else weights.weights
-        fitted, history = train_one(model, train, validation, stage, importance, seed=self.seed)
+        fitted, history = train_one(
+            model, train, validation, stage, importance, seed=self.seed, watch=self.watch
+        )
         self.parts.append(copy(fitted))  # a copy of a kernel leaves its factor, which may take gigabytes
         return history
 

@@ -12,6 +12,7 @@ from fidsel.errors import UsageError
 from fidsel.fidelity.source import LabelSource
 from fidsel.models import Delta, ForceField, Offset, Predictions
 from fidsel.models.delta import CheapLabels
+from fidsel.models.watch import QUIET, Watch
 from fidsel.training.dispatch import train_one
 from fidsel.training.evaluate import errors
 from fidsel.training.guard import keep_best
@@ -31,6 +32,7 @@ def delta(
     source: LabelSource | None = None,
     stage: Stage = STAGE,
     tolerance: float = TOLERANCE,
+    watch: Watch = QUIET,
 ) -> Trained:
     """Return the dearest cheap level plus a model of what it lacks.
 
@@ -50,6 +52,7 @@ def delta(
         before `Delta.with_source`.
     stage : how a network is trained.
     tolerance : Å, largest difference of a coordinate between an accurate frame and its cheap label.
+    watch : see `Recipe`.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def delta(
     cheap.check(rows)
     known = {name: cheap.labelled(frames, rows[name]) for name, frames in sides.items()}
     train, validation = (_minus(frames, known[name]) for name, frames in sides.items())
-    correction, history = train_one(model(seed), train, validation, stage, seed=seed)
+    correction, history = train_one(model(seed), train, validation, stage, seed=seed, watch=watch)
     kept = keep_best({"correction": correction, "cheap level": Offset.matching(train)}, validation)
     diagnostics = {
         "level": cheap.level,

@@ -12,9 +12,10 @@ import torch
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
-from fidsel.models.contract import Fittable, ForceField
+from fidsel.models.contract import Fittable, ForceField, Watchable
 from fidsel.models.ensemble import Ensemble
 from fidsel.models.network import NetworkForceField
+from fidsel.models.watch import QUIET, Watch
 from fidsel.training.fit import fit, fit_members
 from fidsel.training.stage import History, Stage
 
@@ -54,11 +55,13 @@ def train_one(
     weights: FloatArray | None = None,
     *,
     seed: int = 0,
+    watch: Watch = QUIET,
 ) -> tuple[ForceField, History]:
     """Return a trained copy of a model and what happened.
 
     A `Fittable` model has a closed-form fit: it takes nothing from the stage but its name, and the
-    record of the fit becomes the notes of the history. For ensembles see `train_ensemble`.
+    record of the fit becomes the notes of the history. For ensembles see `train_ensemble`. The watch hears
+    of networks and of models that are `Watchable`.
 
     Raises
     ------
@@ -67,13 +70,14 @@ def train_one(
     """
     weights = None if weights is None else np.asarray(weights, dtype=np.float64)
     if isinstance(model, NetworkForceField):
-        return fit(model, train, validation, stage, weights, seed=seed)
+        return fit(model, train, validation, stage, weights, seed=seed, watch=watch)
     if isinstance(model, Fittable):
         started = time.perf_counter()
-        fitted, record = model.fit(train, validation, weights)
+        fresh = model.watched(watch.part(stage.name)) if isinstance(model, Watchable) else model
+        fitted, record = fresh.fit(train, validation, weights)
         return fitted, History(stage=stage.name, seconds=time.perf_counter() - started, notes=record)
     if isinstance(model, Ensemble):
-        return train_ensemble(model, train, validation, stage, weights, seed=seed)
+        return train_ensemble(model, train, validation, stage, weights, seed=seed, watch=watch)
     raise UsageError(f"a {model.kind} model only predicts: give a network or a model with a fit to train")
 
 
@@ -85,6 +89,7 @@ def train_ensemble(
     weights: FloatArray | None = None,
     *,
     seed: int = 0,
+    watch: Watch = QUIET,
 ) -> tuple[Ensemble, History]:
     """Return an ensemble whose members are all trained, and one history of their means.
 
@@ -99,7 +104,7 @@ def train_ensemble(
     Parameters
     ----------
     model : untrained members.
-    train, validation, stage, weights : see `train_one`.
+    train, validation, stage, weights, watch : see `train_one`.
     seed : decides the batches, and the frames each closed-form member is not fitted to.
 
     Raises
@@ -110,13 +115,15 @@ def train_ensemble(
     require_different([member for member in model.members if isinstance(member, NetworkForceField)])
     if networks := model.networks:
         each = None if weights is None else np.tile(weights, (len(networks), 1))
-        trained = fit_members(networks, train, validation, stage, each, seed=seed)
+        trained = fit_members(networks, train, validation, stage, each, seed=seed, watch=watch)
         return Ensemble([network for network, _ in trained]), _mean_history([h for _, h in trained])
     members, histories = [], []
-    for member, kept in zip(model.members, _subsamples(len(train), len(model.members), seed), strict=True):
+    subsamples = _subsamples(len(train), len(model.members), seed)
+    for number, (member, kept) in enumerate(zip(model.members, subsamples, strict=True), 1):
         rows = kept if isinstance(member, Fittable) else np.arange(len(train), dtype=np.int64)
         importance = None if weights is None else weights[rows]
-        fitted, history = train_one(member, train[rows], validation, stage, importance, seed=seed)
+        own = watch.part(f"member {number} of {len(model.members)}")
+        fitted, history = train_one(member, train[rows], validation, stage, importance, seed=seed, watch=own)
         members.append(copy(fitted))  # a copy of a kernel leaves its factor, which may take gigabytes
         histories.append(history)
     seconds = sum(history.seconds for history in histories)

@@ -11,6 +11,7 @@ from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.models.contract import ForceField
 from fidsel.models.network import NetworkForceField
+from fidsel.models.watch import QUIET, Watch
 from fidsel.training.cheap import CheapPart, cheap_parts
 from fidsel.training.dispatch import require_network
 from fidsel.training.evaluate import errors
@@ -34,6 +35,7 @@ def joint(
     share: float = SHARE,
     held_out: float = 0.1,
     finetune: Stage | None = None,
+    watch: Watch = QUIET,
 ) -> Trained:
     """Return a network with a head for each level, trained on the labels of all levels at once.
 
@@ -53,6 +55,7 @@ def joint(
     held_out : fraction of each cheap level that is not trained on.
     finetune : further training of the accurate head, and of the body unless it is frozen, on the
         accurate frames alone; the model returned then has this head only.
+    watch : see `Recipe`.
 
     Returns
     -------
@@ -78,12 +81,12 @@ def joint(
     shares = [(1 - share) / len(parts)] * len(parts) + [share]
     mixed = mixture([*(part.train for part in parts), data.train], shares, stage.loss)
     trained, history = fit(
-        start.with_heads(names), mixed.frames, data.validation, stage, mixed.weights, seed=seed
+        start.with_heads(names), mixed.frames, data.validation, stage, mixed.weights, seed=seed, watch=watch
     )
     states, histories = {"joint": trained}, [history]
     if finetune is not None:
         alone = trained.with_heads([names[-1]])
-        tuned, history = fit(alone, data.train, data.validation, finetune, seed=seed)
+        tuned, history = fit(alone, data.train, data.validation, finetune, seed=seed, watch=watch)
         states = {"fine-tune": tuned, "joint": trained}
         histories.append(history)
     kept = keep_best(states, data.validation)

@@ -195,7 +195,8 @@ def ready_to_learn(
 def centred(model: NetworkForceField, frames: Frames, weights: FloatArray | None = None) -> NetworkForceField:
     """Return the model with the reference energies that make its mean error vanish in each composition.
 
-    Each head is centred on the frames of its own level; a head without energies keeps its reference,
+    Energies far from the others of their composition do not count, see `fidsel.models.robust.far_out`. Each
+    head is centred on the frames of its own level; a head without energies keeps its reference,
     extended by zero for new elements.
 
     Parameters
@@ -211,7 +212,8 @@ def centred(model: NetworkForceField, frames: Frames, weights: FloatArray | None
         if len(own) and np.isfinite(own.energy).all():
             start = model.with_references([known] * len(model.levels))
             rest = own.energy - start.energies(own, level)
-            references[head] = known + EnergyReference.fit(own, rest, weights[counts])
+            fitted = EnergyReference.fit(own, rest, weights[counts])
+            references[head] = replace(known + fitted, outliers=fitted.outliers)
     return model.with_references(references)
 
 

@@ -14,6 +14,7 @@ from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.models.network import NetworkForceField
+from fidsel.models.watch import QUIET, Watch
 from fidsel.training.fit import minimise
 from fidsel.training.labels import Labelled, UsableObjective, centred, prepare, ready_to_learn
 from fidsel.training.loss import LabelledBatch
@@ -30,6 +31,7 @@ def fit_score(
     temperature: float,
     *,
     seed: int = 0,
+    watch: Watch = QUIET,
 ) -> tuple[NetworkForceField, History]:
     """Return the model trained on configurations without labels, at its best on the validation frames.
 
@@ -45,6 +47,7 @@ def fit_score(
     stage : how long and how; its loss is not used.
     temperature : K, that the configurations were drawn at. Forces scale with it.
     seed : decides batches and directions.
+    watch : see `fidsel.training.fit`.
 
     Raises
     ------
@@ -60,7 +63,8 @@ def fit_score(
     start = centred(ready if stage.frozen else ready.calibrated(bare), bare)
     data, held_out = (directed(start, frames, seed + i) for i, frames in enumerate((bare, validation)))
     notes = {"objective": f"sliced score matching at {temperature:g} K"}
-    return minimise([start], data, held_out, UsableObjective(objective, objective, notes), stage, seed)[0]
+    usable = UsableObjective(objective, objective, notes)
+    return minimise([start], data, held_out, usable, stage, seed, watch)[0]
 
 
 def require_temperature(temperature: float | None) -> float:

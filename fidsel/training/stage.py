@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, get_args
 from fidsel.data import Frames
 from fidsel.errors import UsageError, unknown
 from fidsel.models.contract import ForceField
+from fidsel.models.watch import QUIET, Watch
 
 Norm = Literal["norm", "l1", "l2", "huber"]
 """Kinds of loss."""
@@ -191,6 +192,13 @@ class ModelFactory(Protocol):
 class Recipe(Protocol):
     """Chains stages into a trained force field."""
 
-    def __call__(self, data: TrainingData, model: ModelFactory, seed: int) -> Trained:
-        """Return the model trained on `data`; the same arguments give the same model."""
+    def __call__(
+        self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET
+    ) -> Trained:
+        """Return the model trained on `data`; the same arguments give the same model.
+
+        Parameters
+        ----------
+        watch : hears how far it is, and keeps checkpoints from which the same call goes on after a kill.
+        """
         ...

@@ -1,6 +1,6 @@
 """The optimiser step: one sequence of operations, which a CUDA device replays as one graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from fidsel.training.labels import Labelled
 from fidsel.training.loss import LabelledBatch, Objective
 from fidsel.training.members import Members
 from fidsel.training.stage import Loss, Stage
+
+OPTIMISER = ("mean", "square", "largest")
+"""What AdamW remembers of the gradients."""
 
 
 def learning_rate(stage: Stage, step: int) -> float:
@@ -82,9 +85,9 @@ class Steps:
         self._recorded: Recorded | None = None
         if translated:
             self._gradient = compiled(gradient, self.free, data.batch(self._rows[0]))
+        self._drawn = {name: one for name, one in vars(data).items() if isinstance(one, torch.Generator)}
         if graph and device.type == "cuda" and members.network.vectorised:
-            drawn = [value for value in vars(data).values() if isinstance(value, torch.Generator)]
-            self._recorded = Recorded(device, drawn)
+            self._recorded = Recorded(device, self._drawn.values())
 
     def block(self, first: int, rows: Tensor) -> FloatArray:
         """Take a step for each row of frames and return the losses before each, (n, k).
@@ -106,6 +109,28 @@ class Steps:
                 self._recorded(self._take)
         losses: FloatArray = self._losses[: len(rows)].to("cpu", torch.float64, copy=True).numpy()
         return losses
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what the next step depends on, beside its number."""
+        drawn = {f"generator.{name}": one.get_state() for name, one in self._drawn.items()}
+        return (
+            {name: getattr(self, f"_{name}") for name in OPTIMISER}
+            | drawn
+            | {
+                "free": self.free,
+                "average": self.average,
+            }
+        )
+
+    def restore(self, state: Mapping[str, Tensor], step: int) -> None:
+        """Go on from what `state` returned after a step."""
+        for name in OPTIMISER:
+            getattr(self, f"_{name}").copy_(state[name])
+        for name, one in self._drawn.items():
+            one.set_state(state[f"generator.{name}"])
+        self.free.copy_(state["free"])
+        self.average.copy_(state["average"])
+        self._count.fill_(step)
 
     def _take(self) -> None:
         """Take the next step of the block."""

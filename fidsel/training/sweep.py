@@ -9,6 +9,7 @@ import numpy as np
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
 from fidsel.models.network import NetworkForceField
+from fidsel.models.watch import QUIET, Watch
 from fidsel.training.bias import Bias, BiasWeights, weights_from_bias
 from fidsel.training.cheap import CheapPart
 from fidsel.training.fit import fit_members
@@ -25,10 +26,13 @@ class Sweep:
     start : the untrained network, the same for all.
     gammas : γ of each member; empty = one member, all frames alike.
     seed : decides the batches.
+    watch : see `Recipe`.
     """
 
-    def __init__(self, start: NetworkForceField, gammas: Sequence[float], seed: int) -> None:
-        self.gammas, self.seed = tuple(gammas), seed
+    def __init__(
+        self, start: NetworkForceField, gammas: Sequence[float], seed: int, watch: Watch = QUIET
+    ) -> None:
+        self.gammas, self.seed, self.watch = tuple(gammas), seed, watch
         self.models = [start] * max(1, len(self.gammas))
         self.levels: list[dict[str, Any]] = []
         self._parts: list[tuple[CheapPart, list[NetworkForceField]]] = []
@@ -99,6 +103,8 @@ class Sweep:
         )
 
     def _train(self, train: Frames, validation: Frames, stage: Stage, weights: FloatArray | None) -> None:
-        trained = fit_members(self.models, train, validation, stage, weights, seed=self.seed)
+        trained = fit_members(
+            self.models, train, validation, stage, weights, seed=self.seed, watch=self.watch
+        )
         self.models = [model for model, _ in trained]
         self._histories.append([history for _, history in trained])

@@ -11,6 +11,7 @@ from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.models.contract import Prediction
 from fidsel.models.network import NetworkForceField
+from fidsel.models.watch import QUIET, Watch
 from fidsel.training.bias import Bias, comparable, frame_bias
 from fidsel.training.cheap import LEAK
 from fidsel.training.dispatch import require_different, require_network
@@ -47,7 +48,14 @@ class Teaching:
             raise UsageError("subtract_error needs a committee to disagree, got members = 1: take some 4")
 
 
-def teach(model: ModelFactory, data: TrainingData, stage: Stage, teaching: Teaching, seed: int) -> "Teachers":
+def teach(
+    model: ModelFactory,
+    data: TrainingData,
+    stage: Stage,
+    teaching: Teaching,
+    seed: int,
+    watch: Watch = QUIET,
+) -> "Teachers":
     """Return teachers trained on the accurate labels, all of them on the same batches.
 
     Parameters
@@ -57,6 +65,7 @@ def teach(model: ModelFactory, data: TrainingData, stage: Stage, teaching: Teach
     stage : how they are trained.
     teaching : how many, and on what.
     seed : decides the first member's initial parameters, those of the others, batches and folds.
+    watch : see `Recipe`.
 
     Raises
     ------
@@ -70,7 +79,7 @@ def teach(model: ModelFactory, data: TrainingData, stage: Stage, teaching: Teach
     rows = np.array([fold != i for i in range(teaching.folds or 1)], dtype=np.float64)
     rows = np.repeat(rows / rows.mean(1, keepdims=True), len(members), axis=0)
     trained = fit_members(
-        members * (teaching.folds or 1), data.train, data.validation, stage, rows, seed=seed
+        members * (teaching.folds or 1), data.train, data.validation, stage, rows, seed=seed, watch=watch
     )
     return Teachers(data, teaching, fold, [network for network, _ in trained], [h for _, h in trained])
 

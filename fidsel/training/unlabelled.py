@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from fidsel.errors import UsageError
 from fidsel.models.network import NetworkForceField
+from fidsel.models.watch import QUIET, Watch
 from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN
 from fidsel.training.boltzmann import boltzmann_check
 from fidsel.training.cheap import CheapPart, cheap_parts
@@ -30,6 +31,7 @@ def asteroid_unlabelled(
     finetune: Stage = FINETUNE,
     held_out: float = 0.1,
     fine_tune: bool = True,
+    watch: Watch = QUIET,
 ) -> Trained:
     """Return a network pre-trained on configurations without labels and fine-tuned on accurate ones.
 
@@ -52,6 +54,7 @@ def asteroid_unlabelled(
     temperature : K, that the configurations were drawn at; required.
     held_out : fraction of the configurations of each level that validates the pre-training.
     fine_tune : False = stop after step 2.
+    watch : see `Recipe`.
 
     Returns
     -------
@@ -68,18 +71,20 @@ def asteroid_unlabelled(
     kelvin = require_temperature(temperature)
     if not data.cheap:
         raise UsageError(f"{RECIPE} needs configurations as cheap frames, got none: use recipe 'standard'")
-    alone, history = fit(current, data.train, data.validation, baseline, seed=seed)
+    alone, history = fit(current, data.train, data.validation, baseline, seed=seed, watch=watch)
     bare = [frames.replace(energy=None, forces=None) for frames in data.cheap]
     parts = cheap_parts(bare, data.validation, None, held_out=held_out, seed=seed)
     checks, histories = [boltzmann_check(alone, frames, kelvin, seed=seed) for frames in bare], [history]
     for part in parts:
         named = replace(pretrain, name=f"{pretrain.name} {part.level}".strip())
-        current, history = fit_score(current, part.train, part.validation, named, kelvin, seed=seed)
+        current, history = fit_score(
+            current, part.train, part.validation, named, kelvin, seed=seed, watch=watch
+        )
         histories.append(history)
     before = centred(current.replace(level=level_of(data.train)), data.train)
     states = {"pre-train": before}
     if fine_tune:
-        after, history = fit(before, data.train, data.validation, finetune, seed=seed)
+        after, history = fit(before, data.train, data.validation, finetune, seed=seed, watch=watch)
         histories.append(history)
         states = {"fine-tune": after, "pre-train": before, "baseline": alone}
     kept = keep_best(states, data.validation)

@@ -120,7 +120,7 @@ def test_finished_campaign_buys_nothing(finished: Path, tmp_path: Path) -> None:
 def stopped_at(campaign: Campaign, moment: str) -> None:
     """Run a campaign until it reports a moment, and interrupt it there."""
 
-    def report(what: str, done: int, total: int) -> None:
+    def report(what: str, done: int, total: int, detail: str = "") -> None:
         if f"{what} {done}/{total}".startswith(moment):
             raise KeyboardInterrupt
 

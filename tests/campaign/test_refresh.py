@@ -36,7 +36,7 @@ def test_new_candidates_once_per_round(tmp_path: Path) -> None:
 
     campaign = open_campaign(broken, REFRESH)
 
-    def report(what: str, done: int, total: int) -> None:
+    def report(what: str, done: int, total: int, detail: str = "") -> None:
         if what == "accurate labels (train)" and len(rounds(broken)) == 1:
             raise KeyboardInterrupt
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from fidsel.errors import UsageError
 from fidsel.models import SGDML, load
 from fidsel.models import sgdml as module
 from fidsel.models import sgdml_fit as fitting
-from fidsel.models.sgdml_fit import grid_minimum
+from fidsel.models.sgdml import SIGMAS
+from fidsel.models.sgdml_factor import IndefiniteError
+from fidsel.models.sgdml_fit import Grid
 from fidsel.models.sgdml_fitted import distinct
 
 NONE = frames(0)
@@ -48,19 +51,62 @@ def test_sigma_and_lambda_are_chosen_on_validation() -> None:
 
 
 @settings(deadline=None, max_examples=30)
-@given(best=st.floats(0.5, 500), refine=st.integers(0, 3))
-def test_the_search_finds_the_nearest_point_of_its_grid(best: float, refine: int) -> None:
+@given(best=st.floats(0.5, 500), refine=st.integers(0, 3), widen=st.integers(0, 3))
+def test_the_search_finds_the_nearest_point_of_its_grid(best: float, refine: int, widen: int) -> None:
     called: list[float] = []
 
     def error(sigma: float) -> float:
         called.append(sigma)
         return abs(np.log(sigma / best))
 
-    found = grid_minimum(error, [1, 4, 16, 64, 256], refine)
+    found = Grid([1, 4, 16, 64, 256], refine, widen).minimum(error)
     assert len(called) == len(set(called))
     assert found == min(called, key=lambda sigma: (abs(np.log(sigma / best)), sigma))
-    if 1 <= best <= 256:
+    if 4.0**-widen <= best <= 256 * 4.0**widen:
         assert abs(np.log(found / best)) <= np.log(4) / 2 ** (refine + 1) + 1e-9
+    assert min(called) >= 4.0**-widen
+    assert max(called) <= 256 * 4.0**widen
+
+
+def test_the_lowest_of_several_minima_is_found_wherever_it_is() -> None:
+    errors = {2.5: 1.40, 5.0: 1.44, 10.0: 1.47, 20.0: 1.48, 40.0: 1.5, 80.0: 1.3, 160.0: 1.19, 320.0: 1.25}
+    assert Grid(list(errors)[:-1], refine=0, widen=4).minimum(errors.__getitem__) == 160.0
+
+
+def test_the_built_in_grid_is_widened_and_a_given_one_is_not() -> None:
+    far, validation = frames(12), frames(10, 1)
+    _, record = SGDML(SIGMAS, 1e-10).fit(far, validation)
+    tried = sorted({one["sigma"] for one in record["tried"]})
+    assert record["sigma"] == min(record["tried"], key=lambda one: one["force_rmse"])["sigma"]
+    assert set(SIGMAS) <= set(tried), "all of the grid is looked at"
+    _, own = SGDML([80.0, 160.0], 1e-10, refine=0).fit(far, validation)
+    assert sorted(one["sigma"] for one in own["tried"]) == [80.0, 160.0]
+    assert own["sigma_at_edge"]
+
+
+def test_a_best_width_beyond_the_grid_is_gone_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SIGMAS", (0.25, 0.5))
+    _, record = SGDML((0.25, 0.5), 1e-10, refine=0).fit(frames(20), frames(10, 1))
+    assert [one["sigma"] for one in record["tried"]][:3] == [0.25, 0.5, 1.0]
+    assert record["sigma"] > 0.5
+    assert len(record["tried"]) <= 2 + module.WIDEN
+
+
+def test_a_width_without_a_factor_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    solve = fitting.solve_exact
+
+    def fails_when_wide(system: Any, panels: Any, lam: float) -> Any:
+        if len(calls) % 2:
+            calls.append(0)
+            raise IndefiniteError("the kernel matrix is not positive definite")
+        calls.append(0)
+        return solve(system, panels, lam)
+
+    calls: list[int] = []
+    monkeypatch.setattr(fitting, "solve_exact", fails_when_wide)
+    _, record = SGDML([5.0, 10.0], 1e-10, refine=0).fit(frames(10), frames(5, 1))
+    assert record["sigma"] == 5.0
+    assert [one["force_rmse"] is None for one in record["tried"]] == [False, True]
 
 
 @pytest.mark.parametrize(

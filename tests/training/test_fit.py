@@ -10,8 +10,9 @@ from fidsel.data import Frames
 from fidsel.errors import FidselError, UsageError
 from fidsel.models import NetworkForceField, PaiNN
 from fidsel.training.evaluate import errors
-from fidsel.training.fit import POINTS, batches, fit, fit_members
+from fidsel.training.fit import fit, fit_members
 from fidsel.training.labels import centred
+from fidsel.training.run import POINTS, batches
 from fidsel.training.stage import Loss, Stage
 
 STAGE = Stage(steps=60, learning_rate=5e-3, batch=5, validate_every=10)

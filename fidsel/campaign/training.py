@@ -1,0 +1,67 @@
+"""Trainings of a campaign: what they tell, and what is kept of them until their round is written."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fidsel.campaign.settings import tells
+from fidsel.campaign.workspace import Workspace
+from fidsel.data import Frames
+from fidsel.models.checkpoints import Checkpoints, model_digest, training_key
+from fidsel.models.watch import Watch
+from fidsel.training.stage import ModelFactory, Recipe, Trained, TrainingData
+
+
+def kept_trainings(ws: Workspace) -> Path:
+    """Return the folder of the checkpoints of a campaign."""
+    return ws.campaign.folder.rounds / ".training"
+
+
+def watched(ws: Workspace, recipe: Recipe, data: TrainingData, seed: int, what: str) -> Trained:
+    """Return what a recipe makes of some labels, going on from where the same training was stopped.
+
+    Parameters
+    ----------
+    recipe, data, seed : the training, with the campaign's model.
+    what : what it is for, as reports say it.
+    """
+    model, kept = ws.campaign.model, None
+    if config := ws.campaign.config:  # what else decides the result is not known without
+        settings = [what, seed, *(placeless(config[part]) for part in ("model", "recipe"))]
+        kept = Checkpoints(kept_trainings(ws), key_of(data, model, seed, settings))
+    trained = recipe(data, model, seed, watch=Watch(tells(ws.report, what), kept))
+    if kept is None or not kept.notes:
+        return trained
+    return replace(trained, diagnostics={**trained.diagnostics, "checkpoints": tuple(kept.notes)})
+
+
+def forget_trainings(ws: Workspace) -> None:
+    """Remove what is kept of trainings, once their round is written."""
+    shutil.rmtree(kept_trainings(ws), ignore_errors=True)
+
+
+def key_of(data: TrainingData, model: ModelFactory, seed: int, settings: object) -> str:
+    """Return the key of a training, see `training_key`.
+
+    Parameters
+    ----------
+    data : all labels.
+    model, seed : where it starts.
+    settings : all else.
+    """
+    frames: dict[str, Frames] = {"train": data.train, "validation": data.validation}
+    frames |= {f"cheap {i}": own for i, own in enumerate(data.cheap)}
+    return training_key(frames, [settings, model_digest(model(seed))])
+
+
+def placeless(section: Any) -> Any:  # Any: plain values
+    """Return plain values without the devices in them, which change no result but its rounding.
+
+    >>> placeless({"kind": "cokriging", "surrogate": {"kind": "sgdml", "device": "cpu"}})
+    {'kind': 'cokriging', 'surrogate': {'kind': 'sgdml'}}
+    """
+    if isinstance(section, Mapping):
+        return {name: placeless(value) for name, value in section.items() if name != "device"}
+    return section

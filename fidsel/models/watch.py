@@ -1,0 +1,153 @@
+"""How far a training is, and where it is kept: handed to recipes, stages and fits, which tell and save."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from time import perf_counter
+from typing import Any, Self
+
+from torch import Tensor
+
+from fidsel.models.checkpoints import Checkpoint, Checkpoints, Kept
+
+BETWEEN = 0.2
+"""Seconds between two messages of a task, at least."""
+PIECE = 2.0
+"""Seconds of work after which a task tells how far it is."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one part of a training is.
+
+    Parameters
+    ----------
+    stage : which part, e.g. "pre-train mmff94".
+    step, of : what is done, of how much; an iteration's end is an estimate.
+    unit : what is counted: "steps", "iterations", "rows" of a kernel matrix, "widths" σ of a kernel.
+    loss : training loss of a network, validation error or residual of a kernel, where there is any.
+    left : seconds until this part is done, as far as can be told.
+
+    Examples
+    --------
+    >>> Progress("fine-tune", 1200, 4000, loss=0.0123, left=75).detail
+    'steps, loss 0.0123, 1 min 15 s left'
+    """
+
+    stage: str
+    step: int
+    of: int
+    unit: str = "steps"
+    loss: float | None = None
+    left: float | None = None
+
+    @property
+    def detail(self) -> str:
+        """What to say beside stage, step and end."""
+        loss = [] if self.loss is None else [f"loss {self.loss:.3g}"]
+        left = [] if self.left is None or self.step >= self.of else [f"{spoken(self.left)} left"]
+        return ", ".join([self.unit, *loss, *left])
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def unheard(progress: Progress) -> None:
+    """Tell nobody."""
+
+
+def spoken(seconds: float) -> str:
+    """Return a time in words, in two units at most.
+
+    >>> spoken(8.2), spoken(75), spoken(7300)
+    ('8 s', '1 min 15 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who hears how far a training is, and where its checkpoints are kept.
+
+    A recipe hands it to its stages, a stage to its members; each asks for a `task` once.
+
+    Parameters
+    ----------
+    on_progress : called now and then, from the thread that trains.
+    checkpoints : of this training, None = a killed one begins anew. For one run of one recipe.
+    stage : the part of the training this is for.
+    """
+
+    on_progress: OnProgress = unheard
+    checkpoints: Checkpoints | None = None
+    stage: str = ""
+
+    def part(self, name: str) -> Self:
+        """Return the watch of a part."""
+        return replace(self, stage=f"{self.stage}, {name}" if self.stage else name)
+
+    def task(self, facts: object) -> "Task":
+        """Return what tells and keeps one task of the training.
+
+        Parameters
+        ----------
+        facts : what the task is beside its stage, see `Checkpoints.task`.
+        """
+        found = None if self.checkpoints is None else self.checkpoints.task([self.stage, facts])
+        return Task(self, found)
+
+
+QUIET = Watch()
+"""Tells nobody and keeps nothing."""
+
+
+class Task:
+    """One stage of a network, or one fit of a kernel, under watch.
+
+    Parameters
+    ----------
+    watch : who hears of it.
+    checkpoint : what is kept of it, None = nothing.
+    """
+
+    def __init__(self, watch: Watch = QUIET, checkpoint: Checkpoint | None = None) -> None:
+        self._watch, self._checkpoint = watch, checkpoint
+        self._unit, self._begun, self._told = "", (0.0, 0.0), -inf
+
+    def load(self) -> Kept | None:
+        """Return what was kept of the task, None where it begins anew."""
+        return None if self._checkpoint is None else self._checkpoint.load()
+
+    def due(self) -> bool:
+        """Return whether it is time for a checkpoint."""
+        return self._checkpoint is not None and self._checkpoint.due()
+
+    def save(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Keep plain values and tensors."""
+        if self._checkpoint is not None:
+            self._checkpoint.save(values, tensors)
+
+    def tell(
+        self, step: int, of: int, unit: str = "steps", loss: float | None = None, share: float | None = None
+    ) -> None:
+        """Say how far the task is; most calls between begin and end of a unit are not passed on.
+
+        Parameters
+        ----------
+        step, of, unit, loss : see `Progress`.
+        share : part of the time that is over, None = step / of.
+        """
+        now, share = perf_counter(), step / of if share is None else share
+        if unit != self._unit:
+            self._unit, self._begun, self._told = unit, (now, share), -inf
+        if step < of and now - self._told < BETWEEN:
+            return
+        self._told = now
+        begun, first = self._begun
+        left = (now - begun) * (1 - share) / (share - first) if share > first else None
+        self._watch.on_progress(Progress(self._watch.stage, step, of, unit, loss, left))
