@@ -3,7 +3,6 @@
 from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.iterate import iterate
 from fidsel.campaign.planning import (
-    ignored_pool_settings,
     plan_campaign,
     plan_from_prices,
     sample_pool,
@@ -19,7 +18,6 @@ __all__ = [
     "Pick",
     "Round",
     "Rules",
-    "ignored_pool_settings",
     "iterate",
     "plan_campaign",
     "plan_from_prices",

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fidsel.campaign.coverage import trainable
 from fidsel.campaign.estimate import draw_probes, estimate
 from fidsel.campaign.measure import Regions, error_unit
 from fidsel.campaign.mixture import candidates, mixture, read_draft, write_draft
@@ -27,8 +28,10 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
     """
     notes = refresh(ws, index)
     rows = candidates(ws, ready.held)
+    keep = trainable(ws.campaign, ws.cover)[rows]
+    pool = _pool(ws, ws.pool[rows], keep, index)
+    rows = rows[keep]
     frames = ws.pool[rows]
-    pool = _pool(ws, frames, _taken(ws, frames, index))
     draft = read_draft(ws.store, index) or _draft(ws, ready, frames, pool, index)
     picks, source, more = _pick(ws, frames, pool, draft, index)
     names = [fidelity.name for fidelity in ws.campaign.fidelities]
@@ -62,19 +65,26 @@ def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
     return np.array([frame in have for frame in frames.ids], dtype=bool)
 
 
-def _pool(ws: Workspace, frames: Frames, taken: BoolArray) -> Pool:
+def _pool(ws: Workspace, frames: Frames, keep: BoolArray, index: int) -> Pool:
+    """Return the candidates that every level can label, as pickers see them.
+
+    Parameters
+    ----------
+    frames : all candidates, in the order that the clusters know them in.
+    keep : (n,) True for those that can be labelled.
+    """
     folder = ws.campaign.folder.round(0)
     model = ws.campaign.load_model(folder / "model")
     regions = Regions.load(folder, ws.campaign.rules, model, ws.pool)
     view = regions.of_candidates(frames)
     costs = np.array([ws.price(fidelity) for fidelity in ws.campaign.fidelities])
     return Pool(
-        features=view.features,
-        clusters=view.clusters,
-        errors=np.full(len(frames), np.nan),
-        energies=view.energies,
-        costs=np.broadcast_to(costs, (len(frames), len(costs))),
-        labelled=taken,
+        features=view.features[keep],
+        clusters=view.clusters[keep],
+        errors=np.full(int(keep.sum()), np.nan),
+        energies=view.energies[keep],
+        costs=np.broadcast_to(costs, (int(keep.sum()), len(costs))),
+        labelled=_taken(ws, frames[keep], index),
         unit=error_unit(ws.campaign.accurate.forces),
     )
 

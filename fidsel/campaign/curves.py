@@ -25,7 +25,7 @@ def plot_learning_curve(path: Path, rounds: Sequence[Round], budget: Budget) -> 
 
 def spend_label(budget: Budget) -> str:
     """Return what a campaign's learning curve is drawn against."""
-    return f"spent ({budget.scale()[1]})"
+    return f"spent ({budget.scale[1]})"
 
 
 def headline(forces: bool) -> str:
@@ -35,7 +35,7 @@ def headline(forces: bool) -> str:
 
 def learning_curves(rounds: Sequence[Round], budget: Budget) -> tuple[Curve, ...]:
     """Return the headline error of every round against what had been spent, and of the control arm."""
-    size, _ = budget.scale()
+    size, _ = budget.scale
     ours = [record.metrics.headline for record in rounds]
     curves = [Curve("campaign", [record.spent / size for record in rounds], ours)]
     arms = [(record.spent / size, record.control) for record in rounds if record.control is not None]

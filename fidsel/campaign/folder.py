@@ -50,6 +50,10 @@ class CampaignFolder:
         """Folder of a round."""
         return self.rounds / f"{index:04d}"
 
+    def finished(self) -> int:
+        """Return how many rounds are finished, without reading them."""
+        return sum((path / "round.json").exists() for path in self.rounds.glob("[0-9]*"))
+
     def read_rounds(self) -> tuple[Round, ...]:
         """Return the finished rounds, in order.
 

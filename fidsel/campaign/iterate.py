@@ -6,9 +6,10 @@ from itertools import count
 from time import perf_counter
 
 from fidsel.campaign.choose import choose
+from fidsel.campaign.coverage import gaps
 from fidsel.campaign.measure import error_unit
 from fidsel.campaign.mixture import mixture, read_allocation, training_data, write_allocation
-from fidsel.campaign.planning import Prepared, prepare, start_size
+from fidsel.campaign.planning import Prepared, prepare, start_size, unbought
 from fidsel.campaign.publish import measured, publish
 from fidsel.campaign.record import Allocation, Pick, Round
 from fidsel.campaign.settings import Campaign, Reporter, silent
@@ -114,13 +115,14 @@ def _start(ws: Workspace, ready: Prepared) -> Allocation:
     campaign = ws.campaign
     planned = dict(zip(ready.plan.levels, ready.plan.recommended.bought, strict=True))
     name, why = campaign.accurate.name, "random start"
-    accurate = ready.order[: start_size(ws, planned[name])]
-    cheap = {f.name: ready.order[: max(planned[f.name], len(accurate))] for f in campaign.cheap}
+    accurate = ready.orders[name][: start_size(ws, planned[name])]
+    cheap = {f.name: ready.orders[f.name][: max(planned[f.name], len(accurate))] for f in campaign.cheap}
     row = {frame: i for i, frame in enumerate(ws.pool.ids)}
     picks = tuple(Pick(frame, row[frame], name, -1, why) for frame in accurate)
     numbers = {level: len(ids) for level, ids in cheap.items()}
     cost = ws.cost(numbers | {name: len(accurate) + len(ready.held.validation)})
-    return Allocation(accurate, cheap, picks, cost)
+    notes = (*unbought(campaign), *gaps(campaign, ws.cover))
+    return Allocation(accurate, cheap, picks, cost, notes=notes)
 
 
 def _purchase(ws: Workspace, ready: Prepared, allocation: Allocation) -> None:
@@ -139,7 +141,8 @@ def _train(ws: Workspace, data: TrainingData, index: int) -> Trained:
     campaign = ws.campaign
     _require(ws, campaign.accurate, "training", len(data.train), 1)
     _require(ws, campaign.accurate, "validation", len(data.validation), 1)
-    for fidelity, frames in zip(campaign.cheap, data.cheap, strict=True):
+    # of a recipe that takes bare configurations the levels are none, the frames one set
+    for fidelity, frames in zip(campaign.cheap, data.cheap, strict=False):
         _require(ws, fidelity, "training", len(frames), 2)
     trained = watched(ws, campaign.recipe, data, campaign.seed_for("training", index), "training")
     ws.report("training", 1, 1)

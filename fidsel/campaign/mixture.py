@@ -8,7 +8,7 @@ import numpy as np
 from fidsel.campaign.record import Allocation, Draft, HeldOut, Pick
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
-from fidsel.data.frames import IntArray
+from fidsel.data.frames import BoolArray, IntArray
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store import LabelStore
 from fidsel.training.stage import TrainingData
@@ -91,17 +91,22 @@ def mixture(ws: Workspace, last: int) -> Mixture:
 def training_data(ws: Workspace, ids: Mixture, held: HeldOut) -> TrainingData:
     """Return the labels themselves, in the pool's order; frames that failed are left out.
 
-    Recipes split cheap frames into blocks of a trajectory, for which time order matters.
+    Recipes split cheap frames into blocks of a trajectory, for which time order matters. A recipe that takes
+    configurations without labels gets all candidates.
     """
     campaign, row = ws.campaign, {frame: i for i, frame in enumerate(ws.pool.ids)}
 
     def ordered(level: Fidelity, chosen: Sequence[str]) -> Frames:
         return ws.labelled(level, sorted(chosen, key=row.__getitem__))
 
+    if campaign.cheap_use == "frames":
+        cheap: tuple[Frames, ...] = (ws.pool[candidates(ws, held)],)
+    else:
+        cheap = tuple(ordered(level, ids.cheap[level.name]) for level in campaign.cheap)
     return TrainingData(
         train=ordered(campaign.accurate, ids.accurate),
         validation=ordered(campaign.accurate, held.validation),
-        cheap=tuple(ordered(level, ids.cheap[level.name]) for level in campaign.cheap),
+        cheap=cheap,
     )
 
 
@@ -111,11 +116,19 @@ def candidates(ws: Workspace, held: HeldOut) -> IntArray:
     return np.array([row for row, frame in enumerate(ws.pool.ids) if frame not in out], dtype=np.int64)
 
 
-def random_order(ws: Workspace, held: HeldOut, purpose: str) -> tuple[str, ...]:
+def random_order(
+    ws: Workspace, held: HeldOut, purpose: str, able: BoolArray | None = None
+) -> tuple[str, ...]:
     """Return the sampled candidates in the random order of one purpose; the same on every call.
 
-    Candidates that a later round added are left out.
+    Candidates that a later round added are left out, and those that cannot be labelled.
+
+    Parameters
+    ----------
+    able : (n_pool,) True for frames that can be; None = those that the accurate level has labels of.
     """
     sampled = (ws.store.record("pool") or {})["frames"]
     rows = [row for row in candidates(ws, held) if row < sampled]
-    return tuple(ws.pool.ids[rows[i]] for i in ws.campaign.rng(purpose).permutation(len(rows)))
+    can = ws.cover[ws.campaign.accurate.name] if able is None else able
+    order = (rows[i] for i in ws.campaign.rng(purpose).permutation(len(rows)))
+    return tuple(ws.pool.ids[row] for row in order if can[row])

@@ -1,13 +1,17 @@
 """From a pilot to a plan: what a label costs, how many to buy at each fidelity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import floor
 from typing import Any
 
 import numpy as np
 
+from fidsel.campaign.coverage import gaps, trainable
+from fidsel.campaign.edits import enforce
+from fidsel.campaign.least import FEWEST, Least
 from fidsel.campaign.mixture import random_order
-from fidsel.campaign.prepare import FEWEST, ensure_held_out, ensure_pool, ignored_settings, refuse_few
+from fidsel.campaign.prepare import bounded_test, ensure_held_out, ensure_pool, refuse_few
 from fidsel.campaign.record import HeldOut
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.stage import begin_stage
@@ -20,7 +24,7 @@ from fidsel.fidelity.law import DFT_PRIOR, FORCE_FIELD_PRIOR
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.lock import open_store
 from fidsel.fidelity.openmm_source import OpenMMSource
-from fidsel.fidelity.plan import Plan
+from fidsel.fidelity.plan import Beside, Plan
 from fidsel.fidelity.planner import PricedLevel, plan
 
 START_SHARE = 0.4
@@ -29,20 +33,31 @@ START_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Prepared:
-    """A campaign whose pool, held-out frames, pilot and plan are settled."""
+    """A campaign whose pool, held-out frames, pilot and plan are settled.
+
+    Parameters
+    ----------
+    held : what is never trained on.
+    orders : candidates of each level in the random order that labels are bought in; those that every level
+        can label come first, so that the first accurate frames are the first cheap ones too.
+    plan : what to buy.
+    """
 
     held: HeldOut
-    order: tuple[str, ...]
+    orders: Mapping[str, tuple[str, ...]]
     plan: Plan
 
 
 def prepare(ws: Workspace) -> Prepared:
     """Return the pool's split and the plan, made on the first call: sample, hold out, pilot, plan.
 
+    Before round 0 is drawn the plan follows edits of budget, levels, prices and validation.
+
     Raises
     ------
     UsageError
-        where the budget is smaller than pilot, validation and the fewest labels to train on.
+        where the budget is smaller than pilot, validation and the fewest labels to train on; this is seen
+        after one label per level.
     FidselError
         where every pilot label of a fidelity failed.
     """
@@ -52,23 +67,52 @@ def prepare(ws: Workspace) -> Prepared:
     ensure_pool(ws.campaign, ws.store)
     ws.report("pool", 1, 1)
     held = ensure_held_out(ws)
-    order = random_order(ws, held, "random")
-    refuse_few(len(ws.pool), len(order))
-    if ws.store.record("plan") is None:
-        _pilot(ws, order)
-        ws.store.put_record("plan", {"text": _make_plan(ws, len(order)).to_json()})
-    text = (ws.store.record("plan") or {})["text"]
+    refuse_few(ws.campaign, ws.cover, [row for row, frame in enumerate(ws.pool.ids) if frame in held.all])
+    orders = _orders(ws, held)
+    record, begun = ws.store.record("plan") or {}, ws.store.record("round-0") is not None
+    inputs = _inputs(ws)
+    if not record or (not begun and record.get("inputs", inputs) != inputs):
+        _pilot(ws, orders[ws.campaign.accurate.name])
+        held = bounded_test(ws, held)
+        record = {"text": _make_plan(ws, held, orders).to_json(), "inputs": inputs}
+        ws.store.put_record("plan", record)
+    text = record["text"]
     path = ws.campaign.folder.plan
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)
-    return Prepared(held, order, Plan.from_json(text))
+    return Prepared(held, orders, Plan.from_json(text))
+
+
+def _inputs(ws: Workspace) -> dict[str, Any]:  # Any: plain values
+    """Return the settings that a plan follows."""
+    campaign = ws.campaign
+    levels = [[level.name, level.key, level.price.value, level.price.per] for level in campaign.fidelities]
+    money = [campaign.budget.total, campaign.budget.unit]
+    held = [campaign.rules.test, campaign.rules.validation]
+    return {"budget": money, "levels": levels, "held-out": held, "cheap": campaign.cheap_use}
+
+
+def _orders(ws: Workspace, held: HeldOut) -> dict[str, tuple[str, ...]]:
+    both = random_order(ws, held, "random", trainable(ws.campaign, ws.cover))
+    first = set(both)
+    orders = {ws.campaign.accurate.name: both}
+    for fidelity in ws.campaign.cheap:
+        able = random_order(ws, held, "random", ws.cover[fidelity.name])
+        orders[fidelity.name] = (*both, *(frame for frame in able if frame not in first))
+    return orders
 
 
 def _pilot(ws: Workspace, order: tuple[str, ...]) -> None:
-    """Label the first frames of the random order at every fidelity whose cost must be measured."""
-    for fidelity in ws.campaign.fidelities:
-        if fidelity.price.declared:
-            continue
+    """Label the first frames of the random order at every fidelity whose cost must be measured.
+
+    One label of each comes first: where the budget can never pay for the campaign, no more are bought.
+    """
+    measured = [fidelity for fidelity in ws.campaign.fidelities if not fidelity.price.declared]
+    for fidelity in measured:
+        ws.buy(fidelity, order[:1], "pilot")
+    if all(len(ws.store.measured(fidelity)[1]) for fidelity in measured):
+        Least.of(ws.campaign, ws.prices(), ws.wasted()).require(ws.campaign.budget)
+    for fidelity in measured:
         bought = ws.buy(fidelity, order[: ws.campaign.rules.pilot], "pilot")
         if not bought.ids_done and not bought.ids_owned:
             reasons = sorted(set(ws.store.failures(fidelity).values()))
@@ -76,23 +120,18 @@ def _pilot(ws: Workspace, order: tuple[str, ...]) -> None:
             raise FidselError(f"no pilot label of {fidelity.name} could be had: {why}")
 
 
-def _make_plan(ws: Workspace, available: int) -> Plan:
+def _make_plan(ws: Workspace, held: HeldOut, orders: Mapping[str, tuple[str, ...]]) -> Plan:
     """Return the plan for the whole budget, with what one accurate training frame really costs."""
-    campaign, rules = ws.campaign, ws.campaign.rules
-    prices = ws.prices()
-    cheap_too = sum(prices[fidelity.name] for fidelity in campaign.cheap)
-    accurate = prices[campaign.accurate.name]
-    least = rules.validation * accurate + ws.wasted() + FEWEST * (accurate + cheap_too)
-    if not campaign.budget.pays(least):
-        raise UsageError(
-            f"the budget must pay for {rules.validation} validation labels and at least {FEWEST} accurate "
-            f"training labels, {campaign.budget.format(least)} in all, got {campaign.budget}: raise it, or "
-            f"lower campaign.validation"
-        )
+    campaign, rules, prices = ws.campaign, ws.campaign.rules, ws.prices()
+    least = Least.of(campaign, prices, ws.wasted())
+    least.require(campaign.budget)
+    levels = []
+    for fidelity in campaign.fidelities:
+        alone = campaign.cheap_use == "labels" or fidelity is campaign.accurate
+        levels.append(priced(ws, fidelity, prices[fidelity.name], len(orders[fidelity.name]) if alone else 0))
     # an accurate training frame gets its cheap labels too
-    levels = [priced(ws, fidelity, prices[fidelity.name], available) for fidelity in campaign.fidelities]
-    levels[-1] = replace(levels[-1], cost=accurate + cheap_too, companion=cheap_too)
-    return plan(
+    levels[-1] = replace(levels[-1], cost=least.price + least.companion, companion=least.companion)
+    made = plan(
         campaign.budget.total,
         levels,
         spent=ws.wasted(),
@@ -100,8 +139,45 @@ def _make_plan(ws: Workspace, available: int) -> Plan:
         minimum=FEWEST,
         workers=ws.engine.workers,
         unit=campaign.budget.unit,
+        show=campaign.budget.format,
         seed=campaign.seed_for("plan"),
     )
+    warnings = (*unbought(campaign), *gaps(campaign, ws.cover), *made.warnings)
+    return replace(made, warnings=warnings, beside=_beside(ws, held, made))
+
+
+def unbought(campaign: Campaign) -> tuple[str, ...]:
+    """Return a sentence on levels, or labels of them, that the campaign has no use for."""
+    what = {
+        "none": "trains on accurate labels alone",
+        "frames": "trains on configurations without labels",
+        "pairs": "uses one cheap level, the last",
+        "labels": "",
+    }[campaign.cheap_use]
+    if not campaign.idle:
+        return ()
+    names, kind = ", ".join(campaign.idle), campaign.config.get("recipe", {}).get("kind", "")
+    return (
+        f"no labels of {names} are bought: recipe {kind!r} {what}; another recipe uses them, or leave "
+        f"{'it' if len(campaign.idle) == 1 else 'them'} out",
+    )
+
+
+def _beside(ws: Workspace, held: HeldOut, made: Plan) -> tuple[Beside, ...]:
+    """Return what is bought beside the budget."""
+    price = made.prices[-1] - made.companion
+    _, seconds = ws.store.measured(ws.campaign.accurate)
+    each = float(seconds.mean()) / ws.engine.workers if len(seconds) else None
+
+    def row(what: str, labels: int) -> Beside:
+        return Beside(what, labels, labels * price, None if each is None else labels * each)
+
+    found = [row("test labels", len(held.test))]
+    if ws.campaign.rules.control == "bought" and price > 0:
+        spare = ws.campaign.budget.total - made.validation * price
+        most = min(floor(spare / price + 1e-9), len(ws.pool) - len(held.all))
+        found.append(row("labels of the control arm at most", max(most, 0)))
+    return tuple(one for one in found if one.labels)
 
 
 def priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owned: int = 0) -> PricedLevel:
@@ -136,18 +212,19 @@ def start_size(ws: Workspace, planned: int) -> int:
 
 
 def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:
-    """Return the pool of a campaign, sampled and stored on the first call."""
+    """Return the pool of a campaign, sampled and stored on the first call.
+
+    Raises
+    ------
+    UsageError
+        where it was sampled with other settings than those of now.
+    """
     with open_store(campaign.folder.store, break_lock) as (store, _):
         identify(campaign, store)
+        enforce(campaign, store)
         if store.record("pool") is None:
             begin_stage(store, "pool")
         return ensure_pool(campaign, store)
-
-
-def ignored_pool_settings(campaign: Campaign) -> dict[str, tuple[Any, Any]]:  # Any: plain values
-    """Return pool settings that have no effect because the pool is there: what they were, what they are."""
-    with open_store(campaign.folder.store) as (store, _):
-        return ignored_settings(campaign, store)
 
 
 def plan_campaign(campaign: Campaign, report: Reporter, break_lock: bool = False) -> Plan:
@@ -178,4 +255,6 @@ def plan_from_prices(budget: Budget, prices: Sequence[str], validation: int) -> 
         except ValueError as error:
             raise UsageError(f"a price is written NAME=COST with a positive cost, got {text!r}") from error
     levels.sort(key=lambda level: level.cost)
-    return plan(budget.total, levels, validation=validation, minimum=FEWEST, unit=budget.unit)
+    return plan(
+        budget.total, levels, validation=validation, minimum=FEWEST, unit=budget.unit, show=budget.format
+    )

@@ -1,23 +1,31 @@
 """What happens once, before round 0: the pool, the held-out frames, the order of random draws."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from hashlib import blake2b
+from math import floor
 
 import numpy as np
 
+from fidsel.campaign.coverage import cover_of, gaps, tested, trainable
+from fidsel.campaign.edits import ANEW
+from fidsel.campaign.least import FEWEST
 from fidsel.campaign.record import HeldOut
 from fidsel.campaign.settings import Campaign
-from fidsel.campaign.workspace import ANEW, Workspace
+from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
-from fidsel.data.frames import IntArray, StrArray
+from fidsel.data.frames import BoolArray, IntArray, StrArray
 from fidsel.errors import UsageError
 from fidsel.fidelity.store import LabelStore
 
-FEWEST = 3
-"""Accurate training labels below which no residual can be fitted and validated."""
 BLOCK = 10
 """Neighbouring frames of a trajectory that stay on one side."""
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 """Largest share of the pool's blocks a side draws from while fewer would do."""
+MOST_TESTED, LEAST_TESTED = 100, 10
+"""Test frames where nobody says how many: these at most, and these however much they cost."""
+TEST_BUDGET = 0.5
+"""What test labels may cost beside the budget, as a part of it, where nobody says how many there are."""
 
 
 def ensure_pool(campaign: Campaign, store: LabelStore) -> Frames:
@@ -30,82 +38,110 @@ def ensure_pool(campaign: Campaign, store: LabelStore) -> Frames:
     """
     if store.record("pool") is None:
         frames = campaign.sample().unlabelled().unique()
-        _require_enough(campaign, frames, "raise pool.frames (or give a longer file), or lower")
-        sides = draw_held_out(frames.group, *_numbers(campaign), campaign.rng("held-out"))
-        refuse_few(len(frames), len(frames) - sum(map(len, sides.values())))
+        cover = cover_of(campaign, frames)
+        _require_enough(campaign, cover, "raise pool.frames (or give a longer file), or lower")
+        sides = _draw(campaign, frames, cover)
+        refuse_few(campaign, cover, [row for rows in sides.values() for row in rows])
         store.add_frames(frames)
-        store.put_record("pool", {"frames": len(frames), "settings": _pool_settings(campaign)})
-    frames = store.frames()
-    if store.record("held-out") is None:
-        _require_enough(campaign, frames, f"the pool is kept as it was sampled: {ANEW}, or lower")
-    return frames
+        store.put_record("pool", {"frames": len(frames)})
+        return frames
+    return store.frames()
 
 
-def ignored_settings(campaign: Campaign, store: LabelStore) -> dict[str, tuple[Any, Any]]:
-    """Return settings that have no effect because the pool is there: how it was sampled, what they are now.
+def test_size(campaign: Campaign, pool: int) -> int:
+    """Return how many test frames to draw from a pool of that size."""
+    rules = campaign.rules
+    return min(MOST_TESTED, int(TEST_SHARE * pool)) if rules.test is None else rules.test
 
-    Settings of a refresh are not among them: they decide what is added to the pool.
+
+def refuse_few(campaign: Campaign, cover: Mapping[str, BoolArray], held: Sequence[int]) -> None:
+    """Raise unless enough of the pool's configurations may be trained on.
+
+    Parameters
+    ----------
+    cover : (n,) per level: whether it has a label of each.
+    held : rows that are held out, or barred beside them.
     """
-    then = (store.record("pool") or {}).get("settings", {})
-    now = _pool_settings(campaign)
-    return {name: (then[name], now.get(name)) for name in then if then[name] != now.get(name)}
-
-
-def _pool_settings(campaign: Campaign) -> dict[str, Any]:
-    """Return the settings the pool is sampled by, as plain values."""
-    section = campaign.config.get("pool", {})
-    return {f"pool.{name}": value for name, value in section.items() if not name.startswith("refresh")}
-
-
-def refuse_few(pool: int, trainable: int) -> None:
-    """Raise unless enough of the pool's configurations may be trained on."""
-    if trainable < FEWEST:
+    free = trainable(campaign, cover)
+    free[list(held)] = False
+    if free.sum() < FEWEST:
+        told = "; ".join(["", *gaps(campaign, cover)])
         raise UsageError(
-            f"of {pool} configurations {trainable} may be trained on beside the held-out ones and their "
-            f"neighbours, at least {FEWEST} are needed: take more (pool.frames, or a longer file), or lower "
-            "campaign.test"
+            f"of {len(free)} configurations {free.sum()} may be trained on beside the held-out ones and "
+            f"their neighbours, at least {FEWEST} are needed: take more (pool.frames, or a longer file), or "
+            f"lower campaign.test{told}"
         )
 
 
-def _numbers(campaign: Campaign) -> tuple[int, int]:
-    return campaign.rules.test, campaign.rules.validation
-
-
-def _require_enough(campaign: Campaign, frames: Frames, advice: str) -> None:
-    test, validation = _numbers(campaign)
-    if len(frames) < (least := test + validation + 2):
+def _require_enough(campaign: Campaign, cover: Mapping[str, BoolArray], advice: str) -> None:
+    able = tested(campaign, cover)
+    test, validation = test_size(campaign, int(able.sum())), campaign.rules.validation
+    if able.sum() < (least := test + validation + 2):
+        told = "; ".join(["", *gaps(campaign, cover)])
         raise UsageError(
             f"the pool must hold at least {least} different configurations ({test} test, {validation} "
-            f"validation and 2 to train on), got {len(frames)}: {advice} campaign.test or "
-            "campaign.validation"
+            f"validation and 2 to train on), got {able.sum()}: {advice} campaign.test or "
+            f"campaign.validation{told}"
         )
 
 
 def ensure_held_out(ws: Workspace) -> HeldOut:
     """Return the test and validation frames, drawn once; see `draw_held_out`.
 
+    Before round 0 is drawn they may be drawn anew, for other numbers of them or other levels.
+
     Raises
     ------
     UsageError
-        where the numbers of them were others when they were drawn.
+        where the pool has too few frames for them.
     """
-    record = ws.store.record("held-out")
-    if record is None:
-        rules, frames = ws.campaign.rules, ws.pool
-        sides = draw_held_out(frames.group, rules.test, rules.validation, ws.campaign.rng("held-out"))
-        record = {side: [frames.ids[i] for i in rows] for side, rows in sides.items()}
+    rules = ws.campaign.rules
+    asked = {
+        "test": rules.test,
+        "validation": rules.validation,
+        "able": blake2b(tested(ws.campaign, ws.cover).tobytes(), digest_size=8).hexdigest(),
+    }
+    record, made_for = ws.store.record("held-out"), ws.store.record("held-out-for") or {}
+    begun = ws.store.record("round-0") is not None
+    if record is None or (not begun and made_for.get("asked", asked) != asked):
+        _require_enough(ws.campaign, ws.cover, f"the pool is kept as it was sampled: {ANEW}, or lower")
+        sides = _draw(ws.campaign, ws.pool, ws.cover)
+        record = {side: [ws.pool.ids[i] for i in rows] for side, rows in sides.items()}
         ws.store.put_record("held-out", record)
-    for name in ("test", "validation"):
-        if len(record[name]) != getattr(ws.campaign.rules, name):
-            raise UsageError(
-                f"{len(record[name])} {name} frames were held out when the campaign was begun, got campaign."
-                f"{name} = {getattr(ws.campaign.rules, name)}: {ANEW}"
-            )
+        ws.store.put_record("held-out-for", {"asked": asked, "bounded": False})
     return HeldOut(tuple(record["test"]), tuple(record["validation"]), tuple(record["barred"]))
 
 
+def bounded_test(ws: Workspace, held: HeldOut) -> HeldOut:
+    """Return the held-out frames with a test set that costs at most half of the budget, made so once.
+
+    Where `campaign.test` says how many there are, so many stay. What the price of a label spares is on no
+    side. At least `LEAST_TESTED` stay.
+    """
+    made_for = ws.store.record("held-out-for") or {}
+    price = ws.price(ws.campaign.accurate)
+    if ws.campaign.rules.test is not None or made_for.get("bounded") or price == 0:
+        return held
+    payable = floor(TEST_BUDGET * ws.campaign.budget.total / price)
+    kept = min(len(held.test), max(LEAST_TESTED, payable))
+    held = HeldOut(held.test[:kept], held.validation, held.barred + held.test[kept:])
+    ws.store.put_record("held-out", asdict(held))
+    ws.store.put_record("held-out-for", made_for | {"bounded": True})
+    return held
+
+
+def _draw(campaign: Campaign, frames: Frames, cover: Mapping[str, BoolArray]) -> dict[str, list[int]]:
+    able = tested(campaign, cover)
+    test = test_size(campaign, int(able.sum()))
+    return draw_held_out(frames.group, test, campaign.rules.validation, campaign.rng("held-out"), able)
+
+
 def draw_held_out(
-    group: StrArray, test: int, validation: int, rng: np.random.Generator
+    group: StrArray,
+    test: int,
+    validation: int,
+    rng: np.random.Generator,
+    able: BoolArray | None = None,
 ) -> dict[str, list[int]]:
     """Return rows for test and validation, and the rows barred from training beside them.
 
@@ -113,16 +149,23 @@ def draw_held_out(
     random, as many as its share of the pool allows so that few frames come from each, and takes frames
     at random inside them. Nothing in a drawn block is ever trained on, so that no held-out frame has a
     training frame next to it inside its block.
+
+    Parameters
+    ----------
+    group : (n,) trajectory of each frame.
+    test, validation : how many frames of each side.
+    able : (n,) True for frames that can be held out; None = all.
     """
     block = _blocks(group)
+    can = np.ones(len(group), dtype=bool) if able is None else able
     order = [int(b) for b in rng.permutation(block.max() + 1)]
     sides: dict[str, list[int]] = {"barred": []}
     for side, count, share in (("test", test, TEST_SHARE), ("validation", validation, VALIDATION_SHARE)):
         wanted = min(count, max(int(share * (block.max() + 1)), 1))
         drawn: list[list[int]] = []
-        while order and (len(drawn) < wanted or sum(map(len, drawn)) < count):
+        while order and (len(drawn) < wanted or sum(int(can[rows].sum()) for rows in drawn) < count):
             drawn.append(np.flatnonzero(block == order.pop()).tolist())
-        inside = [rng.permutation(rows).tolist() for rows in drawn]
+        inside = [[row for row in rng.permutation(rows).tolist() if can[row]] for rows in drawn]
         turns = [rows[turn] for turn in range(BLOCK) for rows in inside if turn < len(rows)]
         if len(turns) < count:
             raise UsageError(
@@ -130,7 +173,7 @@ def draw_held_out(
                 f"(pool.frames, or a longer file), or lower campaign.{side}"
             )
         sides[side] = turns[:count]
-        sides["barred"] += sorted(set(turns) - set(turns[:count]))
+        sides["barred"] += sorted({row for rows in drawn for row in rows} - set(turns[:count]))
     return sides
 
 

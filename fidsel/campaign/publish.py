@@ -7,6 +7,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from fidsel.campaign import edits
 from fidsel.campaign.control import control_arm
 from fidsel.campaign.curves import plot_learning_curve
 from fidsel.campaign.estimate import ranking
@@ -88,7 +89,11 @@ def measured(
         error_source={**allocation.error_source, **({"score": rank} if rank else {})},
         training=_training_record(trained),
         seconds={**seconds, "measuring": perf_counter() - began},
-        notes=(*allocation.notes, *_notes(ws, held, allocation, len(test), trained)),
+        notes=(
+            *edits.notes(ws.store, index),
+            *allocation.notes,
+            *_notes(ws, held, allocation, len(test), trained),
+        ),
     )
     return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, errors))
 

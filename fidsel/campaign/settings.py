@@ -22,6 +22,9 @@ from fidsel.training.stage import ModelFactory, Recipe
 
 ErrorKind = Literal["cheap", "committee", "latent", "probe", "reference"]
 ControlKind = Literal["owned", "bought", "off"]
+CheapUse = Literal["labels", "pairs", "frames", "none"]
+"""What a recipe takes of cheap levels: their labels, those of accurate frames alone, configurations without
+labels, or nothing."""
 LEARNED = frozenset({"latent", "probe"})
 """Error sources that must see the errors of some frames drawn at random."""
 
@@ -66,7 +69,8 @@ class Rules:
 
     Parameters
     ----------
-    test : held-out configurations, bought beside the budget, never used to decide.
+    test : held-out configurations, bought beside the budget, never used to decide; None = as many as are of
+        use and cost no more than half of the budget.
     validation : accurate labels kept for validation, part of the spend.
     rounds : rounds of picking after the random start.
     start : accurate labels of the random start; None = 40 % of the planned ones.
@@ -86,7 +90,7 @@ class Rules:
     clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
     """
 
-    test: int = 100
+    test: int | None = None
     validation: int = 10
     rounds: int = 4
     start: int | None = None
@@ -113,7 +117,7 @@ class Campaign:
     folder : where it lives.
     name : what it is called.
     seed : the one seed; every draw is made from it.
-    fidelities : cheapest first, the last one is the accurate one.
+    fidelities : levels that are bought, cheapest first, the last one is the accurate one.
     sample : makes the pool, called once.
     model : builds an untrained model.
     recipe : trains on the mixture.
@@ -123,6 +127,8 @@ class Campaign:
     engine : opens the engine that computes labels.
     refresh : makes new candidates from the current model before each round, or None.
     rules : the numbers.
+    cheap_use : what the recipe takes of the cheap levels.
+    idle : names of levels that recipe, picker and error source have no use for, which are not bought.
     device : where models that are read from the folder compute; see `fidsel.models.device.resolve`.
     config : the expanded configuration it was built from, as plain values; saved with each round.
     """
@@ -140,6 +146,8 @@ class Campaign:
     engine: Callable[[], AbstractContextManager[Engine]]
     refresh: Refresh | None = None
     rules: Rules = Rules()
+    cheap_use: CheapUse = "labels"
+    idle: tuple[str, ...] = ()
     device: str = "cpu"
     config: Mapping[str, Any] = field(default_factory=dict)  # Any: whatever TOML holds
 

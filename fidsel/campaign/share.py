@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor
 
+from fidsel.campaign.least import FEWEST
 from fidsel.campaign.mixture import mixture
 from fidsel.campaign.planning import Prepared, priced
-from fidsel.campaign.prepare import FEWEST
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.planner import plan
 
@@ -63,14 +63,15 @@ def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[st
     """
     campaign, prices = ws.campaign, ws.prices()
     remaining = ws.remaining()
-    if all(fidelity.price.declared for fidelity in campaign.fidelities) or remaining <= 0:
+    settled = all(fidelity.price.declared for fidelity in campaign.fidelities)
+    if settled or remaining <= 0 or campaign.cheap_use != "labels":
         return {}
     ids = mixture(ws, index - 1)
     owned = {name: len(frames) for name, frames in ids.cheap.items()}
     owned[campaign.accurate.name] = max(FEWEST, len(ids.accurate))
     costs = dict(prices) | {campaign.accurate.name: sum(prices.values())}
     levels = [
-        priced(ws, fidelity, costs[fidelity.name], len(ready.order), owned[fidelity.name])
+        priced(ws, fidelity, costs[fidelity.name], len(ready.orders[fidelity.name]), owned[fidelity.name])
         for fidelity in campaign.fidelities
     ]
     seed = campaign.seed_for("plan", index)
@@ -80,5 +81,6 @@ def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[st
     extra = {}
     for fidelity, number in zip(campaign.cheap, made.recommended.bought, strict=False):
         known = set(ids.cheap[fidelity.name])
-        extra[fidelity.name] = tuple(frame for frame in ready.order if frame not in known)[:number]
+        order = ready.orders[fidelity.name]
+        extra[fidelity.name] = tuple(frame for frame in order if frame not in known)[:number]
     return extra

@@ -8,11 +8,12 @@ from uuid import uuid4
 
 import numpy as np
 
+from fidsel.campaign.coverage import cover_of
+from fidsel.campaign.edits import enforce
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.stage import begin_stage, label_stage
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
+from fidsel.data.frames import BoolArray, FloatArray
 from fidsel.fidelity.budget import counted
 from fidsel.fidelity.buyer import PurchaseEvent
 from fidsel.fidelity.cost import CostModel, exponent_of, size_of
@@ -23,8 +24,6 @@ from fidsel.fidelity.purchase import Purchase, buy
 from fidsel.fidelity.quarantine import set_aside
 from fidsel.fidelity.store import LabelStore
 from fidsel.fidelity.task import Engine
-
-ANEW = "set it back, or start a new campaign in another folder"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +51,16 @@ class Workspace:
         """All configurations without labels, in order of insertion; read once."""
         return self.store.frames()
 
+    @cached_property
+    def cover(self) -> Mapping[str, BoolArray]:
+        """(n_pool,) per level: whether it has a label of each configuration of the pool."""
+        return cover_of(self.campaign, self.pool)
+
     def add_candidates(self, frames: Frames) -> int:
         """Store new configurations and return how many of them were not known."""
         added = self.store.add_frames(frames)
-        vars(self).pop("pool", None)
+        for name in ("pool", "cover"):
+            vars(self).pop(name, None)
         return added
 
     def begin(self, what: str, **more: str | int) -> None:
@@ -120,9 +125,13 @@ class Workspace:
         return sum(prices[name] * number for name, number in numbers.items())
 
     def wasted(self) -> float:
-        """Return what the budget paid for attempts that gave no label."""
-        lines = self.ledger.lines()
-        return sum(x.amount for x in lines if counted(x.account) and x.kind not in ("label", "shared"))
+        """Return what the budget paid for attempts that gave no label, or one of a level given up since."""
+        lines, keys = self.ledger.lines(), {fidelity.key for fidelity in self.campaign.fidelities}
+        return sum(
+            x.amount
+            for x in lines
+            if counted(x.account) and (x.kind not in ("label", "shared") or x.key not in keys)
+        )
 
     def remaining(self) -> float:
         """Return what is left of the budget, base units."""
@@ -149,42 +158,21 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
     ------
     FidselError
         where another process drives the campaign, or the store cannot be used.
+    UsageError
+        where settings were edited that cannot change any more; see `fidsel.campaign.edits`.
     """
     folder = campaign.folder
     with open_store(folder.store, break_lock) as (store, lock):
         identify(campaign, store)
+        enforce(campaign, store)
         with campaign.engine() as engine:
             yield Workspace(campaign, store, Ledger(store), lock, engine, report)
 
 
 def identify(campaign: Campaign, store: LabelStore) -> str:
-    """Return the identity of the campaign in a store, given when the store was new.
-
-    Raises
-    ------
-    UsageError
-        where the campaign was begun with another seed or other levels of theory.
-    """
+    """Return the identity of the campaign in a store, given when the store was new."""
     record = store.record("campaign")
-    levels = [[fidelity.name, fidelity.key] for fidelity in campaign.fidelities]
     if record is None:
-        record = {"id": str(uuid4()), "name": campaign.name, "seed": campaign.seed, "levels": levels}
+        record = {"id": str(uuid4()), "name": campaign.name, "seed": campaign.seed}
         store.put_record("campaign", record)
-    if record["seed"] != campaign.seed:
-        raise UsageError(
-            f"the campaign was begun with seed {record['seed']}, got {campaign.seed}, with which every draw "
-            f"would be another: {ANEW}"
-        )
-    before, now = ([name for name, _ in rows] for rows in (record["levels"], levels))
-    if before != now:
-        raise UsageError(
-            f"the campaign was begun with the fidelities {', '.join(before)}, got {', '.join(now)}: {ANEW}"
-        )
-    for (name, old), (_, new) in zip(record["levels"], levels, strict=True):
-        if old != new:
-            count = store.query("SELECT count(*) FROM labels WHERE key = ?", [old])[0][0]
-            raise UsageError(
-                f"the settings of fidelity {name!r} are not those the campaign was begun with, and its "
-                f"{count} labels would be left behind: {ANEW}"
-            )
     return str(record["id"])

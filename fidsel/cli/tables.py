@@ -44,7 +44,7 @@ def trained_line(found: Mapping[str, Any]) -> str:
 
 def campaign_table(found: "Summary") -> None:
     """Print the rounds of a campaign beside its control arm, and where its money went."""
-    show, (size, unit) = found.budget.format, found.budget.scale()
+    show, (size, unit) = found.budget.format, found.budget.scale
     names = list(found.rounds[-1].labels) if found.rounds else []
     columns = ["round", *names, f"predicted {unit}", f"cost {unit}", f"spent {unit}"]
     arms = [record.control for record in found.rounds if record.control is not None]

@@ -11,7 +11,7 @@ from fidsel.config.levels import refuse_unpriced
 from fidsel.config.load import FILE, load_config
 from fidsel.config.model_parts import device_of, model_factory
 from fidsel.config.parts import build_fidelity, build_picker, build_source, molecule, read_pool
-from fidsel.config.recipe_parts import build_control, build_recipe
+from fidsel.config.recipe_parts import build_control, build_recipe, cheap_use, levels_bought
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
 from fidsel.fidelity.engine import LocalEngine, available_cores
@@ -44,20 +44,24 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         require_dscribe()
     total = config.budget.parsed(budget)
     refuse_unpriced(config.fidelity, total.unit)
-    *cheap, _ = config.fidelity
+    use = cheap_use(config.recipe)
+    levels = levels_bought(use, config.fidelity)
+    *cheap, _ = levels
     cheap_source = partial(build_source, cheap[-1], config.pool, folder) if cheap else None
-    threads = max(level.threads for level in config.fidelity)
+    threads = max(level.threads for level in levels)
     workers = config.engine.workers or max(1, available_cores() // threads)
     return Campaign(
         folder=CampaignFolder(folder),
         name=section.name,
         seed=section.seed,
-        fidelities=tuple(build_fidelity(level, config.pool, folder) for level in config.fidelity),
+        fidelities=tuple(build_fidelity(level, config.pool, folder) for level in levels),
+        cheap_use=use,
+        idle=tuple(level.name for level in config.fidelity if level not in levels),
         sample=partial(sample_pool, config.pool, folder, section.seed),
         model=model_factory(config.model, folder),
         device=device_of(config.model),
         recipe=build_recipe(config.recipe, folder, cheap_source),
-        control_recipe=build_control(config.recipe, len(cheap)),
+        control_recipe=build_control(config.recipe, len(cheap) if use == "labels" else 1),
         picker=build_picker(selector, folder),
         budget=total,
         engine=partial(LocalEngine, workers, threads),

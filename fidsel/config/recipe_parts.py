@@ -1,10 +1,12 @@
 """From a `[recipe]` section to what trains a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from fidsel.campaign.settings import CheapUse
+from fidsel.config.levels import Level
 from fidsel.config.model_parts import model_factory
 from fidsel.config.models import EnsembleSection, ModelSection, SGDMLSection
 from fidsel.config.recipes import (
@@ -95,6 +97,28 @@ def build_recipe(
                 bias_weights=section.bias_weights,
                 gamma=section.gamma,
             )
+
+
+def cheap_use(section: RecipeSection) -> CheapUse:
+    """Return what a recipe takes of the cheap levels of a campaign."""
+    match section:
+        case StandardSection():
+            return "none"
+        case UnlabelledSection():
+            return "frames"
+        case DeltaSection():
+            return "pairs"
+    return "labels"
+
+
+def levels_bought(use: CheapUse, levels: Sequence[Level]) -> tuple[Level, ...]:
+    """Return the levels of a campaign that its recipe trains on; no other part asks for cheap labels.
+
+    The error source "cheap" goes with recipes that take the labels of all levels.
+    """
+    if use == "labels":
+        return tuple(levels)
+    return tuple(levels[-2:] if use == "pairs" else levels[-1:])
 
 
 def build_control(section: RecipeSection, levels: int = 1) -> Recipe:

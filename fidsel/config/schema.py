@@ -24,8 +24,9 @@ class CampaignSection(Strict):
     """The one seed: same seed, same picks."""
     rounds: NonNegativeInt = 4
     """Rounds of picking after the random start."""
-    test: NonNegativeInt = 100
-    """Held-out configurations, labelled at the accurate level beside the budget; never used to decide."""
+    test: NonNegativeInt | None = None
+    """Held-out configurations, labelled at the accurate level beside the budget; never used to decide. By
+    default 100, fewer where the pool is small or they would cost more than half of the budget."""
     validation: PositiveInt = 10
     """Accurate labels kept for validation; they are spend."""
     start: PositiveInt | None = None
@@ -165,7 +166,9 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _trainable(self) -> Self:
-        refuse_mismatch(self.model.kind, self.recipe.kind, len(self.fidelity) - 1)
+        # configurations without labels come from the pool, not from a cheap level
+        bare = self.recipe.kind == "asteroid-unlabelled"
+        refuse_mismatch(self.model.kind, self.recipe.kind, 1 if bare else len(self.fidelity) - 1)
         learner = self.model.member if isinstance(self.model, EnsembleSection) else self.model
         *cheap, accurate = self.fidelity
         if learner.kind == "sgdml" and not getattr(accurate, "forces", True):

@@ -1,7 +1,6 @@
 """A commented fidsel.toml for a new campaign."""
 
 import json
-from math import isclose
 from pathlib import Path
 
 from fidsel.config.load import FILE
@@ -10,7 +9,7 @@ from fidsel.data import Units
 from fidsel.data.atomic import make_folder, write_text
 from fidsel.data.read import read_logged
 from fidsel.errors import UsageError
-from fidsel.fidelity.budget import SPELLINGS, Budget
+from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
 from fidsel.fidelity.openmm_source import MMFFSource
 
@@ -200,18 +199,13 @@ def _measurable(text: str) -> Budget:
 
 
 def _amount(budget: Budget) -> tuple[str, str]:
-    """Return a budget as number and unit, the largest unit that takes at most three decimals.
+    """Return a budget as number and unit, as it was written.
 
-    >>> _amount(Budget.parse("20core-min")), _amount(Budget.parse("90 core-min"))
-    (('20', 'core-min'), ('1.5', 'core-h'))
+    >>> _amount(Budget.parse("20core-min")), _amount(Budget.parse("90 core-min")), _amount(Budget.parse("50"))
+    (('20', 'core-min'), ('90', 'core-min'), ('50', 'label'))
     """
-    units = [(size, name) for name, (unit, size) in SPELLINGS.items() if unit == budget.unit]
-    if budget.unit == "label":
-        return f"{budget.total:.15g}", "label"
-    for size, name in sorted(units, reverse=True):
-        if isclose(round(budget.total / size, 3), budget.total / size, rel_tol=1e-12):
-            return f"{budget.total / size:.15g}", name
-    return f"{budget.total:.15g}", min(units)[1]
+    size, name = budget.scale
+    return f"{budget.total / size:.15g}", name.removesuffix("s") if budget.unit == "label" else name
 
 
 def _quoted(text: str) -> str:

@@ -1,7 +1,7 @@
 """Budgets: how much may be spent, in which unit, and for which accounts."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
 import numpy as np
@@ -33,6 +33,10 @@ TOLERANCE: Final = 1e-9
 """Fraction of a total that rounding may add to it."""
 
 
+SMALLEST: Final = 1e-3
+"""Least part of a unit that is shown in it: below, four digits say little."""
+
+
 class BudgetError(FidselError):
     """A purchase would pass the budget.
 
@@ -62,17 +66,20 @@ class Budget:
     ----------
     total : in base units.
     unit : base unit: core-second, GPU-second, or the price of one accurate label.
+    shown : unit that amounts are shown in, one of `SPELLINGS`; "" = one that suits the total. Budgets that
+        differ in it alone are equal.
 
     Examples
     --------
     >>> Budget.parse("2core-h")
-    Budget(total=7200.0, unit='core-second')
+    Budget(total=7200.0, unit='core-second', shown='core-h')
     >>> str(Budget.parse("75core-min")), str(Budget.parse("37.5")), Budget.parse("2core-h").format(90)
-    ('1.25 core-h', '37.5 labels', '1.5 core-min')
+    ('75 core-min', '37.5 labels', '0.025 core-h')
     """
 
     total: float
     unit: Unit
+    shown: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         units = sorted({unit for unit, _ in SPELLINGS.values()})
@@ -80,6 +87,9 @@ class Budget:
             raise unknown("budget unit", self.unit, units)
         if not (np.isfinite(self.total) and self.total > 0):
             raise UsageError(f"a budget must be a positive number of {self.unit}s, got {self.total}")
+        names = [name for name, (unit, _) in SPELLINGS.items() if name and unit == self.unit]
+        if self.shown and self.shown not in names:
+            raise unknown(f"unit for {self.unit}s", self.shown, names)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -104,23 +114,36 @@ class Budget:
         if match[2] not in SPELLINGS:
             raise unknown("budget unit", match[2], filter(None, SPELLINGS))
         unit, size = SPELLINGS[match[2]]
-        return cls(number * size, unit)
+        return cls(number * size, unit, match[2])
 
-    def scale(self, amount: float | None = None) -> tuple[float, str]:
-        """Return size (base units) and name of the unit a person would choose for an amount, or the total."""
+    @property
+    def scale(self) -> tuple[float, str]:
+        """Size (base units) and name of the unit that amounts are shown in: the one that was written."""
         if self.unit == "label":
             return 1.0, "labels"
+        if self.shown:
+            return SPELLINGS[self.shown][1], self.shown
         kind = self.unit.removesuffix("-second")
-        amount = self.total if amount is None else amount
         return next(
             (size, f"{kind}-{name}")
             for size, name, least in ((3600.0, "h", 360.0), (60.0, "min", 60.0), (1.0, "s", 0.0))
-            if abs(amount) >= least
+            if self.total >= least
         )
 
     def format(self, amount: float) -> str:
-        """Return an amount of base units as a person writes it, to four digits."""
-        size, name = self.scale(amount)
+        """Return an amount of base units in the unit of the budget, to four digits.
+
+        Only what is less than a thousandth of that unit is shown in a smaller one.
+
+        >>> budget = Budget.parse("8 core-min")
+        >>> budget.format(353.2), budget.format(0.02), str(budget)
+        ('5.887 core-min', '0.02 core-s', '8 core-min')
+        """
+        size, name = self.scale
+        if self.unit != "label" and 0 < abs(amount) < SMALLEST * size:
+            smaller = [(one, text) for text, (unit, one) in SPELLINGS.items() if unit == self.unit]
+            fitting = [row for row in smaller if row[0] < size and abs(amount) >= SMALLEST * row[0]]
+            size, name = max(fitting, default=min(smaller))
         number = amount / size
         text = f"{number:.4g}" if abs(number) < 1e4 else f"{number:.0f}"
         return f"{text} {'label' if name == 'labels' and number == 1 else name}"

@@ -59,6 +59,24 @@ class Scenario:
     split: Split | None
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Labels that the budget does not pay for.
+
+    Parameters
+    ----------
+    what : e.g. "test labels".
+    labels : how many.
+    cost : of them, base units.
+    wall : s, wall time; None where the seconds of a label are unknown.
+    """
+
+    what: str
+    labels: int
+    cost: float
+    wall: float | None = None
+
+
 @dataclass(frozen=True, repr=False)
 class Plan:
     """How to spend a budget.
@@ -79,6 +97,7 @@ class Plan:
     seed : of the law's draws.
     warnings : what a person should know before spending.
     companion : of the accurate price, what the cheap labels of the same frame take.
+    beside : what is bought beside the budget.
     """
 
     levels: tuple[str, ...]
@@ -98,6 +117,7 @@ class Plan:
     seed: int
     warnings: tuple[str, ...]
     companion: float = 0.0
+    beside: tuple[Beside, ...] = ()
 
     def __repr__(self) -> str:
         basis = "published priors" if self.basis == "priors" else f"{self.points} measured points"
@@ -149,6 +169,7 @@ class Plan:
                 Scenario(row["name"], row["split"] and Split.from_record(row["split"]))
                 for row in record["scenarios"]
             )
+            record["beside"] = tuple(Beside(**row) for row in record.get("beside", ()))
             return cls(**record)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"not a plan: {error}; write it again with `fidsel plan`") from error

@@ -6,7 +6,7 @@ from math import inf
 from fidsel.errors import UsageError
 from fidsel.fidelity.law import CurvePoint, Interval, LawPrior, Posterior, fit_law, interval
 from fidsel.fidelity.plan import Plan, Scenario, Split
-from fidsel.fidelity.shop import ROUNDING, PricedLevel, Shop
+from fidsel.fidelity.shop import LARGEST_SET, ROUNDING, PricedLevel, Shop
 
 __all__ = ["MINIMUM_ACCURATE", "PricedLevel", "plan"]
 
@@ -36,6 +36,7 @@ def plan(
     minimum: int = MINIMUM_ACCURATE,
     workers: int = 1,
     unit: str = "",
+    show: Callable[[float], str] | None = None,
     seed: int = 0,
 ) -> Plan:
     """Return how many labels to buy at each level, and what that should bring.
@@ -56,6 +57,7 @@ def plan(
     minimum : accurate training labels the plan must reach, owned ones included.
     workers : cores that label at the same time, for the wall time.
     unit : of `total` and prices, for the tables.
+    show : writes an amount with its unit (see `Budget.format`); by default as it is, in `unit`.
     seed : of the law's draws.
 
     Raises
@@ -77,11 +79,7 @@ def plan(
     validating = validation * (levels[-1].cost - levels[-1].companion)
     shop = Shop(tuple(levels), total, spent + validating, minimum, law)
     if not shop.open:
-        raise UsageError(
-            f"a budget of {total:g} {unit} does not pay for {spent:g} already spent, {validation} validation "
-            f"and {shop.least} training labels of {shop.accurate.name}: it takes at least "
-            f"{shop.fixed + shop.least * shop.accurate.cost:g} {unit}"
-        )
+        raise _too_small(shop, spent, validation, show or (lambda amount: f"{amount:.4g} {unit}".rstrip()))
     describe = _describer(shop, workers)
     best = shop.best()
     rows = {best, shop.only_accurate()}
@@ -108,6 +106,16 @@ def plan(
     )
 
 
+def _too_small(shop: Shop, spent: float, validation: int, show: Callable[[float], str]) -> UsageError:
+    least = shop.fixed + shop.least * shop.accurate.cost
+    fewer = ", or validate on fewer" if validation else ""
+    return UsageError(
+        f"a budget of {show(shop.total)} does not pay for {show(spent)} already spent, {validation} "
+        f"validation and {shop.least} training labels of {shop.accurate.name}: raise it to at least "
+        f"{show(least)}{fewer}"
+    )
+
+
 def _check(
     total: float, levels: Sequence[PricedLevel], spent: float, validation: int, minimum: int, workers: int
 ) -> None:
@@ -126,6 +134,29 @@ def _check(
             f"{accurate.name} has {accurate.owned} labels and {accurate.limit} frames for more, fewer than "
             f"the minimum of {minimum}: enlarge the pool or lower the minimum"
         )
+
+
+def _limits(shop: Shop, chosen: Split) -> list[str]:
+    """Return what else than the budget decided the numbers: the largest set planned, levels of one price."""
+    capped = [
+        level.name
+        for n, level in zip(chosen.bought, shop.levels, strict=True)
+        if level.available is None and n == LARGEST_SET
+    ]
+    found = [
+        f"no more than {LARGEST_SET} labels of {name} are planned, the largest set that the law was seen to "
+        "hold for; what they leave of the budget goes to other levels or stays unspent"
+        for name in capped
+    ]
+    accurate = shop.accurate
+    alike = [level.name for level in shop.cheap if 0 < level.cost >= accurate.cost - accurate.companion]
+    if alike:
+        found.append(
+            f"{', '.join(alike)}: a label costs no less than one of {accurate.name}, which is taken for the "
+            "accurate level because it is named last; if it is not the accurate one name that last, if it "
+            f"is leave {'them' if len(alike) > 1 else 'the other'} out"
+        )
+    return found
 
 
 def _describer(base: Shop, workers: int) -> Describe:
@@ -188,6 +219,7 @@ def _warnings(shop: Shop, chosen: Split, points: Sequence[CurvePoint]) -> list[s
             f"the plan has more than {FAR} times the accurate labels of the pilot: far extrapolation, so "
             "spend a part of the budget first and plan again with what it measured"
         )
+    found += _limits(shop, chosen)
     sold_out = all(n == level.limit for n, level in zip(chosen.bought, shop.levels, strict=True))
     if sold_out and chosen.cost < shop.total * (1 - ROUNDING):
         found.append(

@@ -36,6 +36,7 @@ def test_smallest_file_is_enough() -> None:
     assert config.selector.kind == "cluster-error"
     assert str(config.budget.parsed()) == "3 core-h"
     assert str(config.budget.parsed("5core-min")) == "5 core-min"
+    assert str(checked(budget={"total": 8, "unit": "core-min"}).budget.parsed()) == "8 core-min"
 
 
 def test_every_section_and_field_is_documented() -> None:

@@ -56,6 +56,34 @@ def test_what_is_shown_can_be_parsed_again(number: float, unit: str) -> None:
     assert again.total == pytest.approx(budget.total, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("text", "amount", "shown"),
+    [
+        ("8 core-min", 480.0, "8 core-min"),
+        ("8 core-min", 353.22, "5.887 core-min"),
+        ("2core-h", 90.0, "0.025 core-h"),
+        ("2core-h", 0.3, "0.005 core-min"),
+        ("2core-h", 0.03, "0.03 core-s"),
+        ("2core-h", 3.0, "0.05 core-min"),
+        ("2core-h", 1e-6, "1e-06 core-s"),
+        ("90core-s", 7200.0, "7200 core-s"),
+        ("250", 1.0, "1 label"),
+        ("1.5gpu-min", 0.0, "0 gpu-min"),
+        ("2 core-h", -3600.0, "-1 core-h"),
+    ],
+)
+def test_amounts_are_shown_in_the_unit_that_was_written(text: str, amount: float, shown: str) -> None:
+    assert Budget.parse(text).format(amount) == shown
+
+
+def test_the_unit_shown_makes_no_other_budget() -> None:
+    assert Budget.parse("2core-h") == Budget.parse("120 core-min") == Budget(7200.0, "core-second")
+    assert [str(Budget.parse(text)) for text in ("2core-h", "120 core-min")] == ["2 core-h", "120 core-min"]
+    assert str(Budget(7200.0, "core-second")) == "2 core-h"
+    with pytest.raises(UsageError, match="unknown unit for labels 'core-h'"):
+        Budget(3.0, "label", "core-h")
+
+
 def test_error_carries_the_facts() -> None:
     error = BudgetError(Budget.parse("10"), spent=7.0, reserved=2.0, cost=1.5)
     assert (error.total, error.spent, error.reserved, error.cost, error.remaining) == (10, 7, 2, 1.5, 1)

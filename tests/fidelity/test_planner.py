@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fidsel.errors import UsageError
+from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.law import (
     DFT_PRIOR,
     FORCE_FIELD_PRIOR,
@@ -213,7 +214,7 @@ def test_json_round_trip_and_seed() -> None:
 
 
 def test_a_budget_below_the_minimum_is_told_the_minimum() -> None:
-    with pytest.raises(UsageError, match="takes at least 80"):
+    with pytest.raises(UsageError, match="raise it to at least 80, or validate on fewer"):
         plan(79, [DFT, CCSDT], spent=10, validation=50)
     assert plan(80, [DFT, CCSDT], spent=10, validation=50).recommended.bought == (0, 20)
 
@@ -243,3 +244,32 @@ def test_numbers_that_do_not_fit() -> None:
         plan(float("nan"), [CCSDT])
     with pytest.raises(UsageError, match="the law knows 2 cheap levels"):
         plan(250, [DFT, CCSDT], law=PRIOR_OF_TWO)
+
+
+def test_the_largest_set_is_told_where_it_bites() -> None:
+    told = "no more than 100000 labels of dft are planned"
+    cheap = PricedLevel("dft", 1e-6)
+    assert plan(250, [cheap, CCSDT]).recommended.bought[0] == LARGEST_SET
+    assert any(told in text for text in plan(250, [cheap, CCSDT]).warnings)
+    assert not any(
+        told in text for text in plan(250, [replace(cheap, available=LARGEST_SET), CCSDT]).warnings
+    )
+    assert not any(told in text for text in plan(250, [DFT, CCSDT]).warnings)
+
+
+def test_levels_of_one_price_are_told_apart_by_their_order() -> None:
+    told = "a label costs no less than one of ccsd(t), which is taken for the accurate level"
+    assert any(f"dft: {told}" in text for text in plan(250, [replace(DFT, cost=1.0), CCSDT]).warnings)
+    paired = replace(CCSDT, cost=2.5, companion=1.5)
+    assert any(f"dft: {told}" in text for text in plan(250, [replace(DFT, cost=1.5), paired]).warnings)
+    free = [replace(level, cost=0.0, available=40) for level in (DFT, CCSDT)]
+    for levels in ([DFT, CCSDT], free):
+        assert not any(told in text for text in plan(250, levels).warnings)
+
+
+def test_a_budget_too_small_is_told_in_its_own_unit() -> None:
+    levels = [PricedLevel("mp2", 1.0), PricedLevel("ccsd(t)", 60.0)]
+    with pytest.raises(UsageError, match=r"of 8 core-min does not pay .* raise it to at least 13 core-min"):
+        plan(480, levels, validation=10, minimum=3, show=Budget.parse("8 core-min").format)
+    with pytest.raises(UsageError, match=r"of 5 labels does not pay .* at least 20 labels"):
+        plan(5, [CCSDT], unit="labels")
