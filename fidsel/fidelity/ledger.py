@@ -264,13 +264,13 @@ class Ledger:
     def spent(self, account: str | None = None) -> float:
         """Return the sum over an account's lines; None = all accounts the budget pays for."""
         if account is None:
-            return self._sum(f"ledger WHERE {IN_BUDGET}", "amount")
+            return self._sum(f"totals WHERE {IN_BUDGET}", "amount")
         counted(account)
-        return self._sum("ledger WHERE account = ?", "amount", account)
+        return self._sum("totals WHERE account = ?", "amount", account)
 
     def paid(self) -> float:
         """Return the money that really flowed, on all accounts: every line that is not "shared"."""
-        return self._sum("ledger WHERE kind != 'shared'", "amount")
+        return self._sum("totals WHERE kind != 'shared'", "amount")
 
     def reserved(self) -> float:
         """Return what is promised to labels under way on accounts the budget pays for."""
@@ -293,9 +293,13 @@ class Ledger:
         )
         return tuple(Line(*row) for row in rows)
 
+    def wasted(self) -> float:
+        """Return what the budget paid for attempts that gave no label."""
+        return self._sum(f"totals WHERE {IN_BUDGET} AND kind NOT IN ('label', 'shared')", "amount")
+
     def accounts(self) -> Mapping[str, float]:
         """Return what each account that has lines has spent."""
-        return dict(self.store.query("SELECT account, total(amount) FROM ledger GROUP BY account"))
+        return dict(self.store.query("SELECT account, total(amount) FROM totals GROUP BY account"))
 
 
 def arm(account: str) -> str:

@@ -93,8 +93,8 @@ def buy(
     bounded = budget if counted(account) else None
     store.add_frames(frames)
     ledger = Ledger(store)
-    owned = set(store.label_ids(fidelity)).intersection(ids)
-    failed = set() if retry_failed else set(store.failed_ids(fidelity)).intersection(ids)
+    owned = set(store.label_ids(fidelity, ids))
+    failed = set() if retry_failed else set(store.failed_ids(fidelity, ids))
     known = owned | failed
     shares = ledger.share(account, fidelity, [i for i in ids if i in known], bounded)
     refused = {frame_id for frame_id, cost in shares.items() if cost is None}
