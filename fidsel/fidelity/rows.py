@@ -25,14 +25,28 @@ def unpacked(path: Path, rows: Iterable[Row]) -> Frames:
         where a frame is not the one its id was made from: the file was damaged or changed.
     """
     rows = list(rows)
-    try:
-        frames = _packed(rows)
-        same = frames.ids == tuple(row[0] for row in rows)
-    except (UsageError, ValueError, TypeError):
-        same = False
-    if not same:
-        raise _damaged(path, next((row for row in rows if not _is_whole(row)), rows[0])[0], "configuration")
+    frames = _whole(rows)
+    if frames is None:
+        raise _damaged(path, damaged(rows)[0], "configuration")
     return frames
+
+
+def damaged(rows: Sequence[Row]) -> list[str]:
+    """Return the ids of those rows of `COLUMNS` that do not hold what their id was made from."""
+    if _whole(rows) is not None:
+        return []
+    return [row[0] for row in rows] if len(rows) == 1 else [name for row in rows for name in damaged([row])]
+
+
+def damaged_labels(rows: Iterable[Row]) -> list[str]:
+    """Return the ids of those rows of `COLUMNS` and `LABEL` whose energy or forces are not of their shape."""
+    found = []
+    for row in rows:
+        energy, forces = row[8], row[9]
+        shaped = forces is None or (type(forces) is type(row[2]) is bytes and len(forces) == len(row[2]))
+        if type(energy) is not float or not shaped:
+            found.append(row[0])
+    return found
 
 
 def unpacked_labels(path: Path, rows: Iterable[Row], level: str) -> Frames:
@@ -44,17 +58,26 @@ def unpacked_labels(path: Path, rows: Iterable[Row], level: str) -> Frames:
         as `unpacked`, and where energy or forces are not of the frame's shape.
     """
     rows = list(rows)
-    frames, forces = unpacked(path, rows), []
-    for row in rows:
-        energy, blob, size = row[8], row[9], len(row[2])
-        if type(energy) is not float or not (blob is None or (isinstance(blob, bytes) and len(blob) == size)):
-            raise _damaged(path, row[0], f"label at {level}")
-        forces.append(np.full(size // 8, np.nan).tobytes() if blob is None else blob)
+    frames = unpacked(path, rows)
+    if wrong := damaged_labels(rows):
+        raise _damaged(path, wrong[0], f"label at {level}")
+    forces = [np.full(len(row[2]) // 8, np.nan).tobytes() if row[9] is None else row[9] for row in rows]
     return frames.replace(
         energy=[row[8] for row in rows],
         forces=np.frombuffer(b"".join(forces), np.float64).reshape(-1, 3),
         level=level,
     )
+
+
+def _whole(rows: Sequence[Row]) -> Frames | None:
+    """Return the frames of some rows, None where one of them is damaged."""
+    try:
+        if any(type(row[column]) is not int for row in rows for column in (5, 6)):
+            return None
+        frames = _packed(rows)
+        return frames if frames.ids == tuple(row[0] for row in rows) else None
+    except (UsageError, ValueError, TypeError):
+        return None
 
 
 def _packed(rows: Sequence[Row]) -> Frames:
@@ -72,13 +95,6 @@ def _packed(rows: Sequence[Row]) -> Frames:
         spin=[row[6] for row in rows],
         group=np.array([row[7] for row in rows], dtype=np.str_),
     )
-
-
-def _is_whole(row: Row) -> bool:
-    try:
-        return _packed([row]).ids == (row[0],)
-    except (UsageError, ValueError, TypeError):
-        return False
 
 
 def _damaged(path: Path, frame: str, what: str) -> StoreError:
