@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from fidsel.cli import (
+    backup,
     check,
     config,
     demo,
@@ -82,6 +83,7 @@ app.command("plan")(plan.plan)
 app.command("iterate")(iterate.iterate)
 app.command("status")(status.status)
 app.command("report")(report.report)
+app.command("backup")(backup.backup)
 app.command("train")(train.train)
 app.command("select")(select.select)
 app.command("outliers")(outliers.outliers)
