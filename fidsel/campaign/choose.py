@@ -61,7 +61,7 @@ def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
     """Return (n,) True for frames labelled for training, the last round's probes among them, or failed."""
     accurate = ws.campaign.accurate
     bought = (*mixture(ws, index - 1).accurate, *read_probes(ws, index - 1))
-    have = set(ws.store.label_ids(accurate)).intersection(bought) | set(ws.store.failed_ids(accurate))
+    have = set(ws.store.label_ids(accurate, bought)) | set(ws.store.failed_ids(accurate))
     return np.array([frame in have for frame in frames.ids], dtype=bool)
 
 

@@ -1,7 +1,8 @@
 """What became of labels that a campaign has no use of: shown, tried again, released."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from fidsel.campaign.settings import Campaign
 from fidsel.campaign.workspace import identify
@@ -25,6 +26,10 @@ class LevelFailure:
     level: str
     row: int
     failure: Failure
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"level": self.level, "row": self.row, **asdict(self.failure)}
 
 
 def failures_of(campaign: Campaign) -> tuple[LevelFailure, ...]:

@@ -2,13 +2,13 @@
 
 import csv
 import io
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from fidsel.campaign.record import Round
+from fidsel.campaign.scratch import appearing, remove_leftovers
 from fidsel.data.atomic import write_text
 from fidsel.errors import FidselError, UsageError
 
@@ -76,29 +76,31 @@ class CampaignFolder:
     def publishing(self, record: Round) -> Iterator[Path]:
         """Give an empty folder to fill; at the end record and picks join it and it is put in place.
 
-        An unfinished one, of this run or one that was killed, is never read and is removed.
+        An unfinished one is never read, and is removed when its process is surely gone.
 
         Raises
         ------
         FidselError
-            where the system refuses (disk full, read-only folder).
+            where the system refuses (disk full, read-only folder), or another driver of the campaign has
+            written this round meanwhile.
         """
-        target, scratch = self.round(record.index), self.rounds / f".{record.index:04d}.part"
+        target = self.round(record.index)
         try:
-            if scratch.exists():
-                shutil.rmtree(scratch)
-            scratch.mkdir(parents=True)
-            yield scratch
-            write_text(scratch / "picks.csv", picks_table(record))
-            write_text(scratch / "round.json", record.to_json())
-            scratch.rename(target)
+            remove_leftovers(self.rounds)
+            with appearing(target) as scratch:
+                yield scratch
+                write_text(scratch / "picks.csv", picks_table(record))
+                write_text(scratch / "round.json", record.to_json())
+        except FileExistsError as error:
+            raise FidselError(
+                f"{target} was written by another driver of this campaign (--break-lock): this one stops, "
+                "what both bought is kept; run the same command again to go on from that round"
+            ) from error
         except OSError as error:
             raise FidselError(
                 f"could not write {target}: {error.strerror or error}. What was bought is kept: "
                 "free space or check the permissions, then run the same command again"
             ) from error
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _read_round(path: Path) -> Round:

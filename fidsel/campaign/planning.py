@@ -189,14 +189,14 @@ def priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owne
     available : frames it could label, those it has labelled included.
     owned : labels it has for training.
     """
-    _, seconds = ws.store.measured(fidelity)
+    measured = ws.store.statistics(fidelity)
     prior = FORCE_FIELD_PRIOR if isinstance(fidelity.source, OpenMMSource) else DFT_PRIOR
     return PricedLevel(
         fidelity.name,
         price,
         owned=owned,
         available=max(available - owned, 0),
-        seconds=float(seconds.mean()) if len(seconds) else None,
+        seconds=measured.mean_seconds if measured.done else None,
         prior=prior.of_molecule(int(np.diff(ws.pool.offsets).max())),
     )
 

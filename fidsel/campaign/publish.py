@@ -140,10 +140,9 @@ def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regi
 def _owned(ws: Workspace, ids: Mixture, held: HeldOut) -> dict[str, int]:
     """Return labels that the budget paid for, per fidelity."""
     campaign = ws.campaign
-    have = {f.name: set(ws.store.label_ids(f)) for f in campaign.fidelities}
-    counts = {f.name: len(have[f.name].intersection(ids.cheap[f.name])) for f in campaign.cheap}
-    accurate = set(ids.accurate) | set(held.validation)
-    return counts | {campaign.accurate.name: len(have[campaign.accurate.name] & accurate)}
+    accurate = tuple(dict.fromkeys((*ids.accurate, *held.validation)))
+    wanted = {**ids.cheap, campaign.accurate.name: accurate}
+    return {f.name: len(ws.store.label_ids(f, wanted[f.name])) for f in campaign.fidelities}
 
 
 def _notes(ws: Workspace, held: HeldOut, allocation: Allocation, tested: int, trained: Trained) -> list[str]:
@@ -163,8 +162,8 @@ def _notes(ws: Workspace, held: HeldOut, allocation: Allocation, tested: int, tr
 
 def _missing(ws: Workspace, fidelity: Fidelity, wanted: Sequence[str], purpose: str) -> list[str]:
     """Return sentences on labels that were wanted and are not there."""
-    lacking = set(wanted).difference(ws.store.label_ids(fidelity))
-    failures = ws.store.failures(fidelity)
+    lacking = set(wanted).difference(ws.store.label_ids(fidelity, wanted))
+    failures = ws.store.failures(fidelity, tuple(lacking))
     failed = [frame for frame in wanted if frame in lacking and frame in failures]
     found = []
     if failed:

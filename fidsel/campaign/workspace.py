@@ -14,7 +14,6 @@ from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.stage import begin_stage, label_stage
 from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray
-from fidsel.fidelity.budget import counted
 from fidsel.fidelity.buyer import PurchaseEvent
 from fidsel.fidelity.cost import CostModel, exponent_of, size_of
 from fidsel.fidelity.ledger import Ledger
@@ -24,6 +23,9 @@ from fidsel.fidelity.purchase import Purchase, buy
 from fidsel.fidelity.quarantine import set_aside
 from fidsel.fidelity.store import LabelStore
 from fidsel.fidelity.task import Engine
+
+MEASURED = 1000
+"""Labels at most that the cost of the next ones is learned from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +71,7 @@ class Workspace:
 
     def labelled(self, fidelity: Fidelity, ids: Sequence[str]) -> Frames:
         """Return those of the frames that have a label, in the given order."""
-        have = set(self.store.label_ids(fidelity))
-        return self.store.labelled(fidelity, [frame for frame in ids if frame in have])
+        return self.store.labelled(fidelity, self.store.label_ids(fidelity, ids))
 
     def buy(self, fidelity: Fidelity, ids: Sequence[str], account: str) -> Purchase:
         """Label frames at a fidelity and judge the labels; those owned already are not bought again."""
@@ -95,11 +96,12 @@ class Workspace:
         )
         levels = self.campaign.fidelities
         set_aside(self.store, fidelity, levels[: levels.index(fidelity)])
+        self.store.checkpoint()
         return bought
 
     def predicted_seconds(self, fidelity: Fidelity, frames: Frames) -> FloatArray | None:
         """Return the core-seconds each label is expected to take; None where nothing is measured yet."""
-        ids, seconds = self.store.measured(fidelity)
+        ids, seconds = self.store.measured(fidelity, MEASURED)
         if len(ids) == 0 or len(frames) == 0:
             return None
         known = sizes(fidelity, self.store.frames(ids))
@@ -112,8 +114,7 @@ class Workspace:
         """Return what one label costs, in base units: declared, or the mean of what was measured."""
         if fidelity.price.declared:
             return fidelity.price.cost(0.0)
-        _, seconds = self.store.measured(fidelity)
-        return fidelity.price.cost(float(seconds.mean()))
+        return fidelity.price.cost(self.store.statistics(fidelity).mean_seconds)
 
     def prices(self) -> Mapping[str, float]:
         """Return what one label costs at each fidelity, in base units."""
@@ -126,12 +127,7 @@ class Workspace:
 
     def wasted(self) -> float:
         """Return what the budget paid for attempts that gave no label, or one of a level given up since."""
-        lines, keys = self.ledger.lines(), {fidelity.key for fidelity in self.campaign.fidelities}
-        return sum(
-            x.amount
-            for x in lines
-            if counted(x.account) and (x.kind not in ("label", "shared") or x.key not in keys)
-        )
+        return self.ledger.wasted([fidelity.key for fidelity in self.campaign.fidelities])
 
     def remaining(self) -> float:
         """Return what is left of the budget, base units."""

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from fidsel.cli import (
+    backup,
     check,
     config,
     demo,
@@ -17,7 +18,9 @@ from fidsel.cli import (
     iterate,
     outliers,
     plan,
+    release,
     report,
+    retry,
     sample,
     select,
     status,
@@ -84,7 +87,10 @@ app.command("sample")(sample.sample)
 app.command("plan", cls=AmountCommand)(plan.plan)
 app.command("iterate")(iterate.iterate)
 app.command("status")(status.status)
+app.command("retry")(retry.retry)
+app.command("release")(release.release)
 app.command("report")(report.report)
+app.command("backup")(backup.backup)
 app.command("train")(train.train)
 app.command("select")(select.select)
 app.command("evaluate")(evaluate.evaluate)

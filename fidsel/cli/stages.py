@@ -33,8 +33,6 @@ def _told(notes: Mapping[str, Any]) -> Iterator[str]:
         yield f"best validation loss {notes['best_validation']:.4g}"
     if count := notes.get("energy_outliers"):
         yield f"{count} energies far from all others are left out of the energy constant"
-    if warning := notes.get("solver", {}).get("warning"):
-        yield str(warning)
 
 
 def _width(notes: Mapping[str, Any]) -> str:

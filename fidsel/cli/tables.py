@@ -1,11 +1,12 @@
 """The tables of `plan`, `iterate`, `status` and `select`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fidsel.cli.output import note, table
 
 if TYPE_CHECKING:
+    from fidsel.campaign.failures import LevelFailure
     from fidsel.campaign.record import ControlArm, Round
     from fidsel.campaign.summary import Summary
     from fidsel.config.select_files import FileSelection
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 KCAL = 0.0433641
 """eV in one kcal/mol."""
+
+SHORT = 12
+"""Characters of a frame's id that tell it from others."""
 
 
 def round_line(record: "Round", budget: "Budget") -> str:
@@ -198,3 +202,30 @@ def _set_cells(found: "SetErrors | None") -> list[float | None]:
     if found is None:
         return [None, None, None]
     return [None if value is None else 1000 * value for value in (found.rmse, found.worst, found.p99)]
+
+
+def failure_table(found: "Sequence[LevelFailure]", budget: "Budget") -> None:
+    """Print frames without a label to use, level by level, and what can be done about them."""
+    if not found:
+        note("every label that was asked for is there and is used")
+        return
+    size, unit = budget.scale
+    rows = [
+        (
+            row.level,
+            row.failure.frame_id[:SHORT],
+            row.failure.cause,
+            "again" if row.failure.again else "",
+            row.failure.error,
+            row.row,
+            row.failure.tries or None,
+            row.failure.cost / size,
+        )
+        for row in found
+    ]
+    columns = ("level", "frame", "cause", "tried", "why", "row of the pool", "failed", f"cost {unit}")
+    table("frames without a label to use", columns, rows, text=5)
+    note(
+        "`fidsel retry` (--cause NAME) has failed labels tried again, `fidsel release FRAME` trains on "
+        "labels that were set aside (quarantined)"
+    )

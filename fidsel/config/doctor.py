@@ -24,6 +24,7 @@ from fidsel.config.parts import build_fidelity, molecule, read_pool, read_struct
 from fidsel.config.references import Reference, reference_for
 from fidsel.config.schema import Config, PoolSection
 from fidsel.errors import FidselError
+from fidsel.fidelity.audit import audit
 from fidsel.fidelity.engine import LocalEngine, available_cores
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.fidelity.store import LabelStore
@@ -227,7 +228,11 @@ def _store(folder: Path) -> str:
     path = CampaignFolder(folder).store
     if path.exists():
         with LabelStore(path, read_only=True) as store:
-            return f"{path} opens, {len(store.frames())} configurations; {_journal(store)}"
+            if problems := audit(store):
+                raise FidselError(f"{path}: {'; '.join(problems)}")
+            (frames,) = store.query("SELECT count(*) FROM frames")[0]
+            held = f"{frames} configurations and {store.count()} labels, all as they were stored"
+            return f"{path} opens, {held}; {_journal(store)}"
     made = tempfile.TemporaryDirectory(dir=folder, prefix=".doctor-")
     with made as scratch, LabelStore(Path(scratch) / path.name) as store:
         return f"{path} can be made; {_journal(store)}"

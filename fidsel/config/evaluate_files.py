@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from fidsel.campaign.settings import Reporter
+from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.load import check_config
-from fidsel.config.model_files import ASE, open_model, silent
+from fidsel.config.model_files import ASE, open_model
 from fidsel.config.models import Device
 from fidsel.config.strict import Strict
 from fidsel.config.train_files import LabelFile

@@ -9,7 +9,7 @@ import numpy as np
 
 from fidsel.campaign.best import best_round
 from fidsel.campaign.folder import CampaignFolder
-from fidsel.campaign.settings import Reporter
+from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.build import open_campaign
 from fidsel.config.load import FILE
 from fidsel.config.parts import units
@@ -23,10 +23,6 @@ from fidsel.models.files import JSON
 
 ASE = "ase:"
 """What the name of an ASE calculator begins with, where a model may be one."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 def open_model(

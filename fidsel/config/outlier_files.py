@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from fidsel.campaign.settings import Reporter
+from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.load import check_config
-from fidsel.config.model_files import ASE, open_model, silent
+from fidsel.config.model_files import ASE, open_model
 from fidsel.config.models import Device
 from fidsel.config.select_files import features
 from fidsel.config.selectors import DescriptorName

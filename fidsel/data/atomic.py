@@ -37,9 +37,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
     unfinished = target.with_name(f".{target.stem}.{uuid4().hex[:8]}{target.suffix}")
     try:
         yield unfinished
-        _flush(unfinished)
+        flush(unfinished)
         unfinished.replace(target)
-        _flush(target.parent)
+        flush(target.parent)
     except OSError as error:
         raise _refused(Path(path), error) from error
     finally:
@@ -66,11 +66,11 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
         unfinished.mkdir()
         yield unfinished
         for file in unfinished.rglob("*"):
-            _flush(file)
+            flush(file)
         if target.exists():
             target.rename(earlier)
         unfinished.rename(target)
-        _flush(target.parent)
+        flush(target.parent)
     except OSError as error:
         raise _refused(Path(path), error) from error
     finally:
@@ -117,7 +117,7 @@ def write_text(path: Path | str, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Wait until the disk has the file: a full disk may only show here."""
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -15,6 +15,9 @@ NETWORK: Final = {
 }  # fmt: skip
 """File system types whose files other machines see; every `fuse.*` type is taken for one as well."""
 
+TIMEOUT: Final = 10.0
+"""s to wait for another process that holds the file."""
+
 MOUNTS: Final = Path("/proc/mounts")
 
 ADVICE: Final = {
@@ -23,15 +26,23 @@ ADVICE: Final = {
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that its folder exists and can be written to",
     sqlite3.SQLITE_PERM: "it cannot be opened; check its permissions",
     sqlite3.SQLITE_NOTADB: "it is not a label store; give the path of a labels.db or of a new file",
-    sqlite3.SQLITE_CORRUPT: "it is damaged; restore a copy of it or of what `sqlite3 FILE .recover` can read",
+    sqlite3.SQLITE_CORRUPT: "it is damaged, and labels may be lost; put back a copy made by `fidsel backup`, "
+    "or what `sqlite3 FILE .recover` still reads of it",
     sqlite3.SQLITE_BUSY: "another process holds it; a store is opened by one driver at a time",
-    sqlite3.SQLITE_IOERR: "the disk did not read or write it (full, over quota or failing); check the disk",
+    sqlite3.SQLITE_IOERR: "the disk did not read or write it (full, over quota or failing); check the disk, "
+    "and copy the store elsewhere while it can be read",
 }
 """What to do about SQLite's primary result codes."""
 
+HARMLESS: Final = {
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+}  # fmt: skip
+"""Codes that leave all that was stored as it was."""
+
 
 class StoreError(FidselError):
-    """The label store cannot be used; whatever was stored before stays stored.
+    """The label store cannot be used.
 
     Parameters
     ----------
@@ -50,10 +61,11 @@ def explained(path: Path) -> Generator[None, None, None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        advice = ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-        if advice is None:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code not in ADVICE:
             raise
-        raise StoreError(path, f"{advice}. Nothing stored before is lost. (SQLite: {error})") from error
+        kept = " Nothing stored before is lost." if code in HARMLESS else ""
+        raise StoreError(path, f"{ADVICE[code]}.{kept} (SQLite: {error})") from error
 
 
 def on_network(path: Path, mounts: str) -> bool:
@@ -104,7 +116,7 @@ def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
     with explained(path):
         mode = "ro" if read_only else "rwc"
         connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=10.0
+            f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=TIMEOUT
         )
         try:
             connection.execute("PRAGMA foreign_keys = ON")

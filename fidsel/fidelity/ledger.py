@@ -313,13 +313,13 @@ class Ledger:
     def spent(self, account: str | None = None) -> float:
         """Return the sum over an account's lines; None = all accounts the budget pays for."""
         if account is None:
-            return self._sum(f"ledger WHERE {IN_BUDGET}", "amount")
+            return self._sum(f"totals WHERE {IN_BUDGET}", "amount")
         counted(account)
-        return self._sum("ledger WHERE account = ?", "amount", account)
+        return self._sum("totals WHERE account = ?", "amount", account)
 
     def paid(self) -> float:
         """Return the money that really flowed, on all accounts: every line that is not "shared"."""
-        return self._sum("ledger WHERE kind != 'shared'", "amount")
+        return self._sum("totals WHERE kind != 'shared'", "amount")
 
     def reserved(self) -> float:
         """Return what is promised to labels under way on accounts the budget pays for."""
@@ -342,9 +342,27 @@ class Ledger:
         )
         return tuple(Line(*row) for row in rows)
 
+    def wasted(self, keys: Sequence[str]) -> float:
+        """Return what the budget paid for attempts that gave no label, or one of a level given up since.
+
+        Parameters
+        ----------
+        keys : of the levels that are still in use.
+        """
+        lost = self._sum(f"totals WHERE {IN_BUDGET} AND kind NOT IN ('label', 'shared')", "amount")
+        known = {row[0] for row in self.store.query("SELECT key FROM fidelities")}
+        for key in known.difference(keys):
+            lost += self._sum(
+                f"""ledger JOIN attempts a ON a.id = ledger.attempt WHERE a.key = ?
+                AND ledger.{IN_BUDGET} AND kind IN ('label', 'shared')""",
+                "amount",
+                key,
+            )
+        return lost
+
     def accounts(self) -> Mapping[str, float]:
         """Return what each account that has lines has spent."""
-        return dict(self.store.query("SELECT account, total(amount) FROM ledger GROUP BY account"))
+        return dict(self.store.query("SELECT account, total(amount) FROM totals GROUP BY account"))
 
 
 def arm(account: str) -> str:

@@ -1,13 +1,15 @@
 """Tables of the label store."""
 
+from collections.abc import Mapping
 from typing import Final
 
 VERSION: Final = 2
+"""Version 1 kept no sums, no counts, no identity and no causes of failures."""
 
 APPLICATION: Final = 0x46494453
 """`PRAGMA application_id` that marks a file as a label store ("FIDS")."""
 
-TABLES: Final = """
+FIRST: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 CREATE TABLE frames (
@@ -86,3 +88,54 @@ CREATE TRIGGER ledger_unchanged BEFORE UPDATE ON ledger
 
 CREATE TABLE records (name TEXT PRIMARY KEY, value TEXT NOT NULL, time REAL NOT NULL);
 """
+"""What version 1 had."""
+
+SECOND: Final = """
+CREATE TABLE totals (                      -- the ledger, summed by its trigger
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    amount REAL NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (account, kind)
+) WITHOUT ROWID;
+CREATE TRIGGER ledger_summed AFTER INSERT ON ledger BEGIN
+    INSERT INTO totals VALUES (new.account, new.kind, 1, new.amount, new.seconds)
+    ON CONFLICT (account, kind) DO UPDATE SET
+        lines = lines + 1, amount = amount + excluded.amount, seconds = seconds + excluded.seconds;
+END;
+
+CREATE TABLE tallies (                     -- attempts, counted by their triggers
+    key TEXT NOT NULL,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (key, status)
+) WITHOUT ROWID;
+CREATE TRIGGER attempts_opened AFTER INSERT ON attempts BEGIN
+    INSERT INTO tallies VALUES (new.key, new.status, 1, ifnull(new.seconds, 0))
+    ON CONFLICT (key, status) DO UPDATE SET
+        attempts = attempts + 1, seconds = seconds + excluded.seconds;
+END;
+CREATE TRIGGER attempts_closed AFTER UPDATE OF status, seconds ON attempts BEGIN
+    UPDATE tallies SET attempts = attempts - 1, seconds = seconds - ifnull(old.seconds, 0)
+        WHERE key = old.key AND status = old.status;
+    INSERT INTO tallies VALUES (new.key, new.status, 1, ifnull(new.seconds, 0))
+    ON CONFLICT (key, status) DO UPDATE SET
+        attempts = attempts + 1, seconds = seconds + excluded.seconds;
+END;
+CREATE INDEX attempts_failed ON attempts (key, frame_id) WHERE status IN ('failed', 'timeout', 'crashed');
+"""
+"""What version 2 has beside that: sums and counts that are asked for at every purchase."""
+
+SUMS: Final = (
+    "SELECT account, kind, count(*), total(amount), total(seconds) FROM ledger GROUP BY account, kind"
+)
+COUNTS: Final = "SELECT key, status, count(*), total(seconds) FROM attempts GROUP BY key, status"
+
+TABLES: Final = FIRST + SECOND
+
+UPGRADES: Final[Mapping[int, str]] = {
+    1: f"{SECOND} INSERT INTO totals {SUMS}; INSERT INTO tallies {COUNTS};",
+}
+"""What turns a store of one version into one of the next."""

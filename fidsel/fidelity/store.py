@@ -2,8 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -14,12 +14,14 @@ import numpy as np
 
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
-from fidsel.fidelity.database import ADVICE, StoreError, connect, explained
+from fidsel.errors import FidselError, UsageError
+from fidsel.fidelity.database import ADVICE, TIMEOUT, StoreError, connect, explained
 from fidsel.fidelity.level import Fidelity
-from fidsel.fidelity.schema import APPLICATION, TABLES, VERSION
+from fidsel.fidelity.rows import COLUMNS, LABEL, unpacked, unpacked_labels
+from fidsel.fidelity.schema import APPLICATION
+from fidsel.fidelity.seal import Seal
+from fidsel.fidelity.versions import make, upgrade
 
-COLUMNS: Final = "f.frame_id, f.numbers, f.positions, f.cell, f.pbc, f.charge, f.spin, f.grp"
 CHUNK: Final = 500
 """Ids per query, below SQLite's least limit on variables."""
 
@@ -29,8 +31,11 @@ FAILED: Final = ("failed", "timeout", "crashed")
 SOUND: Final = "ifnull(l.quarantine, '') = ''"
 """Labels that may be used, of those in `labels l`: not set aside."""
 
-LABELS: Final = "SELECT 1 FROM labels l WHERE l.key = ? AND l.frame_id = f.frame_id"
-"""Labels of a frame in `frames f`."""
+ASIDE: Final = "SELECT l.frame_id FROM labels l WHERE l.key = ? AND l.quarantine != ''"
+"""Frames whose label is set aside."""
+
+PATIENCE: Final = 200
+"""ms that a checkpoint waits for processes that read the store."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class LabelStore:
     """Frames, labels, attempts and ledger of a campaign in one SQLite file.
 
     One driver opens it (see `CampaignLock`); workers return labels and never see it. Every change is
-    on the disk when the call that made it returns.
+    on the disk when the call that made it returns. A `Seal` beside the file tells how many labels it holds.
 
     Parameters
     ----------
@@ -67,7 +72,8 @@ class LabelStore:
     Raises
     ------
     StoreError
-        where the file is damaged, no label store, made by another version, or cannot be written.
+        where the file is damaged, no label store, made by a later version, or cannot be written, and where
+        it has lost labels or is not the store that was here before (see `Seal`).
 
     Examples
     --------
@@ -79,38 +85,51 @@ class LabelStore:
     """
 
     def __init__(self, path: Path | str, read_only: bool = False) -> None:
-        self.path = Path(path)
-        if read_only and not self.path.is_file():
-            raise StoreError(self.path, "there is no such file to read")
+        self.path, self.read_only = Path(path), read_only
+        seal = Seal.read(self.path)  # before the store is looked at: a driver may be adding labels
+        if not self.path.exists():
+            if seal is not None:
+                seal.check(self.path, "", 0)
+            if read_only:
+                raise StoreError(self.path, "there is no such file to read")
         self.connection = connect(self.path, read_only)
         self.usage: Callable[[], Mapping[int, float]] = dict
         """Tells the core-seconds of attempts under way, by id; may be called from another thread."""
+        self._open, self._sealed = True, -1
         try:
             with explained(self.path):
-                self._prepare(read_only)
-        except (sqlite3.Error, StoreError):
+                self._prepare(seal)
+        except (sqlite3.Error, FidselError):
             self.connection.close()
             raise
 
-    def _prepare(self, read_only: bool) -> None:
-        """Make the tables in an empty file; refuse another program's file or another version's."""
-        application = self.connection.execute("PRAGMA application_id").fetchone()[0]
-        tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables == 0 and not read_only:
-            self.connection.executescript(
-                f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION};"
-                f"PRAGMA user_version = {VERSION}; {TABLES}"
-                f"INSERT INTO meta VALUES ('schema', '{VERSION}'), ('created', '{time()}'); COMMIT;"
-            )
-        elif application != APPLICATION:
+    def _prepare(self, seal: Seal | None) -> None:
+        """Make the tables in an empty file; refuse another program's file, or one that lost labels."""
+        if self._scalar("SELECT count(*) FROM sqlite_master") == 0:
+            if seal is not None:
+                seal.check(self.path, "", 0)
+            if not self.read_only:
+                make(self.connection)
+        if self._scalar("PRAGMA application_id") != APPLICATION:
             raise StoreError(self.path, ADVICE[sqlite3.SQLITE_NOTADB])
-        version = self.connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != VERSION:
-            raise StoreError(
-                self.path,
-                f"this fidsel reads stores of version {VERSION}, got version {version}; use the fidsel "
-                "that wrote it or start a new store",
-            )
+        upgrade(self.path, self.connection, self.read_only)
+        if seal is not None:
+            seal.check(self.path, self.identity, self.count())
+        if not self.read_only:
+            self.checkpoint()
+            self._seal()
+
+    @property
+    def identity(self) -> str:
+        """What tells this store from all others; drawn when it was made."""
+        return str(self._scalar("SELECT value FROM meta WHERE name = 'store'"))
+
+    def count(self) -> int:
+        """Return how many labels the store holds, over all fidelities."""
+        return int(self._scalar("SELECT total(attempts) FROM tallies WHERE status = 'done'"))
+
+    def _scalar(self, sql: str) -> Any:  # of any type
+        return self.connection.execute(sql).fetchone()[0]
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +141,35 @@ class LabelStore:
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""
+        if self._open and not self.read_only:
+            self.checkpoint()
+        self._open = False
         self.connection.close()
+
+    def checkpoint(self) -> bool:
+        """Move what the write-ahead log holds into the file itself; return whether all of it is there now.
+
+        Where the disk is full, or another process reads for long, it stays in the log, which is as safe.
+        """
+        try:
+            self.connection.execute(f"PRAGMA busy_timeout = {PATIENCE}")
+            _, logged, moved = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {1000 * TIMEOUT:.0f}")
+        return bool(logged == moved)
+
+    def _seal(self) -> None:
+        """Write down how many labels are safe, where there are more than before.
+
+        A seal that cannot be written lags behind, which is true still: the store may hold more.
+        """
+        labels = self.count()
+        if labels != self._sealed:
+            with suppress(FidselError, OSError):
+                Seal(self.identity, labels).write(self.path)
+                self._sealed = labels
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection, None, None]:
@@ -135,6 +182,7 @@ class LabelStore:
             finally:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
+            self._seal()
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:  # rows are of any types
         """Return all rows of a query."""
@@ -166,10 +214,18 @@ class LabelStore:
             return connection.total_changes - before
 
     def frames(self, ids: Sequence[str] | None = None) -> Frames:
-        """Return configurations without labels, all in order of insertion or those with the given ids."""
+        """Return configurations without labels, all in order of insertion or those with the given ids.
+
+        Raises
+        ------
+        UsageError
+            where one of the ids is not in the store.
+        StoreError
+            where a configuration is not the one its id was made from.
+        """
         if ids is None:
-            return unpacked(self.query(f"SELECT {COLUMNS} FROM frames f ORDER BY f.seq"))
-        return unpacked(self._rows(COLUMNS, "frames f", (), ids, "are not in the store"))
+            return unpacked(self.path, self.query(f"SELECT {COLUMNS} FROM frames f ORDER BY f.seq"))
+        return unpacked(self.path, self._rows(COLUMNS, "frames f", (), ids, "are not in the store"))
 
     def labelled(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> Frames:
         """Return configurations with their labels, those set aside left out; `level` is the fidelity's name.
@@ -183,8 +239,10 @@ class LabelStore:
         ------
         UsageError
             where one of the ids has no label.
+        StoreError
+            where a configuration is not the one its id was made from, or a label is damaged.
         """
-        columns = f"{COLUMNS}, l.energy, l.forces"
+        columns = f"{COLUMNS}, {LABEL}"
         tables = "labels l JOIN frames f USING (frame_id)"
         if ids is None:
             sql = f"SELECT {columns} FROM {tables} WHERE l.key = ? AND {SOUND} ORDER BY f.seq"
@@ -192,85 +250,72 @@ class LabelStore:
         else:
             lack = f"have no label at {fidelity.name}"
             rows = self._rows(columns, f"{tables} WHERE l.key = ? AND {SOUND}", (fidelity.key,), ids, lack)
-        frames = unpacked(rows)
-        forces = [
-            row[9] if row[9] is not None else np.full(len(row[2]) // 8, np.nan).tobytes() for row in rows
-        ]
-        return frames.replace(
-            energy=[row[8] for row in rows],
-            forces=np.frombuffer(b"".join(forces), np.float64).reshape(-1, 3),
-            level=fidelity.name,
-        )
+        return unpacked_labels(self.path, rows, fidelity.name)
 
     def _rows(
         self, columns: str, tables: str, parameters: Sequence[str], ids: Sequence[str], lack: str
     ) -> list[Any]:
         """Return one row per id, in the order of the ids."""
-        joined = "AND" if "WHERE" in tables else "WHERE"
-        found: dict[str, Any] = {}
-        for start in range(0, len(ids), CHUNK):
-            chunk = ids[start : start + CHUNK]
-            marks = ",".join("?" * len(chunk))
-            sql = f"SELECT {columns} FROM {tables} {joined} f.frame_id IN ({marks})"
-            found |= {row[0]: row for row in self.query(sql, [*parameters, *chunk])}
+        sql = f"SELECT {columns} FROM {tables} {'AND' if 'WHERE' in tables else 'WHERE'} f.frame_id IN "
+        found = {row[0]: row for row in self._among(sql, parameters, ids)}
         if missing := [frame_id for frame_id in ids if frame_id not in found]:
             raise UsageError(f"{len(missing)} of {len(ids)} frames {lack}, the first is {missing[0]}")
         return [found[frame_id] for frame_id in ids]
 
+    def _among(self, sql: str, parameters: Sequence[str], ids: Sequence[str]) -> Iterator[Any]:
+        """Yield the rows of a query that ends in `IN`, asked for some ids at a time."""
+        for start in range(0, len(ids), CHUNK):
+            chunk = ids[start : start + CHUNK]
+            yield from self.query(f"{sql} ({','.join('?' * len(chunk))})", [*parameters, *chunk])
+
     def label_ids(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Return the ids of labelled frames, those set aside left out, in order of insertion.
+        """Return the ids of labelled frames, those set aside left out.
 
         Parameters
         ----------
         fidelity : whose labels.
-        ids : which frames to look at; None = all.
+        ids : which frames to look at, and the order of the answer; None = all, in order of insertion.
         """
-        return self._ids(f"EXISTS ({LABELS} AND {SOUND})", fidelity, ids)
+        return self._ids([f"SELECT l.frame_id FROM labels l WHERE l.key = ? AND {SOUND}"], fidelity, ids)
 
     def aside_ids(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Return the ids of frames whose label is set aside (see `quarantine`), in order of insertion."""
-        return self._ids(f"EXISTS ({LABELS} AND l.quarantine != '')", fidelity, ids)
+        """Return the ids of frames whose label is set aside (see `quarantine`), in order as `label_ids`."""
+        return self._ids([ASIDE], fidelity, ids)
 
     def unseen_ids(self, fidelity: Fidelity) -> tuple[str, ...]:
         """Return the ids of frames whose label nothing has judged yet, in order of insertion."""
-        return self._ids(f"EXISTS ({LABELS} AND l.quarantine IS NULL)", fidelity, None)
+        unseen = "SELECT l.frame_id FROM labels l WHERE l.key = ? AND l.quarantine IS NULL"
+        return self._ids([unseen], fidelity, None)
 
     def failed_ids(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Return the ids of frames without a label to use that are not tried again, in order of insertion.
+        """Return the ids of frames without a label to use that are not tried again, in order as `label_ids`.
 
         They failed, or their label is set aside.
-
-        Parameters
-        ----------
-        fidelity : at which level.
-        ids : which frames to look at; None = all.
         """
-        failed = f"""EXISTS (SELECT 1 FROM attempts a WHERE a.key = ? AND a.frame_id = f.frame_id
-            AND a.status IN {FAILED} AND a.retry = 0)"""
-        aside = f"EXISTS ({LABELS} AND l.quarantine != '')"
-        return self._ids(f"({failed} AND NOT EXISTS ({LABELS}) OR {aside})", fidelity, ids)
+        failed = f"""SELECT a.frame_id FROM attempts a WHERE a.key = ? AND a.status IN {FAILED}
+            AND a.retry = 0
+            AND NOT EXISTS (SELECT 1 FROM labels l WHERE l.key = a.key AND l.frame_id = a.frame_id)"""
+        return self._ids([failed, ASIDE], fidelity, ids)
 
-    def _ids(self, condition: str, fidelity: Fidelity, ids: Sequence[str] | None) -> tuple[str, ...]:
-        """Return the ids of `frames f` that meet a condition on a level, in order of insertion."""
-        key = [fidelity.key] * condition.count("?")
-        sql = f"SELECT f.seq, f.frame_id FROM frames f WHERE {condition}"
+    def _ids(self, queries: Sequence[str], fidelity: Fidelity, ids: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the frame ids that any of some queries finds, all or those among `ids`."""
         if ids is None:
-            return tuple(row[1] for row in self.query(f"{sql} ORDER BY f.seq", key))
-        found: list[tuple[int, str]] = []
-        for start in range(0, len(ids), CHUNK):
-            chunk = ids[start : start + CHUNK]
-            marks = ",".join("?" * len(chunk))
-            found += self.query(f"{sql} AND f.frame_id IN ({marks})", [*key, *chunk])
-        return tuple(frame_id for _, frame_id in sorted(set(found)))
+            sql = f"SELECT frame_id FROM frames WHERE frame_id IN ({' UNION '.join(queries)}) ORDER BY seq"
+            return tuple(row[0] for row in self.query(sql, [fidelity.key] * len(queries)))
+        found = {
+            row[0] for sql in queries for row in self._among(f"{sql} AND frame_id IN", [fidelity.key], ids)
+        }
+        return tuple(frame_id for frame_id in ids if frame_id in found)
 
-    def failures(self, fidelity: Fidelity) -> Mapping[str, str]:
-        """Return the last error text of each frame that failed, or why its label is set aside."""
+    def failures(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> Mapping[str, str]:
+        """Return why each frame has no label to use, all or those among `ids`: its last error text."""
         sql = f"""SELECT a.frame_id, a.error FROM attempts a WHERE a.key = ? AND a.status IN {FAILED}
             AND NOT EXISTS (SELECT 1 FROM labels l WHERE l.key = a.key AND l.frame_id = a.frame_id)
             ORDER BY a.id"""
         aside = """SELECT frame_id, 'set aside: ' || quarantine FROM labels
             WHERE key = ? AND quarantine != ''"""
-        return dict([*self.query(sql, [fidelity.key]), *self.query(aside, [fidelity.key])])
+        why = dict([*self.query(sql, [fidelity.key]), *self.query(aside, [fidelity.key])])
+        return why if ids is None else {frame_id: why[frame_id] for frame_id in ids if frame_id in why}
 
     def judge(self, fidelity: Fidelity, verdicts: Mapping[str, str | None]) -> None:
         """Write down, by frame id, why labels are set aside; None where they are sound."""
@@ -280,7 +325,7 @@ class LabelStore:
 
     def statistics(self, fidelity: Fidelity) -> Statistics:
         """Return how many attempts at a fidelity ended how, and their core-seconds."""
-        sql = "SELECT status, count(*), total(seconds) FROM attempts WHERE key = ? GROUP BY status"
+        sql = "SELECT status, attempts, seconds FROM tallies WHERE key = ?"
         counts = {row[0]: (row[1], row[2]) for row in self.query(sql, [fidelity.key])}
 
         def number(*statuses: str) -> int:
@@ -296,12 +341,21 @@ class LabelStore:
             seconds / done if done else float("nan"),
         )
 
-    def measured(self, fidelity: Fidelity) -> tuple[tuple[str, ...], FloatArray]:
-        """Return the ids of labelled frames, in order of insertion, and their core-seconds (n,)."""
-        sql = """SELECT l.frame_id, a.seconds FROM labels l JOIN attempts a ON a.id = l.attempt
-            JOIN frames f ON f.frame_id = l.frame_id WHERE l.key = ? ORDER BY f.seq"""
-        rows = self.query(sql, [fidelity.key])
+    def measured(self, fidelity: Fidelity, most: int | None = None) -> tuple[tuple[str, ...], FloatArray]:
+        """Return the ids of labelled frames and their core-seconds (n,).
+
+        All in order of insertion, or at most `most`: the first by id, which is a random sample of the frames,
+        since ids are hashes, and always the same one.
+        """
+        sql = """SELECT frame_id, seconds FROM attempts JOIN frames USING (frame_id)
+            WHERE key = ? AND status = 'done' ORDER BY seq"""
+        rows = self.query(sql, [fidelity.key]) if most is None else self._sample(fidelity, most)
         return tuple(row[0] for row in rows), np.array([row[1] for row in rows], dtype=np.float64)
+
+    def _sample(self, fidelity: Fidelity, most: int) -> list[Any]:
+        sql = """SELECT frame_id, seconds FROM attempts WHERE key = ? AND status = 'done'
+            ORDER BY frame_id LIMIT ?"""
+        return self.query(sql, [fidelity.key, most])
 
     def provenance(self, fidelity: Fidelity, frame_id: str) -> Mapping[str, Any]:
         """Return what the source said about one label: program, version, diagnostics."""
@@ -321,23 +375,3 @@ class LabelStore:
         """Return the mapping written under a name; None where there is none."""
         rows = self.query("SELECT value FROM records WHERE name = ?", [name])
         return dict(json.loads(rows[0][0])) if rows else None
-
-
-def unpacked(rows: Iterable[Sequence[Any]]) -> Frames:
-    """Return frames from rows that begin with `COLUMNS`."""
-    rows = list(rows)
-
-    def joined(column: int, dtype: type) -> Any:  # an array of the given type
-        return np.frombuffer(b"".join(row[column] for row in rows), dtype)
-
-    sizes = np.array([len(row[1]) // 8 for row in rows], dtype=np.int64)
-    return Frames.pack(
-        joined(1, np.int64),
-        joined(2, np.float64).reshape(-1, 3),
-        np.concatenate([[0], np.cumsum(sizes)]),
-        cell=joined(3, np.float64).reshape(-1, 3, 3),
-        pbc=joined(4, np.bool_).reshape(-1, 3),
-        charge=[row[5] for row in rows],
-        spin=[row[6] for row in rows],
-        group=np.array([row[7] for row in rows], dtype=np.str_),
-    )

@@ -1,5 +1,8 @@
 """The loop as a whole, on a molecule of Morse bonds."""
 
+import subprocess
+import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from shutil import copytree
@@ -15,6 +18,7 @@ from fidsel.data import read
 from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity import LabelStore, Ledger
 from fidsel.fidelity.budget import counted
+from fidsel.fidelity.holder import Holder
 from fidsel.models import load
 
 IN_WORKERS = "pause = 0"
@@ -354,15 +358,22 @@ def test_what_cannot_change(finished: Path, tmp_path: Path, override: str, messa
 def test_rounds_of_another_store(finished: Path, tmp_path: Path) -> None:
     folder = copytree(finished, tmp_path / "copy")
     (folder / "labels.db").unlink()
+    with pytest.raises(FidselError, match=r"holds 0 labels, but labels\.db\.seal says that there were"):
+        run(folder)
+    (folder / "labels.db.seal").unlink()
     with pytest.raises(FidselError, match="belong to different campaigns"):
         run(folder)
 
 
 def test_unfinished_files_are_ignored(finished: Path, tmp_path: Path) -> None:
     folder = copytree(finished, tmp_path / "copy")
-    rubbish = folder / "rounds" / ".0003.part"
+    rubbish = folder / "rounds" / ".0003.abc.part"
     rubbish.mkdir()
     (rubbish / "round.json").write_text("{")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    owner = replace(Holder.this(), pid=ended.pid, born="0").text()
+    rubbish.with_suffix(".owner").write_text(owner)
     (folder / ".labels.db.lock.abc").write_text("")
     assert len(rounds(folder)) == 3
     run(folder, "campaign.rounds=3", "budget.total=26", "campaign.control=off")

@@ -85,7 +85,7 @@ def test_another_version(tmp_path: Path) -> None:
     path = tmp_path / "labels.db"
     with LabelStore(path) as store:
         store.connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match="reads stores of version 1, got version 99"):
+    with pytest.raises(StoreError, match="reads stores of version 2 and older, got version 99"):
         LabelStore(path)
 
 
@@ -99,8 +99,9 @@ def test_truncated(tmp_path: Path) -> None:
     path = tmp_path / "labels.db"
     filled(path)
     os.truncate(path, path.stat().st_size // 2)
-    with pytest.raises(StoreError, match="it is damaged; restore a copy"):
+    with pytest.raises(StoreError, match="it is damaged, and labels may be lost; put back a copy") as caught:
         LabelStore(path)
+    assert "Nothing stored before is lost" not in str(caught.value)
 
 
 def test_corrupt(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_corrupt(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(os.urandom(8 * 4096))
-    with pytest.raises(StoreError, match="it is damaged; restore a copy"):
+    with pytest.raises(StoreError, match="it is damaged, and labels may be lost; put back a copy"):
         LabelStore(path)
 
 

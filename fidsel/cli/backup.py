@@ -1,0 +1,23 @@
+"""`fidsel backup`: a copy of a campaign to go on from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fidsel.cli.output import note
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Folder of the campaign.")],
+    target: Annotated[Path, typer.Argument(help="Folder of the copy; it must not exist.")],
+) -> None:
+    """Copy a campaign whole, also while another process drives it; the copy can be gone on with."""
+    from fidsel.campaign.backup import back_up, outside
+
+    labels = back_up(folder, target)
+    note(f"{target} holds the campaign with {labels} labels; `fidsel iterate -C {target}` goes on from there")
+    for path in outside(folder):
+        note(
+            f"{path} in fidsel.toml lies outside {folder} and was not copied: it is read from beside {target}"
+        )
