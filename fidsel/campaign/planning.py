@@ -20,6 +20,7 @@ from fidsel.data import Frames
 from fidsel.data.atomic import write_text
 from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.failures import failed_frames
 from fidsel.fidelity.law import DFT_PRIOR, FORCE_FIELD_PRIOR
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.lock import open_store
@@ -117,7 +118,12 @@ def _pilot(ws: Workspace, order: tuple[str, ...]) -> None:
         if not bought.ids_done and not bought.ids_owned:
             reasons = sorted(set(ws.store.failures(fidelity).values()))
             why = reasons[0] if reasons else f"the budget of {ws.campaign.budget} does not pay for them"
-            raise FidselError(f"no pilot label of {fidelity.name} could be had: {why}")
+            ws.ledger.try_again([failure.attempt for failure in failed_frames(ws.store, fidelity)])
+            raise FidselError(
+                f"no pilot label of {fidelity.name} could be had: {why} Mend the cause (`fidsel doctor` "
+                "labels one frame with each level) and give the same command again: these frames are tried "
+                "once more"
+            )
 
 
 def _make_plan(ws: Workspace, held: HeldOut, orders: Mapping[str, tuple[str, ...]]) -> Plan:

@@ -14,6 +14,7 @@ from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.stage import begin_stage, label_stage
 from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray
+from fidsel.errors import FidselError
 from fidsel.fidelity.buyer import PurchaseEvent
 from fidsel.fidelity.cost import CostModel, exponent_of, size_of
 from fidsel.fidelity.ledger import Ledger
@@ -74,7 +75,13 @@ class Workspace:
         return self.store.labelled(fidelity, self.store.label_ids(fidelity, ids))
 
     def buy(self, fidelity: Fidelity, ids: Sequence[str], account: str) -> Purchase:
-        """Label frames at a fidelity and judge the labels; those owned already are not bought again."""
+        """Label frames at a fidelity and judge the labels; those owned already are not bought again.
+
+        Raises
+        ------
+        FidselError
+            where labels fail alike one after the other, or the budget pays for no label of this level.
+        """
         what = f"{fidelity.name} labels ({account})"
         self.lock.check()
         wanted = len(set(ids))
@@ -97,6 +104,8 @@ class Workspace:
         levels = self.campaign.fidelities
         set_aside(self.store, fidelity, levels[: levels.index(fidelity)])
         self.store.checkpoint()
+        if bought.stopped and not self.store.statistics(fidelity).done:
+            raise FidselError(bought.stopped)
         return bought
 
     def predicted_seconds(self, fidelity: Fidelity, frames: Frames) -> FloatArray | None:

@@ -3,7 +3,6 @@
 import re
 
 from fidsel.errors import FidselError
-from fidsel.fidelity.source import Cause
 
 FIRST = 3
 """Labels that fail alike before a level has ever given one."""
@@ -21,7 +20,7 @@ class RepeatedFailureError(FidselError):
     example : the error text of the last one.
     """
 
-    def __init__(self, level: str, cause: Cause, count: int, example: str) -> None:
+    def __init__(self, level: str, cause: str, count: int, example: str) -> None:
         super().__init__(
             f"the last {count} labels of {level} failed alike ({cause}), no more are bought: {example} Mend "
             "the cause (`fidsel doctor` labels one frame with each level) and give the same command again: "
@@ -41,15 +40,15 @@ class Breaker:
     def __init__(self, proven: bool) -> None:
         self._proven = proven
         self._alike: list[int] = []
-        self._like: tuple[Cause, str] | None = None
-        self.like: tuple[Cause, str] = ("failed", "")
+        self._like: tuple[str, str] | None = None
+        self.like: tuple[str, str] = ("failed", "")
         """Cause and text of the last failure."""
 
     def succeeded(self) -> None:
         """Note a label."""
         self._proven, self._alike, self._like = True, [], None
 
-    def failed(self, attempt: int, cause: Cause, text: str) -> None:
+    def failed(self, attempt: int, cause: str, text: str) -> None:
         """Note a failure of an attempt, by its id."""
         self.like = cause, text
         like = cause, re.sub(r"\d+", "0", text)

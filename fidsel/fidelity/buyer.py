@@ -12,6 +12,7 @@ from fidsel.data import Frames
 from fidsel.errors import FidselError
 from fidsel.fidelity.attempt import Attempt, Order
 from fidsel.fidelity.breaker import Breaker, RepeatedFailureError
+from fidsel.fidelity.failures import failed_frames
 from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.offer import BATCH_SECONDS, BATCH_SIZE, QUICK, Offers
 from fidsel.fidelity.source import Cause, Label, LabelError
@@ -92,6 +93,10 @@ class Buyer:
         self._slow: set[str] = set()
         self._arrived: list[tuple[Attempt, Label | LabelError]] = []
         self._breaker = Breaker(offers.proven)
+        if not offers.proven:
+            for failure in sorted(failed_frames(ledger.store, self.fidelity), key=lambda one: one.attempt):
+                if not failure.again:
+                    self._breaker.failed(failure.attempt, failure.cause, failure.error)
         self._stated = float(getattr(self.fidelity.source, "seconds_per_label", 0.0))
         self._second: set[str] = set()
         self._setups: list[float] = []

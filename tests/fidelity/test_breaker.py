@@ -116,3 +116,15 @@ def test_a_crash_is_tried_a_second_time(tmp_path: Path) -> None:
         bought = buy(store, engine, level, frames, "train", budget=Budget(100.0, "core-second"))
         assert bought.ids_done == frames.ids
         assert bought.cost == 5 * 1.0 + 2 * 2.0 == Ledger(store).spent()
+
+
+def test_failures_of_one_purchase_count_in_the_next(tmp_path: Path) -> None:
+    """A level that has never given a label: one frame, then two more."""
+    frames, licence = springs(range(1, 21)), tmp_path / "LICENCE"
+    level = Fidelity("licensed", Licensed(licence), Price(1.0, "label"))
+    with LabelStore(tmp_path / "labels.db") as store:
+        assert buy(store, InlineEngine(), level, frames[:1], "pilot", budget=BUDGET).ids_failed
+        with pytest.raises(RepeatedFailureError, match="the last 3 labels of licensed failed alike"):
+            buy(store, InlineEngine(), level, frames[:3], "pilot", budget=BUDGET)
+        licence.touch()
+        assert buy(store, InlineEngine(), level, frames, "train", budget=BUDGET).ids_done == frames.ids
