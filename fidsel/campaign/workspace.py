@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from fidsel.campaign.confirm import confirm_tables
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
@@ -142,6 +143,7 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
     folder = campaign.folder
     with open_store(folder.store, break_lock) as (store, lock):
         identify(campaign, store)
+        confirm_tables(campaign, store)
         with campaign.engine() as engine:
             yield Workspace(campaign, store, Ledger(store), lock, engine, report)
 

@@ -11,7 +11,7 @@ from ase.db import connect
 from ase.db.row import AtomsRow
 
 from fidsel.data.frames import Frames
-from fidsel.data.loaded import Image, Keys, Loaded, first, pack
+from fidsel.data.loaded import Image, Keys, Loaded, first, named_states, pack
 from fidsel.data.units import Units
 from fidsel.errors import UsageError
 
@@ -40,7 +40,7 @@ def load(path: Path, keys: Keys) -> Loaded:
         if isinstance(error, UsageError):
             raise
         raise UsageError(f"{path} cannot be read as an ASE database: {error}; copy it again") from error
-    return Loaded(pack(path, images), Units(), tuple(sorted(available)))
+    return Loaded(pack(path, images), Units(), tuple(sorted(available)), named_states(images))
 
 
 def dump(path: Path, frames: Frames) -> None:

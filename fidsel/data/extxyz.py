@@ -16,7 +16,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from ase.io.extxyz import key_val_str_to_dict
 
 from fidsel.data.frames import Frames, StrArray
-from fidsel.data.loaded import Image, Keys, Loaded, first, pack
+from fidsel.data.loaded import Image, Keys, Loaded, first, named_states, pack
 from fidsel.data.units import Units
 from fidsel.errors import UsageError
 
@@ -40,7 +40,7 @@ def load(path: Path, keys: Keys) -> Loaded:
         for image, names in _images(file, path, keys):
             images.append(image)
             available |= names
-    return Loaded(pack(path, images), Units(), tuple(sorted(available)))
+    return Loaded(pack(path, images), Units(), tuple(sorted(available)), named_states(images))
 
 
 def dump(path: Path, frames: Frames) -> None:

@@ -1,6 +1,6 @@
 """What the reader of one file format hands over, and the checks that all formats share."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fidsel.data.frames import FloatArray, Frames
+from fidsel.data.frames import BoolArray, FloatArray, Frames
 from fidsel.data.units import Units
 from fidsel.errors import UsageError
 
@@ -30,11 +30,13 @@ class Loaded:
     frames : configurations and labels; energies and forces in `units`.
     units : units the file states or its format implies; None = it does not say.
     available : names a label could be read from, for messages.
+    named : "charge" and "spin" → (n_frames,) whether the file names it for a frame.
     """
 
     frames: Frames
     units: Units | None
     available: tuple[str, ...]
+    named: Mapping[str, BoolArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,11 @@ class Image:
 def first(names: tuple[str, ...], holder: Container[str]) -> str | None:
     """Return the first of the names that the holder has."""
     return next((name for name in names if name in holder), None)
+
+
+def named_states(images: Sequence[Image]) -> dict[str, BoolArray]:
+    """Return (n,) whether each image names a charge and a spin."""
+    return {name: np.array([name in image.info for image in images]) for name in ("charge", "spin")}
 
 
 def pack(path: Path, images: list[Image]) -> Frames:

@@ -66,7 +66,8 @@ def load(path: Path, keys: Keys) -> Loaded:
         raise UsageError(f"{path}: {error}") from error
     if n == 0:
         raise UsageError(f"{path} holds no configuration; check that it was written completely")
-    return Loaded(frames, _units(arrays), tuple(sorted(set(arrays) - NOT_LABELS)))
+    named = {name: np.full(n, name in arrays) for name in ("charge", "spin")}
+    return Loaded(frames, _units(arrays), tuple(sorted(set(arrays) - NOT_LABELS)), named)
 
 
 def dump(path: Path, frames: Frames) -> None:

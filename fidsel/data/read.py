@@ -11,8 +11,11 @@ from fidsel.data import asedb, extxyz, npz
 from fidsel.data.atomic import replacing
 from fidsel.data.frames import Frames, StrArray
 from fidsel.data.loaded import Keys, Loaded
+from fidsel.data.state import State
 from fidsel.data.units import Units
 from fidsel.errors import UsageError, unknown
+
+AS_NAMED = State()
 
 
 class Load(Protocol):
@@ -57,6 +60,7 @@ def read(
     units: Units | None = None,
     energy_key: str | None = None,
     forces_key: str | None = None,
+    state: State = AS_NAMED,
 ) -> Frames:
     """Return the frames of a file, in eV and Å.
 
@@ -72,12 +76,14 @@ def read(
         (`e_unit`, `r_unit`) or they must be given.
     energy_key, forces_key : names of the labels in the file. Where one is given only the labels
         named are read, so that energies and forces of two levels are never mixed.
+    state : charge and spin of frames for which the file names none.
 
     Raises
     ------
     UsageError
         where the file is absent, empty, cut off, not of its format or without units, where labels are
-        asked for (by a level or a key) and no frame has any, or where the file names another level.
+        asked for (by a level or a key) and no frame has any, or where the file names another level, charge
+        or spin.
 
     Examples
     --------
@@ -97,6 +103,7 @@ def read(
         raise UsageError(f"could not read {path}: {error.strerror or error}") from error
     _require_labels(path, loaded, level, energy_key, forces_key)
     frames = _converted(loaded.frames, _units(path, loaded.units, units))
+    frames = state.given_to(frames, loaded.named, str(path))
     return frames.replace(
         level=_filled(path, "level", frames.level, level), group=_filled(path, "group", frames.group, group)
     )

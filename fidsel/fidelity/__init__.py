@@ -12,7 +12,7 @@ from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
 from fidsel.fidelity.openmm_source import MMFFSource, SystemSource
 from fidsel.fidelity.purchase import Purchase, buy
 from fidsel.fidelity.pyscf_source import PySCFSource
-from fidsel.fidelity.source import Label, LabelError, LabelSource, Scaling
+from fidsel.fidelity.source import Coverage, Label, LabelError, LabelSource, Scaling
 from fidsel.fidelity.store import LabelStore, Statistics
 from fidsel.fidelity.table import TableSource
 from fidsel.fidelity.task import Engine, InlineEngine, Task
@@ -23,6 +23,7 @@ __all__ = [
     "BudgetError",
     "CalculatorSource",
     "CampaignLock",
+    "Coverage",
     "Engine",
     "Fidelity",
     "InlineEngine",
