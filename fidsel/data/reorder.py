@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from fidsel.data.frames import FloatArray, Frames, IntArray
-from fidsel.data.lookup import TOLERANCE
+from fidsel.data.lookup import TOLERANCE, Lookup
 
 
 class AnyOrder:
@@ -97,3 +97,26 @@ class AnyOrder:
             ]
             parts = [values.reshape(len(rows), -1) for values in (*means, chosen.cell)]
             yield kind, np.array(rows), np.concatenate(parts, axis=1)
+
+
+def in_order_of(frames: Frames, known: Frames, tolerance: float = TOLERANCE) -> Frames:
+    """Return known frames, each in the order of atoms of that one of `frames` that is the same but for it.
+
+    Parameters
+    ----------
+    frames : whose order of atoms is wanted.
+    known : frames with labels; those that are none of `frames` stay as they are.
+    tolerance : Å ≥ 0, largest difference of a coordinate or cell vector component.
+    """
+    missing = frames[Lookup(known, tolerance).find(frames) < 0]
+    if len(missing) == 0:
+        return known
+    rows, order = AnyOrder(known, tolerance).find(missing)
+    atoms = np.arange(len(known.numbers))
+    for i in np.flatnonzero(rows >= 0).tolist():
+        first = known.offsets[rows[i]]
+        own = order[missing.offsets[i] : missing.offsets[i + 1]]
+        atoms[first : first + len(own)] = first + own
+    return known.replace(
+        numbers=known.numbers[atoms], positions=known.positions[atoms], forces=known.forces[atoms]
+    )

@@ -155,11 +155,14 @@ class TableSource:
         """Return the labels of frames, in the order of their atoms; NaN where there are none."""
         table, sizes = self._table(), np.diff(frames.offsets)
         rows, order = table.find(frames)
-        atoms = np.repeat(rows >= 0, sizes)
+        known = rows >= 0
+        energy = np.full(len(frames), np.nan)
+        energy[known] = table.frames.energy[rows[known]]
+        atoms = np.repeat(known, sizes)
         forces = np.full(frames.positions.shape, np.nan)
         first = np.repeat(table.frames.offsets[rows], sizes)
         forces[atoms] = table.frames.forces[(first + order)[atoms]]
-        return _Taken(rows, np.append(table.frames.energy, np.nan)[rows], forces)
+        return _Taken(rows, energy, forces)
 
     def _missing(self, frame: Frames) -> str:
         """Return why a frame is not in the table, and what to do about it."""

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fidsel.data import Frames
-from fidsel.data.reorder import AnyOrder
+from fidsel.data.reorder import AnyOrder, in_order_of
 
 
 def of(name: str, n: int, seed: int = 0) -> Frames:
@@ -61,3 +61,20 @@ def test_no_frames() -> None:
     none = of("H2O", 1)[:0]
     assert AnyOrder(none).find(of("H2O", 2))[0].tolist() == [-1, -1]
     assert AnyOrder(of("H2O", 2)).find(none)[0].tolist() == []
+
+
+def test_known_frames_take_the_order_of_those_asked_for() -> None:
+    wanted = of("CH3OH", 6)
+    rng = np.random.default_rng(0)
+    forces = rng.normal(size=wanted.positions.shape)
+    labelled = wanted.replace(forces=forces, energy=np.arange(6.0))
+    atoms = np.concatenate([6 * i + (rng.permutation(6) if i < 4 else np.arange(6)) for i in range(6)])
+    known = labelled.replace(
+        numbers=labelled.numbers[atoms], positions=labelled.positions[atoms], forces=forces[atoms]
+    )
+    assert not np.array_equal(known.numbers, wanted.numbers)
+    back = in_order_of(wanted, known)
+    for name in ("numbers", "positions", "forces", "energy"):
+        assert np.array_equal(getattr(back, name), getattr(labelled, name))
+    other = of("CH3OH", 3, seed=7)
+    assert np.array_equal(in_order_of(other, known).positions, known.positions)
