@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from fidsel.campaign.confirm import confirm_tables
 from fidsel.campaign.coverage import cover_of
 from fidsel.campaign.edits import enforce
 from fidsel.campaign.settings import Campaign, Reporter
@@ -170,6 +171,7 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
     with open_store(folder.store, break_lock) as (store, lock):
         identify(campaign, store)
         enforce(campaign, store)
+        confirm_tables(campaign, store)
         with campaign.engine() as engine:
             yield Workspace(campaign, store, Ledger(store), lock, engine, report)
 

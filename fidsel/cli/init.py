@@ -16,7 +16,10 @@ def init(
     smiles: Annotated[str | None, typer.Option(help="The molecule as SMILES, e.g. CCO.")] = None,
     structure: Annotated[Path | None, typer.Option(help="The molecule as a structure file.")] = None,
     pool: Annotated[Path | None, typer.Option(help="A file of candidate configurations.")] = None,
-    charge: Annotated[int, typer.Option(help="Total charge, with --structure or --pool.")] = 0,
+    charge: Annotated[
+        int | None, typer.Option(help="Total charge, if --structure or --pool does not say.")
+    ] = None,
+    spin: Annotated[int | None, typer.Option(help="Unpaired electrons (2S), likewise.")] = None,
     units: Annotated[str | None, typer.Option(help="energy,length of --pool, if it does not say.")] = None,
     budget: Annotated[str, typer.Option(help="What may be spent: 2core-h, or 50 labels.")] = "20core-min",
     also: Also = None,
@@ -27,7 +30,14 @@ def init(
 
     home = one_folder(folder, also, Path())
     path = create(
-        home, smiles=smiles, structure=structure, pool=pool, budget=budget, charge=charge, units=units
+        home,
+        smiles=smiles,
+        structure=structure,
+        pool=pool,
+        budget=budget,
+        charge=charge,
+        spin=spin,
+        units=units,
     )
     if as_json:
         document({"config": path, "folder": home})

@@ -15,9 +15,8 @@ from fidsel.config.recipe_parts import build_control, build_recipe, cheap_use, l
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
 from fidsel.fidelity.engine import LocalEngine, available_cores
-from fidsel.fidelity.molecule import from_smiles
 from fidsel.md.normal_modes import normal_modes
-from fidsel.md.pool import sample
+from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
 from fidsel.selector.soap import require_dscribe
@@ -39,7 +38,9 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     """Return the campaign of a configuration; relative paths in it start at `folder`."""
     section, selector = config.campaign, config.selector
     if config.pool.smiles is not None:
-        from_smiles(config.pool.smiles)
+        made = molecule(config.pool, folder)
+        if config.pool.source != "file":
+            require_sampling(made)
     if selector.descriptor == "soap":
         require_dscribe()
     total = config.budget.parsed(budget)

@@ -30,6 +30,7 @@ from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.fidelity.store import LabelStore
 from fidsel.fidelity.task import InlineEngine, Task
 from fidsel.md.conformers import conformers
+from fidsel.md.pool import require_sampling
 from fidsel.models.device import resolve
 
 PATIENCE = 300.0
@@ -133,6 +134,7 @@ def first_frame(pool: PoolSection, root: Path, seed: int) -> Atoms:
     if pool.source == "file":
         return read_pool(pool, root)[0]
     made = molecule(pool, root)
+    require_sampling(made)
     if pool.structure is not None:
         positions = read_structure(root / pool.structure).positions
     else:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag
 
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
+from fidsel.data.lookup import TOLERANCE
 from fidsel.errors import UsageError
 from fidsel.fidelity.level import Per
 
@@ -53,6 +54,8 @@ class TableLevel(LevelConfig):
     """Name of the forces in the file."""
     forces: bool = True
     """Whether the table has forces."""
+    tolerance: Annotated[float, Field(ge=0)] = TOLERANCE
+    """Å, by which coordinates may differ from the frame that is looked up."""
 
 
 class OpenMMLevel(LevelConfig):

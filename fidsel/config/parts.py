@@ -1,7 +1,9 @@
 """From sections of the configuration to label sources, models, pickers and pools."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 
 from fidsel.config.levels import (
@@ -24,7 +26,8 @@ from fidsel.config.selectors import (
 )
 from fidsel.data import Frames, Units, read_with_notes
 from fidsel.data.geometry import sound
-from fidsel.data.read import known_format, last_structure, require_file
+from fidsel.data.read import known_format, last_structure, log_notes, require_file
+from fidsel.data.state import State
 from fidsel.errors import UsageError
 from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.fidelity.level import Fidelity, Price
@@ -54,7 +57,9 @@ def build_source(level: Level, pool: PoolSection, root: Path) -> LabelSource:
     match level:
         case TableLevel():
             keys = level.energy_key, level.forces_key if level.forces else None
-            source = _with_labels(TableSource(root / level.path, *keys, units(level.units), level.forces))
+            table = TableSource(root / level.path, *keys, units(level.units), level.forces, level.tolerance)
+            known = state(pool, root, others=True)
+            source = _with_labels(replace(table, state=known, name=level.name))
         case OpenMMLevel(system=None):
             source = MMFFSource(molecule(pool, root), level.variant)
         case OpenMMLevel():
@@ -90,10 +95,34 @@ def units(text: str | None) -> Units | None:
 def molecule(pool: PoolSection, root: Path) -> Molecule:
     """Return the molecule of the pool; its first frame tells it where the pool is only a file."""
     if pool.smiles is not None:
-        return from_smiles(pool.smiles)
+        made = from_smiles(pool.smiles)
+    else:
+        atoms = read_pool(pool, root)[0] if pool.structure is None else _structure(pool, root)
+        made = from_atoms(atoms, atoms.info["charge"])
+        made = replace(made, spin=atoms.info["spin"] or made.spin)
+    return made if pool.spin is None else replace(made, spin=pool.spin)
+
+
+def state(pool: PoolSection, root: Path, *, others: bool = False) -> State:
+    """Return the charge and spin that a pool's settings give to frames whose file names none.
+
+    A SMILES, or a structure file that names them, says them too.
+    """
+    if pool.smiles is not None:
+        made = from_smiles(pool.smiles)
+        return State(made.charge, made.spin or None if pool.spin is None else pool.spin, others)
     if pool.structure is not None:
-        return from_atoms(read_structure(root / pool.structure), pool.charge)
-    return from_atoms(read_pool(pool, root)[0], pool.charge)
+        info = _structure(pool, root).info
+        return State(info["charge"] or pool.charge, info["spin"] or pool.spin, others)
+    return State(pool.charge, pool.spin, others)
+
+
+def _structure(pool: PoolSection, root: Path) -> Atoms:
+    """Return the structure with its charge and spin, its own or given."""
+    path = root / str(pool.structure)
+    atoms = read_structure(path)
+    named = {name: np.array([name in atoms.info]) for name in ("charge", "spin")}
+    return State(pool.charge, pool.spin).given_to(Frames.from_atoms([atoms]), named, str(path))[0]
 
 
 def read_structure(path: Path) -> Atoms:
@@ -110,13 +139,27 @@ def read_structure(path: Path) -> Atoms:
     return structure
 
 
-def read_pool(pool: PoolSection, root: Path) -> Frames:
-    """Return the configurations of a pool that is a file, without labels."""
+def read_pool(pool: PoolSection, root: Path, told: bool = False) -> Frames:
+    """Return the configurations of a pool that is a file, without labels.
+
+    Parameters
+    ----------
+    pool, root : the settings, and the folder that paths in them start at.
+    told : whether to log what was read, and what not.
+    """
     if pool.path is None:
         raise UsageError("a pool from a file needs pool.path")
-    frames, _ = read_with_notes(root / pool.path, units=units(pool.units), labels=False)
+    path = root / pool.path
+    frames, notes = read_with_notes(path, units=units(pool.units), labels=False, state=state(pool, root))
+    if told:
+        log_notes(path, notes)
     if wrong := sound(frames)[0]:
         raise UsageError(f"the pool {root / pool.path} has frames that cannot be: {wrong[0].message}")
+    if (np.diff(frames.offsets) == 1).all() and not frames.pbc.any():
+        raise UsageError(
+            f"every frame of the pool {root / pool.path} is one atom alone, the same wherever it lies: take "
+            "frames of a molecule or a cluster"
+        )
     return frames if pool.frames is None else frames[: pool.frames]
 
 

@@ -54,8 +54,10 @@ class PoolSection(Strict):
     """The molecule, as SMILES."""
     structure: str | None = None
     """The molecule, as a structure file (bonds are perceived)."""
-    charge: int = 0
-    """Total charge, with `structure`."""
+    charge: int | None = None
+    """Total charge, e, of `structure`, and of configurations for which a file names none."""
+    spin: NonNegativeInt | None = None
+    """Number of unpaired electrons (2S), likewise; 0 or what a SMILES says by default."""
     frames: PositiveInt | None = None
     """Configurations in the pool (needed with "md" and "normal-modes"; with "file" all by default)."""
     temperature: tuple[PositiveFloat, ...] = (500.0,)
@@ -75,8 +77,8 @@ class PoolSection(Strict):
             raise ValueError(f"`path` goes with source = 'file', got source = {self.source!r}")
         if self.smiles is not None and self.structure is not None:
             raise ValueError("the molecule is named once: give `smiles` or `structure`, not both")
-        if self.charge and self.smiles is not None:
-            raise ValueError("`charge` goes with `structure`; a SMILES carries its own, e.g. [O-]C=O")
+        if self.charge is not None and self.smiles is not None:
+            raise ValueError("`charge` goes with `structure` or `path`; a SMILES carries its own: [O-]C=O")
         if self.source != "file":
             if self.smiles is None and self.structure is None:
                 raise ValueError(f"a pool by {self.source} needs either `smiles` or `structure`")

@@ -24,6 +24,7 @@ from fidsel.data.atomic import make_folder
 from fidsel.data.finding import few
 from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.data.lookup import Lookup
+from fidsel.data.reorder import in_order_of
 from fidsel.errors import UsageError
 from fidsel.models.contract import ForceField
 from fidsel.models.watch import QUIET, Watch
@@ -204,7 +205,7 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> Frames:
     """
     if file is None:
         raise UsageError("error = 'cheap' needs cheap labels of the pool: give --cheap FILE")
-    cheap = file.read("cheap")
+    cheap = in_order_of(frames, file.read("cheap"))
     rows = Lookup(cheap).find(frames)
     if (lost := rows < 0).any():
         raise UsageError(

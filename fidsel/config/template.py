@@ -1,17 +1,17 @@
 """A commented fidsel.toml for a new campaign."""
 
 import json
+import tomllib
 from pathlib import Path
 
-from fidsel.config.load import FILE
-from fidsel.config.parts import read_structure
-from fidsel.data import Units
+from fidsel.config.load import FILE, check_config
+from fidsel.config.parts import molecule, read_pool
+from fidsel.config.schema import Config
 from fidsel.data.atomic import make_folder, write_text
-from fidsel.data.read import read_logged
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget
-from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
-from fidsel.fidelity.openmm_source import MMFFSource
+from fidsel.fidelity.molecule import Molecule
+from fidsel.md.pool import require_sampling
 
 BUDGET = "20core-min"
 
@@ -96,7 +96,8 @@ def template_text(
     budget: str = BUDGET,
     name: str = "my-molecule",
     *,
-    charge: int = 0,
+    charge: int | None = None,
+    spin: int | None = None,
     units: str | None = None,
 ) -> str:
     """Return a fidsel.toml; exactly one of `smiles`, `structure` and `pool` is given.
@@ -106,13 +107,15 @@ def template_text(
     smiles, structure, pool : the molecule, or a file of configurations.
     budget : what may be spent.
     name : of the campaign.
-    charge : total charge, e, with `structure` or `pool`.
+    charge, spin : total charge, e, and unpaired electrons (2S), with `structure` or `pool`; None = as the
+        file says.
     units : "energy,length" of the pool, where it does not say.
 
     Raises
     ------
     UsageError
-        where none or several are, or the budget cannot be read or is not one of CPU time or labels.
+        where none or several are, a charge comes with a SMILES, or the budget cannot be read or is not one
+        of CPU time or labels.
     """
     given = {"smiles": smiles, "structure": structure, "path": pool}
     named = {key: str(value) for key, value in given.items() if value is not None}
@@ -123,7 +126,10 @@ def template_text(
         )
     ((key, value),) = named.items()
     line = f"{key} = {_quoted(value)}"
-    line += f"\ncharge = {charge}" if charge else ""
+    if smiles is not None and charge is not None:
+        raise UsageError(f"a SMILES has its own charge, e.g. [O-]C=O: leave out --charge, got {charge}")
+    line += "" if charge is None else f"\ncharge = {charge}"
+    line += "" if spin is None else f"\nspin = {spin}"
     line += f"\nunits = {_quoted(units)}" if units else ""
     section = f'source = "file"\n{line}' if key == "path" else SAMPLED.format(molecule=line)
     total, unit = _amount(_measurable(budget))
@@ -145,7 +151,8 @@ def create(
     structure: Path | None,
     pool: Path | None,
     budget: str = BUDGET,
-    charge: int = 0,
+    charge: int | None = None,
+    spin: int | None = None,
     units: str | None = None,
 ) -> Path:
     """Write fidsel.toml into a folder and return its path; files named in it are made absolute.
@@ -153,8 +160,8 @@ def create(
     Raises
     ------
     UsageError
-        where the folder already has one, the molecule or a named file cannot be read, or MMFF94, which
-        samples the configurations, does not know the molecule.
+        where the folder already has one, the molecule or a named file cannot be read, a file names another
+        charge or spin, or MMFF94, which samples the configurations, does not describe the molecule.
     """
     path = folder / FILE
     if path.exists():
@@ -166,23 +173,23 @@ def create(
         budget,
         folder.resolve().name,
         charge=charge,
+        spin=spin,
         units=units,
     )
-    if smiles is not None:
-        _sampled(from_smiles(smiles))
-    elif structure is not None:
-        _sampled(from_atoms(read_structure(structure), charge))
-    elif pool is not None:
-        read_logged(pool, units=Units.parse(units) if units else None, labels=False)
+    section = check_config(Config, tomllib.loads(text), (), f"the new {path}").pool
+    if pool is not None:
+        read_pool(section, folder, told=True)
+    else:
+        _sampled(molecule(section, folder))
     make_folder(folder)
     write_text(path, text)
     return path
 
 
-def _sampled(molecule: Molecule) -> None:
+def _sampled(made: Molecule) -> None:
     """Raise unless MMFF94, which a new campaign samples with, describes the molecule."""
     try:
-        MMFFSource(molecule).system()
+        require_sampling(made)
     except UsageError as error:
         raise UsageError(
             f"{error}. A new campaign samples its configurations with MMFF94: start from a file of "

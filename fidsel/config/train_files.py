@@ -24,6 +24,7 @@ from fidsel.data.atomic import make_folder
 from fidsel.data.finding import few
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.data.read import label_keys, read_logged
+from fidsel.data.reorder import in_order_of
 from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.table import TableSource
 from fidsel.models import ForceField
@@ -155,7 +156,8 @@ def train_files(
     refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
     train, held = _sides(accurate, validation, seed)
     labelled = config.recipe.kind != "asteroid-unlabelled"
-    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
+    read_cheap = (file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
+    low = tuple(in_order_of(train + held, frames) for frames in read_cheap)
     data = TrainingData(train, held, low)
     if config.recipe.kind == "delta":
         _require_pairs(train + held, low[-1], cheap[-1].text)

@@ -53,6 +53,14 @@ class Lookup:
                 found[asked[near]] = rows[nearest[near]]
         return found
 
+    def distance(self, frames: Frames) -> FloatArray:
+        """Return (m,) Å, how far a coordinate of the nearest frame is off, inf where no atoms agree."""
+        found = np.full(len(frames), np.inf)
+        for kind, asked, points in _kinds(frames):
+            if kind in self._index:
+                found[asked] = self._index[kind][1].query(points, p=np.inf)[0]
+        return found
+
 
 def _kinds(frames: Frames) -> Iterator[tuple[bytes, IntArray, FloatArray]]:
     """Yield the rows and (n, 3N + 9) coordinates of frames of each kind: atoms, charge, spin and pbc."""

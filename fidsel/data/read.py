@@ -1,7 +1,7 @@
 """Reading and writing frames; the format follows from the suffix."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,8 +17,11 @@ from fidsel.data.formats.labels import Keys, advice
 from fidsel.data.formats.loaded import Loaded
 from fidsel.data.formats.stated import Stated
 from fidsel.data.frames import Frames, StrArray
+from fidsel.data.state import State
 from fidsel.data.units import Units
 from fidsel.errors import UsageError, unknown
+
+AS_NAMED = State()
 
 
 class Load(Protocol):
@@ -76,6 +79,7 @@ FOLDER = Format(outputs.load_folder)
 WRITTEN = {suffix: format_.dump for suffix, format_ in FORMATS.items() if format_.dump is not None}
 GZIP = ".gz"
 LOG = logging.getLogger("fidsel.data")
+AS_NAMED = State()
 
 
 def read(
@@ -86,6 +90,7 @@ def read(
     units: Units | None = None,
     energy_key: str | None = None,
     forces_key: str | None = None,
+    state: State = AS_NAMED,
 ) -> Frames:
     """Return the frames of a file, in eV and Å.
 
@@ -105,13 +110,14 @@ def read(
         named are read, so that energies and forces of two levels are never mixed. By default names that
         mean the energy or the forces everywhere are looked for. A minus in front of `forces_key`, as in
         "-gradient", reads gradients: forces are their negative.
+    state : charge and spin of frames for which the file names none.
 
     Raises
     ------
     UsageError
         where the file is absent, empty, cut off, not of its format or without units, where labels are
         asked for (by a level or a key) and no frame has any, where it is not clear which of several labels
-        are meant, or where the file names another level.
+        are meant, or where the file names another level, charge or spin.
 
     Examples
     --------
@@ -119,7 +125,13 @@ def read(
     ...             energy_key="E_ccsdt", forces_key="F_ccsdt")  # doctest: +SKIP
     """
     return read_with_notes(
-        path, level=level, group=group, units=units, energy_key=energy_key, forces_key=forces_key
+        path,
+        level=level,
+        group=group,
+        units=units,
+        energy_key=energy_key,
+        forces_key=forces_key,
+        state=state,
     )[0]
 
 
@@ -132,12 +144,14 @@ def read_with_notes(
     energy_key: str | None = None,
     forces_key: str | None = None,
     labels: bool = True,
+    state: State = AS_NAMED,
 ) -> tuple[Frames, tuple[str, ...]]:
     """Return the frames of a file as `read` does, and notes on what was read, what not, and in which units.
 
     Parameters
     ----------
     labels : False reads configurations only, whatever labels stand beside them.
+    others : see `read`.
 
     Raises
     ------
@@ -151,6 +165,7 @@ def read_with_notes(
     _require_labels(path, loaded, level, energy_key, forces_key)
     used = _units(path, loaded, units)
     frames = _converted(loaded.frames, used)
+    frames = state.given_to(frames, loaded.named, str(path))
     frames = frames.replace(forces=-frames.forces) if negative else frames
     frames = frames.replace(
         level=_filled(path, "level", frames.level, level), group=_filled(path, "group", frames.group, group)
@@ -161,9 +176,14 @@ def read_with_notes(
 def read_logged(path: Path | str, **options: Any) -> Frames:  # Any: the options of `read_with_notes`
     """Return the frames of a file, and log the notes on it (logger "fidsel.data", level INFO)."""
     frames, notes = read_with_notes(path, **options)
+    log_notes(path, notes)
+    return frames
+
+
+def log_notes(path: Path | str, notes: Sequence[str]) -> None:
+    """Log notes on a file (logger "fidsel.data", level INFO)."""
     for note in notes:
         LOG.info("%s: %s", path, note)
-    return frames
 
 
 def last_structure(path: Path | str) -> Atoms:

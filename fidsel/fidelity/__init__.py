@@ -12,7 +12,7 @@ from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
 from fidsel.fidelity.openmm_source import MMFFSource, SystemSource
 from fidsel.fidelity.purchase import Purchase, buy
 from fidsel.fidelity.pyscf_source import PySCFSource
-from fidsel.fidelity.source import Cause, Label, LabelError, LabelSource, Scaling, WarmUp
+from fidsel.fidelity.source import Cause, Coverage, Label, LabelError, LabelSource, Scaling, WarmUp
 from fidsel.fidelity.store import LabelStore, Statistics
 from fidsel.fidelity.table import TableSource
 from fidsel.fidelity.task import Engine, InlineEngine, Task, Usage
@@ -24,6 +24,7 @@ __all__ = [
     "CalculatorSource",
     "CampaignLock",
     "Cause",
+    "Coverage",
     "Engine",
     "Fidelity",
     "InlineEngine",

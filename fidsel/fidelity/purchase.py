@@ -14,6 +14,7 @@ from fidsel.fidelity.buyer import Buyer, PurchaseEvent
 from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.offer import Offers
+from fidsel.fidelity.source import Coverage, LabelSource
 from fidsel.fidelity.store import LabelStore
 from fidsel.fidelity.task import Engine, InlineEngine
 
@@ -101,8 +102,9 @@ def buy(
     store.add_frames(frames)
     ledger = Ledger(store)
     owned = set(store.label_ids(fidelity, ids))
-    aside = set(store.aside_ids(fidelity, ids))
-    failed = aside | (set() if retry_failed else set(store.failed_ids(fidelity, ids)))
+    failed = set() if retry_failed else set(store.failed_ids(fidelity, ids))
+    failed -= _covered_now(fidelity.source, frames, failed)
+    failed.update(store.aside_ids(fidelity, ids))
     known = owned | failed
     shares = ledger.share(account, fidelity, [i for i in ids if i in known], bounded)
     refused = {frame_id for frame_id, cost in shares.items() if cost is None}
@@ -127,6 +129,14 @@ def buy(
         seconds=buyer.seconds,
         stopped=buyer.stopped,
     )
+
+
+def _covered_now(source: LabelSource, frames: Frames, failed: set[str]) -> set[str]:
+    """Return the frames that failed and that a source such as a table, which may grow, has now."""
+    rows = [i for i, frame_id in enumerate(frames.ids) if frame_id in failed]
+    if not rows or not isinstance(source, Coverage):
+        return set()
+    return {frames.ids[i] for i, covered in zip(rows, source.covers(frames[rows]), strict=True) if covered}
 
 
 def _predictions(frames: Frames, seconds: FloatArray | None) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from ase import Atoms
 
-from fidsel.data.frames import FloatArray
+from fidsel.data.frames import BoolArray, FloatArray, Frames
 from fidsel.errors import FidselError
 from fidsel.fidelity.label_values import energy_of, forces_of
 
@@ -157,6 +157,15 @@ class Scaling(Protocol):
 
     def size(self, atoms: Atoms) -> float:
         """Return the size the cost grows with: basis functions, or atoms where there are none."""
+        ...
+
+
+@runtime_checkable
+class Coverage(Protocol):
+    """What a label source may offer where it has labels of some configurations only, as a table has."""
+
+    def covers(self, frames: Frames) -> BoolArray:
+        """Return (n_frames,) whether each frame can be labelled."""
         ...
 
 

@@ -15,7 +15,15 @@ from fidsel.errors import FidselError, unknown
 from fidsel.fidelity.molecule import Molecule
 from fidsel.fidelity.openmm_source import MMFFSource, OpenMMSource, evaluate, reference_context
 from fidsel.md.physical import PhysicalRange
-from fidsel.md.pool import as_frames, check_request, check_starts, join, split_evenly, starts_of
+from fidsel.md.pool import (
+    as_frames,
+    check_request,
+    check_starts,
+    join,
+    refuse_single,
+    split_evenly,
+    starts_of,
+)
 from fidsel.md.report import Sample, SampleReport, TrajectoryReport
 
 if TYPE_CHECKING:
@@ -156,11 +164,12 @@ def normal_modes(
     Raises
     ------
     UsageError
-        for arguments that cannot be, or a molecule MMFF94 has no types for.
+        for arguments that cannot be, an atom alone, or a molecule MMFF94 does not describe.
     FidselError
         where no minimum is found or most draws are out of the physical range.
     """
     check_request(frames, temperatures)
+    refuse_single(molecule)
     if statistics not in ("classical", "quantum"):
         raise unknown("statistics", statistics, ["classical", "quantum"])
     source = source or MMFFSource(molecule)

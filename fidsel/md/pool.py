@@ -53,11 +53,12 @@ def sample(
     Raises
     ------
     UsageError
-        for arguments that cannot be, or a molecule MMFF94 has no types for.
+        for arguments that cannot be, an atom alone, or a molecule MMFF94 does not describe.
     FidselError
         where a trajectory leaves the physical range too often to give its frames.
     """
     check_request(frames, temperatures)
+    refuse_single(molecule)
     source = source or MMFFSource(molecule)
     if starts is None:
         starts = starts_of(molecule, source, conformers, seed)
@@ -96,6 +97,21 @@ def check_within(reasons: Sequence[str]) -> None:
             raise UsageError(
                 f"start {i} is out of the physical range ({reason}); give another geometry or wider limits"
             )
+
+
+def refuse_single(molecule: Molecule) -> None:
+    """Raise `UsageError` for an atom alone, all of whose configurations are the same."""
+    if len(molecule) == 1:
+        raise UsageError(
+            f"an atom alone is the same wherever it lies, so a pool of {molecule} would hold one "
+            "configuration again and again: take a molecule or a cluster, for example [Na+].O"
+        )
+
+
+def require_sampling(molecule: Molecule) -> None:
+    """Raise `UsageError` unless a pool of a molecule can be sampled with MMFF94."""
+    refuse_single(molecule)
+    MMFFSource(molecule)
 
 
 def check_request(frames: int, temperatures: Sequence[float]) -> None:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from morse_molecule import frames
 
@@ -121,3 +122,18 @@ def test_delta_says_which_labels_a_file_lacks(tmp_path: Path) -> None:
         train(accurate, [bare], tmp_path / "model", "delta")
     whole = LabelFile(str(write(tmp_path / "whole.npz", own)))
     assert train(accurate, [whole], tmp_path / "model", "delta")["recipe"] == "delta"
+
+
+def test_pairs_are_found_in_another_order_of_atoms(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
+    cheap = frames(30, depth=3.8, level="cheap")
+    order = np.array([2, 3, 1, 0])
+    atoms = (4 * np.arange(30)[:, None] + order).ravel()
+    turned = cheap.replace(
+        numbers=cheap.numbers[atoms], positions=cheap.positions[atoms], forces=cheap.forces[atoms]
+    )
+    files = [
+        LabelFile(str(write(tmp_path / name, one))) for name, one in (("a.npz", cheap), ("b.npz", turned))
+    ]
+    found = [train(accurate, [file], tmp_path / file.text[-5], "delta") for file in files]
+    assert found[0]["validation_force_mae"] == pytest.approx(found[1]["validation_force_mae"], rel=1e-6)

@@ -11,17 +11,21 @@ import pytest
 from ase import Atoms
 
 from fidsel.data import Frames, Units, write
+from fidsel.data.state import State
 from fidsel.errors import UsageError
 from fidsel.fidelity import (
     Budget,
+    Coverage,
     Fidelity,
     LabelError,
     LabelSource,
     LabelStore,
+    MMFFSource,
     Price,
     TableSource,
     Task,
     buy,
+    from_smiles,
 )
 from fidsel.fidelity.task import Result, Usage
 
@@ -89,20 +93,117 @@ def test_energies_only(tmp_path: Path) -> None:
     assert TableSource(path, forces=False).label(WATER[0]).forces is None
 
 
-def test_key_follows_the_content_not_the_path(table: TableSource, tmp_path: Path) -> None:
-    def key(source: TableSource) -> str:
-        return Fidelity("table", source, Price(0.0)).key
+def key(source: TableSource) -> str:
+    return Fidelity("table", source, Price(0.0)).key
 
+
+def test_key_follows_name_and_settings(table: TableSource, tmp_path: Path) -> None:
     other = tmp_path / "copy.xyz"
     other.write_bytes(table.path.read_bytes())
-    assert key(table) == key(TableSource(other, seconds_per_label=3.0))
-    assert key(table) != key(TableSource(other, units=Units("Hartree", "Angstrom")))
-    assert key(table) != key(TableSource(other, forces=False))
-    stat = other.stat()
-    write(other, WATER.replace(energy=WATER.energy + 1))
-    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     assert key(table) != key(TableSource(other))
-    assert TableSource(other).label(WATER[0]).energy == 1.0
+    named = TableSource(table.path, name="dft")
+    assert key(named) == key(TableSource(other, name="dft", seconds_per_label=3.0))
+    assert key(named) != key(TableSource(other, name="cc"))
+    assert key(named) != key(TableSource(other, name="dft", units=Units("Hartree", "Angstrom")))
+    assert key(named) != key(TableSource(other, name="dft", forces=False))
+    assert key(named) != key(TableSource(other, name="dft", state=State(charge=1)))
+
+
+def test_a_file_written_again_is_read_again(table: TableSource) -> None:
+    before, content, stat = key(table), table.content(), table.path.stat()
+    write(table.path, WATER.replace(energy=WATER.energy + 1))
+    os.utime(table.path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    assert table.label(WATER[0]).energy == 1.0
+    assert key(table) == before
+    assert table.content() != content
+
+
+def test_labels_may_be_added_to_a_table_not_changed(table: TableSource) -> None:
+    write(table.path, WATER[:12])
+    assert table.covers(WATER).tolist() == [True] * 12 + [False] * 8
+    taken = WATER[4:12]
+    write(table.path, WATER[[*range(12, 20), *range(12)]])
+    assert table.covers(WATER).all()
+    table.confirm(taken)
+    write(table.path, WATER[:6])
+    table.confirm(taken)
+    changed = WATER.energy.copy()
+    changed[9] += 2e-6
+    write(table.path, WATER.replace(energy=changed))
+    with pytest.raises(UsageError, match=r"1 of 8 labels .* row 9 had 9.0000.*added to a table, not changed"):
+        table.confirm(taken)
+    forces = WATER.forces.copy()
+    forces[3 * 10 + 2, 1] += 2e-5
+    write(table.path, WATER.replace(forces=forces))
+    with pytest.raises(UsageError, match="1 of 8 labels taken from"):
+        table.confirm(taken)
+
+
+def test_frames_are_found_in_another_order_of_atoms(table: TableSource) -> None:
+    order = np.array([2, 0, 1])
+    for i in (0, 7):
+        atoms = WATER[i][order]
+        atoms.info |= WATER[i].info
+        label = table.label(atoms)
+        assert label.energy == WATER.energy[i]
+        assert label.forces is not None
+        np.testing.assert_array_equal(label.forces, WATER.dense().forces[i][order])
+    dense = WATER.dense()
+    turned = Frames.stack(
+        dense.numbers[order], dense.positions[:, order], energy=WATER.energy, forces=dense.forces[:, order]
+    )
+    assert table.covers(turned).all()
+    table.confirm(turned)
+    with pytest.raises(UsageError, match="2 of 20 labels"):
+        table.confirm(turned.replace(energy=np.where(WATER.energy > 17, 0.0, WATER.energy)))
+
+
+def test_what_is_not_there_is_said_with_its_reason(table: TableSource) -> None:
+    moved = WATER[0][[1, 0, 2]]
+    moved.positions[0, 0] += 0.01
+    with pytest.raises(LabelError, match="stand in another order there, and no frame agrees") as caught:
+        table.label(moved)
+    assert caught.value.kind == "refused"
+    ion = WATER[0].copy()
+    ion.info |= {"charge": 1, "spin": 1}
+    with pytest.raises(
+        LabelError, match=r"there as charge 0, 0 unpaired .* here they are charge 1, 1 unpaired"
+    ):
+        table.label(ion)
+    with pytest.raises(LabelError, match="it has no frame of these atoms, charge and spin"):
+        table.label(Atoms("HF", [[0, 0, 0], [0, 0, 0.9]]))
+    far = WATER[3].copy()
+    far.positions[1, 2] += 0.02
+    with pytest.raises(LabelError, match=r"the nearest is 0\.02 Å away"):
+        table.label(far)
+
+
+def test_a_table_covers_what_it_has_labels_for(tmp_path: Path) -> None:
+    forces = WATER.forces.copy()
+    forces[:6] = np.nan
+    path = write(tmp_path / "water.xyz", WATER[:10].replace(forces=forces[:30]))
+    source = TableSource(path)
+    assert isinstance(source, Coverage)
+    assert source.covers(WATER).tolist() == [False] * 2 + [True] * 8 + [False] * 10
+    assert TableSource(path, forces=False).covers(WATER).tolist() == [True] * 10 + [False] * 10
+    assert source.covers(WATER[:0]).tolist() == []
+    assert not isinstance(MMFFSource(from_smiles("O")), Coverage)
+
+
+def test_a_state_is_given_to_frames_that_name_none(tmp_path: Path) -> None:
+    path = tmp_path / "water.npz"
+    dense = WATER.dense()
+    np.savez(
+        path, z=dense.numbers, R=dense.positions, E=dense.energy, F=dense.forces, e_unit="eV", r_unit="Ang"
+    )
+    source = TableSource(path, state=State(charge=-2, others=True))
+    anion = WATER[4].copy()
+    anion.info |= {"charge": -2, "spin": 0}
+    assert source.label(anion).energy == 4.0
+    with pytest.raises(LabelError, match="there as charge -2"):
+        source.label(WATER[4])
+    written = TableSource(write(tmp_path / "water.xyz", WATER), state=State(charge=-2, others=True))
+    assert written.label(WATER[4]).energy == 4.0
 
 
 @dataclass(frozen=True)
@@ -132,4 +233,4 @@ def test_misuse(table: TableSource, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="tolerance of a table must be a number ≥ 0, got -1"):
         TableSource(table.path, tolerance=-1)
     with pytest.raises(UsageError, match=r"absent\.xyz cannot be read: No such file"):
-        TableSource(tmp_path / "absent.xyz").settings()
+        TableSource(tmp_path / "absent.xyz").frames()
