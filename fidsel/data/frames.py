@@ -298,6 +298,15 @@ class Frames(Sequence[Atoms]):
         """Return how many frames have each chemical formula."""
         return {formula: self.formulas.count(formula) for formula in sorted(set(self.formulas))}
 
+    def _reordered(self) -> str:
+        """Return which frame has the atoms of the first in another order, "" for none."""
+        first = self.numbers[: self.offsets[1]]
+        for i, (start, stop) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+            here = self.numbers[start:stop]
+            if not np.array_equal(here, first) and np.array_equal(np.sort(here), np.sort(first)):
+                return f"frame {i} has the atoms of frame 0 in another order: write all frames in one"
+        return ""
+
     def dense(self) -> DenseFrames:
         """Return dense views; all frames must have the same atoms in the same order.
 
@@ -313,7 +322,10 @@ class Frames(Sequence[Atoms]):
         same = len(self.numbers) == n * size and (np.diff(self.offsets) == size).all()
         if not same or (self.numbers.reshape(n, size) != self.numbers[:size]).any():
             kinds = ", ".join(list(self.composition())[:5])
-            raise UsageError(f"dense() needs the same atoms in the same order in every frame, got {kinds}")
+            order = f"; {other}" if (other := self._reordered()) else ""
+            raise UsageError(
+                f"dense() needs the same atoms in the same order in every frame, got {kinds}{order}"
+            )
         shape = (n, int(size), 3)
         return DenseFrames(
             self.numbers[:size], self.positions.reshape(shape), self.energy, self.forces.reshape(shape)

@@ -312,7 +312,12 @@ def _units(path: Path, loaded: Loaded, given: Units | None) -> Units:
 
 def _notes(frames: Frames, loaded: Loaded, used: Units, given: Units | None, labels: bool) -> tuple[str, ...]:
     """Return what to tell of a file that was read."""
-    notes = [_read(frames, loaded, used) if labels else f"{len(frames)} configurations, units {used}"]
+    told = (
+        _read(frames, loaded, used)
+        if labels
+        else f"{len(frames)} configuration{'s' * (len(frames) > 1)}, units {used}"
+    )
+    notes = [told + (", periodic" if frames.pbc.any() else "")]
     stated: Stated = loaded.stated
     if given is not None and stated.text and stated.units != given:
         notes.append(f"the file states its units ({stated.text}), but {given} was given and is taken")
@@ -338,7 +343,7 @@ def _read(frames: Frames, loaded: Loaded, used: Units) -> str:
         for what, key, count in rows
     ]
     labels = " and ".join(told) if loaded.energy or loaded.forces else "no labels"
-    return f"{labels}, units {used}" + (", periodic" if frames.pbc.any() else "")
+    return f"{labels}, units {used}"
 
 
 def _converted(frames: Frames, units: Units) -> Frames:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from zipfile import BadZipFile
 
+from ase.io import ParseError
+
 from fidsel.errors import FidselError, UsageError
 
 FAILURES = (
     ArithmeticError, AssertionError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError, OSError,
-    RuntimeError, StopIteration, SyntaxError, TypeError, ValueError, Warning, sqlite3.Error, struct.error,
+    ParseError, RuntimeError, StopIteration, SyntaxError, TypeError, ValueError, Warning, sqlite3.Error, struct.error,
     zlib.error,
 )  # fmt: skip
 """What they raise on files that are not what they expect."""

@@ -24,8 +24,9 @@ def load(path: Path, keys: Keys, name: str) -> Loaded:
         where the file is none.
     """
     with parsing(name, "an ASE trajectory"):
-        with TrajectoryReader(str(path)) as reader:
-            images = list(reader)
+        # opened here, since ASE leaves the file open where it is no trajectory
+        with path.open("rb") as file:
+            images = list(TrajectoryReader(file))
         return from_ase(images, keys, name)
 
 

@@ -112,41 +112,33 @@ def _image(
     """Return a molecule as an image; its charge is that given, else the sum of formal charges."""
     if mol is None or mol.GetNumAtoms() == 0 or mol.GetNumConformers() == 0:
         raise UsageError(f"{where}: RDKit cannot read this molecule; write it again, with coordinates")
-    conformer, numbers = mol.GetConformer(), [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-    positions = np.array(conformer.GetPositions(), dtype=np.float64)
-    if not conformer.Is3D() and len(numbers) > 2 and not positions[:, 2].any() and mol.GetNumBonds():
+    numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+    positions = np.array(mol.GetConformer().GetPositions(), dtype=np.float64)
+    drawn = mol.HasProp("_MolFileInfo") and mol.GetProp("_MolFileInfo")[20:22] == "2D"
+    if drawn and len(numbers) > 2 and not positions[:, 2].any():
         raise UsageError(f"{where}: this is a drawing in a plane; give a file with 3D coordinates")
-    _require_hydrogens(mol, numbers, where)
+    if missing := _missing_hydrogens(mol):
+        raise UsageError(
+            f"{where}: {missing} hydrogens are not written: add them with coordinates, e.g. by obabel -h, "
+            "or mark radicals as such (M  RAD)"
+        )
     formal = sum(atom.GetFormalCharge() for atom in mol.GetAtoms()) if charge is None else charge
     unpaired = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
-    info = state | {"charge": formal} | ({"spin": unpaired} if unpaired else {})
-    periodic = cell is not None
-    return Image(
-        numbers,
-        positions,
-        np.zeros((3, 3)) if cell is None else cell,
-        [periodic] * 3,
-        energies,
-        {},
-        info,
-        where,
-    )
+    told = {"charge": formal} if mol.GetNumBonds() or formal else {}
+    info = state | told | ({"spin": unpaired} if unpaired else {})
+    vectors = np.zeros((3, 3)) if cell is None else cell
+    return Image(numbers, positions, vectors, [cell is not None] * 3, energies, {}, info, where)
 
 
-def _require_hydrogens(mol: "Chem.Mol", numbers: list[int], where: str) -> None:
-    """Raise where the bonds of a molecule leave room for hydrogens that are not written."""
+def _missing_hydrogens(mol: "Chem.Mol") -> int:
+    """Return how many hydrogens the bonds of a molecule leave room for; 0 where the file has no bonds."""
     from rdkit import Chem
 
     if not mol.GetNumBonds():
-        return
+        return 0
     filled = Chem.Mol(mol)
     filled.UpdatePropertyCache(strict=False)
-    missing = sum(atom.GetNumImplicitHs() for atom in filled.GetAtoms())
-    if missing and 1 not in numbers:
-        raise UsageError(
-            f"{where}: its hydrogens are not written ({missing} are missing): add them with coordinates, "
-            "for example by obabel -h"
-        )
+    return int(sum(atom.GetNumImplicitHs() for atom in filled.GetAtoms()))
 
 
 def _state(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,3 +122,96 @@ def test_malonaldehyde_repeats_twelve_frames_of_the_trajectory(data_folder: Path
     assert len(leaks(accurate, cheap)) == 12
     assert len(leaks(accurate, cheap, tolerance=1e-6)) < 12
     assert {finding.severity for finding in check(accurate)} == {"note"}
+
+
+def test_the_lattice_of_sgdml_is_heeded(tmp_path: Path) -> None:
+    columns = np.array([[9.0, 1.0, 0.0], [0.0, 8.0, 0.0], [0.0, 0.0, 7.0]])
+    np.savez(tmp_path / "a.npz", **content(lattice=columns, e_unit=np.array("eV"), r_unit=np.array("nm")))
+    frames, notes = read_with_notes(tmp_path / "a.npz")
+    assert frames.pbc.all()
+    np.testing.assert_allclose(frames.cell, np.tile(10 * columns.T, (4, 1, 1)))
+    assert "the vectors of 'lattice' are its columns, as sGDML computes with them" in notes
+    assert notes[0].endswith(", periodic")
+
+
+@pytest.mark.parametrize("name", ["cell", "lattice"])
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3, 3)])
+def test_a_cell_without_pbc_is_periodic(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **content(**{name: np.broadcast_to(np.eye(3) * 9, shape)}))
+    assert read(tmp_path / "a.npz", units=Units()).pbc.all()
+    np.savez(tmp_path / "b.npz", **content(**{name: np.zeros(shape)}))
+    assert not read(tmp_path / "b.npz", units=Units()).pbc.any()
+    np.savez(
+        tmp_path / "c.npz",
+        **content(**{name: np.broadcast_to(np.eye(3) * 9, shape)}, pbc=[True, True, False]),
+    )
+    assert read(tmp_path / "c.npz", units=Units()).pbc.tolist() == [[True, True, False]] * 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"z": [8.5, 1.0]}, r"atomic numbers must be whole numbers up to 118, got 8\.5"),
+        ({"z": [np.nan, 1.0]}, "atomic numbers must be whole numbers"),
+        ({"charge": 0.5}, r"charge must be whole numbers, got 0\.5 in frame 0"),
+        ({"charge": [0.0, 0.0, 0.5, 0.0]}, r"charge must be whole numbers, got 0\.5 in frame 2"),
+        ({"spin": [0.0, 0.5, 0.0, 0.0]}, r"spin must be whole numbers, got 0\.5 in frame 1"),
+        ({"charge": "one"}, "charge must be whole numbers, got values of type"),
+        ({"charge": [1, 1]}, r"charge must have shape \(4,\)"),
+        ({"charge": 1e300}, "charge must be whole numbers"),
+        ({"multiplicity": 0}, r"multiplicity must be 2S \+ 1"),
+        ({"charge": 1, "total_charge": 2}, "the charge is told in different ways by charge and total_charge"),
+        ({"cell": np.eye(3), "lattice": 2 * np.eye(3)}, "cell .* and lattice .* differ"),
+        ({"lattice": np.eye(2)}, "lattice must have shape"),
+        ({"pbc": [0.5, 1, 1]}, "pbc must be True or False"),
+        ({"energy": np.arange(4.0) + 1}, "energy under 'E', 'energy' with different values"),
+    ],
+)
+def test_what_cannot_be_is_refused_not_cut(changes: dict[str, Any], match: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "bad.npz", **content(**changes))
+    assert_refused(tmp_path / "bad.npz", match, units=Units())
+
+
+def test_charges_and_multiplicities_of_all_names(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **content(total_charge=-1.0, multiplicity=[1, 2, 3, 1]))
+    frames, notes = read_with_notes(tmp_path / "a.npz", units=Units())
+    assert (frames.charge.tolist(), frames.spin.tolist()) == ([-1] * 4, [0, 1, 2, 0])
+    assert any(note.startswith("charge and spin by") for note in notes)
+
+
+def test_symbols_are_atoms_too(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **content(z=np.array(["O", "D"])))
+    assert read(tmp_path / "a.npz", units=Units()).numbers[:2].tolist() == [8, 1]
+
+
+def test_molecules_filled_up_with_zeros_are_unequal(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    places, forces = rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3, 3))
+    np.savez(tmp_path / "a.npz", Z=[[8, 1, 1], [6, 8, 0]], R=places, E=[1.0, 2.0], F=forces)
+    frames = read(tmp_path / "a.npz", units=Units())
+    assert frames.formulas == ("H2O", "CO")
+    np.testing.assert_array_equal(frames.forces, forces.reshape(-1, 3)[:5])
+
+
+@pytest.mark.parametrize("energy", ["kcal mol-1", "kcal/mole", "KCAL/MOL"])
+@pytest.mark.parametrize("length", ["A", "Å", "angstroms"])
+def test_units_in_their_usual_spellings(energy: str, length: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **content(e_unit=np.array(energy), r_unit=np.array(length)))
+    np.testing.assert_allclose(read(tmp_path / "a.npz").energy, np.arange(4) * units.kcal / units.mol)
+
+
+def test_units_that_are_not_known_are_asked_for(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **content(e_unit=np.array("furlong"), r_unit=np.array("Ang")))
+    assert_refused(tmp_path / "a.npz", r"states units that are not known .energy in furlong", units=None)
+    assert len(read(tmp_path / "a.npz", units=KCAL)) == 4
+
+
+def test_what_is_not_read_is_named(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "a.npz", **content(F=None, gradients=np.zeros((4, 2, 3)), dipole=np.zeros(4), theory="hf")
+    )
+    _, notes = read_with_notes(tmp_path / "a.npz", units=Units())
+    assert notes[:2] == (
+        "energies from 'E' (4 of 4 frames) and no forces, units eV,Angstrom",
+        "not read: dipole, gradients",
+    )

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk, molecule
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms
+from ase.io import Trajectory, write
+
+from fidsel.data import read, read_with_notes
+from fidsel.errors import UsageError
+
+
+def test_trajectories_of_ase_are_read(tmp_path: Path) -> None:
+    water, salt = molecule("H2O"), bulk("NaCl", "rocksalt", a=5.6)
+    water.set_constraint(FixAtoms([0]))
+    water.calc = SinglePointCalculator(water, energy=-14.0, forces=np.ones((3, 3)), dipole=np.zeros(3))
+    water.info["charge"] = 1
+    with Trajectory(tmp_path / "a.traj", "w") as trajectory:
+        trajectory.write(water)
+        trajectory.write(salt)
+    frames, notes = read_with_notes(tmp_path / "a.traj")
+    assert frames.energy.tolist()[:1] == [-14.0]
+    np.testing.assert_array_equal(frames.forces[:3], np.ones((3, 3)), err_msg="also of the atom that is held")
+    assert frames.has_forces.tolist() == [True, False]
+    assert frames.charge.tolist() == [1, 0]
+    assert frames.pbc.tolist() == [[False] * 3, [True] * 3]
+    np.testing.assert_array_equal(frames.cell[1], salt.cell.array)
+    assert "not read: dipole" in notes
+
+
+def test_initial_charges_add_up_to_that_of_the_frame(tmp_path: Path) -> None:
+    ion = molecule("OH", charges=[-1.2, 0.2])
+    write(tmp_path / "a.traj", ion)
+    assert read(tmp_path / "a.traj").charge.tolist() == [-1]
+
+
+def test_another_file_is_no_trajectory(tmp_path: Path) -> None:
+    (tmp_path / "a.traj").write_bytes(b"- of Ulm" + bytes(200))
+    with pytest.raises(UsageError, match=r"a\.traj cannot be read as an ASE trajectory"):
+        read(tmp_path / "a.traj")
