@@ -79,7 +79,10 @@ def test_three_scattered_points_do_not_settle_a_saving() -> None:
         (Saving(0.41, False, 0.2, 0.6), "41 % of its spend saved at equal error, 90 % interval +20 to +60 %"),
         (Saving(-0.5, False, -0.9, -0.1), "50 % more spent than it at equal error, saving 90 % interval −90"),
         (Saving(0.31, False, -0.2, 0.6), "not distinguishable from no saving at equal error: +31 %"),
-        (Saving(0.8, True, 0.7, 0.9, True), "at least 80 % of its spend saved at equal error, 90 % interval +70"),
+        (
+            Saving(0.8, True, 0.7, 0.9, True),
+            "at least 80 % of its spend saved at equal error, 90 % interval +70",
+        ),
         (Saving(0.8, True), "at least +80 % of its spend saved at equal error"),
     ],
 )

@@ -62,9 +62,7 @@ def test_predictions_of_another_program(
     assert "does not tell what it was trained on" in told.err
 
 
-def test_energy_and_force_keys_name_the_labels(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_energy_and_force_keys_name_the_labels(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = write_npz(tmp_path / "named.npz", frames(12, seed=5), "E_x", "F_x")
     words = (f"{file}:E_x:F_x", file, "--energy-key", "E_x", "--forces-key", "F_x", "--json")
     assert json.loads(ran(capfd, *words).out)["forces"]["mae"] == 0.0

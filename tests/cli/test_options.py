@@ -19,7 +19,18 @@ from fidsel.errors import UsageError
 
 FILES = {"train", "select", "evaluate", "outliers"}
 """Commands on files of labels."""
-CAMPAIGN = {"config validate", "doctor", "sample", "plan", "iterate", "status", "report", "ui", "init", "demo"}
+CAMPAIGN = {
+    "config validate",
+    "doctor",
+    "sample",
+    "plan",
+    "iterate",
+    "status",
+    "report",
+    "ui",
+    "init",
+    "demo",
+}
 """Commands in the folder of a campaign."""
 WRITING = {"sample", "plan", "iterate", "demo"}
 """Commands that lock the campaign."""
@@ -148,7 +159,9 @@ def test_validation_labels_of_a_campaign_are_a_setting(
 
 
 def test_init_joins_the_unit_of_its_budget(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    found = fidsel(capfd, "init", "-C", tmp_path / "a", "--smiles", "O", "--budget", "30", "core-min", "--json")
+    found = fidsel(
+        capfd, "init", "-C", tmp_path / "a", "--smiles", "O", "--budget", "30", "core-min", "--json"
+    )
     assert found.code == 0, found.err
     config = Path(json.loads(found.out)["config"])
     assert config == tmp_path / "a" / "fidsel.toml"
@@ -201,9 +214,7 @@ def test_one_folder() -> None:
         one_folder(Path("a"), Path("b"), Path())
 
 
-def test_check_takes_names_of_labels_as_train_does(
-    finished: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_check_takes_names_of_labels_as_train_does(finished: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = fidsel(capfd, "check", f"{finished / 'pool.npz'}:E_accurate:F_accurate", "--json")
     assert found.code == 0, found.err
     assert json.loads(found.out)["frames"] == 80
@@ -212,7 +223,15 @@ def test_check_takes_names_of_labels_as_train_does(
 def test_train_takes_names_of_labels_as_check_does(
     finished: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("--energy-key", "E_accurate", "--forces-key", "F_accurate", "--device", "cpu", "model.sigmas=[10]")
+    words = (
+        "--energy-key",
+        "E_accurate",
+        "--forces-key",
+        "F_accurate",
+        "--device",
+        "cpu",
+        "model.sigmas=[10]",
+    )
     found = fidsel(capfd, "train", finished / "pool.npz", *words, "--out", tmp_path / "m", "--json")
     assert found.code == 0, found.err
     assert json.loads(found.out)["train"] == 64

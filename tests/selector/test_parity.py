@@ -10,7 +10,9 @@ from fidsel.selector.parity import DRAWN, parity_figure, parity_plot, require_pi
 from fidsel.training.evaluation import evaluate
 
 LABELS = frames(50)
-FOUND = evaluate(Predictions(LABELS.replace(energy=LABELS.energy + 300.0, forces=1.1 * LABELS.forces)), LABELS)
+FOUND = evaluate(
+    Predictions(LABELS.replace(energy=LABELS.energy + 300.0, forces=1.1 * LABELS.forces)), LABELS
+)
 
 
 def test_points_lie_where_labels_and_predictions_are() -> None:
