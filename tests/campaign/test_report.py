@@ -1,6 +1,7 @@
 """What a campaign reports of its rounds, from the files they left."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
@@ -8,12 +9,15 @@ import numpy as np
 import pytest
 from tiny_campaign import rounds, run, write_campaign
 
+from fidsel.campaign.best import best_round
 from fidsel.campaign.curves import learning_curves
 from fidsel.campaign.held_out import HeldOutErrors
+from fidsel.campaign.record import ControlArm, Saving
 from fidsel.campaign.report import FILE, read_report
 from fidsel.config.build import open_campaign
 from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity import LabelStore
+from fidsel.fidelity.budget import Budget
 from fidsel.selector import BroadClusters, ClusterErrors, cluster_errors, write_report
 from fidsel.selector.report import findings, plain
 from fidsel.training.evaluate import errors
@@ -137,3 +141,26 @@ def test_rounds_that_are_not_there(finished: Path, tmp_path: Path) -> None:
     (old / "rounds" / "0001" / "errors.csv").unlink()
     with pytest.raises(FidselError, match=r"no .*errors\.csv, from which the report is made"):
         read_report(open_campaign(old), 1)
+
+
+def test_an_extrapolated_control_curve_has_its_band(finished: Path) -> None:
+    saving = Saving(0.3, at_least=False, low=-0.1, high=0.6)
+    arms = [ControlArm("owned", 9 + i, 0.02, 0.01, 0.03 + i, 0.0, saving) for i in range(3)]
+    made = [replace(record, control=arm) for record, arm in zip(rounds(finished), arms, strict=True)]
+    ours, control = learning_curves(made, Budget(22.0, "label"))
+    assert (ours.low, ours.high) == ((), ())
+    assert control.extrapolated
+    assert control.low == [0.01, 0.01, 0.01]
+    assert control.high == [0.03, 1.03, 2.03]
+    measured = learning_curves(rounds(finished), Budget(22.0, "label"))[1]
+    assert (measured.extrapolated, measured.low) == (False, ())
+
+
+def test_the_report_names_the_best_round(finished: Path) -> None:
+    campaign = open_campaign(finished, ["campaign.control=bought"])
+    facts = dict(read_report(campaign)[1].facts)
+    best = best_round(rounds(finished))
+    assert best is not None
+    assert facts["best round"].startswith(f"{best.index} of 0 to 2: lowest validation force MAE")
+    assert "90 % interval" in facts["control arm"]
+    assert "best round" not in dict(read_report(campaign, 0)[1].facts)

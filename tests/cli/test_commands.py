@@ -161,3 +161,17 @@ def test_what_a_library_prints_does_not_reach_stdout(
     assert parsed(found.out)["finished"]
     assert "hello" in found.err
     assert "world" in found.err
+
+
+def test_the_end_of_iterate_says_where_the_model_is_and_how_to_use_it(
+    finished: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    done = fidsel(capfd, "iterate", "-C", finished)
+    model = finished / "rounds" / "0000" / "model"
+    assert done.code == 0
+    assert "best round: 0 of 0 to 0: lowest validation force MAE" in done.err
+    assert f"model in {model}" in done.err
+    assert f'    import fidsel\n    atoms.calc = fidsel.load("{model}").calculator()\n' in done.err
+    assert f"fidsel evaluate {model} FILE" in done.err
+    shown = fidsel(capfd, "status", "-C", finished, "--json")
+    assert parsed(shown.out)["best"]["model"] == str(model)

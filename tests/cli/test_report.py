@@ -62,7 +62,7 @@ def test_a_control_arm_that_is_extrapolated_says_so(
 ) -> None:
     folder = copy_of_finished()
     path = folder / "rounds" / "0000" / "round.json"
-    saving = Saving(0.74, at_least=False)
+    saving = Saving(0.31, at_least=False, low=-0.2, high=0.6)
     arm = ControlArm("owned", 9, 0.02, 0.01, 0.03, 0.0, saving, extrapolated_from=6)
     path.write_text(replace(Round.from_json(path.read_text()), control=arm).to_json())
     told = "extrapolated from 6 random labels, not measured"
@@ -75,6 +75,12 @@ def test_a_control_arm_that_is_extrapolated_says_so(
     assert f"control arm: 9 random accurate labels, {told}" in shown.err
     facts = json.loads(fidsel(capfd, "report", "-C", folder, "--json").out)["facts"]
     assert told in facts["control arm"]
+    doubt = "not distinguishable from no saving at equal error: +31 %, 90 % interval −20 to +60 %"
+    assert doubt in facts["control arm"]
+    assert "MAE 20 (90 %: 10–30) meV/Å" in facts["control arm"]
+    assert f"control arm, last round: {doubt}" in status.err
+    assert "+31 % (−20" in status.out
+    assert (row["saving_low"], row["saving_high"], row["saving_in_words"]) == (-0.2, 0.6, doubt)
 
 
 def test_a_round_that_is_not_there(finished: Path, capfd: pytest.CaptureFixture[str]) -> None:

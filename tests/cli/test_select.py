@@ -1,6 +1,7 @@
 """`fidsel select` and `fidsel outliers` as a person runs them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,10 @@ def test_outliers_of_a_model_a_calculator_and_a_file(
     told = json.loads(mine.out)
     assert told["training_frames_left_out"] == 20
     assert told["sides"]["pool"]["frames"] == 100
+    side = told["sides"]["pool"]
+    assert 0 < side["mae"] < side["rmse"]
+    assert len(side["clusters"]["mae"]) == len(side["clusters"]["rmse"])
+    assert all(0 < one["mae"] <= one["error"] for one in told["frames"])
     assert told["findings"]
     assert told["notes"] == ["20 of 120 frames are left out: the model was trained on them"]
     with np.load("errors.npz", allow_pickle=False) as file:
@@ -260,7 +265,8 @@ def test_outliers_of_a_model_a_calculator_and_a_file(
     lj = ["calculator.sigma=1.0", "calculator.epsilon=0.01", "calculator.rc=9.0"]
     emt = fidsel(capfd, "outliers", "ase:lj", pool, *lj, "clusters=3")
     assert emt.code == 0, emt.err
-    assert "pool: RMSE" in emt.err
+    assert re.search(r"pool: RMSE [\d.]+, MAE [\d.]+ meV/Å over 120 frames", emt.err)
+    assert "MAE pool" in " ".join(emt.out.split())
 
 
 def test_errors_of_energies_are_said_to_be(

@@ -16,6 +16,7 @@ import pytest
 
 from fidsel.fidelity import CampaignLock, LockError
 from fidsel.fidelity.holder import Holder, birth
+from fidsel.fidelity.lock import read_driver
 
 ROOT = Path(__file__).parents[2]
 
@@ -190,3 +191,25 @@ def test_births_tell_processes_apart() -> None:
     child.kill()
     child.wait()
     assert birth(child.pid) is None
+
+
+def test_who_works_on_a_campaign_is_read_without_touching_its_lock(store: Path) -> None:
+    assert read_driver(store) is None
+    with CampaignLock(store):
+        before = Path(f"{store}.lock").read_text()
+        found = read_driver(store)
+        assert found is not None
+        assert found.alive
+        assert found.words.startswith(f"pid {os.getpid()} on ")
+        assert Path(f"{store}.lock").read_text() == before
+    assert read_driver(store) is None
+    write(store, replace(Holder.this(), pid=1, born="123"), age=1)
+    gone = read_driver(store)
+    assert gone is not None
+    assert not gone.alive
+    assert "pid 1 on" in gone.words
+    assert "goes on from there" in gone.words
+    Path(f"{store}.lock").write_text("nonsense")
+    unknown = read_driver(store)
+    assert unknown is not None
+    assert unknown.words.startswith("an unknown process works on it")

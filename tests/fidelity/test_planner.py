@@ -133,6 +133,27 @@ def test_lower_prices_and_larger_budgets_help_in_the_scenarios() -> None:
     assert made.recommended in made.pareto
 
 
+def test_a_plan_reads_well() -> None:
+    made = plan(7200.0, [replace(DFT, cost=2.0), replace(CCSDT, cost=100.0)], unit="core-second")
+    dft, ccsdt = made.recommended.bought
+    assert repr(made).startswith(f"Plan(2 core-h: buy {dft} dft + {ccsdt} ccsd(t); error ")
+    assert repr(made).endswith("of that of accurate labels alone, by published priors)")
+    shown = made._repr_html_()
+    assert shown.count("<tr>") == len(made.table) + 1
+    assert shown.index(f"<td>{dft}</td><td>{ccsdt}</td>") < shown.index("<td>0</td>")
+    assert "plan for 250," in plan(250, [DFT, CCSDT])._repr_html_()
+
+
+def test_the_interval_that_doubt_rests_on_is_told() -> None:
+    made = plan(60, [replace(DFT, cost=0.1), CCSDT], minimum=3)
+    found = made.recommended.relative
+    assert found.high >= 1
+    (told,) = (text for text in made.warnings if "cheap labels may not pay" in text)
+    assert f"90 % interval {found.low:.2f}–{found.high:.2f}" in told
+    assert f"{found.median:.2f} × that of accurate labels alone" in told
+    assert "leave the level out" in told
+
+
 def test_what_half_the_budget_cannot_pay_for_is_left_open() -> None:
     made = plan(30, [DFT, CCSDT], minimum=20)
     assert {s.name: s.split for s in made.scenarios}["half the budget"] is None

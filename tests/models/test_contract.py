@@ -42,3 +42,13 @@ def test_built_in_models_keep_the_contract(kind: str) -> None:
 
 def test_sgdml_is_fittable() -> None:
     check_fittable(SGDML([5.0, 10.0, 20.0]), frames(20), frames(10, seed=1))
+
+
+@pytest.mark.parametrize("kind", sorted(set(MODELS) - APART))
+def test_built_in_models_read_well(kind: str) -> None:
+    model = BUILDERS[kind]()
+    text = repr(model)
+    assert text.startswith(type(model).__name__)
+    assert f"level {model.level!r})" in text
+    assert "object at" not in text
+    assert "\n" not in text

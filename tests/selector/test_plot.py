@@ -103,6 +103,16 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
         assert imread(path).shape[:2] == (680, 1200)
 
 
+def test_a_band_is_drawn_between_its_ends() -> None:
+    band = Curve("control", [2.0, 1.0], [0.1, 0.2], extrapolated=True, low=[0.05, 0.15], high=[0.3, 0.4])
+    (drawn,) = learning_curve_figure([band]).axes[0].collections
+    corners = {(round(x, 6), round(y, 6)) for x, y in drawn.get_paths()[0].vertices}
+    assert corners >= {(1.0, 150.0), (1.0, 400.0), (2.0, 50.0), (2.0, 300.0)}
+    assert not learning_curve_figure([Curve("plain", [1.0], [0.1])]).axes[0].collections
+    with pytest.raises(UsageError, match=r"band of curve 'x' needs as many low \(1\) and high ends \(0\)"):
+        Curve("x", [1.0], [0.1], low=[0.1])
+
+
 @pytest.mark.parametrize("most", [1.2, 2.0, 7.0, 30.0, 3000.0])
 def test_spend_axes_have_ticks_enough_to_read(most: float) -> None:
     figure = learning_curve_figure([Curve("one", [130.0, 130.0 * most], [0.07, 0.05])])

@@ -20,6 +20,7 @@ def test_errors_are_those_put_in(model: ForceField) -> None:
         model, test.replace(forces=exact.forces + shift, energy=exact.energy + np.array([1.0, 2.0, -3.0]))
     )
     np.testing.assert_allclose(found.per_frame_force_rmse, [0.1, 0.2, 0.4])
+    np.testing.assert_allclose(found.per_frame_force_mae, [0.1, 0.2, 0.4])
     np.testing.assert_allclose(found.per_frame_energy, [1.0, 2.0, 3.0])
     assert found.force_mae == pytest.approx(0.7 / 3)
     assert found.force_rmse == pytest.approx(np.sqrt(0.21 / 3))
