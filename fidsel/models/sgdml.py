@@ -176,6 +176,7 @@ class SGDML(ForceField):
     ) -> tuple[Fitted, dict[str, Any]]:
         """Return what was learnt and a record; see `fit`."""
         numbers = train.dense().numbers
+        solver = self._solver.beside(len(train), len(numbers))
         permutations, symmetry = self._symmetries(train, validation)
         importance = check_weights(weights, len(train))
         importance = importance / importance.mean()
@@ -192,7 +193,7 @@ class SGDML(ForceField):
             lams=self.lam,
             refine=self.refine,
             widen=WIDEN if self.sigmas == SIGMAS else 0,
-            solver=self._solver,
+            solver=solver,
             task=task,
         )
         fitted = replace(fitted, electrons=Electrons.of(train, "sGDML"))
@@ -236,7 +237,8 @@ class SGDML(ForceField):
         fresh = labelled(frames[wanted], importance[wanted], len(numbers), self.device)
         both = torch.cat([fitted.train.positions, fresh.positions])
         different = distinct(both, fitted.permutations)[len(fitted.train) :]
-        updated, record = update_forces(fitted, fresh[different], self._solver)
+        solver = self._solver.beside(len(fitted.train) + len(fresh), len(numbers))
+        updated, record = update_forces(fitted, fresh[different], solver)
         added = int(different.sum())
         record |= _counts(updated, len(frames) - added) | {"added": added}
         return self._copy(fitted=updated), record
