@@ -15,6 +15,7 @@ from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError, unknown
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.device import resolve
+from fidsel.models.ranges import Ranges
 from fidsel.models.require import (
     Electrons,
     blaming,
@@ -313,6 +314,15 @@ class SGDML(ForceField):
         """Return the model that `state` came from, on the CPU."""
         fitted = Fitted.restore(tensors, settings["fitted"]) if "fitted" in settings else None
         return cls(**{name: settings[name] for name in (*SAVED, "level")}, fitted=fitted)
+
+    @property
+    def seen(self) -> tuple[Ranges, ...]:
+        """Range of each distance in the training frames, under all symmetries; see `ForceField.seen`."""
+        return () if self.fitted is None else (self._ranges,)
+
+    @cached_property
+    def _ranges(self) -> Ranges:
+        return self._require_fitted().ranges()
 
     @cached_property
     def _expansion(self) -> Expansion:
