@@ -32,7 +32,7 @@ def _told(notes: Mapping[str, Any]) -> Iterator[str]:
     if "best_validation" in notes:
         yield f"best validation loss {notes['best_validation']:.4g}"
     if count := notes.get("energy_outliers"):
-        yield f"{count} energies far from all others are left out of the energy constant"
+        yield f"energies left out of the energy constant, as they are far from all others: {count}"
 
 
 def _width(notes: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """An ASE calculator around a force field."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
+from fidsel.models.ranges import ExtrapolationWarning, furthest
 
 if TYPE_CHECKING:
     from fidsel.models.contract import ForceField
@@ -20,12 +22,18 @@ class ForceFieldCalculator(Calculator):
     ----------
     model : the force field; what it cannot treat (cell, element, molecule) is its own `UsageError`.
     level : level of theory to predict; None = the model's default.
+
+    Warns
+    -----
+    ExtrapolationWarning
+        once, at the first frame far outside of what the model has learnt; `ForceField.extrapolation` tells
+        how far any frame is.
     """
 
     def __init__(self, model: "ForceField", level: str | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.implemented_properties = ["energy", "free_energy", "forces"]
-        self.model, self.level = model, level
+        self.model, self.level, self._told = model, level, False
 
     def calculate(
         self,
@@ -37,6 +45,18 @@ class ForceFieldCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         if self.atoms is None:
             raise UsageError("a calculation needs atoms: attach the calculator, or pass atoms")
-        prediction = self.model.predict(Frames.from_atoms([self.atoms]), self.level)
+        frames = Frames.from_atoms([self.atoms])
+        prediction = self.model.predict(frames, self.level)
+        self._warn(frames)
         energy = float(prediction.energy[0])
         self.results = {"energy": energy, "free_energy": energy, "forces": prediction.forces}
+
+    def _warn(self, frames: Frames) -> None:
+        """Say so at the first frame that is far outside of what the model has learnt."""
+        if self._told or not self.model.seen:
+            return
+        (found,) = furthest(self.model.seen, frames)
+        if found.far:
+            self._told = True
+            said = f"{found.told(frames.numbers)}. This is said once; model.extrapolation measures it"
+            warnings.warn(said, ExtrapolationWarning, stacklevel=3)

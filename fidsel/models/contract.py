@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
+import numpy as np
 import torch
 from ase.calculators.calculator import Calculator
 
@@ -14,6 +15,7 @@ from fidsel.data.frames import FloatArray
 from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.device import resolve
 from fidsel.models.files import write_state
+from fidsel.models.ranges import Ranges, furthest
 from fidsel.models.watch import Watch
 
 Tensors = Mapping[str, torch.Tensor]
@@ -101,6 +103,22 @@ class ForceField(ABC):
         """Write `model.json` and `model.safetensors` into a folder and return it."""
         settings, tensors = self.state()
         return write_state(Path(folder), {"kind": self.kind, "level": self.level} | settings, tensors)
+
+    @property
+    def seen(self) -> tuple[Ranges, ...]:
+        """Ranges of the distances in the frames it has learnt from, of each of its parts; none = unknown."""
+        return ()
+
+    def extrapolation(self, frames: Frames) -> FloatArray:
+        """Return how far each frame is outside of the frames it has learnt from, (n_frames,) Å.
+
+        The largest amount by which a distance between two atoms is shorter or longer than it ever was
+        there: 0 inside, infinite for elements that were never together, NaN where the model does not know.
+        A kernel and a network both answer far outside, and say nothing of it.
+        """
+        if not self.seen:
+            return np.full(len(frames), np.nan)
+        return np.array([found.by for found in furthest(self.seen, frames)])
 
     def calculator(self) -> Calculator:
         """Return an ASE calculator (energy in eV, forces in eV/Å)."""

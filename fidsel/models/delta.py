@@ -10,6 +10,7 @@ from fidsel.data import Frames
 from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.models.contract import ForceField, Prediction, Tensors
+from fidsel.models.ranges import Ranges
 from fidsel.models.registry import join, part
 from fidsel.models.require import require_level
 
@@ -167,6 +168,11 @@ class Delta(ForceField):
         correction = self.correction.predict(frames)
         cheap = self._labels.of(frames)
         return Prediction(cheap.energy + correction.energy, cheap.forces + correction.forces)
+
+    @property
+    def seen(self) -> tuple[Ranges, ...]:
+        """Those of the correction; see `ForceField.seen`."""
+        return self.correction.seen
 
     def to(self, device: str) -> Self:
         """Return a copy whose correction is on a device, with the same source; see `ForceField.to`."""

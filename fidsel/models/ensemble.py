@@ -17,6 +17,7 @@ from fidsel.errors import UsageError
 from fidsel.models.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.network import NetworkForceField
+from fidsel.models.ranges import Ranges
 from fidsel.models.registry import join, part
 from fidsel.models.require import require_apart, require_level
 
@@ -136,6 +137,11 @@ class Ensemble(ForceField):
         if len(networks) < len(self.members):
             raise UsageError("only networks have latent features, this ensemble has other members")
         return np.concatenate([member.latent(frames) for member in networks], axis=1)
+
+    @property
+    def seen(self) -> tuple[Ranges, ...]:
+        """Those of all members; see `ForceField.seen`."""
+        return tuple(known for member in self.members for known in member.seen)
 
     def to(self, device: str) -> Self:
         """Return the ensemble of the members on a device; see `ForceField.to`."""

@@ -16,6 +16,7 @@ from fidsel.models.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.device import resolve
 from fidsel.models.pairs import ELEMENTS
+from fidsel.models.ranges import ElementRanges, Ranges
 from fidsel.models.readout import Readout
 from fidsel.models.reference import EnergyReference
 from fidsel.models.require import (
@@ -104,6 +105,8 @@ class NetworkForceField(ForceField):
     architecture: type[Network]
     electrons: Electrons | None = None
     """Charge and spin of the frames it was trained on, the only ones it treats; None = any."""
+    distances: ElementRanges | None = None
+    """Of all molecules it was trained on; None = unknown, as of files of earlier versions and of crystals."""
 
     def __init__(
         self,
@@ -174,6 +177,18 @@ class NetworkForceField(ForceField):
     def with_electrons(self, electrons: Electrons) -> Self:
         """Return a copy that treats frames of this charge and spin only."""
         return self._copy(electrons=electrons)
+
+    @property
+    def seen(self) -> tuple[Ranges, ...]:
+        """Range of the distances of each pair of elements in training; see `ForceField.seen`."""
+        return () if self.distances is None else (self.distances,)
+
+    def having_seen(self, frames: Frames) -> Self:
+        """Return a copy that knows the distances of further training frames."""
+        if frames.pbc.any():
+            return self._copy(distances=None)
+        fresh = ElementRanges.of(frames, self.network.reach)
+        return self._copy(distances=fresh if self.distances is None else self.distances | fresh)
 
     def with_parameters(self, parameters: Mapping[str, Tensor]) -> Self:
         """Return a copy whose named parameters have new values; the others stay."""
@@ -288,6 +303,7 @@ class NetworkForceField(ForceField):
             "levels": list(self.levels),
             "references": [reference.state() for reference in self.references],
             "electrons": self.electrons and self.electrons._asdict(),
+            "distances": self.distances and self.distances.state(),
         }
         return settings, dict(self.network.state_dict())
 
@@ -300,7 +316,10 @@ class NetworkForceField(ForceField):
         model = cls.__new__(cls)
         NetworkForceField.__init__(model, network, str(settings["level"]), settings["levels"], references)
         known = settings.get("electrons")  # files of earlier versions do not tell
-        return model.with_electrons(Electrons(**known)) if known else model
+        model = model.with_electrons(Electrons(**known)) if known else model
+        if distances := settings.get("distances"):
+            return model._copy(distances=ElementRanges.from_state(distances, network.reach))
+        return model
 
     def check_frames(self, frames: Frames) -> None:
         """Raise a `UsageError` for frames the network cannot treat."""

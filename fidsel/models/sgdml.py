@@ -15,6 +15,7 @@ from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError, unknown
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.device import resolve
+from fidsel.models.ranges import Ranges
 from fidsel.models.require import (
     Electrons,
     blaming,
@@ -176,6 +177,7 @@ class SGDML(ForceField):
     ) -> tuple[Fitted, dict[str, Any]]:
         """Return what was learnt and a record; see `fit`."""
         numbers = train.dense().numbers
+        solver = self._solver.beside(len(train), len(numbers))
         permutations, symmetry = self._symmetries(train, validation)
         importance = check_weights(weights, len(train))
         importance = importance / importance.mean()
@@ -192,7 +194,7 @@ class SGDML(ForceField):
             lams=self.lam,
             refine=self.refine,
             widen=WIDEN if self.sigmas == SIGMAS else 0,
-            solver=self._solver,
+            solver=solver,
             task=task,
         )
         fitted = replace(fitted, electrons=Electrons.of(train, "sGDML"))
@@ -236,7 +238,8 @@ class SGDML(ForceField):
         fresh = labelled(frames[wanted], importance[wanted], len(numbers), self.device)
         both = torch.cat([fitted.train.positions, fresh.positions])
         different = distinct(both, fitted.permutations)[len(fitted.train) :]
-        updated, record = update_forces(fitted, fresh[different], self._solver)
+        solver = self._solver.beside(len(fitted.train) + len(fresh), len(numbers))
+        updated, record = update_forces(fitted, fresh[different], solver)
         added = int(different.sum())
         record |= _counts(updated, len(frames) - added) | {"added": added}
         return self._copy(fitted=updated), record
@@ -311,6 +314,15 @@ class SGDML(ForceField):
         """Return the model that `state` came from, on the CPU."""
         fitted = Fitted.restore(tensors, settings["fitted"]) if "fitted" in settings else None
         return cls(**{name: settings[name] for name in (*SAVED, "level")}, fitted=fitted)
+
+    @property
+    def seen(self) -> tuple[Ranges, ...]:
+        """Range of each distance in the training frames, under all symmetries; see `ForceField.seen`."""
+        return () if self.fitted is None else (self._ranges,)
+
+    @cached_property
+    def _ranges(self) -> Ranges:
+        return self._require_fitted().ranges()
 
     @cached_property
     def _expansion(self) -> Expansion:

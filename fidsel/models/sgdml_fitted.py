@@ -7,6 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from fidsel.models.ranges import MoleculeRanges, distances
 from fidsel.models.require import Electrons
 from fidsel.models.robust import far_out
 from fidsel.models.sgdml_factor import Factor
@@ -89,6 +90,12 @@ class Fitted:
         """Return the energy surface, without the constant."""
         x, pairs = describe(self.train.positions) - self.centre, symmetric_pairs(self.permutations)
         return Expansion.unfold(x, self.v, pairs, self.centre, self.sigma)
+
+    def ranges(self) -> MoleculeRanges:
+        """Return the range of each distance in the training frames and their symmetric copies."""
+        apart = distances(self.train.positions.cpu().numpy())
+        pairs = symmetric_pairs(self.permutations).cpu().numpy()
+        return MoleculeRanges(apart.min(0)[pairs].min(0), apart.max(0)[pairs].max(0))
 
     def with_constant(self) -> Self:
         """Return a copy whose weighted mean energy is that of the training frames that have one.

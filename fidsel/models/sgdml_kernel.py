@@ -32,6 +32,8 @@ PANEL_ROWS = {"cpu": 512, "cuda": 4096}
 """Rows of the matrix that are made at a time, by device: enough for matrix products at full speed."""
 BLOCK_BYTES = {"cpu": 2**20, "cuda": 256 * 2**20}
 """Size of the largest temporary array of one kernel block, by device: on a CPU it should fit the cache."""
+JACOBIAN_BYTES = 2**28
+"""Size of the Jacobians that are decomposed at a time: of all frames at once they may exceed the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,18 @@ def describe(positions: Tensor) -> Tensor:
 def geometry(positions: Tensor, centre: Tensor) -> Geometry:
     """Return what the kernel needs to know of (n, N, 3) positions; centre (D,) is subtracted from x."""
     n, size, _ = positions.shape
+    dim = size * (size - 1) // 2
+    rank = min(dim, max(3 * size - 6, 1))
+    axes, reduced = positions.new_empty(n, rank, 3 * size), positions.new_empty(n, dim, rank)
+    step = max(1, JACOBIAN_BYTES // (8 * dim * 3 * size))
+    for i in range(0, n, step):
+        axes[i : i + step], reduced[i : i + step] = _motions(positions[i : i + step], rank)
+    return Geometry(describe(positions) - centre, axes.mT, reduced)
+
+
+def _motions(positions: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Return Vᵀ (n, rank, 3N) and B = JV (n, D, rank) of (n, N, 3) positions."""
+    n, size, _ = positions.shape
     first, second = torch.triu_indices(size, size, 1, device=positions.device)
     x = describe(positions)
     gradient = (positions[:, first] - positions[:, second]) * -(x**3).unsqueeze(-1)
@@ -96,10 +110,9 @@ def geometry(positions: Tensor, centre: Tensor) -> Geometry:
     jacobian[:, pairs, first] = gradient
     jacobian[:, pairs, second] = -gradient
     jacobian = jacobian.reshape(n, len(first), 3 * size)
-    rank = min(len(first), max(3 * size - 6, 1))
     # CUDA takes one matrix of this size after the other, each slower than a processor does.
-    basis = torch.linalg.svd(jacobian.cpu(), full_matrices=False).Vh[:, :rank].mT.to(positions.device)
-    return Geometry(x - centre, basis, jacobian @ basis)
+    axes = torch.linalg.svd(jacobian.cpu(), full_matrices=False).Vh[:, :rank].to(positions.device)
+    return axes, jacobian @ axes.mT
 
 
 def kernel(left: Geometry, right: Geometry, pairs: Tensor, sigma: float) -> Tensor:

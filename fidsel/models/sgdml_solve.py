@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import log
 from typing import Any, Literal, NamedTuple, Self
 
@@ -35,6 +35,8 @@ malonaldehyde 9 against 31, but 14 000 of aspirin with σ = 28 and 20 (five and 
 against 28."""
 USELESS = 0.1
 """Residual above which an iterative solution is none."""
+COPIES = 3
+"""Of the derivatives, that an iteration holds: as they are, scaled, and turned around."""
 REMEDY = "take solver = 'exact' where memory allows it, or raise lam or memory"
 """Where an iteration does not come to its end."""
 
@@ -105,6 +107,34 @@ class Solver:
             raise _too_large(f"an exact fit to {rows} equations", factor_bytes(rows), self.memory)
         exact = fits and self.kind != "iterative" and (self.kind != "quick" or rows <= QUICK)
         return "exact" if exact else "iterative"
+
+    def beside(self, frames: int, atoms: int) -> Self:
+        """Return the solver with the memory that descriptors and their derivatives leave.
+
+        Parameters
+        ----------
+        frames, atoms : how many frames of how many atoms.
+
+        Raises
+        ------
+        UsageError
+            where these alone need more than there is.
+        """
+        pairs, width = atoms * (atoms - 1) // 2, max(3 * atoms - 6, 1)
+        each = 8 * pairs * min(pairs, width)
+        exact = replace(self, memory=self.memory - frames * each)
+        if exact.memory > 0 and exact.way(frames * min(pairs, width)) == "exact":
+            return exact
+        iterative = replace(self, memory=self.memory - COPIES * frames * each)
+        if iterative.memory > 0 and self.kind != "exact":
+            return iterative
+        needed, fewer = COPIES * frames * each, int(self.memory / (COPIES * each))
+        remedy = f"at most {fewer} frames, " if fewer else ""
+        raise UsageError(
+            f"a kernel of {frames} frames of {atoms} atoms needs {needed / 2**30:.3g} GiB for the {pairs} "
+            f"distances of each and their derivatives, {self.memory / 2**30:.3g} may be used: take {remedy}"
+            "a network (kind = 'painn'), or raise memory"
+        )
 
     def solve(
         self, system: System, pairs: Tensor, sigma: float, lam: float, course: "Watched | None" = None
@@ -200,7 +230,7 @@ class Watched:
 
 def _too_large(what: str, needed: float, memory: float) -> UsageError:
     return UsageError(
-        f"{what} needs {needed / 2**30:.1f} GiB, {memory / 2**30:.1f} may be used: raise memory, use fewer "
+        f"{what} needs {needed / 2**30:.3g} GiB, {memory / 2**30:.3g} may be used: raise memory, use fewer "
         "frames, solver = 'iterative', or a network (kind = 'painn')"
     )
 

@@ -98,7 +98,7 @@ def fit_members(
             f"training needs models, training and validation frames, got {len(models)}, {len(train)} and "
             f"{len(validation)}"
         )
-    ready = ready_to_learn(models, train, validation)
+    ready = [model.having_seen(train) for model in ready_to_learn(models, train, validation)]
     usable = usable_loss(stage.loss, train, validation)
     rows = member_weights(weights, len(models), len(train))
     # Where parts are frozen, the network has to stay what it is.

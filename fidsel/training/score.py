@@ -60,6 +60,7 @@ def fit_score(
     objective = SlicedScore(kB * require_temperature(temperature))
     bare = train.replace(energy=None, forces=None)
     (ready,) = ready_to_learn([model], bare, validation)
+    ready = ready.having_seen(bare)
     start = centred(ready if stage.frozen else ready.calibrated(bare), bare)
     data, held_out = (directed(start, frames, seed + i) for i, frames in enumerate((bare, validation)))
     notes = {"objective": f"sliced score matching at {temperature:g} K"}

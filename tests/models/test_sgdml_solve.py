@@ -2,11 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from morse_molecule import SWAP, frames
 
 from fidsel.data import Frames
 from fidsel.errors import FidselError, UsageError
 from fidsel.models import SGDML, load
+from fidsel.models.sgdml_kernel import geometry
 from fidsel.models.sgdml_solve import QUICK, SOLVERS, Solver
 
 NONE, TEST = frames(0), frames(30, seed=9)
@@ -104,3 +106,39 @@ def test_solvers_and_limits_are_checked() -> None:
     for wrong in ({"memory": 0.0}, {"tolerance": 1.0}, {"iterations": 0}):
         with pytest.raises(UsageError, match="memory must be positive"):
             model("auto", **wrong)
+
+
+def cloud(n: int, atoms: int) -> Frames:
+    """Return frames of a grid of helium atoms, slightly displaced, with forces that add up to none."""
+    rng = np.random.default_rng(0)
+    side = int(np.ceil(atoms ** (1 / 3)))
+    rest = 2.0 * np.stack(np.meshgrid(*[np.arange(side)] * 3), -1).reshape(-1, 3)[:atoms]
+    shift = 0.05 * rng.normal(size=(n, atoms, 3))
+    return Frames.stack([2] * atoms, rest + shift, forces=shift.mean(1, keepdims=True) - shift)
+
+
+def test_frames_too_large_for_a_kernel_are_refused_with_a_number_and_a_remedy() -> None:
+    """Derivatives of 780 distances by 114 coordinates take 0.71 MB a frame, in an iteration thrice."""
+    some, none = cloud(5, 40), cloud(0, 40)
+    said = r"a kernel of 5 frames of 40 atoms needs 0.00994 GiB for the 780 distances .* 0.005 may be used"
+    with pytest.raises(UsageError, match=said + r": take at most 2 frames, a network \(kind = 'painn'\)"):
+        SGDML([10.0], symmetries=False, solver="iterative", memory=0.005).fit(some, none)
+    with pytest.raises(
+        UsageError, match=r"an exact fit to 570 equations needs 0.00773 GiB, 0.00169 may be used"
+    ):
+        SGDML([10.0], symmetries=False, solver="exact", memory=0.005).fit(some, none)
+    with pytest.raises(UsageError, match=r"of 1000 atoms needs .* take a network \(kind"):
+        Solver("auto", 2**30, 1e-5, 100).beside(1, 1000)
+    _, record = SGDML([10.0], 1e-8, symmetries=False, solver="auto", memory=0.05).fit(some, none)
+    assert record["solver"]["kind"] == "exact"
+
+
+def test_frames_described_in_parts_are_described_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    positions = torch.tensor(frames(9).dense().positions)
+    centre = torch.full((6,), 0.7, dtype=torch.float64)
+    whole = geometry(positions, centre)
+    monkeypatch.setattr("fidsel.models.sgdml_kernel.JACOBIAN_BYTES", 1)
+    parts = geometry(positions, centre)
+    assert torch.equal(whole.x, parts.x)
+    assert torch.allclose(whole.basis, parts.basis, atol=1e-12)
+    assert torch.allclose(whole.reduced, parts.reduced, atol=1e-12)
