@@ -13,6 +13,7 @@ from fidsel.campaign.publish import measured, publish
 from fidsel.campaign.record import Allocation, Pick, Round
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.share import frame_cost
+from fidsel.campaign.suspicion import trusted
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.errors import FidselError
 from fidsel.fidelity.level import Fidelity
@@ -97,14 +98,18 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     _purchase(ws, ready, allocation)
     labelled = perf_counter()
     ids = mixture(ws, index)
-    data = training_data(ws, ids, ready.held)
+    believed = trusted(ws, training_data(ws, ids, ready.held))
+    data = believed.data
     trained = _train(ws, data, index)
     seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
     ws.ledger.charge(
         "training", _training_amount(ws, seconds["training"]), f"round {index}", seconds["training"]
     )
     found = measured(ws, ready.held, index, done, allocation, ids, data, trained, seconds)
-    found = replace(found, record=replace(found.record, stop=stop_reason(ws, [*done, found.record])))
+    notes = (*found.record.notes, *believed.notes)
+    found = replace(
+        found, record=replace(found.record, notes=notes, stop=stop_reason(ws, [*done, found.record]))
+    )
     publish(ws, ready.held, found, done, trained)
     return found.record
 

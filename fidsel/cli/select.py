@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Settings, document, note, progress
+from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
 from fidsel.cli.tables import selection_line, selection_table
 
 WAITING = 5
@@ -53,6 +53,7 @@ def select(
     ),
     save_model: Annotated[Path | None, typer.Option(help="Folder for the last model.")] = None,
     report: Annotated[Path | None, typer.Option(help="HTML file to write a report to.")] = None,
+    trust_labels: TrustLabels = False,
     as_json: AsJson = False,
 ) -> None:
     """Pick frames where the model is wrong, train on them, measure on held-out frames, and repeat."""
@@ -63,11 +64,11 @@ def select(
 
     stopping = Stopping(target, cluster_target, coverage, patience)
     request = Request(
-        pool=LabelFile(pool, units),
+        pool=LabelFile(pool, units, trust_labels),
         model=model,
         picker=picker,
         error=error,
-        cheap=LabelFile(cheap, units) if cheap else None,
+        cheap=LabelFile(cheap, units, trust_labels) if cheap else None,
         overrides=tuple(settings or ()),
         selection=Selection(start, size, rounds, holdout, seed=seed, stopping=stopping),
         control=control,
@@ -76,6 +77,8 @@ def select(
     require_writable(out, report, folder=save_model)
     with progress() as say:
         chosen = FileSelection(request)
+        for text in chosen.odd:
+            note(text)
         if chosen.rounds:
             note(f"{out} holds {len(chosen.rounds)} rounds already")
         total = max(rounds + 1, len(chosen.rounds))

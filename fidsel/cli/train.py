@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Settings, document, note, progress
+from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
 from fidsel.cli.tables import trained_line
 
 Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
@@ -32,6 +32,7 @@ def train(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
+    trust_labels: TrustLabels = False,
     units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
     seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
     as_json: AsJson = False,
@@ -39,10 +40,10 @@ def train(
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
     from fidsel.config.train_files import LabelFile, train_files
 
-    files = [LabelFile(path, units) for path in cheap or ()]
-    held = LabelFile(validation, units) if validation else None
+    files = [LabelFile(path, units, trust_labels) for path in cheap or ()]
+    held = LabelFile(validation, units, trust_labels) if validation else None
     with progress() as report:
         report("training", 0, 1)
-        labels, changes = LabelFile(accurate, units), settings or ()
-        found = train_files(labels, files, held, model, recipe, changes, seed, out, force=force)
+        labels, changes = LabelFile(accurate, units, trust_labels), settings or ()
+        found = train_files(labels, files, held, model, recipe, changes, seed, out, force=force, say=note)
     document(found) if as_json else note(trained_line(found))

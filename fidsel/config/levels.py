@@ -51,6 +51,8 @@ class TableLevel(LevelConfig):
     """Name of the forces in the file."""
     forces: bool = True
     """Whether the table has forces."""
+    trust_labels: bool = False
+    """Go on with labels that look wrong (`fidsel check` tells which)."""
 
 
 class OpenMMLevel(LevelConfig):

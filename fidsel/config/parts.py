@@ -54,7 +54,10 @@ def build_source(level: Level, pool: PoolSection, root: Path) -> LabelSource:
     match level:
         case TableLevel():
             keys = level.energy_key, level.forces_key if level.forces else None
-            source = _with_labels(TableSource(root / level.path, *keys, units(level.units), level.forces))
+            table = TableSource(
+                root / level.path, *keys, units(level.units), level.forces, trust_labels=level.trust_labels
+            )
+            source = _with_labels(table)
         case OpenMMLevel(system=None):
             source = MMFFSource(molecule(pool, root), level.variant)
         case OpenMMLevel():

@@ -1,5 +1,7 @@
 """`quick_check`: the cheap rules of `check`, run before anything is trained on or picked from labels."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from fidsel.data.consistency import energy_force, infinite
@@ -69,13 +71,13 @@ def _finite(frames: Frames) -> BoolArray:
     return np.asarray(~np.isinf(frames.energy) & ~forces)
 
 
-def require_sound(frames: Frames, what: str, trusted: bool, trust: str) -> tuple[str, ...]:
-    """Return warnings about labels as sentences; raise on errors, unless they are trusted.
+def refuse_errors(found: Iterable[Finding], what: str, trusted: bool, trust: str) -> tuple[str, ...]:
+    """Return findings about labels as sentences; raise where there are errors, unless labels are trusted.
 
     Parameters
     ----------
-    frames : labelled frames.
-    what : what they are called, e.g. the name of their file.
+    found : as `quick_check` returns them.
+    what : what the labels are called, e.g. the name of their file.
     trusted : whether errors are warnings.
     trust : how to say that, e.g. "--trust-labels".
 
@@ -84,12 +86,14 @@ def require_sound(frames: Frames, what: str, trusted: bool, trust: str) -> tuple
     UsageError
         naming the frames and what to do.
     """
-    found = quick_check(frames)
-    told = [f"{what}: {sentence(finding)}" for finding in found]
-    wrong = [text for text, f in zip(told, found, strict=True) if f.severity == "error"]
+    findings = tuple(found)
+    wrong = [sentence(finding) for finding in findings if finding.severity == "error"]
     if wrong and not trusted:
-        raise UsageError("; ".join([*wrong, f"`fidsel check` tells all, {trust} goes on all the same"]))
-    return tuple(told)
+        raise UsageError(
+            f"{what} cannot be trained on: {'; '.join(wrong)}. `fidsel check` tells more; to go on all the "
+            f"same: {trust}"
+        )
+    return tuple(f"{what}: {sentence(finding)}" for finding in findings)
 
 
 def sentence(finding: Finding) -> str:

@@ -23,8 +23,9 @@ STIFF = 33.0
 STIFFNESS = (4.0, 6.0)
 """A force constant so many times lower or higher is no bond to hydrogen."""
 
-CLEAR = 0.6
-"""Rank correlation of force and length below which a force constant is not believed."""
+CLEAR, CHANCE, MOST = 0.6, 3.3, 0.95
+"""Rank correlation of force and length below which a force constant is not believed; of n bonds at random
+3.3/√n, though 0.95 is enough."""
 
 STRETCHED = 1.7
 """Å; where hydrogen's nearest neighbour is usually farther, lengths are not in Å."""
@@ -91,7 +92,7 @@ def _stiffness(partner: FloatArray, length: FloatArray, force: FloatArray, of: s
         return []
     d, f = np.concatenate(stretch), np.concatenate(change)
     constant, r = -ratio(f, d), -rank_correlation(f, d)
-    if not abs(r) >= CLEAR:
+    if not abs(r) >= max(CLEAR, min(MOST, CHANCE / np.sqrt(len(d)))):
         return []
     facts = (
         f"bonds to hydrogen{of} have a force constant of {constant:.3g} eV/Å² (rank correlation {r:.2f} on "

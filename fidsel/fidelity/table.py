@@ -13,6 +13,7 @@ from ase import Atoms
 from fidsel.data import Frames
 from fidsel.data.geometry import sound
 from fidsel.data.lookup import TOLERANCE, Lookup
+from fidsel.data.quick import quick_check, refuse_errors
 from fidsel.data.read import read
 from fidsel.data.units import Units
 from fidsel.errors import UsageError
@@ -32,11 +33,13 @@ class TableSource:
     tolerance : Å, largest difference of a coordinate to the frame looked up: files written with few
         digits hold the same configuration a little displaced.
     seconds_per_label : core-seconds a label is said to take, to practise a campaign on labels owned.
+    trust_labels : whether labels that look wrong are taken all the same.
 
     Raises
     ------
     UsageError
-        where the arguments do not fit, and from `label` and `settings` where the file cannot be read.
+        where the arguments do not fit; from `label` and `settings` where the file cannot be read; and from
+        `label` and `frames` where its labels are wrong (see `fidsel.data.quick`).
     """
 
     path: Path
@@ -46,6 +49,7 @@ class TableSource:
     forces: bool = True
     tolerance: float = TOLERANCE
     seconds_per_label: float = 0.0
+    trust_labels: bool = False
 
     in_process: ClassVar[bool] = True
     """A look-up needs no worker process."""
@@ -78,7 +82,7 @@ class TableSource:
 
     def _table(self) -> tuple[Frames, Lookup]:
         keys = (self.energy_key, self.forces_key if self.forces else None)
-        return _table(self.path, *_state(self.path), *keys, self.units, self.tolerance)
+        return _table(self.path, *_state(self.path), *keys, self.units, self.tolerance, self.trust_labels)
 
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a configuration in the table; `LabelError` where it is not in it."""
@@ -120,7 +124,11 @@ def _table(
     forces_key: str | None,
     units: Units | None,
     tolerance: float,
+    trusted: bool,
 ) -> tuple[Frames, Lookup]:
-    frames = read(path, units=units, energy_key=energy_key, forces_key=forces_key)
-    frames = frames[np.isfinite(frames.energy) & sound(frames)[1]]
+    every = read(path, units=units, energy_key=energy_key, forces_key=forces_key)
+    rows = np.flatnonzero(np.isfinite(every.energy) & sound(every)[1])
+    frames = every[rows]
+    found = [finding.within(rows) for finding in quick_check(frames)]
+    refuse_errors(found, f"the table {path}", trusted, "trust_labels = true in its [[fidelity]]")
     return frames, Lookup(frames, tolerance)

@@ -7,7 +7,7 @@ import pytest
 from morse_molecule import frames as morse
 
 from fidsel.data import Frames, read
-from fidsel.data.quick import quick_check, require_sound, sentence
+from fidsel.data.quick import quick_check, refuse_errors, sentence
 from fidsel.errors import UsageError
 
 
@@ -20,21 +20,21 @@ def wrong() -> Frames:
 
 def test_sound_labels_have_nothing_to_tell() -> None:
     assert quick_check(morse(40)) == ()
-    assert require_sound(morse(40), "it", False, "--trust-labels") == ()
+    assert refuse_errors(quick_check(morse(40)), "it", False, "--trust-labels") == ()
     assert quick_check(morse(40)[:0]) == ()
     assert quick_check(morse(40).unlabelled()) == ()
 
 
 def test_an_error_names_file_frame_value_and_both_remedies() -> None:
     with pytest.raises(UsageError) as caught:
-        require_sound(wrong(), "data.npz", False, "--trust-labels")
+        refuse_errors(quick_check(wrong()), "data.npz", False, "--trust-labels")
     text = str(caught.value)
     for part in ("data.npz", "1 of 40 frames", "1e+04 eV", "(frame 7)", "fidsel check", "--trust-labels"):
         assert part in text
 
 
 def test_trusted_errors_are_told() -> None:
-    (text,) = require_sound(wrong(), "data.npz", True, "--trust-labels")
+    (text,) = refuse_errors(quick_check(wrong()), "data.npz", True, "--trust-labels")
     assert "(frame 7)" in text
 
 
