@@ -14,6 +14,7 @@ from fidsel.campaign.publish import measured, publish
 from fidsel.campaign.record import Allocation, Pick, Round
 from fidsel.campaign.settings import Campaign, Reporter, silent
 from fidsel.campaign.share import frame_cost
+from fidsel.campaign.suspicion import trusted
 from fidsel.campaign.training import forget_trainings, watched
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.errors import FidselError
@@ -96,7 +97,8 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     _purchase(ws, ready, allocation)
     labelled = perf_counter()
     ids = mixture(ws, index)
-    data = training_data(ws, ids, ready.held)
+    believed = trusted(ws, training_data(ws, ids, ready.held))
+    data = believed.data
     trained = _train(ws, data, index)
     seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
     ws.ledger.charge(
@@ -104,7 +106,10 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     )
     ws.begin("measuring on held-out labels")
     found = measured(ws, ready.held, index, done, allocation, ids, data, trained, seconds)
-    found = replace(found, record=replace(found.record, stop=stop_reason(ws, [*done, found.record])))
+    notes = (*found.record.notes, *believed.notes)
+    found = replace(
+        found, record=replace(found.record, notes=notes, stop=stop_reason(ws, [*done, found.record]))
+    )
     publish(ws, ready.held, found, done, trained)
     forget_trainings(ws)
     return found.record

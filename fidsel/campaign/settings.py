@@ -84,6 +84,7 @@ class Rules:
     cluster_target : eV/Å, stop once the bounds of a round (see `coverage`) are at most this in every
         cluster; None = never.
     patience : stop once so many rounds together have not lowered the validation error by 2 %; None = never.
+    trust_labels : whether labels that look wrong (see `fidsel.data.quick`) are trained on.
     control : the control arm.
     error : where errors on unlabelled frames come from.
     descriptor : as `fidsel.selector.make_descriptor` names it.
@@ -101,6 +102,7 @@ class Rules:
     target: float | None = None
     cluster_target: float | None = None
     patience: int | None = None
+    trust_labels: bool = False
     control: ControlKind = "owned"
     error: ErrorKind = "cheap"
     descriptor: str = "pair-distances"

@@ -34,6 +34,11 @@ Settings = Annotated[
     ),
 ]
 
+TrustLabels = Annotated[
+    bool,
+    typer.Option("--trust-labels", help="Go on with labels that look wrong (see `fidsel check`)."),
+]
+
 
 def note(text: str) -> None:
     """Tell a person something on stderr."""

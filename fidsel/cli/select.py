@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Device, EnergyKey, ForcesKey, Seed, Units, with_device
-from fidsel.cli.output import AsJson, Settings, document, note, progress
+from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
 from fidsel.cli.tables import selection_line, selection_table
 
 WAITING = 5
@@ -57,6 +57,7 @@ def select(
     ),
     save_model: Annotated[Path | None, typer.Option(help="Folder for the last model.")] = None,
     report: Annotated[Path | None, typer.Option(help="HTML file to write a report to.")] = None,
+    trust_labels: TrustLabels = False,
     as_json: AsJson = False,
 ) -> None:
     """Pick frames where the model is wrong, train on them, measure on held-out frames, and repeat."""
@@ -67,7 +68,7 @@ def select(
     from fidsel.selector.selection import Selection
     from fidsel.selector.stopping import Stopping
 
-    keys = (units, energy_key, forces_key)
+    keys = (units, energy_key, forces_key, trust_labels)
     stopping = Stopping(target, cluster_target, coverage, patience)
     request = Request(
         pool=LabelFile(pool, *keys),
@@ -83,6 +84,8 @@ def select(
     require_writable(out, report, folder=save_model)
     with progress() as say:
         chosen = FileSelection(request, Watch(tells(say, "training")))
+        for text in chosen.odd:
+            note(text)
         if chosen.rounds:
             note(f"{out} holds {len(chosen.rounds)} rounds already")
         total = max(rounds + 1, len(chosen.rounds))

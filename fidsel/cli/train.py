@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Device, EnergyKey, ForcesKey, Seed, Units, with_device
-from fidsel.cli.output import AsJson, Settings, document, progress
+from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
 from fidsel.cli.stages import training_notes
 
 Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
@@ -33,6 +33,7 @@ def train(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
+    trust_labels: TrustLabels = False,
     units: Units = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
@@ -43,12 +44,12 @@ def train(
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
     from fidsel.config.train_files import LabelFile, train_files
 
-    keys = (units, energy_key, forces_key)
+    keys = (units, energy_key, forces_key, trust_labels)
     files = [LabelFile(path, *keys) for path in cheap or ()]
     held = LabelFile(validation, *keys) if validation else None
     with progress() as report:
         labels, changes = LabelFile(accurate, *keys), with_device(settings, device)
         found = train_files(
-            labels, files, held, model, recipe, changes, seed, out, force=force, report=report
+            labels, files, held, model, recipe, changes, seed, out, force=force, report=report, say=note
         )
     document(found) if as_json else training_notes(found)

@@ -56,6 +56,8 @@ class TableLevel(LevelConfig):
     """Whether the table has forces."""
     tolerance: Annotated[float, Field(ge=0)] = TOLERANCE
     """Å, by which coordinates may differ from the frame that is looked up."""
+    trust_labels: bool = False
+    """Go on with labels that look wrong (`fidsel check` tells which)."""
 
 
 class OpenMMLevel(LevelConfig):

@@ -59,7 +59,9 @@ def build_source(level: Level, pool: PoolSection, root: Path) -> LabelSource:
             keys = level.energy_key, level.forces_key if level.forces else None
             table = TableSource(root / level.path, *keys, units(level.units), level.forces, level.tolerance)
             known = state(pool, root, others=True)
-            source = _with_labels(replace(table, state=known, name=level.name))
+            source = _with_labels(
+                replace(table, state=known, name=level.name, trust_labels=level.trust_labels)
+            )
         case OpenMMLevel(system=None):
             source = MMFFSource(molecule(pool, root), level.variant)
         case OpenMMLevel():

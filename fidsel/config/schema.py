@@ -37,6 +37,8 @@ class CampaignSection(Strict):
     """Stop once the bounds of a round (`selector.coverage`) are at most this (eV/Å) in every cluster."""
     patience: PositiveInt | None = None
     """Stop once this many rounds together have not lowered the validation error by 2 %."""
+    trust_labels: bool = False
+    """Train on labels that look wrong: wrong signs, mixed units, energies or forces far from all others."""
     control: Literal["owned", "bought", "off"] = "owned"
     """Control arm: extrapolated from owned random labels, bought beside the budget, or none."""
 

@@ -92,11 +92,13 @@ class FileSelection:
     Attributes
     ----------
     rounds, control : of the selection and of its control arm, as far as they are done.
+    odd : what is worth knowing about the labels, as sentences.
 
     Raises
     ------
     UsageError
-        where files, settings and models do not fit together, or `out` holds another selection.
+        where files, settings and models do not fit together, labels are wrong (see `fidsel.data.quick`), or
+        `out` holds another selection.
     """
 
     def __init__(self, request: Request, watch: Watch = QUIET) -> None:
@@ -106,13 +108,15 @@ class FileSelection:
         config = check_config(SelectConfig, values, request.overrides, "the command line")
         section = config.selector
         self.request, self.frames = request, request.pool.read("accurate")
+        self.odd = request.pool.check(self.frames)
         known = known_labels(request.out, self.frames)
         seed, model = request.selection.seed, model_factory(config.model, Path())
         picker, missing = build_picker(section, Path()), np.flatnonzero(~known)
         kind, labelled = error_kind(section, picker, missing, request.cheap is not None), not len(missing)
         stage, twin = build_stage(config.stage, STAGE), None
         if kind == "cheap":
-            cheap = cheap_labels(request.cheap, self.frames)
+            cheap, odd = cheap_labels(request.cheap, self.frames)
+            self.odd += odd
             twin = Twin(cheap, learner(model, cheap, seed, stage=stage, watch=watch.part("cheap")))
         learns = learner(model, self.frames, seed, stage=stage, watch=watch)
         first = None
@@ -195,24 +199,25 @@ def features(name: str, frames: Frames, model: ForceField | None) -> FloatArray:
     return (Reduced.fit(descriptor, frames) if name == "soap" else descriptor)(frames)
 
 
-def cheap_labels(file: LabelFile | None, frames: Frames) -> Frames:
-    """Return the cheap labels of the frames of a pool, in their order.
+def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[str, ...]]:
+    """Return the cheap labels of the frames of a pool, in their order, and what is odd about them.
 
     Raises
     ------
     UsageError
-        where there is no file, or no cheap label for some frames.
+        where there is no file, no cheap label for some frames, or labels are wrong.
     """
     if file is None:
         raise UsageError("error = 'cheap' needs cheap labels of the pool: give --cheap FILE")
     cheap = in_order_of(frames, file.read("cheap"))
+    odd = file.check(cheap)
     rows = Lookup(cheap).find(frames)
     if (lost := rows < 0).any():
         raise UsageError(
             f"{file.text} has no cheap label for {lost.sum()} of {len(frames)} frames of the pool: label "
             "these too, or take another source of errors"
         )
-    return cheap[rows]
+    return cheap[rows], odd
 
 
 def settings(

@@ -1,7 +1,7 @@
 """A force field from files of labels, without a campaign."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from fidsel.data import Frames, leaks, split
 from fidsel.data.atomic import make_folder
 from fidsel.data.finding import few
 from fidsel.data.lookup import TOLERANCE, Lookup
+from fidsel.data.quick import quick_check, refuse_errors
 from fidsel.data.read import label_keys, read_logged
 from fidsel.data.reorder import in_order_of
 from fidsel.errors import FidselError, UsageError
@@ -39,6 +40,10 @@ HELD_OUT = 0.2
 
 LEAST = 3
 """Configurations of which that part is one at least."""
+
+
+def unheard(text: str) -> None:
+    """Say nothing."""
 
 
 class TrainConfig(Strict):
@@ -59,6 +64,7 @@ class LabelFile:
     text : the file; `path:energy_key:forces_key` names the labels in it, either of which may be empty.
     units : "energy,length", where the file does not say.
     energy_key, forces_key : names of the labels that `text` does not name.
+    trusted : whether labels that look wrong are taken all the same.
 
     Examples
     --------
@@ -70,6 +76,7 @@ class LabelFile:
     units: str | None = None
     energy_key: str | None = None
     forces_key: str | None = None
+    trusted: bool = False
 
     @property
     def parts(self) -> tuple[Path, str | None, str | None]:
@@ -82,9 +89,19 @@ class LabelFile:
         return Path(named[1]), named[2] or self.energy_key, named[3] or self.forces_key
 
     def source(self) -> TableSource:
-        """Return the file as a source that looks labels up."""
+        """Return the file as a source that looks labels up; `check` is for these."""
         path, energy, forces = self.parts
-        return TableSource(path, energy, forces, units(self.units))
+        return TableSource(path, energy, forces, units(self.units), trust_labels=True)
+
+    def check(self, frames: Frames) -> tuple[str, ...]:
+        """Return what is worth knowing about its frames, as sentences.
+
+        Raises
+        ------
+        UsageError
+            where labels look wrong and are not trusted; it names frames and remedies.
+        """
+        return refuse_errors(quick_check(frames), str(self.parts[0]), self.trusted, "--trust-labels")
 
     def read(self, level: str, *, labelled: bool = True) -> Frames:
         """Return its frames; `level` is their level where the file names none.
@@ -120,6 +137,7 @@ def train_files(
     *,
     force: bool = False,
     report: Reporter = silent,
+    say: Callable[[str], None] = unheard,
 ) -> dict[str, Any]:
     """Train on files, save the model into a folder and return what happened.
 
@@ -136,12 +154,13 @@ def train_files(
     out : folder of the model.
     force : whether a model that is there may be replaced.
     report : hears how far it is.
+    say : hears what is odd about the labels before anything is trained on them.
 
     Raises
     ------
     UsageError
-        where files and settings do not fit together, frames to train on are among those to validate on, or
-        `out` holds a model.
+        where files and settings do not fit together, labels are wrong (see `fidsel.data.quick`), frames to
+        train on are among those to validate on, or `out` holds a model.
     """
     if (out / JSON).exists() and not force:
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
@@ -154,13 +173,22 @@ def train_files(
             raise
         raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
     refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
-    train, held = _sides(accurate, validation, seed)
     labelled = config.recipe.kind != "asteroid-unlabelled"
-    read_cheap = (file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
-    low = tuple(in_order_of(train + held, frames) for frames in read_cheap)
-    data = TrainingData(train, held, low)
+    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
+    train, held = accurate.read("accurate"), validation.read("accurate") if validation else None
+    files = [
+        (accurate, train),
+        *zip(cheap, low, strict=True),
+        *([(validation, held)] if held and validation else []),
+    ]
+    odd = [text for file, frames in files for text in file.check(frames)]
+    for text in odd:
+        say(text)
+    sides = _sides(train, held, (accurate.text, validation.text if validation else ""), seed)
+    ordered = tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)
+    data = TrainingData(*sides, ordered)
     if config.recipe.kind == "delta":
-        _require_pairs(train + held, low[-1], cheap[-1].text)
+        _require_pairs(data.train + data.validation, low[-1], cheap[-1].text)
     table = cheap[-1].source if cheap else None
     make_folder(out)
     factory = model_factory(config.model, Path())
@@ -169,7 +197,8 @@ def train_files(
         watch = Watch(tells(report, "training"), kept)
         trained = build_recipe(config.recipe, Path(), table)(data, factory, seed, watch=watch)
         trained.model.save(out)
-    return {"recipe": config.recipe.kind} | _report(trained, data, out) | {"notes": kept.notes}
+    found = {"recipe": config.recipe.kind, "odd": odd}
+    return found | _report(trained, data, out) | {"notes": kept.notes}
 
 
 @contextmanager
@@ -188,22 +217,20 @@ def _kept(out: Path, key: str) -> Iterator[Checkpoints]:
         folder.rmdir()
 
 
-def _sides(accurate: LabelFile, validation: LabelFile | None, seed: int) -> tuple[Frames, Frames]:
-    """Return the frames to train on and those to validate on."""
-    train = accurate.read("accurate")
-    if validation is None:
+def _sides(train: Frames, held: Frames | None, names: tuple[str, str], seed: int) -> tuple[Frames, Frames]:
+    """Return the frames to train on and those to validate on; names are those of the files."""
+    if held is None:
         if (n := len(train.unique())) < LEAST:
             raise UsageError(
                 f"a fifth of the accurate labels validates, so there must be at least {LEAST} "
-                f"configurations, {accurate.text} has {n}: give more, or others with --validation"
+                f"configurations, {names[0]} has {n}: give more, or others with --validation"
             )
         parts = split(train, {"train": 1 - HELD_OUT, "validation": HELD_OUT}, by="block", seed=seed)
         return parts["train"], parts["validation"]
-    held = validation.read("accurate")
     if len(rows := leaks(train, held)):
         raise UsageError(
-            f"{len(rows)} of {len(train)} frames of {accurate.text} ({few(rows.tolist())}) are among those "
-            f"of {validation.text}: a model cannot be validated on what it is trained on, so leave them out "
+            f"{len(rows)} of {len(train)} frames of {names[0]} ({few(rows.tolist())}) are among those "
+            f"of {names[1]}: a model cannot be validated on what it is trained on, so leave them out "
             "of one file, or leave out --validation"
         )
     return train, held

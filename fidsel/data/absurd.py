@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fidsel.data.frames import BoolArray, FloatArray, Frames, IntArray
-from fidsel.data.robust import FEWEST, excess_energy, kinds, largest_forces, spread
+from fidsel.data.robust import FEWEST, excess_energy, kinds, largest_forces, net_share, spread
 from fidsel.errors import UsageError
 
 Reasons = list[str | None]
@@ -159,7 +159,7 @@ def _impossible(frames: Frames, reasons: Reasons) -> BoolArray:
 
 def _unusual_forces(frames: Frames, reasons: Reasons) -> None:
     """Judge sizes of forces and net forces against those of the other frames."""
-    first, force = frames.offsets[:-1], largest_forces(frames)
+    force = largest_forces(frames)
     with np.errstate(divide="ignore"):
         size = np.log10(force)
     if np.isfinite(size).sum() < FEWEST:
@@ -168,9 +168,7 @@ def _unusual_forces(frames: Frames, reasons: Reasons) -> None:
     limit = usual + np.log10(TIMES) + 6 * sigma
     text = f"the largest force is {{force:.3g}} eV/Å, {{times:.3g}} times the usual {10**usual:.3g} eV/Å"
     _note(reasons, size > limit, text, force=force, times=force / 10**usual)
-    net = np.linalg.norm(np.add.reduceat(frames.forces, first), axis=1)
-    norm = np.sqrt(np.add.reduceat((frames.forces**2).sum(axis=1), first))
-    share = np.divide(net, norm, out=np.full(len(net), np.nan), where=norm > 0)
+    net, share = net_share(frames)
     if spread(share)[0] < NET_USUAL:
         text = "the net force is {net:.3g} eV/Å, {share:.0%} of all forces, which add up to zero elsewhere"
         _note(reasons, (share > NET_SHARE) & (net > NET_LEAST), text, net=net, share=share)

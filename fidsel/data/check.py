@@ -5,10 +5,12 @@ from functools import partial
 
 import numpy as np
 
-from fidsel.data.consistency import energy_force, force_scale, labels
+from fidsel.data.consistency import labels
 from fidsel.data.finding import Finding
 from fidsel.data.frames import FloatArray, Frames
 from fidsel.data.geometry import composition, distances, duplicates, electrons, sound
+from fidsel.data.quick import label_rules
+from fidsel.data.scale import force_scale
 from fidsel.errors import UsageError
 
 __all__ = ["Finding", "check"]
@@ -36,7 +38,11 @@ def check(
     distances    error    atoms closer than 0.4 Å
     isolated     warning  atoms farther than 3.5 Å from all others
     duplicates   warning  a configuration repeated at one level
-    energy-force error    forces of the wrong sign, or in another unit than the energies
+    outliers     error    energies or forces far from those of all other frames
+    net-force    warning  forces that do not add up to zero
+    energy-force error    forces of the wrong sign, energies per atom or in another unit than forces
+    energy-scale error    energies larger than those of all electrons
+    bond-scale   error    forces of another size or sign than any bond to hydrogen has
     force-scale  warning  forces of another size than the reference forces
     composition  note     how many frames have each formula
     ============ ======== ==================================================================
@@ -74,4 +80,4 @@ def check(
 
 def _rules(frames: Frames, forces: bool, scale: Callable[[Frames], list[Finding]]) -> list[Finding]:
     found = labels(frames, forces) + electrons(frames) + distances(frames) + duplicates(frames)
-    return found + energy_force(frames) + scale(frames) + composition(frames)
+    return found + label_rules(frames) + scale(frames) + composition(frames)

@@ -1,24 +1,34 @@
-"""Rules of the data check about labels: there, finite, belonging together, in plausible units."""
+"""Rules of the data check about labels: there, finite, energies and forces belonging together."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
 from fidsel.data.finding import Finding, about, some_atom
 from fidsel.data.frames import FloatArray, Frames, IntArray
+from fidsel.data.mistakes import energy_over_work
+from fidsel.data.robust import FEWEST, rank_correlation, ratio
 
 QUERIES = 256
 """Frames, evenly spaced, whose nearest neighbour is looked for."""
 
-FARTHEST = 1.0
-"""Å; pairs farther apart (norm over all coordinates) say little about the slope of the energy."""
+AMONG = 4096
+"""Frames, in whole stretches of the file, that neighbours are looked for among."""
 
-FEWEST = 8
-"""Pairs below which nothing is concluded."""
+STRETCHES = 16
+
+FARTHEST = 1.0
+"""Å; pairs farther apart (norm over all coordinates of 9 atoms) say little about the slope of the energy."""
+
+SHOWN = 10
+"""Consistent sets that are named; of more the range of their slopes is told."""
 
 SLOPE = (0.8, 1.25)
-FORCE_RATIO = (0.2, 5.0)
+BACKWARDS, TOGETHER = -0.5, 0.8
+CHANCE, MOST = 3.3, 0.95
+"""Labels at random have a correlation beyond 3.3/√pairs in one of 1000 sets; 0.95 is enough for 8 pairs."""
 
 
 def labels(frames: Frames, forces: bool) -> list[Finding]:
@@ -26,12 +36,17 @@ def labels(frames: Frames, forces: bool) -> list[Finding]:
 
     Frames that name no level are one level, which declares the labels that some frame of the set has.
     """
-    infinite = np.isinf(frames.energy) | some_atom(frames, np.any(np.isinf(frames.forces), axis=1))
-    found = about("error", "labels", infinite, "labels are infinite in {n} frames: remove or relabel them")
+    found = infinite(frames)
     for level in sorted(set(frames.level.tolist())):
         found += _level(frames, level, forces)
     rows = some_atom(frames, np.any(np.isfinite(frames.forces), axis=1)) & ~frames.has_forces
     return found + about("warning", "labels", rows, "only some atoms have forces in {n} frames: relabel them")
+
+
+def infinite(frames: Frames) -> list[Finding]:
+    """Report labels that are infinite."""
+    bad = np.isinf(frames.energy) | some_atom(frames, np.any(np.isinf(frames.forces), axis=1))
+    return about("error", "labels", bad, "labels are infinite in {n} frames: remove or relabel them")
 
 
 def _level(frames: Frames, level: str, forces: bool) -> list[Finding]:
@@ -51,100 +66,128 @@ def _level(frames: Frames, level: str, forces: bool) -> list[Finding]:
     return found
 
 
-def energy_force(frames: Frames) -> list[Finding]:
-    """Report whether energies fall along the forces, set by set (same level, group and atoms)."""
-    found = []
-    for name, rows in _sets(frames):
-        pairs = _near_pairs(frames[rows])
-        if len(pairs) >= FEWEST:
-            found.append(_work(frames[rows], pairs, name).within(rows))
-    return found
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Near pairs of frames of one molecule: ΔE, W = −½(F₁ + F₂)·Δx, eV, and how many atoms there are.
 
-
-def _work(frames: Frames, pairs: IntArray, name: str) -> Finding:
-    """Compare ΔE with W = −½(F₁ + F₂)·Δx, from which it differs by O(Δx³), on near pairs.
-
-    slope = ΣW·ΔE/ΣW², correlation r = ΣW·ΔE/√(ΣW²·ΣΔE²).
+    ΔE differs from W by O(Δx³).
     """
-    _, xyz, energy, force = frames.dense()
-    i, j = pairs.T
-    difference = energy[j] - energy[i]
-    work = -0.5 * ((force[i] + force[j]) * (xyz[j] - xyz[i])).sum(axis=(1, 2))
-    norm = float(work @ work)
-    if norm == 0:
+
+    name: str
+    difference: FloatArray
+    work: FloatArray
+    atoms: int
+
+
+def energy_force(frames: Frames) -> list[Finding]:
+    """Report whether energies fall along the forces, set by set (same level, group, atoms and charge).
+
+    Sets with few near pairs are judged together. The slope is that of least absolute deviations, and the
+    correlation that of ranks, so that a few wrong labels change neither.
+    """
+    found, small = [], dict[str, list[_Pairs]]()
+    for level, name, rows in _sets(frames):
+        pairs = _near_pairs(frames[_stretches(rows)], name)
+        if len(pairs.work) >= FEWEST:
+            found.append((_judged(name, [pairs]), rows))
+        elif len(pairs.work):
+            small.setdefault(level, []).append(pairs)
+    several = [
+        _judged(f"{len(few)} small sets" + (f" of level {level!r}" if level else ""), few)
+        for level, few in small.items()
+        if sum(len(pairs.work) for pairs in few) >= FEWEST
+    ]
+    every = [finding for finding, _ in found] + several
+    notes = [finding for finding in every if finding.severity == "note"]
+    if len(notes) <= SHOWN:
+        return every
+    told = Finding("note", "energy-force", f"ΔE agrees with −F·Δx in {len(notes)} sets of frames")
+    return [finding for finding in every if finding.severity != "note"] + [told]
+
+
+def _judged(name: str, sets: list[_Pairs]) -> Finding:
+    """Compare ΔE with W on all pairs."""
+    difference = np.concatenate([pairs.difference for pairs in sets])
+    work = np.concatenate([pairs.work for pairs in sets])
+    if not work.any():
         return Finding("error", "energy-force", f"the forces of {name} are all zero: were they read?")
-    slope = float(work @ difference) / norm
-    r = float(work @ difference) / float(np.sqrt(norm * max(float(difference @ difference), 1e-300)))
-    facts = f"{name}: ΔE against −F·Δx has slope {slope:.3g}, correlation {r:.3f} on {len(pairs)} near pairs"
-    if r < -0.5:
-        return Finding(
-            "error", "energy-force", f"{facts}: forces have the wrong sign (gradients?), negate them"
-        )
-    if r < 0.8:
+    slope, r = ratio(difference, work), rank_correlation(difference, work)
+    per_atom = ratio(difference, work / np.concatenate([np.full(len(p.work), p.atoms) for p in sets]))
+    facts = f"{name}: ΔE against −F·Δx has slope {slope:.3g}, correlation {r:.3f} on {len(work)} near pairs"
+    clear = min(MOST, CHANCE / np.sqrt(len(work)))
+    if r < min(BACKWARDS, -clear):
+        text = f"{facts}: forces have the wrong sign (gradients?), negate them"
+        return Finding("error", "energy-force", text)
+    if r < TOGETHER:
         return Finding("warning", "energy-force", f"{facts}: energies and forces may not belong together")
     if not SLOPE[0] <= slope <= SLOPE[1]:
-        return Finding("error", "energy-force", f"{facts}: energies and forces are in different units")
+        why = energy_over_work(slope, per_atom)
+        text = f"{facts}: energies and forces are in different units{why}"
+        return Finding("error" if r >= clear else "warning", "energy-force", text)
     return Finding("note", "energy-force", facts)
 
 
-def _sets(frames: Frames) -> Iterator[tuple[str, IntArray]]:
-    """Yield name and rows of the frames that share level, group and atoms and have all labels."""
-    sets: dict[tuple[str, str, bytes], list[int]] = {}
+def _sets(frames: Frames) -> Iterator[tuple[str, str, IntArray]]:
+    """Yield level, name and rows of frames that share level, group, atoms and charge and have all labels."""
+    sets: dict[tuple[str, str, int, int, bytes], list[int]] = {}
     for i in np.flatnonzero(
         np.isfinite(frames.energy) & frames.has_forces & ~frames.pbc.any(axis=1)
     ).tolist():
         atoms = frames.numbers[frames.offsets[i] : frames.offsets[i + 1]].tobytes()
-        sets.setdefault((str(frames.level[i]), str(frames.group[i]), atoms), []).append(i)
-    for (level, group, _), rows in sets.items():
-        names = [frames.formulas[rows[0]]] + [
-            f"{w} {n!r}" for w, n in (("level", level), ("group", group)) if n
-        ]
-        yield ", ".join(names), np.array(rows)
+        key = (str(frames.level[i]), str(frames.group[i]), int(frames.charge[i]), int(frames.spin[i]), atoms)
+        sets.setdefault(key, []).append(i)
+    for (level, group, charge, _, _), rows in sets.items():
+        if len(rows) > 1:
+            names = [frames.formulas[rows[0]]] + [
+                f"{w} {n!r}" for w, n in (("level", level), ("group", group)) if n
+            ]
+            yield level, ", ".join(names + [f"charge {charge:+}"] * (charge != 0)), np.array(rows)
 
 
-def _near_pairs(frames: Frames) -> IntArray:
+def _stretches(rows: IntArray) -> IntArray:
+    """Return at most `AMONG` rows in stretches that leave neighbours in time together."""
+    if len(rows) <= AMONG:
+        return rows
+    size = AMONG // STRETCHES
+    starts = np.linspace(0, len(rows) - size, STRETCHES).astype(np.int64)
+    return rows[np.unique(starts[:, None] + np.arange(size))]
+
+
+def _near_pairs(frames: Frames, name: str) -> _Pairs:
+    """Return pairs of frames that are near as they are given, else near once turned onto the first."""
+    _, xyz, energy, force = frames.dense()
+    pairs = _nearest(xyz)
+    if len(pairs) < FEWEST and xyz.shape[1] > 1:
+        turned, turn = _superposed(xyz)
+        if len(better := _nearest(turned)) > len(pairs):
+            pairs, xyz, force = better, turned, force @ turn
+    i, j = pairs.T
+    work = -0.5 * ((force[i] + force[j]) * (xyz[j] - xyz[i])).sum(axis=(1, 2))
+    return _Pairs(name, energy[j] - energy[i], work, xyz.shape[1])
+
+
+def _nearest(xyz: FloatArray) -> IntArray:
     """Return (k, 2) rows: of the queries the nearest quarter, at least `FEWEST`, each with its neighbour."""
-    n = len(frames)
-    if n < 2:
-        return np.empty((0, 2), dtype=np.int64)
-    flat = frames.positions.reshape(n, -1)
+    n, limit = len(xyz), FARTHEST * max(1.0, np.sqrt(xyz.shape[1] / 9))
+    flat = xyz.reshape(n, -1)
     queries = np.unique(np.linspace(0, n - 1, QUERIES).astype(np.int64))
     apart = cdist(flat[queries], flat)
     apart[apart < 1e-6] = np.inf
     neighbour = apart.argmin(axis=1)
     distance = apart[np.arange(len(queries)), neighbour]
     nearest = np.argsort(distance, kind="stable")[: max(len(queries) // 4, FEWEST)]
-    nearest = nearest[distance[nearest] <= FARTHEST]
+    nearest = nearest[distance[nearest] <= limit]
     return np.stack([queries[nearest], neighbour[nearest]], axis=1)
 
 
-def force_scale(frames: Frames, reference: FloatArray | None, name: str) -> list[Finding]:
-    """Compare forces with an independent estimate, as energies and forces can share a unit error.
+def _superposed(xyz: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return positions (n, N, 3) turned onto those of the first frame, and the rotations (n, 3, 3).
 
-    Parameters
-    ----------
-    frames : labelled frames.
-    reference : (n_atoms, 3) eV/Å, e.g. MMFF94's; NaN where there is none.
-    name : what the reference is called.
+    W. Kabsch, Acta Cryst. A 32, 922 (1976), doi:10.1107/S0567739476001873.
     """
-    if reference is None:
-        return []
-    found = []
-    level_of_atom = np.repeat(frames.level, np.diff(frames.offsets))
-    usable = np.isfinite(reference).all(axis=1) & np.isfinite(frames.forces).all(axis=1)
-    for level in sorted(set(level_of_atom[usable].tolist())):
-        here = usable & (level_of_atom == level)
-        of = f" of level {level!r}" if level else ""
-        found += _scale(frames.forces[here].ravel(), reference[here].ravel(), of, name)
-    return found
-
-
-def _scale(forces: FloatArray, reference: FloatArray, of: str, name: str) -> list[Finding]:
-    norm = float(reference @ reference)
-    if norm == 0:
-        return []
-    slope = float(forces @ reference) / norm
-    facts = f"forces{of} are {slope:.3g} × the {name} forces"
-    if FORCE_RATIO[0] <= slope <= FORCE_RATIO[1]:
-        return [Finding("note", "force-scale", facts)]
-    return [Finding("warning", "force-scale", f"{facts}: check units (23 = kcal/mol for eV) and sign")]
+    centred = xyz - xyz.mean(axis=1, keepdims=True)
+    u, _, vt = np.linalg.svd(centred.transpose(0, 2, 1) @ centred[0])
+    # The last axis is mirrored where the best match would be a reflection.
+    u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
+    turn = u @ vt
+    return centred @ turn, turn

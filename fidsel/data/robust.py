@@ -83,5 +83,52 @@ def _least_deviations(design: FloatArray, values: FloatArray) -> FloatArray:
 
 def largest_forces(frames: Frames) -> FloatArray:
     """Return (n_frames,) eV/Å, norm of the largest force in each frame, NaN where forces are not labelled."""
-    norms = np.linalg.norm(frames.forces, axis=1)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(frames.forces, axis=1)
     return np.maximum.reduceat(norms, frames.offsets[:-1]) if len(frames) else np.empty(0)
+
+
+def ratio(y: FloatArray, x: FloatArray) -> float:
+    """Return the slope of y against x through the origin, of least absolute deviations.
+
+    It is the median of y/x weighted by |x|, of which the largest count no more than 3 × the median, so that
+    a wrong x has no more say than a wrong y. NaN where all x are zero.
+
+    >>> ratio(np.array([2.0, 4.0, 1e6, 8.0, 2.0]), np.array([1.0, 2.0, 3.0, 4.0, 1e9]))
+    2.0
+    """
+    used = np.isfinite(x) & np.isfinite(y) & (x != 0)
+    if not used.any():
+        return float("nan")
+    weight = np.abs(x[used])
+    weight = np.minimum(weight, 3 * np.median(weight))
+    quotient = y[used] / x[used]
+    order = np.argsort(quotient, kind="stable")
+    heaped = np.cumsum(weight[order])
+    return float(quotient[order][np.searchsorted(heaped, heaped[-1] / 2)])
+
+
+def rank_correlation(x: FloatArray, y: FloatArray) -> float:
+    """Return Spearman's correlation of ranks, 0 where either is constant.
+
+    >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 1e9]))
+    1.0
+    """
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    first, second = (np.argsort(np.argsort(values, kind="stable")) for values in (x, y))
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def net_share(frames: Frames) -> tuple[FloatArray, FloatArray]:
+    """Return (n_frames,) eV/Å, norm of the net force, and its part of the norm of all forces.
+
+    NaN where forces are not labelled; the part also where all are zero, and of single atoms.
+    """
+    first = frames.offsets[:-1]
+    if not len(frames):
+        return np.empty(0), np.empty(0)
+    net = np.linalg.norm(np.add.reduceat(frames.forces, first), axis=1)
+    norm = np.sqrt(np.add.reduceat((frames.forces**2).sum(axis=1), first))
+    several = (np.diff(frames.offsets) > 1) & (norm > 0)
+    return net, np.divide(net, norm, out=np.full(len(net), np.nan), where=several)

@@ -15,6 +15,7 @@ from fidsel.data.finding import every_atom, some_atom
 from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.data.geometry import sound
 from fidsel.data.lookup import TOLERANCE, Lookup
+from fidsel.data.quick import quick_check, refuse_errors
 from fidsel.data.read import AS_NAMED, read
 from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
@@ -44,11 +45,13 @@ class TableSource:
     seconds_per_label : core-seconds a label is said to take, to practise a campaign on labels owned.
     state : charge and spin of frames for which the file names none.
     name : what tells this table's labels from those of another in one store; by default its path.
+    trust_labels : whether labels that look wrong are taken all the same.
 
     Raises
     ------
     UsageError
-        where the arguments do not fit, and from the methods that read the file where it cannot be read.
+        where the arguments do not fit, and from the methods that read the file where it cannot be read or
+        its labels are wrong (see `fidsel.data.quick`).
     """
 
     path: Path
@@ -60,6 +63,7 @@ class TableSource:
     seconds_per_label: float = 0.0
     state: State = AS_NAMED
     name: str = ""
+    trust_labels: bool = False
 
     in_process: ClassVar[bool] = True
     """A look-up needs no worker process."""
@@ -195,7 +199,9 @@ class TableSource:
 
     def _table(self) -> "_Table":
         keys = (self.energy_key, self.forces_key if self.forces else None)
-        return _table(self.path, *_stat(self.path), *keys, self.units, self.tolerance, self.state)
+        return _table(
+            self.path, *_stat(self.path), *keys, self.units, self.tolerance, self.state, self.trust_labels
+        )
 
 
 class _Taken(NamedTuple):
@@ -265,6 +271,11 @@ def _table(
     units: Units | None,
     tolerance: float,
     state: State,
+    trusted: bool,
 ) -> _Table:
-    frames = read(path, units=units, energy_key=energy_key, forces_key=forces_key, state=state)
-    return _Table(frames[np.isfinite(frames.energy) & sound(frames)[1]], tolerance)
+    every = read(path, units=units, energy_key=energy_key, forces_key=forces_key, state=state)
+    rows = np.flatnonzero(np.isfinite(every.energy) & sound(every)[1])
+    frames = every[rows]
+    found = [finding.within(rows) for finding in quick_check(frames)]
+    refuse_errors(found, f"the table {path}", trusted, "trust_labels = true in its [[fidelity]]")
+    return _Table(frames, tolerance)

@@ -30,7 +30,7 @@ def found(frames: Frames, rule: str, **given: object) -> list[Finding]:
 def test_sound_data_have_notes_only(water: Frames) -> None:
     findings = check(water)
     assert {finding.severity for finding in findings} == {"note"}
-    assert {finding.rule for finding in findings} == {"energy-force", "composition"}
+    assert {finding.rule for finding in findings} == {"energy-force", "bond-scale", "composition"}
     assert "H2O 100" in findings[-1].message
 
 

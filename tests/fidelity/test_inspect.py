@@ -40,15 +40,17 @@ def test_good_labels_pass(ethanol: Frames, tmp_path: Path) -> None:
     assert "forces of level 'dft' are 1.2 × the MMFF94 forces" in findings["force-scale"].message
 
 
-@pytest.mark.parametrize("factor", [KCAL, 1 / 27.2114])
+@pytest.mark.parametrize(("factor", "unit"), [(KCAL, "kcal/mol/Å"), (1 / 27.2114, "Hartree/Å")])
 def test_unit_error_that_energies_and_forces_share_is_seen(
-    factor: float, ethanol: Frames, tmp_path: Path
+    factor: float, unit: str, ethanol: Frames, tmp_path: Path
 ) -> None:
     wrong = ethanol.replace(energy=factor * ethanol.energy, forces=factor * ethanol.forces)
     findings = found(wrong, tmp_path)
     assert findings["energy-force"].severity == "note"
     assert findings["force-scale"].severity == "warning"
-    assert "check units" in findings["force-scale"].message
+    assert "surely another unit: as of forces in" in findings["force-scale"].message
+    assert unit in findings["force-scale"].message
+    assert findings["bond-scale"].severity == "error"
 
 
 def test_unit_error_of_one_of_them_is_an_error(ethanol: Frames, tmp_path: Path) -> None:
