@@ -67,7 +67,7 @@ class WhoAmI:
 
     def label(self, atoms: Atoms) -> Label:
         """Return no energy and the number of the process."""
-        return Label(0.0, None, 0.0, {"pid": os.getpid(), "atoms": len(atoms)})
+        return Label(0.0, None, provenance={"pid": os.getpid(), "atoms": len(atoms)})
 
 
 def examine(folder: Path, overrides: Sequence[str] = ()) -> tuple[Checkup, ...]:

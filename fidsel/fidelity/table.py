@@ -80,21 +80,26 @@ class TableSource:
         keys = (self.energy_key, self.forces_key if self.forces else None)
         return _table(self.path, *_state(self.path), *keys, self.units, self.tolerance)
 
+    def warm_up(self, atoms: Atoms) -> None:  # noqa: ARG002 - the same for every frame
+        """Read the file."""
+        self._table()
+
     def label(self, atoms: Atoms) -> Label:
-        """Return the label of a configuration in the table; `LabelError` where it is not in it."""
+        """Return the label of a configuration in the table; `LabelError` "refused" where it is not in it."""
         frames, lookup = self._table()
         row = int(lookup.find(Frames.from_atoms([atoms]))[0])
         if row < 0:
             raise LabelError(
                 f"{atoms.get_chemical_formula()} is not among the {len(frames)} labelled frames of "
-                f"{self.path}, to {self.tolerance:g} Å; take the pool from the same file or widen tolerance"
+                f"{self.path}, to {self.tolerance:g} Å; take the pool from the same file or widen tolerance",
+                cause="refused",
             )
         forces = frames.forces[frames.offsets[row] : frames.offsets[row + 1]] if self.forces else None
         if forces is not None and not np.isfinite(forces).all():
-            raise LabelError(f"row {row} of {self.path} has an energy but no forces; say forces = false")
-        return Label(
-            float(frames.energy[row]), forces, self.seconds_per_label, {"program": "table", "row": row}
-        )
+            raise LabelError(
+                f"row {row} of {self.path} has an energy but no forces; say forces = false", cause="refused"
+            )
+        return Label(float(frames.energy[row]), forces, provenance={"program": "table", "row": row})
 
 
 def _state(path: Path) -> tuple[int, int]:
