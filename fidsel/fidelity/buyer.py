@@ -153,7 +153,10 @@ class Buyer:
             self._store()
         atoms = self.frames[self._rows[attempt.frame_id]]
         limit, threads = attempt.time_limit, attempt.threads
-        return Task(attempt.frame_id, atoms, self.fidelity.source, limit, predicted, threads)
+        return Task(
+            attempt.frame_id, atoms, self.fidelity.source, limit, predicted, threads,
+            memory_limit=self.fidelity.memory_limit,
+        )  # fmt: skip
 
     def _receive(self, task: Task, result: Label | LabelError) -> None:
         if not self._arrived:

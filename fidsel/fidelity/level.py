@@ -58,6 +58,7 @@ class Fidelity:
     price : what they cost.
     time_limit : s, wall time after which one label is given up; None = no limit.
     threads : cores one label uses.
+    memory_limit : bytes one label and the programs it starts may hold; None = no limit.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Fidelity:
     price: Price
     time_limit: float | None = None
     threads: int = 1
+    memory_limit: int | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -73,6 +75,8 @@ class Fidelity:
             raise UsageError(f"time_limit of {self.name} must be positive seconds, got {self.time_limit}")
         if self.threads < 1:
             raise UsageError(f"threads of {self.name} must be ≥ 1, got {self.threads}")
+        if self.memory_limit is not None and self.memory_limit < 1:
+            raise UsageError(f"memory_limit of {self.name} must be positive bytes, got {self.memory_limit}")
 
     @property
     def forces(self) -> bool:
