@@ -1,7 +1,9 @@
 """The `fidsel` program: its commands, and how errors become messages and exit codes."""
 
+import signal
 import sys
 from importlib.metadata import version
+from types import FrameType
 from typing import Any
 
 import typer
@@ -31,8 +33,21 @@ from fidsel.cli.amounts import AmountCommand
 from fidsel.cli.output import note, show_log
 from fidsel.errors import FidselError
 
-STOPPED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+STOPPED = 128
+"""Exit code after a signal is this and its number, as shells have it: 130 after Ctrl-C."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The program was asked to end by another signal than Ctrl-C: it stores, closes and tidies up as then.
+
+    Parameters
+    ----------
+    number : the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class Program(TyperGroup):
@@ -53,7 +68,7 @@ class Program(TyperGroup):
             raise typer.Exit(FidselError.exit_code) from error
         except KeyboardInterrupt as error:
             note("fidsel: stopped; everything finished is stored, the same command goes on from here")
-            raise typer.Exit(STOPPED) from error
+            raise typer.Exit(STOPPED + getattr(error, "number", signal.SIGINT)) from error
         except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
@@ -114,10 +129,29 @@ def _options(
     """Spend a label budget well when building machine-learning force fields.
 
     Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 5 labels are needed to go on (select), 130
-    stopped by Ctrl-C.
+    stopped by Ctrl-C, 143 by SIGTERM.
     """
+
+
+def stop_on_signals() -> None:
+    """Have SIGTERM (a scheduler, `docker stop`, a service manager) and SIGHUP end the program like Ctrl-C.
+
+    The first one counts: what ends the program must itself come to its end. Signals that whoever started the
+    program has chosen to ignore, as `nohup` does, stay ignored.
+    """
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for known in signals:
+            signal.signal(known, signal.SIG_IGN)
+        raise Terminated(number)
+
+    named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))
+    signals = [known for known in named if known is not None and signal.getsignal(known) == signal.SIG_DFL]
+    for known in signals:
+        signal.signal(known, stop)
 
 
 def main() -> None:
     """Run the program."""
+    stop_on_signals()
     app(prog_name="fidsel")

@@ -9,6 +9,7 @@ from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign, Refresh, Rules
 from fidsel.config.levels import refuse_unpriced
 from fidsel.config.load import FILE, load_config
+from fidsel.config.memory import memory_share
 from fidsel.config.model_parts import device_of, model_factory
 from fidsel.config.parts import build_fidelity, build_picker, build_source, molecule, read_pool
 from fidsel.config.recipe_parts import build_control, build_recipe, cheap_use, levels_bought
@@ -51,11 +52,12 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     cheap_source = partial(build_source, cheap[-1], config.pool, folder) if cheap else None
     threads = max(level.threads for level in levels)
     workers = config.engine.workers or max(1, available_cores() // threads)
+    share = memory_share(workers)
     return Campaign(
         folder=CampaignFolder(folder),
         name=section.name,
         seed=section.seed,
-        fidelities=tuple(build_fidelity(level, config.pool, folder) for level in levels),
+        fidelities=tuple(build_fidelity(level, config.pool, folder, share) for level in levels),
         cheap_use=use,
         idle=tuple(level.name for level in config.fidelity if level not in levels),
         sample=partial(sample_pool, config.pool, folder, section.seed),

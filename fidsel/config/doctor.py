@@ -18,6 +18,7 @@ from fidsel.campaign.folder import CampaignFolder
 from fidsel.config.build import open_tracker
 from fidsel.config.levels import Level
 from fidsel.config.load import load_config
+from fidsel.config.memory import memory_share
 from fidsel.config.model_parts import device_of, model_factory
 from fidsel.config.models import ModelSection
 from fidsel.config.parts import build_fidelity, molecule, read_pool, read_structure
@@ -69,7 +70,7 @@ class WhoAmI:
 
     def label(self, atoms: Atoms) -> Label:
         """Return no energy and the number of the process."""
-        return Label(0.0, None, 0.0, {"pid": os.getpid(), "atoms": len(atoms)})
+        return Label(0.0, None, provenance={"pid": os.getpid(), "atoms": len(atoms)})
 
 
 def examine(folder: Path, overrides: Sequence[str] = ()) -> tuple[Checkup, ...]:
@@ -158,9 +159,10 @@ def _known_answer(engine: LocalEngine, level: Level) -> str:
 
 
 def _first_label(engine: LocalEngine, config: Config, level: Level, folder: Path, atoms: Atoms) -> str:
-    fidelity = build_fidelity(level, config.pool, folder)
+    fidelity = build_fidelity(level, config.pool, folder, memory_share(1))
     limit = fidelity.time_limit or PATIENCE
-    label = _label(engine, fidelity.source, atoms, limit, min(fidelity.threads, available_cores()))
+    threads, memory = min(fidelity.threads, available_cores()), fidelity.memory_limit
+    label = _label(engine, fidelity.source, atoms, limit, threads, memory)
     if not fidelity.forces:
         return f"{label.energy:.4f} eV, no forces, {label.seconds:.2g} core-seconds"
     if label.forces is None or label.forces.shape != (len(atoms), 3):
@@ -169,9 +171,16 @@ def _first_label(engine: LocalEngine, config: Config, level: Level, folder: Path
     return f"{label.energy:.4f} eV, largest force {largest:.3g} eV/Å, {label.seconds:.2g} core-seconds"
 
 
-def _label(engine: LocalEngine, source: LabelSource, atoms: Atoms, limit: float, threads: int) -> Label:
+def _label(
+    engine: LocalEngine,
+    source: LabelSource,
+    atoms: Atoms,
+    limit: float,
+    threads: int,
+    memory: int | None = None,
+) -> Label:
     run = InlineEngine() if getattr(source, "in_process", False) else engine
-    ((_, outcome, _),) = run.run([Task("doctor", atoms, source, limit, threads=threads)])
+    ((_, outcome, _),) = run.run([Task("doctor", atoms, source, limit, threads=threads, memory_limit=memory)])
     if isinstance(outcome, LabelError):
         raise outcome
     return outcome

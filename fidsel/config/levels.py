@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag
 
+from fidsel.config.memory import Memory
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 from fidsel.data.lookup import TOLERANCE
 from fidsel.errors import UsageError
@@ -34,7 +35,10 @@ class LevelConfig(Strict):
     price: PriceConfig | None = None
     """What a label costs; by default its measured core-seconds (needed unless the budget is of core time)."""
     time_limit: PositiveFloat | None = None
-    """Seconds after which one label is given up."""
+    """Seconds of wall time, from when its calculation begins, after which one label is given up."""
+    memory_limit: Memory | None = None
+    """Memory that one label and the programs it starts may hold, like "4 GiB"; by default the machine's
+    memory divided by the workers."""
     threads: PositiveInt = 1
     """Cores one label uses."""
 

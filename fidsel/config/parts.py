@@ -16,6 +16,7 @@ from fidsel.config.levels import (
     PySCFLevel,
     TableLevel,
 )
+from fidsel.config.memory import PYSCF_SHARE, parse_bytes
 from fidsel.config.own import own_picker, own_source
 from fidsel.config.schema import PoolSection
 from fidsel.config.selectors import (
@@ -40,19 +41,27 @@ from fidsel.models.source import ModelSource
 from fidsel.selector import LCMD, PICKERS, ClusterError
 from fidsel.selector.pool import Picker
 
+NO_SETTINGS = {"name", "price", "time_limit", "memory_limit", "kind"}
+"""Keys of a level that are no settings of its source."""
 
-def build_fidelity(level: Level, pool: PoolSection, root: Path) -> Fidelity:
-    """Return the fidelity a `[[fidelity]]` section describes; paths in it start at `root`."""
+
+def build_fidelity(level: Level, pool: PoolSection, root: Path, memory: int | None = None) -> Fidelity:
+    """Return the fidelity a `[[fidelity]]` section describes; paths in it start at `root`.
+
+    `memory` is what one of its labels may hold, bytes, where the section does not say.
+    """
     price = level.price or PriceConfig()
+    limit = memory if level.memory_limit is None else parse_bytes(level.memory_limit)
     try:
-        source = build_source(level, pool, root)
+        source = build_source(level, pool, root, limit)
     except UsageError as error:
         raise UsageError(f"fidelity {level.name!r}: {error}") from error
-    return Fidelity(level.name, source, Price(price.value, price.per), level.time_limit, level.threads)
+    terms = Price(price.value, price.per)
+    return Fidelity(level.name, source, terms, level.time_limit, level.threads, memory_limit=limit)
 
 
-def build_source(level: Level, pool: PoolSection, root: Path) -> LabelSource:
-    """Return the label source of a level."""
+def build_source(level: Level, pool: PoolSection, root: Path, memory: int | None = None) -> LabelSource:
+    """Return the label source of a level, whose labels may hold some bytes of memory."""
     source: LabelSource
     match level:
         case TableLevel():
@@ -67,7 +76,9 @@ def build_source(level: Level, pool: PoolSection, root: Path) -> LabelSource:
         case OpenMMLevel():
             source = SystemSource(root / str(level.system))
         case PySCFLevel():
-            source = PySCFSource(**level.model_dump(exclude={"name", "price", "time_limit", "kind"}))
+            source = PySCFSource(**level.model_dump(exclude=NO_SETTINGS))
+            if memory is not None:
+                source = replace(source, memory=max(1, min(source.memory, int(PYSCF_SHARE * memory / 1e6))))
         case CalculatorLevel():
             source = CalculatorSource(level.calculator, level.parameters, level.forces, level.threads)
         case ModelLevel():

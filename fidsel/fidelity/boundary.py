@@ -76,10 +76,10 @@ def error_of(error: BaseException) -> LabelError:
 
 def _error_of(error: BaseException) -> LabelError:
     if isinstance(error, LabelError):
-        return LabelError(_told(error), cause=_own_cause(error))
+        return LabelError(_told(error) or "the source gave no reason", cause=_own_cause(error))
     cause = cause_of(error)
     if isinstance(error, FidselError):
-        return LabelError(_told(error), cause=cause)
+        return LabelError(_told(error) or _named(error), cause=cause)
     return LabelError(f"{_named(error)}{_place(error) if cause == 'failed' else ''}", cause=cause)
 
 

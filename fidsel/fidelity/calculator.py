@@ -2,20 +2,31 @@
 
 import contextlib
 import json
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from pathlib import Path
 from subprocess import CalledProcessError
-from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from ase import Atoms
 
 from fidsel.errors import UsageError
+from fidsel.fidelity.boundary import cause_of
 from fidsel.fidelity.calculator_names import check_calculator, make_calculator
-from fidsel.fidelity.source import Label, LabelError, Value, check_positions
+from fidsel.fidelity.source import Cause, Label, LabelError, Value, check_positions
+from fidsel.fidelity.worker_log import quote
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import BaseCalculator
+
+NOT_FOUND: Final = (126, 127)
+"""Exit codes by which a shell says that a command cannot be run, or is not there."""
+NOT_CONVERGED: Final = re.compile(r"(not|n't|no|failed to) (\w+ )?converge", re.IGNORECASE)
+OUTPUTS: Final = (".out", ".log", ".err", ".txt")
+"""Endings of files that programs write for people to read."""
 
 Parameters = Mapping[str, Any]
 """Keyword arguments of a calculator: JSON-able values, nested as the program needs them."""
@@ -39,7 +50,7 @@ class CalculatorSource:
         "torchani" of the packages of these names, see `make_calculator`.
     parameters : its keyword arguments.
     forces : whether labels carry forces.
-    threads : cores the program uses, for the time that is charged; set the program's own option too.
+    threads : cores the program may use; set the program's own option too.
 
     Raises
     ------
@@ -93,52 +104,91 @@ class CalculatorSource:
             "forces": self.forces,
         }
 
+    def warm_up(self, atoms: Atoms) -> None:
+        """Import the program's package and make a calculator once: what can be wrong with it shows here."""
+        parameters = fill_templates(self.parameters, atoms)
+        with _folder(self.name, atoms):
+            self._made(parameters)
+
     def label(self, atoms: Atoms) -> Label:
         """Return the label of one frame.
 
         Raises
         ------
         LabelError
-            where the program is missing, fails or gives no forces though the level declares them, and
-            for frames with NaN positions or a charge or spin that `parameters` do not ask for.
+            with the cause "environment" where the program is missing or not set up, "refused" for frames
+            with NaN positions, elements it does not know or a charge or spin that `parameters` do not ask
+            for, and where it gives no forces though the level declares them, "unconverged" where it says so,
+            "crashed" where it was ended by a signal, "memory", "failed".
         """
         check_positions(atoms)
-        start = perf_counter()
         parameters = fill_templates(self.parameters, atoms)
-        try:
-            with tempfile.TemporaryDirectory(prefix="fidsel-ase-") as folder, contextlib.chdir(folder):
-                results = self._calculate(atoms, parameters)
-        except _failures() as error:
-            spent = self.threads * (perf_counter() - start)
-            what = f"{self.name} failed for {atoms.get_chemical_formula()}"
-            raise LabelError(f"{what}: {type(error).__name__}: {error}", spent) from error
-        seconds = self.threads * (perf_counter() - start)
+        with _folder(self.name, atoms):
+            results = self._calculate(atoms, parameters)
         # Forces are the gradient of the free energy where a program smears occupations.
-        energy = float(results.get("free_energy", results["energy"]))
-        forces = np.array(results["forces"], dtype=np.float64) if self.forces else None
-        return Label(energy, forces, seconds, self._provenance())
+        energy = results.get("free_energy", results["energy"])
+        return Label(energy, results["forces"] if self.forces else None, provenance=self._provenance())
 
     def _calculate(self, atoms: Atoms, parameters: Parameters) -> Mapping[str, Any]:
         from ase.calculators.calculator import PropertyNotImplementedError
 
-        try:
-            calculator = make_calculator(self.name, parameters)
-        except TypeError as error:
-            raise ValueError(f"its parameters {sorted(parameters)} do not fit: {error}") from error
+        calculator = self._made(parameters)
         frame = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)
         if self.forces:
             try:
                 frame.get_forces(apply_constraint=False)
             except PropertyNotImplementedError as error:
-                raise ValueError("it gives no forces with these parameters; set forces = False") from error
+                raise UsageError("it gives no forces with these parameters; set forces = False") from error
         frame.get_potential_energy()
         results: Mapping[str, Any] = calculator.results
         return results
+
+    def _made(self, parameters: Parameters) -> "BaseCalculator":
+        try:
+            return make_calculator(self.name, parameters)
+        except TypeError as error:
+            raise UsageError(f"its parameters {sorted(parameters)} do not fit: {error}") from error
 
     def _provenance(self) -> Mapping[str, Value]:
         import ase
 
         return {"program": self.name, "ase": ase.__version__}
+
+
+@contextlib.contextmanager
+def _folder(name: str, atoms: Atoms) -> Iterator[None]:
+    """Run a calculator in a temporary folder of its own; what it raises becomes a `LabelError`.
+
+    The last lines of what the program wrote there are quoted, since the folder is removed.
+    """
+    with tempfile.TemporaryDirectory(prefix="fidsel-ase-") as folder, contextlib.chdir(folder):
+        try:
+            yield
+        except _failures() as error:
+            what = f"{name} failed for {atoms.get_chemical_formula()}: {type(error).__name__}: {error}"
+            raise LabelError(f"{what}{_last_words(Path(folder))}", cause=_cause(error)) from error
+
+
+def _last_words(folder: Path) -> str:
+    """Return the last lines of the newest output file of a program."""
+    written = [path for path in folder.rglob("*") if path.suffix in OUTPUTS and path.is_file()]
+    return quote(max(written, key=lambda path: path.stat().st_mtime_ns)) if written else ""
+
+
+def _cause(error: BaseException) -> Cause:
+    """Return the cause that an error of a calculator stands for."""
+    from ase.calculators import calculator as ase
+
+    setup = (ase.BadConfiguration, ase.CalculatorSetupError, ase.EnvironmentError)
+    if isinstance(error, setup):
+        return "environment"
+    if isinstance(error, ase.SCFError) or NOT_CONVERGED.search(str(error)):
+        return "unconverged"
+    if isinstance(error, CalledProcessError):
+        if error.returncode in NOT_FOUND:
+            return "environment"
+        return "crashed" if error.returncode < 0 else "failed"
+    return cause_of(error)
 
 
 def _failures() -> tuple[type[BaseException], ...]:
@@ -168,10 +218,13 @@ def fill_templates(parameters: Parameters, atoms: Atoms) -> dict[str, Any]:
     charge, spin = int(atoms.info.get("charge", 0)), int(atoms.info.get("spin", 0))
     text = json.dumps(dict(parameters))
     if charge and "{charge}" not in text:
-        raise LabelError(f"the frame has charge {charge}, but no parameter asks for it by '{{charge}}'")
+        raise LabelError(
+            f"the frame has charge {charge}, but no parameter asks for it by '{{charge}}'", cause="refused"
+        )
     if spin and "{spin}" not in text and "{multiplicity}" not in text:
         raise LabelError(
-            f"the frame has spin = 2S = {spin}, but no parameter asks for it by '{{multiplicity}}'"
+            f"the frame has spin = 2S = {spin}, but no parameter asks for it by '{{multiplicity}}'",
+            cause="refused",
         )
     numbers = {"{charge}": charge, "{spin}": spin, "{multiplicity}": spin + 1}
     return {key: _filled(value, numbers) for key, value in parameters.items()}

@@ -1,6 +1,5 @@
 """Label sources on OpenMM: MMFF94 of a molecule, and any serialized System."""
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from fidsel.fidelity.mmff import mmff_system
 from fidsel.fidelity.mmff_check import require_described
 from fidsel.fidelity.mmff_terms import own_rings
 from fidsel.fidelity.molecule import Molecule, check_same_atoms
-from fidsel.fidelity.source import Label, LabelError, Value
+from fidsel.fidelity.source import Label, LabelError, Value, check_positions
 
 if TYPE_CHECKING:
     import openmm
@@ -53,6 +52,11 @@ class OpenMMSource(ABC):
     def check(self, atoms: Atoms) -> None:
         """Raise `UsageError` unless this System describes these atoms."""
 
+    def warm_up(self, atoms: Atoms) -> None:
+        """Build the System and its Context."""
+        self.check(atoms)
+        _context(self)
+
     def label(self, atoms: Atoms) -> Label:
         """Return energy and forces of one configuration.
 
@@ -65,24 +69,21 @@ class OpenMMSource(ABC):
         """
         import openmm
 
+        check_positions(atoms)
         self.check(atoms)
-        context = _context(self)  # once per process, so no part of this label's cost
-        start = time.perf_counter()
+        context = _context(self)
         try:
             with _ONE_AT_A_TIME:
                 if context.getSystem().usesPeriodicBoundaryConditions():
                     context.setPeriodicBoxVectors(*(atoms.cell.array / nm))
                 energy, forces = evaluate(context, atoms.positions)
         except openmm.OpenMMException as error:
-            raise LabelError(
-                f"OpenMM could not evaluate {atoms.symbols}: {error}",
-                time.perf_counter() - start,
-            ) from error
-        provenance: dict[str, Value] = {"program": "OpenMM", "version": openmm.__version__}
-        seconds = time.perf_counter() - start
+            raise LabelError(f"OpenMM could not evaluate {atoms.symbols}: {error}") from error
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
-            raise LabelError("OpenMM returned NaN or infinite numbers: do two atoms coincide?", seconds)
-        return Label(energy, forces, seconds, provenance)
+            raise LabelError(
+                "OpenMM returned NaN or infinite numbers: do two atoms coincide?", cause="refused"
+            )
+        return Label(energy, forces, provenance={"program": "OpenMM", "version": openmm.__version__})
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import process_time, sleep
 
-import psutil
-
 PR_SET_CHILD_SUBREAPER = 36
 """Linux, <linux/prctl.h>."""
 KILL_ROUNDS = 50
@@ -57,7 +55,12 @@ def process(pid: int) -> Process | None:
 
 def processes() -> dict[int, Process]:
     """Return all processes that can be seen, by number."""
-    pids = (int(path.name) for path in _PROC.iterdir() if path.name.isdigit()) if _LINUX else psutil.pids()
+    if _LINUX:
+        pids = [int(path.name) for path in _PROC.iterdir() if path.name.isdigit()]
+    else:
+        import psutil
+
+        pids = psutil.pids()
     return {pid: found for pid in pids if (found := process(pid)) is not None}
 
 
@@ -74,6 +77,8 @@ def family(root: int, among: Mapping[int, Process]) -> list[Process]:
 
 def shared_memory(pids: Iterable[int]) -> int:
     """Return the bytes that processes hold together, pages that they share counted once (slow)."""
+    import psutil
+
     total = 0
     for pid in pids:
         with suppress(psutil.Error, OSError):
@@ -119,6 +124,8 @@ def _environment(pid: int) -> Iterable[str]:
             return Path(f"/proc/{pid}/environ").read_bytes().decode("utf-8", "replace").split("\0")
         except OSError:
             return ()
+    import psutil
+
     try:
         return [f"{name}={value}" for name, value in psutil.Process(pid).environ().items()]
     except (psutil.Error, OSError):
@@ -158,6 +165,8 @@ def descendants() -> list[Process]:
 def has_children() -> bool:
     """Return whether this process has children, ended ones that wait to be collected included."""
     if not hasattr(os, "waitid"):
+        import psutil
+
         return bool(psutil.Process().children())
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -197,6 +206,8 @@ def _send(pid: int, number: signal.Signals) -> None:
 
 
 def _by_psutil(pid: int) -> Process | None:
+    import psutil
+
     try:
         found = psutil.Process(pid)
         with found.oneshot():

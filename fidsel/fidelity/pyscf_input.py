@@ -157,20 +157,25 @@ def molecule(atoms: Atoms, basis: str, memory: int) -> Any:  # Any: PySCF has no
     if atoms.pbc.any():
         raise LabelError(
             f"PySCF labels molecules, got a frame with pbc = {atoms.pbc.tolist()}; set pbc = False, "
-            "or label crystals through an ASE calculator such as CP2K"
+            "or label crystals through an ASE calculator such as CP2K",
+            cause="refused",
         )
     _check_distances(atoms)
     symbols = sorted(set(atoms.get_chemical_symbols()))
     for symbol in symbols:
         if not has_basis(basis, symbol):
-            raise LabelError(f"the basis set {basis!r} has no functions for {symbol}; choose another basis")
+            raise LabelError(
+                f"the basis set {basis!r} has no functions for {symbol}; choose another basis",
+                cause="refused",
+            )
     potentials = {s: potential for s in symbols if (potential := core_potential(basis, s))}
     charge, spin = _integer(atoms, "charge"), _integer(atoms, "spin")
     electrons = int(atoms.numbers.sum()) - charge
     if electrons < 1 or not 0 <= spin <= electrons or (electrons - spin) % 2:
         raise LabelError(
             f"{atoms.get_chemical_formula()} with charge {charge} has {electrons} electrons, of which "
-            f"spin = 2S = {spin} cannot be unpaired; set atoms.info['charge'] and atoms.info['spin']"
+            f"spin = 2S = {spin} cannot be unpaired; set atoms.info['charge'] and atoms.info['spin']",
+            cause="refused",
         )
     coordinates = list(zip(atoms.get_chemical_symbols(), atoms.positions.tolist(), strict=True))
     return gto.M(
@@ -183,13 +188,16 @@ def _check_distances(atoms: Atoms) -> None:
     distances = atoms.get_all_distances() + np.diag(np.full(len(atoms), np.inf))
     i, j = np.unravel_index(distances.argmin(), distances.shape)
     if distances[i, j] < CLOSEST:
-        raise LabelError(f"atoms {i} and {j} must not coincide, got a distance of {distances[i, j]:.3g} Å")
+        raise LabelError(
+            f"atoms {i} and {j} must not coincide, got a distance of {distances[i, j]:.3g} Å",
+            cause="refused",
+        )
 
 
 def _integer(atoms: Atoms, name: str) -> int:
     value = atoms.info.get(name, 0)
     if int(value) != value:
-        raise LabelError(f"atoms.info[{name!r}] must be a whole number, got {value}")
+        raise LabelError(f"atoms.info[{name!r}] must be a whole number, got {value}", cause="refused")
     return int(value)
 
 

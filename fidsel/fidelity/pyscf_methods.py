@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fidsel.data.frames import FloatArray
+from fidsel.errors import UsageError
 from fidsel.fidelity.source import Value
 
 Engine = Any
@@ -18,6 +19,8 @@ T1_LIMIT = 0.02
 """Above it a single reference is doubtful (Lee and Taylor 1989, DOI 10.1002/qua.560360824)."""
 CONTAMINATION_LIMIT = 0.1
 """Largest excess of ⟨S²⟩ over S(S + 1), relative to S(S + 1), or to 1 for singlets."""
+DAMPING = 0.7
+"""Part of each coupled-cluster step that is taken where full steps did not converge."""
 GAP_LIMIT = 0.5
 """eV; below it the self-consistent field may have several solutions."""
 
@@ -159,18 +162,18 @@ def has_correlation(field: Engine, frozen: int) -> bool:
 
     Raises
     ------
-    RuntimeError
+    UsageError
         where the frozen core leaves nothing, or one spin alone could be correlated.
     """
     orbitals = np.shape(field.mo_occ)[-1]
     active = [n - frozen for n in field.mol.nelec]
     virtual = [orbitals - n for n in field.mol.nelec]
     if min(active) < 0:
-        raise RuntimeError(f"frozen_core must leave electrons, got {frozen} of {field.mol.nelec} orbitals")
+        raise UsageError(f"frozen_core must leave electrons, got {frozen} of {field.mol.nelec} orbitals")
     if sum(active) < 2 or max(virtual) == 0:
         return False
     if min(active) == 0 or min(virtual) == 0:
-        raise RuntimeError(
+        raise UsageError(
             f"correlation is offered where both spins have electrons and virtual orbitals, got {active} "
             f"correlated electrons and {virtual} virtual orbitals; use method = 'hf' or a larger basis"
         )
@@ -215,10 +218,16 @@ def coupled_cluster(
     method.max_cycle = tolerances.cycles
     integrals = method.ao2mo()
     method.kernel(eris=integrals)
+    solver = "diis"
+    if not method.converged:
+        _damp(method)
+        guess = (method.t1, method.t2) if _sensible(method.t1, method.t2) else (None, None)
+        method.kernel(*guess, eris=integrals)
+        solver = "damped"
     if not method.converged:
         raise NotConvergedError(
-            f"the CCSD amplitudes did not converge in {tolerances.cycles} cycles; raise max_cycle, "
-            "or leave out the frame (a stretched bond needs a multi-reference method)"
+            f"the CCSD amplitudes did not converge in {tolerances.cycles} cycles, nor in as many damped "
+            "ones; raise max_cycle, or leave out the frame (a stretched bond needs a multi-reference method)"
         )
     energy = float(method.e_tot)
     if triples:
@@ -228,29 +237,56 @@ def coupled_cluster(
     return Outcome(
         energy,
         gradient,
-        {**mean_field_diagnostics(field), "t1": diagnostic, "t1_flag": diagnostic > T1_LIMIT},
+        {
+            **mean_field_diagnostics(field),
+            "cc_solver": solver,
+            "t1": diagnostic,
+            "t1_flag": diagnostic > T1_LIMIT,
+        },
     )
 
 
+def _sensible(*amplitudes: Engine) -> bool:
+    """Return whether amplitudes are worth going on from: no iteration that diverged has them all below 1."""
+    parts = [part for each in amplitudes for part in (each if isinstance(each, tuple) else (each,))]
+    return all(bool(np.abs(part).max(initial=0.0) < 1) for part in parts)
+
+
+def _damp(method: Engine) -> None:
+    """Have the iteration go on with a longer memory and smaller steps: it stops at the same amplitudes."""
+    method.diis_space, method.iterative_damping = 2 * method.diis_space, DAMPING
+
+
 def _coupled_cluster_gradient(method: Engine, integrals: Engine, triples: bool) -> FloatArray:
-    from pyscf.cc import ccsd_t_lambda
     from pyscf.grad import ccsd_t
 
-    if triples:
-        converged, l1, l2 = ccsd_t_lambda.kernel(
-            method, integrals, method.t1, method.t2,
-            max_cycle=method.max_cycle, tol=method.conv_tol_normt, verbose=0,
-        )  # fmt: skip
-        gradient = ccsd_t.Gradients(method)
-    else:
-        l1, l2 = method.solve_lambda(eris=integrals)
-        converged, gradient = method.converged_lambda, method.nuc_grad_method()
+    converged, l1, l2 = _multipliers(method, integrals, triples, None, None)
+    if not converged:
+        _damp(method)
+        converged, l1, l2 = _multipliers(method, integrals, triples, l1, l2)
+    gradient = ccsd_t.Gradients(method) if triples else method.nuc_grad_method()
     if not converged:
         raise NotConvergedError(
             f"the coupled-cluster multipliers did not converge in {method.max_cycle} cycles; raise max_cycle"
         )
     out: FloatArray = gradient.kernel(method.t1, method.t2, l1, l2, eris=integrals)
     return out
+
+
+def _multipliers(
+    method: Engine, integrals: Engine, triples: bool, l1: Engine, l2: Engine
+) -> tuple[bool, Engine, Engine]:
+    """Return whether the Λ amplitudes converge from a guess, and what they are."""
+    from pyscf.cc import ccsd_t_lambda
+
+    if triples:
+        converged, l1, l2 = ccsd_t_lambda.kernel(
+            method, integrals, method.t1, method.t2, l1, l2,
+            max_cycle=method.max_cycle, tol=method.conv_tol_normt, verbose=0,
+        )  # fmt: skip
+        return bool(converged), l1, l2
+    l1, l2 = method.solve_lambda(l1=l1, l2=l2, eris=integrals)
+    return bool(method.converged_lambda), l1, l2
 
 
 def t1_diagnostic(t1: Engine, frozen: int, electrons: tuple[int, int]) -> float:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Literal, get_args
 
 import numpy as np
@@ -23,6 +22,7 @@ from fidsel.fidelity.pyscf_input import (
 )
 from fidsel.fidelity.pyscf_methods import (
     Engine,
+    NotConvergedError,
     Outcome,
     Tolerances,
     coupled_cluster,
@@ -32,7 +32,7 @@ from fidsel.fidelity.pyscf_methods import (
     moller_plesset,
     self_consistent_field,
 )
-from fidsel.fidelity.source import Label, LabelError, Value
+from fidsel.fidelity.source import Cause, Label, LabelError, Value
 
 Method = Literal["hf", "dft", "mp2", "ccsd", "ccsd(t)"]
 COST_EXPONENTS = {"hf": 3.0, "dft": 3.0, "mp2": 5.0, "ccsd": 6.0, "ccsd(t)": 7.0}
@@ -169,30 +169,33 @@ class PySCFSource:
             "conv_tol": self.conv_tol,
         }
 
+    def warm_up(self, atoms: Atoms) -> None:  # noqa: ARG002 - the same for every frame
+        """Load PySCF and what labels need of it."""
+        start_program()
+
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a molecule (`atoms.info` carries `charge` and `spin` = 2S, default 0).
 
         Raises
         ------
         LabelError
-            for frames PySCF cannot treat, and where an iteration does not converge.
+            "refused" for frames PySCF cannot treat, "unconverged" where an iteration does not converge, also
+            not in the second way that is tried (see `pyscf_methods`), "memory" and "failed".
         """
-        start_program()
-        start = perf_counter()
         mol = molecule(atoms, self.basis, self.memory)
         if mol.spin and self.method == "ccsd(t)" and self.forces:
             raise LabelError(
-                f"open-shell ccsd(t) gives no forces here, got spin = {mol.spin}; set forces = False"
+                f"open-shell ccsd(t) gives no forces here, got spin = {mol.spin}; set forces = False",
+                cause="refused",
             )
         try:
             with isolated(self.threads):
                 outcome = self._run(mol)
         except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
-            spent = self.threads * (perf_counter() - start)
-            raise LabelError(f"{self.method} of {atoms.get_chemical_formula()}: {error}", spent) from error
+            what = f"{self.method} of {atoms.get_chemical_formula()}"
+            raise LabelError(f"{what}: {error}", cause=_cause(error)) from error
         energy, forces = to_ase_units(outcome.energy, outcome.gradient)
-        seconds = self.threads * (perf_counter() - start)
-        return Label(energy, forces, seconds, {**versions(), **outcome.diagnostics})
+        return Label(energy, forces, provenance={**versions(), **outcome.diagnostics})
 
     def _run(self, mol: Engine) -> Outcome:
         tolerances = Tolerances(self.conv_tol, self.max_cycle)
@@ -217,6 +220,14 @@ class PySCFSource:
         if self.method not in CORRELATED:
             return 0
         return core_orbitals(mol) if self.frozen_core is True else int(self.frozen_core)
+
+
+def _cause(error: Exception) -> Cause:
+    if isinstance(error, NotConvergedError):
+        return "unconverged"
+    if isinstance(error, UsageError):
+        return "refused"
+    return "memory" if isinstance(error, MemoryError) else "failed"
 
 
 def to_ase_units(energy: float, gradient: FloatArray | None) -> tuple[float, FloatArray | None]:

@@ -175,12 +175,13 @@ def check_positions(atoms: Atoms) -> None:
     Raises
     ------
     LabelError
-        naming the first atom without a position; no time is charged.
+        with cause "refused", naming the first atom without a position.
     """
     if len(atoms) == 0:
-        raise LabelError("a frame must have at least one atom, got none")
+        raise LabelError("a frame must have at least one atom, got none", cause="refused")
     if not np.isfinite(atoms.positions).all():
         i = int(np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))[0])
-        raise LabelError(f"positions must be finite, got {atoms.positions[i].tolist()} for atom {i}")
+        found = f"positions must be finite, got {atoms.positions[i].tolist()} for atom {i}"
+        raise LabelError(found, cause="refused")
     if not np.isfinite(atoms.cell.array).all():
-        raise LabelError(f"the cell must be finite, got {atoms.cell.array.tolist()}")
+        raise LabelError(f"the cell must be finite, got {atoms.cell.array.tolist()}", cause="refused")

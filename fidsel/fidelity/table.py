@@ -110,6 +110,10 @@ class TableSource:
             found &= every_atom(frames, np.all(np.isfinite(taken.forces), axis=1))
         return found
 
+    def warm_up(self, atoms: Atoms) -> None:  # noqa: ARG002 - the same for every frame
+        """Read the file."""
+        self._table()
+
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a configuration in the table.
 
@@ -199,9 +203,8 @@ class TableSource:
 
     def _table(self) -> "_Table":
         keys = (self.energy_key, self.forces_key if self.forces else None)
-        return _table(
-            self.path, *_stat(self.path), *keys, self.units, self.tolerance, self.state, self.trust_labels
-        )
+        options = (self.units, self.tolerance, self.state, self.trust_labels)
+        return _table(self.path, *_stat(self.path), *keys, *options)
 
 
 class _Taken(NamedTuple):

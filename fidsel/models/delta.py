@@ -8,6 +8,7 @@ import numpy as np
 
 from fidsel.data import Frames
 from fidsel.errors import FidselError, UsageError
+from fidsel.fidelity.processes import collected_cpu
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.ranges import Ranges
@@ -29,7 +30,7 @@ class CheapLabels:
 
     Attributes
     ----------
-    seconds : core-seconds its labels have taken so far.
+    seconds : core-seconds its labels have taken so far, as declared by `seconds_per_label` or measured.
 
     Raises
     ------
@@ -71,12 +72,13 @@ class CheapLabels:
         if key in self._known:
             return self._known[key]
         where = f"frame {i} ({frames.formulas[i]}, id {frames.ids[i]})"
+        began = collected_cpu()
         try:
             label = self.source.label(frames[i])
         except LabelError as error:
-            self.seconds += error.seconds
             raise FidselError(f"the cheap level of a Δ-model could not label {where}: {error}") from error
-        self.seconds += label.seconds
+        finally:
+            self.seconds += getattr(self.source, "seconds_per_label", 0.0) or collected_cpu() - began
         shape = np.asarray(label.forces).shape
         if shape != positions.shape:
             raise FidselError(

@@ -1,17 +1,15 @@
 """`ModelSource`: a trained force field as a label source."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-import torch
 from ase import Atoms
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
-from fidsel.fidelity.source import Label, LabelError, Value
+from fidsel.fidelity.source import Label, LabelError, Value, check_positions
 from fidsel.models.contract import ForceField
 from fidsel.models.files import content_digest
 from fidsel.models.registry import load
@@ -47,6 +45,10 @@ class ModelSource:
         """Return what changes the number: the content of the model, wherever it lies."""
         return {"kind": "model", "digest": self.digest}
 
+    def warm_up(self, atoms: Atoms) -> None:  # noqa: ARG002 - the same for every frame
+        """Load the model."""
+        _model(Path(self.path), self.digest)
+
     def label(self, atoms: Atoms) -> Label:
         """Return the model's energy and forces.
 
@@ -55,19 +57,18 @@ class ModelSource:
         UsageError
             where the model's files have changed or are gone.
         LabelError
-            for a configuration the model cannot treat.
+            "refused" for a configuration the model cannot treat.
         """
         model = _model(Path(self.path), self.digest)
-        started = time.perf_counter()
+        check_positions(atoms)
         try:
             prediction = model.predict(Frames.from_atoms([atoms]))
         except UsageError as error:
-            raise LabelError(str(error), _core_seconds(started)) from error
+            raise LabelError(str(error), cause="refused") from error
         return Label(
             float(prediction.energy[0]),
             prediction.forces,
-            _core_seconds(started),
-            {"model": model.kind, "level": model.level, "digest": self.digest},
+            provenance={"model": model.kind, "level": model.level, "digest": self.digest},
         )
 
 
@@ -76,7 +77,3 @@ def _model(path: Path, digest: str) -> ForceField:
     if content_digest(path) != digest:
         raise UsageError(f"the model in {path} has changed since this label source was made: make a new one")
     return load(path)
-
-
-def _core_seconds(started: float) -> float:
-    return (time.perf_counter() - started) * torch.get_num_threads()

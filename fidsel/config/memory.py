@@ -1,0 +1,90 @@
+"""Amounts of memory as people write them, and what this machine has."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator
+
+UNITS: Final = {
+    "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+}  # fmt: skip
+LEAST: Final = 2**26
+"""Bytes; Python with its libraries does not start in less."""
+SHARE: Final = 0.9
+"""Part of the machine's memory that labels may hold together; the driver needs some too."""
+PYSCF_SHARE: Final = 0.75
+"""Part of a label's memory that PySCF plans its arrays for; the rest is Python, libraries and overhead."""
+
+CGROUPS: Final = (("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"))
+"""Where Linux keeps limits of containers and jobs: version 2, then version 1."""
+
+
+def parse_bytes(text: str) -> int:
+    """Return an amount of memory in bytes.
+
+    >>> parse_bytes("4 GiB"), parse_bytes("500MB"), parse_bytes("1e9")
+    (4294967296, 500000000, 1000000000)
+
+    Raises
+    ------
+    ValueError
+        for a text that is none, and less than Python itself needs.
+    """
+    found = re.fullmatch(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([A-Za-z]*)\s*", text)
+    units = {name.lower(): size for name, size in UNITS.items()}
+    unit = (found[2].lower() or "b") if found else ""
+    try:
+        size = int(float(found[1]) * units[unit]) if found else 0
+    except (ValueError, KeyError, OverflowError) as error:
+        raise ValueError(_wanted(text)) from error
+    if size < LEAST:
+        raise ValueError(_wanted(text))
+    return size
+
+
+def _wanted(text: str) -> str:
+    return f"memory must be at least 64 MiB, written like '4 GiB' (units {', '.join(UNITS)}), got {text!r}"
+
+
+def _text(value: Any) -> Any:  # Any: what TOML holds before it is checked
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _checked(text: str) -> str:
+    parse_bytes(text)
+    return text
+
+
+Memory = Annotated[str, BeforeValidator(_text), AfterValidator(_checked)]
+"""An amount of memory: "4 GiB", or a number of bytes."""
+
+
+def memory_share(workers: int) -> int:
+    """Return the bytes that one of several labels may hold, so that together they do not fill the machine."""
+    return int(SHARE * machine_memory() / workers)
+
+
+def machine_memory() -> int:
+    """Return the bytes of memory that this process may use: the machine's, or its container's or job's."""
+    import psutil
+
+    return min([int(psutil.virtual_memory().total), *_limits(Path("/proc/self/cgroup"))])
+
+
+def _limits(membership: Path) -> list[int]:
+    """Return the limits of all control groups that a process is in, and of those above them."""
+    try:
+        groups = {line.split(":", 2)[2] for line in membership.read_text().splitlines()}
+    except OSError:
+        return []
+    found = []
+    for root, name in CGROUPS:
+        for group in groups:
+            for folder in [Path(root) / group.lstrip("/"), *(Path(root) / group.lstrip("/")).parents]:
+                limit = folder / name
+                if folder.is_relative_to(root) and limit.is_file():
+                    text = limit.read_text().strip()
+                    found += [int(text)] if text.isdigit() and int(text) > 0 else []
+    return found
