@@ -92,7 +92,7 @@ def stored(text: str) -> None:
     -1.5, np.float32(-1.5), np.float64(-1.5), np.array(-1.5), np.array([-1.5]),
     np.array([[-1.5]], np.float32),
     np.longdouble(-1.5), torch.tensor(-1.5), torch.tensor([-1.5], dtype=torch.float64),
-], ids=repr)  # fmt: skip
+])  # fmt: skip
 def test_one_number_of_any_real_type_is_an_energy(energy: Any) -> None:
     found = outcome(lambda: Label(energy, FORCES))
     assert isinstance(found, Label)
@@ -117,7 +117,7 @@ def test_one_number_of_any_real_type_is_an_energy(energy: Any) -> None:
     (torch.tensor(1.0, requires_grad=True), r"got Tensor \(RuntimeError\)"),
     (np.datetime64("2020-01-01"), "real numbers"),
     (lambda: 0, "real numbers, got function"),
-], ids=repr)  # fmt: skip
+])  # fmt: skip
 def test_anything_else_is_no_energy(energy: Any, message: str) -> None:
     found = outcome(lambda: Label(energy, FORCES))
     assert isinstance(found, LabelError)
@@ -144,7 +144,7 @@ def test_a_unit_is_not_stripped() -> None:
 @pytest.mark.parametrize("forces", [
     FORCES, FORCES.astype(np.float32), FORCES.tolist(), np.asfortranarray(FORCES), FORCES.astype(int),
     FORCES[:, ::-1][:, ::-1], torch.tensor(FORCES),
-], ids=repr)  # fmt: skip
+])  # fmt: skip
 def test_forces_become_float64_in_c_order(forces: Any) -> None:
     found = outcome(lambda: Label(0.0, forces))
     assert isinstance(found, Label)
@@ -162,7 +162,7 @@ def test_forces_become_float64_in_c_order(forces: Any) -> None:
     ([[1, 2], [3]], r"forces must be numbers, got list \(ValueError\)"),
     ("forces", "real numbers, got str"),
     (np.array([["a"] * 3] * 3), "real numbers"),
-], ids=repr)  # fmt: skip
+])  # fmt: skip
 def test_anything_else_is_no_forces(forces: Any, message: str) -> None:
     found = outcome(lambda: Label(0.0, forces))
     assert isinstance(found, LabelError)
@@ -183,9 +183,7 @@ def test_forces_that_are_not_declared_are_left_out() -> None:
     assert found.forces is None
 
 
-@pytest.mark.parametrize(
-    "what", [None, (-1.5, FORCES), [-1.5], {"energy": 0.0}, -1.5, "label", Label], ids=repr
-)
+@pytest.mark.parametrize("what", [None, (-1.5, FORCES), [-1.5], {"energy": 0.0}, -1.5, "label", Label])
 def test_what_is_no_label_says_so(what: Any) -> None:
     found = error(lambda: what)
     assert found.cause == "invalid"
