@@ -115,6 +115,7 @@ def read_pool(pool: PoolSection, root: Path) -> Frames:
     if pool.path is None:
         raise UsageError("a pool from a file needs pool.path")
     frames, _ = read_with_notes(root / pool.path, units=units(pool.units), labels=False)
+    frames = frames.unlabelled()
     if wrong := sound(frames)[0]:
         raise UsageError(f"the pool {root / pool.path} has frames that cannot be: {wrong[0].message}")
     return frames if pool.frames is None else frames[: pool.frames]

@@ -14,8 +14,8 @@ from fidsel.errors import FidselError, UsageError
 
 FAILURES = (
     ArithmeticError, AssertionError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError, OSError,
-    ParseError, RuntimeError, StopIteration, SyntaxError, TypeError, ValueError, Warning, sqlite3.Error, struct.error,
-    zlib.error,
+    ParseError, RuntimeError, StopIteration, SyntaxError, TypeError, ValueError, Warning, sqlite3.Error,
+    struct.error, zlib.error,
 )  # fmt: skip
 """What they raise on files that are not what they expect."""
 

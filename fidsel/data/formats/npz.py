@@ -87,8 +87,8 @@ def _open(path: Path, name: str) -> Arrays:
             return {key: archive[key] for key in archive.files}
     except UNREADABLE as error:
         raise UsageError(
-            f"{name} is not a whole npz archive of plain arrays: {str(error)[:300]}. Copy it again, or write it anew "
-            "with numpy.savez and no Python objects in it"
+            f"{name} is not a whole npz archive of plain arrays: {str(error)[:300]}. Copy it again, or write "
+            "it anew with numpy.savez and no Python objects in it"
         ) from error
 
 

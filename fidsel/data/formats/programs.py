@@ -60,7 +60,8 @@ def read_output(path: Path, name: str) -> tuple[str, list[Atoms]]:
         raise UsageError(f"{name} is no output of {', '.join(one.name for one in PROGRAMS)}")
     if found := re.search(program.failure, text):
         raise UsageError(
-            f"{name}: this {program.name} calculation did not converge ({found[0].strip()!r}): repeat it"
+            f"{name}: this {program.name} calculation did not converge or failed ({found[0].strip()!r}): "
+            "repeat it"
         )
     if not re.search(program.end, text):
         raise UsageError(f"{name}: {program.name} did not end normally, or the file was cut off: repeat it")
@@ -68,7 +69,7 @@ def read_output(path: Path, name: str) -> tuple[str, list[Atoms]]:
         images = [atoms for atoms in program.images(path, text) if _energy(atoms) is not None]
     if not images:
         raise UsageError(f"{name}: this output of {program.name} has no geometry with an energy")
-    charge, spin = (_last(pattern, text, name) for pattern in (program.charge, program.spin))
+    charge, spin = (_only(pattern, text, name) for pattern in (program.charge, program.spin))
     for atoms in images:
         atoms.info |= {"charge": charge, "multiplicity" if program.multiplicity else "spin": spin}
     return program.name, images
@@ -88,13 +89,17 @@ def read_gradient(path: Path, name: str) -> list[Atoms]:
             return list(read_turbomole_gradient(file, slice(None)))
 
 
-def _last(pattern: str, text: str, name: str) -> int:
+def _only(pattern: str, text: str, name: str) -> int:
     found = re.findall(pattern, text)
+    if len(set(found)) > 1:
+        raise UsageError(
+            f"{name} holds calculations of different charge or spin: keep each in a file of its own"
+        )
     if not found:
         raise UsageError(
             f"{name} does not say its charge and multiplicity: it was cut, take the whole output"
         )
-    return int(found[-1])
+    return int(found[0])
 
 
 def _energy(atoms: Atoms) -> float | None:
@@ -209,23 +214,25 @@ def _psi4(path: Path, text: str) -> Sequence[Atoms]:
 PROGRAMS = (
     Program(
         "ORCA", r"\* O   R   C   A \*", "ORCA TERMINATED NORMALLY",
-        r"SCF NOT CONVERGED|not fully converged|(?i:coupled.cluster iterations have not converged)",
+        r"SCF NOT CONVERGED|not fully converged|finished by error termination|"
+        r"(?i:wave.?function is not converged|coupled.cluster iterations have not converged)",
         r"Total Charge\s+Charge\s+\.+\s+(-?\d+)", r"Multiplicity\s+Mult\s+\.+\s+(\d+)", True, _orca,
     ),
     Program(
         "Gaussian", r"Entering Gaussian System|Gaussian, Inc", "Normal termination of Gaussian",
-        r"Convergence failure|Convergence criterion not met|SCF has not converged",
+        r"Convergence failure|Convergence criterion not met|SCF has not converged|Error termination",
         r"Charge\s*=\s*(-?\d+)\s+Multiplicity", r"Charge\s*=\s*-?\d+\s+Multiplicity\s*=\s*(\d+)", True,
         _gaussian,
     ),
     Program(
         "Psi4", r"Psi4: An Open-Source", "Psi4 exiting successfully",
-        r"(?i)could not converge|failed to converge|did not converge",
+        r"(?i)could not converge|failed to converge|did not converge|Psi4 encountered an error",
         r"charge = (-?\d+), multiplicity", r"charge = -?\d+, multiplicity = (\d+)", True, _psi4,
     ),
     Program(
         "xTB", r"\|\s+x T B\s+\|", r"finished run on|normal termination of xtb",
-        r"(?i)SCC is not converged|iterator did not converge|convergence criteria cannot be satisfied",
+        r"(?i)SCC is not converged|iterator did not converge|convergence criteria cannot be satisfied|"
+        "abnormal termination",
         r":\s+net charge\s+(-?\d+)", r":\s+unpaired electrons\s+(\d+)", False, _xtb,
     ),
 )  # fmt: skip
