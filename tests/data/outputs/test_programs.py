@@ -195,5 +195,5 @@ def test_jobs_of_different_charges_in_one_file_are_refused(tmp_path: Path) -> No
 def test_a_second_job_that_failed_is_refused(tmp_path: Path) -> None:
     text = gaussian(STEP) + gaussian(Diatomic(1.6), end=False) + " Error termination via Lnk1e in l502.exe\n"
     (tmp_path / "two.log").write_text(text)
-    with pytest.raises(UsageError, match="did not converge or failed .'Error termination'"):
+    with pytest.raises(UsageError, match=r"did not converge or failed .'Error termination'"):
         read(tmp_path / "two.log")
