@@ -49,7 +49,7 @@ class TableLevel(LevelConfig):
     kind: Literal["table"]
     """Labels that are on disk already."""
     path: str
-    """npz, extxyz or ASE database with configurations and labels, relative to fidsel.toml."""
+    """File or folder of configurations and labels, relative to fidsel.toml; formats: docs/files.md."""
     units: str | None = None
     """"energy,length" of the file, e.g. "kcal/mol,Angstrom"; needed where the file does not say."""
     energy_key: str | None = None

@@ -164,6 +164,7 @@ def read_pool(pool: PoolSection, root: Path, told: bool = False) -> Frames:
         raise UsageError("a pool from a file needs pool.path")
     path = root / pool.path
     frames, notes = read_with_notes(path, units=units(pool.units), labels=False, state=state(pool, root))
+    frames = frames.unlabelled()
     if told:
         log_notes(path, notes)
     if wrong := sound(frames)[0]:

@@ -49,7 +49,7 @@ class PoolSection(Strict):
     source: Literal["file", "md", "normal-modes"]
     """A file, MMFF94 molecular dynamics, or thermally populated normal modes of MMFF94."""
     path: str | None = None
-    """With "file": npz, extxyz or ASE database; labels in it are not read."""
+    """With "file": a file or folder of configurations; labels in it are not read (formats: docs/files.md)."""
     units: str | None = None
     """With "file": "energy,length" where the file does not say."""
     smiles: str | None = None

@@ -12,11 +12,12 @@ import numpy as np
 from ase import Atoms
 
 from fidsel.data.atomic import replacing
-from fidsel.data.formats import asedb, compressed, extxyz, extxyz_dump, images, npz, outputs, structures
+from fidsel.data.formats import asedb, compressed, extxyz, extxyz_dump, images, npz, structures
 from fidsel.data.formats.labels import Keys, advice
 from fidsel.data.formats.loaded import Loaded
 from fidsel.data.formats.stated import Stated
 from fidsel.data.frames import Frames, StrArray
+from fidsel.data.outputs import folder
 from fidsel.data.state import State
 from fidsel.data.units import Units
 from fidsel.errors import UsageError, unknown
@@ -64,18 +65,18 @@ FORMATS: Mapping[str, Format] = {
     ".db": Format(asedb.load, asedb.dump),
     ".json": Format(asedb.load_json),
     ".traj": Format(images.load),
-    ".out": Format(outputs.load),
-    ".log": Format(outputs.load),
-    ".engrad": Format(outputs.load_gradient),
+    ".out": Format(folder.load),
+    ".log": Format(folder.load),
+    ".engrad": Format(folder.load_gradient),
     ".sdf": SDF,
     ".mol": SDF,
     ".mol2": Format(structures.load_mol2, labels=False),
     ".pdb": Format(structures.load_pdb, labels=False),
 }
 """Formats by suffix; `.gz` behind any of them is read too."""
-NAMED = {outputs.GRADIENT: Format(outputs.load_gradient)}
+NAMED = {folder.GRADIENT: Format(folder.load_gradient)}
 """Formats by the whole name of the file."""
-FOLDER = Format(outputs.load_folder)
+FOLDER = Format(folder.load_folder)
 WRITTEN = {suffix: format_.dump for suffix, format_ in FORMATS.items() if format_.dump is not None}
 GZIP = ".gz"
 LOG = logging.getLogger("fidsel.data")

@@ -261,7 +261,11 @@ def _stat(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=16)
 def _content(path: Path, _mtime: int, _size: int) -> str:
-    return blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
+    digest, path = blake2b(digest_size=16), Path(path)
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=16)

@@ -1,3 +1,4 @@
+import logging
 import resource
 import signal
 from pathlib import Path
@@ -9,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fidsel.data import Frames, Units, read, write
+from fidsel.data import Frames, Units, read, read_with_notes, write
+from fidsel.data.formats.electrons import NAMES
+from fidsel.data.formats.labels import KNOWN
 from fidsel.data.frames import PER_ATOM, PER_FRAME
+from fidsel.data.read import FORMATS, NAMED, last_structure, read_logged
 from fidsel.errors import FidselError, UsageError
 
 SUFFIXES = [".extxyz", ".npz", ".db"]
@@ -210,3 +214,43 @@ def test_an_unknown_format_lists_the_known_ones(name: str, tmp_path: Path) -> No
 def test_no_frames_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no frames to write"):
         write(tmp_path / "none.npz", water()[:0])
+
+
+def test_the_page_of_files_names_what_is_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "files.md").read_text(encoding="utf-8")
+    names = {f"`{suffix}`" for suffix in FORMATS} | {f"`{name}`" for name in (*NAMES, *NAMED)}
+    names |= {f"`{name}`" for plain in KNOWN.values() for name in plain}
+    assert {name for name in names if name not in page} == set()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_configurations_are_read_whatever_labels_stand_beside_them(suffix: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"frames{suffix}", water())
+    frames, notes = read_with_notes(path, labels=False)
+    assert np.isnan(frames.energy).all()
+    assert np.isnan(frames.forces).all()
+    np.testing.assert_array_equal(frames.positions, read(path).positions)
+    assert notes[0] == "3 configurations, units eV,Angstrom"
+
+
+def test_the_last_structure_keeps_the_charge_that_its_file_names(tmp_path: Path) -> None:
+    named = write(tmp_path / "a.xyz", water().replace(charge=[0, 0, -1]))
+    assert last_structure(named).info == {"charge": -1, "spin": 0}
+    (tmp_path / "b.xyz").write_text("1\n\nO 0 0 0\n")
+    assert last_structure(tmp_path / "b.xyz").info == {}
+
+
+def test_notes_are_logged(tmp_path: Path) -> None:
+    told: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    log = logging.getLogger("fidsel.data")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        path = write(tmp_path / "a.xyz", water())
+        assert_same(read_logged(path), water())
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(logging.NOTSET)
+    assert told[0].startswith(f"{path}: energies from 'energy' (3 of 3 frames)")

@@ -11,8 +11,8 @@ E, energies, energy ...       (n,)             energies; `energy_key` names anot
 F, forces, force ...          (n, N, 3)        forces; `forces_key` names another
 e_unit, r_unit, f_unit        text             units, e.g. kcal/mol and Ang; see `fidsel.data.units`
 frame, old_indices            (n,)             place in the trajectory: rows are put in that order
-charge, total_charge, spin,   (n,) or ()       see `fidsel.data.formats.electrons`
-multiplicity ...
+charge, total_charge, Q,      (n,) or ()       see `fidsel.data.formats.electrons`
+spin, multiplicity ...
 level, group                  (n,) or ()       as in `Frames`
 cell                          (3, 3), (n, 3, 3) lattice vectors as rows
 lattice                       (3, 3), (n, 3, 3) lattice vectors as columns, as sGDML computes with them
@@ -45,6 +45,7 @@ UNREADABLE = (ValueError, EOFError, BadZipFile, zlib.error, RuntimeError)
 """What zipfile and NumPy raise for a damaged archive (NotImplementedError is a RuntimeError)."""
 ENERGY, FORCES = ("E", "energies"), ("F",)
 """What they are called in archives, besides the names that mean it everywhere."""
+PHYSNET_CHARGE = "Q"
 SAME_NAME = ("charge", "spin", "level", "group", "cell", "pbc")
 HEEDED = {*NUMBERS, *POSITIONS, *ORDER, *SAME_NAME, "lattice"}
 
@@ -143,7 +144,7 @@ def _electrons(arrays: Arrays, n: int) -> tuple[IntArray | None, IntArray | None
     """Return charges and spins (n,), None where they are not named, and a note of their names."""
     named: dict[str, dict[str, IntArray]] = {"charge": {}, "spin": {}}
     for key, array in arrays.items():
-        lower = key.lower()
+        lower = "charge" if key == PHYSNET_CHARGE and array.size in {1, n} else key.lower()
         if lower in NAMES:
             values = _whole(key, array, n)
             if lower in MULTIPLICITY and (values < 1).any():

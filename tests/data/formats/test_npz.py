@@ -187,9 +187,10 @@ def test_symbols_are_atoms_too(tmp_path: Path) -> None:
 def test_molecules_filled_up_with_zeros_are_unequal(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     places, forces = rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3, 3))
-    np.savez(tmp_path / "a.npz", Z=[[8, 1, 1], [6, 8, 0]], R=places, E=[1.0, 2.0], F=forces)
+    np.savez(tmp_path / "a.npz", Z=[[8, 1, 1], [6, 8, 0]], R=places, E=[1.0, 2.0], F=forces, Q=[1.0, 0.0])
     frames = read(tmp_path / "a.npz", units=Units())
     assert frames.formulas == ("H2O", "CO")
+    assert frames.charge.tolist() == [1, 0]
     np.testing.assert_array_equal(frames.forces, forces.reshape(-1, 3)[:5])
 
 

@@ -11,7 +11,8 @@ from ase import Atoms
 from fidsel.data.formats.images import from_ase
 from fidsel.data.formats.labels import Keys
 from fidsel.data.formats.loaded import Loaded
-from fidsel.data.formats.programs import PROGRAMS, program_of, read_gradient, read_output
+from fidsel.data.outputs.gradient import read_gradient
+from fidsel.data.outputs.programs import PROGRAMS, program_of, read_output
 from fidsel.errors import MissingExtraError, UsageError
 
 OUTPUTS = {".out", ".log"}

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ from ase import units
 from program_outputs import Diatomic, engrad, gaussian, orca, psi4, turbomole, xtb
 
 from fidsel.data import Frames, check, read, read_with_notes
-from fidsel.errors import UsageError
+from fidsel.errors import MissingExtraError, UsageError
 
 STEP = Diatomic(1.55)
 WRITERS = {"orca": orca, "gaussian": gaussian, "psi4": psi4, "xtb": xtb}
@@ -135,6 +136,15 @@ def test_an_mp2_energy_is_taken_before_that_of_the_scf(tmp_path: Path) -> None:
     assert read(path).energy[0] == pytest.approx(-1.25 * units.Hartree, abs=1e-8)
 
 
+def test_energies_and_geometries_that_cannot_be_matched_are_refused(tmp_path: Path) -> None:
+    path = job(tmp_path, "psi4")
+    path.write_text(path.read_text().replace("  @DF-RHF", "  @DF-RHF Final Energy: -1.0\n  @DF-RHF"))
+    with pytest.raises(
+        UsageError, match="1 geometries, 2 energies and 1 gradients: read outputs of single points"
+    ):
+        read(path)
+
+
 def test_another_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "slurm.out").write_text("job 17 done\n")
     with pytest.raises(UsageError, match=r"slurm\.out is no output of ORCA, Gaussian, Psi4, xTB"):
@@ -164,3 +174,26 @@ def test_gfn2_forces_survive_the_way_through_a_gradient_file(tmp_path: Path) -> 
         energies.append(calculator.singlepoint().get("energy").item())
     slope = (energies[0] - energies[1]) / (2 * step) * units.Hartree / units.Bohr
     assert frames.forces[1, 0] == pytest.approx(-slope, abs=1e-4)
+
+
+def test_psi4_without_cclib_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = job(tmp_path, "psi4")
+    monkeypatch.setitem(sys.modules, "cclib.io.ccio", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'fidsel\[outputs\]'"):
+        read(tmp_path)
+    with pytest.raises(MissingExtraError, match="cclib is not installed"):
+        read(path)
+
+
+def test_jobs_of_different_charges_in_one_file_are_refused(tmp_path: Path) -> None:
+    text = gaussian(STEP) + gaussian(Diatomic(1.6, charge=1, multiplicity=2))
+    (tmp_path / "two.log").write_text(text)
+    with pytest.raises(UsageError, match=r"two\.log holds calculations of different charge or spin"):
+        read(tmp_path / "two.log")
+
+
+def test_a_second_job_that_failed_is_refused(tmp_path: Path) -> None:
+    text = gaussian(STEP) + gaussian(Diatomic(1.6), end=False) + " Error termination via Lnk1e in l502.exe\n"
+    (tmp_path / "two.log").write_text(text)
+    with pytest.raises(UsageError, match=r"did not converge or failed .'Error termination'"):
+        read(tmp_path / "two.log")

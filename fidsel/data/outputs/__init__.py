@@ -1,0 +1,1 @@
+"""Outputs of quantum-chemistry programs as labels; one module per program."""
