@@ -11,7 +11,7 @@ from fidsel.data.atomic import make_folder, write_text
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecule import Molecule
-from fidsel.md.pool import require_sampling
+from fidsel.md.pool import refuse_single, require_sampling
 
 BUDGET = "20core-min"
 
@@ -188,6 +188,7 @@ def create(
 
 def _sampled(made: Molecule) -> None:
     """Raise unless MMFF94, which a new campaign samples with, describes the molecule."""
+    refuse_single(made)
     try:
         require_sampling(made)
     except UsageError as error:

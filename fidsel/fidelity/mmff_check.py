@@ -87,7 +87,7 @@ def _charges(molecule: Molecule, mol: "Chem.Mol", properties: "MMFFMolProperties
         charge = sum(molecule.formal_charges[i] for i in atoms)
         if abs(partial - charge) > CHARGE:
             yield (
-                f"its partial charges add up to {partial:+.2f} e, not {charge:+d} e, because of "
+                f"its partial charges add up to {round(partial, 2) + 0:g} e, not {charge} e, because of "
                 f"{_named(molecule, _suspects(mol, properties, atoms))}"
             )
 

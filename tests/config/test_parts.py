@@ -200,7 +200,7 @@ def test_a_pool_needs_no_mmff94_where_no_level_does(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_sampled_is_refused_everywhere(smiles: str, text: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=f"{text}.*with --pool"):
+    with pytest.raises(UsageError, match=text):
         create(tmp_path / "new", smiles=smiles, structure=None, pool=None)
     section = PoolSection(source="md", smiles=smiles, frames=20)
     with pytest.raises(UsageError, match=text):
