@@ -111,6 +111,7 @@ def test_train_on_files(finished: Path, tmp_path: Path, capfd: pytest.CaptureFix
     report = parsed(found.out)
     assert (report["recipe"], report["train"], report["validation"]) == ("cokriging", 64, 16)
     assert report["validation_force_mae"] < 0.05
+    assert report["warnings"] == []
     assert load(report["model"]).kind == report["kind"]
     again = (*words[:2], "--out", tmp_path / "new" / "model", "model.sigmas=[10]")
     kept = fidsel(capfd, *again)
@@ -175,3 +176,28 @@ def test_the_end_of_iterate_says_where_the_model_is_and_how_to_use_it(
     assert f"fidsel evaluate {model} FILE" in done.err
     shown = fidsel(capfd, "status", "-C", finished, "--json")
     assert parsed(shown.out)["best"]["model"] == str(model)
+
+
+HASTY = """
+from fidsel.models import SGDML
+
+
+class Hasty(SGDML):
+    kind = "hasty"
+
+    def __init__(self, sigmas=(10.0,), seed=0):
+        super().__init__(sigmas, solver="iterative", tolerance=1e-14, iterations=40)
+"""
+
+
+def test_what_a_fit_warns_of_is_a_note_of_the_round(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_campaign(tmp_path / "campaign")
+    (folder / "hasty.py").write_text(HASTY)
+    model = 'model={kind = "hasty:Hasty", options = {sigmas = [10.0]}}'
+    done = fidsel(capfd, "iterate", "-C", folder, model)
+    assert done.code == 0, done.err
+    told = "round 0: not converged: take solver = 'exact' where memory allows it"
+    assert told in done.err
+    assert told in fidsel(capfd, "status", "-C", folder, model).err

@@ -1,5 +1,7 @@
 """Errors of a model against labels, with right values that were put in."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from morse_molecule import frames
@@ -107,6 +109,8 @@ def test_predictions_that_are_no_numbers_are_refused() -> None:
 def test_plain_values_hold_everything() -> None:
     labels = frames(6) + water(3)
     found = evaluate(shifted(labels, 0.1, 0.2), labels).to_dict()
+    page = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
+    assert [name for name in found if f"`{name}`" not in page] == []
     assert found["frames"] == 9
     assert found["forces"]["mae"] == pytest.approx(0.2)
     assert set(found["elements"]) == {"H", "C", "O"}

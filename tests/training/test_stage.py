@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from fidsel.errors import UsageError
-from fidsel.training.stage import Loss, Stage
+from fidsel.models import SGDML
+from fidsel.training.stage import History, Loss, Stage, Trained
 
 
 @pytest.mark.parametrize("name", ["steps", "batch", "validate_every", "patience"])
@@ -46,3 +47,14 @@ def test_shares_are_shares() -> None:
         Loss(rho=math.nan)
     with pytest.raises(UsageError, match="0 ≤ warmup < 1"):
         Stage(warmup=1.0)
+
+
+def test_warnings_are_those_of_the_recipe_and_of_every_fit() -> None:
+    histories = (
+        History(stage="one", seconds=1.0, notes={"solver": {"warning": "not converged"}, "sigma": 10.0}),
+        History(stage="two", seconds=1.0, notes={"warning": "few frames"}),
+        History(stage="three", seconds=1.0, notes={"solver": {"warning": "not converged"}}),
+    )
+    trained = Trained(SGDML(), histories, {"warnings": ("take a larger γ",)})
+    assert trained.warnings == ("take a larger γ", "not converged", "few frames")
+    assert Trained(SGDML(), ()).warnings == ()
