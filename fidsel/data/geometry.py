@@ -1,15 +1,21 @@
 """Rules of the data check about structures: elements, distances, electrons, repetitions."""
 
 import numpy as np
+from ase import Atoms
+from ase.geometry import complete_cell
+from scipy.spatial import cKDTree
 
 from fidsel.data.finding import Finding, about, every_atom
-from fidsel.data.frames import BoolArray, FloatArray, Frames
+from fidsel.data.frames import BoolArray, FloatArray, Frames, IntArray
 
 CLOSEST = 0.4
 """Å; no two nuclei of a chemical system come closer (H₂ has 0.74 Å)."""
 
 LONELY = 3.5
 """Å; an atom whose nearest neighbour is farther is isolated."""
+
+LARGE = 200
+"""Atoms above which neighbours are found by a tree, not among all pairs."""
 
 CHUNK = 1 << 21
 """Atom pairs whose distances are computed at once."""
@@ -70,6 +76,37 @@ def duplicates(frames: Frames) -> list[Finding]:
     )
 
 
+def _nearest_of_many(atoms: Atoms) -> FloatArray:
+    """Return (N,) Å, distance of each atom to its nearest neighbour, in memory that grows with N.
+
+    Of periodic images those are looked at that lie within `LONELY` of the cell, or within one cell.
+    """
+    xyz, owner = atoms.positions, np.arange(len(atoms))
+    if atoms.pbc.any():
+        xyz, owner = _images(atoms)
+    apart, who = cKDTree(xyz).query(xyz[: len(atoms)], k=4)
+    # An atom's own images are no neighbours; where all found are its own, none is near.
+    apart[owner[np.minimum(who, len(owner) - 1)] == np.arange(len(atoms))[:, None]] = np.inf
+    return np.asarray(apart.min(axis=1))
+
+
+def _images(atoms: Atoms) -> tuple[FloatArray, IntArray]:
+    """Return positions of the atoms, wrapped into the cell, and of the images near it, and whose they are."""
+    cell = complete_cell(atoms.cell)
+    height = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    inside = atoms.positions @ np.linalg.inv(cell)
+    inside = np.where(atoms.pbc, inside % 1.0, inside)
+    margin = np.where(atoms.pbc, np.minimum(LONELY / height, 1.0), 0.0)
+    whole, owner = inside, np.arange(len(atoms))
+    for axis in np.flatnonzero(atoms.pbc).tolist():
+        below = whole[:, axis] > 1 - margin[axis]
+        above = whole[:, axis] < margin[axis]
+        shift = np.eye(3)[axis]
+        whole = np.concatenate([whole, whole[below] - shift, whole[above] + shift])
+        owner = np.concatenate([owner, owner[below], owner[above]])
+    return whole @ cell, owner
+
+
 def composition(frames: Frames) -> list[Finding]:
     """Say how many frames have each formula."""
     table = sorted(frames.composition().items(), key=lambda item: (-item[1], item[0]))
@@ -83,13 +120,15 @@ def nearest_distances(frames: Frames) -> FloatArray:
 
     Periodic frames count the nearest image of every other atom.
     """
-    nearest = np.full(len(frames.numbers), np.inf)
+    nearest: FloatArray = np.full(len(frames.numbers), np.inf)
     sizes, periodic = np.diff(frames.offsets), frames.pbc.any(axis=1)
-    for i in np.flatnonzero(periodic & (sizes > 1)):
-        table = frames[int(i)].get_all_distances(mic=True)
+    for i in np.flatnonzero(sizes > LARGE).tolist():
+        nearest[frames.offsets[i] : frames.offsets[i + 1]] = _nearest_of_many(frames[i])
+    for i in np.flatnonzero(periodic & (sizes > 1) & (sizes <= LARGE)).tolist():
+        table = frames[i].get_all_distances(mic=True)
         np.fill_diagonal(table, np.inf)
         nearest[frames.offsets[i] : frames.offsets[i + 1]] = table.min(axis=1)
-    for size in np.unique(sizes[~periodic & (sizes > 1)]):
+    for size in np.unique(sizes[~periodic & (sizes > 1) & (sizes <= LARGE)]):
         rows = np.flatnonzero(~periodic & (sizes == size))
         for part in np.array_split(rows, -(-len(rows) * size**2 // CHUNK)):
             atoms = frames.offsets[part][:, None] + np.arange(size)

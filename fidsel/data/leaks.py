@@ -1,15 +1,17 @@
 """Audit of a split: configurations on both sides, and neighbours in time across it."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist
 
 from fidsel.data.frames import FloatArray, Frames, IntArray, StrArray
 from fidsel.errors import UsageError
 
-CHUNK = 4096
-"""Frames whose distances are computed at once."""
+CHUNK = 1 << 20
+"""Distances that are computed at once (some copies of 8 MiB)."""
 
 PROBES = 12
 """Distances the search looks at before the whole list is compared."""
@@ -40,9 +42,7 @@ def leaks(a: Frames, b: Frames, tolerance: float = 1e-3) -> IntArray:
         raise UsageError("leaks() needs finite positions; drop the frames that check() names first")
     there = _by_kind(b)
     found = [
-        rows[_near(_distances(a, rows), _distances(b, there[kind]), tolerance)]
-        for kind, rows in _by_kind(a).items()
-        if kind in there
+        rows[_near(a, rows, b, there[kind], tolerance)] for kind, rows in _by_kind(a).items() if kind in there
     ]
     return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found]))
 
@@ -78,36 +78,52 @@ def _by_kind(frames: Frames) -> dict[bytes, IntArray]:
     return {kind: np.array(members, dtype=np.int64) for kind, members in rows.items()}
 
 
-def _distances(frames: Frames, rows: IntArray) -> FloatArray:
-    """Return (n, pairs) distances of frames of one kind, sorted within each pair of elements."""
-    return np.concatenate([_sorted(frames, rows[i : i + CHUNK]) for i in range(0, len(rows), CHUNK)])
-
-
 def _sorted(frames: Frames, rows: IntArray) -> FloatArray:
-    size = frames.offsets[rows[0] + 1] - frames.offsets[rows[0]]
+    """Return (n, pairs) distances of frames of one kind, sorted within each pair of elements."""
+    size = int(frames.offsets[rows[0] + 1] - frames.offsets[rows[0]])
     if size == 1:
         return np.zeros((len(rows), 1))
     atoms = frames.offsets[rows][:, None] + np.arange(size)
     atoms = np.take_along_axis(atoms, np.argsort(frames.numbers[atoms], axis=1, kind="stable"), axis=1)
-    elements, xyz = frames.numbers[atoms[0]], frames.positions[atoms]
+    elements = frames.numbers[atoms[0]]
+    distances = np.stack([pdist(xyz) for xyz in frames.positions[atoms]])
+    kinds, number = np.unique(elements, return_inverse=True)
     i, j = np.triu_indices(size, 1)
-    distances = np.linalg.norm(xyz[:, i] - xyz[:, j], axis=2)
-    pair = elements[i] * (elements.max() + 1) + elements[j]
+    pair = number[i] * len(kinds) + number[j]
     return np.concatenate([np.sort(distances[:, pair == kind], axis=1) for kind in np.unique(pair)], axis=1)
 
 
-def _near(a: FloatArray, b: FloatArray, tolerance: float) -> IntArray:
-    """Return the rows of `a` (n, d) that agree with some row of `b` (m, d) in every component.
+def _near(a: Frames, rows: IntArray, b: Frames, others: IntArray, tolerance: float) -> IntArray:
+    """Return which of the rows of `a` agree with some of those of `b` in every distance.
 
-    Rows that agree in all components agree in any few of them: a tree of `PROBES` columns gives all
-    candidates.
+    Frames that agree in all distances agree in any few of them: a tree of `PROBES` gives all candidates, and
+    those alone are compared, so that memory grows with the frames, not with their pairs of atoms.
     """
-    probes = np.unique(np.linspace(0, a.shape[1] - 1, PROBES).astype(int))
-    candidates = cKDTree(b[:, probes]).query_ball_point(
-        a[:, probes], tolerance * (1 + 1e-9) + 1e-12, p=np.inf
-    )
+    reach = tolerance * (1 + 1e-9) + 1e-12
+    candidates = cKDTree(_probes(b, others)).query_ball_point(_probes(a, rows), reach, p=np.inf)
     hits = [
-        bool(rows) and (np.abs(b[rows] - a[i]).max(axis=1) <= tolerance).any()
-        for i, rows in enumerate(candidates)
+        any(
+            (np.abs(_sorted(b, part) - _sorted(a, rows[i : i + 1])).max(axis=1) <= tolerance).any()
+            for part in _parts(b, others[near])
+        )
+        for i, near in enumerate(candidates)
     ]
     return np.flatnonzero(hits)
+
+
+def _probes(frames: Frames, rows: IntArray) -> FloatArray:
+    """Return (n, PROBES) of the sorted distances of frames."""
+    blocks = []
+    for part in _parts(frames, rows):
+        distances = _sorted(frames, part)
+        chosen = np.unique(np.linspace(0, distances.shape[1] - 1, PROBES).astype(int))
+        blocks.append(distances[:, chosen])
+    return np.concatenate(blocks)
+
+
+def _parts(frames: Frames, rows: IntArray) -> Iterator[IntArray]:
+    """Yield the rows in parts of at most `CHUNK` distances, at least one row each."""
+    if len(rows):
+        size = int(frames.offsets[rows[0] + 1] - frames.offsets[rows[0]])
+        step = max(1, 2 * CHUNK // max(1, size * (size - 1)))
+        yield from (rows[start : start + step] for start in range(0, len(rows), step))

@@ -14,6 +14,8 @@ from fidsel.fidelity.source import LabelError
 
 SAMPLE = 50
 """Frames of each molecule whose MMFF94 forces are computed."""
+LARGEST = 200
+"""Atoms of a molecule that MMFF94 is set up for; its pairs of atoms grow with their square."""
 MOLECULES = 5
 """Molecules that are looked at, those with the most frames."""
 
@@ -34,10 +36,12 @@ def inspect_file(
         where the file cannot be read.
     """
     frames = read(path, units=units, energy_key=energy_key, forces_key=forces_key)
+    said: tuple[str, ...] = ()
     reference, why = mmff_forces(frames) if forces else (None, ())
     findings = check(frames, forces=forces, reference_forces=reference, reference_name="MMFF94")
-    notes = (Finding("note", "force-scale", f"units are not checked against MMFF94: {text}") for text in why)
-    return frames, _unlabelled(frames, forces) + findings + tuple(notes)
+    notes = [Finding("note", "force-scale", f"units are not checked against MMFF94: {text}") for text in why]
+    notes += [Finding("note", "reading", text) for text in said]
+    return frames, (*_unlabelled(frames, forces), *findings, *notes)
 
 
 def mmff_forces(frames: Frames) -> tuple[FloatArray, tuple[str, ...]]:
@@ -47,6 +51,9 @@ def mmff_forces(frames: Frames) -> tuple[FloatArray, tuple[str, ...]]:
     """
     out, why = np.full_like(frames.forces, np.nan), []
     for rows in _molecules(frames):
+        if (size := int(np.diff(frames.offsets)[rows[0]])) > LARGEST:
+            why.append(f"{frames.formulas[rows[0]]}: {size} atoms, more than {LARGEST}")
+            continue
         sample = rows[np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(np.int64))]
         template = int(rows[np.argmin(np.nan_to_num(frames.energy[rows], nan=np.inf))])
         try:

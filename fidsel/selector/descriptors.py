@@ -6,14 +6,24 @@ from itertools import combinations_with_replacement
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from ase import Atoms
+from ase.geometry import get_distances
+from scipy.spatial.distance import pdist
 
 from fidsel.data import DenseFrames, Frames
 from fidsel.data.frames import FloatArray, IntArray
+from fidsel.data.memory import require_memory
 from fidsel.errors import UsageError, unknown
+from fidsel.selector.sketch import Sketch
 from fidsel.selector.soap import Soap
 
 CHUNK = 1 << 22
 """Numbers held at once while features are computed (32 MiB)."""
+
+LARGE = 10_000
+"""Distances of a frame, those of 142 atoms, above which `make_descriptor` makes a `Sketch` of them."""
+
+REMEDY = "take fewer frames, or the descriptor 'soap'"
 
 BLOCK = 4096
 """Frames whose latent features are taken at once."""
@@ -117,9 +127,11 @@ def make_descriptor(name: str, pool: Frames, model: object | None = None) -> Des
     latent               what a network says of its atoms, averaged               any it can predict
     ==================== ======================================================== ====================
 
+    Distances of more than 141 atoms are sketched into 2048 features (`Sketch`).
+
     Parameters
     ----------
-    pool : frames to be described; SOAP takes their elements.
+    pool : frames to be described; SOAP takes their elements, distances the number of atoms.
     model : with "latent", whose features.
     """
     if name not in NAMES:
@@ -134,7 +146,9 @@ def make_descriptor(name: str, pool: Frames, model: object | None = None) -> Des
                 "or take 'soap'"
             )
         return partial(latent_features, model)
-    return DESCRIPTORS[name]
+    size = int(pool.offsets[1]) if len(pool) else 0
+    pairs = size * (size - 1) // 2
+    return Sketch(DESCRIPTORS[name], pairs) if pairs > LARGE else DESCRIPTORS[name]
 
 
 def latent_features(model: HasLatent, frames: Frames) -> FloatArray:
@@ -185,13 +199,32 @@ def _by_element(frames: Frames) -> Frames:
 
 
 def _distances(frames: Frames, positions: FloatArray) -> FloatArray:
-    first, second = np.triu_indices(positions.shape[1], k=1)
-    out = np.empty((len(positions), len(first)))
-    step = max(1, CHUNK // (3 * len(first)))
-    for start in range(0, len(positions), step):
-        block = positions[start : start + step]
-        out[start : start + step] = np.linalg.norm(block[:, second] - block[:, first], axis=2)
-    for row in np.flatnonzero(frames.pbc.any(axis=1)):
-        nearest = frames[int(row)].get_all_distances(mic=True)
-        out[row] = nearest[first, second]
+    n, size = positions.shape[:2]
+    pairs = size * (size - 1) // 2
+    require_memory(8 * n * pairs, f"the {pairs} distances of {n} frames", REMEDY)
+    out = np.empty((n, pairs))
+    if pairs > LARGE:
+        for row in np.flatnonzero(~frames.pbc.any(axis=1)).tolist():
+            out[row] = pdist(positions[row])
+    else:
+        first, second = np.triu_indices(size, k=1)
+        step = max(1, CHUNK // (3 * pairs))
+        for start in range(0, n, step):
+            block = positions[start : start + step]
+            out[start : start + step] = np.linalg.norm(block[:, second] - block[:, first], axis=2)
+    for row in np.flatnonzero(frames.pbc.any(axis=1)).tolist():
+        out[row] = _nearest_images(frames[row])
     return out
+
+
+def _nearest_images(atoms: Atoms) -> FloatArray:
+    """Return the distances of all pairs to the nearest image, some rows at a time."""
+    size, parts = len(atoms), []
+    step = max(1, CHUNK // (16 * size))
+    for start in range(0, size, step):
+        rows = np.arange(start, min(start + step, size))
+        _, table = get_distances(
+            atoms.positions[rows], atoms.positions[start:], cell=atoms.cell, pbc=atoms.pbc
+        )
+        parts.append(table[np.arange(table.shape[1]) > (rows - start)[:, None]])
+    return np.concatenate(parts)

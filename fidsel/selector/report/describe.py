@@ -11,7 +11,7 @@ from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.errors import UsageError
 from fidsel.selector.cluster_error import cluster_errors
-from fidsel.selector.descriptors import pair_distances
+from fidsel.selector.descriptors import LARGE, pair_distances
 from fidsel.selector.report.content import ClusterDescription, ClusterTable, Energies, Mark, Structure
 
 CHUNK = 1 << 21
@@ -65,7 +65,11 @@ def describe_clusters(
     names, group = np.unique(clusters, return_inverse=True)
     alike = _same_atoms(frames)
     energies, notes = (energies, ()) if alike else _incomparable(frames, energies)
-    moments = _Moments.of(_distances(frames), group) if alike and frames.offsets[1] > 1 else None
+    size = int(frames.offsets[1])
+    few = size * (size - 1) // 2 <= LARGE
+    if alike and not few:
+        notes = (*notes, f"the frames have {size} atoms, so single distances do not mark their clusters")
+    moments = _Moments.of(_distances(frames), group) if alike and few and size > 1 else None
     near: list[int | None] = [None] * len(names)
     if features is not None:
         near = _nearest(_rows_of(features), group, _Moments.of(_rows_of(features), group).mean)
