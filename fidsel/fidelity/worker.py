@@ -184,18 +184,21 @@ class Worker:
             out[work.tasks[state.done].frame_id] = now.usage(self.cores)
         return out
 
-    def stop(self) -> int | None:
-        """Kill the process and all it has started; return its exit code."""
+    def stop(self, died: bool = False) -> int | None:
+        """Kill the process and all it has started; return its exit code.
+
+        What it had started is not to be found by descent where it has `died` of itself.
+        """
         with self._lock:
             if self.stopped:
                 return self._process.exitcode
             self.stopped = True
             if self._process.is_alive() and os.name == "posix":
                 kill_family(self._pid)
-            else:
-                kill_marked(MARK, self._token)
             self._process.kill()
             self._process.join(10)
+            if died:
+                kill_marked(MARK, self._token)
             self.connection.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         return self._process.exitcode
@@ -242,8 +245,8 @@ class Worker:
         """Yield the label that the worker died of, if any."""
         wait([self._process.sentinel], timeout=5)  # so that the exit code is its own
         last, work, state = process(self._pid), self._work, self._page.read()
-        words = quote(self.folder / LOG)
-        code = self.stop()
+        words = quote(self.folder / LOG, state.printed)
+        code = self.stop(died=True)
         in_hand = state.group == work.number and (
             state.done > work.received or state.phase in (SETTING_UP, LABELLING)
         )
