@@ -267,7 +267,7 @@ def deep() -> None:
     (throw(BaseExceptionGroup("two", [KeyError(1), SystemExit(2)])), "failed", "two"),
     (deep, "failed", "RecursionError"),
     (Rude, "invalid", "cannot be read (KeyError: 'no energy')"),
-], ids=str)  # fmt: skip
+])  # fmt: skip
 def test_every_error_has_a_cause(act: Callable[[], Any], cause: str, text: str) -> None:
     found = error(act)
     assert (found.cause, text in str(found)) == (cause, True), str(found)
