@@ -28,7 +28,8 @@ def watched(ws: Workspace, recipe: Recipe, data: TrainingData, seed: int, what: 
     what : what it is for, as reports say it.
     """
     model, kept = ws.campaign.model, None
-    if config := ws.campaign.config:  # what else decides the result is not known without
+    config = ws.campaign.config
+    if {"model", "recipe"} <= config.keys():  # without, it is not known what else decides the result
         settings = [what, seed, *(placeless(config[part]) for part in ("model", "recipe"))]
         kept = Checkpoints(kept_trainings(ws), key_of(data, model, seed, settings))
     trained = recipe(data, model, seed, watch=Watch(tells(ws.report, what), kept))

@@ -47,7 +47,7 @@ class SGDMLSection(LearnerSection):
     kind: Literal["sgdml"]
     """Symmetric gradient-domain kernel model."""
     sigmas: tuple[PositiveFloat, ...] | None = None
-    """Kernel widths tried on the validation labels; None = the built-in grid."""
+    """Kernel widths σ, 1/Å, tried on the validation labels; None = a built-in grid, widened if need be."""
     lam: PositiveFloat = 1e-10
     """Regularisation λ."""
     symmetries: bool = True

@@ -34,6 +34,8 @@ EVERY = 5.0
 """Seconds between two checkpoints of a task, at least."""
 SHARE = 20.0
 """A checkpoint is written when so many times as long as the last one took has passed: 5 % of the time."""
+BRIEF = 1.0
+"""Seconds; what a task has learnt in less is sooner learnt again than kept."""
 KEY = re.compile(r"[0-9a-f]{32}")
 
 Values = dict[str, Any]  # Any: plain values
@@ -86,7 +88,8 @@ class Checkpoint:
 
     def __init__(self, training: Checkpoints, path: Path, key: str) -> None:
         self._training, self.path, self.key = training, path, key
-        self._last, self._took = perf_counter(), 0.0
+        self._begun = self._last = perf_counter()
+        self._took = 0.0
 
     def load(self) -> Kept | None:
         """Return plain values and tensors as they were saved last, None where there are none to be used."""
@@ -104,6 +107,10 @@ class Checkpoint:
     def due(self) -> bool:
         """Return whether enough time has passed since the last one was written."""
         return perf_counter() - self._last > max(self._training.every, SHARE * self._took)
+
+    def brief(self) -> bool:
+        """Return whether the task has taken too little time to be worth a file."""
+        return perf_counter() - self._begun < min(BRIEF, self._training.every)
 
     def save(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Write plain values and tensors, in place of those before; training goes on where that fails."""

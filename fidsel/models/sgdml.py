@@ -169,7 +169,7 @@ class SGDML(ForceField):
             fitted = Fitted.restore(kept[1], kept[0]["fitted"]).to(self.device)
             return self._copy(fitted=fitted, level=one_level(train) or self.level), kept[0]["record"]
         fitted, record = self._fit(train, validation, weights, task)
-        task.save({"fitted": fitted.scalars(), "record": record}, fitted.tensors())
+        task.finish({"fitted": fitted.scalars(), "record": record}, fitted.tensors())
         return self._copy(fitted=fitted, level=one_level(train) or self.level), record
 
     def _fit(

@@ -87,6 +87,11 @@ class Watch:
     checkpoints: Checkpoints | None = None
     stage: str = ""
 
+    @property
+    def idle(self) -> bool:
+        """Whether it neither tells nor keeps anything."""
+        return self.on_progress is unheard and self.checkpoints is None
+
     def part(self, name: str) -> Self:
         """Return the watch of a part."""
         return replace(self, stage=f"{self.stage}, {name}" if self.stage else name)
@@ -130,6 +135,11 @@ class Task:
     def save(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Keep plain values and tensors."""
         if self._checkpoint is not None:
+            self._checkpoint.save(values, tensors)
+
+    def finish(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Keep what the task ended with, unless that is quickly had again."""
+        if self._checkpoint is not None and not self._checkpoint.brief():
             self._checkpoint.save(values, tensors)
 
     def tell(

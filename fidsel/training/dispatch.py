@@ -73,7 +73,9 @@ def train_one(
         return fit(model, train, validation, stage, weights, seed=seed, watch=watch)
     if isinstance(model, Fittable):
         started = time.perf_counter()
-        fresh = model.watched(watch.part(stage.name)) if isinstance(model, Watchable) else model
+        fresh: Fittable = model
+        if isinstance(model, Watchable) and not watch.idle:
+            fresh = model.watched(watch.part(stage.name))
         fitted, record = fresh.fit(train, validation, weights)
         return fitted, History(stage=stage.name, seconds=time.perf_counter() - started, notes=record)
     if isinstance(model, Ensemble):

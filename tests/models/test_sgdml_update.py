@@ -84,8 +84,11 @@ def test_the_energy_constant_is_of_all_frames() -> None:
     updated, record = model.update(frames(10, seed=1))
     assert record["energies"] == 10
     assert np.abs(updated.predict(TEST).energy - TEST.energy).max() < 0.02
-    shifted, _ = updated.update(frames(20, seed=2).replace(energy=frames(20, seed=2).energy + 3.0))
-    assert (shifted.predict(TEST).energy - TEST.energy).mean() == pytest.approx(2.0, abs=0.02)
+    shifted, _ = updated.update(frames(10, seed=2).replace(energy=frames(10, seed=2).energy + 3.0))
+    assert (shifted.predict(TEST).energy - TEST.energy).mean() == pytest.approx(1.5, abs=0.02)
+    off, record = updated.update(frames(5, seed=2).replace(energy=frames(5, seed=2).energy + 3.0))
+    assert (off.predict(TEST).energy - TEST.energy).mean() == pytest.approx(0.0, abs=0.02)
+    assert (record["energies"], record["energy_outliers"]) == (10, 5)
 
 
 def test_a_model_from_a_file_is_factorised_once(tmp_path: Path) -> None:

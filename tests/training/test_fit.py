@@ -169,14 +169,15 @@ def energy_loss(model: NetworkForceField, frames: Frames) -> float:
 
 
 def test_a_fit_of_the_energy_constant_that_makes_validation_worse_is_undone() -> None:
-    # A quarter of the training energies is far too high: their mean is no good constant, their median is.
+    # A quarter of the training energies is too high, not so much that they would be left out: their mean is
+    # no good constant, their median is.
     train, validation = (f.replace(forces=None) for f in (frames(40, 3), frames(20, 4)))
-    spoilt = train.replace(energy=train.energy + np.where(np.arange(40) % 4 == 0, 20.0, 0.0))
+    spoilt = train.replace(energy=train.energy + np.where(np.arange(40) % 4 == 0, 0.6, 0.0))
     stage = replace(STAGE, steps=150, batch=20, learning_rate=2e-2)
     start = centred(painn(), spoilt)
     (model, history), (same, _) = fit_members([painn(), painn()], spoilt, validation, stage)
     assert energy_loss(model, validation) < 0.5 * energy_loss(start, validation)
-    assert energy_loss(centred(model, spoilt), validation) > 2 * energy_loss(model, validation)
+    assert energy_loss(centred(model, spoilt), validation) > 1.5 * energy_loss(model, validation)
     assert history.notes["best_validation"] == pytest.approx(energy_loss(model, validation), rel=1e-4)
     assert history.notes["energy_constant"].startswith("as trained")
     assert energy_loss(same, validation) == pytest.approx(energy_loss(model, validation), rel=1e-4)
