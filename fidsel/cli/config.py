@@ -28,9 +28,16 @@ def schema(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print tables of all settings, with examples, instead.")
     ] = False,
+    editing: Annotated[
+        bool, typer.Option("--editing", help="Print what an edit means for a campaign that has begun.")
+    ] = False,
 ) -> None:
     """Print the JSON schema of fidsel.toml, every field documented."""
-    if markdown:
+    if editing:
+        from fidsel.config.editing_page import editing_page
+
+        typer.echo(editing_page(), nl=False)
+    elif markdown:
         from fidsel.config.settings_page import settings_page
 
         typer.echo(settings_page(), nl=False)

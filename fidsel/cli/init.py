@@ -15,7 +15,10 @@ def init(
     pool: Annotated[Path | None, typer.Option(help="A file of candidate configurations.")] = None,
     charge: Annotated[int, typer.Option(help="Total charge, with --structure or --pool.")] = 0,
     units: Annotated[str | None, typer.Option(help="energy,length of --pool, if it does not say.")] = None,
-    budget: Annotated[str, typer.Option(help="What may be spent: 2core-h, or 50 labels.")] = "20core-min",
+    budget: Annotated[
+        str | None,
+        typer.Option(help="What may be spent: 2core-h, or 50 labels; 20 to 60 core-min if not told."),
+    ] = None,
 ) -> None:
     """Write a fidsel.toml for a molecule (or a file of configurations); an existing one is kept."""
     from fidsel.config.template import create

@@ -3,16 +3,18 @@
 import json
 from pathlib import Path
 
+import numpy as np
+from ase import Atoms
+
 from fidsel.config.load import FILE
 from fidsel.config.parts import read_structure
+from fidsel.config.template_levels import VALIDATION, starting_point
 from fidsel.data import Units, read
 from fidsel.data.atomic import make_folder, write_text
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
 from fidsel.fidelity.openmm_source import MMFFSource
-
-BUDGET = "20core-min"
 
 TEXT = """\
 # A fidsel campaign. `fidsel config schema --markdown` lists every setting, `fidsel config validate`
@@ -22,8 +24,8 @@ TEXT = """\
 name = {name}
 seed = 0
 rounds = 3            # rounds of picking after the random start
-test = 40             # held-out configurations, labelled beside the budget, never used to decide
-validation = 8        # accurate labels kept for validation; they are spend
+validation = {validation}        # accurate labels kept for validation; they are spend
+# test = 40           # held-out labels beside the budget; by default they cost at most half of it
 control = "owned"     # "bought" also buys a random control arm, beside the budget
 
 [pool]
@@ -49,50 +51,16 @@ unit = {unit}
 SAMPLED = """\
 source = "md"         # MMFF94 dynamics; "normal-modes" or "file"
 {molecule}
-frames = 600          # candidate configurations
+frames = {frames}          # candidate configurations
 temperature = [500.0]
 """
-
-FORCE_FIELD = """\
-[[fidelity]]
-name = "mmff94"
-kind = "openmm"
-{free}
-"""
-
-QUANTUM = """\
-[[fidelity]]
-name = "mp2"          # for DFT: method = "dft", xc = "pbe"
-kind = "pyscf"
-method = "mp2"
-basis = "6-31G*"
-frozen_core = true
-{cheap}
-[[fidelity]]
-name = "ccsd(t)"
-kind = "pyscf"
-method = "ccsd(t)"
-basis = "6-31G*"
-frozen_core = true
-time_limit = 600.0    # s, after which one label is given up
-{accurate}
-"""
-"""Measured on methanol, one core: 0.5 s and 6 s a label with forces; MP2 is cheaper here than DFT (1 s with
-PBE and 6-31G on grid 2) and closer to CCSD(T)."""
-
-PRICES = {
-    "free": 'price = { per = "label", value = 0 }\n',
-    "cheap": 'price = { per = "label", value = 0.1 }   # in accurate labels\n',
-    "accurate": 'price = { per = "label", value = 1 }\n',
-}
-"""Written where the budget counts labels; a budget of time is charged what labels are measured to take."""
 
 
 def template_text(
     smiles: str | None = None,
     structure: Path | None = None,
     pool: Path | None = None,
-    budget: str = BUDGET,
+    budget: str | None = None,
     name: str = "my-molecule",
     *,
     charge: int = 0,
@@ -100,10 +68,13 @@ def template_text(
 ) -> str:
     """Return a fidsel.toml; exactly one of `smiles`, `structure` and `pool` is given.
 
+    Levels of theory and the size of the pool follow from the size of the molecule, see
+    `fidsel.config.template_levels`.
+
     Parameters
     ----------
     smiles, structure, pool : the molecule, or a file of configurations.
-    budget : what may be spent.
+    budget : what may be spent; None = tens of core-minutes, more for larger molecules.
     name : of the campaign.
     charge : total charge, e, with `structure` or `pool`.
     units : "energy,length" of the pool, where it does not say.
@@ -111,7 +82,8 @@ def template_text(
     Raises
     ------
     UsageError
-        where none or several are, or the budget cannot be read or is not one of CPU time or labels.
+        where none or several are, the molecule cannot be read, or the budget cannot be read, is not one of
+        CPU time or labels, or pays for no level of theory.
     """
     given = {"smiles": smiles, "structure": structure, "path": pool}
     named = {key: str(value) for key, value in given.items() if value is not None}
@@ -124,16 +96,31 @@ def template_text(
     line = f"{key} = {_quoted(value)}"
     line += f"\ncharge = {charge}" if charge else ""
     line += f"\nunits = {_quoted(units)}" if units else ""
-    section = f'source = "file"\n{line}' if key == "path" else SAMPLED.format(molecule=line)
-    total, unit = _amount(_measurable(budget))
-    prices = PRICES if unit == "label" else dict.fromkeys(PRICES, "")
-    levels = QUANTUM if key == "path" else FORCE_FIELD + QUANTUM
+    start = starting_point(_first(smiles, structure, pool, charge, units), _measurable(budget), key != "path")
+    sampled = SAMPLED.format(molecule=line, frames=start.frames)
+    section = f'source = "file"\n{line}' if key == "path" else sampled
+    total, unit = _amount(start.budget)
     return TEXT.format(
         name=_quoted(name),
         pool=section.rstrip(),
-        levels=levels.format(**prices),
+        levels=start.levels,
         total=total,
         unit=_quoted(unit),
+        validation=VALIDATION,
+    )
+
+
+def _first(
+    smiles: str | None, structure: Path | None, pool: Path | None, charge: int, units: str | None
+) -> Atoms:
+    """Return the molecule of a new campaign; of a file of configurations the largest."""
+    if pool is not None:
+        frames = read(pool, units=Units.parse(units) if units else None)
+        return frames[int(np.argmax(np.diff(frames.offsets)))]
+    made = from_atoms(read_structure(structure), charge) if structure else from_smiles(str(smiles))
+    # only the elements count here
+    return Atoms(
+        made.numbers, np.zeros((len(made.numbers), 3)), info={"charge": made.charge, "spin": made.spin}
     )
 
 
@@ -143,7 +130,7 @@ def create(
     smiles: str | None,
     structure: Path | None,
     pool: Path | None,
-    budget: str = BUDGET,
+    budget: str | None = None,
     charge: int = 0,
     units: str | None = None,
 ) -> Path:
@@ -158,6 +145,10 @@ def create(
     path = folder / FILE
     if path.exists():
         raise UsageError(f"{path} exists already and is kept; choose another folder or edit it")
+    if smiles is not None:
+        _sampled(from_smiles(smiles))
+    elif structure is not None:
+        _sampled(from_atoms(read_structure(structure), charge))
     text = template_text(
         smiles,
         structure.resolve() if structure else None,
@@ -167,12 +158,6 @@ def create(
         charge=charge,
         units=units,
     )
-    if smiles is not None:
-        _sampled(from_smiles(smiles))
-    elif structure is not None:
-        _sampled(from_atoms(read_structure(structure), charge))
-    elif pool is not None:
-        read(pool, units=Units.parse(units) if units else None)
     make_folder(folder)
     write_text(path, text)
     return path
@@ -189,12 +174,11 @@ def _sampled(molecule: Molecule) -> None:
         ) from error
 
 
-def _measurable(text: str) -> Budget:
+def _measurable(text: str | None) -> str | None:
     """Return a budget that the levels of a new campaign, which compute on CPUs, can be charged to."""
-    budget = Budget.parse(text)
-    if budget.unit == "gpu-second":
+    if text is not None and Budget.parse(text).unit == "gpu-second":
         raise UsageError(f"no label source measures GPU time: write a budget such as 2core-h, got {text!r}")
-    return budget
+    return text
 
 
 def _amount(budget: Budget) -> tuple[str, str]:
