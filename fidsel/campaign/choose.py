@@ -28,12 +28,14 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
     """
     notes = refresh(ws, index)
     rows = candidates(ws, ready.held)
-    keep = trainable(ws.campaign, ws.cover)[rows]
+    able = trainable(ws.campaign, ws.cover)[rows]
+    # errors of frames that cannot be picked help to estimate those of the others, but not accurate ones
+    keep = able if ws.campaign.rules.error == "reference" else np.ones(len(rows), dtype=bool)
     pool = _pool(ws, ws.pool[rows], keep, index)
-    rows = rows[keep]
+    rows, able = rows[keep], able[keep]
     frames = ws.pool[rows]
-    draft = read_draft(ws.store, index) or _draft(ws, ready, frames, pool, index)
-    picks, source, more = _pick(ws, frames, pool, draft, index)
+    draft = read_draft(ws.store, index) or _draft(ws, ready, frames, pool, able, index)
+    picks, source, more = _pick(ws, frames, pool, able, draft, index)
     names = [fidelity.name for fidelity in ws.campaign.fidelities]
     chosen = tuple(
         Pick(frames.ids[i], int(rows[i]), names[level], int(cluster), why)
@@ -66,12 +68,12 @@ def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
 
 
 def _pool(ws: Workspace, frames: Frames, keep: BoolArray, index: int) -> Pool:
-    """Return the candidates that every level can label, as pickers see them.
+    """Return the candidates as pickers see them.
 
     Parameters
     ----------
     frames : all candidates, in the order that the clusters know them in.
-    keep : (n,) True for those that can be labelled.
+    keep : (n,) True for those that are in the pool.
     """
     folder = ws.campaign.folder.round(0)
     model = ws.campaign.load_model(folder / "model")
@@ -89,19 +91,25 @@ def _pool(ws: Workspace, frames: Frames, keep: BoolArray, index: int) -> Pool:
     )
 
 
-def _draft(ws: Workspace, ready: Prepared, frames: Frames, pool: Pool, index: int) -> Draft:
+def _draft(ws: Workspace, ready: Prepared, frames: Frames, pool: Pool, able: BoolArray, index: int) -> Draft:
     """Decide how many frames a round picks and which it probes, and write it down."""
     part = share(ws, ready, index)
-    probes = tuple(frames.ids[row] for row in draw_probes(ws, pool, part.probes, index))
+    drawable = replace(pool, labelled=pool.labelled | ~able)
+    probes = tuple(frames.ids[row] for row in draw_probes(ws, drawable, part.probes, index))
     draft = Draft(part.picks, probes, part.cheap)
     write_draft(ws.store, index, draft)
     return draft
 
 
 def _pick(
-    ws: Workspace, frames: Frames, pool: Pool, draft: Draft, index: int
+    ws: Workspace, frames: Frames, pool: Pool, able: BoolArray, draft: Draft, index: int
 ) -> tuple[Picks, dict[str, Any], tuple[str, ...]]:
-    """Return the picks, how the errors behind them were estimated, and notes."""
+    """Return the picks, how the errors behind them were estimated, and notes.
+
+    Parameters
+    ----------
+    able : (n,) True for frames that every level can label.
+    """
     picker: Picker = ws.campaign.picker
     source: dict[str, Any] = {"kind": "none"}  # Any: plain values for the record
     notes: tuple[str, ...] = ()
@@ -114,10 +122,20 @@ def _pick(
             picker = Random()
         else:
             pool, bounds = replace(pool, errors=found.errors), found.bounds
-    n = min(draft.picks, int((~pool.labelled).sum()))
-    picks = picker.pick(pool, n, ws.campaign.rng("picks", index))
+    picks = _picked(picker, pool, able, draft.picks, ws.campaign.rng("picks", index))
     if np.isfinite(pool.errors[picks.indices]).all() and source["kind"] != "none":
         source["estimates"] = {frames.ids[i]: float(pool.errors[i]) for i in picks.indices}
     if bounds is not None:
         source["bounds"]["picks"] = {frames.ids[i]: float(bounds[i]) for i in picks.indices}
     return picks, source, (*notes, *picks.notes)
+
+
+def _picked(picker: Picker, pool: Pool, able: BoolArray, n: int, rng: np.random.Generator) -> Picks:
+    """Return at most n picks among the frames that can be labelled; the picker sees no others."""
+    rows = np.flatnonzero(able)
+    part = pool
+    if len(rows) < len(able):
+        names = ("features", "clusters", "errors", "energies", "costs", "labelled")
+        part = replace(pool, **{name: getattr(pool, name)[rows] for name in names})
+    picks = picker.pick(part, min(n, int((~part.labelled).sum())), rng)
+    return replace(picks, indices=rows[picks.indices])

@@ -13,6 +13,8 @@ FEWEST = 3
 """Accurate training labels below which no residual can be fitted and validated."""
 USEFUL = 30
 """Accurate training labels that a first campaign can be told something by."""
+SCATTER = 1.05
+"""Factor by which labels to come may cost more than those measured."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,19 @@ class Least:
 
     @classmethod
     def of(cls, campaign: Campaign, prices: Mapping[str, float], wasted: float = 0.0) -> Self:
-        """Return the least of a campaign whose labels cost so much, base units."""
+        """Return the least of a campaign whose labels cost so much, base units.
+
+        Of prices that are measured `SCATTER` more is reckoned with.
+        """
         rules, accurate = campaign.rules, campaign.accurate
+        costs = {
+            fidelity.name: prices[fidelity.name] * (1.0 if fidelity.price.declared else SCATTER)
+            for fidelity in campaign.fidelities
+        }
         return cls(
             accurate.name,
-            prices[accurate.name],
-            sum(prices[fidelity.name] for fidelity in campaign.cheap),
+            costs[accurate.name],
+            sum(costs[fidelity.name] for fidelity in campaign.cheap),
             rules.validation,
             FEWEST if accurate.price.declared else max(FEWEST, rules.pilot),
             wasted,

@@ -129,14 +129,14 @@ def _pilot(ws: Workspace, order: tuple[str, ...]) -> None:
 def _make_plan(ws: Workspace, held: HeldOut, orders: Mapping[str, tuple[str, ...]]) -> Plan:
     """Return the plan for the whole budget, with what one accurate training frame really costs."""
     campaign, rules, prices = ws.campaign, ws.campaign.rules, ws.prices()
-    least = Least.of(campaign, prices, ws.wasted())
-    least.require(campaign.budget)
+    Least.of(campaign, prices, ws.wasted()).require(campaign.budget)
     levels = []
     for fidelity in campaign.fidelities:
         alone = campaign.cheap_use == "labels" or fidelity is campaign.accurate
         levels.append(priced(ws, fidelity, prices[fidelity.name], len(orders[fidelity.name]) if alone else 0))
     # an accurate training frame gets its cheap labels too
-    levels[-1] = replace(levels[-1], cost=least.price + least.companion, companion=least.companion)
+    companion = sum(prices[fidelity.name] for fidelity in campaign.cheap)
+    levels[-1] = replace(levels[-1], cost=levels[-1].cost + companion, companion=companion)
     made = plan(
         campaign.budget.total,
         levels,

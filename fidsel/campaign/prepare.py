@@ -98,6 +98,7 @@ def ensure_held_out(ws: Workspace) -> HeldOut:
     rules = ws.campaign.rules
     asked = {
         "test": rules.test,
+        "budget": ws.campaign.budget.total if rules.test is None else None,
         "validation": rules.validation,
         "able": blake2b(tested(ws.campaign, ws.cover).tobytes(), digest_size=8).hexdigest(),
     }

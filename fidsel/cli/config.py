@@ -34,12 +34,21 @@ def schema(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print tables of all settings, with examples, instead.")
     ] = False,
+    editing: Annotated[
+        bool, typer.Option("--editing", help="Print what an edit means for a campaign that has begun.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the JSON schema of fidsel.toml, every field documented."""
-    if markdown and as_json:
-        raise UsageError("the schema is printed as tables or as JSON: leave out --markdown or --json")
-    if markdown:
+    if (markdown or editing) and as_json:
+        raise UsageError(
+            "the schema is printed as tables or as JSON: leave out --markdown and --editing, or --json"
+        )
+    if editing:
+        from fidsel.config.editing_page import editing_page
+
+        typer.echo(editing_page(), nl=False)
+    elif markdown:
         from fidsel.config.settings_page import settings_page
 
         typer.echo(settings_page(), nl=False)

@@ -7,7 +7,8 @@ import typer
 
 from fidsel.cli.iterate import iterate
 from fidsel.cli.options import Also, BreakLock, one_folder
-from fidsel.cli.output import AsJson, Overrides, note
+from fidsel.cli.output import AsJson, Overrides, note, progress
+from fidsel.cli.tables import beside_note
 
 
 def demo(
@@ -19,8 +20,12 @@ def demo(
 ) -> None:
     """Run a campaign on formaldehyde: MMFF94, DFT and CCSD(T) labels, computed here and now."""
     from fidsel.config.demo import create_demo
+    from fidsel.config.planning import make_plan
 
     home = one_folder(folder, also, Path("fidsel-demo"))
     create_demo(home)
+    with progress() as report:
+        made, budget = make_plan(home, settings or (), None, None, 0, report, break_lock)
+    beside_note(made, budget)
     iterate(home, settings, break_lock, None, as_json)
     note(f"open {home}: fidsel.toml, rounds/, labels.db; `fidsel ui -C {home}` shows the rounds in MLflow")

@@ -21,7 +21,10 @@ def init(
     ] = None,
     spin: Annotated[int | None, typer.Option(help="Unpaired electrons (2S), likewise.")] = None,
     units: Annotated[str | None, typer.Option(help="energy,length of --pool, if it does not say.")] = None,
-    budget: Annotated[str, typer.Option(help="What may be spent: 2core-h, or 50 labels.")] = "20core-min",
+    budget: Annotated[
+        str | None,
+        typer.Option(help="What may be spent: 2core-h, or 50 labels; 20 to 60 core-min if not told."),
+    ] = None,
     also: Also = None,
     as_json: AsJson = False,
 ) -> None:

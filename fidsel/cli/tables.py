@@ -140,8 +140,16 @@ def plan_tables(made: "Plan", budget: "Budget") -> None:
     table("what if", columns, others)
     note(f"what if: errors are relative to accurate labels alone at these prices and the full {budget}")
     note(f"per label: {_prices(made, budget)}; {_beforehand(made, budget)}")
+    beside_note(made, budget)
     for text in made.warnings:
         note(text)
+
+
+def beside_note(made: "Plan", budget: "Budget") -> None:
+    """Tell what is bought beside the budget, and how long it takes."""
+    for row in made.beside:
+        wall = "" if row.wall is None else f", {row.wall / 60:.2g} min on {made.workers} workers"
+        note(f"beside the budget of {budget}: {row.labels} {row.what}, {budget.format(row.cost)}{wall}")
 
 
 def _prices(made: "Plan", budget: "Budget") -> str:

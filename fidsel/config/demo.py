@@ -12,7 +12,7 @@ DEMO = """\
 name = "formaldehyde demo"
 seed = 0
 rounds = 3
-test = 40             # held-out CCSD(T) labels, beside the budget
+test = 20             # held-out CCSD(T) labels, beside the budget
 validation = 6
 control = "bought"    # random CCSD(T) labels at equal spend, beside the budget
 

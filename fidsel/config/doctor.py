@@ -15,7 +15,9 @@ import numpy as np
 from ase import Atoms
 
 from fidsel.campaign.folder import CampaignFolder
-from fidsel.config.build import open_tracker
+from fidsel.campaign.least import Least
+from fidsel.campaign.planning import unbought
+from fidsel.config.build import build_campaign, open_tracker
 from fidsel.config.levels import Level
 from fidsel.config.load import load_config
 from fidsel.config.memory import memory_share
@@ -112,9 +114,10 @@ def checkup(name: str, check: Callable[[], str]) -> Checkup:
 
 
 def _sources(config: Config, folder: Path) -> Iterator[Checkup]:
-    """Yield two rows per fidelity: a known answer of its program, and the pool's first frame."""
+    """Yield two rows per fidelity, a known answer and the pool's first frame; then what the budget buys."""
     threads = min(max(level.threads for level in config.fidelity), available_cores())
     frames: list[Atoms] = []
+    seconds: dict[str, float] = {}
 
     def first() -> str:
         frames.append(first_frame(config.pool, folder, config.campaign.seed))
@@ -127,7 +130,9 @@ def _sources(config: Config, folder: Path) -> Iterator[Checkup]:
             yield checkup(known, partial(_known_answer, engine, level))
             if frames:
                 name = f"{level.name}: first frame"
-                yield checkup(name, partial(_first_label, engine, config, level, folder, frames[0]))
+                yield checkup(name, partial(_first_label, engine, config, level, folder, frames[0], seconds))
+    if frames:
+        yield checkup("budget", partial(_budget, config, folder, seconds))
 
 
 def first_frame(pool: PoolSection, root: Path, seed: int) -> Atoms:
@@ -158,17 +163,41 @@ def _known_answer(engine: LocalEngine, level: Level) -> str:
     return found
 
 
-def _first_label(engine: LocalEngine, config: Config, level: Level, folder: Path, atoms: Atoms) -> str:
+def _first_label(
+    engine: LocalEngine,
+    config: Config,
+    level: Level,
+    folder: Path,
+    atoms: Atoms,
+    seconds: dict[str, float],
+) -> str:
+    """Label a frame and say what was found; what it took goes into `seconds`, by the name of the level."""
     fidelity = build_fidelity(level, config.pool, folder, memory_share(1))
     limit = fidelity.time_limit or PATIENCE
     threads, memory = min(fidelity.threads, available_cores()), fidelity.memory_limit
     label = _label(engine, fidelity.source, atoms, limit, threads, memory)
+    seconds[level.name] = label.seconds
     if not fidelity.forces:
         return f"{label.energy:.4f} eV, no forces, {label.seconds:.2g} core-seconds"
     if label.forces is None or label.forces.shape != (len(atoms), 3):
         raise FidselError("the level declares forces, its label has none: say forces = false")
     largest = float(np.linalg.norm(label.forces, axis=1).max())
     return f"{label.energy:.4f} eV, largest force {largest:.3g} eV/Å, {label.seconds:.2g} core-seconds"
+
+
+def _budget(config: Config, folder: Path, seconds: Mapping[str, float]) -> str:
+    """Say what the budget buys at the prices just measured; raise where it cannot pay for the campaign."""
+    campaign = build_campaign(config, folder)
+    unknown = [f.name for f in campaign.fidelities if not f.price.declared and f.name not in seconds]
+    if unknown:
+        return f"what it buys is not known, since no label of {', '.join(unknown)} could be had"
+    prices = {f.name: f.price.cost(seconds.get(f.name, 0.0)) for f in campaign.fidelities}
+    least = Least.of(campaign, prices)
+    least.require(campaign.budget)
+    told, test = least.told(campaign.budget), campaign.rules.test
+    if test is not None and (cost := test * least.price):
+        told += f"; {test} test labels cost {campaign.budget.format(cost)} beside it"
+    return "; ".join([told, *unbought(campaign)])
 
 
 def _label(

@@ -1,19 +1,22 @@
 """A commented fidsel.toml for a new campaign."""
 
 import json
-import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
 
 from fidsel.config.load import FILE, check_config
 from fidsel.config.parts import molecule, read_pool
-from fidsel.config.schema import Config
+from fidsel.config.schema import PoolSection
+from fidsel.config.template_levels import VALIDATION, starting_point
 from fidsel.data.atomic import make_folder, write_text
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecule import Molecule
 from fidsel.md.pool import refuse_single, require_sampling
-
-BUDGET = "20core-min"
 
 TEXT = """\
 # A fidsel campaign. `fidsel config schema --markdown` lists every setting, `fidsel config validate`
@@ -23,8 +26,8 @@ TEXT = """\
 name = {name}
 seed = 0
 rounds = 3            # rounds of picking after the random start
-test = 40             # held-out configurations, labelled beside the budget, never used to decide
-validation = 8        # accurate labels kept for validation; they are spend
+validation = {validation}        # accurate labels kept for validation; they are spend
+# test = 40           # held-out labels beside the budget; by default they cost at most half of it
 control = "owned"     # "bought" also buys a random control arm, beside the budget
 
 [pool]
@@ -50,50 +53,16 @@ unit = {unit}
 SAMPLED = """\
 source = "md"         # MMFF94 dynamics; "normal-modes" or "file"
 {molecule}
-frames = 600          # candidate configurations
+frames = {frames}          # candidate configurations
 temperature = [500.0]
 """
-
-FORCE_FIELD = """\
-[[fidelity]]
-name = "mmff94"
-kind = "openmm"
-{free}
-"""
-
-QUANTUM = """\
-[[fidelity]]
-name = "mp2"          # for DFT: method = "dft", xc = "pbe"
-kind = "pyscf"
-method = "mp2"
-basis = "6-31G*"
-frozen_core = true
-{cheap}
-[[fidelity]]
-name = "ccsd(t)"
-kind = "pyscf"
-method = "ccsd(t)"
-basis = "6-31G*"
-frozen_core = true
-time_limit = 600.0    # s, after which one label is given up
-{accurate}
-"""
-"""Measured on methanol, one core: 0.5 s and 6 s a label with forces; MP2 is cheaper here than DFT (1 s with
-PBE and 6-31G on grid 2) and closer to CCSD(T)."""
-
-PRICES = {
-    "free": 'price = { per = "label", value = 0 }\n',
-    "cheap": 'price = { per = "label", value = 0.1 }   # in accurate labels\n',
-    "accurate": 'price = { per = "label", value = 1 }\n',
-}
-"""Written where the budget counts labels; a budget of time is charged what labels are measured to take."""
 
 
 def template_text(
     smiles: str | None = None,
     structure: Path | None = None,
     pool: Path | None = None,
-    budget: str = BUDGET,
+    budget: str | None = None,
     name: str = "my-molecule",
     *,
     charge: int | None = None,
@@ -102,10 +71,13 @@ def template_text(
 ) -> str:
     """Return a fidsel.toml; exactly one of `smiles`, `structure` and `pool` is given.
 
+    Levels of theory and the size of the pool follow from the size of the molecule, see
+    `fidsel.config.template_levels`.
+
     Parameters
     ----------
     smiles, structure, pool : the molecule, or a file of configurations.
-    budget : what may be spent.
+    budget : what may be spent; None = tens of core-minutes, more for larger molecules.
     name : of the campaign.
     charge, spin : total charge, e, and unpaired electrons (2S), with `structure` or `pool`; None = as the
         file says.
@@ -114,8 +86,10 @@ def template_text(
     Raises
     ------
     UsageError
-        where none or several are, a charge comes with a SMILES, or the budget cannot be read or is not one
-        of CPU time or labels.
+        where none or several are, a charge comes with a SMILES, the molecule or a named file cannot be read,
+        a file names another charge or spin, MMFF94, which samples the configurations, does not describe the
+        molecule, or the budget cannot be read, is not one of CPU time or labels, or pays for no level of
+        theory.
     """
     given = {"smiles": smiles, "structure": structure, "path": pool}
     named = {key: str(value) for key, value in given.items() if value is not None}
@@ -131,17 +105,34 @@ def template_text(
     line += "" if charge is None else f"\ncharge = {charge}"
     line += "" if spin is None else f"\nspin = {spin}"
     line += f"\nunits = {_quoted(units)}" if units else ""
-    section = f'source = "file"\n{line}' if key == "path" else SAMPLED.format(molecule=line)
-    total, unit = _amount(_measurable(budget))
-    prices = PRICES if unit == "label" else dict.fromkeys(PRICES, "")
-    levels = QUANTUM if key == "path" else FORCE_FIELD + QUANTUM
+    first = _first({key: value, "charge": charge, "spin": spin, "units": units})
+    start = starting_point(first, _measurable(budget), key != "path")
+    sampled = SAMPLED.format(molecule=line, frames=start.frames)
+    section = f'source = "file"\n{line}' if key == "path" else sampled
+    total, unit = _amount(start.budget)
     return TEXT.format(
         name=_quoted(name),
         pool=section.rstrip(),
-        levels=levels.format(**prices),
+        levels=start.levels,
         total=total,
         unit=_quoted(unit),
+        validation=VALIDATION,
     )
+
+
+def _first(given: Mapping[str, Any]) -> Atoms:  # Any: settings of a pool
+    """Return the molecule of a new campaign; of a file of configurations the largest."""
+    known = {key: value for key, value in given.items() if value is not None}
+    source = {"source": "file"} if "path" in known else {"source": "md", "frames": 1}
+    section = check_config(PoolSection, source | known, (), "the new campaign")
+    if section.source == "file":
+        frames = read_pool(section, Path(), told=True)
+        return frames[int(np.argmax(np.diff(frames.offsets)))]
+    made = molecule(section, Path())
+    _sampled(made)
+    # only the elements count here
+    state = {"charge": made.charge, "spin": made.spin}
+    return Atoms(made.numbers, np.zeros((len(made.numbers), 3)), info=state)
 
 
 def create(
@@ -150,7 +141,7 @@ def create(
     smiles: str | None,
     structure: Path | None,
     pool: Path | None,
-    budget: str = BUDGET,
+    budget: str | None = None,
     charge: int | None = None,
     spin: int | None = None,
     units: str | None = None,
@@ -160,8 +151,7 @@ def create(
     Raises
     ------
     UsageError
-        where the folder already has one, the molecule or a named file cannot be read, a file names another
-        charge or spin, or MMFF94, which samples the configurations, does not describe the molecule.
+        where the folder already has one, and as `template_text`.
     """
     path = folder / FILE
     if path.exists():
@@ -176,11 +166,6 @@ def create(
         spin=spin,
         units=units,
     )
-    section = check_config(Config, tomllib.loads(text), (), f"the new {path}").pool
-    if pool is not None:
-        read_pool(section, folder, told=True)
-    else:
-        _sampled(molecule(section, folder))
     make_folder(folder)
     write_text(path, text)
     return path
@@ -198,12 +183,11 @@ def _sampled(made: Molecule) -> None:
         ) from error
 
 
-def _measurable(text: str) -> Budget:
+def _measurable(text: str | None) -> str | None:
     """Return a budget that the levels of a new campaign, which compute on CPUs, can be charged to."""
-    budget = Budget.parse(text)
-    if budget.unit == "gpu-second":
+    if text is not None and Budget.parse(text).unit == "gpu-second":
         raise UsageError(f"no label source measures GPU time: write a budget such as 2core-h, got {text!r}")
-    return budget
+    return text
 
 
 def _amount(budget: Budget) -> tuple[str, str]:

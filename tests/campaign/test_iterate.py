@@ -338,23 +338,6 @@ def test_measured_costs_are_planned_anew(tmp_path: Path) -> None:
     check_consistent(folder)
 
 
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("campaign.seed=1", "begun with seed 0, got 1"),
-        ("fidelity.0.name=dft", "begun with the fidelities cheap, accurate, got dft, accurate"),
-        ("fidelity.0.energy_key=E_accurate", r"settings of fidelity 'cheap' .* its \d+ labels would be left"),
-        ("campaign.test=11", "10 test frames were held out"),
-        ("selector.clusters=5", "selector.clusters = 4, got 5"),
-    ],
-)
-def test_what_cannot_change(finished: Path, tmp_path: Path, override: str, message: str) -> None:
-    folder = copytree(finished, tmp_path / "copy")
-    with pytest.raises(UsageError, match=message):
-        run(folder, "campaign.rounds=3", "budget.total=30", override)
-    assert labels(folder) == labels(finished)
-
-
 def test_rounds_of_another_store(finished: Path, tmp_path: Path) -> None:
     folder = copytree(finished, tmp_path / "copy")
     (folder / "labels.db").unlink()

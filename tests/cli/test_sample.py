@@ -25,14 +25,15 @@ def test_a_pool_too_small_is_refused_before_it_is_stored(
     assert re.search(message, refused.err), refused.err
     larger = fidsel(capfd, "sample", "-C", folder, "pool.frames=60", "--json")
     assert larger.code == 0, larger.err
-    assert json.loads(larger.out) == {"frames": 60, "groups": [""], "ignored": []}
+    assert json.loads(larger.out) == {"frames": 60, "groups": [""]}
 
 
-def test_settings_that_come_too_late_are_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_settings_that_come_too_late_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = write_campaign(tmp_path / "campaign")
-    first = fidsel(capfd, "sample", "-C", folder, "pool.frames=60")
-    assert "warning" not in first.err
-    late = fidsel(capfd, "sample", "-C", folder, "pool.refresh_frames=7", "--json")
-    assert json.loads(late.out)["ignored"] == ["pool.frames"]
-    assert "the pool exists with 60 configurations and is kept" in late.err
-    assert "pool.frames = None changes nothing (sampled with 60)" in late.err
+    assert fidsel(capfd, "sample", "-C", folder, "pool.frames=60").code == 0
+    late = fidsel(capfd, "sample", "-C", folder, "pool.frames=70", "pool.temperature=[300.0]")
+    assert late.code == 2
+    assert "begun with pool.frames = 60, got 70, and it cannot change once the pool is sampled" in late.err
+    assert "begun with pool.temperature = 500.0, got 300.0" in late.err
+    other = fidsel(capfd, "sample", "-C", folder, "pool.frames=60", "pool.refresh_frames=7")
+    assert other.code == 0, "what a refresh adds may change"

@@ -33,7 +33,7 @@ def test_every_template_is_a_campaign(kind: str, budget: str, files: dict[str, P
     config = load_config(path)
     campaign = build_campaign(config, path.parent)
     assert campaign.name == "new"
-    assert campaign.accurate.name == "ccsd(t)"
+    assert campaign.accurate.name == ("mp2" if budget == "30 core-s" else "ccsd(t)")
     assert campaign.accurate.forces
     assert len(campaign.cheap) == (1 if kind == "pool" else 2)
     assert campaign.config["pool"]["source"] == config.pool.source

@@ -1,0 +1,126 @@
+"""Edits of a campaign that has begun: each setting is refused, taken and noted, or harmless."""
+
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+from tiny_campaign import labels, picks, rounds, run, write_campaign
+
+from fidsel.campaign import plan_campaign
+from fidsel.campaign.edits import RULES, rule_of
+from fidsel.campaign.iterate import silent
+from fidsel.config.build import open_campaign
+from fidsel.config.editing_page import setting_names
+from fidsel.errors import FidselError, UsageError
+from fidsel.fidelity import LabelStore
+
+FACTS = ("fidelity", "fidelity.*.labels")
+"""Settings that no key of the file has: the names of the levels bought, and what their labels depend on."""
+MORE = ("campaign.rounds=3", "budget.total=26", "campaign.control=off")
+
+
+def record(folder: Path, name: str) -> dict[str, Any]:
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        return store.record(name) or {}
+
+
+def test_every_setting_has_a_rule_and_every_rule_a_setting() -> None:
+    names = (*setting_names(), *FACTS)
+    assert {"campaign.seed", "pool.temperature", "fidelity.*.time_limit", "recipe.stage.steps"} <= set(names)
+    found = {rule_of(name).pattern for name in names}
+    assert found == {rule.pattern for rule in RULES}
+    with pytest.raises(FidselError, match=r"setting campaign\.new has no rule"):
+        rule_of("campaign.new")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("campaign.seed=1", "begun with campaign.seed = 0, got 1, .* once the pool is sampled"),
+        ("campaign.test=11", r"campaign\.test = 10, got 11, .* drawn once"),
+        ("campaign.validation=4", r"campaign\.validation = 5, got 4"),
+        ("campaign.start=6", r"campaign\.start = None, got 6"),
+        ("pool.frames=50", r"pool\.frames = None, got 50, .* the pool is sampled once and kept"),
+        ("pool.temperature=[300.0]", r"pool\.temperature = 500\.0, got 300\.0"),
+        ("pool.path='other.npz'", r"pool\.path = pool\.npz, got other\.npz"),
+        ("fidelity.0.name=dft", "fidelity = cheap, accurate, got dft, accurate"),
+        ("fidelity.0.energy_key=E_accurate", r"settings of fidelity 'cheap' .* its \d+ labels would be left"),
+        ("fidelity.0.price.value=0.5", r"fidelity\.cheap\.price = 0\.05, label, got 0\.5, label"),
+        (
+            "recipe={kind='standard'}",
+            "fidelity = cheap, accurate, got accurate, .* and the recipe that uses them",
+        ),
+        ("selector.clusters=5", r"selector\.clusters = 4, got 5, .* once round 0 is finished"),
+        ("budget={total=1, unit='core-h'}", r"budget\.unit = label, got core-second, .* is in the old one"),
+    ],
+)
+def test_what_cannot_change(finished: Path, tmp_path: Path, override: str, message: str) -> None:
+    folder = copytree(finished, tmp_path / "copy")
+    with pytest.raises(UsageError, match=message) as caught:
+        run(folder, *MORE, override)
+    assert "set it back, or start a new campaign in another folder" in str(caught.value)
+    assert labels(folder) == labels(finished)
+    run(folder, "campaign.control=bought")
+    assert picks(folder) == picks(finished), "set back, the campaign is what it was"
+
+
+def test_all_that_cannot_change_is_told_at_once(finished: Path, tmp_path: Path) -> None:
+    folder = copytree(finished, tmp_path / "copy")
+    with pytest.raises(UsageError, match=r"campaign\.seed = 0, got 1.*; .*pool\.frames = None, got 50"):
+        run(folder, "campaign.seed=1", "pool.frames=50")
+
+
+def test_what_is_taken_is_noted_in_its_round(finished: Path, tmp_path: Path) -> None:
+    folder = copytree(finished, tmp_path / "copy")
+    run(folder, *MORE, "model.lam=1e-9", "selector.per_round=2", "fidelity.1.time_limit=60.0")
+    *before, last = rounds(folder)
+    assert not any("edited" in note for one in before for note in one.notes)
+    for text in (
+        "edited before this round: budget.total = 26 labels (it was 22 labels)",
+        "edited before this round: campaign.control = off (it was bought)",
+        "edited before this round: model.lam = 1e-09 (it was 1e-10)",
+        "edited before this round: selector.per_round = 2 (it was None)",
+        "edited before this round: fidelity.accurate.time_limit = 60.0 (it was None)",
+    ):
+        assert text in last.notes
+    assert len(last.picks) == 2
+    assert not any("engine" in note or "tracking" in note for note in last.notes)
+
+
+@pytest.mark.parametrize(
+    "override", ["model.device=cpu", "engine.workers=2", "tracking.enabled=false", "budget.unit=label"]
+)
+def test_harmless_edits_are_not_noted(finished: Path, tmp_path: Path, override: str) -> None:
+    folder = copytree(finished, tmp_path / "copy")
+    run(folder, override, "campaign.control=bought")
+    assert record(folder, "edits") == {}
+    assert picks(folder) == picks(finished)
+
+
+def test_before_round_0_levels_money_and_validation_may_change(tmp_path: Path) -> None:
+    """A campaign whose plan was refused, or not liked, is not lost."""
+    folder = write_campaign(tmp_path)
+    with pytest.raises(UsageError, match="the budget of 6 labels cannot pay for this campaign"):
+        plan_campaign(open_campaign(folder, ["budget.total=6"]), silent)
+    first = plan_campaign(open_campaign(folder), silent)
+    assert (first.total, first.validation) == (22, 5)
+    richer = ["budget.total=40", "campaign.validation=4", "fidelity.0.price.value=0.1"]
+    made = plan_campaign(open_campaign(folder, richer), silent)
+    assert (made.total, made.validation, made.prices[0]) == (40, 4, 0.1)
+    assert len(record(folder, "held-out")["validation"]) == 4
+    alone = [*richer, "recipe={kind='standard'}", "campaign.rounds=0"]
+    made = plan_campaign(open_campaign(folder, alone), silent)
+    assert made.levels == ("accurate",)
+    (found,) = run(folder, *alone)
+    assert found.spent <= 40
+    assert any("budget.total = 40 labels (it was 22 labels)" in note for note in found.notes)
+
+
+def test_sampling_anew_is_refused_as_well(tmp_path: Path) -> None:
+    from fidsel.campaign import sample_pool
+
+    folder = write_campaign(tmp_path)
+    assert len(sample_pool(open_campaign(folder))) == 120
+    with pytest.raises(UsageError, match=r"pool\.frames = None, got 60"):
+        sample_pool(open_campaign(folder, ["pool.frames=60"]))
