@@ -1,6 +1,7 @@
-"""The `fidsel` program: its commands, and how errors become messages and exit codes."""
+"""The `fidsel` program: its commands, and how each ends."""
 
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -24,46 +25,37 @@ from fidsel.cli import (
     train,
     ui,
 )
-from fidsel.cli.output import note
-from fidsel.errors import FidselError
-
-STOPPED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+from fidsel.cli.ending import told
+from fidsel.cli.output import note, result
+from fidsel.cli.streams import BROKEN_PIPE, flush_streams, is_broken, open_streams
 
 
 class Program(TyperGroup):
-    """Commands whose errors a person can do something about end in one paragraph and an exit code."""
+    """Commands whose errors end in one paragraph and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:  # Any: typer does not export its context's type in all versions
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except FidselError as error:
-            note(f"fidsel: {error}")
-            raise typer.Exit(error.exit_code) from error
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            note(f"fidsel: {error.filename or 'the system refuses'}: {error.strerror or error}")
-            raise typer.Exit(FidselError.exit_code) from error
-        except KeyboardInterrupt as error:
-            note("fidsel: stopped; everything finished is stored, the same command goes on from here")
-            raise typer.Exit(STOPPED) from error
-        except RuntimeError as error:
-            if not _out_of_memory(error):
+        except (Exception, KeyboardInterrupt) as error:  # the last resort, see `told`
+            if _is_of_typer(error):
                 raise
-            note(
-                f"fidsel: {str(error).partition(' GPU ')[0]} Free memory of that device, take a smaller "
-                'batch or model, or device = "cpu" in [model] (selection: an empty CUDA_VISIBLE_DEVICES); '
-                "what a campaign finished is stored"
-            )
-            raise typer.Exit(FidselError.exit_code) from error
+            raise typer.Exit(_end(error)) from error
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    """Return whether a CUDA device has no memory left, which only PyTorch says, where it is in use."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.cuda.OutOfMemoryError)
+def _is_of_typer(error: BaseException) -> bool:
+    """Return whether an error is one that Typer ends a command with itself; its classes vary by version."""
+    return type(error).__module__.partition(".")[0] in {"typer", "click"}
+
+
+def _end(error: BaseException) -> int:
+    """Tell of an error and return the exit code."""
+    if isinstance(error, BrokenPipeError) and is_broken():
+        return BROKEN_PIPE
+    text, code = told(error)
+    with suppress(OSError):  # nobody listens any more
+        note(f"fidsel: {text}")
+    return code
 
 
 app = typer.Typer(
@@ -93,7 +85,7 @@ app.command("demo")(demo.demo)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"fidsel {version('fidsel')}")
+        result(f"fidsel {version('fidsel')}\n")
         raise typer.Exit
 
 
@@ -112,4 +104,15 @@ def _options(
 
 def main() -> None:
     """Run the program."""
-    app(prog_name="fidsel")
+    open_streams()
+    try:
+        app(prog_name="fidsel")
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    except (Exception, KeyboardInterrupt) as error:  # the last resort, see `told`
+        code = _end(error)
+    code, trouble = flush_streams(code)
+    if trouble:
+        note(f"fidsel: {trouble}")
+    sys.exit(code)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import Folder, Overrides, document, note, progress
+from fidsel.cli.output import Folder, Overrides, document, note, progress, result
 
 app = typer.Typer(help="Check or explain fidsel.toml.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -33,7 +33,7 @@ def schema(
     if markdown:
         from fidsel.config.settings_page import settings_page
 
-        typer.echo(settings_page(), nl=False)
+        result(settings_page())
     else:
         from fidsel.config.schema import Config
 
@@ -45,4 +45,4 @@ def template() -> None:
     """Print a commented fidsel.toml to start from."""
     from fidsel.config.template import template_text
 
-    typer.echo(template_text(smiles="CO"), nl=False)
+    result(template_text(smiles="CO"))

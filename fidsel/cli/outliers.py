@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.outlier_tables import outlier_document, outlier_tables
-from fidsel.cli.output import AsJson, document, progress
+from fidsel.cli.output import AsJson, Seed, document, progress
 
 Model = Annotated[
     str,
@@ -33,7 +33,7 @@ def outliers(
     held_out: Annotated[str | None, typer.Option(help="Labels that are shown apart from the others.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Frames listed.")] = 10,
     units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
+    seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="npz file for the errors of all frames.")] = None,
     report: Annotated[Path | None, typer.Option(help="HTML file to write a report to.")] = None,
     as_json: AsJson = False,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fidsel.cli.streams import is_utf8
+
 if TYPE_CHECKING:
     from fidsel.campaign.settings import Reporter
 
@@ -25,6 +27,7 @@ Overrides = Annotated[
     ),
 ]
 
+Seed = Annotated[int, typer.Option(help="Decides every draw; ≥ 0.")]
 Settings = Annotated[
     list[str] | None,
     typer.Argument(
@@ -40,9 +43,15 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def result(text: str) -> None:
+    """Print text on stdout."""
+    sys.stdout.write(text)
+
+
 def document(value: Any) -> None:  # Any: plain values, NumPy's too
     """Print one JSON document on stdout; NaN and infinities, which JSON has not, become null."""
-    sys.stdout.write(json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    escaped = not is_utf8(sys.stdout)
+    result(json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=escaped) + "\n")
 
 
 def plain(value: Any) -> Any:

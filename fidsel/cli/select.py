@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Settings, document, note, progress
+from fidsel.cli.output import AsJson, Seed, Settings, document, note, progress
 from fidsel.cli.tables import selection_line, selection_table
 
 WAITING = 5
@@ -47,7 +47,7 @@ def select(
     ] = None,
     control: Annotated[bool, typer.Option(help="Train on random frames too, for comparison.")] = True,
     units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
+    seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="File of the picks; kept rounds are not done again.")] = Path(
         "picks.npz"
     ),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Settings, document, note, progress
+from fidsel.cli.output import AsJson, Seed, Settings, document, note, progress
 from fidsel.cli.tables import trained_line
 
 Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
@@ -33,7 +33,7 @@ def train(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
     units: Annotated[str | None, typer.Option(help="energy,length of npz files.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""

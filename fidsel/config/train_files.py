@@ -21,6 +21,7 @@ from fidsel.data.atomic import make_folder
 from fidsel.data.finding import few
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.data.read import label_keys
+from fidsel.data.seed import checked_seed
 from fidsel.errors import UsageError
 from fidsel.fidelity.table import TableSource
 from fidsel.models.files import JSON
@@ -125,9 +126,10 @@ def train_files(
     Raises
     ------
     UsageError
-        where files and settings do not fit together, frames to train on are among those to validate on, or
-        `out` holds a model.
+        where the seed is none, files and settings do not fit together, frames to train on are among those to
+        validate on, or `out` holds a model.
     """
+    checked_seed(seed)
     if (out / JSON).exists() and not force:
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
     kind = recipe or usual_recipe(model, len(cheap))
