@@ -99,12 +99,18 @@ def molecule(pool: PoolSection, root: Path) -> Molecule:
 def read_structure(path: Path) -> Atoms:
     """Return the last structure of a file in any format ASE reads."""
     from ase.io import iread
+    from ase.io.formats import UnknownFileTypeError
 
     require_file(path)
     try:
         *_, structure = iread(path)
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise UsageError(f"the structure {path} cannot be read: {error}") from error
+    except UnknownFileTypeError as error:
+        raise UsageError(
+            f"the structure {path} has an ending that ASE knows no format for: take xyz, mol, sdf, pdb, cif, "
+            "or another of `ase info --formats`"
+        ) from error
+    except Exception as error:  # isolation boundary: ASE's readers raise what they like
+        raise UsageError(f"the structure {path} cannot be read: {error or type(error).__name__}") from error
     return structure
 
 

@@ -23,6 +23,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from fidsel.data.archive import check_archive
 from fidsel.data.frames import Frames
 from fidsel.data.loaded import Keys, Loaded, first
 from fidsel.data.units import Units
@@ -88,6 +89,7 @@ def dump(path: Path, frames: Frames) -> None:
 
 def _open(path: Path) -> Arrays:
     try:
+        check_archive(path)
         with ZipFile(path), np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except UNREADABLE as error:
