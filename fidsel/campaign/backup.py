@@ -84,7 +84,7 @@ def outside(folder: Path) -> tuple[str, ...]:
         return ()
     try:
         settings = tomllib.loads(config.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{config} is not valid TOML: {error}") from error
     found = [text for text in _texts(settings) if _leads_out(folder.resolve(), text)]
     return tuple(dict.fromkeys(found))

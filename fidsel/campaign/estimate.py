@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fidsel.campaign.bounds import error_bounds
+from fidsel.campaign.measure import read_clusters
 from fidsel.campaign.mixture import mixture
 from fidsel.campaign.record import Pick
 from fidsel.campaign.self_error import disagreement, latent
@@ -16,7 +17,7 @@ from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, FloatArray, IntArray
 from fidsel.models import load
-from fidsel.selector import BroadClusters, Cheap, Committee, Latent, Pool, Probe, Reference, score
+from fidsel.selector import Cheap, Committee, Latent, Pool, Probe, Reference, score
 from fidsel.selector.errors import random_rows
 from fidsel.selector.pool import ErrorSource
 from fidsel.training.evaluate import frame_errors
@@ -79,7 +80,7 @@ def estimate(ws: Workspace, index: int, frames: Frames, pool: Pool, probes: Sequ
     if ws.campaign.rules.coverage is None:
         return Estimate(found, taken, source)
     rng = ws.campaign.rng("calibration", index)
-    merges = BroadClusters.load(ws.campaign.folder.round(0) / "clusters.npz").merges
+    merges = read_clusters(ws.campaign.folder.round(0))[0].merges
     bounds = error_bounds(made, kind, pool, known, ws.campaign.rules.coverage, rng, merges)
     note = "" if bounds.values is not None else f"no bounds of errors: {bounds.record['why_none']}"
     return Estimate(found, taken, source | {"bounds": bounds.record}, bounds.values, note)

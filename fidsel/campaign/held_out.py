@@ -52,15 +52,21 @@ class HeldOutErrors:
         Raises
         ------
         FidselError
-            where its folder has none.
+            where its folder has none, or they are damaged.
         """
         path = folder / FILE
         if not path.exists():
             raise FidselError(
                 f"there is no {path}, from which the report is made; rounds of fidsel < 0.2 have none"
             )
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        clusters = np.array([int(row["cluster"]) for row in rows], dtype=np.int64)
-        energies, errors = (np.array([float(row[name]) for row in rows]) for name in COLUMNS[2:])
-        return cls(tuple(row["frame"] for row in rows), clusters, energies, errors)
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+            clusters = np.array([int(row["cluster"]) for row in rows], dtype=np.int64)
+            energies, errors = (np.array([float(row[name]) for row in rows]) for name in COLUMNS[2:])
+            return cls(tuple(row["frame"] for row in rows), clusters, energies, errors)
+        except (ValueError, TypeError, KeyError, OverflowError, csv.Error) as error:
+            raise FidselError(
+                f"{path} is damaged ({error}): put back a copy of it, or move its round and later ones away "
+                "to redo them from the labels that are bought"
+            ) from error

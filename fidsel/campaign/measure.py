@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from fidsel.campaign.record import Metrics
 from fidsel.campaign.self_error import latent
 from fidsel.campaign.settings import Rules
 from fidsel.data import Frames
+from fidsel.data.archive import check_array
 from fidsel.data.atomic import replacing, write_text
 from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.errors import FidselError, UsageError
 from fidsel.models import ForceField
 from fidsel.selector import BroadClusters, Descriptor, make_descriptor
 from fidsel.training.evaluate import errors
@@ -103,15 +104,17 @@ class Regions:
         ------
         UsageError
             where they were made with other settings.
+        FidselError
+            where a file of them is missing or damaged.
         """
-        made = json.loads((folder / "clusters.json").read_text(encoding="utf-8"))
+        made = _read_settings(folder / "clusters.json")
         for name, value in _settings(rules).items():
-            if made[name] != value:
+            if made.get(name) != value:
                 raise UsageError(
-                    f"the clusters of a campaign are made once, with selector.{name} = {made[name]!r}, got "
-                    f"{value!r}: set it back, or start a new campaign in another folder"
+                    f"the clusters of a campaign are made once, with selector.{name} = {made.get(name)!r}, "
+                    f"got {value!r}: set it back, or start a new campaign in another folder"
                 )
-        clusters, energies = BroadClusters.load(folder / "clusters.npz"), np.load(folder / "energies.npy")
+        clusters, energies = read_clusters(folder)
         return cls(clusters, energies, model, _descriptor(rules, pool, model))
 
     def of(self, frames: Frames) -> View:
@@ -132,6 +135,44 @@ class Regions:
             np.concatenate([self.energies, energies]),
             np.concatenate([self.clusters.labels, clusters]),
         )
+
+
+def read_clusters(folder: Path) -> tuple[BroadClusters, FloatArray]:
+    """Return the clusters kept in the folder of round 0 and the energies (n_fitted,), eV, of their frames.
+
+    Raises
+    ------
+    FidselError
+        where one of the files is missing or damaged.
+    """
+    path = folder / "energies.npy"
+    try:
+        clusters = BroadClusters.load(folder / "clusters.npz")
+        check_array(path)
+        energies = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise _damaged(folder, error) from error
+    if energies.dtype != np.float64 or energies.shape != clusters.labels.shape:
+        raise _damaged(folder, f"{path.name} must hold one energy for each of {len(clusters.labels)} frames")
+    return clusters, energies
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    """Return the settings the clusters were made with."""
+    try:
+        made = json.loads(path.read_bytes())
+    except (ValueError, OSError, RecursionError) as error:
+        raise _damaged(path.parent, error) from error
+    if not isinstance(made, dict):
+        raise _damaged(path.parent, f"{path.name} must hold the settings of the clusters")
+    return made
+
+
+def _damaged(folder: Path, why: object) -> FidselError:
+    return FidselError(
+        f"the clusters in {folder} cannot be read: {why}. Put back a copy of the folder, or move the rounds "
+        "away to redo them from the labels that are bought"
+    )
 
 
 def _descriptor(rules: Rules, pool: Frames, model: ForceField) -> Descriptor:

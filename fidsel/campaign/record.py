@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from fidsel.campaign.record_parts import check_parts
 from fidsel.data.notebook import html_table
+from fidsel.data.typed import from_plain
 from fidsel.errors import UsageError
 
 
@@ -238,23 +240,11 @@ class Round:
             where the text is not such a record.
         """
         try:
-            row = json.loads(text)
-            row["picks"] = tuple(Pick(**pick) for pick in row["picks"])
-            row["metrics"] = Metrics(**row["metrics"])
-            row["validation"] = Metrics(**row["validation"])
-            row["control"] = _control(row["control"])
-            row["notes"] = tuple(row["notes"])
-            return cls(**row)
-        except (ValueError, KeyError, TypeError) as error:
+            record = from_plain(cls, json.loads(text))
+            check_parts(record.cluster_errors, record.error_source, record.training)
+        except (ValueError, RecursionError, OverflowError) as error:
             raise UsageError(f"not a round record: {error}") from error
-
-
-def _control(row: dict[str, Any] | None) -> ControlArm | None:
-    if row is None:
-        return None
-    metrics = row.pop("metrics")
-    row["saving"] = Saving(**row["saving"])
-    return ControlArm(**row, metrics=None if metrics is None else Metrics(**metrics))
+        return record
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from fidsel.campaign.best import best_round, best_words
 from fidsel.campaign.curves import headline, learning_curves, spend_label
 from fidsel.campaign.held_out import HeldOutErrors
-from fidsel.campaign.measure import error_unit
+from fidsel.campaign.measure import error_unit, read_clusters
 from fidsel.campaign.record import ControlArm, Metrics, Round
 from fidsel.campaign.settings import Campaign
 from fidsel.data import Frames
@@ -94,7 +94,7 @@ def read_report(campaign: Campaign, index: int | None = None) -> tuple[int, Repo
         record = store.record("held-out") or {}
         pool = store.frames()
     held = [frame for frames in record.values() for frame in frames]
-    clusters, energies = BroadClusters.load(first / "clusters.npz"), np.load(first / "energies.npy")
+    clusters, energies = read_clusters(first)
     tested = HeldOutErrors.load(home.round(last))
     return last, round_report(campaign, pool, held, clusters, energies, tested, rounds[: last + 1])
 

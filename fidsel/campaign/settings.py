@@ -11,6 +11,7 @@ import numpy as np
 
 from fidsel.campaign.folder import CampaignFolder
 from fidsel.data import Frames
+from fidsel.data.seed import checked_seed
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.level import Fidelity
@@ -154,6 +155,7 @@ class Campaign:
     config: Mapping[str, Any] = field(default_factory=dict)  # Any: whatever TOML holds
 
     def __post_init__(self) -> None:
+        checked_seed(self.seed)
         names = [fidelity.name for fidelity in self.fidelities]
         if not names or len(set(names)) != len(names):
             raise UsageError(f"a campaign needs fidelities of different names, got {names}")

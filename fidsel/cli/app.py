@@ -1,9 +1,8 @@
-"""The `fidsel` program: its commands, and how errors become messages and exit codes."""
+"""The `fidsel` program: its commands, and how each ends."""
 
-import signal
 import sys
+from contextlib import suppress
 from importlib.metadata import version
-from types import FrameType
 from typing import Any
 
 import typer
@@ -30,60 +29,39 @@ from fidsel.cli import (
     ui,
 )
 from fidsel.cli.amounts import AmountCommand
-from fidsel.cli.output import note, show_log
-from fidsel.errors import FidselError
-
-STOPPED = 128
-"""Exit code after a signal is this and its number, as shells have it: 130 after Ctrl-C."""
-
-
-class Terminated(KeyboardInterrupt):
-    """The program was asked to end by another signal than Ctrl-C: it stores, closes and tidies up as then.
-
-    Parameters
-    ----------
-    number : the signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+from fidsel.cli.ending import told
+from fidsel.cli.output import note, result, show_log
+from fidsel.cli.signals import stop_on_signals
+from fidsel.cli.streams import BROKEN_PIPE, flush_streams, is_broken, open_streams
 
 
 class Program(TyperGroup):
-    """Commands whose errors a person can do something about end in one paragraph and an exit code."""
+    """Commands whose errors end in one paragraph and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:  # Any: typer does not export its context's type in all versions
         """Run the command that was asked for."""
         show_log()
         try:
             return super().invoke(ctx)
-        except FidselError as error:
-            note(f"fidsel: {error}")
-            raise typer.Exit(error.exit_code) from error
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            note(f"fidsel: {error.filename or 'the system refuses'}: {error.strerror or error}")
-            raise typer.Exit(FidselError.exit_code) from error
-        except KeyboardInterrupt as error:
-            note("fidsel: stopped; everything finished is stored, the same command goes on from here")
-            raise typer.Exit(STOPPED + getattr(error, "number", signal.SIGINT)) from error
-        except RuntimeError as error:
-            if not _out_of_memory(error):
+        except (Exception, KeyboardInterrupt) as error:  # the last resort, see `told`
+            if _is_of_typer(error):
                 raise
-            note(
-                f"fidsel: {str(error).partition(' GPU ')[0]} Free memory of that device, take a smaller "
-                'batch or model, or device = "cpu" in [model] (selection: an empty CUDA_VISIBLE_DEVICES); '
-                "what a campaign finished is stored"
-            )
-            raise typer.Exit(FidselError.exit_code) from error
+            raise typer.Exit(_end(error)) from error
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    """Return whether a CUDA device has no memory left, which only PyTorch says, where it is in use."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.cuda.OutOfMemoryError)
+def _is_of_typer(error: BaseException) -> bool:
+    """Return whether an error is one that Typer ends a command with itself; its classes vary by version."""
+    return type(error).__module__.partition(".")[0] in {"typer", "click"}
+
+
+def _end(error: BaseException) -> int:
+    """Tell of an error and return the exit code."""
+    if isinstance(error, BrokenPipeError) and is_broken():
+        return BROKEN_PIPE
+    text, code = told(error)
+    with suppress(OSError):  # nobody listens any more
+        note(f"fidsel: {text}")
+    return code
 
 
 app = typer.Typer(
@@ -116,7 +94,7 @@ app.command("demo")(demo.demo)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"fidsel {version('fidsel')}")
+        result(f"fidsel {version('fidsel')}\n")
         raise typer.Exit
 
 
@@ -133,25 +111,18 @@ def _options(
     """
 
 
-def stop_on_signals() -> None:
-    """Have SIGTERM (a scheduler, `docker stop`, a service manager) and SIGHUP end the program like Ctrl-C.
-
-    The first one counts: what ends the program must itself come to its end. Signals that whoever started the
-    program has chosen to ignore, as `nohup` does, stay ignored.
-    """
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        for known in signals:
-            signal.signal(known, signal.SIG_IGN)
-        raise Terminated(number)
-
-    named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))
-    signals = [known for known in named if known is not None and signal.getsignal(known) == signal.SIG_DFL]
-    for known in signals:
-        signal.signal(known, stop)
-
-
 def main() -> None:
     """Run the program."""
+    open_streams()
     stop_on_signals()
-    app(prog_name="fidsel")
+    try:
+        app(prog_name="fidsel")
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    except (Exception, KeyboardInterrupt) as error:  # the last resort, see `told`
+        code = _end(error)
+    code, trouble = flush_streams(code)
+    if trouble:
+        note(f"fidsel: {trouble}")
+    sys.exit(code)

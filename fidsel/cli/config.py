@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Folder, Overrides, document, note, progress
+from fidsel.cli.output import AsJson, Folder, Overrides, document, note, progress, result
 from fidsel.errors import UsageError
 
 app = typer.Typer(help="Check or explain fidsel.toml.", no_args_is_help=True, rich_markup_mode=None)
@@ -47,11 +47,11 @@ def schema(
     if editing:
         from fidsel.config.editing_page import editing_page
 
-        typer.echo(editing_page(), nl=False)
+        result(editing_page())
     elif markdown:
         from fidsel.config.settings_page import settings_page
 
-        typer.echo(settings_page(), nl=False)
+        result(settings_page())
     else:
         from fidsel.config.schema import Config
 
@@ -64,4 +64,4 @@ def template(as_json: AsJson = False) -> None:
     from fidsel.config.template import template_text
 
     text = template_text(smiles="CO")
-    document(tomllib.loads(text)) if as_json else typer.echo(text, nl=False)
+    document(tomllib.loads(text)) if as_json else result(text)

@@ -15,7 +15,7 @@ EnergyKey = Annotated[
     str | None, typer.Option(help="Name of the energies in files given without FILE:ENERGY_KEY:FORCES_KEY.")
 ]
 ForcesKey = Annotated[str | None, typer.Option(help="Name of the forces in them.")]
-Seed = Annotated[int, typer.Option(min=0, help="Decides every draw.")]
+Seed = Annotated[int, typer.Option(help="Decides every draw; ≥ 0.")]
 Device = Annotated[
     str | None,
     typer.Option(help="Where models compute: auto (CUDA where there is any), cpu, cuda or cuda:N."),

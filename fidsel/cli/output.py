@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fidsel.cli.streams import is_utf8
+
 if TYPE_CHECKING:
     from fidsel.campaign.settings import Reporter
 
@@ -46,6 +48,11 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def result(text: str) -> None:
+    """Print text on stdout."""
+    sys.stdout.write(text)
+
+
 class _Notes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a message to stderr as it is now, not as it was when the handler was made."""
@@ -63,7 +70,8 @@ def show_log() -> None:
 
 def document(value: Any) -> None:  # Any: plain values, NumPy's too
     """Print one JSON document on stdout; NaN and infinities, which JSON has not, become null."""
-    sys.stdout.write(json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    escaped = not is_utf8(sys.stdout)
+    result(json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=escaped) + "\n")
 
 
 def plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Folder, Overrides, document, note
+from fidsel.cli.output import AsJson, Folder, Overrides, document, note, result
 
 
 def report(
@@ -43,4 +43,4 @@ def report(
     else:
         for paragraph in (*[f"{name}: {value}" for name, value in found.facts], *words):
             note(paragraph)
-        typer.echo(path)
+        result(f"{path}\n")

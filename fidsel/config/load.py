@@ -33,7 +33,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         ) from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, numbers without end, too deep
         raise UsageError(f"{path} is not valid TOML: {error}") from error
     return check_config(Config, values, overrides, str(path))
 
@@ -72,7 +72,7 @@ def merge(values: dict[str, Any], override: str) -> None:
         raise UsageError(f"an override is written section.key=value, got {override!r}")
     try:
         value: Any = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text.strip()
     here: Any = values
     for key in keys[:-1]:

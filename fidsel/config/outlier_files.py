@@ -20,6 +20,7 @@ from fidsel.data import Frames
 from fidsel.data.atomic import replacing
 from fidsel.data.frames import IntArray
 from fidsel.data.lookup import Lookup
+from fidsel.data.seed import checked_seed
 from fidsel.selector.outliers import TRAIN, Outliers, find_outliers, sides_of, training_frames
 
 
@@ -61,6 +62,9 @@ class OutlierRequest:
     units: str | None = None
     overrides: tuple[str, ...] = ()
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        checked_seed(self.seed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from fidsel.campaign.bounds import least_probes
 from fidsel.campaign.settings import ErrorKind
@@ -10,7 +10,8 @@ from fidsel.config.levels import Level, refuse_unpriced
 from fidsel.config.models import EnsembleSection, ModelSection, SGDMLSection
 from fidsel.config.recipes import SURROGATES, RecipeSection
 from fidsel.config.selectors import ClusterErrorSection, Selector
-from fidsel.config.strict import Strict
+from fidsel.config.strict import Strict, named
+from fidsel.data.seed import checked_seed
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget
 
@@ -18,9 +19,9 @@ from fidsel.fidelity.budget import Budget
 class CampaignSection(Strict):
     """What the campaign is called and how it is judged."""
 
-    name: str = "campaign"
-    """Name, also of the MLflow experiment."""
-    seed: NonNegativeInt = 0
+    name: Annotated[str, AfterValidator(named)] = "campaign"
+    """Name, also of the MLflow experiment; not empty."""
+    seed: Annotated[NonNegativeInt, AfterValidator(checked_seed)] = 0
     """The one seed: same seed, same picks."""
     rounds: NonNegativeInt = 4
     """Rounds of picking after the random start."""
@@ -119,7 +120,7 @@ class TrackingSection(Strict):
     """Log to MLflow."""
     uri: str | None = None
     """MLflow tracking URI; by default mlflow.db in the campaign folder."""
-    experiment: str | None = None
+    experiment: Annotated[str, AfterValidator(named)] | None = None
     """Experiment; by default the campaign's name."""
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+LONGEST_NAME = 200
+
 OwnClass = Annotated[str, Field(pattern=r"^\w+(\.\w+)*:\w+$")]
 """A person's own class, written `package.module:Class`."""
 
@@ -25,6 +27,21 @@ class Strict(BaseModel):
                     hint = f"did you mean {near[0]!r}? " if near else ""
                     raise ValueError(f"unknown key {key!r}: {hint}it takes {', '.join(known)}")
         return values
+
+
+def named(value: str) -> str:
+    """Return a name that a page of MLflow can show.
+
+    Raises
+    ------
+    ValueError
+        where it is blank, or longer than MLflow stores.
+    """
+    if not value.strip() or len(value) > LONGEST_NAME:
+        raise ValueError(
+            f"a name must have 1 to {LONGEST_NAME} characters that are not all blanks, got {value!r}"
+        )
+    return value
 
 
 def kind_or_custom(value: Any) -> str:  # Any: a dict before, a section after validation

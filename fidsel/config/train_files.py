@@ -26,6 +26,7 @@ from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.data.quick import quick_check, refuse_errors
 from fidsel.data.read import label_keys, read_logged
 from fidsel.data.reorder import in_order_of
+from fidsel.data.seed import checked_seed
 from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.table import TableSource
 from fidsel.models import ForceField
@@ -159,9 +160,10 @@ def train_files(
     Raises
     ------
     UsageError
-        where files and settings do not fit together, labels are wrong (see `fidsel.data.quick`), frames to
-        train on are among those to validate on, or `out` holds a model.
+        where the seed is none, files and settings do not fit together, labels are wrong (see
+        `fidsel.data.quick`), frames to train on are among those to validate on, or `out` holds a model.
     """
+    checked_seed(seed)
     if (out / JSON).exists() and not force:
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
     kind = recipe or usual_recipe(model, len(cheap))

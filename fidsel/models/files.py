@@ -16,7 +16,8 @@ from fidsel.data.atomic import make_folder, write_bytes, write_text
 from fidsel.errors import UsageError
 
 FORMAT = "fidsel-model"
-VERSION = 1
+VERSION = 2
+"""Version 1 has no digest of the settings."""
 JSON, TENSORS = "model.json", "model.safetensors"
 
 State = tuple[dict[str, Any], dict[str, torch.Tensor]]
@@ -44,7 +45,8 @@ def write_state(folder: Path, settings: Mapping[str, Any], tensors: Mapping[str,
     data = tensors_to_bytes({name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()})
     head = {"format": FORMAT, "version": VERSION, "fidsel": fidsel_version(), "tensors": _digest(data)}
     try:
-        text = json.dumps(head | {"settings": dict(settings)}, indent=1, allow_nan=False)
+        checked = _settings_digest(dict(settings))
+        text = json.dumps(head | {"checked": checked, "settings": dict(settings)}, indent=1, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise UsageError(f"model settings must be plain JSON values without NaN: {error}") from error
     make_folder(folder)
@@ -86,18 +88,23 @@ def _read_json(path: Path) -> tuple[dict[str, Any], str]:
     data = _read_bytes(path)
     try:
         content = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UsageError(f"{path} must be a model saved by fidsel, got another JSON file")
-    if content.get("version") != VERSION:
+    version = content.get("version")
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise UsageError(
-            f"{path} has format version {content.get('version')}, this fidsel reads {VERSION}: "
+            f"{path} has format version {version!r}, this fidsel reads 1 to {VERSION}: "
             f"it was written by fidsel {content.get('fidsel')}, install that version or a newer one"
         )
     settings, digest = content.get("settings"), content.get("tensors")
     if not isinstance(settings, dict) or not isinstance(digest, str) or "kind" not in settings:
         raise UsageError(f"{path} is damaged: it lacks the model's settings, kind or tensor digest")
+    if version > 1 and content.get("checked") != _settings_digest(settings):
+        raise UsageError(
+            f"{path} is damaged: its settings are not those that were saved. Copy it again, or train again"
+        )
     return settings, digest
 
 
@@ -108,6 +115,11 @@ def _read_bytes(path: Path) -> bytes:
         raise UsageError(
             f"a model is a folder with {JSON} and {TENSORS}, cannot read {path}: {error.strerror}"
         ) from error
+
+
+def _settings_digest(settings: Mapping[str, Any]) -> str:
+    # as JSON gives them back: tuples are lists, names are text
+    return _digest(json.dumps(json.loads(json.dumps(settings)), sort_keys=True).encode())
 
 
 def _digest(data: bytes) -> str:

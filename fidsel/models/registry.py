@@ -6,9 +6,15 @@ from typing import Any
 
 import torch
 
-from fidsel.errors import unknown
+from fidsel.errors import FidselError, UsageError, unknown
 from fidsel.models.contract import ForceField, Tensors
-from fidsel.models.files import State, read_state
+from fidsel.models.files import JSON, State, read_state
+
+UNFIT = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What a model's constructor raises for settings or tensors that are missing or of another type or shape."""
 
 MODELS: dict[str, type[ForceField]] = {}
 """Model classes by kind; `fidsel.models` fills it, and a person's own class may be added."""
@@ -28,7 +34,17 @@ def load(folder: Path | str, device: str = "cpu") -> ForceField:
         where the folder holds no readable model, or one of an unknown kind, and for a device that is not
         there.
     """
-    return build(*read_state(folder)).to(device)
+    state = read_state(folder)
+    try:
+        model = build(*state)
+    except FidselError:
+        raise
+    except UNFIT as error:
+        raise UsageError(
+            f"{Path(folder) / JSON} does not describe a model ({type(error).__name__}: {error}): copy it "
+            "again, or train again"
+        ) from error
+    return model.to(device)
 
 
 def build(settings: Mapping[str, Any], tensors: Tensors) -> ForceField:

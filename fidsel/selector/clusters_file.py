@@ -9,6 +9,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from fidsel.data.archive import check_archive
 from fidsel.data.atomic import replacing
 from fidsel.errors import UsageError
 
@@ -39,6 +40,7 @@ def read_clusters(path: Path) -> dict[str, NDArray[Any]]:
         where the file is something else, damaged, or of a later version.
     """
     try:
+        check_archive(path)
         with ZipFile(path), np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except UNREADABLE as error:
@@ -47,7 +49,7 @@ def read_clusters(path: Path) -> dict[str, NDArray[Any]]:
         ) from error
     if missing := REQUIRED - set(arrays):
         raise UsageError(f"{path} is not a file of clusters: it lacks {', '.join(sorted(missing))}")
-    version = int(arrays.get("version", np.array(1)))
+    version = _version(path, arrays.get("version", np.array(1)))
     if version > VERSION:
         raise UsageError(
             f"{path} holds clusters in version {version}, known are those up to {VERSION}: install a later "
@@ -57,3 +59,10 @@ def read_clusters(path: Path) -> dict[str, NDArray[Any]]:
         arrays["weights"] = np.ones(len(arrays["reference"]), dtype=np.int64)
         arrays["method"] = np.array("subset")
     return arrays
+
+
+def _version(path: Path, given: NDArray[Any]) -> int:
+    try:
+        return int(given)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{path} is not a file of clusters: its version is {given!r}") from error

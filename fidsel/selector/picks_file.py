@@ -1,6 +1,7 @@
 """The file of a selection: which rows were picked, in which order and why, and the record of each round."""
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from fidsel.data.archive import check_archive
 from fidsel.data.atomic import replacing
 from fidsel.data.frames import BoolArray
 from fidsel.errors import UsageError
@@ -18,6 +20,12 @@ from fidsel.selector.conformal import Score
 from fidsel.selector.held_out import SetErrors
 from fidsel.selector.pool import Picks
 from fidsel.selector.selection import NONE, Division, SelectionRound
+
+UNREADABLE = (
+    OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, EOFError,
+    RuntimeError, BadZipFile, zlib.error,
+)  # fmt: skip
+"""What zipfile, NumPy and JSON raise for a damaged file, and what its arrays do where they do not fit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +119,10 @@ def read_known(path: Path | str) -> BoolArray | None:
 def _reading(path: Path | str) -> Iterator[Mapping[str, Any]]:  # Any: arrays
     """Give the arrays of a file; what goes wrong with them is a `UsageError`."""
     try:
+        check_archive(Path(path))
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             yield file
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, BadZipFile) as error:
+    except UNREADABLE as error:
         raise UsageError(f"{path} is not a file of picks ({error}): name another one to write to") from error
 
 

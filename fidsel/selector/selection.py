@@ -7,6 +7,7 @@ import numpy as np
 from fidsel.data import Frames, split_indices
 from fidsel.data.frames import BoolArray, IntArray
 from fidsel.data.lookup import Lookup
+from fidsel.data.seed import checked_seed
 from fidsel.errors import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
 from fidsel.selector.conformal import Score
@@ -55,8 +56,7 @@ class Selection:
                 "size must be ≥ 1, rounds and probes ≥ 0, got "
                 f"size = {self.size}, rounds = {self.rounds}, probes = {self.probes}"
             )
-        if self.seed < 0:
-            raise UsageError(f"seed must be ≥ 0, got {self.seed}")
+        checked_seed(self.seed)
         if not 0 < self.holdout < 1:
             raise UsageError(f"holdout must be a fraction between 0 and 1, got {self.holdout}")
 

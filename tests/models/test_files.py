@@ -1,10 +1,17 @@
 import json
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from damage import damaged, damaged_bytes
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from morse_molecule import frames, morse
 
-from fidsel.errors import UsageError
+from fidsel.errors import FidselError, UsageError
+from fidsel.models import SGDML, PaiNN
 from fidsel.models.files import content_digest, read_state, write_state
 from fidsel.models.registry import load
 
@@ -71,7 +78,7 @@ def test_a_foreign_json_file_is_refused(tmp_path: Path, content: object) -> None
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     path = write_state(tmp_path, SETTINGS, TENSORS) / "model.json"
-    path.write_text(path.read_text().replace('"version": 1', '"version": 99'))
+    path.write_text(path.read_text().replace('"version": 2', '"version": 99'))
     with pytest.raises(UsageError, match="format version 99"):
         read_state(tmp_path)
 
@@ -95,3 +102,64 @@ def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
     changed = content_digest(write_state(tmp_path / "d", SETTINGS, {"a": TENSORS["a"] + 1}))
     assert first == same
     assert len({first, other, changed}) == 3
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A fitted kernel and a small network, as they are saved."""
+    pool, folder = frames(12), tmp_path_factory.mktemp("models")
+    dense = pool.dense()
+    energy, forces = morse(dense.positions, 4.0, 1.5)
+    labelled = pool.replace(energy=energy, forces=forces.reshape(-1, 3), level="toy")
+    kernel, _ = SGDML(sigmas=(10.0,)).fit(labelled[:8], labelled[8:])
+    network = PaiNN(features=4, layers=1, seed=1)
+    return {model.kind: model.save(folder / model.kind) for model in (kernel, network)}
+
+
+def copied(model: Path, folder: Path, description: Any) -> Path:
+    """Copy a model with another description, some version's own check of it left as it is."""
+    content = description if isinstance(description, bytes) else json.dumps(description).encode()
+    (folder / "model.json").write_bytes(content)
+    (folder / "model.safetensors").write_bytes((model / "model.safetensors").read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["sgdml", "painn"])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_damage_of_the_description_is_told(
+    models: dict[str, Path], tmp_path: Path, kind: str, data: st.DataObject
+) -> None:
+    whole = (models[kind] / "model.json").read_bytes()
+    description = data.draw(damaged(json.loads(whole)) | damaged_bytes(whole))
+    folder = copied(models[kind], tmp_path, description)
+    told = json.loads(whole)["settings"]
+    with suppress(FidselError):
+        load(folder)
+        # what was loaded all the same is what was saved: only words that no model is made of were changed
+        assert json.loads((folder / "model.json").read_bytes())["settings"] == told
+
+
+def first_version(model: Path) -> dict[str, Any]:
+    """The description of a model as version 1 had it, without a check of the settings."""
+    described = json.loads((model / "model.json").read_bytes()) | {"version": 1}
+    return {name: value for name, value in described.items() if name != "checked"}
+
+
+@pytest.mark.parametrize("kind", ["sgdml", "painn"])
+def test_files_of_version_1_are_read(models: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    old = copied(models[kind], tmp_path, first_version(models[kind]))
+    (was, _), (new, _) = load(old).state(), load(models[kind]).state()
+    assert was == new
+
+
+@pytest.mark.parametrize("kind", ["sgdml", "painn"])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_files_of_version_1_are_told(
+    models: dict[str, Path], tmp_path: Path, kind: str, data: st.DataObject
+) -> None:
+    old = first_version(models[kind])
+    copied(models[kind], tmp_path, old | {"settings": data.draw(damaged(old["settings"]))})
+    with suppress(FidselError):
+        load(tmp_path)

@@ -29,6 +29,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from fidsel.data.archive import check_archive
 from fidsel.data.formats.electrons import CHARGE, LARGEST, MULTIPLICITY, NAMES, SPIN
 from fidsel.data.formats.elements import whole_numbers
 from fidsel.data.formats.labels import Keys, choose, unread
@@ -84,6 +85,7 @@ def dump(path: Path, frames: Frames) -> None:
 
 def _open(path: Path, name: str) -> Arrays:
     try:
+        check_archive(path)
         with ZipFile(path), np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except UNREADABLE as error:

@@ -1,0 +1,26 @@
+"""What a seed may be, for every draw of the package."""
+
+from typing import Final
+
+from fidsel.errors import UsageError
+
+LARGEST: Final = 2**62
+"""Every library takes seeds up to here, and what is counted up from them."""
+
+
+def checked_seed(seed: int) -> int:
+    """Return a seed that every library takes.
+
+    Raises
+    ------
+    UsageError
+        where it is below 0 or above `LARGEST`.
+
+    Examples
+    --------
+    >>> checked_seed(7)
+    7
+    """
+    if not 0 <= seed <= LARGEST:
+        raise UsageError(f"a seed must be a whole number from 0 to 2^62, got {seed}")
+    return seed
