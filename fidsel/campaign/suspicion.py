@@ -60,7 +60,7 @@ def _level(
     ws: Workspace, fidelity: Fidelity, frames: Frames, row: dict[str, int]
 ) -> tuple[IntArray, list[str]]:
     """Return the rows to train on, and sentences about the labels of one level."""
-    found = quick_check(frames)
+    found = quick_check(frames.replace(level=None))
     trust = ws.campaign.rules.trust_labels
     if not trust:
         _refuse(fidelity, [f for f in found if f.severity == "error" and not f.frames])

@@ -333,3 +333,18 @@ def test_held_out_file_is_shown_apart(capfd: pytest.CaptureFixture[str], pool: s
     assert found.code == 0, found.err
     assert "held out: RMSE" in found.err
     assert "over 40 frames" in found.err
+
+
+def test_wrong_labels_are_refused_unless_trusted(capfd: pytest.CaptureFixture[str], pool: str) -> None:
+    with np.load("pool.npz") as archive:
+        arrays = dict(archive)
+    arrays["E_accurate"] = arrays["E_accurate"] + 1e4 * (np.arange(120) == 7)
+    np.savez("pool.npz", **arrays)
+    refused = fidsel(capfd, "select", pool, *QUICK)
+    assert refused.code == 2
+    for part in ("pool.npz", "1 of 120 frames", "(frame 7)", "--trust-labels"):
+        assert part in refused.err
+    assert not Path("picks.npz").exists()
+    trusted = fidsel(capfd, "select", pool, *QUICK, "--trust-labels")
+    assert trusted.code == 0, trusted.err
+    assert "(frame 7)" in trusted.err

@@ -5,7 +5,7 @@ import pytest
 from morse_molecule import frames
 
 from fidsel.config.train_files import LabelFile, train_files
-from fidsel.data import write
+from fidsel.data import Frames, write
 from fidsel.errors import UsageError
 from fidsel.models import load
 
@@ -137,3 +137,42 @@ def test_pairs_are_found_in_another_order_of_atoms(tmp_path: Path) -> None:
     ]
     found = [train(accurate, [file], tmp_path / file.text[-5], "delta") for file in files]
     assert found[0]["validation_force_mae"] == pytest.approx(found[1]["validation_force_mae"], rel=1e-6)
+
+
+def outlying(n: int, seed: int = 0) -> Frames:
+    """Return frames of which frame 3 has a wrong energy."""
+    some = frames(n, seed)
+    return some.replace(energy=some.energy + 1e4 * (np.arange(n) == 3))
+
+
+def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
+    wrong, good = (
+        write(tmp_path / "wrong.extxyz", outlying(30)),
+        write(tmp_path / "good.extxyz", frames(30, 1)),
+    )
+    pairs = [(wrong, good), (good, wrong)]
+    for accurate, cheap in pairs:
+        with pytest.raises(
+            UsageError, match=r"wrong.extxyz cannot be trained on: energies .*frame 3.*--trust-labels"
+        ):
+            train(LabelFile(str(accurate)), [LabelFile(str(cheap))], tmp_path / "model", "cokriging")
+    held = LabelFile(str(wrong))
+    with pytest.raises(UsageError, match=r"wrong.extxyz cannot be trained on"):
+        train_files(
+            LabelFile(str(good)), [], held, "sgdml", None, ["model.sigmas=[10]"], 0, tmp_path / "model"
+        )
+    gradients = write(tmp_path / "gradients.extxyz", frames(30).replace(forces=-frames(30).forces))
+    with pytest.raises(UsageError, match="forces have the wrong sign"):
+        train(LabelFile(str(gradients)), [], tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_trusted_labels_are_trained_on_and_what_is_odd_is_told(tmp_path: Path) -> None:
+    wrong = LabelFile(str(write(tmp_path / "wrong.extxyz", outlying(30))), trusted=True)
+    told: list[str] = []
+    found = train_files(
+        wrong, [], None, "sgdml", None, ["model.sigmas=[10]"], 0, tmp_path / "model", say=told.append
+    )
+    assert len(told) == 1
+    assert "(frame 3)" in told[0]
+    assert found["odd"] == told

@@ -92,3 +92,19 @@ def test_many_sets_that_agree_are_one_note(ethanol: Frames) -> None:
     wrong, told = energy_force(sets.replace(forces=forces))
     assert "group 'part 3'" in wrong.message
     assert told.severity == "note"
+
+
+def test_an_outer_field_forbids_to_turn_frames() -> None:
+    """Springs to the origin: the energy changes with the place of the molecule."""
+    rng = np.random.default_rng(0)
+    xyz = np.array([[0, 0, 0], [1.2, 0, 0], [0, 1.0, 0]]) + rng.normal(scale=0.1, size=(60, 3, 3))
+    frames = Frames.stack([6, 8, 1], xyz, energy=(xyz**2).sum(axis=(1, 2)), forces=-2 * xyz)
+    assert judged(frames).severity == "note"
+    assert "wrong sign" in judged(frames.replace(forces=2 * xyz.reshape(-1, 3))).message
+
+
+def test_twenty_frames_are_enough(ethanol: Frames) -> None:
+    few = ethanol[::90][:20]
+    assert judged(few).severity == "note"
+    assert "per atom" in judged(few.replace(energy=few.energy / 9)).message
+    assert judged(few.replace(energy=few.energy * KCAL)).severity == "error"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from morse_molecule import frames
 
 from fidsel.data import Frames, Units, write
 from fidsel.data.state import State
@@ -234,3 +235,27 @@ def test_misuse(table: TableSource, tmp_path: Path) -> None:
         TableSource(table.path, tolerance=-1)
     with pytest.raises(UsageError, match=r"absent\.xyz cannot be read: No such file"):
         TableSource(tmp_path / "absent.xyz").frames()
+
+
+def test_wrong_labels_are_refused_unless_trusted(tmp_path: Path) -> None:
+    good = frames(30)
+    bad = write(tmp_path / "bad.npz", good.replace(energy=good.energy + 1e4 * (np.arange(30) == 7)))
+    with pytest.raises(
+        UsageError, match=r"the table .*bad.npz cannot be trained on: .*frame 7.*trust_labels = true"
+    ):
+        TableSource(bad).frames()
+    with pytest.raises(UsageError, match="frame 7"):
+        TableSource(bad).label(good[0])
+    trusted = TableSource(bad, trust_labels=True)
+    assert len(trusted.frames()) == 30
+    assert trusted.label(good[7]).energy == pytest.approx(good.energy[7] + 1e4)
+    assert trusted.settings() == TableSource(bad).settings(), "the labels are the same"
+
+
+def test_rows_of_the_file_are_named_although_some_cannot_be_looked_up(tmp_path: Path) -> None:
+    good = frames(30)
+    energy, xyz = good.energy + 1e4 * (np.arange(30) == 7), good.positions.copy()
+    xyz[0] = np.nan
+    bad = write(tmp_path / "bad.npz", good.replace(energy=energy, positions=xyz))
+    with pytest.raises(UsageError, match="frame 7"):
+        TableSource(bad).frames()
