@@ -145,10 +145,10 @@ def _force(image: Image, name: str) -> FloatArray:
     value = image.forces.get(name)
     if value is None:
         return np.full(image.positions.shape, np.nan)
-    try:
-        forces = np.asarray(value, dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{image.where}: forces must be numbers, got {str(value)[:60]!r}") from error
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf":
+        raise UsageError(f"{image.where}: forces must be real numbers, got {str(value)[:60]!r}")
+    forces = array.astype(np.float64)
     if forces.shape != image.positions.shape:
         raise UsageError(
             f"{image.where}: forces must have shape {image.positions.shape} like the positions, "

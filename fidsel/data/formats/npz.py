@@ -96,7 +96,7 @@ def _open(path: Path, name: str) -> Arrays:
 
 
 def _loaded(arrays: Arrays, keys: Keys, name: str) -> Loaded:
-    positions = np.asarray(_required(arrays, POSITIONS), dtype=np.float64)
+    positions = _real("positions", _required(arrays, POSITIONS))
     if positions.ndim not in (2, 3) or positions.shape[-1] != 3:
         raise UsageError(f"positions must have shape (n, N, 3) or (N, 3), got {positions.shape}")
     positions = positions.reshape(-1, *positions.shape[-2:])
@@ -223,11 +223,17 @@ def _required(arrays: Arrays, names: tuple[str, ...]) -> NDArray[Any]:
 
 def _floats(key: str, array: NDArray[Any], *shapes: tuple[int, ...]) -> FloatArray:
     """Return an array of floats in the first shape; one in another shape is repeated for all frames."""
-    values = array.astype(np.float64)
+    values = _real(key, array)
     for shape in shapes[1:]:
         if values.shape == shape:
             return np.broadcast_to(values, shapes[0])
     return _shaped(key, values, shapes[0])
+
+
+def _real(key: str, array: NDArray[Any]) -> FloatArray:
+    if array.dtype.kind not in "iuf":
+        raise UsageError(f"{key} must be real numbers, got values of type {array.dtype}")
+    return array.astype(np.float64)
 
 
 def _shaped(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -86,8 +86,8 @@ def load_pdb(path: Path, _keys: Keys, name: str) -> Loaded:
     from rdkit import Chem, rdBase
 
     text = path.read_text(encoding="utf-8")
-    cell = _cryst(text)
     with rdBase.BlockLogs(), parsing(name, "a PDB file"):
+        cell = _cryst(text)
         images = [
             _image(
                 Chem.MolFromPDBBlock(model, sanitize=False, removeHs=False, proximityBonding=False),

@@ -78,7 +78,7 @@ def test_a_single_geometry_and_a_column_of_energies(tmp_path: Path) -> None:
         ({"F": np.zeros((4, 3, 3))}, r"forces must have shape \(4, 2, 3\) like"),
         ({"R": np.zeros((0, 2, 3)), "E": np.zeros(0), "F": np.zeros((0, 2, 3))}, "holds no configuration"),
         ({"z": np.array([8, None], dtype=object)}, "allow_pickle=False"),
-        ({"R": np.full((4, 2, 3), "x")}, "could not convert string to float"),
+        ({"R": np.full((4, 2, 3), "x")}, "positions must be real numbers"),
         ({"R": np.zeros(6)}, "positions must have shape"),
     ],
 )
@@ -163,6 +163,8 @@ def test_a_cell_without_pbc_is_periodic(name: str, shape: tuple[int, ...], tmp_p
         ({"charge": 1, "total_charge": 2}, "the charge is told in different ways by charge and total_charge"),
         ({"cell": np.eye(3), "lattice": 2 * np.eye(3)}, "cell .* and lattice .* differ"),
         ({"lattice": np.eye(2)}, "lattice must have shape"),
+        ({"lattice": np.eye(3) * 1j}, "lattice must be real numbers"),
+        ({"F": np.zeros((4, 2, 3)) * 1j}, "forces must be real numbers"),
         ({"pbc": [0.5, 1, 1]}, "pbc must be True or False"),
         ({"energy": np.arange(4.0) + 1}, "energy under 'E', 'energy' with different values"),
     ],

@@ -106,6 +106,13 @@ def test_the_cell_of_a_pdb_file(lengths: tuple[int, int, int], periodic: bool, t
     np.testing.assert_allclose(frames.cell[0], np.diag(lengths) * periodic, atol=1e-9)
 
 
+def test_angles_that_no_cell_has_are_refused(tmp_path: Path) -> None:
+    told = "CRYST1    9.000    9.000    9.000 190.00  90.00  10.00 P 1           1\n"
+    (tmp_path / "a.pdb").write_text(told + Chem.MolToPDBBlock(embedded("O")))
+    with pytest.raises(UsageError, match=r"a\.pdb cannot be read as a PDB file"):
+        read(tmp_path / "a.pdb")
+
+
 def test_a_drawing_and_missing_hydrogens_are_refused(tmp_path: Path) -> None:
     flat = Chem.MolFromSmiles("CCO")
     AllChem.Compute2DCoords(flat)
