@@ -3,6 +3,7 @@
 import signal
 import sys
 from importlib.metadata import version
+from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
 
@@ -135,6 +136,8 @@ def stop_on_signals() -> None:
             signal.signal(known, signal.SIG_IGN)
         raise Terminated(number)
 
+    if current_thread() is not main_thread():
+        return  # Python lets no other thread receive signals
     named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))
     signals = [known for known in named if known is not None and signal.getsignal(known) == signal.SIG_DFL]
     for known in signals:

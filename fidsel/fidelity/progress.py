@@ -2,7 +2,7 @@
 
 import mmap
 import struct
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -13,7 +13,7 @@ STARTING, WAITING, SETTING_UP, LABELLING = range(4)
 MOST: Final = 256
 """Labels of a group that there is room for."""
 
-_HEAD: Final = struct.Struct("=qqqdd")
+_HEAD: Final = struct.Struct("=qqqddq")
 _ROW: Final = struct.Struct("=ddd")
 _SIZE: Final = _HEAD.size + MOST * _ROW.size
 
@@ -29,6 +29,7 @@ class State:
     phase : STARTING, WAITING, SETTING_UP (imports and warm-up for the label after those done) or LABELLING.
     since : s on the monotonic clock, when the phase began.
     cpu : s, CPU time that the worker and its descendants had used by then.
+    printed : bytes in the worker's log when it began to set up the label.
     """
 
     group: int = 0
@@ -36,6 +37,7 @@ class State:
     phase: int = STARTING
     since: float = 0.0
     cpu: float = 0.0
+    printed: int = 0
 
 
 class Progress:
@@ -61,7 +63,7 @@ class Progress:
 
     def write(self, state: State) -> None:
         """Say where the worker is."""
-        _HEAD.pack_into(self._memory, 0, state.group, state.done, state.phase, state.since, state.cpu)
+        _HEAD.pack_into(self._memory, 0, *astuple(state))
 
     def read(self) -> State:
         """Return where the worker is; read until two readings agree, since it may be writing."""

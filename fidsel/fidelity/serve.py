@@ -22,7 +22,7 @@ from fidsel.fidelity.processes import become_subreaper, descendants, end_strays,
 from fidsel.fidelity.progress import LABELLING, SETTING_UP, WAITING, Progress, State
 from fidsel.fidelity.source import Label, LabelError, LabelSource
 from fidsel.fidelity.task import Usage
-from fidsel.fidelity.worker_log import open_log, quote, size_of
+from fidsel.fidelity.worker_log import cut_log, open_log, quote, size_of
 
 Group = tuple[int, list[bytes], list[tuple[int, bytes]]]
 """Number of a group; its sources, pickled; for each label the row of its source and its frame, pickled."""
@@ -70,8 +70,8 @@ class _Server:
 
     def _answer(self, at: State, source: bytes, frame: bytes) -> tuple[Label | LabelError, Usage]:
         before = 0.0 if self.fresh else own_cpu()
-        self.page.write(State(at.group, at.done, SETTING_UP, monotonic(), before))
         printed = size_of(self.log)
+        self.page.write(State(at.group, at.done, SETTING_UP, monotonic(), before, printed))
         outcome: Label | LabelError
         try:
             loaded, atoms = self._set_up(source, frame)
@@ -81,13 +81,14 @@ class _Server:
             since, cpu = monotonic(), own_cpu()
             setup = cpu - before if self.fresh or source_key(source) not in self.warm else 0.0
             self.warm.add(source_key(source))
-            self.page.write(State(at.group, at.done, LABELLING, since, cpu))
+            self.page.write(State(at.group, at.done, LABELLING, since, cpu, printed))
             outcome = self._labelled(loaded, atoms)
             usage = Usage(max(own_cpu() - cpu, 0.0), monotonic() - since, setup)
         self.fresh = False
         if isinstance(outcome, LabelError) and outcome.cause in QUOTING:
             _flush()
             outcome = LabelError(f"{outcome}{quote(self.log, printed)}", cause=outcome.cause)
+        cut_log(self.log)
         return outcome, usage
 
     def _set_up(self, packed: bytes, frame: bytes) -> tuple[LabelSource, Atoms]:
@@ -130,7 +131,7 @@ def _arrange(folder: Path) -> None:
     os.close(nothing)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    faulthandler.enable()
+    faulthandler.enable(all_threads=False)
     os.environ["TMPDIR"] = str(folder / SCRATCH)
     tempfile.tempdir = None
     _go_first()

@@ -72,7 +72,7 @@ def _telling(text: str) -> list[str]:
     if not died:
         return [line.strip() for line in text.splitlines() if line.strip()][-LINES:]
     lines = [line.strip() for line in (died + trace).splitlines() if line.strip()]
-    return _telling(printed)[-2:] + [line for line in lines if not line.startswith("Thread ")][: LINES - 2]
+    return _telling(printed)[-2:] + lines[: LINES - 2]
 
 
 def _read(path: Path, start: int) -> bytes:
