@@ -1,6 +1,7 @@
 """Signals that ask the program to end: it stores, closes and tidies up as after Ctrl-C."""
 
 import signal
+from threading import current_thread, main_thread
 from types import FrameType
 from typing import Final
 
@@ -33,6 +34,8 @@ def stop_on_signals() -> None:
             signal.signal(known, signal.SIG_IGN)
         raise Terminated(number)
 
+    if current_thread() is not main_thread():
+        return  # Python lets no other thread receive signals
     named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))
     signals = [known for known in named if known is not None and signal.getsignal(known) == signal.SIG_DFL]
     for known in signals:

@@ -12,6 +12,10 @@ from fidsel.fidelity.task import Task, Usage
 START_LIMIT: Final = 600.0
 """s, wall time that the start of a worker, and the warm-up of a source, may take; imports from a busy
 network disk are slow."""
+PERIOD: Final = 0.1
+"""s between two looks at a label."""
+GAP: Final = 2.0
+"""s between two looks, beyond which the driver may have been suspended."""
 FAMILY_AFTER: Final = 0.5
 """s; labels that take less pay for no look at the processes they have started."""
 
@@ -140,6 +144,24 @@ def look(before: Seen | None, state: State, me: Process, found: Sequence[Process
     return replace(
         seen, suspended=suspended, cpu=cpu, memory=memory, pids=tuple(p.pid for p in family), until=tick.now
     )
+
+
+def settled(usage: Usage, seen: Seen | None) -> Usage:
+    """Return what a label used that has come back, with what was seen of it meanwhile.
+
+    A long time at its end, or a whole long label, that nobody looked at is one in which the driver did not
+    run, and as a rule its workers neither: a container that was paused, say. It is left out.
+
+    Parameters
+    ----------
+    usage : as its worker measured it.
+    seen : what was seen of it; None where it was too short, or nobody could look.
+    """
+    if seen is None or seen.phase != LABELLING:
+        seen = Seen(State(phase=LABELLING))
+    unseen = usage.wall - max(seen.until - seen.state.since, 0.0)
+    asleep = seen.suspended + (unseen - PERIOD if unseen > GAP else 0.0)
+    return replace(usage, wall=usage.wall - asleep, cpu=max(usage.cpu, seen.cpu))
 
 
 def bounded(usage: Usage, wall: float, age: float, cores: int) -> Usage:

@@ -6,15 +6,11 @@ from time import monotonic, perf_counter, process_time
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from fidsel.fidelity.limits import Tick
+from fidsel.fidelity.limits import GAP, PERIOD, Tick
 from fidsel.fidelity.processes import Process, processes
 
-PERIOD: Final = 0.1
-"""s between two looks."""
-GAP: Final = 2.0
-"""s between two looks, beyond which the driver may have been suspended..."""
 ASLEEP: Final = 0.1
-"""...and was, where it used less CPU time than this fraction of them."""
+"""The driver was suspended in a gap in which it used less CPU time than this fraction of it."""
 SCAN: Final = 1.0
 """s between two looks at all processes of the machine; more where a look takes long."""
 SCAN_SHARE: Final = 0.02

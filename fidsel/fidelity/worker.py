@@ -15,7 +15,7 @@ from time import monotonic
 from uuid import uuid4
 
 from fidsel.errors import FidselError, UsageError
-from fidsel.fidelity.limits import START_LIMIT, Seen, Stop, Tick, bounded, look
+from fidsel.fidelity.limits import START_LIMIT, Seen, Stop, Tick, bounded, look, settled
 from fidsel.fidelity.processes import Process, family, kill_family, kill_marked, process, processes
 from fidsel.fidelity.progress import LABELLING, SETTING_UP, STARTING, WAITING, Progress, State
 from fidsel.fidelity.serve import LOG, PAGE, SCRATCH, serve
@@ -139,7 +139,7 @@ class Worker:
             if outcome is None:
                 yield from self._ended()
                 return
-            yield self._result(outcome, self._measured())
+            yield self._result(outcome, self._measured(self._work, self._work.received))
 
     def look(self, tick: Tick) -> None:
         """Hold the label in progress to its limits; called by the thread that watches.
@@ -176,7 +176,7 @@ class Worker:
         if state.group != work.number:
             return {}
         ended = range(work.received, min(state.done, len(work.tasks)))
-        out = {work.tasks[i].frame_id: self._bounded(self._page.read_usage(i), work) for i in ended}
+        out = {work.tasks[i].frame_id: self._measured(work, i) for i in ended}
         if state.phase == LABELLING and work.received <= state.done < len(work.tasks):
             seen = self._seen.get((state.group, state.done), Seen(state))
             used = sum(one.cpu for one in family(self._pid, among)) - state.cpu
@@ -229,15 +229,9 @@ class Worker:
             outcome = replace(outcome, seconds=usage.cpu)
         return work.tasks[work.received], outcome, usage
 
-    def _measured(self) -> Usage:
-        """Return what the next label used: as its worker measured it, as far as the driver can believe it."""
-        work = self._work
-        usage = self._page.read_usage(work.received)
-        if (seen := self._seen.get((work.number, work.received))) is not None and seen.phase == LABELLING:
-            usage = replace(usage, wall=usage.wall - seen.suspended, cpu=max(usage.cpu, seen.cpu))
-        return self._bounded(usage, work)
-
-    def _bounded(self, usage: Usage, work: Work) -> Usage:
+    def _measured(self, work: Work, index: int) -> Usage:
+        """Return what a label used: as its worker measured it, as far as the driver can believe it."""
+        usage = settled(self._page.read_usage(index), self._seen.get((work.number, index)))
         now = monotonic()
         return bounded(usage, now - work.sent, now - self._started, self.cores)
 
@@ -272,7 +266,7 @@ class Worker:
     def _used_by_the_dead(self, state: State, work: Work, last: Process | None) -> Usage:
         """Return what a label used that its worker died of: the system keeps its times for a while."""
         if state.done > work.received:  # it ended, and the worker died of telling
-            return self._measured()
+            return self._measured(work, work.received)
         seen = self._seen.get((state.group, state.done), Seen(state, until=monotonic()))
         if last is not None and last.parent == os.getpid():
             seen = replace(seen, cpu=max(seen.cpu, last.cpu - state.cpu))

@@ -2,12 +2,15 @@
 
 import json
 import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
 
 from fidsel.data.frames import FloatArray
-from fidsel.fidelity.source import Label, LabelError, LabelSource
+from fidsel.fidelity.boundary import ENTRIES, label_or_error
+from fidsel.fidelity.source import Label, LabelError, LabelSource, Value, WarmUp
 
 
 def check_source(
@@ -40,6 +43,7 @@ def check_source(
     check_picklable(source)
     check_label(source, atoms)
     check_input_untouched(source, atoms)
+    check_warm_up(source, atoms)
     check_not_finite(source, atoms)
     check_repeatable(source, atoms)
     check_translation(source, atoms, invariance)
@@ -70,20 +74,58 @@ def check_picklable(source: LabelSource) -> None:
 
 
 def check_label(source: LabelSource, atoms: Atoms) -> None:
-    """Check that a label is finite, has forces of the right shape where declared, and plain provenance."""
+    """Check that a label is finite, has forces of the right shape where declared, and plain provenance.
+
+    It is looked at as an engine does: what would be stored as an error breaks the rule, and what would be
+    left out of its provenance too.
+    """
     label = source.label(atoms.copy())
     _rule(isinstance(label, Label), f"label() must return a Label, got {type(label).__name__}")
-    _rule(isinstance(label.energy, float), f"the energy must be a float, got {type(label.energy).__name__}")
-    _rule(bool(np.isfinite(label.energy)), f"the energy must be finite, got {label.energy}")
     _rule(
         (label.forces is not None) == source.forces,
         f"a source with forces = {source.forces} must label accordingly, got forces {label.forces}",
     )
-    if label.forces is not None:
-        _rule(label.forces.shape == (len(atoms), 3), f"forces must be (N, 3), got {label.forces.shape}")
-        _rule(bool(np.isfinite(label.forces).all()), "forces must be finite")
-    _rule(label.seconds >= 0, f"seconds must be ≥ 0, got {label.seconds}")
-    json.dumps(dict(label.provenance), allow_nan=False)
+    seen = label_or_error(_Returns(label, bool(source.forces)), atoms)
+    _rule(isinstance(seen, Label), f"label() must return what can be stored: {seen}")
+    stored = dict(seen.provenance) if isinstance(seen, Label) else {}
+    said = dict(label.provenance)
+    plain = (str, int, float, np.generic, type(None))
+    lost = sorted(
+        str(key)
+        for key, value in said.items()
+        if not isinstance(value, plain) or key not in stored or stored[key] != value
+    )
+    _rule(
+        not lost and len(stored) == len(said),
+        f"provenance must be plain texts and finite numbers, no more than {ENTRIES}, got others: {lost}",
+    )
+
+
+@dataclass(frozen=True)
+class _Returns:
+    """A source that has labelled already."""
+
+    found: Label
+    forces: bool
+
+    def settings(self) -> Mapping[str, Value]:
+        return {"kind": "returns"}
+
+    def label(self, _: Atoms) -> Label:
+        return self.found
+
+
+def check_warm_up(source: LabelSource, atoms: Atoms) -> None:
+    """Check that warming up, where a source offers it, changes neither its frame nor its label."""
+    if not isinstance(source, WarmUp):
+        return
+    before = source.label(atoms.copy())
+    frame = atoms.copy()
+    source.warm_up(frame)
+    _rule(frame == atoms and frame.calc is None, "warm_up() must not change the atoms it is given")
+    after = source.label(atoms.copy())
+    same = abs(before.energy - after.energy) <= 1e-9 and _same(before.forces, after.forces, 1e-9)
+    _rule(same, f"warm_up() must not change a label, got {before.energy!r} and {after.energy!r} eV")
 
 
 def check_input_untouched(source: LabelSource, atoms: Atoms) -> None:

@@ -60,22 +60,29 @@ def test_version(capfd: pytest.CaptureFixture[str]) -> None:
     assert fidsel(capfd, "--version").out.startswith("fidsel ")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_stop_cleanly_and_the_same_command_goes_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
     folder = write_campaign(tmp_path / "campaign")
     (folder / "slow.py").write_text(SLOW)
     level = 'fidelity.0={name = "cheap", kind = "slow:Slow", price = {per = "label", value = 0.05}}'
     command = [sys.executable, "-m", "fidsel", "iterate", "-C", str(folder), level]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"TMPDIR": str(scratch)},
+    ) as child:  # fmt: skip
         assert child.stderr is not None
         for line in child.stderr:
             if line.startswith("cheap labels"):
                 break
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         out, err = child.communicate(timeout=60)
-    assert child.returncode == 130
+    assert child.returncode == 128 + number
+    assert list(scratch.glob("fidsel-*")) == []
     assert err.splitlines()[-1].startswith("fidsel: stopped; everything finished is stored")
     assert "Traceback" not in err
     assert out == ""

@@ -72,10 +72,32 @@ class WrongShape(Springs):
         return Label(super().label(atoms).energy, np.zeros((3, len(atoms) + 1)), 0.0)
 
 
-class NegativeTime(Springs):
+class Nested(Springs):
     def label(self, atoms: Atoms) -> Label:
         label = super().label(atoms)
-        return Label(label.energy, label.forces, -1.0)
+        return Label(label.energy, label.forces, provenance={"cycles": [3, 4]})  # type: ignore[dict-item]
+
+
+class Tuple(Springs):
+    def label(self, atoms: Atoms) -> Any:
+        return springs(atoms)
+
+
+class MovingWarmUp(Springs):
+    def warm_up(self, atoms: Atoms) -> None:
+        atoms.positions += 1.0
+
+
+@dataclass(frozen=True)
+class LearningWarmUp(Springs):
+    shift: list[float] = field(default_factory=list, compare=False)
+
+    def warm_up(self, _: Atoms) -> None:
+        self.shift.append(0.1)
+
+    def label(self, atoms: Atoms) -> Label:
+        label = super().label(atoms)
+        return Label(label.energy + sum(self.shift), label.forces)
 
 
 class Mover(Springs):
@@ -147,8 +169,11 @@ def test_correct_sources_pass(source: Springs) -> None:
     (ArraySettings(), "setting 'kind' must be plain"),
     (ForgetfulPickle(), "pickled copy must have the same settings"),
     (NoForces(), "must label accordingly"),
-    (WrongShape(), r"forces must be \(N, 3\)"),
-    (NegativeTime(), "seconds must be ≥ 0"),
+    (WrongShape(), r"forces must be of shape \(3, 3\), got \(3, 4\)"),
+    (Nested(), r"provenance must be plain .* got others: \['cycles'\]"),
+    (Tuple(), "must return a Label, got tuple"),
+    (MovingWarmUp(), r"warm_up\(\) must not change the atoms"),
+    (LearningWarmUp(), r"warm_up\(\) must not change a label"),
     (Mover(), "must not change the atoms"),
     (Marker(), r"must not change atoms\.info"),
     (IgnoresNaN(), "NaN positions must raise LabelError"),

@@ -1,0 +1,71 @@
+"""Amounts of memory as people write them, and what a job or container may have."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fidsel.config import memory
+from fidsel.config.levels import OpenMMLevel, PySCFLevel
+from fidsel.config.memory import machine_memory, memory_share, parse_bytes
+from fidsel.config.parts import build_fidelity
+from fidsel.config.schema import PoolSection
+from fidsel.fidelity import PySCFSource
+
+WATER = PoolSection(source="md", smiles="O", frames=10)
+
+
+@pytest.mark.parametrize(("text", "size"), [
+    ("4 GiB", 4 * 2**30), ("4GB", 4e9), ("1.5 gib", 1.5 * 2**30), ("500 MB", 5e8), ("67108864", 2**26),
+    ("2 TiB", 2**41), ("100000 kB", 1e8), ("1e9 B", 1e9),
+])  # fmt: skip
+def test_memory_is_read(text: str, size: float) -> None:
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "4", "lots", "4 GiBs", "-4 GiB", "1 MiB", "1.2.3 GiB", "1e999 GB", "GiB"]
+)
+def test_what_is_no_memory_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match=r"at least 64 MiB, written like '4 GiB'"):
+        parse_bytes(text)
+
+
+def test_a_level_takes_a_limit_as_text_or_number_or_its_share() -> None:
+    level = OpenMMLevel(kind="openmm", name="mmff94", memory_limit="1 GiB")
+    assert build_fidelity(level, WATER, Path(), 2**33).memory_limit == 2**30
+    number = OpenMMLevel.model_validate({"kind": "openmm", "name": "m", "memory_limit": 10**9})
+    assert build_fidelity(number, WATER, Path()).memory_limit == 10**9
+    assert build_fidelity(OpenMMLevel(kind="openmm", name="m"), WATER, Path(), 123).memory_limit == 123
+
+
+@pytest.mark.parametrize(("limit", "planned"), [("2 GB", 1500), ("100 GB", 4000), (None, 4000)])
+def test_pyscf_plans_for_less_than_its_limit(limit: str | None, planned: int) -> None:
+    level = PySCFLevel(kind="pyscf", name="hf", method="hf", basis="sto-3g", memory_limit=limit)
+    source = build_fidelity(level, WATER, Path()).source
+    assert isinstance(source, PySCFSource)
+    assert source.memory == planned
+
+
+def test_labels_share_the_memory_of_the_machine() -> None:
+    assert 0 < machine_memory() <= psutil.virtual_memory().total
+    assert memory_share(4) == pytest.approx(memory_share(1) / 4, abs=1)
+    assert memory_share(1) < machine_memory()
+
+
+@pytest.mark.parametrize(("version", "name", "line"), [
+    (0, "memory.max", "0::/job/step\n"), (1, "memory.limit_in_bytes", "4:memory:/job/step\n"),
+])  # fmt: skip
+def test_the_limit_of_a_job_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, name: str, line: str
+) -> None:
+    root = tmp_path / "cgroup"
+    (root / "job" / "step").mkdir(parents=True)
+    (root / "job" / "step" / name).write_text("max\n")
+    (root / "job" / name).write_text(f"{2**29}\n")
+    (tmp_path / "membership").write_text(line)
+    roots = [(str(tmp_path / "none"), "memory.max"), (str(tmp_path / "none"), "memory.limit_in_bytes")]
+    roots[version] = (str(root), name)
+    monkeypatch.setattr(memory, "CGROUPS", tuple(roots))
+    assert memory._limits(tmp_path / "membership") == [2**29]
+    assert memory._limits(tmp_path / "nothing") == []
