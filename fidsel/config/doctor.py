@@ -24,6 +24,7 @@ from fidsel.config.memory import memory_share
 from fidsel.config.model_parts import device_of, model_factory
 from fidsel.config.models import ModelSection
 from fidsel.config.parts import build_fidelity, molecule, read_pool, read_structure
+from fidsel.config.recipe_parts import cheap_use, levels_bought
 from fidsel.config.references import Reference, reference_for
 from fidsel.config.schema import Config, PoolSection
 from fidsel.errors import FidselError
@@ -187,11 +188,11 @@ def _first_label(
 
 def _budget(config: Config, folder: Path, seconds: Mapping[str, float]) -> str:
     """Say what the budget buys at the prices just measured; raise where it cannot pay for the campaign."""
+    levels = levels_bought(cheap_use(config.recipe), config.fidelity)
+    if lacking := [level.name for level in levels if level.name not in seconds]:
+        return f"what it buys is not known, since no label of {', '.join(lacking)} could be had"
     campaign = build_campaign(config, folder)
-    unknown = [f.name for f in campaign.fidelities if not f.price.declared and f.name not in seconds]
-    if unknown:
-        return f"what it buys is not known, since no label of {', '.join(unknown)} could be had"
-    prices = {f.name: f.price.cost(seconds.get(f.name, 0.0)) for f in campaign.fidelities}
+    prices = {fidelity.name: fidelity.price.cost(seconds[fidelity.name]) for fidelity in campaign.fidelities}
     least = Least.of(campaign, prices)
     least.require(campaign.budget)
     told, test = least.told(campaign.budget), campaign.rules.test

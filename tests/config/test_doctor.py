@@ -63,6 +63,7 @@ def test_healthy_machine_passes_and_nothing_is_stored(folder: Path) -> None:
     rows = by_name(examine(folder))
     assert [row for row in rows.values() if not row.ok] == []
     expected = {"configuration", "programs", "disk", "store", "device", "engine", "model", "pool", "tracker"}
+    expected.add("budget")
     sources = {f"{name}: {what}" for name in ("mmff94", "hf(sto)") for what in ("program", "first frame")}
     assert set(rows) == expected | sources
     assert "largest force" in rows["hf(sto): first frame"].detail
@@ -97,6 +98,7 @@ def test_what_fails_does_not_hide_the_rest(
     assert "not a label store" in rows["store"]["detail"]
     assert "check tracking.uri" in rows["tracker"]["detail"]
     assert rows["emt: first frame"]["ok"]
+    assert rows["budget"]["detail"].startswith("what it buys is not known, since no label of ")
     assert not any("Traceback" in row["detail"] for row in rows.values())
 
 
