@@ -1,12 +1,15 @@
 """CalculatorSource, run for real with ASE's own calculators."""
 
+import builtins
 from pathlib import Path
+from subprocess import check_call
 from typing import ClassVar
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators import calculator
 from ase.calculators.calculator import register_calculator_class
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
@@ -127,15 +130,66 @@ def test_forces_a_calculator_lacks() -> None:
     assert CalculatorSource("fidsel_energy", forces=False).label(DIMER).forces is None
 
 
-def test_failures_are_label_errors() -> None:
-    with pytest.raises(LabelError, match="emt failed for Fe: NotImplementedError: No EMT-potential for Fe"):
-        CalculatorSource("emt").label(Atoms("Fe"))
-    with pytest.raises(LabelError, match="lj failed for Ar2"):
-        CalculatorSource("lj", {"rc": "far"}).label(DIMER)
-    with pytest.raises(LabelError, match="orca failed for Ar2: BadConfiguration"):
-        CalculatorSource("orca", {"charge": 0}).label(DIMER)
-    with pytest.raises(LabelError, match="psi4 failed for Ar2"):
-        CalculatorSource("psi4", {"basis": "sto-3g"}).label(DIMER)
+class Shell(LennardJones):
+    """A program that is started by a shell."""
+
+    def __init__(self, script: str) -> None:
+        super().__init__()
+        self.script = script
+
+    def calculate(self, *_: object, **__: object) -> None:
+        check_call(["/bin/sh", "-c", self.script])
+
+
+class Missing(Shell):
+    def calculate(self, *_: object, **__: object) -> None:
+        check_call([self.script])
+
+
+class Failing(LennardJones):
+    def __init__(self, error: str, text: str) -> None:
+        super().__init__()
+        self.error = getattr(calculator, error, None) or getattr(builtins, error)
+        self.text = text
+
+    def calculate(self, *_: object, **__: object) -> None:
+        raise self.error(self.text)
+
+
+for kind in (Shell, Missing, Failing):
+    register_calculator_class(f"fidsel_{kind.__name__.lower()}", kind)
+
+
+@pytest.mark.parametrize(("name", "parameters", "cause", "message"), [
+    ("emt", {}, "refused", "emt failed for Ar2: NotImplementedError: No EMT-potential for Ar"),
+    ("lj", {"rc": "far"}, "refused", r"lj failed for Ar2: .*its parameters \['rc'\] do not fit"),
+    ("orca", {"charge": 0}, "environment", "orca failed for Ar2: BadConfiguration"),
+    ("psi4", {"basis": "sto-3g"}, "environment", "psi4 failed for Ar2"),
+    ("fidsel_missing", {"script": "no-such-program"}, "environment", "FileNotFoundError.*no-such-program"),
+    ("fidsel_shell", {"script": "no-such-program"}, "environment", "status 127"),
+    ("fidsel_shell", {"script": "kill -9 $$"}, "crashed", "SIGKILL"),
+    ("fidsel_shell", {"script": "exit 3"}, "failed", "status 3"),
+    ("fidsel_shell", {"script": "echo licence expired > a.out; exit 3"}, "failed", "last: licence expired$"),
+    ("fidsel_failing", {"error": "SCFError", "text": "x"}, "unconverged", "SCFError: x"),
+    ("fidsel_failing", {"error": "CalculationFailed", "text": "SCF not converged in 9 cycles"},
+     "unconverged", "not converged"),
+    ("fidsel_failing", {"error": "CalculationFailed", "text": "other"}, "failed", "other"),
+    ("fidsel_failing", {"error": "EnvironmentError", "text": "no PP_PATH"}, "environment", "PP_PATH"),
+    ("fidsel_failing", {"error": "MemoryError", "text": "x"}, "memory", "MemoryError: x"),
+])  # fmt: skip
+def test_failures_name_their_cause(
+    name: str, parameters: dict[str, object], cause: str, message: str
+) -> None:
+    with pytest.raises(LabelError, match=message) as caught:
+        CalculatorSource(name, parameters).label(DIMER)
+    assert caught.value.cause == cause
+
+
+def test_what_is_wrong_with_a_program_shows_when_it_warms_up() -> None:
+    with pytest.raises(LabelError, match="orca failed for Ar2: BadConfiguration") as caught:
+        CalculatorSource("orca", {"charge": 0}).warm_up(DIMER)
+    assert caught.value.cause == "environment"
+    CalculatorSource("lj").warm_up(DIMER)
 
 
 def test_unknown_names_and_parameters() -> None:
