@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fidsel.data import Frames, Units, read
+from fidsel.data import Frames, Units, read_with_notes
 from fidsel.data.check import Finding, check
 from fidsel.data.frames import FloatArray, IntArray
 from fidsel.errors import UsageError
@@ -35,8 +35,7 @@ def inspect_file(
     UsageError
         where the file cannot be read.
     """
-    frames = read(path, units=units, energy_key=energy_key, forces_key=forces_key)
-    said: tuple[str, ...] = ()
+    frames, said = read_with_notes(path, units=units, energy_key=energy_key, forces_key=forces_key)
     reference, why = mmff_forces(frames) if forces else (None, ())
     findings = check(frames, forces=forces, reference_forces=reference, reference_name="MMFF94")
     notes = [Finding("note", "force-scale", f"units are not checked against MMFF94: {text}") for text in why]

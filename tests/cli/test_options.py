@@ -95,7 +95,8 @@ def test_a_negative_seed_is_refused(name: str, capfd: pytest.CaptureFixture[str]
     words = ["x"] * (2 if name == "outliers" else 1)
     found = fidsel(capfd, name, *words, "--seed", "-1")
     assert found.code == 2
-    assert "--seed" in found.err
+    assert "-1" in found.err
+    assert "a seed must be a whole number from 0" in found.err
 
 
 def test_completion_can_be_installed_and_completes(capfd: pytest.CaptureFixture[str]) -> None:
@@ -165,7 +166,7 @@ def test_init_joins_the_unit_of_its_budget(tmp_path: Path, capfd: pytest.Capture
     assert found.code == 0, found.err
     config = Path(json.loads(found.out)["config"])
     assert config == tmp_path / "a" / "fidsel.toml"
-    assert 'total = 0.5\nunit = "core-h"' in config.read_text()
+    assert 'total = 30\nunit = "core-min"' in config.read_text()
     assert not Path("core-min").exists()
 
 
