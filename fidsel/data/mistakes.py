@@ -62,13 +62,18 @@ def energy_over_work(slope: float, per_atom: float) -> str:
     return f": as of {', or of '.join(causes)}" if causes else ""
 
 
-def force_unit(factor: float) -> str:
+def force_unit(factor: float, within: float) -> str:
     """Return which units read as eV/Å make forces so many times too large, as the end of a sentence.
 
-    >>> force_unit(21.0)
+    Parameters
+    ----------
+    factor : measured forces over what they should be.
+    within : times that it may be off.
+
+    >>> force_unit(21.0, 1.5)
     ': as of forces in kcal/mol/Å read as eV/Å'
     """
-    causes = _near(factor, FORCES, ROUGH)
+    causes = _near(factor, FORCES, within)
     return f": as of forces in {' or '.join(causes)} read as eV/Å" if causes else ""
 
 

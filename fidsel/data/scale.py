@@ -5,23 +5,23 @@ from scipy.spatial import cKDTree
 
 from fidsel.data.finding import Finding
 from fidsel.data.frames import FloatArray, Frames
-from fidsel.data.mistakes import HARTREE, force_unit
+from fidsel.data.mistakes import HARTREE, ROUGH, force_unit
 from fidsel.data.robust import FEWEST, rank_correlation, ratio
 
 FRAMES = 256
 """Frames, evenly spaced, whose bonds to hydrogen are looked at."""
 
-PARTNERS = frozenset([5, 6, 7, 8, 9, 14, 15, 16, 17, 35])
-"""Elements whose bonds to hydrogen are alike in stiffness: B to F, Si to Cl, Br."""
+STIFF = {5: 22.0, 6: 31.0, 7: 41.0, 8: 47.0, 9: 57.0, 14: 17.0, 15: 20.0, 16: 26.0, 17: 32.0, 35: 25.0}
+"""eV/Å², force constants of bonds of B to F, Si to Cl and Br to hydrogen; by element they vary by a fifth."""
 
 LONGEST, ALONE = 1.8, 1.4
 """Å, longest bond to hydrogen; the second neighbour of the hydrogen atom is so many times farther."""
 
-STIFF = 33.0
-"""eV/Å², the middle of the force constants: Si–H 17, S–H 26, C–H 30, N–H 40, O–H 48, F–H 60."""
+STIFFNESS = (0.25, 6.0)
+"""Times its usual force constant that a bond to hydrogen may have."""
 
-STIFFNESS = (4.0, 6.0)
-"""A force constant so many times lower or higher is no bond to hydrogen."""
+ALIKE = 1.6
+"""Times that a force constant may differ from the usual one where another unit explains the rest."""
 
 CLEAR, CHANCE, MOST = 0.6, 3.3, 0.95
 """Rank correlation of force and length below which a force constant is not believed; of n bonds at random
@@ -87,24 +87,26 @@ def _stiffness(partner: FloatArray, length: FloatArray, force: FloatArray, of: s
         here = (partner == element) & np.isfinite(force)
         if here.sum() >= FEWEST:
             stretch.append(length[here] - np.median(length[here]))
-            change.append(force[here] - np.median(force[here]))
+            change.append((force[here] - np.median(force[here])) / STIFF[int(element)])
     if not stretch:
         return []
     d, f = np.concatenate(stretch), np.concatenate(change)
-    constant, r = -ratio(f, d), -rank_correlation(f, d)
+    times, r = -ratio(f, d), -rank_correlation(f, d)
     if not abs(r) >= max(CLEAR, min(MOST, CHANCE / np.sqrt(len(d)))):
         return []
     facts = (
-        f"bonds to hydrogen{of} have a force constant of {constant:.3g} eV/Å² (rank correlation {r:.2f} on "
+        f"bonds to hydrogen{of} have {times:.3g} × their usual force constant (rank correlation {r:.2f} on "
     )
-    facts += f"{len(d)} bonds; {STIFF:g} is usual)"
+    facts += f"{len(d)} bonds)"
     if r < 0:
         text = f"{facts}: forces have the wrong sign (gradients?), negate them"
         return [Finding("error", "bond-scale", text)]
-    if STIFF / STIFFNESS[0] <= constant <= STIFF * STIFFNESS[1]:
+    if STIFFNESS[0] <= times <= STIFFNESS[1]:
         return [Finding("note", "bond-scale", facts)]
-    why = force_unit(constant / STIFF) or ": check their unit"
-    return [Finding("error", "bond-scale", f"{facts}: forces are not in eV/Å{why}; give --units")]
+    if why := force_unit(times, ALIKE):
+        return [Finding("error", "bond-scale", f"{facts}{why}: give the right units")]
+    text = f"{facts}: forces are in no usual unit, or of no real molecule"
+    return [Finding("warning", "bond-scale", text)]
 
 
 def _hydrogens(frames: Frames) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -121,7 +123,7 @@ def _hydrogens(frames: Frames) -> tuple[FloatArray, FloatArray, FloatArray, Floa
         near, who = cKDTree(xyz).query(xyz[light], k=min(3, len(numbers)))
         second = near[:, 2] if near.shape[1] > 2 else np.full(len(light), np.inf)
         bound = (near[:, 1] < LONGEST) & (second > ALONE * near[:, 1])
-        bound &= np.isin(numbers[who[:, 1]], sorted(PARTNERS)) & (near[:, 1] > 0)
+        bound &= np.isin(numbers[who[:, 1]], list(STIFF)) & (near[:, 1] > 0)
         light, other, long = light[bound], who[bound, 1], near[bound, 1]
         along = (forces[light] * (xyz[light] - xyz[other])).sum(axis=1) / long
         for column, values in zip(columns, (numbers[other], long, along, near[:, 1]), strict=True):
@@ -174,7 +176,7 @@ def _scale(forces: FloatArray, reference: FloatArray, of: str, name: str) -> lis
     if inside[1] or (abs(cosine) < SURE and 1 / HARTREE < size < HARTREE):
         return [Finding("note", "force-scale", facts + unlike)]
     sure = "surely" if cosine >= 0.8 else "probably" if cosine >= SURE else "perhaps"
-    why = force_unit(size) or ": check units"
+    why = force_unit(size, ROUGH) or ": check units"
     return [Finding("warning", "force-scale", f"{facts}: {sure} another unit{why}")]
 
 

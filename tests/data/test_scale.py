@@ -78,13 +78,17 @@ def springs(constant: float, partner: int = 6, n: int = 30) -> Frames:
 
 
 @pytest.mark.parametrize(
-    ("constant", "severity"),
-    [(17, "note"), (30, "note"), (60, "note"), (7, "error"), (300, "error"), (-30, "error")],
-)
-def test_force_constant_is_that_of_the_bond(constant: float, severity: str) -> None:
-    (finding,) = bond_scale(springs(constant))
+    ("times", "severity"),
+    [
+        (0.6, "note"), (1.0, "note"), (2.0, "note"), (0.07, "warning"), (300.0, "warning"),
+        (KCAL, "error"), (KJ, "error"), (1 / HARTREE, "error"), (BOHR / HARTREE, "error"), (-1.0, "error"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("partner", "usual"), [(6, 31.0), (8, 47.0)])
+def test_force_constant_is_that_of_the_bond(partner: int, usual: float, times: float, severity: str) -> None:
+    (finding,) = bond_scale(springs(times * usual, partner))
     assert finding.severity == severity
-    assert f"force constant of {constant:.3g} eV/Å²" in finding.message
+    assert f"have {times:.3g} × their usual force constant" in finding.message
 
 
 def test_no_bond_to_hydrogen_says_nothing() -> None:
