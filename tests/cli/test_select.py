@@ -212,7 +212,7 @@ def test_frames_without_labels_are_numbered(
         (["--start", "500"], "start (--start) must be 2 to 90, the labelled frames"),
         (["--holdout", "1.5"], "holdout must be a fraction"),
         (["--target", "-1"], "target must be a positive error"),
-        (["--seed", "-1"], "--seed"),
+        (["--seed", "-1"], "a seed must be a whole number from 0"),
         (["--picker", "random", "--error", "probe"], "picker 'random' looks at no errors"),
         (["--cheap", "pool.npz:E_cheap:F_cheap"], "cheap labels are for --error cheap"),
         (["selector.coverage=0.9"], "take --cluster-target and --coverage"),
