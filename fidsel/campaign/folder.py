@@ -70,6 +70,11 @@ class CampaignFolder:
                     f"rounds must be numbered without gaps, found {path.name} where {expected:04d} "
                     f"must be: put the missing folder back, or move the later ones away to redo them"
                 )
+            if record.labels.keys() != rounds[0].labels.keys():
+                raise FidselError(
+                    f"{path / 'round.json'} is damaged: it counts labels of {', '.join(record.labels)}, "
+                    f"round 0 those of {', '.join(rounds[0].labels)}. {_remedy(path.name)}"
+                )
         return rounds
 
     @contextmanager
@@ -109,10 +114,13 @@ def _read_round(path: Path) -> Round:
     except OSError as error:
         raise FidselError(f"{path} cannot be read: {error.strerror or error}") from error
     except (UsageError, UnicodeDecodeError) as error:
-        raise FidselError(
-            f"{path} is damaged: {error}. Put back a copy, or move rounds {path.parent.name} and later away "
-            "to redo them from the labels that are bought"
-        ) from error
+        raise FidselError(f"{path} is damaged: {error}. {_remedy(path.parent.name)}") from error
+
+
+def _remedy(name: str) -> str:
+    return (
+        f"Put back a copy, or move rounds {name} and later away to redo them from the labels that are bought"
+    )
 
 
 def picks_table(record: Round) -> str:

@@ -13,7 +13,7 @@ from fidsel.campaign.record import ControlArm, Metrics, Round
 from fidsel.campaign.settings import Campaign
 from fidsel.data import Frames
 from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
+from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.store import LabelStore
 from fidsel.selector import BroadClusters, ClusterErrors, Picked, Report, describe_clusters
 
@@ -96,6 +96,11 @@ def read_report(campaign: Campaign, index: int | None = None) -> tuple[int, Repo
     held = [frame for frames in record.values() for frame in frames]
     clusters, energies = read_clusters(first)
     tested = HeldOutErrors.load(home.round(last))
+    if unknown := set(tested.frames) - set(pool.ids):
+        raise FidselError(
+            f"{home.round(last)} has errors of frames that {home.store} has not, such as {min(unknown)!r}: "
+            "put back a copy of the folder, or move its round and later ones away to redo them"
+        )
     return last, round_report(campaign, pool, held, clusters, energies, tested, rounds[: last + 1])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from io import SEEK_END
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Final
 from zipfile import ZipFile
 
@@ -61,7 +62,10 @@ def _check(name: str, file: IO[bytes], size: int) -> None:
     version = npy.read_magic(file)
     if version not in HEADERS:
         raise ValueError(f"{name} is of npy version {version}, known are {', '.join(map(str, HEADERS))}")
-    shape, _, dtype = HEADERS[version](file)
+    try:
+        shape, _, dtype = HEADERS[version](file)
+    except (SyntaxError, TokenError) as error:
+        raise ValueError(f"the header of {name} is damaged: {error}") from error
     claimed = dtype.itemsize
     for length in shape:  # Python's integers: NumPy's would overflow
         claimed *= int(length)

@@ -20,7 +20,7 @@ REQUIRED = {
     "labels", "reference", "reference_geometry", "geometry", "energy", "centroids", "representatives",
     "assignment", "notes",
 }  # fmt: skip
-UNREADABLE = (ValueError, EOFError, BadZipFile, zlib.error, OSError)
+UNREADABLE = (ValueError, EOFError, BadZipFile, zlib.error, OSError, RuntimeError)
 
 
 def write_clusters(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Path:

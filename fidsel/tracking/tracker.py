@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.record import Round
 from fidsel.errors import FidselError
+from fidsel.tracking.address import sqlite_uri
 from fidsel.tracking.entries import Point, parameters, round_points, stage_points, without_passwords
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Tracker:
     @property
     def tracking_uri(self) -> str:
         """Where rounds go."""
-        return self.uri or f"sqlite:///{self.folder.path.resolve() / 'mlflow.db'}"
+        return self.uri or sqlite_uri(self.folder.path.resolve() / "mlflow.db")
 
     @property
     def shown_uri(self) -> str:
@@ -142,7 +143,7 @@ class Tracker:
         draft = store.with_name(".mlflow.db.part")
         if not store.exists():
             draft.unlink(missing_ok=True)
-            MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments(max_results=1)
+            MlflowClient(tracking_uri=sqlite_uri(draft)).search_experiments(max_results=1)
             draft.replace(store)
 
     def _experiment(self, client: "MlflowClient") -> "Experiment":

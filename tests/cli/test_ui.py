@@ -21,7 +21,7 @@ from fidsel.tracking import Tracker, serve
 @pytest.fixture
 def folder(small_campaign: Path, empty_mlflow: Path, tmp_path: Path) -> Path:
     """A copy of the small campaign beside an empty store."""
-    copy = tmp_path / "campaign"
+    copy = tmp_path / "50% of %20 #1?&c=d"
     shutil.copytree(small_campaign, copy)
     shutil.copy(empty_mlflow, copy / "mlflow.db")
     return copy
