@@ -16,6 +16,7 @@ from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.data.frames import BoolArray, IntArray, StrArray
 from fidsel.errors import UsageError
+from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.store import LabelStore
 
 BLOCK = 10
@@ -123,12 +124,20 @@ def bounded_test(ws: Workspace, held: HeldOut) -> HeldOut:
     price = ws.price(ws.campaign.accurate)
     if ws.campaign.rules.test is not None or made_for.get("bounded") or price == 0:
         return held
-    payable = floor(TEST_BUDGET * ws.campaign.budget.total / price)
-    kept = min(len(held.test), max(LEAST_TESTED, payable))
+    kept = min(len(held.test), payable_tests(ws.campaign.budget, price))
     held = HeldOut(held.test[:kept], held.validation, held.barred + held.test[kept:])
     ws.store.put_record("held-out", asdict(held))
     ws.store.put_record("held-out-for", made_for | {"bounded": True})
     return held
+
+
+def payable_tests(budget: Budget, price: float) -> int:
+    """Return how many test labels of a price, base units, are bought beside a budget at most.
+
+    >>> payable_tests(Budget.parse("20 core-min"), 20.0), payable_tests(Budget.parse("20 core-min"), 90.0)
+    (30, 10)
+    """
+    return min(MOST_TESTED, max(LEAST_TESTED, floor(TEST_BUDGET * budget.total / price)))
 
 
 def _draw(campaign: Campaign, frames: Frames, cover: Mapping[str, BoolArray]) -> dict[str, list[int]]:

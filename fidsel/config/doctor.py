@@ -17,6 +17,7 @@ from ase import Atoms
 from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.least import Least
 from fidsel.campaign.planning import unbought
+from fidsel.campaign.prepare import payable_tests
 from fidsel.config.build import build_campaign, open_tracker
 from fidsel.config.levels import Level
 from fidsel.config.load import load_config
@@ -196,8 +197,11 @@ def _budget(config: Config, folder: Path, seconds: Mapping[str, float]) -> str:
     least = Least.of(campaign, prices)
     least.require(campaign.budget)
     told, test = least.told(campaign.budget), campaign.rules.test
-    if test is not None and (cost := test * least.price):
-        told += f"; {test} test labels cost {campaign.budget.format(cost)} beside it"
+    if least.price:
+        count = payable_tests(campaign.budget, least.price) if test is None else test
+        told += (
+            f"; test labels, at most {count}, cost {campaign.budget.format(count * least.price)} beside it"
+        )
     return "; ".join([told, *unbought(campaign)])
 
 
