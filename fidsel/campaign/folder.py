@@ -96,12 +96,12 @@ class CampaignFolder:
                 yield scratch
                 write_text(scratch / "picks.csv", picks_table(record))
                 write_text(scratch / "round.json", record.to_json())
-        except FileExistsError as error:
-            raise FidselError(
-                f"{target} was written by another driver of this campaign (--break-lock): this one stops, "
-                "what both bought is kept; run the same command again to go on from that round"
-            ) from error
         except OSError as error:
+            if (target / "round.json").exists():
+                raise FidselError(
+                    f"{target} was written by another driver of this campaign (--break-lock): this one "
+                    "stops, what both bought is kept; run the same command again to go on from that round"
+                ) from error
             raise FidselError(
                 f"could not write {target}: {error.strerror or error}. What was bought is kept: "
                 "free space or check the permissions, then run the same command again"

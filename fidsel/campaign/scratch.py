@@ -40,7 +40,7 @@ def appearing(target: Path) -> Iterator[Path]:
         yield part
         for path in part.rglob("*"):
             flush(path)
-        if target.exists():
+        if target.is_dir():
             raise FileExistsError(f"{target} was made by another process meanwhile")
         part.rename(target)
         flush(target.parent)

@@ -1,6 +1,7 @@
 """Folders appear whole or not at all, whoever else writes; only what is surely dead is removed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.scratch import appearing, remove_leftovers
+from fidsel.errors import FidselError
 from fidsel.fidelity.holder import Holder
 
 UNFINISHED = """\
@@ -101,3 +104,17 @@ def test_an_owner_that_names_nobody(tmp_path: Path, age: int, folder: bool, kept
     os.utime(owner, (owner.stat().st_mtime - age,) * 2)
     remove_leftovers(tmp_path)
     assert owner.exists() is kept
+
+
+def test_a_round_that_another_driver_has_published(finished: Path, tmp_path: Path) -> None:
+    folder = CampaignFolder(Path(shutil.copytree(finished, tmp_path / "campaign")))
+    record = folder.read_rounds()[-1]
+
+    def publish() -> None:
+        with folder.publishing(record) as scratch:
+            (scratch / "mine").touch()
+
+    with pytest.raises(FidselError, match=r"0002 was written by another driver .*--break-lock.*run the same"):
+        publish()
+    assert not (folder.round(2) / "mine").exists()
+    assert not list(folder.rounds.glob(".*"))
