@@ -100,7 +100,7 @@ def journal_mode(path: Path, mounts: Path = MOUNTS) -> str:
     A write-ahead log needs memory shared between processes, which a network file system does not
     give; where the file system cannot be known the rollback journal is safe too, only slower.
     """
-    if not mounts.is_file() or on_network(path.resolve(), mounts.read_text()):
+    if not mounts.is_file() or on_network(path.resolve(), mounts.read_text("utf-8", "surrogateescape")):
         return "delete"
     return "wal"
 

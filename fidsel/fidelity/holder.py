@@ -97,7 +97,7 @@ def birth(pid: int) -> str | None:
 def _text(path: Path) -> str:
     """Return the text of a small system file, "" where it cannot be read."""
     try:
-        return path.read_text().strip()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""
 

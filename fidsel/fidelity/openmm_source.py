@@ -231,9 +231,11 @@ def _digest(content: str) -> str:
 
 def _content(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot read the OpenMM System {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the OpenMM System {path} must be XML in UTF-8: {error}") from error
 
 
 def _parse(content: str, path: Path) -> "openmm.System":
