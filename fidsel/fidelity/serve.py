@@ -18,6 +18,7 @@ from types import FrameType
 from ase import Atoms
 
 from fidsel.fidelity.boundary import error_of, label_or_error, warm_up
+from fidsel.fidelity.guard import start_guard
 from fidsel.fidelity.processes import become_subreaper, descendants, end_strays, has_children, own_cpu
 from fidsel.fidelity.progress import LABELLING, SETTING_UP, WAITING, Progress, State
 from fidsel.fidelity.source import Label, LabelError, LabelSource
@@ -123,7 +124,7 @@ def _arrange(folder: Path) -> None:
     signal.signal(signal.SIGTERM, _stay)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
-    _die_with_driver()
+    _die_with_driver(folder)
     become_subreaper()
     open_log(folder / LOG)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -157,12 +158,13 @@ def _flush() -> None:
             stream.flush()
 
 
-def _die_with_driver() -> None:
+def _die_with_driver(folder: Path) -> None:
     """Have this process and all it starts killed when the driver ends, however it ends.
 
     The pipe `parent.sentinel` closes with the driver. On Linux the kernel then sends SIGKILL to the
     group by itself, which also ends a C call that holds the interpreter lock (PR_SET_PDEATHSIG would
-    spare the group, and fire when the driver's starting *thread* ends). Elsewhere a thread does it.
+    spare the group, and fire when the driver's starting *thread* ends), and a guard sees to those that have
+    left the group. Elsewhere a thread does it.
     """
     parent = parent_process()
     if parent is None or os.name != "posix":
@@ -172,6 +174,7 @@ def _die_with_driver() -> None:
     if sys.platform == "linux":
         import fcntl
 
+        start_guard(sentinel, folder.parent)
         fcntl.fcntl(sentinel, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(sentinel, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)

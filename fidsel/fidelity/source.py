@@ -101,8 +101,13 @@ class LabelSource(Protocol):
     """Labels configurations at one level of theory.
 
     A source is a frozen, picklable value that holds settings only; an expensive set-up (an OpenMM
-    Context, say) lives in a per-process cache keyed by the source. The same configuration always
-    gives the same label: nothing is carried over from one call to the next.
+    Context, say) lives in a per-process cache keyed by the source, and is made by `warm_up` where there is
+    one (see `WarmUp`). The same configuration always gives the same label: nothing is carried over from one
+    call to the next.
+
+    What it prints goes to a log that failures quote. Programs that it starts count as its own: their CPU time
+    is charged, limits hold for all of them together, and those that are left in a session of their own end
+    with the label, unless `warm_up` started them.
     """
 
     @property
@@ -120,7 +125,9 @@ class LabelSource(Protocol):
         Raises
         ------
         LabelError
-            where the calculation fails or does not converge; its time is in the error.
+            where the calculation fails, with its cause. Other errors become one: OSError and ImportError
+            count as "environment", MemoryError as "memory", UsageError and NotImplementedError as "refused",
+            the rest as "failed".
         """
         ...
 

@@ -15,6 +15,7 @@ from time import monotonic
 from uuid import uuid4
 
 from fidsel.errors import FidselError, UsageError
+from fidsel.fidelity.guard import MARK
 from fidsel.fidelity.limits import START_LIMIT, Seen, Stop, Tick, bounded, look, settled
 from fidsel.fidelity.processes import Process, family, kill_family, kill_marked, process, processes
 from fidsel.fidelity.progress import LABELLING, SETTING_UP, STARTING, WAITING, Progress, State
@@ -25,8 +26,6 @@ from fidsel.fidelity.worker_log import cut_log, quote
 
 LARGEST_ANSWER = 1 << 30
 """Bytes; what claims to be longer is no answer."""
-MARK = "FIDSEL_WORKER"
-"""Environment variable that a worker's programs inherit, so that they are found after its death."""
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",

@@ -317,6 +317,33 @@ def test_a_suspended_driver_times_nothing_out(tmp_path: Path) -> None:
         assert driver.stdout.readline() == "label True\n"
 
 
+KILLED = """
+import sys
+sys.path.insert(0, {tests!r})
+from fidelity.test_worker import LocalEngine, task
+
+if __name__ == "__main__":
+    with LocalEngine(1) as engine:
+        list(engine.run([task("a", "stray", ({pid!r}, "sleep"))]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what left a group is found in /proc")
+def test_a_killed_driver_leaves_neither_programs_nor_scratch(tmp_path: Path) -> None:
+    script, pid, scratch = tmp_path / "driver.py", tmp_path / "pid", tmp_path / "scratch"
+    scratch.mkdir()
+    script.write_text(KILLED.format(tests=str(Path(__file__).parents[1]), pid=str(pid)))
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    with subprocess.Popen([sys.executable, script], env=environment, stdout=subprocess.PIPE) as driver:
+        wait_until(pid.exists)
+        assert len(list(scratch.glob("fidsel-*"))) == 1
+        driver.kill()
+        assert driver.stdout is not None
+        assert driver.stdout.read() == b""  # nobody holds it open
+    wait_until(lambda: gone(int(pid.read_text())))
+    wait_until(lambda: not list(scratch.glob("fidsel-*")))
+
+
 def test_a_worker_killed_while_it_starts_is_replaced() -> None:
     killed = []
 
