@@ -15,7 +15,7 @@ from fidsel.fidelity.breaker import Breaker, RepeatedFailureError
 from fidsel.fidelity.failures import failed_frames
 from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.offer import BATCH_SECONDS, BATCH_SIZE, QUICK, Offers
-from fidsel.fidelity.source import Cause, Label, LabelError
+from fidsel.fidelity.source import Cause, Label, LabelError, LabelSource
 from fidsel.fidelity.task import Engine, Task, Usage
 
 LATE = 0.2
@@ -97,7 +97,7 @@ class Buyer:
             for failure in sorted(failed_frames(ledger.store, self.fidelity), key=lambda one: one.attempt):
                 if not failure.again:
                     self._breaker.failed(failure.attempt, failure.cause, failure.error)
-        self._stated = float(getattr(self.fidelity.source, "seconds_per_label", 0.0))
+        self._stated = stated_seconds(self.fidelity.source)
         self._second: set[str] = set()
         self._setups: list[float] = []
         self._since, self._total, self._started = 0.0, 0, 0
@@ -238,7 +238,7 @@ class Buyer:
         if not self._arrived:
             self._since = monotonic()
         attempt = self._flying[task.frame_id]
-        seconds = self._stated or self._clock(attempt, usage)
+        seconds = self._clock(attempt, usage) if self._stated is None else self._stated
         over = _past_budget(attempt, self.fidelity.time_limit, usage)
         found = self._checked(task, result, seconds, over)
         self._arrived.append((attempt, found))
@@ -331,6 +331,15 @@ class Buyer:
         price, seconds = self.fidelity.price, fsum(self._setups)
         worth = 0.0 if price.per == "label" else price.cost(seconds)
         return worth, f"start of workers for {self.fidelity.name}"
+
+
+def stated_seconds(source: LabelSource) -> float | None:
+    """Return the core-seconds that a source's settings say a label takes, None where it is to be measured.
+
+    A table states them, to practise a campaign on labels owned; looking labels up is free else.
+    """
+    stated = float(getattr(source, "seconds_per_label", 0.0))
+    return stated if stated > 0 or getattr(source, "in_process", False) else None
 
 
 def _past_budget(attempt: Attempt, own_limit: float | None, usage: Usage) -> bool:

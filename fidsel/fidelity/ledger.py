@@ -342,14 +342,16 @@ class Ledger:
         )
         return tuple(Line(*row) for row in rows)
 
-    def wasted(self, keys: Sequence[str]) -> float:
+    def wasted(self, keys: Sequence[str] | None = None) -> float:
         """Return what the budget paid for attempts that gave no label, or one of a level given up since.
 
         Parameters
         ----------
-        keys : of the levels that are still in use.
+        keys : of the levels that are still in use; None = all that labels were bought at.
         """
         lost = self._sum(f"totals WHERE {IN_BUDGET} AND kind NOT IN ('label', 'shared')", "amount")
+        if keys is None:
+            return lost
         known = {row[0] for row in self.store.query("SELECT key FROM fidelities")}
         for key in known.difference(keys):
             lost += self._sum(

@@ -1,15 +1,14 @@
 """Tables of the label store."""
 
-from collections.abc import Mapping
 from typing import Final
 
 VERSION: Final = 2
-"""Version 1 kept no sums, no counts, no identity and no causes of failures."""
+"""Of the tables; stores of another version are refused."""
 
 APPLICATION: Final = 0x46494453
 """`PRAGMA application_id` that marks a file as a label store ("FIDS")."""
 
-FIRST: Final = """
+ROWS: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 CREATE TABLE frames (
@@ -88,9 +87,9 @@ CREATE TRIGGER ledger_unchanged BEFORE UPDATE ON ledger
 
 CREATE TABLE records (name TEXT PRIMARY KEY, value TEXT NOT NULL, time REAL NOT NULL);
 """
-"""What version 1 had."""
+"""What is stored, one row each."""
 
-SECOND: Final = """
+RUNNING: Final = """
 CREATE TABLE totals (                      -- the ledger, summed by its trigger
     account TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -126,16 +125,11 @@ CREATE TRIGGER attempts_closed AFTER UPDATE OF status, seconds ON attempts BEGIN
 END;
 CREATE INDEX attempts_failed ON attempts (key, frame_id) WHERE status IN ('failed', 'timeout', 'crashed');
 """
-"""What version 2 has beside that: sums and counts that are asked for at every purchase."""
+"""Sums and counts of these rows, which every purchase asks for, kept by triggers."""
 
 SUMS: Final = (
     "SELECT account, kind, count(*), total(amount), total(seconds) FROM ledger GROUP BY account, kind"
 )
 COUNTS: Final = "SELECT key, status, count(*), total(seconds) FROM attempts GROUP BY key, status"
 
-TABLES: Final = FIRST + SECOND
-
-UPGRADES: Final[Mapping[int, str]] = {
-    1: f"{SECOND} INSERT INTO totals {SUMS}; INSERT INTO tallies {COUNTS};",
-}
-"""What turns a store of one version into one of the next."""
+TABLES: Final = ROWS + RUNNING

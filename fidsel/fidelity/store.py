@@ -20,7 +20,7 @@ from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.rows import COLUMNS, LABEL, unpacked, unpacked_labels
 from fidsel.fidelity.schema import APPLICATION
 from fidsel.fidelity.seal import Seal
-from fidsel.fidelity.versions import make, upgrade
+from fidsel.fidelity.versions import make, require_version
 
 CHUNK: Final = 500
 """Ids per query, below SQLite's least limit on variables."""
@@ -112,7 +112,7 @@ class LabelStore:
                 make(self.connection)
         if self._scalar("PRAGMA application_id") != APPLICATION:
             raise StoreError(self.path, ADVICE[sqlite3.SQLITE_NOTADB])
-        upgrade(self.path, self.connection, self.read_only)
+        require_version(self.path, self.connection)
         if seal is not None:
             seal.check(self.path, self.identity, self.count())
         if not self.read_only:

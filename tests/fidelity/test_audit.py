@@ -44,7 +44,7 @@ def act(ledger: Ledger, row: int, level: Fidelity, account: str, what: str, seco
         elif what == "release":
             ledger.release([attempt])
         elif what == "cancel":
-            ledger.cancel([attempt])
+            ledger.cancel([attempt], {attempt.id: 0.5})
         elif what == "lose":
             ledger.recover()
 
