@@ -35,5 +35,5 @@ def test_plan_status_and_report_use_the_unit_that_was_written(
                      accurate="slow = 6.0"), *small)  # fmt: skip
     assert refused.code == 2
     assert "the budget of 0.5 core-min cannot pay for this campaign" in refused.err
-    assert "take 0.88 core-min" in refused.err
+    assert "take 0.872 core-min" in refused.err
     assert not OTHER.search(refused.err)
