@@ -80,10 +80,10 @@ class Least:
         raise UsageError(
             f"the budget of {budget} cannot pay for this campaign: {self.validation} validation labels and "
             f"at least {self.training} training labels of {self.accurate}, with the cheaper labels of the "
-            f"same frames, take {least} at {budget.format(self.price)} a label of {self.accurate}"
+            f"same frames, take {least}: {budget.format(self.price)} for a label of {self.accurate}"
             f"{self._lost(budget)}. Raise budget.total to that (some {USEFUL} training labels would take "
-            f"{useful}){self._fewer(budget)}, or take a quicker accurate level than {self.accurate}: a "
-            "smaller basis, or mp2 or dft in place of coupled cluster"
+            f"{useful}){self._fewer(budget)}, or name a quicker accurate level than {self.accurate} (a "
+            "smaller basis; mp2 or dft in place of coupled cluster)"
         )
 
     def told(self, budget: Budget) -> str:

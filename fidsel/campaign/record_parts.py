@@ -17,8 +17,8 @@ class ClusterRows:
     population: tuple[int, ...]
     measured: tuple[int, ...]
     overall: float | None
-    mae: tuple[float | None, ...] = ()
-    overall_mae: float | None = None
+    mae: tuple[float | None, ...]
+    overall_mae: float | None
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def train_files(
     ordered = tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)
     data = TrainingData(*sides, ordered)
     if config.recipe.kind == "delta":
-        _require_pairs(data.train + data.validation, low[-1], cheap[-1].text)
+        _require_pairs(data.train + data.validation, data.cheap[-1], cheap[-1].text)
     table = cheap[-1].source if cheap else None
     make_folder(out)
     factory = model_factory(config.model, Path())

@@ -26,11 +26,11 @@ def test_the_least_is_validation_and_the_fewest_training_frames() -> None:
     for part in (
         "the budget of 8 core-min cannot pay",
         "8 validation labels and at least 3 training labels of ccsd(t)",
-        "take 11.2 core-min at 1 core-min a label",
+        "take 11.2 core-min: 1 core-min for a label of ccsd(t)",
         "and 0.1 core-min are spent already",
         "Raise budget.total to that (some 30 training labels would take 39.1 core-min)",
         "lower campaign.validation to 4",
-        "take a quicker accurate level than ccsd(t)",
+        "name a quicker accurate level than ccsd(t)",
     ):
         assert part in str(caught.value)
     with pytest.raises(UsageError) as caught:

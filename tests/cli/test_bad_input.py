@@ -234,7 +234,7 @@ CASES = [
         fresh=True,
     ),
     Case("held out too much", "campaign.test=500", "the pool must hold at least", fresh=True),
-    Case("budget too small", "budget.total=5", "cannot pay for this campaign", fresh=True),
+    Case("budget too small", "budget.total=5", "budget of 5 labels cannot pay for this", fresh=True),
     Case("cheap is dear", "fidelity.0.price.value=5", "levels are written cheapest first"),
     Case(
         "charge that cannot be",

@@ -40,8 +40,9 @@ def test_every_template_is_a_campaign(kind: str, budget: str, files: dict[str, P
     assert campaign.budget == config.budget.parsed(budget)
 
 
-def test_charge_and_units_are_written(files: dict[str, Path]) -> None:
-    text = template_text(pool=files["pool"], charge=-1, units="eV,Angstrom")
+def test_charge_and_units_are_written(tmp_path: Path) -> None:
+    (plain := tmp_path / "ions.xyz").write_text("2\n\nO 0 0 0\nH 0 0 0.96\n" * 60)
+    text = template_text(pool=plain, charge=-1, units="eV,Angstrom")
     pool = tomllib.loads(text)["pool"]
     assert (pool["charge"], pool["units"]) == (-1, "eV,Angstrom")
     assert "charge" not in template_text(smiles="CO")

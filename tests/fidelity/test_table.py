@@ -164,7 +164,7 @@ def test_what_is_not_there_is_said_with_its_reason(table: TableSource) -> None:
     moved.positions[0, 0] += 0.01
     with pytest.raises(LabelError, match="stand in another order there, and no frame agrees") as caught:
         table.label(moved)
-    assert caught.value.kind == "refused"
+    assert caught.value.cause == "refused"
     ion = WATER[0].copy()
     ion.info |= {"charge": 1, "spin": 1}
     with pytest.raises(

@@ -18,9 +18,7 @@ def test_another_version_is_refused_and_kept(tmp_path: Path, version: int, read_
     connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     before = path.read_bytes()
-    message = (
-        f"this fidsel reads stores of version {VERSION}, got version {version}; use the fidsel"
-    )
+    message = f"this fidsel reads stores of version {VERSION}, got version {version}; use the fidsel"
     with pytest.raises(StoreError, match=message):
         LabelStore(path, read_only)
     assert path.read_bytes() == before
