@@ -45,11 +45,12 @@ def trusted(ws: Workspace, data: TrainingData) -> Trusted:
     kept, notes = _level(ws, campaign.accurate, accurate, row)
     train = kept[kept < len(data.train)]
     validation = kept[kept >= len(data.train)] - len(data.train)
-    cheap = []
-    for fidelity, frames in zip(campaign.cheap, data.cheap, strict=True):
-        rows, more = _level(ws, fidelity, frames, row)
-        cheap.append(frames[rows])
-        notes += more
+    cheap = list(data.cheap)
+    if campaign.cheap_use != "frames":  # configurations without labels
+        for i, fidelity in enumerate(campaign.cheap):
+            rows, more = _level(ws, fidelity, cheap[i], row)
+            cheap[i] = cheap[i][rows]
+            notes += more
     return Trusted(
         replace(data, train=data.train[train], validation=data.validation[validation], cheap=tuple(cheap)),
         tuple(notes),

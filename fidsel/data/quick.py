@@ -90,8 +90,8 @@ def refuse_errors(found: Iterable[Finding], what: str, trusted: bool, trust: str
     wrong = [sentence(finding) for finding in findings if finding.severity == "error"]
     if wrong and not trusted:
         raise UsageError(
-            f"{what} cannot be trained on: {'; '.join(wrong)}. `fidsel check` tells more; to go on all the "
-            f"same: {trust}"
+            f"{what} cannot be trained on: {'; '.join(wrong)} (`fidsel check` tells more; to go on all the "
+            f"same: {trust})"
         )
     return tuple(f"{what}: {sentence(finding)}" for finding in findings)
 
