@@ -168,7 +168,8 @@ def test_a_table_has_the_state_of_the_pool(peroxide: Path, tmp_path: Path) -> No
     frames = read(peroxide)
     dense = frames.dense()
     np.savez(
-        tmp_path / "labels.npz", z=dense.numbers, R=dense.positions, E=np.arange(60.0), F=np.ones_like(dense.positions),
+        tmp_path / "labels.npz", z=dense.numbers, R=dense.positions, E=np.arange(60.0),
+        F=np.ones_like(dense.positions),
         e_unit="eV", r_unit="Ang",
     )  # fmt: skip
     pool = f'[pool]\nsource = "file"\npath = "{peroxide}"\ncharge = -2\n'

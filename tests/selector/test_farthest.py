@@ -73,4 +73,7 @@ def test_duplicates_of_a_large_pool_come_last() -> None:
     pool = pool_of(np.concatenate([features] * 4), [0])
     assert {i % 50 for i in picked(pool, 49)} == set(range(1, 50))
     picks = FarthestPoint().pick(replace(pool), 60, np.random.default_rng(0))
-    assert picks.notes == ("11 picks repeat a configuration that is labelled or picked: no others are left",)
+    assert picks.notes == (
+        "11 picks repeat a configuration that is labelled or picked: no others are left, so enlarge the "
+        "pool before picking more",
+    )
