@@ -81,14 +81,6 @@ def test_another_programs_database(tmp_path: Path) -> None:
         LabelStore(path)
 
 
-def test_another_version(tmp_path: Path) -> None:
-    path = tmp_path / "labels.db"
-    with LabelStore(path) as store:
-        store.connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match="reads stores of version 2 and older, got version 99"):
-        LabelStore(path)
-
-
 def filled(path: Path) -> None:
     with LabelStore(path) as store:
         store.add_frames(springs(range(1, 500)))
