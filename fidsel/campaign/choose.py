@@ -58,7 +58,7 @@ def read_probes(ws: Workspace, index: int) -> tuple[str, ...]:
 
 
 def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
-    """Return (n,) True for frames labelled for training, the last round's probes among them, late or failed."""
+    """Return (n,) True for frames labelled for training (last probes too), late, or failed."""
     accurate = ws.campaign.accurate
     late = (read_late(ws.store, index - 1) or {}).get(accurate.name, ())
     bought = (*bought_for_training(ws, index - 1).accurate, *read_probes(ws, index - 1))

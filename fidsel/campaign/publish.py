@@ -70,7 +70,7 @@ def measured(
     shown = test if len(test) else data.validation
     regions = _regions(ws, held, index, trained)
     view, errors = regions.of(shown), frame_errors(trained.model, shown, campaign.accurate.forces)
-    ours, spent, promised = metrics(trained.model, shown), ws.ledger.spent(), ws.ledger.expected()
+    ours, spent = metrics(trained.model, shown), ws.spent()
     control = control_arm(ws, held, ids, done, spent, ours)
     rank = ranking(ws, index, allocation.picks, allocation.error_source) if index else {}
     record = Round(
@@ -95,7 +95,6 @@ def measured(
             *allocation.notes,
             *_notes(ws, held, index, allocation, len(test), trained),
         ),
-        promised=promised,
     )
     return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, errors))
 

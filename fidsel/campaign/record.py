@@ -168,8 +168,8 @@ class Round:
     picks : configurations it decided to label at the accurate level, in order.
     labels : labels owned per fidelity, over accounts of the budget, after the round.
     predicted_cost, cost : of this round's purchases, base units.
-    spent, remaining : of the budget after the round, base units; what late labels are expected to cost is
-        neither.
+    spent, remaining : of the budget after the round, base units; late labels count as spent, with what they
+        are expected to cost.
     accounts : money per account of the ledger (those beside the budget included), base units.
     metrics : on the held-out test set (reported only, never used to decide).
     validation : on the accurate validation labels (used to decide).
@@ -180,7 +180,6 @@ class Round:
     seconds : wall time of labelling, training and measuring.
     notes : what a person should know.
     stop : why the campaign ends here, "" while it goes on.
-    promised : what labels that were late when the round closed were expected to cost still, base units.
     """
 
     campaign: str
@@ -201,7 +200,6 @@ class Round:
     seconds: Mapping[str, float]
     notes: tuple[str, ...] = ()
     stop: str = ""
-    promised: float = 0.0
 
     def __repr__(self) -> str:
         labels = ", ".join(f"{count} {name}" for name, count in self.labels.items())

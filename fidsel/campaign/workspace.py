@@ -18,8 +18,8 @@ from fidsel.data.frames import BoolArray, FloatArray
 from fidsel.errors import FidselError
 from fidsel.fidelity.buyer import PurchaseEvent
 from fidsel.fidelity.cost import CostModel, exponent_of, size_of
-from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.late import Late
+from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.lock import CampaignLock, open_store
 from fidsel.fidelity.purchase import Purchase, buy
@@ -154,9 +154,13 @@ class Workspace:
         """Return what the budget paid for attempts that gave no label, or one of a level given up since."""
         return self.ledger.wasted([fidelity.key for fidelity in self.campaign.fidelities])
 
+    def spent(self) -> float:
+        """Return what the budget has paid, and is expected to pay for late labels, base units."""
+        return self.ledger.spent() + self.ledger.expected()
+
     def remaining(self) -> float:
-        """Return what is left of the budget once late labels are paid, base units."""
-        return self.campaign.budget.total - self.ledger.spent() - self.ledger.expected()
+        """Return what is left of the budget, base units."""
+        return self.campaign.budget.total - self.spent()
 
 
 def sizes(fidelity: Fidelity, frames: Frames) -> FloatArray:
