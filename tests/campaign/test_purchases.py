@@ -87,22 +87,34 @@ def test_picks_do_not_depend_on_how_long_labels_take(early: Path, tmp_path: Path
         assert ours.metrics.headline == pytest.approx(theirs.metrics.headline, rel=1e-6)
 
 
+def hanging(early: Path) -> str:
+    """Return options of a source that hangs at the last of the late frames of round 0, and there alone."""
+    (frame,) = late(early)[0]["accurate"][-1:]
+    with LabelStore(early / "labels.db", read_only=True) as store:
+        first = abs(float(store.frames((frame,)).positions[0, 0]))
+    return f'seconds = 0.0, act = "hang", one_in = {int(first * 1e6)}'
+
+
 def test_killed_while_labels_are_late(early: Path, tmp_path: Path) -> None:
     """They are lost, bought again, and join the round they would have joined."""
-    folder = write_campaign(tmp_path, accurate="seconds = 0.0, pause = 1.0")
+    folder = write_campaign(tmp_path, accurate=hanging(early))
     child = start(folder, EARLY)
-    while not (folder / "labels.db").exists() or not closed(folder):
+    while not (folder / "plan.json").exists() or not closed(folder):
         sleep(0.02)
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
-    status, text = outcome(folder, EARLY, "fidelity.1.options.pause=0")
+    status, text = outcome(folder, EARLY, "fidelity.1.options.act=label")
     assert status == 0, text
     check_consistent(folder)
     assert picks(folder) == picks(early)
     assert late(folder) == late(early)
     assert labels(folder) == labels(early)
+    assert statuses(folder)["lost"] == 1
+
+
+def statuses(folder: Path) -> dict[str, int]:
     with LabelStore(folder / "labels.db", read_only=True) as store:
-        assert store.query("SELECT count(*) FROM attempts WHERE status = 'lost'")[0][0] >= 1
+        return dict(store.query("SELECT status, count(*) FROM attempts GROUP BY status"))
 
 
 def closed(folder: Path) -> bool:
@@ -110,16 +122,15 @@ def closed(folder: Path) -> bool:
         return store.record("round-0-late") is not None
 
 
-def test_a_caller_that_stops_cancels_late_labels(tmp_path: Path) -> None:
-    folder = write_campaign(tmp_path, accurate="seconds = 0.0, pause = 1.0")
+def test_a_caller_that_stops_cancels_late_labels(early: Path, tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path, accurate=hanging(early))
     campaign = iterate(open_campaign(folder, [EARLY]))
     next(campaign)
     campaign.close()
     check_consistent(folder)
-    with LabelStore(folder / "labels.db", read_only=True) as store:
-        found = dict(store.query("SELECT status, count(*) FROM attempts GROUP BY status"))
-    assert found.get("cancelled", 0) >= 1
-    assert "lost" not in found
+    found = statuses(folder)
+    assert found["cancelled"] == 1
+    assert set(found) == {"cancelled", "done"}
 
 
 def test_late_labels_of_a_campaign_that_has_reached_its_target_are_stored(tmp_path: Path) -> None:
@@ -127,8 +138,7 @@ def test_late_labels_of_a_campaign_that_has_reached_its_target_are_stored(tmp_pa
     (record,) = run(folder, EARLY, "campaign.target=1000.0")
     assert "target reached" in record.stop
     check_consistent(folder)
-    with LabelStore(folder / "labels.db", read_only=True) as store:
-        assert set(store.query("SELECT status FROM attempts")) == {("done",)}
+    assert set(statuses(folder)) == {"done"}
     assert trained(folder, 0) < len(allocated(folder, 0))
 
 
@@ -155,12 +165,11 @@ def test_measured_prices_leave_what_is_under_way(tmp_path: Path) -> None:
     check_consistent(folder)
     accurate = [row.get("accurate", []) for row in late(folder)]
     for index, record in enumerate(records):
-        wanted = set(sum((allocated(folder, i) for i in range(index + 1)), []))
+        wanted = {frame for i in range(index + 1) for frame in allocated(folder, i)}
         assert trained(folder, index) == len(wanted) - len(accurate[index])
         assert len(accurate[index]) <= 0.3 * len(wanted)
         assert record.spent + record.remaining == pytest.approx(5.0)
-    with LabelStore(folder / "labels.db", read_only=True) as store:
-        assert set(store.query("SELECT status FROM attempts")) == {("done",)}
+    assert set(statuses(folder)) == {"done"}
 
 
 def test_by_default_nothing_is_late(finished: Path) -> None:
