@@ -8,7 +8,7 @@ import numpy as np
 from fidsel.campaign.coverage import trainable
 from fidsel.campaign.estimate import draw_probes, estimate
 from fidsel.campaign.measure import Regions, error_unit
-from fidsel.campaign.mixture import candidates, mixture, read_draft, write_draft
+from fidsel.campaign.mixture import bought_for_training, candidates, read_draft, read_late, write_draft
 from fidsel.campaign.planning import Prepared
 from fidsel.campaign.record import Allocation, Draft, Pick
 from fidsel.campaign.refresh import refresh
@@ -47,7 +47,7 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
     # the probes of the round before enter training now, with cheap labels as every accurate frame
     entering = (*read_probes(ws, index - 1), *accurate)
     cheap = {f.name: (*entering, *draft.cheap.get(f.name, ())) for f in ws.campaign.cheap}
-    known = mixture(ws, index - 1).cheap
+    known = bought_for_training(ws, index - 1).cheap
     numbers = {name: len(set(ids).difference(known[name])) for name, ids in cheap.items()}
     cost = ws.cost(numbers | {ws.campaign.accurate.name: len(accurate) + len(draft.probes)})
     return Allocation(accurate, cheap, chosen, cost, source, (*notes, *more))
@@ -60,10 +60,11 @@ def read_probes(ws: Workspace, index: int) -> tuple[str, ...]:
 
 
 def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
-    """Return (n,) True for frames labelled for training, the last round's probes among them, or failed."""
+    """Return (n,) True for frames labelled for training (last probes too), late, or failed."""
     accurate = ws.campaign.accurate
-    bought = (*mixture(ws, index - 1).accurate, *read_probes(ws, index - 1))
-    have = set(ws.store.label_ids(accurate, bought)) | set(ws.store.failed_ids(accurate))
+    late = (read_late(ws.store, index - 1) or {}).get(accurate.name, ())
+    bought = (*bought_for_training(ws, index - 1).accurate, *read_probes(ws, index - 1))
+    have = {*ws.store.label_ids(accurate, bought), *ws.store.failed_ids(accurate), *late}
     return np.array([frame in have for frame in frames.ids], dtype=bool)
 
 

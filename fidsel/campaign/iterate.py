@@ -8,9 +8,10 @@ from time import perf_counter
 from fidsel.campaign.choose import choose
 from fidsel.campaign.coverage import gaps
 from fidsel.campaign.measure import error_unit
-from fidsel.campaign.mixture import mixture, read_allocation, training_data, write_allocation
+from fidsel.campaign.mixture import mixture, read_allocation, read_late, training_data, write_allocation
 from fidsel.campaign.planning import Prepared, prepare, start_size, unbought
 from fidsel.campaign.publish import measured, publish
+from fidsel.campaign.purchases import purchase
 from fidsel.campaign.record import Allocation, Pick, Round
 from fidsel.campaign.settings import Campaign, Reporter, silent
 from fidsel.campaign.share import frame_cost
@@ -66,6 +67,8 @@ def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
     if last.index >= rules.rounds:
         return f"round limit: {rules.rounds} rounds of picking are done (campaign.rounds)"
     cost = frame_cost(ws)
+    if any((read_late(ws.store, last.index) or {}).values()):
+        return ""  # the next round trains on them, and picks what the budget pays for
     if not ws.campaign.budget.pays(last.spent + cost):
         return f"budget spent: the next frame costs {ws.campaign.budget.format(cost)}"
     if last.index > 0 and not last.picks:
@@ -94,7 +97,7 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
         ws.begin("choosing frames" if index else "drawing the random start")
         allocation = _start(ws, ready) if index == 0 else choose(ws, ready, index)
         write_allocation(ws.store, index, allocation)
-    _purchase(ws, ready, allocation)
+    purchase(ws, ready.held, index, allocation)
     labelled = perf_counter()
     ids = mixture(ws, index)
     believed = trusted(ws, training_data(ws, ids, ready.held))
@@ -128,16 +131,6 @@ def _start(ws: Workspace, ready: Prepared) -> Allocation:
     cost = ws.cost(numbers | {name: len(accurate) + len(ready.held.validation)})
     notes = (*unbought(campaign), *gaps(campaign, ws.cover))
     return Allocation(accurate, cheap, picks, cost, notes=notes)
-
-
-def _purchase(ws: Workspace, ready: Prepared, allocation: Allocation) -> None:
-    """Buy what is allocated; held-out labels first, cheap before accurate."""
-    campaign = ws.campaign
-    ws.buy(campaign.accurate, ready.held.validation, "validation")
-    ws.buy(campaign.accurate, ready.held.test, "test")
-    for fidelity in campaign.cheap:
-        ws.buy(fidelity, allocation.cheap[fidelity.name], "train")
-    ws.buy(campaign.accurate, allocation.accurate, "train")
 
 
 def _train(ws: Workspace, data: TrainingData, index: int) -> Trained:

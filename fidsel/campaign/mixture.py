@@ -1,6 +1,6 @@
 """Which labels a round trains on: what earlier rounds wrote down that they buy, as far as it was labelled."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -48,6 +48,17 @@ def read_draft(store: LabelStore, index: int) -> Draft | None:
     return Draft(row["picks"], tuple(row["probes"]), cheap)
 
 
+def write_late(store: LabelStore, index: int, late: Mapping[str, Sequence[str]]) -> None:
+    """Write down which frames a round closed without, per level; a resume trains without them too."""
+    store.put_record(f"round-{index}-late", {name: list(ids) for name, ids in late.items()})
+
+
+def read_late(store: LabelStore, index: int) -> Mapping[str, tuple[str, ...]] | None:
+    """Return which frames a round closed without, per level; None before it closed, or where it waits."""
+    row = store.record(f"round-{index}-late")
+    return None if row is None else {name: tuple(ids) for name, ids in row.items()}
+
+
 @dataclass(frozen=True)
 class Mixture:
     """Ids whose labels a round trains on.
@@ -65,7 +76,20 @@ class Mixture:
 
 
 def mixture(ws: Workspace, last: int) -> Mixture:
-    """Return what rounds 0 to `last` bought for training.
+    """Return what round `last` trains on: what rounds 0 to `last` bought, but its late labels."""
+    bought, late = bought_for_training(ws, last), read_late(ws.store, last) or {}
+
+    def there(name: str, ids: Iterable[str]) -> tuple[str, ...]:
+        away = frozenset(late.get(name, ()))
+        return tuple(frame for frame in ids if frame not in away)
+
+    accurate = ws.campaign.accurate.name
+    cheap = {name: there(name, ids) for name, ids in bought.cheap.items()}
+    return Mixture(there(accurate, bought.accurate), there(accurate, bought.random), cheap)
+
+
+def bought_for_training(ws: Workspace, last: int) -> Mixture:
+    """Return what rounds 0 to `last` bought for training, late or not.
 
     The probes of round k are calibration while they are current; they enter training in round k + 1.
     """

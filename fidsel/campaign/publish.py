@@ -13,7 +13,8 @@ from fidsel.campaign.curves import plot_learning_curve
 from fidsel.campaign.estimate import ranking
 from fidsel.campaign.held_out import HeldOutErrors
 from fidsel.campaign.measure import Regions, error_unit, metrics
-from fidsel.campaign.mixture import Mixture, candidates
+from fidsel.campaign.mixture import Mixture, candidates, read_late
+from fidsel.campaign.purchases import wanted_by
 from fidsel.campaign.record import Allocation, HeldOut, Round
 from fidsel.campaign.report import FILE, round_report
 from fidsel.campaign.workspace import Workspace, identify
@@ -69,7 +70,7 @@ def measured(
     shown = test if len(test) else data.validation
     regions = _regions(ws, held, index, trained)
     view, errors = regions.of(shown), frame_errors(trained.model, shown, campaign.accurate.forces)
-    ours, spent = metrics(trained.model, shown), ws.ledger.spent()
+    ours, spent = metrics(trained.model, shown), ws.spent()
     control = control_arm(ws, held, ids, done, spent, ours)
     rank = ranking(ws, index, allocation.picks, allocation.error_source) if index else {}
     record = Round(
@@ -92,7 +93,7 @@ def measured(
         notes=(
             *edits.notes(ws.store, index),
             *allocation.notes,
-            *_notes(ws, held, allocation, len(test), trained),
+            *_notes(ws, held, index, allocation, len(test), trained),
         ),
     )
     return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, errors))
@@ -145,15 +146,21 @@ def _owned(ws: Workspace, ids: Mixture, held: HeldOut) -> dict[str, int]:
     return {f.name: len(ws.store.label_ids(f, wanted[f.name])) for f in campaign.fidelities}
 
 
-def _notes(ws: Workspace, held: HeldOut, allocation: Allocation, tested: int, trained: Trained) -> list[str]:
+def _notes(
+    ws: Workspace, held: HeldOut, index: int, allocation: Allocation, tested: int, trained: Trained
+) -> list[str]:
     """Return what a person should know of a round beyond what the picker said."""
     campaign = ws.campaign
     found = [*trained.warnings, *([] if tested else [NO_TEST])]
     if not campaign.accurate.forces:
         found.append(ENERGIES_ONLY)
-    for fidelity in campaign.cheap:
-        found += _missing(ws, fidelity, allocation.cheap[fidelity.name], "")
-    found += _missing(ws, campaign.accurate, allocation.accurate, "")
+    late, wanted = read_late(ws.store, index) or {}, wanted_by(ws, index, allocation)
+    for fidelity in campaign.fidelities:
+        name, ids = fidelity.name, wanted[fidelity.name]
+        away = frozenset(late.get(name, ()))
+        if away:
+            found.append(f"{len(away)} of {len(ids)} labels of {name} are late and join the next round")
+        found += _missing(ws, fidelity, [frame for frame in ids if frame not in away], "")
     if allocation.picks and allocation.picks[0].cluster < 0:
         found += _missing(ws, campaign.accurate, held.validation, "validation ")
         found += _missing(ws, campaign.accurate, held.test, "test ")

@@ -170,7 +170,8 @@ class Round:
     picks : configurations it decided to label at the accurate level, in order.
     labels : labels owned per fidelity, over accounts of the budget, after the round.
     predicted_cost, cost : of this round's purchases, base units.
-    spent, remaining : of the budget after the round, base units.
+    spent, remaining : of the budget after the round, base units; late labels count as spent, with what they
+        are expected to cost.
     accounts : money per account of the ledger (those beside the budget included), base units.
     metrics : on the held-out test set (reported only, never used to decide).
     validation : on the accurate validation labels (used to decide).

@@ -85,6 +85,8 @@ class Rules:
     cluster_target : eV/Å, stop once the bounds of a round (see `coverage`) are at most this in every
         cluster; None = never.
     patience : stop once so many rounds together have not lowered the validation error by 2 %; None = never.
+    close_at : fraction of a round's training labels, level by level, that its training waits for; see
+        `fidsel.campaign.purchases`.
     trust_labels : whether labels that look wrong (see `fidsel.data.quick`) are trained on.
     control : the control arm.
     error : where errors on unlabelled frames come from.
@@ -103,6 +105,7 @@ class Rules:
     target: float | None = None
     cluster_target: float | None = None
     patience: int | None = None
+    close_at: float = 1.0
     trust_labels: bool = False
     control: ControlKind = "owned"
     error: ErrorKind = "cheap"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from fidsel.campaign.least import FEWEST
-from fidsel.campaign.mixture import mixture
+from fidsel.campaign.mixture import bought_for_training
 from fidsel.campaign.planning import Prepared, priced
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.planner import plan
@@ -66,7 +66,7 @@ def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[st
     settled = all(fidelity.price.declared for fidelity in campaign.fidelities)
     if settled or remaining <= 0 or campaign.cheap_use != "labels":
         return {}
-    ids = mixture(ws, index - 1)
+    ids = bought_for_training(ws, index - 1)
     owned = {name: len(frames) for name, frames in ids.cheap.items()}
     owned[campaign.accurate.name] = max(FEWEST, len(ids.accurate))
     costs = dict(prices) | {campaign.accurate.name: sum(prices.values())}

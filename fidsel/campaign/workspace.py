@@ -18,6 +18,7 @@ from fidsel.data.frames import BoolArray, FloatArray
 from fidsel.errors import FidselError
 from fidsel.fidelity.buyer import PurchaseEvent
 from fidsel.fidelity.cost import CostModel, exponent_of, size_of
+from fidsel.fidelity.late import Late
 from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.lock import CampaignLock, open_store
@@ -40,6 +41,7 @@ class Workspace:
     store, ledger : frames, labels and money.
     lock : holds the campaign for this process.
     engine : computes labels.
+    late : labels under way that no purchase waits for.
     report : hears how far long work has come.
     """
 
@@ -48,6 +50,7 @@ class Workspace:
     ledger: Ledger
     lock: CampaignLock
     engine: Engine
+    late: Late
     report: Reporter
 
     @cached_property
@@ -75,8 +78,12 @@ class Workspace:
         """Return those of the frames that have a label, in the given order."""
         return self.store.labelled(fidelity, self.store.label_ids(fidelity, ids))
 
-    def buy(self, fidelity: Fidelity, ids: Sequence[str], account: str) -> Purchase:
+    def buy(self, fidelity: Fidelity, ids: Sequence[str], account: str, close_at: float = 1.0) -> Purchase:
         """Label frames at a fidelity and judge the labels; those owned already are not bought again.
+
+        Parameters
+        ----------
+        close_at : fraction that is waited for; see `fidsel.fidelity.buy`.
 
         Raises
         ------
@@ -101,13 +108,21 @@ class Workspace:
             budget=self.campaign.budget,
             predicted_seconds=self.predicted_seconds(fidelity, frames),
             on_event=count,
+            late=self.late,
+            close_at=close_at,
         )
-        levels = self.campaign.fidelities
-        set_aside(self.store, fidelity, levels[: levels.index(fidelity)])
+        self.judge(fidelity)
         self.store.checkpoint()
         if bought.stopped and not self.store.statistics(fidelity).done:
             raise FidselError(bought.stopped)
         return bought
+
+    def judge(self, *fidelities: Fidelity) -> None:
+        """Judge new labels of some levels, and of those of which labels have come late."""
+        levels, came = self.campaign.fidelities, self.late.came()
+        for row, fidelity in enumerate(levels):
+            if fidelity in fidelities or fidelity.key in came:
+                set_aside(self.store, fidelity, levels[:row])
 
     def predicted_seconds(self, fidelity: Fidelity, frames: Frames) -> FloatArray | None:
         """Return the core-seconds each label is expected to take; None where nothing is measured yet."""
@@ -139,9 +154,13 @@ class Workspace:
         """Return what the budget paid for attempts that gave no label, or one of a level given up since."""
         return self.ledger.wasted([fidelity.key for fidelity in self.campaign.fidelities])
 
+    def spent(self) -> float:
+        """Return what the budget has paid, and is expected to pay for late labels, base units."""
+        return self.ledger.spent() + self.ledger.expected()
+
     def remaining(self) -> float:
         """Return what is left of the budget, base units."""
-        return self.ledger.remaining(self.campaign.budget)
+        return self.campaign.budget.total - self.spent()
 
 
 def sizes(fidelity: Fidelity, frames: Frames) -> FloatArray:
@@ -160,6 +179,9 @@ def sizes(fidelity: Fidelity, frames: Frames) -> FloatArray:
 def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = False) -> Iterator[Workspace]:
     """Lock the campaign, open its store, close what a dead driver left open, and start the engine.
 
+    At the end late labels are waited for and stored; on the way out of an exception, Ctrl-C among them, they
+    are cancelled and charged what they used.
+
     Raises
     ------
     FidselError
@@ -172,8 +194,14 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
         identify(campaign, store)
         enforce(campaign, store)
         confirm_tables(campaign, store)
-        with campaign.engine() as engine:
-            yield Workspace(campaign, store, Ledger(store), lock, engine, report)
+        ledger = Ledger(store)
+        with campaign.engine() as engine, Late(ledger, engine) as late:
+            ws = Workspace(campaign, store, ledger, lock, engine, late, report)
+            yield ws
+            if late:
+                ws.begin("waiting for late labels")
+                late.wait()
+            ws.judge()
 
 
 def identify(campaign: Campaign, store: LabelStore) -> str:

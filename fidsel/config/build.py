@@ -79,6 +79,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
             target=section.target,
             cluster_target=section.cluster_target,
             patience=section.patience,
+            close_at=section.close_at,
             trust_labels=section.trust_labels,
             control=section.control,
             error=config.error_source,

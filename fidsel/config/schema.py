@@ -38,6 +38,10 @@ class CampaignSection(Strict):
     """Stop once the bounds of a round (`selector.coverage`) are at most this (eV/Å) in every cluster."""
     patience: PositiveInt | None = None
     """Stop once this many rounds together have not lowered the validation error by 2 %."""
+    close_at: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Fraction of its training labels, level by level, after which a round trains; the others go on meanwhile
+    and join the next round. 1 waits for all, and so does the last round. With a price per label the last ones
+    in order are the late ones, so that picks do not depend on time; else those that take longest."""
     trust_labels: bool = False
     """Train on labels that look wrong: wrong signs, mixed units, energies or forces far from all others."""
     control: Literal["owned", "bought", "off"] = "owned"

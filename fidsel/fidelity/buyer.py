@@ -1,31 +1,28 @@
 """The work of a purchase: reserve, run, settle, until the budget refuses."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import fsum, inf, isnan
 from time import monotonic
-
-import numpy as np
 
 from fidsel.data import Frames
 from fidsel.errors import FidselError
 from fidsel.fidelity.attempt import Attempt, Order
 from fidsel.fidelity.breaker import Breaker, RepeatedFailureError
 from fidsel.fidelity.failures import failed_frames
+from fidsel.fidelity.late import Late, Quorum
 from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.offer import BATCH_SECONDS, BATCH_SIZE, QUICK, Offers
-from fidsel.fidelity.source import Cause, Label, LabelError, LabelSource
-from fidsel.fidelity.task import Engine, Task, Usage
+from fidsel.fidelity.outcome import checked, past_budget, stated_seconds
+from fidsel.fidelity.source import Cause, Label, LabelError
+from fidsel.fidelity.task import Engine, Lasting, Result, Task, Usage
 
 LATE = 0.2
 """s: labels that take less core-seconds than `QUICK` are stored together, at most this late."""
 
 ONCE_MORE: tuple[Cause, ...] = ("environment", "crashed")
 """Causes that may be gone a moment later: such a label is tried a second time."""
-
-NEARLY = 0.98
-"""A limit counts as reached from here on: an engine looks at it now and then."""
 
 FRUITLESS = 3
 """Labels stopped at what the budget could pay for, with none finished, after which no more are begun for
@@ -62,6 +59,8 @@ class Buyer:
     account : who pays.
     frames : configurations.
     predicted : core-seconds of each frame id, NaN = unknown.
+    late : labels that earlier purchases have left.
+    quorum : what must have ended for the purchase to close.
     stop_on_refusal : leave all that follows the first frame the budget refuses.
     on_event : called for each label that ended, once it is stored.
     """
@@ -75,11 +74,14 @@ class Buyer:
         *,
         account: str,
         predicted: dict[str, float],
+        late: Late,
+        quorum: Quorum,
         stop_on_refusal: bool = True,
         on_event: Callable[[PurchaseEvent], None] | None = None,
     ) -> None:
         self.ledger, self.engine, self.offers, self.account = ledger, engine, offers, account
         self.fidelity, self.frames, self.predicted = offers.fidelity, frames, predicted
+        self.registry, self.quorum = late, quorum
         self.stop_on_refusal, self.on_event = stop_on_refusal, on_event
         self.done: set[str] = set()
         self.failed: set[str] = set()
@@ -89,7 +91,7 @@ class Buyer:
         """Why labels that the budget might have paid for were not bought; "" where there are none."""
         self._rows = {frame_id: row for row, frame_id in enumerate(frames.ids)}
         self._left: list[str] = []
-        self._flying: dict[str, Attempt] = {}
+        self.flying: dict[str, Attempt] = {}
         self._slow: set[str] = set()
         self._arrived: list[tuple[Attempt, Label | LabelError]] = []
         self._breaker = Breaker(offers.proven)
@@ -101,7 +103,7 @@ class Buyer:
         self._second: set[str] = set()
         self._setups: list[float] = []
         self._since, self._total, self._started = 0.0, 0, 0
-        self._overrun = False
+        self._overrun = self._given = False
         self._short: set[int] = set()
 
     def buy(self, ids: Sequence[str]) -> None:
@@ -112,13 +114,17 @@ class Buyer:
         RepeatedFailureError
             where labels fail alike one after the other; what arrived is stored.
         """
-        self._total, self._left = len(ids), list(ids)
-        started, fruitless = -1, 0
-        while self._left and started != self._started and fruitless < FRUITLESS:
-            started, ended = self._started, self._ended
-            self._pass(self._left)
-            fruitless = 0 if self._ended > ended else fruitless + 1
+        self._left = list(ids)
+        with self.registry.buying(self, self._rows.keys()):
+            self._slow.update(self.flying)
+            self._total = len(ids) + len(self.flying)
+            moves, fruitless = -1, 0
+            while (self._left or not self._closed) and moves != self._moves and fruitless < FRUITLESS:
+                moves, ended = self._moves, self._ended
+                self._pass(self._left)
+                fruitless = 0 if self._ended > ended else fruitless + 1
         self.refused.update(self._left)
+        self.on_event = None
         if self._short and not self.done:
             self.stopped = (
                 f"{len(self._short)} labels of {self.fidelity.name} were stopped at what the budget could "
@@ -130,43 +136,78 @@ class Buyer:
     def _ended(self) -> int:
         return len(self.done) + len(self.failed) + len(self._second)
 
+    @property
+    def _moves(self) -> int:
+        return self._started + self._ended
+
     def usage(self) -> Mapping[int, float]:
         """Return the core-seconds of attempts that have begun and not arrived, by id."""
-        flying, running = dict(self._flying), dict(self.engine.running())
+        flying, running = dict(self.flying), dict(self.engine.running())
         return {
-            attempt.id: self._clock(attempt, running[frame_id])
-            for frame_id, attempt in flying.items()
-            if frame_id in running
+            attempt.id: self._clock(attempt, running[key])
+            for key, attempt in flying.items()
+            if key in running
         }
+
+    def late(self, result: Result) -> None:
+        """Store a result that came after the purchase had closed."""
+        self._receive(*result)
+        self._store()
 
     @staticmethod
     def _clock(attempt: Attempt, usage: Usage) -> float:
         return attempt.price.seconds(usage, attempt.threads)
 
     def _pass(self, ids: Sequence[str]) -> None:
-        """Run labels until all are done or the budget refuses; `_left` is what it refused."""
-        self._left = []
-        self.ledger.store.usage = self.usage
+        """Run labels until enough are done or the budget refuses; `_left` is what it refused."""
+        self._left, self._given = [], False
+        keep: Collection[str] = set(self.flying)
         used: Mapping[int, float] = {}
         try:
-            with closing(self.engine.run(self._tasks(ids))) as results:
+            with closing(self._results(ids)) as results:
                 try:
-                    for task, result, usage in results:
-                        self._receive(task, result, usage)
+                    for result in results:
+                        self._take(result)
                         if self._breaker.open:
                             break
+                        self._leave()
                 finally:
                     used = self.usage()
             self._store()
-            if self._flying and not self._breaker.open:
-                raise FidselError(
-                    f"the engine ended without the results of {len(self._flying)} tasks it had been given"
-                )
+            if not self._breaker.open:
+                if not self._closed:
+                    raise FidselError(
+                        f"the engine ended without the results of {len(self.flying)} tasks it had been given"
+                    )
+                keep = set(self.flying)
         finally:
-            self.ledger.store.usage = dict
-            self._close(used)
+            self.close(used, keep)
         if self._breaker.open:
             self._break()
+
+    def _results(self, ids: Sequence[str]) -> Generator[Result, None, None]:
+        yield from self.engine.run(self._tasks(ids))
+        if not self._closed and isinstance(self.engine, Lasting):
+            yield from self.engine.rest()
+
+    def _take(self, result: Result) -> None:
+        if result[0].key in self.flying:
+            self._receive(*result)
+        else:
+            self.registry.receive(result)
+
+    @property
+    def _closed(self) -> bool:
+        """Whether what is still under way need not be waited for."""
+        if not self.flying:
+            return True
+        able = isinstance(self.engine, Lasting)
+        return able and self.quorum.met([attempt.frame_id for attempt in self.flying.values()])
+
+    def _leave(self) -> None:
+        """End the run once all labels are given out and enough have ended."""
+        if self._given and isinstance(self.engine, Lasting) and self._closed:
+            self.engine.leave()
 
     def _break(self) -> None:
         """Let the frames that failed alike be tried once more another time, and raise."""
@@ -175,21 +216,27 @@ class Buyer:
         raise RepeatedFailureError(self.fidelity.name, cause, len(self._breaker.alike), text)
 
     def _tasks(self, ids: Sequence[str]) -> Iterator[Task]:
-        """Yield tasks whose cost is reserved."""
+        """Yield tasks whose cost is reserved; with the last one, or where none follows, the run may close."""
         waiting, short = list(reversed(ids)), len(self._short)
         while waiting:
             if len(self._short) - short >= FRUITLESS and not self.done:
                 self._left.extend(reversed(waiting))
-                return
+                break
             orders = self._orders(waiting)
-            if orders:
-                attempts = self.ledger.reserve(self.account, self.fidelity, orders, self.offers.budget)
-                for attempt, order in zip(attempts, orders, strict=True):
-                    if self._passed():
-                        self.ledger.release([attempt])
-                        self._left.append(attempt.frame_id)
-                    else:
-                        yield self._task(attempt, order.predicted)
+            if not orders:
+                continue
+            attempts = self.ledger.reserve(self.account, self.fidelity, orders, self.offers.budget)
+            for attempt, order in zip(attempts, orders, strict=True):
+                if self._passed():
+                    self.ledger.release([attempt])
+                    self._left.append(attempt.frame_id)
+                    continue
+                task = self._task(attempt, order.predicted)
+                self._given = not waiting and attempt is attempts[-1]
+                self._leave()
+                yield task
+        self._given = True
+        self._leave()
 
     def _passed(self) -> bool:
         """Whether labels that ran past their limits have used up what was reserved for others."""
@@ -218,10 +265,11 @@ class Buyer:
         return orders
 
     def _task(self, attempt: Attempt, predicted: float | None) -> Task:
-        self._flying[attempt.frame_id] = attempt
+        key = str(attempt.id)
+        self.flying[key] = attempt
         self._started += 1
         if predicted is None or predicted >= QUICK:
-            self._slow.add(attempt.frame_id)
+            self._slow.add(key)
             self._store()
         return Task(
             attempt.frame_id,
@@ -232,46 +280,30 @@ class Buyer:
             attempt.threads,
             attempt.cpu_limit,
             self.fidelity.memory_limit,
+            key,
         )
 
     def _receive(self, task: Task, result: Label | LabelError, usage: Usage) -> None:
         if not self._arrived:
             self._since = monotonic()
-        attempt = self._flying[task.frame_id]
+        attempt = self.flying[task.key]
         seconds = self._clock(attempt, usage) if self._stated is None else self._stated
-        over = _past_budget(attempt, self.fidelity.time_limit, usage)
-        found = self._checked(task, result, seconds, over)
+        over = past_budget(attempt, self.fidelity.time_limit, usage)
+        found = checked(self.fidelity, task, result, seconds, over)
         self._arrived.append((attempt, found))
         if not isinstance(found, LabelError):
             self._breaker.succeeded()
         elif found.cause != "cancelled":
             self._breaker.failed(attempt.id, found.cause, str(found))
         self._setups += [usage.setup] if usage.setup else []
-        del self._flying[task.frame_id]
-        self._slow.discard(task.frame_id)
+        del self.flying[task.key]
+        self._slow.discard(task.key)
         if over:
             self._overrun = True
             self._short.add(attempt.id)
         late = monotonic() - self._since >= LATE or len(self._arrived) >= BATCH_SIZE
         if late or over or self._slow or seconds >= QUICK:
             self._store()
-
-    def _checked(
-        self, task: Task, result: Label | LabelError, seconds: float, over: bool
-    ) -> Label | LabelError:
-        """Return the result, or the error it really is, with the core-seconds it is charged for."""
-        if isinstance(result, LabelError):
-            if result.cause == "timeout" and over:
-                text = f"stopped after {seconds:.3g} core-s, which is what the budget could pay for"
-                return LabelError(text, seconds, "cancelled")
-            return LabelError(str(result), seconds, result.cause)
-        if not self.fidelity.forces:
-            return replace(result, forces=None, seconds=seconds)
-        shape = None if result.forces is None else np.shape(result.forces)
-        if shape != task.atoms.positions.shape:
-            wanted = f"{self.fidelity.name} declares forces of shape {task.atoms.positions.shape}"
-            return LabelError(f"{wanted}, the source returned {shape or 'none'}", seconds, "invalid")
-        return replace(result, seconds=seconds)
 
     def _store(self) -> None:
         arrived = self._arrived
@@ -306,10 +338,15 @@ class Buyer:
             finished = len(self.done) + len(self.failed)
             self.on_event(PurchaseEvent(frame_id, error, result.seconds, finished, self._total))
 
-    def _close(self, used: Mapping[int, float]) -> None:
+    def close(self, used: Mapping[int, float], keep: Collection[str] = ()) -> None:
         """Store what has arrived and close what has not, going by what the store says is open.
 
         An interrupt may have come between a commit and our own note of it.
+
+        Parameters
+        ----------
+        used : core-seconds of the attempts that had begun, by id.
+        keep : keys of the attempts that go on.
         """
         under_way = {attempt.id: attempt for attempt in self.ledger.under_way()}
         arrived = [(attempt, result) for attempt, result in self._arrived if attempt.id in under_way]
@@ -317,13 +354,14 @@ class Buyer:
         self.cost += self.ledger.settle_all(arrived)
         for attempt, _ in arrived:
             del under_way[attempt.id]
-        flying = [under_way.pop(a.id) for a in self._flying.values() if a.id in under_way]
-        self.cost += self.ledger.cancel(flying, used)
-        self.ledger.release(under_way.values())
+        ended = [attempt for key, attempt in self.flying.items() if key not in keep]
+        self.cost += self.ledger.cancel([under_way.pop(a.id) for a in ended if a.id in under_way], used)
+        self.flying = {key: attempt for key, attempt in self.flying.items() if key in keep}
+        self._slow.intersection_update(keep)
+        going = self.registry.attempts
+        self.ledger.release(attempt for number, attempt in under_way.items() if number not in going)
         if self._setups:
             self.ledger.charge("setup", *self._setup(), seconds=fsum(self._setups))
-        self._flying.clear()
-        self._slow.clear()
         self._setups.clear()
 
     def _setup(self) -> tuple[float, str]:
@@ -331,20 +369,3 @@ class Buyer:
         price, seconds = self.fidelity.price, fsum(self._setups)
         worth = 0.0 if price.per == "label" else price.cost(seconds)
         return worth, f"start of workers for {self.fidelity.name}"
-
-
-def stated_seconds(source: LabelSource) -> float | None:
-    """Return the core-seconds that a source's settings say a label takes, None where it is to be measured.
-
-    A table states them, to practise a campaign on labels owned; looking labels up is free else.
-    """
-    stated = float(getattr(source, "seconds_per_label", 0.0))
-    return stated if stated > 0 or getattr(source, "in_process", False) else None
-
-
-def _past_budget(attempt: Attempt, own_limit: float | None, usage: Usage) -> bool:
-    """Whether a label has used what the budget could pay for, which is less than its level allows."""
-    if attempt.cpu_limit is not None and usage.cpu >= NEARLY * attempt.cpu_limit:
-        return True
-    paid = attempt.time_limit if attempt.price.per == "allocated-second" else None
-    return paid is not None and paid != own_limit and usage.wall >= NEARLY * paid

@@ -38,7 +38,8 @@ class LocalEngine:
     One process and one pipe per worker rather than a shared task queue: the driver then knows what a
     dead worker was labelling, without a race, and can kill the programs it has started. A thread looks at
     the limits, so that they hold while the driver stores labels; what a worker and its programs print, and
-    their scratch files, lie in a folder of TMPDIR that goes with the engine.
+    their scratch files, lie in a folder of TMPDIR that goes with the engine. Labels may outlast the run that
+    they were given to (see `Lasting`); limits hold for them too.
 
     Parameters
     ----------
@@ -71,7 +72,9 @@ class LocalEngine:
         self._count, self._threads = workers, threads_per_worker
         self._cores = cores
         self._workers: list[Worker] = []
-        self._running = False
+        self._again: deque[tuple[tuple[Task, ...], bool]] = deque()
+        self._watch: Watch | None = None
+        self._running = self._leaving = False
         self._made = 0
         self._scratch: Path | None = None
 
@@ -90,9 +93,11 @@ class LocalEngine:
 
     def close(self) -> None:
         """End all workers at once, with what they are doing."""
+        self._unwatch()
         for worker in self._workers:
             worker.stop()
         self._workers.clear()
+        self._again.clear()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None
@@ -102,7 +107,7 @@ class LocalEngine:
 
         Tasks are pulled when a worker is free for them: those being labelled and at most one more
         have been pulled at any time (a group of labels below 0.2 s counts as one). Closing the
-        generator ends what still runs.
+        generator ends those of its tasks that still run.
 
         Raises
         ------
@@ -112,47 +117,97 @@ class LocalEngine:
         FidselError
             where worker processes do not start.
         """
+        return self._results(tasks, rest=False)
+
+    def rest(self) -> Generator[Result, None, None]:
+        """Yield the results of tasks that were left, as they come, until none is under way."""
+        return self._results((), rest=True)
+
+    def leave(self) -> None:
+        """End the run in progress once its caller asks for the next result: what is under way goes on."""
+        self._leaving = self._running
+
+    def _results(self, tasks: Iterable[Task], rest: bool) -> Generator[Result, None, None]:
         if self._running:
             raise UsageError("this engine is already running tasks: finish or close that run first")
         self._running = True
         try:
-            with Watch(lambda: tuple(self._workers)) as watch:
-                yield from self._run(tasks, watch)
+            if self._watch is None:
+                self._watch = Watch(lambda: tuple(self._workers)).__enter__()
+            yield from self._run(group(tasks), self._watch, rest)
+        except BaseException:
+            self._leaving = False
+            raise
         finally:
-            self._running = False
-            for worker in [w for w in self._workers if not w.usable]:
-                worker.stop()
-                self._workers.remove(worker)
+            self._end()
 
-    def _run(self, tasks: Iterable[Task], watch: Watch) -> Generator[Result, None, None]:
-        groups, again, deaths = group(tasks), deque[tuple[Task, ...]](), 0
+    def _end(self) -> None:
+        """End the tasks of a run, unless they are left to go on, and the workers that are of no more use."""
+        for worker in self._workers:
+            worker.late = worker.busy and (worker.late or self._leaving)
+        self._again = deque((tasks, True) for tasks, late in self._again if late or self._leaving)
+        self._running = self._leaving = False
+        if not any(worker.late for worker in self._workers):
+            self._unwatch()
+        for worker in [w for w in self._workers if w.stopped or not (w.usable or w.late)]:
+            worker.stop()
+            self._workers.remove(worker)
+
+    def _unwatch(self) -> None:
+        if self._watch is not None:
+            self._watch.__exit__(None, None, None)
+            self._watch = None
+
+    def _run(
+        self, groups: Iterator[tuple[Task, ...]], watch: Watch, rest: bool
+    ) -> Generator[Result, None, None]:
+        deaths = 0
         while True:
-            while self._busy < self._count:
-                chosen = again.popleft() if again else next(groups, None)
-                if chosen is None:
-                    break
-                self._worker(chosen[0].threads).assign(chosen)
-            if not self._busy:
-                return
-            while not wait([worker.connection for worker in self._workers if worker.busy], PATIENCE):
-                watch.check()
-            watch.check()
             for worker in tuple(self._workers):
                 for result in worker.results():
                     deaths = 0
                     yield result
                 if worker.stopped:
                     self._workers.remove(worker)
-                    again.extend([worker.pending] if worker.busy else [])
+                    self._again.extend([(worker.pending, worker.late)] if worker.busy else [])
                     deaths += worker.blameless
             if deaths > DEATHS:
                 raise FidselError(
                     f"{deaths} worker processes in a row were killed before they began a label: something on "
                     "this machine ends them, often for want of memory; use fewer workers"
                 )
+            self._give(groups)
+            if self._leaving:
+                self._again.extend((tasks, True) for tasks in groups)
+                return
+            if self._over(groups, rest):
+                return
+            while not wait([worker.connection for worker in self._workers if worker.busy], PATIENCE):
+                watch.check()
+            watch.check()
+
+    def _give(self, groups: Iterator[tuple[Task, ...]]) -> None:
+        """Send out groups while workers are free for them."""
+        while self._busy < self._count:
+            chosen, late = self._again.popleft() if self._again else (next(groups, None), False)
+            if chosen is None:
+                return
+            worker = self._worker(chosen[0].threads)
+            worker.assign(chosen)
+            worker.late = late
+
+    def _over(self, groups: Iterator[tuple[Task, ...]], rest: bool) -> bool:
+        """Return whether a run has nothing more to wait for: its own tasks, or with `rest` all."""
+        under_way = [worker.late for worker in self._workers if worker.busy]
+        if any(rest or not late for late in (*under_way, *(late for _, late in self._again))):
+            return False
+        chosen = next(groups, None)  # where all workers do what was left, no group has been asked for
+        if chosen is not None:
+            self._again.append((chosen, False))
+        return chosen is None
 
     def running(self) -> Mapping[str, Usage]:
-        """Return what each label that has begun has used so far, by `frame_id`."""
+        """Return what each label that has begun has used so far, by `Task.key`."""
         workers = [worker for worker in tuple(self._workers) if worker.busy]
         found: dict[str, Usage] = {}
         among = processes() if workers else {}

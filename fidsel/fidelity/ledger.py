@@ -325,6 +325,12 @@ class Ledger:
         """Return what is promised to labels under way on accounts the budget pays for."""
         return self._sum(f"attempts WHERE status = 'open' AND {IN_BUDGET}", "reserved")
 
+    def expected(self) -> float:
+        """Return what labels under way will cost that the budget pays for: as declared, or as predicted."""
+        declared = "CASE WHEN per = 'label' THEN price ELSE min(reserved, price * predicted) END"
+        likely = f"CASE WHEN predicted IS NULL AND per != 'label' THEN reserved ELSE {declared} END"
+        return self._sum(f"attempts WHERE status = 'open' AND {IN_BUDGET}", likely)
+
     def remaining(self, budget: Budget) -> float:
         """Return what can still be reserved; below zero where the budget was passed."""
         return budget.total - self.spent() - self.reserved()

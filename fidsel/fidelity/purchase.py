@@ -11,6 +11,7 @@ from fidsel.data.frames import FloatArray
 from fidsel.errors import UsageError
 from fidsel.fidelity.budget import Budget, counted
 from fidsel.fidelity.buyer import Buyer, PurchaseEvent
+from fidsel.fidelity.late import Late, Quorum
 from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.offer import Offers
@@ -32,6 +33,7 @@ class Purchase:
     stopped : why the budget paid for no label though it was not spent; "" where that is not so.
     cost : charged to the account, in base units, labels shared from another arm included.
     seconds : core-seconds of the labels bought now.
+    ids_late : left to a later purchase (see `close_at`).
     """
 
     ids_done: tuple[str, ...]
@@ -41,6 +43,7 @@ class Purchase:
     cost: float
     seconds: float
     stopped: str = ""
+    ids_late: tuple[str, ...] = ()
 
 
 def buy(
@@ -55,6 +58,8 @@ def buy(
     stop_on_refusal: bool = True,
     retry_failed: bool = False,
     on_event: Callable[[PurchaseEvent], None] | None = None,
+    late: Late | None = None,
+    close_at: float = 1.0,
 ) -> Purchase:
     """Label frames in their order until the budget refuses one; return what was done.
 
@@ -73,6 +78,12 @@ def buy(
     Labels are stored as they arrive, also on the way out of an exception such as KeyboardInterrupt;
     what was in flight then is closed as cancelled.
 
+    With `close_at` q < 1, n being the frames asked for, the purchase closes once all labels are given out
+    and ⌈q·n⌉ frames have ended, in a label or without one. Those under way go on in their workers (where
+    the engine is `Lasting`) and belong to `late`. With a price per label, which costs what it says however
+    long labels take, it is the first ⌈q·n⌉ frames, in their order, that must have ended, and all others
+    count as late also where they have come: what is late then does not depend on time.
+
     Parameters
     ----------
     store : open store.
@@ -86,6 +97,9 @@ def buy(
     stop_on_refusal : stop at the first frame the budget refuses; False = go on with cheaper ones.
     retry_failed : try again what failed before.
     on_event : called for each label that ended, once it is stored.
+    late : labels that earlier purchases have left: those that have come are stored, those of these frames
+        and this account become part of this purchase, and those for another account are waited for.
+    close_at : fraction in (0, 1] of the frames that the purchase waits for; below 1 it needs `late`.
 
     Raises
     ------
@@ -97,10 +111,17 @@ def buy(
         where the store cannot be written; labels stored before are kept.
     """
     ids = tuple(dict.fromkeys(frames.ids))
+    quorum = Quorum.of(fidelity, ids, close_at)
+    if late is None and close_at < 1:
+        raise UsageError(f"close_at = {close_at} leaves labels under way: give `late`, which gets them")
     predicted = _predictions(frames, predicted_seconds)
     bounded = budget if counted(account) else None
     store.add_frames(frames)
     ledger = Ledger(store)
+    late = Late(ledger, engine) if late is None else late
+    late.collect()
+    mine = late.frames(fidelity, account)
+    late.wait(fidelity, set(ids) - mine)
     owned = set(store.label_ids(fidelity, ids))
     failed = set() if retry_failed else set(store.failed_ids(fidelity, ids))
     failed -= _covered_now(fidelity.source, frames, failed)
@@ -111,10 +132,10 @@ def buy(
     run = InlineEngine() if getattr(fidelity.source, "in_process", False) else engine
     offers = Offers(fidelity, bounded, run.workers, store)
     buyer = Buyer(
-        ledger, run, offers, frames,
-        account=account, predicted=predicted, stop_on_refusal=stop_on_refusal, on_event=on_event,
+        ledger, run, offers, frames, account=account, predicted=predicted, late=late, quorum=quorum,
+        stop_on_refusal=stop_on_refusal, on_event=on_event,
     )  # fmt: skip
-    buyer.buy([i for i in ids if i not in known])
+    buyer.buy([i for i in ids if i not in known and i not in mine])
 
     def among(*some: set[str]) -> tuple[str, ...]:
         chosen = set().union(*some)
@@ -128,6 +149,9 @@ def buy(
         cost=buyer.cost + fsum(cost for cost in shares.values() if cost),
         seconds=buyer.seconds,
         stopped=buyer.stopped,
+        ids_late=among(
+            quorum.late(ids, late.frames(fidelity, account).intersection(ids), buyer.refused | refused)
+        ),
     )
 
 

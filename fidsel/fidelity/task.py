@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ase import Atoms
 
@@ -27,6 +27,7 @@ class Task:
     cpu_limit : core-seconds of the label and all the programs it starts, after which it is stopped;
         None = no limit.
     memory_limit : bytes that the label and all the programs it starts may hold; None = no limit.
+    key : tells it from other tasks of the same configuration, e.g. at another level; "" = `frame_id`.
     """
 
     frame_id: str
@@ -37,6 +38,10 @@ class Task:
     threads: int = 1
     cpu_limit: float | None = None
     memory_limit: int | None = None
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.key or self.frame_id)
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,33 @@ class Engine(Protocol):
         ...
 
     def running(self) -> Mapping[str, Usage]:
-        """Return what each label that has begun and not ended has used so far, by `frame_id`.
+        """Return what each label that has begun and not ended has used so far, by `Task.key`.
 
         Tasks that wait and workers that start are not in it. May be called from another thread, at any
         time.
         """
+        ...
+
+
+@runtime_checkable
+class Lasting(Engine, Protocol):
+    """An engine whose labels may outlast the run that they were given to.
+
+    With any other engine a purchase waits for all its labels, whatever `close_at` says. Later runs yield,
+    beside their own results, those of tasks that were left, as they come, but do not wait for them; what
+    has come when such a run begins is yielded first. Closing a run, or an error in it, ends its own tasks
+    alone.
+    """
+
+    def leave(self) -> None:
+        """End the run in progress once its caller asks for the next result: what is under way goes on.
+
+        To be called when no more tasks follow: what has not been pulled is pulled at once.
+        """
+        ...
+
+    def rest(self) -> Generator[Result, None, None]:
+        """Yield the results of tasks that were left, as they come, until none is under way."""
         ...
 
 
@@ -109,10 +136,10 @@ class InlineEngine:
         warm: list[LabelSource] = []
         for task in tasks:
             cold = self._warmed(task, warm)
-            self._begun = task.frame_id, collected_cpu(), monotonic()
+            self._begun = task.key, collected_cpu(), monotonic()
             try:
                 outcome = cold or label_or_error(task.source, task.atoms)
-                usage = self.running()[task.frame_id]
+                usage = self.running()[task.key]
             finally:
                 self._begun = None
             object.__setattr__(outcome, "seconds", usage.cpu)
@@ -123,8 +150,8 @@ class InlineEngine:
         begun = self._begun
         if begun is None:
             return {}
-        frame_id, cpu, wall = begun
-        return {frame_id: Usage(max(collected_cpu() - cpu, 0.0), monotonic() - wall)}
+        key, cpu, wall = begun
+        return {key: Usage(max(collected_cpu() - cpu, 0.0), monotonic() - wall)}
 
     @staticmethod
     def _warmed(task: Task, warm: list[LabelSource]) -> LabelError | None:

@@ -67,7 +67,7 @@ class Worker:
     def __init__(self, threads: int, folder: Path, cores: int) -> None:
         (folder / SCRATCH).mkdir(parents=True)
         self.threads, self.folder, self.cores = threads, folder, cores
-        self.stopped = self.blameless = False
+        self.stopped = self.blameless = self.late = False
         self._page, self._work = Progress.create(folder / PAGE), Work()
         self._seen: dict[tuple[int, int], Seen] = {}
         self._stop: Stop | None = None
@@ -165,7 +165,7 @@ class Worker:
                     kill_family(self._pid)
 
     def running(self, among: Mapping[int, Process]) -> dict[str, Usage]:
-        """Return what each label has used so far that has begun and not come back, by its frame.
+        """Return what each label has used so far that has begun and not come back, by the key of its task.
 
         Parameters
         ----------
@@ -175,12 +175,12 @@ class Worker:
         if state.group != work.number:
             return {}
         ended = range(work.received, min(state.done, len(work.tasks)))
-        out = {work.tasks[i].frame_id: self._measured(work, i) for i in ended}
+        out = {work.tasks[i].key: self._measured(work, i) for i in ended}
         if state.phase == LABELLING and work.received <= state.done < len(work.tasks):
             seen = self._seen.get((state.group, state.done), Seen(state))
             used = sum(one.cpu for one in family(self._pid, among)) - state.cpu
             now = replace(seen, cpu=max(used, seen.cpu), until=monotonic())
-            out[work.tasks[state.done].frame_id] = now.usage(self.cores)
+            out[work.tasks[state.done].key] = now.usage(self.cores)
         return out
 
     def stop(self, died: bool = False) -> int | None:

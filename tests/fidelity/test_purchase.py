@@ -280,7 +280,7 @@ class Interrupted:
     def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
         for count, result in enumerate(ClockEngine(1).run(tasks)):
             if count == self.after:
-                self.begun[result[0].frame_id] = Usage(cpu=0.25, wall=40.0)
+                self.begun[result[0].key] = Usage(cpu=0.25, wall=40.0)
                 next(iter(tasks))
                 raise KeyboardInterrupt
             yield result
