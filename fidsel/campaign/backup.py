@@ -17,7 +17,7 @@ from fidsel.fidelity.store import LabelStore
 
 COMPANIONS: Final = {
     "labels.db",
-    *(f"labels.db{end}" for end in ("-wal", "-shm", "-journal", ".lock", ".seal")),
+    *(f"labels.db{end}" for end in ("-wal", "-shm", "-journal", ".lock", ".seal", ".running")),
 }
 MADE_ANEW: Final = {"mlflow.db", "mlartifacts"}
 """What the tracker makes again from `rounds/`; a copy of it would point to the files of the original."""

@@ -153,9 +153,10 @@ def _require(ws: Workspace, fidelity: Fidelity, purpose: str, found: int, least:
         return
     failures = ws.store.failures(fidelity)
     why = next(iter(failures.values()), "the budget did not pay for them")
+    remedy = "mend the cause and give `fidsel retry`" if failures else "raise budget.total"
     raise FidselError(
         f"training needs at least {least} {purpose} labels of {fidelity.name}, got {found} ({len(failures)} "
-        f"failed): {why}. What was paid for is kept; mend the source or raise the budget in another folder"
+        f"failed): {why.rstrip('. ')}. What was paid for is kept; {remedy}, then the same command again"
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from math import floor
 from typing import Any
 
@@ -90,7 +91,10 @@ def _inputs(ws: Workspace) -> dict[str, Any]:  # Any: plain values
     levels = [[level.name, level.key, level.price.value, level.price.per] for level in campaign.fidelities]
     money = [campaign.budget.total, campaign.budget.unit]
     held = [campaign.rules.test, campaign.rules.validation]
-    return {"budget": money, "levels": levels, "held-out": held, "cheap": campaign.cheap_use}
+    able = blake2b(np.stack(list(ws.cover.values())).tobytes(), digest_size=8).hexdigest()
+    return {
+        "budget": money, "levels": levels, "held-out": held, "cheap": campaign.cheap_use, "able": able,
+    }  # fmt: skip
 
 
 def _orders(ws: Workspace, held: HeldOut) -> dict[str, tuple[str, ...]]:
@@ -109,21 +113,29 @@ def _pilot(ws: Workspace, order: tuple[str, ...]) -> None:
     One label of each comes first: where the budget can never pay for the campaign, no more are bought.
     """
     measured = [fidelity for fidelity in ws.campaign.fidelities if not fidelity.price.declared]
+    rules, total = ws.campaign.rules, ws.campaign.budget.total
     for fidelity in measured:
-        ws.buy(fidelity, order[:1], "pilot")
+        # a level whose label takes more than this is of no use to the campaign
+        ws.buy(fidelity, order[:1], "pilot", most=total / (rules.validation + FEWEST))
     if all(len(ws.store.measured(fidelity)[1]) for fidelity in measured):
         Least.of(ws.campaign, ws.prices(), ws.wasted()).require(ws.campaign.budget)
     for fidelity in measured:
         bought = ws.buy(fidelity, order[: ws.campaign.rules.pilot], "pilot")
         if not bought.ids_done and not bought.ids_owned:
-            reasons = sorted(set(ws.store.failures(fidelity).values()))
-            why = reasons[0] if reasons else f"the budget of {ws.campaign.budget} does not pay for them"
-            ws.ledger.try_again([failure.attempt for failure in failed_frames(ws.store, fidelity)])
-            raise FidselError(
-                f"no pilot label of {fidelity.name} could be had: {why} Mend the cause (`fidsel doctor` "
-                "labels one frame with each level) and give the same command again: these frames are tried "
-                "once more"
-            )
+            raise _no_pilot(ws, fidelity)
+
+
+def _no_pilot(ws: Workspace, fidelity: Fidelity) -> FidselError:
+    """Return why a level gave no pilot label; its frames are tried again, as nothing can go on without."""
+    ws.ledger.try_again([one.attempt for one in failed_frames(ws.store, fidelity)], asked=True)
+    start = f"no pilot label of {fidelity.name} could be had"
+    reasons = sorted(set(ws.store.failures(fidelity).values()))
+    if not reasons:
+        return FidselError(f"{start}: the budget of {ws.campaign.budget} does not pay for them; raise it")
+    return FidselError(
+        f"{start}: {reasons[0].rstrip('. ')}. Mend the cause (`fidsel doctor` labels one frame with each "
+        "level) and give the same command again: these frames are tried once more"
+    )
 
 
 def _make_plan(ws: Workspace, held: HeldOut, orders: Mapping[str, tuple[str, ...]]) -> Plan:
@@ -149,7 +161,7 @@ def _make_plan(ws: Workspace, held: HeldOut, orders: Mapping[str, tuple[str, ...
         seed=campaign.seed_for("plan"),
     )
     warnings = (*unbought(campaign), *gaps(campaign, ws.cover), *made.warnings)
-    return replace(made, warnings=warnings, beside=_beside(ws, held, made))
+    return replace(made, warnings=warnings, beside=_beside(ws, held, made), shown=campaign.budget.shown)
 
 
 def unbought(campaign: Campaign) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def purchase(ws: Workspace, held: HeldOut, index: int, allocation: Allocation) -
     wanted = wanted_by(ws, index, allocation)
     for fidelity in campaign.fidelities:
         ids = wanted[fidelity.name]
-        late[fidelity.name] = ws.buy(fidelity, ids, "train", quantile).ids_late
+        late[fidelity.name] = ws.buy(fidelity, ids, "train", close_at=quantile).ids_late
     if quantile < 1 and read_late(ws.store, index) is None:
         ws.late.collect()
         ws.judge()

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from uuid import uuid4
 
 import numpy as np
@@ -78,12 +79,21 @@ class Workspace:
         """Return those of the frames that have a label, in the given order."""
         return self.store.labelled(fidelity, self.store.label_ids(fidelity, ids))
 
-    def buy(self, fidelity: Fidelity, ids: Sequence[str], account: str, close_at: float = 1.0) -> Purchase:
+    def buy(
+        self,
+        fidelity: Fidelity,
+        ids: Sequence[str],
+        account: str,
+        *,
+        close_at: float = 1.0,
+        most: float = inf,
+    ) -> Purchase:
         """Label frames at a fidelity and judge the labels; those owned already are not bought again.
 
         Parameters
         ----------
         close_at : fraction that is waited for; see `fidsel.fidelity.buy`.
+        most : base units of the budget that may be spent on them.
 
         Raises
         ------
@@ -98,14 +108,14 @@ class Workspace:
         def count(event: PurchaseEvent) -> None:
             self.report(what, event.finished, event.total)
 
-        frames = self.store.frames(tuple(dict.fromkeys(ids)))
+        frames, budget = self.store.frames(tuple(dict.fromkeys(ids))), self.campaign.budget
         bought = buy(
             self.store,
             self.engine,
             fidelity,
             frames,
             account,
-            budget=self.campaign.budget,
+            budget=replace(budget, total=min(budget.total, self.spent() + most)),
             predicted_seconds=self.predicted_seconds(fidelity, frames),
             on_event=count,
             late=self.late,

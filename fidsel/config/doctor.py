@@ -31,9 +31,10 @@ from fidsel.config.schema import Config, PoolSection
 from fidsel.errors import FidselError
 from fidsel.fidelity.audit import audit
 from fidsel.fidelity.engine import LocalEngine, available_cores
+from fidsel.fidelity.outcome import stated_seconds
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.fidelity.store import LabelStore
-from fidsel.fidelity.task import InlineEngine, Task
+from fidsel.fidelity.task import InlineEngine, Task, Usage
 from fidsel.md.conformers import conformers
 from fidsel.md.pool import require_sampling
 from fidsel.models.device import resolve
@@ -154,7 +155,7 @@ def _known_answer(engine: LocalEngine, level: Level) -> str:
     reference: Reference | None = reference_for(level)
     if reference is None:
         return f"no answer of kind {level.kind!r} is known beforehand; the first frame decides"
-    label = _label(engine, reference.source, reference.atoms, PATIENCE, 1)
+    label, _ = _label(engine, reference.source, reference.atoms, PATIENCE, 1)
     off = label.energy - reference.energy
     found = f"{reference.what}: {label.energy:.6f} eV, {off:+.1e} eV off {reference.origin}"
     if abs(off) > reference.tolerance:
@@ -177,8 +178,9 @@ def _first_label(
     fidelity = build_fidelity(level, config.pool, folder, memory_share(1))
     limit = fidelity.time_limit or PATIENCE
     threads, memory = min(fidelity.threads, available_cores()), fidelity.memory_limit
-    label = _label(engine, fidelity.source, atoms, limit, threads, memory)
-    seconds[level.name] = label.seconds
+    label, usage = _label(engine, fidelity.source, atoms, limit, threads, memory)
+    stated = stated_seconds(fidelity.source)
+    seconds[level.name] = fidelity.price.seconds(usage, threads) if stated is None else stated
     if not fidelity.forces:
         return f"{label.energy:.4f} eV, no forces, {label.seconds:.2g} core-seconds"
     if label.forces is None or label.forces.shape != (len(atoms), 3):
@@ -212,19 +214,21 @@ def _label(
     limit: float,
     threads: int,
     memory: int | None = None,
-) -> Label:
+) -> tuple[Label, Usage]:
+    """Return the label of a configuration and what it used; raise the error that took its place."""
     run = InlineEngine() if getattr(source, "in_process", False) else engine
-    ((_, outcome, _),) = run.run([Task("doctor", atoms, source, limit, threads=threads, memory_limit=memory)])
+    task = Task("doctor", atoms, source, limit, threads=threads, memory_limit=memory)
+    ((_, outcome, usage),) = run.run([task])
     if isinstance(outcome, LabelError):
         raise outcome
-    return outcome
+    return outcome, usage
 
 
 def _engine() -> str:
     """Start a worker, have it answer, end it, and see that it is gone."""
     began = monotonic()
     with LocalEngine(workers=1) as engine:
-        answer = _label(engine, WhoAmI(), Atoms("H"), PATIENCE, 1)
+        answer, _ = _label(engine, WhoAmI(), Atoms("H"), PATIENCE, 1)
     pid, seconds = int(answer.provenance["pid"] or 0), monotonic() - began
     if pid == os.getpid():
         raise FidselError("labels run in the driver's own process: a crash would take the campaign along")

@@ -63,7 +63,7 @@ time_limit = 600.0    # s, after which one label is given up
 """
 MP2: Final = """\
 [[fidelity]]
-name = "mp2"          # ccsd(t) would take some {dearer} core-s a label here
+name = "mp2"          # {dearer}
 kind = "pyscf"
 method = "mp2"
 basis = "6-31G*"
@@ -73,7 +73,7 @@ time_limit = 900.0    # s, after which one label is given up
 """
 DFT: Final = """\
 [[fidelity]]
-name = "pbe"          # mp2 would take some {dearer} core-s a label here
+name = "pbe"          # {dearer}
 kind = "pyscf"
 method = "dft"
 xc = "pbe"
@@ -177,6 +177,8 @@ def _levels(method: str, seconds: dict[str, float], budget: Budget, force_field:
         quick = "" if force_field else HARTREE_FOCK
     prices = PRICES if budget.unit == "label" else dict.fromkeys(PRICES, "")
     better = LADDER[max(LADDER.index(method) - 1, 0)]
-    dearer = f"{seconds.get(better, 0.0):.0f}"
+    dearer = f"{better} has no forces of open shells"
+    if better in seconds:
+        dearer = f"{better} would take some {seconds[better]:.0f} core-s a label here"
     fill: Callable[[str], str] = lambda text: text.format(**prices, dearer=dearer)  # noqa: E731
     return "".join(map(fill, (FORCE_FIELD if force_field else "", quick, TEXTS[method])))

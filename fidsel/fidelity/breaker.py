@@ -18,13 +18,20 @@ class RepeatedFailureError(FidselError):
     level : name of the level.
     cause, count : why, and how many in a row.
     example : the error text of the last one.
+    again : whether their frames are tried once more without being asked to.
     """
 
-    def __init__(self, level: str, cause: str, count: int, example: str) -> None:
+    def __init__(self, level: str, cause: str, count: int, example: str, again: bool = True) -> None:
+        then = (
+            "give the same command again: these frames are tried once more then"
+            if again
+            else "give the same command again; `fidsel retry` first has these frames, which failed twice, "
+            "tried again too"
+        )
         super().__init__(
-            f"the last {count} labels of {level} failed alike ({cause}), no more are bought: {example} Mend "
-            "the cause (`fidsel doctor` labels one frame with each level) and give the same command again: "
-            "these frames are tried once more then"
+            f"the last {count} labels of {level} failed alike ({cause}), no more are bought: "
+            f"{example.rstrip('. ')}. Mend the cause (`fidsel doctor` labels one frame with each level) and "
+            f"{then}"
         )
         self.level, self.cause, self.count = level, cause, count
 

@@ -211,9 +211,9 @@ class Buyer:
 
     def _break(self) -> None:
         """Let the frames that failed alike be tried once more another time, and raise."""
-        self.ledger.try_again(self._breaker.alike)
+        again = self.ledger.try_again(self._breaker.alike) > 0
         cause, text = self._breaker.like
-        raise RepeatedFailureError(self.fidelity.name, cause, len(self._breaker.alike), text)
+        raise RepeatedFailureError(self.fidelity.name, cause, len(self._breaker.alike), text, again)
 
     def _tasks(self, ids: Sequence[str]) -> Iterator[Task]:
         """Yield tasks whose cost is reserved; with the last one, or where none follows, the run may close."""
@@ -251,7 +251,7 @@ class Buyer:
         seconds = 0.0
         while waiting and seconds < BATCH_SECONDS and len(orders) < BATCH_SIZE:
             frame_id = waiting.pop()
-            expected = self.offers.seconds(self.predicted[frame_id])
+            expected = self._stated or self.offers.seconds(self.predicted[frame_id])
             order = self.offers.order(frame_id, expected, free, len(waiting) + 1)
             if order is not None:
                 orders.append(order)
@@ -287,7 +287,7 @@ class Buyer:
         if not self._arrived:
             self._since = monotonic()
         attempt = self.flying[task.key]
-        seconds = self._clock(attempt, usage) if self._stated is None else self._stated
+        seconds = self._seconds(attempt, result, usage)
         over = past_budget(attempt, self.fidelity.time_limit, usage)
         found = checked(self.fidelity, task, result, seconds, over)
         self._arrived.append((attempt, found))
@@ -304,6 +304,12 @@ class Buyer:
         late = monotonic() - self._since >= LATE or len(self._arrived) >= BATCH_SIZE
         if late or over or self._slow or seconds >= QUICK:
             self._store()
+
+    def _seconds(self, attempt: Attempt, result: Label | LabelError, usage: Usage) -> float:
+        """Return the core-seconds to charge for: measured, or what the source states a label takes."""
+        if self._stated is None:
+            return self._clock(attempt, usage)
+        return 0.0 if isinstance(result, LabelError) and result.cause == "refused" else self._stated
 
     def _store(self) -> None:
         arrived = self._arrived
@@ -351,7 +357,8 @@ class Buyer:
         under_way = {attempt.id: attempt for attempt in self.ledger.under_way()}
         arrived = [(attempt, result) for attempt, result in self._arrived if attempt.id in under_way]
         self._arrived = []
-        self.cost += self.ledger.settle_all(arrived)
+        again = {attempt.id for attempt, result in arrived if self._once_more(attempt, result)}
+        self.cost += self.ledger.settle_all(arrived, again)
         for attempt, _ in arrived:
             del under_way[attempt.id]
         ended = [attempt for key, attempt in self.flying.items() if key not in keep]

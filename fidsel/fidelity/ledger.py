@@ -62,7 +62,7 @@ class Ledger:
         settings = json.dumps(dict(fidelity.source.settings()), sort_keys=True)
         terms = (account, fidelity.price, fidelity.threads)
         with self.store.transaction() as connection:
-            if counted(account) and budget is not None:
+            if cost > 0 and counted(account) and budget is not None:
                 spent, reserved = self.spent(), self.reserved()
                 if not budget.pays(spent + reserved + cost):
                     raise BudgetError(budget, spent, reserved, cost)
@@ -168,7 +168,7 @@ class Ledger:
         return self._close([Closing(a, cause, usage.get(a.id, 0.0), error=why) for a in attempts])
 
     def try_again(self, ids: Collection[int], asked: bool = False) -> int:
-        """Let the frames of failed attempts be tried once more; return how many attempts that changed.
+        """Let the frames of failed attempts be tried once more; return for how many attempts that is so.
 
         Parameters
         ----------
@@ -185,9 +185,9 @@ class Ledger:
         )
         sql = f"UPDATE attempts SET retry = 1 WHERE status IN {FAILED} AND retry = 0 AND {which}"
         with self.store.transaction() as connection:
-            before = connection.total_changes
             connection.executemany(sql, [(number,) for number in ids])
-            return connection.total_changes - before
+        asked_for = "SELECT retry FROM attempts WHERE id = ?"
+        return sum(self.store.query(asked_for, [number])[0][0] for number in ids)
 
     def under_way(self) -> tuple[Attempt, ...]:
         """Return the attempts that are open."""
@@ -266,7 +266,7 @@ class Ledger:
             payment = payments.get(frame_id)
             if payment is None or arm(account) in payment.arms:
                 costs[frame_id] = 0.0
-            elif payment.amount > free + slack:
+            elif payment.amount > max(free + slack, 0.0):
                 costs[frame_id] = None
             else:
                 costs[frame_id] = payment.amount

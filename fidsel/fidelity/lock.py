@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -207,7 +207,8 @@ def open_store(
             try:
                 running.write(store.usage())
             except FidselError:  # the disk is full: the store meets that itself, and says so
-                running.remove()
+                with suppress(OSError):
+                    running.remove()
 
         lock.beat = beat
         yield store, lock

@@ -20,6 +20,9 @@ QUICK = 0.2
 """core-seconds: labels predicted to take less go together, and each may take `QUICK_LIMIT`."""
 QUICK_LIMIT = 2.0
 
+OVERHEAD = 1.05
+"""Times threads × time limit that a label may use before it is taken for one that uses more threads."""
+
 PATIENCE, LEAST_PATIENCE = 20.0, 600.0
 """Wall time, as a multiple of its core-seconds and in s, after which a label that the budget limits, but
 its level does not, is taken to hang: a busy machine may well need ten times the core-seconds."""
@@ -99,9 +102,7 @@ class Offers:
         together = BATCH_SECONDS / known if known else 1.0
         slots = self.workers * min(max(together, 1.0), BATCH_SIZE)
         ceiling = min(most, max(least, cost + (free - cost) / min(2 * slots, left)))
-        if ceiling == most:
-            return Order(frame_id, ceiling, known, limit)
-        seconds = ceiling / price.value
+        seconds = ceiling / price.value * (OVERHEAD if ceiling == most else 1.0)
         if known is not None and known < QUICK:
             seconds = max(seconds, QUICK_LIMIT)
         return Order(frame_id, ceiling, known, *self._limits(seconds))

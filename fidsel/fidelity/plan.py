@@ -118,6 +118,7 @@ class Plan:
     warnings: tuple[str, ...]
     companion: float = 0.0
     beside: tuple[Beside, ...] = ()
+    shown: str = ""
 
     def __repr__(self) -> str:
         basis = "published priors" if self.basis == "priors" else f"{self.points} measured points"
@@ -143,7 +144,7 @@ class Plan:
         """Return an amount in the unit of the budget, as it is where the plan names no unit."""
         if self.unit not in get_args(Unit):
             return f"{amount:.4g} {self.unit}".strip()
-        return Budget(self.total, cast("Unit", self.unit)).format(amount)
+        return Budget(self.total, cast("Unit", self.unit), self.shown).format(amount)
 
     def to_json(self) -> str:
         """Return the plan as one JSON document."""

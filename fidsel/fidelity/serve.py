@@ -77,7 +77,7 @@ class _Server:
         try:
             loaded, atoms = self._set_up(source, frame)
         except BaseException as error:  # isolation boundary: unpacking imports a user's module
-            outcome, usage = error_of(error), Usage(setup=own_cpu() - before)
+            outcome, usage = _of_set_up(error_of(error)), Usage(setup=own_cpu() - before)
         else:
             since, cpu = monotonic(), own_cpu()
             setup = cpu - before if self.fresh or source_key(source) not in self.warm else 0.0
@@ -184,3 +184,8 @@ def _die_with_driver(folder: Path) -> None:
 def _kill_group_after(sentinel: int) -> None:
     wait([sentinel])
     os.killpg(0, signal.SIGKILL)
+
+
+def _of_set_up(error: LabelError) -> LabelError:
+    """Return an error before any label began: what does not name its cause lies in the environment."""
+    return LabelError(str(error), cause="environment") if error.cause == "failed" else error

@@ -10,6 +10,7 @@ from toy_labels import springs
 
 from fidsel.fidelity import Budget, Fidelity, InlineEngine, Label, LabelError, LabelStore, Ledger, Price, buy
 from fidsel.fidelity.breaker import FIRST, IN_A_ROW, Breaker, RepeatedFailureError
+from fidsel.fidelity.failures import retry
 from fidsel.fidelity.source import Cause, Value
 from fidsel.fidelity.task import Result, Task, Usage
 
@@ -126,5 +127,17 @@ def test_failures_of_one_purchase_count_in_the_next(tmp_path: Path) -> None:
         assert buy(store, InlineEngine(), level, frames[:1], "pilot", budget=BUDGET).ids_failed
         with pytest.raises(RepeatedFailureError, match="the last 3 labels of licensed failed alike"):
             buy(store, InlineEngine(), level, frames[:3], "pilot", budget=BUDGET)
+        licence.touch()
+        assert buy(store, InlineEngine(), level, frames, "train", budget=BUDGET).ids_done == frames.ids
+
+
+def test_the_message_names_retry_where_frames_failed_twice(tmp_path: Path) -> None:
+    frames, licence = springs(range(1, 21)), tmp_path / "LICENCE"
+    level = Fidelity("licensed", Licensed(licence), Price(1.0, "label"))
+    with LabelStore(tmp_path / "labels.db") as store:
+        for expected in ("these frames are tried once more then", "`fidsel retry` first has these frames"):
+            with pytest.raises(RepeatedFailureError, match=expected):
+                buy(store, InlineEngine(), level, frames, "train", budget=BUDGET)
+        assert retry(store, [level]) == FIRST
         licence.touch()
         assert buy(store, InlineEngine(), level, frames, "train", budget=BUDGET).ids_done == frames.ids

@@ -224,3 +224,14 @@ def test_sharing_respects_the_budget(ledger: Ledger) -> None:
     costs = ledger.share("train", DECLARED, IDS[:7], TEN)
     assert list(costs.values()) == [2.0] * 5 + [None] * 2
     assert ledger.remaining(TEN) == 0
+
+
+def test_free_labels_are_bought_past_the_budget(ledger: Ledger) -> None:
+    """Where the budget was passed, or lowered, labels that cost nothing still come."""
+    free = Fidelity("free", Spring(k=3.0), Price(0.0))
+    ledger.settle(opened(ledger, DECLARED), label(1.0))
+    small = Budget(1.0, "label")
+    assert ledger.remaining(small) < 0
+    (attempt,) = ledger.reserve("train", free, [Order(IDS[1], 0.0)], small)
+    ledger.settle(attempt, label(1.0))
+    assert ledger.share("control", free, IDS[1:2], small) == {IDS[1]: 0.0}

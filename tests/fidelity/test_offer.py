@@ -47,7 +47,7 @@ def test_own_time_limit_bounds_what_is_reserved(store: LabelStore) -> None:
         level = Fidelity("spring", Spring(), Price(), time_limit=20.0)
         order = Offers(level, HOUR, 2, store).order("frame", 5.0, 3600.0, left=100)
         assert order is not None
-        assert (order.cost, order.cpu_limit, order.time_limit) == (20.0, None, 20.0)
+        assert (order.cost, order.cpu_limit, order.time_limit) == (20.0, 21.0, 20.0)
 
 
 def test_allocated_time_is_limited_by_the_wall(store: LabelStore) -> None:

@@ -98,8 +98,8 @@ def test_measured_prices_pass_the_budget_by_the_kill_latency_alone(
     with LabelStore(tmp_path_factory.mktemp("buy") / "labels.db") as store:
         ledger = Ledger(store)
         late = engine.workers * engine.latency * level.price.value * level.threads
-        # labels predicted to be quick may take QUICK_LIMIT each, whatever is reserved
-        quick = int((guesses < QUICK).sum()) * QUICK_LIMIT * level.price.value
+        # labels predicted, or learned, to be quick may take QUICK_LIMIT each, whatever is reserved
+        quick = int((~(guesses >= QUICK)).sum()) * QUICK_LIMIT * level.price.value
         try:
             bought = buy(store, engine, level, frames, "train", budget=budget, predicted_seconds=guesses)
         except RepeatedFailureError:
