@@ -1,7 +1,7 @@
 """From TOML to a checked configuration."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,10 +42,21 @@ def check_config(schema: type[Schema], values: dict[str, Any], overrides: Sequen
     """Return checked settings, with `a.b=value` overrides merged left to right; `name` is for messages."""
     for override in overrides:
         merge(values, override)
+    if any("\0" in text for text in _texts(values)):
+        raise UsageError(f"{name} holds a null character, which no name or path can have: remove it")
     try:
         return schema.model_validate(values)
     except ValidationError as error:
         raise UsageError(f"{name} is not valid: {explain(error, values)}") from error
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield all texts in nested tables and lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, Mapping)):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
 
 
 def merge(values: dict[str, Any], override: str) -> None:
