@@ -120,7 +120,7 @@ def test_limits_start_with_the_label() -> None:
 
 @pytest.mark.parametrize(("warm", "expected", "message"), [
     (("import", "no_such_package"), "environment", "No module named 'no_such_package'"),
-    (("raise", "cold"), "failed", "RuntimeError: cold"),
+    (("raise", "cold"), "environment", "RuntimeError: cold"),
     (("segfault", None), "crashed", "SIGSEGV"),
 ])  # fmt: skip
 def test_what_fails_to_warm_up_is_its_labels_error(
