@@ -31,6 +31,8 @@ CLOSED = 0.02
 SLOPE = (0.6, 1.6)
 """ΔE over −F·Δx of right labels, whose frames may be far apart; the nearest mistakes have 0.53 and 1.89."""
 BACKWARDS, TOGETHER = -0.5, 0.8
+SURE, FAR = 15, 5.0
+"""Near pairs below which scatter may look like a wrong unit, unless slopes are off by such a factor."""
 CHANCE, MOST = 3.3, 0.95
 """Labels at random have a correlation beyond 3.3/√pairs in one of 1000 sets; 0.95 is enough for 8 pairs."""
 
@@ -122,13 +124,20 @@ def _judged(name: str, sets: list[_Pairs]) -> Finding:
     if r < min(BACKWARDS, -clear):
         text = f"{facts}: forces have the wrong sign (gradients?), negate them"
         return Finding("error", "energy-force", text)
+    sure = len(work) >= SURE
     if r < TOGETHER - 2 / len(work):
+        if not sure:
+            return Finding("note", "energy-force", f"{facts}: too few to tell")
         return Finding("warning", "energy-force", f"{facts}: energies and forces may not belong together")
-    if not SLOPE[0] <= slope <= SLOPE[1]:
-        why = energy_over_work(slope, per_atom)
-        text = f"{facts}: energies and forces are in different units{why}"
-        return Finding("error" if r >= clear else "warning", "energy-force", text)
-    return Finding("note", "energy-force", facts)
+    if SLOPE[0] <= slope <= SLOPE[1]:
+        return Finding("note", "energy-force", facts)
+    # scatter lowers the slope of one against the other, either way round; a wrong unit moves both alike
+    other = 1 / ratio(work, difference)
+    if (slope < SLOPE[0]) != (other < SLOPE[0]) or SLOPE[0] <= other <= SLOPE[1]:
+        return Finding("note", "energy-force", f"{facts}, {other:.3g} the other way round: too few to tell")
+    text = f"{facts}: energies and forces are in different units{energy_over_work(slope, per_atom)}"
+    far = not (1 / FAR < slope < FAR or 1 / FAR < other < FAR)
+    return Finding("error" if (sure or far) and r >= clear else "warning", "energy-force", text)
 
 
 def _sets(frames: Frames) -> Iterator[tuple[str, str, IntArray]]:

@@ -108,3 +108,17 @@ def test_twenty_frames_are_enough(ethanol: Frames) -> None:
     assert judged(few).severity == "note"
     assert "per atom" in judged(few.replace(energy=few.energy / 9)).message
     assert judged(few.replace(energy=few.energy * KCAL)).severity == "error"
+
+
+@pytest.mark.parametrize("name", ["ethanol", "malonaldehyde", "aspirin"])
+@pytest.mark.parametrize("size", [16, 20, 60, 100])
+def test_small_samples_of_right_labels_raise_no_error(data_folder: Path, name: str, size: int) -> None:
+    """Frames far apart, as a campaign's accurate labels are: scatter is no wrong unit."""
+    path = data_folder / "rmd17" / f"{name}.npz"
+    with np.load(path) as data:
+        numbers, xyz = data["z"], data["R"]
+        energy, forces = (data[key] / KCAL for key in ("E_pbe", "F_pbe"))
+    for seed in range(1000, 1030):
+        rows = np.random.default_rng(seed).choice(len(xyz), size, replace=False)
+        frames = Frames.stack(numbers, xyz[rows], energy=energy[rows], forces=forces[rows])
+        assert [f.message for f in energy_force(frames) if f.severity == "error"] == []
