@@ -5,6 +5,7 @@ from fidsel.fidelity.budget import Budget, BudgetError
 from fidsel.fidelity.buyer import PurchaseEvent
 from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.fidelity.database import StoreError
+from fidsel.fidelity.late import Late
 from fidsel.fidelity.ledger import Ledger
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.lock import CampaignLock, LockError, open_store
@@ -15,7 +16,7 @@ from fidsel.fidelity.pyscf_source import PySCFSource
 from fidsel.fidelity.source import Cause, Coverage, Label, LabelError, LabelSource, Scaling, WarmUp
 from fidsel.fidelity.store import LabelStore, Statistics
 from fidsel.fidelity.table import TableSource
-from fidsel.fidelity.task import Engine, InlineEngine, Task, Usage
+from fidsel.fidelity.task import Engine, InlineEngine, Lasting, Task, Usage
 
 __all__ = [
     "Attempt",
@@ -32,6 +33,8 @@ __all__ = [
     "LabelError",
     "LabelSource",
     "LabelStore",
+    "Lasting",
+    "Late",
     "Ledger",
     "Line",
     "LockError",

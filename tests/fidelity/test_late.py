@@ -14,7 +14,18 @@ from toy_labels import ClockEngine, Spring, springs
 
 from fidsel.data import Frames
 from fidsel.errors import UsageError
-from fidsel.fidelity import Budget, Fidelity, LabelStore, Ledger, Price, Purchase, Task, buy, open_store
+from fidsel.fidelity import (
+    Budget,
+    Fidelity,
+    LabelStore,
+    Ledger,
+    Order,
+    Price,
+    Purchase,
+    Task,
+    buy,
+    open_store,
+)
 from fidsel.fidelity.engine import LocalEngine, available_cores
 from fidsel.fidelity.late import Late, Quorum
 from fidsel.fidelity.source import LabelError
@@ -278,6 +289,21 @@ def test_other_engines_wait_for_all(tmp_path: Path) -> None:
         with Late(Ledger(store), engine) as late:
             bought = buy(store, engine, level, springs([9.0, 1.0, 2.0]), "train", late=late, close_at=0.1)
             assert (len(bought.ids_done), bought.ids_late, len(late)) == (3, (), 0)
+
+
+def test_what_is_under_way_is_expected_to_cost_what_was_predicted(tmp_path: Path) -> None:
+    """And no more than is reserved; what is reserved where nothing is predicted; the price of a label."""
+    timed = Fidelity("spring", Spring(1.0), Price(2.0))
+    each = Fidelity("spring", Spring(3.0), Price(2.0, "label"))
+    with LabelStore(tmp_path / "labels.db") as store:
+        store.add_frames(FRAMES)
+        ledger = Ledger(store)
+        assert ledger.expected() == 0.0
+        ledger.reserve("train", timed, [Order(ONE, 50.0, 3.0), Order(TWO, 5.0, 4.0), Order(THREE, 7.0)])
+        assert ledger.expected() == 2.0 * 3.0 + 5.0 + 7.0
+        ledger.reserve("train", each, [Order(ONE, 2.0, 9.0), Order(TWO, 2.0)])
+        ledger.reserve("control", each, [Order(THREE, 2.0)])  # beside the budget
+        assert ledger.expected() == 18.0 + 4.0
 
 
 def test_misuse_is_told(tmp_path: Path) -> None:
