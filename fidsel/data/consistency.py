@@ -118,26 +118,29 @@ def _judged(name: str, sets: list[_Pairs]) -> Finding:
     if not work.any():
         return Finding("error", "energy-force", f"the forces of {name} are all zero: were they read?")
     slope, r = ratio(difference, work), rank_correlation(difference, work)
+    other = 1 / ratio(work, difference)
     per_atom = ratio(difference, work / np.concatenate([np.full(len(p.work), p.atoms) for p in sets]))
     facts = f"{name}: ΔE against −F·Δx has slope {slope:.3g}, correlation {r:.3f} on {len(work)} near pairs"
     clear = min(MOST, CHANCE / np.sqrt(len(work)))
     if r < min(BACKWARDS, -clear):
         text = f"{facts}: forces have the wrong sign (gradients?), negate them"
         return Finding("error", "energy-force", text)
-    sure = len(work) >= SURE
+    sure = len(work) >= SURE or not (1 / FAR < slope < FAR or 1 / FAR < other < FAR)
     if r < TOGETHER - 2 / len(work):
-        if not sure:
-            return Finding("note", "energy-force", f"{facts}: too few to tell")
-        return Finding("warning", "energy-force", f"{facts}: energies and forces may not belong together")
-    if SLOPE[0] <= slope <= SLOPE[1]:
-        return Finding("note", "energy-force", facts)
-    # scatter lowers the slope of one against the other, either way round; a wrong unit moves both alike
-    other = 1 / ratio(work, difference)
-    if (slope < SLOPE[0]) != (other < SLOPE[0]) or SLOPE[0] <= other <= SLOPE[1]:
-        return Finding("note", "energy-force", f"{facts}, {other:.3g} the other way round: too few to tell")
-    text = f"{facts}: energies and forces are in different units{energy_over_work(slope, per_atom)}"
-    far = not (1 / FAR < slope < FAR or 1 / FAR < other < FAR)
-    return Finding("error" if (sure or far) and r >= clear else "warning", "energy-force", text)
+        text = f"{facts}: energies and forces may not belong together"
+        return Finding("warning" if len(work) >= SURE else "note", "energy-force", text)
+    if not _same_scale(slope, other):
+        text = f"{facts}: energies and forces are in different units{energy_over_work(slope, per_atom)}"
+        return Finding("error" if sure and r >= clear else "warning", "energy-force", text)
+    return Finding("note", "energy-force", facts)
+
+
+def _same_scale(slope: float, other: float) -> bool:
+    """Return whether ΔE over W, and the inverse of W over ΔE, may be that of right labels.
+
+    Scatter lowers the slope of either against the other; a wrong unit moves both the same way.
+    """
+    return max(slope, other) >= SLOPE[0] and min(slope, other) <= SLOPE[1]
 
 
 def _sets(frames: Frames) -> Iterator[tuple[str, str, IntArray]]:
