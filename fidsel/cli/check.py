@@ -11,7 +11,11 @@ from fidsel.cli.output import AsJson, document, progress, table
 
 def check(
     file: Annotated[
-        str, typer.Argument(help="npz, extxyz or ASE database: FILE or FILE:ENERGY_KEY:FORCES_KEY.")
+        str,
+        typer.Argument(
+            help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY; xyz, npz, ASE files, outputs of programs or a "
+            "folder of them (docs/files.md)."
+        ),
     ],
     units: Units = None,
     energy_key: EnergyKey = None,

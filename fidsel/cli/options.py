@@ -9,7 +9,7 @@ from fidsel.errors import UsageError
 
 Units = Annotated[
     str | None,
-    typer.Option(help="energy,length of the files, e.g. kcal/mol,Angstrom, where they do not say."),
+    typer.Option(help="energy,length of the files, e.g. kcal/mol,Angstrom, in place of those they state."),
 ]
 EnergyKey = Annotated[
     str | None, typer.Option(help="Name of the energies in files given without FILE:ENERGY_KEY:FORCES_KEY.")
