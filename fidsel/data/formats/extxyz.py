@@ -30,7 +30,7 @@ HEEDED = {"properties", "lattice", "pbc", "level", "group", *NAMES, *ALL}
 """Keys that are read besides labels, in lower case."""
 
 ENERGY_IN_WORDS = r"energ|\bE\s+-?\d|^\s*-?\d+\.\d+\s*$"
-"""What a plain comment with an energy in it looks like, such as "energy: -5.07" (xTB) or "E -154.7" (ORCA)."""
+"""What a plain comment with an energy looks like, e.g. "energy: -5.07" (xTB) or "E -154.7" (ORCA)."""
 
 Columns = Mapping[str, tuple[str, slice]]
 
