@@ -5,17 +5,23 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.options import EnergyKey, ForcesKey, Units
+from fidsel.cli.options import Charge, EnergyKey, ForcesKey, Spin, Units
 from fidsel.cli.output import AsJson, document, progress, table
 
 
 def check(
     file: Annotated[
-        str, typer.Argument(help="npz, extxyz or ASE database: FILE or FILE:ENERGY_KEY:FORCES_KEY.")
+        str,
+        typer.Argument(
+            help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY; xyz, npz, ASE files, outputs of programs or a "
+            "folder of them (docs/files.md)."
+        ),
     ],
     units: Units = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
+    charge: Charge = None,
+    spin: Spin = None,
     forces: Annotated[bool, typer.Option(help="Whether forces are expected.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -23,11 +29,12 @@ def check(
     from fidsel.config.parts import units as parsed
     from fidsel.config.train_files import LabelFile
     from fidsel.data.finding import few
+    from fidsel.data.state import State
     from fidsel.fidelity.inspect import inspect_file
 
     path, energy, force = LabelFile(file, units, energy_key, forces_key).parts
     with progress():
-        frames, findings = inspect_file(path, parsed(units), energy, force, forces)
+        frames, findings = inspect_file(path, parsed(units), energy, force, forces, State(charge, spin))
     if as_json:
         document({"file": str(file), "frames": len(frames), "findings": [asdict(f) for f in findings]})
     else:

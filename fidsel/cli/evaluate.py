@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.evaluate_tables import evaluation_tables
-from fidsel.cli.options import Device, EnergyKey, ForcesKey, Units, with_device
+from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Spin, Units, with_device
 from fidsel.cli.output import AsJson, document, note, progress
 
 Model = Annotated[
@@ -32,6 +32,8 @@ def evaluate(
     units: Units = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
+    charge: Charge = None,
+    spin: Spin = None,
     device: Device = None,
     out: Annotated[Path | None, typer.Option(help="PNG or SVG file for the parity picture.")] = None,
     as_json: AsJson = False,
@@ -40,12 +42,14 @@ def evaluate(
     from fidsel.config.evaluate_files import EvaluateRequest, evaluate_files
     from fidsel.config.select_files import require_writable
     from fidsel.config.train_files import LabelFile
+    from fidsel.data.state import State
     from fidsel.selector.parity import parity_plot, require_picture
 
     require_writable(out)
     require_picture(out)
-    labels = LabelFile(data, units, energy_key, forces_key)
-    held = LabelFile(train, units) if train else None
+    state = State(charge, spin)
+    labels = LabelFile(data, units, energy_key, forces_key, state=state)
+    held = LabelFile(train, units, state=state) if train else None
     request = EvaluateRequest(model, labels, held, units, with_device(settings, device, "device"))
     with progress() as say:
         found = evaluate_files(request, say)

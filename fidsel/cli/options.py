@@ -9,12 +9,16 @@ from fidsel.errors import UsageError
 
 Units = Annotated[
     str | None,
-    typer.Option(help="energy,length of the files, e.g. kcal/mol,Angstrom, where they do not say."),
+    typer.Option(help="energy,length of the files, e.g. kcal/mol,Angstrom, in place of those they state."),
 ]
 EnergyKey = Annotated[
     str | None, typer.Option(help="Name of the energies in files given without FILE:ENERGY_KEY:FORCES_KEY.")
 ]
 ForcesKey = Annotated[str | None, typer.Option(help="Name of the forces in them.")]
+Charge = Annotated[int | None, typer.Option(help="Total charge, e, of frames for which the files name none.")]
+Spin = Annotated[
+    int | None, typer.Option(help="Unpaired electrons (2S) of frames for which the files name none.")
+]
 Seed = Annotated[int, typer.Option(help="Decides every draw; ≥ 0.")]
 Device = Annotated[
     str | None,

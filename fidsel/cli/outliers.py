@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.options import Device, EnergyKey, ForcesKey, Seed, Units, with_device
+from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
 from fidsel.cli.outlier_tables import outlier_document, outlier_tables
 from fidsel.cli.output import AsJson, document, progress
 
@@ -36,6 +36,8 @@ def outliers(
     units: Units = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
+    charge: Charge = None,
+    spin: Spin = None,
     seed: Seed = 0,
     device: Device = None,
     out: Annotated[Path | None, typer.Option(help="npz file for the errors of all frames.")] = None,
@@ -46,14 +48,16 @@ def outliers(
     from fidsel.config.outlier_files import OutlierRequest, outliers_of_files
     from fidsel.config.select_files import require_writable
     from fidsel.config.train_files import LabelFile
+    from fidsel.data.state import State
     from fidsel.selector.report import write_report
 
     require_writable(out, report)
+    state = State(charge, spin)
     request = OutlierRequest(
         model,
-        LabelFile(data, units, energy_key, forces_key),
-        train=LabelFile(train, units) if train else None,
-        held_out=LabelFile(held_out, units, energy_key, forces_key) if held_out else None,
+        LabelFile(data, units, energy_key, forces_key, state=state),
+        train=LabelFile(train, units, state=state) if train else None,
+        held_out=LabelFile(held_out, units, energy_key, forces_key, state=state) if held_out else None,
         units=units,
         overrides=with_device(settings, device, "device"),
         seed=seed,

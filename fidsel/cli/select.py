@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.options import Device, EnergyKey, ForcesKey, Seed, Units, with_device
+from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
 from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
 from fidsel.cli.tables import selection_line, selection_table
 
@@ -50,6 +50,8 @@ def select(
     units: Units = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
+    charge: Charge = None,
+    spin: Spin = None,
     seed: Seed = 0,
     device: Device = None,
     out: Annotated[Path, typer.Option(help="File of the picks; kept rounds are not done again.")] = Path(
@@ -64,11 +66,12 @@ def select(
     from fidsel.campaign.settings import tells
     from fidsel.config.select_files import FileSelection, Request, require_writable
     from fidsel.config.train_files import LabelFile
+    from fidsel.data.state import State
     from fidsel.models.watch import Watch
     from fidsel.selector.selection import Selection
     from fidsel.selector.stopping import Stopping
 
-    keys = (units, energy_key, forces_key, trust_labels)
+    keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
     stopping = Stopping(target, cluster_target, coverage, patience)
     request = Request(
         pool=LabelFile(pool, *keys),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.options import Device, EnergyKey, ForcesKey, Seed, Units, with_device
+from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
 from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
 from fidsel.cli.stages import training_notes
 
@@ -37,14 +37,17 @@ def train(
     units: Units = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
+    charge: Charge = None,
+    spin: Spin = None,
     seed: Seed = 0,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
     from fidsel.config.train_files import LabelFile, train_files
+    from fidsel.data.state import State
 
-    keys = (units, energy_key, forces_key, trust_labels)
+    keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
     files = [LabelFile(path, *keys) for path in cheap or ()]
     held = LabelFile(validation, *keys) if validation else None
     with progress() as report:

@@ -56,7 +56,7 @@ class Evaluated:
     ----------
     evaluation : labels, predictions and errors.
     trained : frames left out because the model was trained on them.
-    notes : on the errors and on what was left out.
+    notes : on the errors, on what was left out, and on labels that look wrong.
     """
 
     evaluation: Evaluation
@@ -89,6 +89,7 @@ def evaluate_files(request: EvaluateRequest, report: Reporter = silent) -> Evalu
     """
     config = check_config(EvaluateConfig, {}, request.overrides, "the command line")
     every = request.data.read("accurate")
+    odd = request.data.oddities(every)
     named = request.train.read("accurate", labelled=False) if request.train else None
     # the frames that are asked of a calculator or a file of predictions are those that count
     seen = every if named is None else every[sides_of(every, named, None) != TRAIN]
@@ -97,6 +98,7 @@ def evaluate_files(request: EvaluateRequest, report: Reporter = silent) -> Evalu
         request.model,
         seen,
         unit_text=request.units,
+        state=request.data.state,
         calculator=config.calculator,
         device=config.device,
         report=report,
@@ -105,7 +107,7 @@ def evaluate_files(request: EvaluateRequest, report: Reporter = silent) -> Evalu
     seen = seen if kept is None else seen[sides_of(seen, kept, None) != TRAIN]
     _require_unseen(seen, request)
     found, trained = evaluate(model, seen), len(every) - len(seen)
-    return Evaluated(found, trained, (*_notes(request, model, trained, len(every)), *found.notes))
+    return Evaluated(found, trained, (*_notes(request, model, trained, len(every)), *odd, *found.notes))
 
 
 def _require_unseen(frames: Frames, request: EvaluateRequest) -> None:

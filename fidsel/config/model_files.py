@@ -15,6 +15,8 @@ from fidsel.config.load import FILE
 from fidsel.config.parts import units
 from fidsel.config.train_files import LabelFile
 from fidsel.data import Frames
+from fidsel.data.read import AS_NAMED
+from fidsel.data.state import State
 from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.calculator import CalculatorSource
 from fidsel.fidelity.source import LabelError
@@ -30,6 +32,7 @@ def open_model(
     frames: Frames,
     *,
     unit_text: str | None = None,
+    state: State = AS_NAMED,
     calculator: Mapping[str, Any] | None = None,  # Any: parameters of its class
     device: str = "auto",
     report: Reporter = silent,
@@ -42,6 +45,7 @@ def open_model(
         predictions (FILE or FILE:ENERGY_KEY:FORCES_KEY), or `ase:NAME` for a calculator.
     frames : to be predicted; a calculator computes them here.
     unit_text : "energy,length" of a file of predictions.
+    state : charge and spin of its frames, where it names none.
     calculator : parameters of a calculator.
     device : where a model of fidsel's predicts.
     report : hears how far a calculator has come.
@@ -49,7 +53,7 @@ def open_model(
     Raises
     ------
     UsageError
-        where there is no such model.
+        where there is no such model, or a file holds the labels of the frames in place of predictions.
     FidselError
         where a calculator fails for a frame.
     """
@@ -63,7 +67,9 @@ def open_model(
             f"there is no {name!r}"
         )
     path, energy, forces = LabelFile(name).parts
-    return Predictions.read(path, units=units(unit_text), energy_key=energy, forces_key=forces)
+    found = Predictions.read(path, units=units(unit_text), energy_key=energy, forces_key=forces, state=state)
+    found.require_other_than(frames, name)
+    return found
 
 
 def load_folder(folder: Path | str, device: str = "cpu") -> ForceField:

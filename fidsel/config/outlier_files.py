@@ -115,7 +115,10 @@ def outliers_of_files(request: OutlierRequest, report: Reporter = silent) -> Fou
     """
     config = check_config(OutlierConfig, {}, request.overrides, "the command line")
     frames = request.data.read("accurate")
+    odd = request.data.oddities(frames)
     held = request.held_out.read("accurate") if request.held_out else None
+    if held is not None and request.held_out is not None:
+        odd += request.held_out.oddities(held)
     data, places = len(frames), np.arange(len(frames))
     if held is not None:
         new = np.flatnonzero(Lookup(frames).find(held) < 0)
@@ -125,6 +128,7 @@ def outliers_of_files(request: OutlierRequest, report: Reporter = silent) -> Fou
         request.model,
         frames,
         unit_text=request.units,
+        state=request.data.state,
         calculator=config.calculator,
         device=config.device,
         report=report,
@@ -141,7 +145,7 @@ def outliers_of_files(request: OutlierRequest, report: Reporter = silent) -> Fou
         energy_clusters=config.energy_clusters,
         seed=request.seed,
     )
-    return Found(found, tuple(_notes(request, train, found)), places, data)
+    return Found(found, (*_notes(request, train, found), *odd), places, data)
 
 
 def _notes(request: OutlierRequest, train: Frames | None, found: Outliers) -> Sequence[str]:

@@ -24,9 +24,10 @@ from fidsel.data.atomic import make_folder
 from fidsel.data.finding import few
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.data.quick import quick_check, refuse_errors
-from fidsel.data.read import label_keys, read_logged
+from fidsel.data.read import AS_NAMED, label_keys, read_logged
 from fidsel.data.reorder import in_order_of
 from fidsel.data.seed import checked_seed
+from fidsel.data.state import State
 from fidsel.errors import FidselError, UsageError
 from fidsel.fidelity.table import TableSource
 from fidsel.models import ForceField
@@ -66,6 +67,7 @@ class LabelFile:
     units : "energy,length", where the file does not say.
     energy_key, forces_key : names of the labels that `text` does not name.
     trusted : whether labels that look wrong are taken all the same.
+    state : charge and spin of frames for which the file names none.
 
     Examples
     --------
@@ -78,6 +80,7 @@ class LabelFile:
     energy_key: str | None = None
     forces_key: str | None = None
     trusted: bool = False
+    state: State = AS_NAMED
 
     @property
     def parts(self) -> tuple[Path, str | None, str | None]:
@@ -92,7 +95,7 @@ class LabelFile:
     def source(self) -> TableSource:
         """Return the file as a source that looks labels up; `check` is for these."""
         path, energy, forces = self.parts
-        return TableSource(path, energy, forces, units(self.units), trust_labels=True)
+        return TableSource(path, energy, forces, units(self.units), state=self.state, trust_labels=True)
 
     def check(self, frames: Frames) -> tuple[str, ...]:
         """Return what is worth knowing about its frames, as sentences.
@@ -103,6 +106,10 @@ class LabelFile:
             where labels look wrong and are not trusted; it names frames and remedies.
         """
         return refuse_errors(quick_check(frames), str(self.parts[0]), self.trusted, "--trust-labels")
+
+    def oddities(self, frames: Frames) -> tuple[str, ...]:
+        """Return what looks wrong about its frames, as sentences, where nothing is trained on them."""
+        return refuse_errors(quick_check(frames), str(self.parts[0]), trusted=True, trust="")
 
     def read(self, level: str, *, labelled: bool = True) -> Frames:
         """Return its frames; `level` is their level where the file names none.
@@ -117,7 +124,9 @@ class LabelFile:
             where the file cannot be read or lacks labels.
         """
         path, energy, forces = self.parts
-        frames = read_logged(path, units=units(self.units), energy_key=energy, forces_key=forces)
+        frames = read_logged(
+            path, units=units(self.units), energy_key=energy, forces_key=forces, state=self.state
+        )
         if labelled and not np.isfinite(frames.energy).any() and not frames.has_forces.any():
             raise UsageError(
                 f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY (keys in the file: "

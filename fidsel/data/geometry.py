@@ -45,7 +45,8 @@ def electrons(frames: Frames) -> list[Finding]:
     impossible = (count < 0) | (frames.spin < 0) | (frames.spin > count)
     return about(
         "error", "electrons", odd,
-        "electrons and spin (2S) are not both even or both odd in {n} frames: set charge or spin",
+        "electrons and spin (2S) are not both even or both odd in {n} frames: name charge or spin in the "
+        "file (charge=-1 in the comment line of an xyz file), or give --charge or --spin",
     ) + about(
         "error", "electrons", impossible & ~odd, "no system has such a charge or spin in {n} frames",
     )  # fmt: skip

@@ -23,6 +23,7 @@ from fidsel.data.units import Units
 from fidsel.errors import UsageError, unknown
 
 AS_NAMED = State()
+"""Charge and spin as the file names them."""
 
 
 class Load(Protocol):
@@ -80,7 +81,6 @@ FOLDER = Format(folder.load_folder)
 WRITTEN = {suffix: format_.dump for suffix, format_ in FORMATS.items() if format_.dump is not None}
 GZIP = ".gz"
 LOG = logging.getLogger("fidsel.data")
-AS_NAMED = State()
 
 
 def read(

@@ -7,6 +7,8 @@ import numpy as np
 from fidsel.data import Frames, Units, read_with_notes
 from fidsel.data.check import Finding, check
 from fidsel.data.frames import FloatArray, IntArray
+from fidsel.data.read import AS_NAMED
+from fidsel.data.state import State
 from fidsel.errors import UsageError
 from fidsel.fidelity.molecule import from_atoms
 from fidsel.fidelity.openmm_source import MMFFSource
@@ -21,13 +23,18 @@ MOLECULES = 5
 
 
 def inspect_file(
-    path: Path, units: Units | None, energy_key: str | None, forces_key: str | None, forces: bool
+    path: Path,
+    units: Units | None,
+    energy_key: str | None,
+    forces_key: str | None,
+    forces: bool,
+    state: State = AS_NAMED,
 ) -> tuple[Frames, tuple[Finding, ...]]:
     """Return the frames of a file and everything worth knowing about them.
 
     Parameters
     ----------
-    path, units, energy_key, forces_key : see `fidsel.data.read`.
+    path, units, energy_key, forces_key, state : see `fidsel.data.read`.
     forces : whether forces are expected.
 
     Raises
@@ -35,7 +42,9 @@ def inspect_file(
     UsageError
         where the file cannot be read.
     """
-    frames, said = read_with_notes(path, units=units, energy_key=energy_key, forces_key=forces_key)
+    frames, said = read_with_notes(
+        path, units=units, energy_key=energy_key, forces_key=forces_key, state=state
+    )
     reference, why = mmff_forces(frames) if forces else (None, ())
     findings = check(frames, forces=forces, reference_forces=reference, reference_name="MMFF94")
     notes = [Finding("note", "force-scale", f"units are not checked against MMFF94: {text}") for text in why]

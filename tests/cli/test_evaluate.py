@@ -1,6 +1,7 @@
 """`fidsel evaluate`: models of every kind against a file of labels."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +64,60 @@ def test_predictions_of_another_program(
 
 
 def test_energy_and_force_keys_name_the_labels(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    file = write_npz(tmp_path / "named.npz", frames(12, seed=5), "E_x", "F_x")
-    words = (f"{file}:E_x:F_x", file, "--energy-key", "E_x", "--forces-key", "F_x", "--json")
-    assert json.loads(ran(capfd, *words).out)["forces"]["mae"] == 0.0
+    truth = frames(12, seed=5)
+    file = write_npz(tmp_path / "named.npz", truth, "E_x", "F_x")
+    theirs = write_npz(tmp_path / "theirs.npz", truth.replace(forces=truth.forces + 0.1), "E_x", "F_x")
+    words = (f"{theirs}:E_x:F_x", file, "--energy-key", "E_x", "--forces-key", "F_x", "--json")
+    shown = ran(capfd, *words)
+    assert json.loads(shown.out)["forces"]["mae"] == pytest.approx(0.1)
+    assert f"{theirs}: energies from 'E_x' (12 of 12 frames)" in shown.err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "outliers"])
+def test_labels_in_place_of_predictions_are_refused(
+    command: str, labels: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = fidsel(capfd, command, labels, labels)
+    assert found.code == 2
+    assert "these are the labels, not predictions" in found.err
+    assert "FILE:ENERGY_KEY:FORCES_KEY" in found.err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "outliers"])
+def test_labels_that_look_wrong_are_told_of(
+    command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    truth = frames(40, seed=5)
+    wrong = write_npz(tmp_path / "wrong.npz", truth.replace(forces=-truth.forces))
+    found = fidsel(capfd, command, write_npz(tmp_path / "theirs.npz", truth), wrong, "--json")
+    assert found.code == 0, found.err
+    assert any("wrong.npz" in text and "sign" in text for text in json.loads(found.out)["notes"])
+
+
+def test_charge_and_spin_are_given_to_frames_without(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    xyz = np.array([[0, 0, 0], [0, 0, 0.97]]) + rng.normal(scale=0.02, size=(5, 2, 3))
+    plain = Frames.stack([8, 1], xyz, energy=np.arange(5.0), forces=np.zeros((5, 2, 3)))
+    file, theirs = tmp_path / "oh.xyz", tmp_path / "theirs.xyz"
+    write(theirs, plain.replace(energy=plain.energy + 1.0))
+    write(file, plain)
+    for path in (file, theirs):
+        path.write_text(re.sub(r" (charge|spin)=\S+", "", path.read_text()))
+    refused = fidsel(capfd, "check", file)
+    assert "--charge" in refused.out
+    assert "electrons" not in fidsel(capfd, "check", file, "--charge", "-1").out
+    words = (theirs, file, "--charge", "-1", "--json")
+    assert json.loads(ran(capfd, *words).out)["energy"]["mae"] == pytest.approx(1.0)
+    for command in (
+        ("train", file),
+        ("select", file),
+        ("evaluate", theirs, file),
+        ("outliers", theirs, file),
+    ):
+        found = fidsel(capfd, *command, "--charge", "0", "--spin", "0")
+        assert (found.code, "charge 0 leaves 9 electrons" in found.err) == (2, True), found.err
 
 
 def test_a_calculator(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -125,9 +177,11 @@ def test_training_frames_are_left_out(
 def test_named_training_frames_are_left_out(tmp_path: Path) -> None:
     truth = frames(20, seed=5)
     theirs, some = tmp_path / "theirs.extxyz", tmp_path / "train.extxyz"
-    write(theirs, truth)
+    data = tmp_path / "data.extxyz"
+    write(theirs, truth.replace(energy=truth.energy + 1.0))
+    write(data, truth)
     write(some, truth[:5])
-    request = EvaluateRequest(str(theirs), LabelFile(str(theirs)), train=LabelFile(str(some)))
+    request = EvaluateRequest(str(theirs), LabelFile(str(data)), train=LabelFile(str(some)))
     found = evaluate_files(request)
     assert (found.trained, found.evaluation.whole.frames) == (5, 15)
 

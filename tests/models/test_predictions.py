@@ -78,6 +78,59 @@ def test_frames_of_a_file_with_few_digits_are_found() -> None:
         Predictions(short, tolerance=1e-6).predict(asked)
 
 
+def test_frames_in_another_order_of_atoms_are_found() -> None:
+    held, order = predicted(), np.array([2, 0, 3, 1])
+    turned = Frames.stack(
+        np.array(NUMBERS)[order], ASKED.positions.reshape(6, 4, 3)[:, order],
+        energy=ASKED.energy, forces=ASKED.forces.reshape(6, 4, 3)[:, order],
+    )  # fmt: skip
+    straight = Predictions(held).predict(ASKED)
+    found = Predictions(held).predict(turned[:4] + ASKED[4:])
+    assert np.array_equal(found.energy, straight.energy)
+    forces = straight.forces.reshape(6, 4, 3).copy()
+    forces[:4] = forces[:4][:, order]
+    assert np.array_equal(found.forces, forces.reshape(-1, 3))
+
+
+def beside(tmp_path: Path, theirs: str) -> Path:
+    """Write labels as REF_... and predictions, 1 eV higher and of twice the forces, beside them."""
+    path, lines = tmp_path / "mace.xyz", []
+    forces = ASKED.forces.reshape(6, 4, 3)
+    for image, energy, pushes in zip(ASKED, ASKED.energy.tolist(), forces, strict=True):
+        lines += ["4", f"Properties=species:S:1:pos:R:3:REF_forces:R:3:{theirs}_forces:R:3 "]
+        lines[-1] += f"REF_energy={energy!r} {theirs}_energy={energy + 1!r}"
+        for symbol, xyz, force in zip(image.symbols, image.positions, pushes, strict=True):
+            numbers = [*xyz.tolist(), *force.tolist(), *(2 * force).tolist()]
+            lines.append(" ".join([symbol, *map(repr, numbers)]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("theirs", ["MACE", "gap"])
+def test_labels_beside_predictions_are_not_taken_for_them(theirs: str, tmp_path: Path) -> None:
+    path = beside(tmp_path, theirs)
+    with pytest.raises(UsageError, match=f"e.g. {path}:{theirs}_energy:{theirs}_forces"):
+        Predictions.read(path)
+    model = Predictions.read(path, energy_key=f"{theirs}_energy", forces_key=f"{theirs}_forces")
+    assert model.predict(ASKED).energy == pytest.approx(ASKED.energy + 1)
+    assert model.predict(ASKED).forces == pytest.approx(2 * ASKED.forces)
+
+
+def test_labels_are_no_predictions() -> None:
+    with pytest.raises(UsageError, match=r"x\.npz predicts every label of 6 frames to the last digit"):
+        Predictions(ASKED).require_other_than(ASKED, "x.npz")
+    Predictions(ASKED).require_other_than(ASKED[:1], "x.npz")
+    Predictions(ASKED).require_other_than(ASKED.replace(energy=ASKED.energy + 1e-9), "x.npz")
+    Predictions(ASKED).require_other_than(frames(3, seed=8), "x.npz")
+
+
+def test_it_says_what_was_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "fidsel.data")
+    Predictions.read(beside(tmp_path, "MACE"), energy_key="MACE_energy", forces_key="MACE_forces")
+    assert "energies from 'MACE_energy' (6 of 6 frames)" in caplog.text
+    assert "not read: REF_energy, REF_forces" in caplog.text
+
+
 def test_molecules_of_several_kinds_are_served() -> None:
     model = Predictions(predicted() + water(3))
     found = model.predict(water(3)[[2]] + ASKED + water(3)[[0]])

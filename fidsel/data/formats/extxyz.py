@@ -29,6 +29,9 @@ CHARGES = "initial_charges"
 HEEDED = {"properties", "lattice", "pbc", "level", "group", *NAMES, *ALL}
 """Keys that are read besides labels, in lower case."""
 
+ENERGY_IN_WORDS = r"energ|\bE\s+-?\d|^\s*-?\d+\.\d+\s*$"
+"""What a plain comment with an energy looks like, e.g. "energy: -5.07" (xTB) or "E -154.7" (ORCA)."""
+
 Columns = Mapping[str, tuple[str, slice]]
 
 
@@ -177,6 +180,6 @@ def _remarks(
         found.add(f"{', '.join(sorted(isotopes))} are read as hydrogen: frames keep no masses")
     if not extended and any(len(row) > 4 for row in rows):
         found.add("columns behind x, y and z are not read, as no Properties= names them")
-    if not header.values and re.search(r"energ|^\s*-?\d+\.\d+\s*$", line, re.IGNORECASE):
+    if not header.values and re.search(ENERGY_IN_WORDS, line, re.IGNORECASE):
         found.add("comment lines are words without key=value: no energy is read from them")
     return found

@@ -278,6 +278,21 @@ def test_columns_without_a_name_are_named(tmp_path: Path) -> None:
     assert "comment lines are words without key=value: no energy is read from them" in notes
 
 
+@pytest.mark.parametrize(
+    ("comment", "told"),
+    [
+        ("Coordinates from ORCA-job water E -76.325", True),
+        ("energy: -5.07 gnorm: 0.001", True),
+        ("water, option E of 3", False),
+        ("frame 12", False),
+    ],
+)
+def test_an_energy_among_words_is_told_of(comment: str, told: bool, tmp_path: Path) -> None:
+    _, notes = read_with_notes(written(tmp_path, comment, "H 0 0 0\nH 0 0 0.74\n"))
+    text = "comment lines are words without key=value: no energy is read from them"
+    assert (text in notes) == told
+
+
 def test_files_of_windows_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_bytes(b"\xef\xbb\xbf2\r\nenergy=-3.5\r\nH 0 0 0\r\nH 0 0 0.74\r\n")
     assert read(tmp_path / "a.xyz").energy.tolist() == [-3.5]
