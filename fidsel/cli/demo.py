@@ -25,7 +25,7 @@ def demo(
     home = one_folder(folder, also, Path("fidsel-demo"))
     create_demo(home)
     with progress() as report:
-        made, budget = make_plan(home, settings or (), None, None, 0, report, break_lock)
+        made, budget = make_plan(home, settings or (), None, None, None, report, break_lock)
     beside_note(made, budget)
     iterate(home, settings, break_lock, None, as_json)
     note(f"open {home}: fidsel.toml, rounds/, labels.db; `fidsel ui -C {home}` shows the rounds in MLflow")
