@@ -123,8 +123,8 @@ class Evaluation:
         if whole.shifted and whole.aligned is not None:
             found.append(
                 f"predicted energies lie a constant of {whole.constant:+.6g} eV per frame off the labels"
-                f"{self._apart()}: the two count from different zeros, as other levels of theory and programs do. Look at the "
-                "energy errors with the constant taken out; forces are not concerned"
+                f"{self._apart()}: the two count from different zeros, as other levels of theory and "
+                "programs do. Look at the energy errors with the constant taken out; forces are not concerned"
             )
         lacking = total - int(np.isfinite(self.frames.energy).sum())
         if lacking > 0:

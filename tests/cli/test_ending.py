@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.
         (
             "raise KeyboardInterrupt",
             130,
-            "fidsel: stopped; what was finished is stored: the same command goes on from there, or begins anew",
+            "fidsel: stopped; what was finished is stored: the same command goes on",
         ),
         ("raise MemoryError", 1, "fidsel: the memory does not suffice (no more could be had): take fewer"),
         ("import typer; raise typer.BadParameter('no')", 2, "Usage: "),
