@@ -25,7 +25,10 @@ def told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, FidselError):
         return str(error), error.exit_code
     if isinstance(error, KeyboardInterrupt):
-        text = "stopped; everything finished is stored, the same command goes on from here"
+        text = (
+            "stopped; what was finished is stored: the same command goes on from there, or begins anew where "
+            "nothing was"
+        )
         return text, exit_code(error)
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
         why = " ".join(str(error).split()) or "no more could be had"

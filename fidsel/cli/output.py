@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fidsel.cli.streams import is_utf8
+from fidsel.cli.streams import is_utf8, writable
 
 if TYPE_CHECKING:
     from fidsel.campaign.settings import Reporter
@@ -96,11 +96,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     from rich.console import Console
     from rich.table import Table
 
-    grid = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    grid = Table(
+        title=writable(title, sys.stdout), title_justify="left", title_style="bold", header_style="bold"
+    )
     for number, column in enumerate(columns):
-        grid.add_column(column, justify="left" if number < text else "right")
+        grid.add_column(writable(column, sys.stdout), justify="left" if number < text else "right")
     for row in rows:
-        grid.add_row(*(cell if isinstance(cell, str) else number_text(cell) for cell in row))
+        cells = (cell if isinstance(cell, str) else number_text(cell) for cell in row)
+        grid.add_row(*(writable(cell, sys.stdout) for cell in cells))
     console = Console(file=sys.stdout)
     if not console.is_terminal:
         console.width = 160

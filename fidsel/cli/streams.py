@@ -17,8 +17,11 @@ BROKEN_PIPE: Final = 141
 
 PLAIN: Final = str.maketrans(
     {
-        "–": "-", "—": "-", "−": "-", "×": "x", "·": "*", "→": ">", "…": "...", "≤": "<=", "≥": ">=",
-        "Å": "A", "µ": "u", "μ": "u", "σ": "sigma", "γ": "gamma", "ρ": "rho", "²": "^2", "°": " deg",
+        "–": "-", "—": "-", "−": "-", "×": "x", "·": "*", "→": ">", "←": "<", "…": "...", "≤": "<=",
+        "≥": ">=", "±": "+-", "≈": "~", "∞": "inf", "√": "sqrt", "‖": "|", "⁻": "^-", "¹": "^1", "³": "^3",
+        "Å": "A", "Δ": "d", "Σ": "sum", "∇": "grad", "α": "alpha", "β": "beta", "δ": "delta", "ε": "epsilon",
+        "θ": "theta", "λ": "lambda", "π": "pi", "τ": "tau", "φ": "phi", "χ": "chi", "ω": "omega", "½": "1/2",
+        "µ": "u", "μ": "u", "σ": "sigma", "γ": "gamma", "ρ": "rho", "²": "^2", "°": " deg",
         "‘": "'", "’": "'", "“": '"', "”": '"',
     }
 )  # fmt: skip
@@ -33,13 +36,26 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return text.encode("ascii", "backslashreplace").decode(), error.end
 
 
+register_error(ERRORS, _plain)
+
+
+def writable(text: str, stream: object) -> str:
+    """Return a text as a stream will hold it, so that its width is known before it is written.
+
+    >>> from io import BytesIO
+    >>> writable("Δ 3 ≥ 2", TextIOWrapper(BytesIO(), encoding="ascii"))
+    'd 3 >= 2'
+    """
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text if is_utf8(stream) else text.encode(encoding, ERRORS).decode(encoding)
+
+
 def open_streams() -> None:
     """Make sure that stdin, stdout and stderr are open and that any text can be written to them.
 
     A stream that was closed (`fidsel … >&-`) leads nowhere instead: else the next file opened, such as the
     store, would take its place. What the encoding of a stream lacks is written in other characters.
     """
-    register_error(ERRORS, _plain)
     for number in range(3):
         try:
             os.fstat(number)

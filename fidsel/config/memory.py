@@ -1,10 +1,11 @@
-"""Amounts of memory as people write them, and what this machine has."""
+"""Amounts of memory as people write them, and what each label may hold."""
 
 import re
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator
+
+from fidsel.data.memory import machine_memory
 
 UNITS: Final = {
     "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
@@ -16,9 +17,6 @@ SHARE: Final = 0.9
 """Part of the machine's memory that labels may hold together; the driver needs some too."""
 PYSCF_SHARE: Final = 0.75
 """Part of a label's memory that PySCF plans its arrays for; the rest is Python, libraries and overhead."""
-
-CGROUPS: Final = (("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"))
-"""Where Linux keeps limits of containers and jobs: version 2, then version 1."""
 
 
 def parse_bytes(text: str) -> int:
@@ -64,27 +62,3 @@ Memory = Annotated[str, BeforeValidator(_text), AfterValidator(_checked)]
 def memory_share(workers: int) -> int:
     """Return the bytes that one of several labels may hold, so that together they do not fill the machine."""
     return int(SHARE * machine_memory() / workers)
-
-
-def machine_memory() -> int:
-    """Return the bytes of memory that this process may use: the machine's, or its container's or job's."""
-    import psutil
-
-    return min([int(psutil.virtual_memory().total), *_limits(Path("/proc/self/cgroup"))])
-
-
-def _limits(membership: Path) -> list[int]:
-    """Return the limits of all control groups that a process is in, and of those above them."""
-    try:
-        groups = {line.split(":", 2)[2] for line in membership.read_text().splitlines()}
-    except OSError:
-        return []
-    found = []
-    for root, name in CGROUPS:
-        for group in groups:
-            for folder in [Path(root) / group.lstrip("/"), *(Path(root) / group.lstrip("/")).parents]:
-                limit = folder / name
-                if folder.is_relative_to(root) and limit.is_file():
-                    text = limit.read_text().strip()
-                    found += [int(text)] if text.isdigit() and int(text) > 0 else []
-    return found

@@ -43,10 +43,15 @@ def electrons(frames: Frames) -> list[Finding]:
     count = np.add.reduceat(frames.numbers, frames.offsets[:-1]) - frames.charge
     odd = (count - frames.spin) % 2 != 0
     impossible = (count < 0) | (frames.spin < 0) | (frames.spin > count)
+    alone = odd & (np.diff(frames.offsets) == 1) & (frames.spin == 0)
     return about(
-        "error", "electrons", odd,
+        "error", "electrons", odd & ~alone,
         "electrons and spin (2S) are not both even or both odd in {n} frames: name charge or spin in the "
         "file (charge=-1 in the comment line of an xyz file), or give --charge or --spin",
+    ) + about(
+        "note", "electrons", alone,
+        "{n} frames are single atoms with an odd number of electrons and no spin named (2S): their energies "
+        "are taken as they are",
     ) + about(
         "error", "electrons", impossible & ~odd, "no system has such a charge or spin in {n} frames",
     )  # fmt: skip

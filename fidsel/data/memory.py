@@ -3,25 +3,34 @@
 import os
 import resource
 from pathlib import Path
+from typing import Final
 
 from fidsel.errors import FidselError
 
-CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+MEMBERSHIP: Final = Path("/proc/self/cgroup")
+"""Names the control groups that this process is in."""
+
+CGROUPS: Final = (
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
-"""Limit and use of a container's memory, bytes; "max" where there is none."""
+"""Where Linux keeps limits of containers and jobs, version 2, then version 1: the folder of all groups, a
+group's files of its limit and use in bytes ("max" where there is no limit), and the row of memory.stat with
+the part of the use that are copies of files, which give way."""
+
+
+def machine_memory() -> int:
+    """Return the bytes of memory that this process may use: the machine's, or its container's or job's."""
+    return min([_physical(), *(limit for limit, _ in _limits(MEMBERSHIP))])
 
 
 def available_memory() -> int:
     """Return the bytes that this process may still take: of the machine, its container and its own limits."""
-    free = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    lines = _text("/proc/meminfo").splitlines()
+    free = [_physical()]
+    lines = _text(Path("/proc/meminfo")).splitlines()
     free += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    for limit, used in CGROUPS:
-        if _text(limit).strip().isdigit() and _text(used).strip().isdigit():
-            free.append(int(_text(limit)) - int(_text(used)))
-    pages = _text("/proc/self/statm").split()
+    free += [limit - used for limit, used in _limits(MEMBERSHIP)]
+    pages = _text(Path("/proc/self/statm")).split()
     for kind, column in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)):
         soft, _ = resource.getrlimit(kind)
         if soft != resource.RLIM_INFINITY and pages:
@@ -49,6 +58,35 @@ def require_memory(needed: float, what: str, remedy: str) -> None:
         )
 
 
-def _text(path: str) -> str:
-    """Return what a file of the system says, nothing where it has none."""
-    return Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
+def _physical() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _limits(membership: Path) -> list[tuple[int, int]]:
+    """Return limit and use, bytes, of all control groups that a process is in, and of those above them."""
+    groups = {line.split(":", 2)[2] for line in _text(membership).splitlines()}
+    found = {}
+    for root, *files in CGROUPS:
+        for group in groups:
+            own = Path(root) / group.lstrip("/")
+            for folder in (own, *own.parents):
+                if folder.is_relative_to(root) and (pair := _limit(folder, *files)):
+                    found[folder] = pair
+    return list(found.values())
+
+
+def _limit(folder: Path, limit: str, use: str, copies: str) -> tuple[int, int] | None:
+    """Return limit and use of one control group, None where it has no limit."""
+    most, used = (_text(folder / name).strip() for name in (limit, use))
+    if not most.isdigit() or int(most) == 0:
+        return None
+    rows = dict(line.split() for line in _text(folder / "memory.stat").splitlines() if " " in line)
+    return int(most), max(int(used or 0) - int(rows.get(copies, 0)), 0)
+
+
+def _text(path: Path) -> str:
+    """Return what a file of the system says, nothing where it has none or may not be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -85,12 +85,12 @@ def _energies(frames: Frames, strained: BoolArray, of: str) -> tuple[list[Findin
         )
     far, doubtful = np.abs(excess) > limit, np.abs(excess) > DOUBTFUL * limit
     bad = huge | (far & ~strained)
-    text = f"energies{of} are far from the usual of their composition in {{n}} frames: {{values}} eV above "
+    text = f"energies{of} are far from the usual of their composition in {{n}} frames: {{values}} eV from "
     text += "it. Leave these frames out or relabel them"
-    found = _told("error", "outliers", bad, text, np.where(np.isnan(excess), frames.energy, excess))
-    text = f"energies{of} are unusual for their composition in {{n}} frames: {{values}} eV above the usual. "
+    found = _told("error", "outliers", bad, text, np.where(np.isnan(excess), frames.energy, excess), "+")
+    text = f"energies{of} are unusual for their composition in {{n}} frames: {{values}} eV from the usual. "
     text += "Look at these frames"
-    return found + _told("warning", "outliers", (far | doubtful) & ~bad, text, excess), bad
+    return found + _told("warning", "outliers", (far | doubtful) & ~bad, text, excess, sign="+"), bad
 
 
 def _closed(frames: Frames, of: str) -> list[Finding]:
@@ -117,8 +117,10 @@ def _zeros(frames: Frames, of: str) -> list[Finding]:
     return about("warning", "outliers", zero, text + "zero stands for a missing label")
 
 
-def _told(severity: Severity, rule: str, bad: BoolArray, text: str, values: FloatArray) -> list[Finding]:
+def _told(
+    severity: Severity, rule: str, bad: BoolArray, text: str, values: FloatArray, sign: str = ""
+) -> list[Finding]:
     """Return a finding that tells the values of the first frames in place of {values}."""
-    several = [f"{value:.4g}" for value in values[bad].tolist()]
+    several = [f"{value:{sign}.4g}" for value in values[bad].tolist()]
     told = ", ".join(several[:NAMED]) + (" ..." if len(several) > NAMED else "")
     return about(severity, rule, bad, text.replace("{values}", told))

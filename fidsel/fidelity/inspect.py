@@ -10,6 +10,7 @@ from fidsel.data.frames import FloatArray, IntArray
 from fidsel.data.read import AS_NAMED
 from fidsel.data.state import State
 from fidsel.errors import UsageError
+from fidsel.fidelity.mmff_terms import INSTEAD
 from fidsel.fidelity.molecule import from_atoms
 from fidsel.fidelity.openmm_source import MMFFSource
 from fidsel.fidelity.source import LabelError
@@ -69,15 +70,18 @@ def mmff_forces(frames: Frames) -> tuple[FloatArray, tuple[str, ...]]:
             for i in sample:
                 out[frames.offsets[i] : frames.offsets[i + 1]] = source.label(frames[int(i)]).forces
         except (UsageError, LabelError) as error:
-            why.append(f"{frames.formulas[template]}: {error}")
+            why.append(f"{frames.formulas[template]}: {str(error).removesuffix(INSTEAD).rstrip(' .')}")
     return out, tuple(why)
 
 
 def _molecules(frames: Frames) -> list[IntArray]:
-    """Return the rows of the most frequent molecules, of frames with forces and finite positions."""
+    """Return the rows of the most frequent molecules, of frames with forces and finite positions.
+
+    Single atoms have none that MMFF94 could tell.
+    """
     finite = np.all(np.isfinite(frames.positions), axis=1)
     rows: dict[tuple[bytes, int], list[int]] = {}
-    for i in np.flatnonzero(frames.has_forces).tolist():
+    for i in np.flatnonzero(frames.has_forces & (np.diff(frames.offsets) > 1)).tolist():
         atoms = slice(frames.offsets[i], frames.offsets[i + 1])
         if finite[atoms].all():
             rows.setdefault((frames.numbers[atoms].tobytes(), int(frames.charge[i])), []).append(i)

@@ -8,7 +8,7 @@ FAR = 10.0
 """Standard deviations, as the median tells them, beyond which an energy is far from the others."""
 LEAST = 0.05
 """eV; energies nearer than this to the median count, however much alike the others are."""
-FEWEST = 3
+FEWEST = 8
 """Frames of one composition among which one can be told from the others."""
 NORMAL = 1.4826
 """Standard deviation of a normal distribution per median absolute deviation."""
@@ -18,7 +18,8 @@ def far_out(energies: FloatArray, groups: IntArray | None = None) -> BoolArray:
     """Return which energies are far from the median of their group, (n,).
 
     One wrong label of 10⁴ eV among 40 moves their mean by 250 eV, and the median not at all. The scale is
-    the median absolute deviation of all, so up to half of them may be wrong.
+    the median absolute deviation of all, or of the group where that is larger, so up to half of them may be
+    wrong, and a flexible molecule is not judged by rigid ones that are more frequent.
 
     Parameters
     ----------
@@ -28,18 +29,19 @@ def far_out(energies: FloatArray, groups: IntArray | None = None) -> BoolArray:
 
     Examples
     --------
-    >>> far_out(np.array([0.1, -0.1, 0.0, 250.0])).tolist()
-    [False, False, False, True]
+    >>> far_out(np.array([0.1, -0.1, 0.0, 0.2, 0.0, 0.1, -0.2, 250.0])).tolist()
+    [False, False, False, False, False, False, False, True]
     """
     groups = np.zeros(len(energies), dtype=np.int64) if groups is None else groups
     judged = np.bincount(groups)[groups] >= FEWEST
-    apart = np.zeros(len(energies))
+    apart, own = np.zeros(len(energies)), np.zeros(len(energies))
     for group in np.unique(groups[judged]):
-        own = energies[groups == group]
-        middle = np.sort(own)[(len(own) - 1) // 2]  # one of them, so that no group is far out as a whole
-        apart[groups == group] = np.abs(own - middle)
+        here = groups == group
+        middle = np.sort(energies[here])[(here.sum() - 1) // 2]  # one of them, so that no group is far out
+        apart[here] = np.abs(energies[here] - middle)
+        own[here] = np.median(apart[here]) * (1 + FEWEST / here.sum())  # of few it is often too small
     if not judged.any():
         return judged
-    limit = max(LEAST, FAR * NORMAL * float(np.median(apart[judged])))
-    found: BoolArray = apart > limit
+    usual = np.maximum(own, np.median(apart[judged]))
+    found: BoolArray = judged & (apart > np.maximum(LEAST, FAR * NORMAL * usual))
     return found

@@ -1,6 +1,5 @@
 """Solving an sGDML system: by a factor of its matrix, or by iteration without the matrix."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from math import log
@@ -9,6 +8,7 @@ from typing import Any, Literal, NamedTuple, Self
 import torch
 from torch import Tensor
 
+from fidsel.data.memory import machine_memory
 from fidsel.errors import FidselError, UsageError
 from fidsel.models.checkpoints import Kept
 from fidsel.models.sgdml_factor import Factor, factor_bytes, factorise, kernel_panels
@@ -248,7 +248,7 @@ def solution_of(system: System, lower: Factor, jitter: float) -> Solution:
 
 
 def device_memory(device: str) -> int:
-    """Return the bytes of memory a device has."""
+    """Return the bytes of memory a device has, those of the CPU within the limits of a container or job."""
     if torch.device(device).type == "cuda":
         return int(torch.cuda.mem_get_info(torch.device(device))[1])
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return machine_memory()

@@ -54,7 +54,7 @@ class Deviations:
     forces                  eV/Å    per component
     energy                  eV      of total energies as they are
     energy_per_atom         eV      the same, each divided by the number of its atoms
-    constant                eV      mean over frames of what was taken out, see `Evaluation.constants`
+    constant                eV      median over frames of what was taken out, `Evaluation.constants`
     aligned                 eV      of total energies, the constants taken out
     aligned_per_atom        eV      the same, each divided by the number of its atoms
     ======================= ======= ==================================================================
@@ -122,9 +122,9 @@ class Evaluation:
         found, whole, total = [], self.whole, len(self.frames)
         if whole.shifted and whole.aligned is not None:
             found.append(
-                f"predicted energies lie a constant of {whole.constant:+.6g} eV per frame off the labels: "
-                "the two count from different zeros, as other levels of theory and programs do. Look at the "
-                "energy errors with the constant taken out; forces are not concerned"
+                f"predicted energies lie a constant of {whole.constant:+.6g} eV per frame off the labels"
+                f"{self._apart()}: the two count from different zeros, as other levels of theory and "
+                "programs do. Look at the energy errors with the constant taken out; forces are not concerned"
             )
         lacking = total - int(np.isfinite(self.frames.energy).sum())
         if lacking > 0:
@@ -153,6 +153,15 @@ class Evaluation:
             told.append(f"energy MAE {1000 * energy.mae:.4g}, RMSE {1000 * energy.rmse:.4g} meV{how}")
         return f"Evaluation({whole.frames} frames; {'; '.join(told)})"
 
+    def _apart(self) -> str:
+        """Say that the constant of a frame depends on its molecule, where it does."""
+        known = self.constants[np.isfinite(self.constants)]
+        if not len(known) or float(np.ptp(known)) <= 1e-3:
+            return ""
+        return (
+            f" in the median, from {known.min():+.6g} to {known.max():+.6g} eV by molecule (see their table)"
+        )
+
     def _of(self, rows: BoolArray) -> Deviations:
         """Return the errors on some frames."""
         sizes = np.diff(self.frames.offsets)
@@ -165,7 +174,7 @@ class Evaluation:
             forces=Deviation.of((self.prediction.forces - self.frames.forces)[atoms]),
             energy=Deviation.of(energy),
             energy_per_atom=Deviation.of(energy / size),
-            constant=float(constant.mean()) if len(constant) else None,
+            constant=float(np.median(constant)) if len(constant) else None,
             aligned=Deviation.of(energy - constant),
             aligned_per_atom=Deviation.of((energy - constant) / size),
         )

@@ -83,7 +83,7 @@ def test_signals_stop_cleanly_and_the_same_command_goes_on(
         out, err = child.communicate(timeout=60)
     assert child.returncode == 128 + number
     assert list(scratch.glob("fidsel-*")) == []
-    assert err.splitlines()[-1].startswith("fidsel: stopped; everything finished is stored")
+    assert err.splitlines()[-1].startswith("fidsel: stopped; what was finished is stored")
     assert "Traceback" not in err
     assert out == ""
     found = fidsel(capfd, "status", "-C", folder, "--json")

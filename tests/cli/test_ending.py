@@ -91,7 +91,11 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.
     [
         ("raise SystemExit(7)", 7, ""),
         ("import typer; raise typer.Exit(3)", 3, ""),
-        ("raise KeyboardInterrupt", 130, "fidsel: stopped; everything finished is stored, the same command"),
+        (
+            "raise KeyboardInterrupt",
+            130,
+            "fidsel: stopped; what was finished is stored: the same command goes on",
+        ),
         ("raise MemoryError", 1, "fidsel: the memory does not suffice (no more could be had): take fewer"),
         ("import typer; raise typer.BadParameter('no')", 2, "Usage: "),
     ],

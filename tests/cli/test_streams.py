@@ -40,6 +40,21 @@ def test_any_encoding_holds_what_is_printed(encoding: str, words: str) -> None:
         assert ("error, × accurate" in text) is not encoding.startswith("ascii")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_tables_keep_their_border_in_any_encoding(encoding: str) -> None:
+    code = (
+        "from fidsel.cli.streams import open_streams; from fidsel.cli.output import table; open_streams(); "
+        "table('1 ≥ 0', ('Δ', 'σ in Å'), [['λ × Δ → …', None], ['naïve 😀', 1.5]])"
+    )
+    found = shell(f'{sys.executable} -c "{code}"', PYTHONIOENCODING=encoding)
+    assert found.returncode == 0, found.stderr
+    title, *lines = found.stdout.decode(encoding).splitlines()
+    assert title.strip() == "1 >= 0"
+    assert len({len(line) for line in lines}) == 1, lines
+    assert "sigma in" in lines[1]
+    assert ("lambda x d > ..." if encoding == "ascii" else "lambda × d > ...") in lines[3]
+
+
 def test_json_is_whole_in_any_encoding(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path / "Å–😀")
     found = shell(f"{FIDSEL} status --json -C '{folder}'", PYTHONIOENCODING="ascii")

@@ -1,15 +1,14 @@
-"""Amounts of memory as people write them, and what a job or container may have."""
+"""Amounts of memory as people write them, and what each label may hold."""
 
 from pathlib import Path
 
-import psutil
 import pytest
 
-from fidsel.config import memory
 from fidsel.config.levels import OpenMMLevel, PySCFLevel
-from fidsel.config.memory import machine_memory, memory_share, parse_bytes
+from fidsel.config.memory import memory_share, parse_bytes
 from fidsel.config.parts import build_fidelity
 from fidsel.config.schema import PoolSection
+from fidsel.data.memory import machine_memory
 from fidsel.fidelity import PySCFSource
 
 WATER = PoolSection(source="md", smiles="O", frames=10)
@@ -48,24 +47,5 @@ def test_pyscf_plans_for_less_than_its_limit(limit: str | None, planned: int) ->
 
 
 def test_labels_share_the_memory_of_the_machine() -> None:
-    assert 0 < machine_memory() <= psutil.virtual_memory().total
     assert memory_share(4) == pytest.approx(memory_share(1) / 4, abs=1)
     assert memory_share(1) < machine_memory()
-
-
-@pytest.mark.parametrize(("version", "name", "line"), [
-    (0, "memory.max", "0::/job/step\n"), (1, "memory.limit_in_bytes", "4:memory:/job/step\n"),
-])  # fmt: skip
-def test_the_limit_of_a_job_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, name: str, line: str
-) -> None:
-    root = tmp_path / "cgroup"
-    (root / "job" / "step").mkdir(parents=True)
-    (root / "job" / "step" / name).write_text("max\n")
-    (root / "job" / name).write_text(f"{2**29}\n")
-    (tmp_path / "membership").write_text(line)
-    roots = [(str(tmp_path / "none"), "memory.max"), (str(tmp_path / "none"), "memory.limit_in_bytes")]
-    roots[version] = (str(root), name)
-    monkeypatch.setattr(memory, "CGROUPS", tuple(roots))
-    assert memory._limits(tmp_path / "membership") == [2**29]
-    assert memory._limits(tmp_path / "nothing") == []

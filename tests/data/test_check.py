@@ -153,6 +153,13 @@ def test_electrons_and_spin(water: Frames, charge: int, spin: int, bad: int) -> 
     assert len(found(water.replace(charge=charge, spin=spin), "electrons")) == bad
 
 
+def test_a_lone_atom_without_a_spin_is_a_note() -> None:
+    atoms = Frames.pack(np.array([1, 8]), np.zeros((2, 3)), np.array([0, 1, 2]), energy=[-13.6, -2040.0])
+    (told,) = found(atoms, "electrons")
+    assert (told.severity, told.frames) == ("note", (0,))
+    assert found(atoms.replace(spin=2), "electrons")[0].severity == "error"
+
+
 def test_distances_in_nanometres_and_bohr(water: Frames) -> None:
     assert found(water.replace(positions=water.positions / 10), "distances")[0].severity == "error"
     xyz = water.positions.copy()

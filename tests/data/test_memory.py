@@ -4,15 +4,19 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
 
-from fidsel.data.memory import available_memory, require_memory
+from fidsel.data import memory
+from fidsel.data.memory import available_memory, machine_memory, require_memory
 from fidsel.errors import FidselError
 
 
 def test_it_is_part_of_the_machine() -> None:
     assert 0 < available_memory() <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert available_memory() <= machine_memory() <= psutil.virtual_memory().total
 
 
 def test_what_does_not_fit_is_refused_with_numbers_and_a_remedy() -> None:
@@ -31,3 +35,28 @@ def test_a_limit_of_the_process_counts() -> None:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert re.fullmatch(r"\d+\n", told)
     assert 0 < int(told) < 4 << 30
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_the_limit_of_a_job_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+    line = ("0::/job/step\n", "4:memory:/job/step\n")[version]
+    _, limit, use, copies = memory.CGROUPS[version]
+    job = tmp_path / "cgroup" / "job"
+    (job / "step").mkdir(parents=True)
+    (job / "step" / limit).write_text("max\n")
+    (job / limit).write_text(f"{2**26}\n")
+    (job / use).write_text(f"{2**25 + 2**20}\n")
+    (job / "memory.stat").write_text(f"anon 5\n{copies} {2**20}\n")
+    (tmp_path / "membership").write_text(line)
+    roots = [(str(tmp_path / "none"), *files) for _, *files in memory.CGROUPS]
+    roots[version] = (str(tmp_path / "cgroup"), limit, use, copies)
+    monkeypatch.setattr(memory, "CGROUPS", tuple(roots))
+    monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "membership")
+    assert (machine_memory(), available_memory()) == (2**26, 2**25)
+    from fidsel.config.memory import SHARE, memory_share
+    from fidsel.models.sgdml_solve import device_memory
+
+    assert device_memory("cpu") == 2**26
+    assert memory_share(2) == int(SHARE * 2**25)
+    monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "nothing")
+    assert machine_memory() == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

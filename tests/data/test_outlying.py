@@ -35,7 +35,8 @@ def test_an_energy_far_off_is_named_with_its_value(ethanol: Frames, energy: floa
     assert (finding.severity, finding.rule, finding.frames) == ("error", "outliers", (17,))
     assert np.flatnonzero(bad).tolist() == [17]
     if abs(energy) < 1e5:
-        told = float(finding.message.split("frames: ")[1].split(" eV above")[0])
+        told = float(finding.message.split("frames: ")[1].split(" eV from it")[0])
+        assert finding.message.split("frames: ")[1][0] == ("+" if energy > 0 else "-")
         assert told == pytest.approx(energy, abs=1.0)
 
 

@@ -100,6 +100,18 @@ def test_molecule_without_mmff_types_is_said_to_be_unchecked(tmp_path: Path) -> 
     finding = found(copper, tmp_path)["force-scale"]
     assert finding.severity == "note"
     assert "units are not checked against MMFF94: Cu2" in finding.message
+    assert "Label with" not in finding.message
+    assert "pool.source" not in finding.message
+
+
+def test_single_atoms_are_no_matter_of_mmff(ethanol: Frames, tmp_path: Path) -> None:
+    atoms = Frames.pack(
+        np.array([1, 8]), np.zeros((2, 3)), np.arange(3), energy=[-13.6, -2040.0], forces=np.zeros((2, 3))
+    )
+    path = write(tmp_path / "labels.extxyz", ethanol + atoms.replace(level="dft"))
+    _, findings = inspect_file(path, None, None, None, True)
+    assert [f.message for f in findings if "not checked" in f.message] == []
+    assert "error" not in {f.severity for f in findings if f.rule in ("electrons", "force-scale")}
 
 
 def test_real_formaldehyde(data_folder: Path) -> None:

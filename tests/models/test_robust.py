@@ -29,7 +29,23 @@ def test_no_energy_of_a_normal_distribution_is_far_out(n: int, seed: int, width:
         assert not far_out(energies).any()
     wrong = energies.copy()
     wrong[0] += max(1e3 * width, 2 * LEAST)
-    assert far_out(wrong)[0] or n < 5
+    assert far_out(wrong)[0] == (n >= 8)
+
+
+def test_good_energies_of_small_sets_are_kept() -> None:
+    rng = np.random.default_rng(0)
+    lost = [sum(far_out(rng.normal(size=n)).any() for _ in range(1000)) for n in range(3, 9)]
+    assert lost[:5] == [0, 0, 0, 0, 0]
+    assert lost[5] <= 1, "of 8 energies"
+
+
+def test_a_rigid_majority_does_not_judge_a_flexible_minority() -> None:
+    rng = np.random.default_rng(1)
+    energies = np.concatenate([rng.normal(scale=0.02, size=60), rng.normal(-500.0, 1.0, 40)])
+    groups = np.repeat([0, 1], [60, 40])
+    assert not far_out(energies, groups).any()
+    energies[[5, 70]] += 1e3
+    assert np.flatnonzero(far_out(energies, groups)).tolist() == [5, 70]
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.1, 7.0, 1e4]), st.integers(0, 3)), min_size=1, max_size=30))
