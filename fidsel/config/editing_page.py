@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from fidsel.campaign.edits import RULES, STAGES, Rule
 from fidsel.config.schema import Config
+from fidsel.config.settings_page import refs
 
 HEAD: Final = """\
 # Editing a campaign that has begun
@@ -54,20 +55,9 @@ def _names(part: Mapping[str, Any], defs: Mapping[str, Any], place: str) -> Iter
     """Yield the settings below a part of a JSON schema."""
     for key, node in part["properties"].items():
         inner = "fidelity.*" if key == "fidelity" and not place else f"{place}{key}"
-        below = [defs[name] for name in _refs(node)]
+        below = [defs[name] for name in refs(node)]
         if not below or inner == "fidelity.*.price":
             yield inner
             continue
         for one in below:
             yield from _names(one, defs, f"{inner}.")
-
-
-def _refs(node: Any) -> Iterator[str]:  # Any: a part of a JSON schema
-    if isinstance(node, Mapping):
-        if "$ref" in node:
-            yield str(node["$ref"]).split("/")[-1]
-        for key in ("oneOf", "anyOf", "items"):
-            yield from _refs(node.get(key))
-    elif isinstance(node, list):
-        for one in node:
-            yield from _refs(one)

@@ -84,30 +84,30 @@ def _places(schema: Node) -> dict[str, str]:
     """Return where on the page each part of the schema stands: "[model]", or the heading of its own."""
     found: dict[str, str] = {}
     for name, node in schema["properties"].items():
-        for part in _refs(node):
+        for part in refs(node):
             found.setdefault(part, f"[{name}]")
     for part in list(found):
         for node in schema["$defs"][part]["properties"].values():
-            for inner in _refs(node):
+            for inner in refs(node):
                 found.setdefault(inner, inner.removesuffix("Section").removesuffix("Config").lower())
     return found
 
 
-def _refs(node: Any) -> Iterator[str]:  # Any: a part of a JSON schema
+def refs(node: Any) -> Iterator[str]:  # Any: a part of a JSON schema
     """Return the names of the parts that a part refers to, in order."""
     if isinstance(node, Mapping):
         if "$ref" in node:
             yield str(node["$ref"]).split("/")[-1]
         for key in ("oneOf", "anyOf", "items"):
-            yield from _refs(node.get(key))
+            yield from refs(node.get(key))
     elif isinstance(node, list):
         for inner in node:
-            yield from _refs(inner)
+            yield from refs(inner)
 
 
 def _section(title: str, node: Node, defs: Node, places: Mapping[str, str]) -> Iterator[str]:
     """Yield heading, text and tables of a section; keys that all its kinds share come first."""
-    kinds = [defs[name] for name in _refs(node)]
+    kinds = [defs[name] for name in refs(node)]
     yield f"## {title}\n"
     yield f"{node.get('description') or kinds[0]['description']}\n"
     if len(kinds) == 1:
@@ -147,7 +147,7 @@ def _text(node: Node) -> str:
 
 def _type(node: Node, places: Mapping[str, str]) -> str:
     """Return what may be given for a key."""
-    if parts := list(_refs(node)):
+    if parts := list(refs(node)):
         place = places[parts[0]]
         return f"table, see [{place.strip('[]')}](#{place.strip('[]')})"
     if "anyOf" in node:
