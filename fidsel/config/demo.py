@@ -53,7 +53,7 @@ kind = "cokriging"
 kind = "cluster-error"
 
 [budget]
-total = 3.0
+total = 2.0
 unit = "core-min"
 """
 
