@@ -40,7 +40,7 @@ def test_interrupt_ends_cleanly(tmp_path: Path) -> None:
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does, to the workers too
     _, text = child.communicate(timeout=60)
     assert child.returncode == 130, text
-    assert "the same command goes on from here" in text
+    assert "the same command goes on from there" in text
     assert "Traceback" not in text
     assert all_gone(child.pid)
     check_consistent(folder) if (folder / "rounds").exists() else None
