@@ -154,6 +154,8 @@ def _require(ws: Workspace, fidelity: Fidelity, purpose: str, found: int, least:
     failures = ws.store.failures(fidelity)
     why = next(iter(failures.values()), "the budget did not pay for them")
     remedy = "mend the cause and give `fidsel retry`" if failures else "raise budget.total"
+    if why.startswith("set aside"):
+        remedy = "begin anew with a mended source, or give `fidsel release --all` if they are right"
     raise FidselError(
         f"training needs at least {least} {purpose} labels of {fidelity.name}, got {found} ({len(failures)} "
         f"failed): {why.rstrip('. ')}. What was paid for is kept; {remedy}, then the same command again"

@@ -113,10 +113,8 @@ def _pilot(ws: Workspace, order: tuple[str, ...]) -> None:
     One label of each comes first: where the budget can never pay for the campaign, no more are bought.
     """
     measured = [fidelity for fidelity in ws.campaign.fidelities if not fidelity.price.declared]
-    rules, total = ws.campaign.rules, ws.campaign.budget.total
     for fidelity in measured:
-        # a level whose label takes more than this is of no use to the campaign
-        ws.buy(fidelity, order[:1], "pilot", most=total / (rules.validation + FEWEST))
+        ws.buy(fidelity, order[:1], "pilot")
     if all(len(ws.store.measured(fidelity)[1]) for fidelity in measured):
         Least.of(ws.campaign, ws.prices(), ws.wasted()).require(ws.campaign.budget)
     for fidelity in measured:

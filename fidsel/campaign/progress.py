@@ -73,7 +73,7 @@ def read_progress(store: LabelStore, index: int) -> Progress:
     """Return how far the round after `index` finished ones has come."""
     stage = store.record(RECORD) or {}
     steps = [] if index else [_pool(store)]
-    levels: Mapping[str, str] = dict((store.record("campaign") or {}).get("levels", ()))
+    levels: Mapping[str, str] = dict((store.record("levels") or {}).get("levels", ()))
     if levels:
         steps += _labels(store, index, levels)
     if (total := int(stage.get("total", 0))) and not any(step.what == stage["what"] for step in steps):

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from math import inf
 from uuid import uuid4
 
 import numpy as np
@@ -86,14 +85,12 @@ class Workspace:
         account: str,
         *,
         close_at: float = 1.0,
-        most: float = inf,
     ) -> Purchase:
         """Label frames at a fidelity and judge the labels; those owned already are not bought again.
 
         Parameters
         ----------
         close_at : fraction that is waited for; see `fidsel.fidelity.buy`.
-        most : base units of the budget that may be spent on them.
 
         Raises
         ------
@@ -108,14 +105,14 @@ class Workspace:
         def count(event: PurchaseEvent) -> None:
             self.report(what, event.finished, event.total)
 
-        frames, budget = self.store.frames(tuple(dict.fromkeys(ids))), self.campaign.budget
+        frames = self.store.frames(tuple(dict.fromkeys(ids)))
         bought = buy(
             self.store,
             self.engine,
             fidelity,
             frames,
             account,
-            budget=replace(budget, total=min(budget.total, self.spent() + most)),
+            budget=self.campaign.budget,
             predicted_seconds=self.predicted_seconds(fidelity, frames),
             on_event=count,
             late=self.late,
@@ -131,7 +128,9 @@ class Workspace:
         """Judge new labels of some levels, and of those of which labels have come late."""
         levels, came = self.campaign.fidelities, self.late.came()
         for row, fidelity in enumerate(levels):
-            if fidelity in fidelities or fidelity.key in came:
+            if self.campaign.rules.trust_labels:
+                self.store.judge(fidelity, dict.fromkeys(self.store.aside_ids(fidelity)))
+            elif fidelity in fidelities or fidelity.key in came:
                 set_aside(self.store, fidelity, levels[:row])
 
     def predicted_seconds(self, fidelity: Fidelity, frames: Frames) -> FloatArray | None:
@@ -204,6 +203,7 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
         identify(campaign, store)
         enforce(campaign, store)
         confirm_tables(campaign, store)
+        store.put_record("levels", {"levels": [[one.name, one.key] for one in campaign.fidelities]})
         ledger = Ledger(store)
         with campaign.engine() as engine, Late(ledger, engine) as late:
             ws = Workspace(campaign, store, ledger, lock, engine, late, report)

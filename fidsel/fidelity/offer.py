@@ -5,6 +5,7 @@ from math import inf, isnan
 from fidsel.fidelity.attempt import Order
 from fidsel.fidelity.budget import TOLERANCE, Budget
 from fidsel.fidelity.level import Fidelity
+from fidsel.fidelity.outcome import stated_seconds
 from fidsel.fidelity.store import LabelStore
 
 BATCH_SECONDS = 1.0
@@ -96,7 +97,8 @@ class Offers:
             slack = 0.0 if self.budget is None else self.budget.total * TOLERANCE
             return Order(frame_id, cost, known, limit) if cost == 0 or cost <= free + slack else None
         most = price.value * self.fidelity.threads * (inf if limit is None else limit)
-        least = min(MARGIN * cost, most)
+        margin = 1.0 if stated_seconds(self.fidelity.source) is not None else MARGIN
+        least = min(margin * cost, most)
         if free <= 0 or least > free:
             return None
         together = BATCH_SECONDS / known if known else 1.0

@@ -40,17 +40,17 @@ def test_labels_are_added_to_a_table_of_a_running_campaign(tmp_path: Path) -> No
     keep_pool(folder)
     whole = arrays(folder)
     energy, forces = whole["E_accurate"].copy(), whole["F_accurate"].copy()
-    energy[20:], forces[20:] = np.nan, np.nan
+    energy[70:], forces[70:] = np.nan, np.nan
     np.savez(folder / "pool.npz", **whole | {"E_accurate": energy, "F_accurate": forces})
     with open_workspace(open_campaign(folder), silent) as ws:
         ensure_pool(ws.campaign, ws.store)
-        assert bought(ws, 1, slice(15, 25)) == 5
+        assert bought(ws, 1, slice(65, 75)) == 5
         assert len(ws.store.failed_ids(ws.campaign.accurate)) == 5
     np.savez(folder / "pool.npz", **whole)
     with open_workspace(open_campaign(folder), silent) as ws:
-        assert bought(ws, 1, slice(15, 25)) == 5
+        assert bought(ws, 1, slice(65, 75)) == 5
         labelled = ws.store.labelled(ws.campaign.accurate)
-        assert labelled.energy.tolist() == whole["E_accurate"].ravel()[15:25].tolist()
+        assert labelled.energy.tolist() == whole["E_accurate"].ravel()[65:75].tolist()
         assert ws.store.failed_ids(ws.campaign.accurate) == ()
 
 

@@ -122,11 +122,12 @@ def test_killed_in_the_middle_of_a_label(tmp_path: Path) -> None:
     end = monotonic() + 60
     while not under_way(folder) and monotonic() < end:
         sleep(0.05)
-    assert under_way(folder) == 1
     child.kill()
     child.communicate()
+    begun = under_way(folder)
+    assert begun >= 1
     status, text = outcome(folder, "fidelity.1.options.pause=0")
     assert status == 0, text
     with LabelStore(folder / "labels.db", read_only=True) as store:
-        assert store.query("SELECT count(*) FROM attempts WHERE status = 'lost'")[0][0] == 1
+        assert store.query("SELECT count(*) FROM attempts WHERE status = 'lost'")[0][0] == begun
     check_consistent(folder)

@@ -21,7 +21,7 @@ def seen(folder: Path, *overrides: str) -> list[tuple[str, dict[str, Any]]]:
     """Run a campaign and return what `summarise` told whenever the driver reported something."""
     found: list[tuple[str, dict[str, Any]]] = []
 
-    def look(what: str, done: int, total: int) -> None:
+    def look(what: str, done: int, total: int, detail: str = "") -> None:
         found.append((what, summarise(folder, BUDGET).to_dict()))
 
     for _ in iterate(open_campaign(folder, overrides), look):
@@ -47,6 +47,7 @@ def test_stages_and_steps_of_a_round_can_be_followed(tmp_path: Path) -> None:
         "training labels of accurate",
         "training",
         "control arm's labels of accurate",
+        "training the control arm",
     ]
     assert all(told["state"] == "round 0 is under way" for told in first)
     assert all(f"pid {os.getpid()} on" in told["driver"] for told in first)
@@ -109,6 +110,5 @@ def test_status_says_where_a_stopped_campaign_stands(
     assert shown.code == 0
     assert "round 0 is under way" in shown.out
     assert "round 0, pool of 120 configurations: 1/1" in shown.err
-    assert "round 0, validation labels of accurate: 5/5, 5 failed" in shown.err
-    assert "last begun: training, since" in shown.err
+    assert "last begun: validation labels of accurate: 3/5, 3 failed, since" in shown.err
     assert "no process works on it: `fidsel iterate` begins or goes on" in shown.err

@@ -64,9 +64,7 @@ def test_trusted_labels_are_trained_on(tmp_path: Path) -> None:
 
 def test_a_level_of_gradients_stops_the_campaign(tmp_path: Path) -> None:
     folder = spoil(trusting(tmp_path), F_accurate=np.negative)
-    with pytest.raises(
-        FidselError, match=r"labels of accurate cannot be trained on: .*wrong sign.*campaign.trust_labels"
-    ):
+    with pytest.raises(FidselError, match=r"labels of accurate, got 0 .*wrong sign.*fidsel release"):
         run(folder, "campaign.rounds=0")
     run(folder, "campaign.rounds=0", "campaign.trust_labels=true")
     assert len(rounds(folder)) == 1

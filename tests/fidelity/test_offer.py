@@ -73,7 +73,9 @@ def test_what_the_budget_cannot_pay_for_is_refused(
     store: LabelStore, price: Price, free: float, cost: float | None
 ) -> None:
     with store:
-        order = Offers(Fidelity("spring", Spring(), price), HOUR, 2, store).order("frame", 5.0, free, left=9)
+        order = Offers(Fidelity("spring", Spring(seconds=None), price), HOUR, 2, store).order(
+            "frame", 5.0, free, left=9
+        )
         assert (order and order.cost) == cost
 
 
