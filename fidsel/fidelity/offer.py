@@ -58,6 +58,7 @@ class Offers:
         self._count = so_far.done
         self._sum = so_far.mean_seconds * so_far.done if so_far.done else 0.0
         self._least = 0.0
+        self._margin = MARGIN if stated_seconds(fidelity.source) is None else 1.0
 
     @property
     def proven(self) -> bool:
@@ -97,8 +98,7 @@ class Offers:
             slack = 0.0 if self.budget is None else self.budget.total * TOLERANCE
             return Order(frame_id, cost, known, limit) if cost == 0 or cost <= free + slack else None
         most = price.value * self.fidelity.threads * (inf if limit is None else limit)
-        margin = 1.0 if stated_seconds(self.fidelity.source) is not None else MARGIN
-        least = min(margin * cost, most)
+        least = min(self._margin * cost, most)
         if free <= 0 or least > free:
             return None
         together = BATCH_SECONDS / known if known else 1.0

@@ -10,12 +10,8 @@ from tiny_campaign import check_consistent, labels, rounds, run, write_campaign
 from fidsel.campaign import plan_campaign
 from fidsel.campaign.iterate import silent
 from fidsel.config.build import open_campaign
-from fidsel.data import Frames
-from fidsel.data.frames import BoolArray
-from fidsel.data.lookup import Lookup
 from fidsel.errors import UsageError
 from fidsel.fidelity import LabelStore
-from fidsel.fidelity.table import TableSource
 
 PAINN = "model={kind='painn',features=8,layers=1}"
 SHORT = "{steps=4,validate_every=4,batch=4}"
@@ -103,12 +99,7 @@ def partial_tables(folder: Path, accurate: int, cheap: int) -> Path:
     return folder
 
 
-def table_covers(table: TableSource, frames: Frames) -> BoolArray:
-    return np.asarray(Lookup(table.frames(), table.tolerance).find(frames) >= 0)
-
-
-def test_frames_without_a_label_are_no_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TableSource, "covers", table_covers, raising=False)
+def test_frames_without_a_label_are_no_candidates(tmp_path: Path) -> None:
     folder = partial_tables(tmp_path, accurate=70, cheap=100)
     first = run(folder)[0]
     with LabelStore(folder / "labels.db", read_only=True) as store:
@@ -126,8 +117,7 @@ def test_frames_without_a_label_are_no_candidates(tmp_path: Path, monkeypatch: p
     assert cheap <= set(ids[:100])
 
 
-def test_too_few_frames_with_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TableSource, "covers", table_covers, raising=False)
+def test_too_few_frames_with_labels(tmp_path: Path) -> None:
     folder = partial_tables(tmp_path, accurate=14, cheap=100)
     with pytest.raises(
         UsageError, match=r"at least 17 .* got 14: .*; 106 of 120 configurations have no label of"
