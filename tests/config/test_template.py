@@ -1,4 +1,5 @@
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,9 @@ def test_every_template_is_a_campaign(kind: str, budget: str, files: dict[str, P
     assert campaign.name == "new"
     assert campaign.accurate.name == ("mp2" if budget == "30 core-s" else "ccsd(t)")
     assert campaign.accurate.forces
-    assert len(campaign.cheap) == (1 if kind == "pool" else 2)
+    quick = "mp2" if campaign.accurate.name == "ccsd(t)" else "gfn2-xtb" if find_spec("tblite") else "hf"
+    expected = [quick] if kind == "pool" else ["mmff94"] if quick == "hf" else ["mmff94", quick]
+    assert [level.name for level in campaign.cheap] == expected
     assert campaign.config["pool"]["source"] == config.pool.source
     assert campaign.budget == config.budget.parsed(budget)
 
