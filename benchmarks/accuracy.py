@@ -150,8 +150,8 @@ def stages(cell: Cell) -> dict[str, Any]:
     """Return the training stages of a cell by the name its recipe has for them; none for the kernel."""
     from dataclasses import replace
 
-    from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN
-    from fidsel.training.joint import STAGE as JOINT
+    from fidsel.training.recipes.asteroid import FINETUNE, IDENTIFY, PRETRAIN
+    from fidsel.training.recipes.joint import STAGE as JOINT
 
     if cell.model == "sgdml":
         return {}

@@ -39,10 +39,10 @@ from scipy.stats import spearmanr
 
 from fidsel.data import Frames, leaks
 from fidsel.models import PaiNN
-from fidsel.training.asteroid import FINETUNE, GAMMAS, IDENTIFY, PRETRAIN, asteroid
 from fidsel.training.evaluate import errors
+from fidsel.training.recipes.asteroid import FINETUNE, GAMMAS, IDENTIFY, PRETRAIN, asteroid
 from fidsel.training.stage import TrainingData
-from fidsel.training.teachers import Teaching, teach
+from fidsel.training.weights.teachers import Teaching, teach
 
 SEEDS = (0, 1, 2)
 VARIANTS = {

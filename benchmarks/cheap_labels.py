@@ -15,12 +15,12 @@ import numpy as np
 from cells import data_folder, formaldehyde
 
 from fidsel.data import Frames
-from fidsel.fidelity.law import DFT_PRIOR, LawPrior, fit_law
+from fidsel.fidelity.planner.law import DFT_PRIOR, LawPrior, fit_law
 from fidsel.models import SGDML, ForceField
-from fidsel.training.cokriging import cokriging
 from fidsel.training.evaluate import errors
+from fidsel.training.recipes.cokriging import cokriging
+from fidsel.training.recipes.standard import standard
 from fidsel.training.stage import TrainingData
-from fidsel.training.standard import standard
 
 ACCURATE, VALIDATION, TEST = 20, 6, 500
 CHEAP = (20, 60, 150, 300, 600)

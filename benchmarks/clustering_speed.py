@@ -31,10 +31,10 @@ from pathlib import Path
 import numpy as np
 from cells import Row, machine, peak_bytes, run_cells
 
+from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
-from fidsel.fidelity.molecule import from_smiles
-from fidsel.fidelity.openmm_source import MMFFSource
+from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.md.langevin import OpenMMRun, Thermostat
 from fidsel.md.pool import split_evenly, starts_of
 from fidsel.selector import BroadClusters, pair_distances

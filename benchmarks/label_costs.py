@@ -5,7 +5,7 @@
 One label with forces of each molecule at each level of `LEVELS`, in this process, on one thread; CPU time,
 so that other load on the machine counts little. A level that took longer than `--longest` core-seconds is
 left out for the molecules after it. The last lines are the powers of the number of basis functions that
-`fidsel.fidelity.expected.SECONDS` rests on.
+`fidsel.fidelity.sources.expected.SECONDS` rests on.
 """
 
 import argparse
@@ -14,9 +14,9 @@ from time import process_time
 import numpy as np
 from ase import Atoms
 
-from fidsel.fidelity.molecule import from_smiles
-from fidsel.fidelity.pyscf_input import basis_functions
-from fidsel.fidelity.pyscf_source import PySCFSource
+from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.fidelity.sources.pyscf import PySCFSource
+from fidsel.fidelity.sources.pyscf_input import basis_functions
 from fidsel.md.conformers import conformers
 
 MOLECULES = ("O", "C=O", "CN", "OC=O", "CCO", "CC(C)=O", "NCC(=O)O", "c1ccccc1", "c1ccc2ccccc2c1")

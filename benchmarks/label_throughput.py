@@ -24,7 +24,7 @@ from ase import Atoms
 from cells import machine
 
 from fidsel.fidelity import Label, Task
-from fidsel.fidelity.engine import LocalEngine, available_cores
+from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.fidelity.source import Value
 
 ATOMS = Atoms("H2", [[0, 0, 0], [0, 0, 0.74]])

@@ -37,14 +37,14 @@ import numpy as np
 import torch
 from cells import KCAL, Row, add_workers, data_folder, machine, md17, run_cells
 
+from fidsel.campaign.selection.held_out import set_errors, worst_clusters
+from fidsel.campaign.selection.learner import learner
+from fidsel.campaign.selection.loop import Task, additions, select
+from fidsel.campaign.selection.settings import Selection
+from fidsel.campaign.selection.sources import build_source
+from fidsel.campaign.selection.twin import Twin
 from fidsel.models import SGDML, Ensemble, ForceField, PaiNN
 from fidsel.selector import DESCRIPTORS, LCMD, PICKERS, BroadClusters, Picker, cluster_errors, needs_errors
-from fidsel.selector.estimated import build_source
-from fidsel.selector.held_out import set_errors, worst_clusters
-from fidsel.selector.learner import learner
-from fidsel.selector.rounds import Task, additions, select
-from fidsel.selector.selection import Selection
-from fidsel.selector.twin import Twin
 
 START, SIZE, ROUNDS = 200, 100, 4
 EVERY = {"ethanol": 3, "uracil": 3}

@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from cells import KCAL, Row, data_folder, machine, md17
 
+from fidsel.arrays import IntArray
 from fidsel.data import Frames
-from fidsel.data.frames import IntArray
 from fidsel.models import SGDML
 
 SIGMA, LAM = 20.0, 1e-10

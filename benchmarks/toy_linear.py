@@ -38,8 +38,8 @@ from scipy.stats import spearmanr
 from scipy.stats import t as student
 from torch import Tensor
 
-from fidsel.training.asteroid import GAMMAS
-from fidsel.training.bias import weights_from_bias
+from fidsel.training.recipes.asteroid import GAMMAS
+from fidsel.training.weights.bias import weights_from_bias
 
 DIMENSION, WIDTH = 16, 128
 BIASES = (0.0, 2.0, 4.0, 8.0, 16.0)

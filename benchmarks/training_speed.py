@@ -49,10 +49,10 @@ from threadpoolctl import threadpool_limits
 from fidsel.data import Frames
 from fidsel.models import SGDML, PaiNN
 from fidsel.training.labels import centred, prepare
-from fidsel.training.members import Members
+from fidsel.training.optimise.members import Members
+from fidsel.training.optimise.step import Steps
+from fidsel.training.recipes.standard import STAGE
 from fidsel.training.stage import Stage
-from fidsel.training.standard import STAGE
-from fidsel.training.step import Steps
 
 MOLECULES = ("malonaldehyde", "aspirin")
 BATCHES = (10, 32)

@@ -66,7 +66,7 @@ def theirs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     pytest.importorskip("mace", reason="needs pip install 'fidsel[mace]'")
     import torch
 
-    from fidsel.models.mace_build import UNSAFE
+    from fidsel.models.mace.build import UNSAFE
 
     monkeypatch.setenv(UNSAFE, "1")
     default = torch.get_default_dtype()

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from fidsel.data import Frames
-from fidsel.fidelity.molecule import Molecule, from_smiles
-from fidsel.fidelity.openmm_source import MMFFSource
+from fidsel.fidelity.molecules.molecule import Molecule, from_smiles
+from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.models.contract import ForceField, Prediction
 
 

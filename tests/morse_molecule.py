@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
 
 NUMBERS = np.array([6, 8, 1, 1])
 REST = np.array([[0.0, 0.0, 0.0], [1.21, 0.0, 0.0], [-0.58, 0.94, 0.0], [-0.58, -0.94, 0.0]])

@@ -3,14 +3,8 @@
 import numpy as np
 
 from fidsel.data import Frames
-from fidsel.selector import (
-    ClusterTable,
-    Curve,
-    Picked,
-    Report,
-    cluster_errors,
-    describe_clusters,
-)
+from fidsel.report import ClusterTable, Curve, Picked, Report, describe_clusters
+from fidsel.selector import cluster_errors
 
 NUMBERS = [8, 1, 1]
 COUNT = 100

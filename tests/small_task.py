@@ -2,13 +2,13 @@
 
 from morse_molecule import frames
 
+from fidsel.arrays import BoolArray
+from fidsel.campaign.selection.learner import Learner, learner
+from fidsel.campaign.selection.loop import Source, Task
+from fidsel.campaign.selection.settings import Selection
 from fidsel.data import Frames
-from fidsel.data.frames import BoolArray
 from fidsel.models import SGDML
 from fidsel.selector import ClusterError, Picker, Reference, pair_distances
-from fidsel.selector.learner import Learner, learner
-from fidsel.selector.rounds import Source, Task
-from fidsel.selector.selection import Selection
 
 
 def kernel(seed: int = 0) -> SGDML:

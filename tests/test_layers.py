@@ -5,8 +5,8 @@ from pathlib import Path
 
 import fidsel
 
-ORDER = ["errors", "data", "fidelity", "models", "training", "selector", "refine"]
-ORDER += ["md", "campaign", "tracking", "testing", "config", "cli"]
+ORDER = ["exceptions", "arrays", "data", "fidelity", "selector", "models", "training", "md", "report"]
+ORDER += ["campaign", "tracking", "testing", "config", "tasks", "cli"]
 ROOT = Path(fidsel.__file__).parent
 
 

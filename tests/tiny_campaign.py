@@ -12,7 +12,7 @@ from morse_molecule import NUMBERS, frames, morse
 from morse_source import LEVELS
 
 from fidsel.campaign import Round, iterate
-from fidsel.campaign.folder import CampaignFolder
+from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign
 from fidsel.config.build import open_campaign
 from fidsel.fidelity import LabelStore, Ledger

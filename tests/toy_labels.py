@@ -12,9 +12,9 @@ from ase import Atoms
 
 from fidsel.data import Frames
 from fidsel.fidelity import Label, LabelError, Task
-from fidsel.fidelity.boundary import label_or_error
+from fidsel.fidelity.engine.boundary import label_or_error
+from fidsel.fidelity.engine.task import Result, Usage
 from fidsel.fidelity.source import Value
-from fidsel.fidelity.task import Result, Usage
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """The campaign: buy, train, measure, pick again."""
 
-from fidsel.campaign.folder import CampaignFolder
 from fidsel.campaign.iterate import iterate
-from fidsel.campaign.planning import (
+from fidsel.campaign.plans.plan import (
     plan_campaign,
     plan_from_prices,
     sample_pool,
 )
-from fidsel.campaign.record import ControlArm, Metrics, Pick, Round
+from fidsel.campaign.records.folder import CampaignFolder
+from fidsel.campaign.records.round import ControlArm, Metrics, Pick, Round
 from fidsel.campaign.settings import Campaign, Rules
 
 __all__ = [

@@ -9,11 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from fidsel.campaign.folder import CampaignFolder
+from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.data.atomic import replacing_folder
-from fidsel.errors import UsageError
-from fidsel.fidelity.database import explained
-from fidsel.fidelity.store import LabelStore
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.store.database import explained
+from fidsel.fidelity.store.labels import LabelStore
 
 COMPANIONS: Final = {
     "labels.db",

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
 from fidsel.campaign.settings import Campaign
-from fidsel.errors import FidselError, UsageError
-from fidsel.fidelity.store import LabelStore
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.store.labels import LabelStore
 
 Effect = Literal["refused", "next round", "harmless"]
 Stage = Literal["pool", "money", "round 0", "clusters"]

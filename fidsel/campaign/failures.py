@@ -6,10 +6,10 @@ from typing import Any
 
 from fidsel.campaign.settings import Campaign
 from fidsel.campaign.workspace import identify
-from fidsel.fidelity.failures import Failure, failed_frames, retry
-from fidsel.fidelity.lock import open_store
-from fidsel.fidelity.quarantine import release
-from fidsel.fidelity.store import LabelStore
+from fidsel.fidelity.store.failures import Failure, failed_frames, retry
+from fidsel.fidelity.store.labels import LabelStore
+from fidsel.fidelity.store.lock import open_store
+from fidsel.fidelity.store.quarantine import release
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,26 @@ from dataclasses import replace
 from itertools import count
 from time import perf_counter
 
-from fidsel.campaign.choose import choose
-from fidsel.campaign.coverage import gaps
-from fidsel.campaign.measure import error_unit
-from fidsel.campaign.mixture import mixture, read_allocation, read_late, training_data, write_allocation
-from fidsel.campaign.planning import Prepared, prepare, start_size, unbought
-from fidsel.campaign.publish import measured, publish
-from fidsel.campaign.purchases import purchase
-from fidsel.campaign.record import Allocation, Pick, Round
+from fidsel.campaign.plans.coverage import gaps
+from fidsel.campaign.plans.plan import Prepared, prepare, start_size, unbought
+from fidsel.campaign.plans.share import frame_cost
+from fidsel.campaign.records.round import Allocation, Pick, Round
+from fidsel.campaign.rounds.measure import error_unit
+from fidsel.campaign.rounds.propose import choose
+from fidsel.campaign.rounds.publish import measured, publish
+from fidsel.campaign.rounds.purchases import purchase
+from fidsel.campaign.rounds.suspicion import trusted
+from fidsel.campaign.rounds.training import forget_trainings, watched
+from fidsel.campaign.rounds.training_set import (
+    mixture,
+    read_allocation,
+    read_late,
+    training_data,
+    write_allocation,
+)
 from fidsel.campaign.settings import Campaign, Reporter, silent
-from fidsel.campaign.share import frame_cost
-from fidsel.campaign.suspicion import trusted
-from fidsel.campaign.training import forget_trainings, watched
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 from fidsel.fidelity.level import Fidelity
 from fidsel.selector.stopping import Stopping
 from fidsel.training.stage import Trained, TrainingData

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fidsel.campaign.mixture import read_allocation, read_draft
+from fidsel.campaign.rounds.training_set import read_allocation, read_draft
 from fidsel.campaign.stage import RECORD, label_stage
-from fidsel.fidelity.store import FAILED, LabelStore
+from fidsel.fidelity.store.labels import FAILED, LabelStore
 
 
 @dataclass(frozen=True)

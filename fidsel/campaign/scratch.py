@@ -9,8 +9,8 @@ from typing import Final
 from uuid import uuid4
 
 from fidsel.data.atomic import flush, write_text
-from fidsel.fidelity.holder import Holder
-from fidsel.fidelity.lock import FRESH
+from fidsel.fidelity.store.lock import FRESH
+from fidsel.fidelity.store.process_identity import ProcessIdentity
 
 PART: Final = ".part"
 OWNER: Final = ".owner"
@@ -35,7 +35,7 @@ def appearing(target: Path) -> Iterator[Path]:
     owner = part.with_suffix(OWNER)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        write_text(owner, Holder.this().text())
+        write_text(owner, ProcessIdentity.this().text())
         part.mkdir()
         yield part
         for path in part.rglob("*"):
@@ -54,7 +54,7 @@ def remove_leftovers(folder: Path) -> None:
 
     What a process on another machine left may be under way still, and stays.
     """
-    here = Holder.this()
+    here = ProcessIdentity.this()
     for owner in folder.glob(f".*{OWNER}"):
         part, (holder, fresh) = owner.with_suffix(PART), _holder(owner)
         gone = holder is not None and holder.gone(here, fresh)
@@ -63,10 +63,10 @@ def remove_leftovers(folder: Path) -> None:
             owner.unlink(missing_ok=True)
 
 
-def _holder(owner: Path) -> tuple[Holder | None, bool]:
+def _holder(owner: Path) -> tuple[ProcessIdentity | None, bool]:
     """Return which process an owner file names, and whether it was written a moment ago."""
     try:
         text, written = owner.read_text(encoding="utf-8", errors="replace"), owner.stat().st_mtime
     except FileNotFoundError:  # its process has just ended
         return None, True
-    return Holder.parse(text), time() - written < FRESH
+    return ProcessIdentity.parse(text), time() - written < FRESH

@@ -9,13 +9,13 @@ from zlib import crc32
 
 import numpy as np
 
-from fidsel.campaign.folder import CampaignFolder
+from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.data import Frames
 from fidsel.data.seed import checked_seed
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.level import Fidelity
-from fidsel.fidelity.task import Engine
 from fidsel.models import Delta, ForceField, load
 from fidsel.models.watch import OnProgress, Progress
 from fidsel.selector.pool import Picker, needs_errors
@@ -86,8 +86,8 @@ class Rules:
         cluster; None = never.
     patience : stop once so many rounds together have not lowered the validation error by 2 %; None = never.
     close_at : fraction of a round's training labels, level by level, that its training waits for; see
-        `fidsel.campaign.purchases`.
-    trust_labels : whether labels that look wrong (see `fidsel.data.quick`) are trained on.
+        `fidsel.campaign.rounds.purchases`.
+    trust_labels : whether labels that look wrong (see `fidsel.data.checks.quick`) are trained on.
     control : the control arm.
     error : where errors on unlabelled frames come from.
     descriptor : as `fidsel.selector.make_descriptor` names it.

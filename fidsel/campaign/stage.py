@@ -3,7 +3,7 @@
 from time import time
 from typing import Final
 
-from fidsel.fidelity.store import LabelStore
+from fidsel.fidelity.store.labels import LabelStore
 
 RECORD: Final = "stage"
 """Record of the store that holds the stage, when it began and, for labels, how many are wanted."""

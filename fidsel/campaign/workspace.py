@@ -8,24 +8,24 @@ from uuid import uuid4
 
 import numpy as np
 
-from fidsel.campaign.confirm import confirm_tables
-from fidsel.campaign.coverage import cover_of
+from fidsel.arrays import BoolArray, FloatArray
 from fidsel.campaign.edits import enforce
+from fidsel.campaign.plans.confirm import confirm_tables
+from fidsel.campaign.plans.coverage import cover_of
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.stage import begin_stage, label_stage
 from fidsel.data import Frames
-from fidsel.data.frames import BoolArray, FloatArray
-from fidsel.errors import FidselError
-from fidsel.fidelity.buyer import PurchaseEvent
-from fidsel.fidelity.cost import CostModel, exponent_of, size_of
-from fidsel.fidelity.late import Late
-from fidsel.fidelity.ledger import Ledger
+from fidsel.exceptions import FidselError
+from fidsel.fidelity.buying.buyer import PurchaseEvent
+from fidsel.fidelity.buying.late import Late
+from fidsel.fidelity.buying.purchase import Purchase, buy
+from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.level import Fidelity
-from fidsel.fidelity.lock import CampaignLock, open_store
-from fidsel.fidelity.purchase import Purchase, buy
-from fidsel.fidelity.quarantine import set_aside
-from fidsel.fidelity.store import LabelStore
-from fidsel.fidelity.task import Engine
+from fidsel.fidelity.planner.cost import CostModel, exponent_of, size_of
+from fidsel.fidelity.store.labels import LabelStore
+from fidsel.fidelity.store.ledger import Ledger
+from fidsel.fidelity.store.lock import CampaignLock, open_store
+from fidsel.fidelity.store.quarantine import set_aside
 
 MEASURED = 1000
 """Labels at most that the cost of the next ones is learned from."""

@@ -8,7 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from fidsel.cli import (
+from fidsel.cli.amounts import AmountCommand
+from fidsel.cli.commands import (
     backup,
     check,
     config,
@@ -28,7 +29,6 @@ from fidsel.cli import (
     train,
     ui,
 )
-from fidsel.cli.amounts import AmountCommand
 from fidsel.cli.ending import told
 from fidsel.cli.output import note, result, show_log
 from fidsel.cli.signals import stop_on_signals

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from fidsel.cli.signals import exit_code
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 
 SMALLER: Final = "take fewer frames or labels, a smaller batch or model, or a machine with more memory"
 

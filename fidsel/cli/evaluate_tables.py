@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fidsel.cli.output import note, table
 
 if TYPE_CHECKING:
-    from fidsel.config.evaluate_files import Evaluated
+    from fidsel.tasks.evaluate import Evaluated
     from fidsel.training.evaluation import Deviation, Deviations
 
 

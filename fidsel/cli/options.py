@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 Units = Annotated[
     str | None,

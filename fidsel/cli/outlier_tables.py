@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 from fidsel.cli.output import note, table
 
 if TYPE_CHECKING:
-    from fidsel.config.outlier_files import Found
+    from fidsel.report import ClusterDescription
     from fidsel.selector.cluster_error import ClusterErrors
-    from fidsel.selector.report import ClusterDescription
+    from fidsel.tasks.outliers import Found
 
 
 def outlier_document(found: "Found", top: int) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def outlier_document(found: "Found", top: int) -> dict[str, Any]:
 
 def words(found: "Found") -> list[str]:
     """Return what is unusual about the worst cluster, in sentences."""
-    from fidsel.selector.report.words import findings, plain
+    from fidsel.report.sentences import findings, plain
 
     report = found.outliers.report("")
     return [plain(sentence, f"m{found.outliers.unit}") for sentence in findings(report)]

@@ -7,13 +7,13 @@ from fidsel.cli.output import note, table
 
 if TYPE_CHECKING:
     from fidsel.campaign.failures import LevelFailure
-    from fidsel.campaign.record import ControlArm, Round
-    from fidsel.campaign.summary import Summary
-    from fidsel.config.select_files import FileSelection
+    from fidsel.campaign.records.round import ControlArm, Round
+    from fidsel.campaign.records.summary import Summary
+    from fidsel.campaign.selection.held_out import SetErrors
+    from fidsel.campaign.selection.settings import SelectionRound
     from fidsel.fidelity.budget import Budget
-    from fidsel.fidelity.plan import Plan, Split
-    from fidsel.selector.held_out import SetErrors
-    from fidsel.selector.selection import SelectionRound
+    from fidsel.fidelity.planner.plan import Plan, Split
+    from fidsel.tasks.select import FileSelection
 
 KCAL = 0.0433641
 """eV in one kcal/mol."""
@@ -91,8 +91,8 @@ def campaign_table(found: "Summary") -> None:
 
 
 def _best(found: "Summary") -> str:
-    from fidsel.campaign.best import best_words
-    from fidsel.campaign.measure import error_unit
+    from fidsel.campaign.records.best import best_words
+    from fidsel.campaign.rounds.measure import error_unit
 
     best = found.rounds[0] if found.best is None else found.best
     return best_words(best, found.rounds, error_unit(best.validation.force_mae is not None))
@@ -112,7 +112,7 @@ def usage_lines(found: "Summary") -> None:
     """Say where the best model of a campaign is and how to use it."""
     if found.model is None:
         return
-    from fidsel.campaign.best import python_lines
+    from fidsel.campaign.records.best import python_lines
 
     note("use it in Python, for ASE Atoms in the order of the training frames (train.extxyz beside it):")
     for line in python_lines(found.model):

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fidsel.campaign.folder import CampaignFolder
+from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign, Refresh, Rules
 from fidsel.config.levels import refuse_unpriced
 from fidsel.config.load import FILE, load_config
@@ -15,12 +15,12 @@ from fidsel.config.parts import build_fidelity, build_picker, build_source, mole
 from fidsel.config.recipe_parts import build_control, build_recipe, cheap_use, levels_bought
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
-from fidsel.fidelity.engine import LocalEngine, available_cores
+from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.md.normal_modes import normal_modes
 from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
-from fidsel.selector.soap import require_dscribe
+from fidsel.selector.descriptors.soap import require_dscribe
 from fidsel.tracking import Tracker
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from fidsel.errors import unknown
+from fidsel.exceptions import unknown
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

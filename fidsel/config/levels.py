@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag
 from fidsel.config.memory import Memory
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 from fidsel.data.lookup import TOLERANCE
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Per
 
 

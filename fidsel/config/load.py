@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from fidsel.config.explain import explain
 from fidsel.config.schema import Config
 from fidsel.config.strict import Strict
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 FILE = "fidsel.toml"
 

@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+from fidsel.config.custom import build_own_model, own_model
 from fidsel.config.models import (
     BuiltInModel,
     CustomModelSection,
@@ -12,10 +13,9 @@ from fidsel.config.models import (
     NetworkSection,
     SGDMLSection,
 )
-from fidsel.config.own import build_own_model, own_model
 from fidsel.models import MACE, MODELS, SGDML, Ensemble, ForceField
 from fidsel.models.device import resolve
-from fidsel.models.sgdml import SIGMAS
+from fidsel.models.sgdml.force_field import SIGMAS
 from fidsel.training.stage import ModelFactory
 
 NOT_ARGUMENTS = {"kind", "device", "checkpoint", "head", "trust"}

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
+from fidsel.config.custom import own_picker, own_source
 from fidsel.config.levels import (
     CalculatorLevel,
     CustomLevel,
@@ -17,7 +18,6 @@ from fidsel.config.levels import (
     TableLevel,
 )
 from fidsel.config.memory import PYSCF_SHARE, parse_bytes
-from fidsel.config.own import own_picker, own_source
 from fidsel.config.schema import PoolSection
 from fidsel.config.selectors import (
     ClusterErrorSection,
@@ -26,17 +26,17 @@ from fidsel.config.selectors import (
     Selector,
 )
 from fidsel.data import Frames, Units, read_with_notes
-from fidsel.data.geometry import sound
+from fidsel.data.checks.geometry import sound
 from fidsel.data.read import known_format, last_structure, log_notes, require_file
 from fidsel.data.state import State
-from fidsel.errors import UsageError
-from fidsel.fidelity.calculator import CalculatorSource
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price
-from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
-from fidsel.fidelity.openmm_source import MMFFSource, SystemSource
-from fidsel.fidelity.pyscf_source import PySCFSource
+from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_smiles
 from fidsel.fidelity.source import LabelSource
-from fidsel.fidelity.table import TableSource
+from fidsel.fidelity.sources.calculator import CalculatorSource
+from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
+from fidsel.fidelity.sources.pyscf import PySCFSource
+from fidsel.fidelity.sources.table import TableSource
 from fidsel.models.source import ModelSource
 from fidsel.selector import LCMD, PICKERS, ClusterError
 from fidsel.selector.pool import Picker

@@ -20,16 +20,16 @@ from fidsel.config.recipes import (
     UnlabelledSection,
 )
 from fidsel.fidelity.source import LabelSource
-from fidsel.training.asteroid import FINETUNE, IDENTIFY, PRETRAIN, asteroid
-from fidsel.training.cokriging import RESIDUAL, SURROGATE, cokriging
-from fidsel.training.delta import STAGE as CORRECTION
-from fidsel.training.delta import delta
-from fidsel.training.joint import STAGE as JOINT
-from fidsel.training.joint import joint
+from fidsel.training.recipes.asteroid import FINETUNE, IDENTIFY, PRETRAIN, asteroid
+from fidsel.training.recipes.cokriging import RESIDUAL, SURROGATE, cokriging
+from fidsel.training.recipes.delta import STAGE as CORRECTION
+from fidsel.training.recipes.delta import delta
+from fidsel.training.recipes.joint import STAGE as JOINT
+from fidsel.training.recipes.joint import joint
+from fidsel.training.recipes.standard import STAGE, standard
+from fidsel.training.recipes.unlabelled import BASELINE, asteroid_unlabelled
 from fidsel.training.stage import Recipe, Stage
-from fidsel.training.standard import STAGE, standard
-from fidsel.training.teachers import Teaching
-from fidsel.training.unlabelled import BASELINE, asteroid_unlabelled
+from fidsel.training.weights.teachers import Teaching
 
 
 def build_stage(section: StageSection, default: Stage) -> Stage:

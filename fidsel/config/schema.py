@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from fidsel.campaign.bounds import least_probes
+from fidsel.campaign.rounds.bounds import least_probes
 from fidsel.campaign.settings import ErrorKind
 from fidsel.config.levels import Level, refuse_unpriced
 from fidsel.config.models import EnsembleSection, ModelSection, SGDMLSection
@@ -12,7 +12,7 @@ from fidsel.config.recipes import SURROGATES, RecipeSection
 from fidsel.config.selectors import ClusterErrorSection, Selector
 from fidsel.config.strict import Strict, named
 from fidsel.data.seed import checked_seed
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 
 

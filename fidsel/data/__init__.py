@@ -1,8 +1,8 @@
 """Frames: configurations and labels; reading, writing, checking and splitting them."""
 
-from fidsel.data.check import Finding, check
+from fidsel.data.checks.check import Finding, check
+from fidsel.data.checks.leaks import leaks, neighbour_share
 from fidsel.data.frames import DenseFrames, Frames
-from fidsel.data.leaks import leaks, neighbour_share
 from fidsel.data.read import read, read_with_notes, write
 from fidsel.data.split import split, split_indices
 from fidsel.data.units import Units

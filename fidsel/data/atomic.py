@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 
 ADVICE = {
     errno.ENOENT: "make its folder first, or choose another",

@@ -8,15 +8,11 @@ from typing import Any, NamedTuple, Self, overload
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
 from fidsel.data.split import BLOCKS, By, split
-from fidsel.errors import UsageError
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
-StrArray = NDArray[np.str_]
+from fidsel.exceptions import UsageError
 
 PER_ATOM = ("numbers", "positions", "forces")
 PER_FRAME = ("energy", "cell", "pbc", "charge", "spin", "level", "group")

@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 from scipy.spatial import cKDTree
 
-from fidsel.data.frames import FloatArray, Frames, IntArray
-from fidsel.errors import UsageError
+from fidsel.arrays import FloatArray, IntArray
+from fidsel.data.frames import Frames
+from fidsel.exceptions import UsageError
 
 TOLERANCE = 1e-5
 """Å; coordinates that went through a file with few digits, or through other units, differ by less."""

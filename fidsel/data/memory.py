@@ -5,7 +5,7 @@ import resource
 from pathlib import Path
 from typing import Final
 
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 
 MEMBERSHIP: Final = Path("/proc/self/cgroup")
 """Names the control groups that this process is in."""

@@ -11,16 +11,17 @@ from typing import Any, Protocol
 import numpy as np
 from ase import Atoms
 
+from fidsel.arrays import StrArray
 from fidsel.data.atomic import replacing
 from fidsel.data.formats import asedb, compressed, extxyz, extxyz_dump, images, npz, structures
 from fidsel.data.formats.labels import Keys, advice
 from fidsel.data.formats.loaded import Loaded
 from fidsel.data.formats.stated import Stated
-from fidsel.data.frames import Frames, StrArray
+from fidsel.data.frames import Frames
 from fidsel.data.outputs import folder
 from fidsel.data.state import State
 from fidsel.data.units import Units
-from fidsel.errors import UsageError, unknown
+from fidsel.exceptions import UsageError, unknown
 
 AS_NAMED = State()
 """Charge and spin as the file names them."""

@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.spatial import cKDTree
 
-from fidsel.data.frames import FloatArray, Frames, IntArray
+from fidsel.arrays import FloatArray, IntArray
+from fidsel.data.frames import Frames
 from fidsel.data.lookup import TOLERANCE, Lookup
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 LARGEST: Final = 2**62
 """Every library takes seeds up to here, and what is counted up from them."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fidsel.errors import UsageError, unknown
+from fidsel.exceptions import UsageError, unknown
 
 if TYPE_CHECKING:
-    from fidsel.data.frames import Frames, IntArray, StrArray
+    from fidsel.arrays import IntArray, StrArray
+    from fidsel.data.frames import Frames
 
 F = TypeVar("F", bound="Frames")
 By = Literal["group", "block"]

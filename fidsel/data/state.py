@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidsel.data.frames import BoolArray, Frames
-from fidsel.errors import UsageError
+from fidsel.arrays import BoolArray
+from fidsel.data.frames import Frames
+from fidsel.exceptions import UsageError
 
 NAMES = {"charge": "charge", "spin": "number of unpaired electrons (2S)"}
 

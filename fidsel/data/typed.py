@@ -5,7 +5,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def from_plain(
     >>> from_plain(Pick, {"frame": "a", "row": "x"})
     Traceback (most recent call last):
     ...
-    fidsel.errors.UsageError: row must be a whole number, got 'x'
+    fidsel.exceptions.UsageError: row must be a whole number, got 'x'
     """
     made: T = _dataclass(cls, value, where, extra)
     return made

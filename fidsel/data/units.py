@@ -8,7 +8,7 @@ from typing import Self
 
 from ase import units
 
-from fidsel.errors import UsageError, unknown
+from fidsel.exceptions import UsageError, unknown
 
 ENERGY = {
     "eV": 1.0,

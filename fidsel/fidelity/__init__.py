@@ -2,21 +2,21 @@
 
 from fidsel.fidelity.attempt import Attempt, Line, Order
 from fidsel.fidelity.budget import Budget, BudgetError
-from fidsel.fidelity.buyer import PurchaseEvent
-from fidsel.fidelity.calculator import CalculatorSource
-from fidsel.fidelity.database import StoreError
-from fidsel.fidelity.late import Late
-from fidsel.fidelity.ledger import Ledger
+from fidsel.fidelity.buying.buyer import PurchaseEvent
+from fidsel.fidelity.buying.late import Late
+from fidsel.fidelity.buying.purchase import Purchase, buy
+from fidsel.fidelity.engine.task import Engine, InlineEngine, Lasting, Task, Usage
 from fidsel.fidelity.level import Fidelity, Price
-from fidsel.fidelity.lock import CampaignLock, LockError, open_store
-from fidsel.fidelity.molecule import Molecule, from_atoms, from_smiles
-from fidsel.fidelity.openmm_source import MMFFSource, SystemSource
-from fidsel.fidelity.purchase import Purchase, buy
-from fidsel.fidelity.pyscf_source import PySCFSource
+from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_smiles
 from fidsel.fidelity.source import Cause, Coverage, Label, LabelError, LabelSource, Scaling, WarmUp
-from fidsel.fidelity.store import LabelStore, Statistics
-from fidsel.fidelity.table import TableSource
-from fidsel.fidelity.task import Engine, InlineEngine, Lasting, Task, Usage
+from fidsel.fidelity.sources.calculator import CalculatorSource
+from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
+from fidsel.fidelity.sources.pyscf import PySCFSource
+from fidsel.fidelity.sources.table import TableSource
+from fidsel.fidelity.store.database import StoreError
+from fidsel.fidelity.store.labels import LabelStore, Statistics
+from fidsel.fidelity.store.ledger import Ledger
+from fidsel.fidelity.store.lock import CampaignLock, LockError, open_store
 
 __all__ = [
     "Attempt",

@@ -6,7 +6,7 @@ from typing import Final, Literal, Self
 
 import numpy as np
 
-from fidsel.errors import FidselError, UsageError, unknown
+from fidsel.exceptions import FidselError, UsageError, unknown
 
 Unit = Literal["core-second", "gpu-second", "label"]
 

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames, Units, read_with_notes
-from fidsel.data.check import Finding, check
-from fidsel.data.frames import FloatArray, IntArray
+from fidsel.data.checks.check import Finding, check
 from fidsel.data.read import AS_NAMED
 from fidsel.data.state import State
-from fidsel.errors import UsageError
-from fidsel.fidelity.mmff_terms import INSTEAD
-from fidsel.fidelity.molecule import from_atoms
-from fidsel.fidelity.openmm_source import MMFFSource
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.molecules.molecule import from_atoms
 from fidsel.fidelity.source import LabelError
+from fidsel.fidelity.sources.mmff_terms import INSTEAD
+from fidsel.fidelity.sources.openmm import MMFFSource
 
 SAMPLE = 50
 """Frames of each molecule whose MMFF94 forces are computed."""

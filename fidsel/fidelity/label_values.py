@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fidsel.data.frames import FloatArray
+from fidsel.arrays import FloatArray
 
 LONGEST: Final = 2000
 """Characters of a text that are kept."""

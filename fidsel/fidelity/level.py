@@ -8,9 +8,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.engine.task import Usage
 from fidsel.fidelity.source import LabelSource
-from fidsel.fidelity.task import Usage
 
 Per = Literal["label", "core-second", "allocated-second"]
 """What a price is for."""

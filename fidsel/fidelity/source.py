@@ -7,8 +7,9 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from ase import Atoms
 
-from fidsel.data.frames import BoolArray, FloatArray, Frames
-from fidsel.errors import FidselError
+from fidsel.arrays import BoolArray, FloatArray
+from fidsel.data.frames import Frames
+from fidsel.exceptions import FidselError
 from fidsel.fidelity.label_values import energy_of, forces_of
 
 Value = str | int | float | bool | None

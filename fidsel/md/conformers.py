@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
-from fidsel.fidelity.embed import embedded
-from fidsel.fidelity.mmff_check import require_described
-from fidsel.fidelity.mmff_terms import mmff_types
-from fidsel.fidelity.molecule import Molecule
+from fidsel.arrays import FloatArray
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.molecules.embed import embedded
+from fidsel.fidelity.molecules.molecule import Molecule
+from fidsel.fidelity.sources.mmff_check import require_described
+from fidsel.fidelity.sources.mmff_terms import mmff_types
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -49,7 +49,7 @@ def conformers(
 
     Examples
     --------
-    >>> from fidsel.fidelity.molecule import from_smiles
+    >>> from fidsel.fidelity.molecules.molecule import from_smiles
     >>> conformers(from_smiles("O"), 5, seed=1).shape
     (1, 3, 3)
     """

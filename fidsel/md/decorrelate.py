@@ -6,8 +6,8 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.arrays import FloatArray, IntArray
+from fidsel.exceptions import UsageError
 
 
 def autocorrelation_time(series: FloatArray, window: float = 5.0) -> float:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from ase.units import fs, kB, kJ, mol
 
-from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
-from fidsel.fidelity.openmm_source import OpenMMSource, reference_context
+from fidsel.arrays import FloatArray
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.sources.openmm import OpenMMSource, reference_context
 
 Surface = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Positions (k, N, 3) Å to energies (k,) eV and forces (k, N, 3) eV/Å."""

@@ -9,11 +9,11 @@ import numpy as np
 from ase.data import atomic_masses
 from ase.units import _e, _hbar, invcm, kB, s
 
+from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
-from fidsel.errors import FidselError, unknown
-from fidsel.fidelity.molecule import Molecule
-from fidsel.fidelity.openmm_source import MMFFSource, OpenMMSource, evaluate, reference_context
+from fidsel.exceptions import FidselError, unknown
+from fidsel.fidelity.molecules.molecule import Molecule
+from fidsel.fidelity.sources.openmm import MMFFSource, OpenMMSource, evaluate, reference_context
 from fidsel.md.physical import PhysicalRange
 from fidsel.md.pool import (
     as_frames,

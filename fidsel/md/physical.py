@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from ase.data import covalent_radii
 
-from fidsel.data.frames import BoolArray, FloatArray, IntArray
-from fidsel.errors import UsageError
-from fidsel.fidelity.molecule import fragments
+from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.molecules.molecule import fragments
 
 Bonds = Sequence[tuple[int, int]]
 

@@ -6,11 +6,11 @@ from itertools import product
 import numpy as np
 from ase import Atoms
 
+from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
-from fidsel.fidelity.molecule import Molecule
-from fidsel.fidelity.openmm_source import MMFFSource, OpenMMSource
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.molecules.molecule import Molecule
+from fidsel.fidelity.sources.openmm import MMFFSource, OpenMMSource
 from fidsel.md.conformers import conformers as embed
 from fidsel.md.physical import PhysicalRange
 from fidsel.md.report import Sample, SampleReport, TrajectoryReport

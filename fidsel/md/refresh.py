@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 from fidsel.md.langevin import Snapshots
 from fidsel.md.physical import PhysicalRange
 from fidsel.md.pool import check_request, join, notes_on

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from ase.data import atomic_masses
 
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray, IntArray
 from fidsel.md.langevin import Replicas, Surface, Thermostat, boltzmann, drift, kick, thermal
 from fidsel.md.physical import Bonds, PhysicalRange, bonds_of
 from fidsel.md.pool import check_within

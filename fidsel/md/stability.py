@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.md.langevin import Thermostat
 from fidsel.md.pool import check_request
 from fidsel.md.refresh import MODEL_PLAN

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import FidselError, UsageError
-from fidsel.fidelity.molecule import Molecule
-from fidsel.fidelity.openmm_source import OpenMMSource
+from fidsel.arrays import FloatArray, IntArray
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.molecules.molecule import Molecule
+from fidsel.fidelity.sources.openmm import OpenMMSource
 from fidsel.md.decorrelate import autocorrelation_time, geometry_coordinate
 from fidsel.md.langevin import OpenMMRun, Snapshots, Thermostat
 from fidsel.md.physical import NOT_FINITE, PhysicalRange

@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from fidsel.data import Frames
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models.ranges import ExtrapolationWarning, furthest
 
 if TYPE_CHECKING:

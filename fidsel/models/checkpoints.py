@@ -23,7 +23,7 @@ from torch import Tensor
 
 from fidsel.data import Frames
 from fidsel.data.atomic import make_folder, write_bytes
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 from fidsel.models.files import fidsel_version
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from ase.calculators.calculator import Calculator
 
+from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
 from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.device import resolve
 from fidsel.models.files import write_state

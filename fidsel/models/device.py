@@ -2,7 +2,7 @@
 
 import torch
 
-from fidsel.errors import UsageError, unknown
+from fidsel.exceptions import UsageError, unknown
 
 DEVICES = ("auto", "cpu", "cuda")
 

@@ -13,7 +13,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 
 from fidsel.data.atomic import make_folder, write_bytes, write_text
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 FORMAT = "fidsel-model"
 VERSION = 2

@@ -8,14 +8,14 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from fidsel.arrays import BoolArray, IntArray
 from fidsel.data import Frames, Units
 from fidsel.data.formats.labels import PREFIX
-from fidsel.data.frames import BoolArray, IntArray
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.data.read import AS_NAMED, label_keys, read_logged
 from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.require import require_level
 

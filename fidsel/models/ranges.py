@@ -11,8 +11,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from ase.data import chemical_symbols
 
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray, IntArray
 
 CHUNK = 1 << 20
 """Distances that are computed at a time."""

@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models.robust import far_out
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from fidsel.errors import FidselError, UsageError, unknown
+from fidsel.exceptions import FidselError, UsageError, unknown
 from fidsel.models.contract import ForceField, Tensors
 from fidsel.models.files import JSON, State, read_state
 

@@ -8,9 +8,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
 
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 COINCIDE = 1e-3
 """Å, below which two atoms are in one place."""
@@ -23,7 +23,7 @@ def blaming(what: str) -> Iterator[None]:
     >>> with blaming("validation frames"):
     ...     raise UsageError("atoms must be apart, ...")
     Traceback (most recent call last):
-    fidsel.errors.UsageError: validation frames: atoms must be apart, ...
+    fidsel.exceptions.UsageError: validation frames: atoms must be apart, ...
     """
     try:
         yield

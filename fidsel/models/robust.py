@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fidsel.data.frames import BoolArray, FloatArray, IntArray
+from fidsel.arrays import BoolArray, FloatArray, IntArray
 
 FAR = 10.0
 """Standard deviations, as the median tells them, beyond which an energy is far from the others."""

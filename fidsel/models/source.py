@@ -8,7 +8,7 @@ from pathlib import Path
 from ase import Atoms
 
 from fidsel.data import Frames
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import Label, LabelError, Value, check_positions
 from fidsel.models.contract import ForceField
 from fidsel.models.files import content_digest

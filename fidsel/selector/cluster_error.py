@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.arrays import FloatArray, IntArray
+from fidsel.exceptions import UsageError
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fidsel.data.frames import BoolArray, FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import cluster_errors
 from fidsel.selector.grouping import Group, groups_with_enough
 

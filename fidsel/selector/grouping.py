@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 
-from fidsel.data.frames import IntArray
+from fidsel.arrays import IntArray
 
 Group = tuple[int, ...]
 

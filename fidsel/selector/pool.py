@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from fidsel.data.frames import BoolArray, FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.exceptions import UsageError
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.arrays import FloatArray, IntArray
+from fidsel.exceptions import UsageError
 from fidsel.selector.conformal import calibrate
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.polynomial.chebyshev import chebfit, chebint, chebval
 
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models import ForceField, Prediction, load
 from fidsel.models.files import content_digest
 

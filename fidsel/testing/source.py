@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
-from fidsel.data.frames import FloatArray
-from fidsel.fidelity.boundary import ENTRIES, label_or_error
+from fidsel.arrays import FloatArray
+from fidsel.fidelity.engine.boundary import ENTRIES, label_or_error
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value, WarmUp
 
 
@@ -36,7 +36,7 @@ def check_source(
 
     Examples
     --------
-    >>> from fidsel.fidelity.calculator import CalculatorSource
+    >>> from fidsel.fidelity.sources.calculator import CalculatorSource
     >>> check_source(CalculatorSource("emt"), Atoms("Cu2", [[0, 0, 0], [0.3, 0.2, 2.4]]))
     """
     check_settings(source)

@@ -8,7 +8,7 @@ import numpy as np
 from fidsel.data import Frames
 from fidsel.models import Fittable, ForceField
 from fidsel.models.files import content_digest
-from fidsel.training.dispatch import train_one
+from fidsel.training.recipes.dispatch import train_one
 from fidsel.training.stage import ModelFactory, Stage
 
 STAGE = Stage("check", steps=100, learning_rate=2e-2, batch=5, ema=0.9, validate_every=10)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fidsel.campaign.record import Metrics, Round
+from fidsel.campaign.records.round import Metrics, Round
 
 POINTS = 200
 """Most points of one loss curve."""

@@ -12,7 +12,7 @@ from types import FrameType
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from fidsel.errors import FidselError, UsageError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.tracking.tracker import DEFAULTS, Tracker
 
 HOST = "127.0.0.1"

@@ -14,9 +14,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fidsel.campaign.folder import CampaignFolder
-from fidsel.campaign.record import Round
-from fidsel.errors import FidselError
+from fidsel.campaign.records.folder import CampaignFolder
+from fidsel.campaign.records.round import Round
+from fidsel.exceptions import FidselError
 from fidsel.tracking.address import sqlite_uri
 from fidsel.tracking.entries import Point, parameters, round_points, stage_points, without_passwords
 

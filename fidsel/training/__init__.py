@@ -1,12 +1,14 @@
 """Losses, stages, fit, bias weights and recipes."""
 
-from fidsel.training.asteroid import asteroid
-from fidsel.training.cokriging import cokriging
-from fidsel.training.delta import delta
-from fidsel.training.dispatch import train_one
 from fidsel.training.evaluate import Errors, errors
-from fidsel.training.fit import fit, fit_members
-from fidsel.training.joint import joint
+from fidsel.training.optimise.fit import fit, fit_members
+from fidsel.training.recipes.asteroid import asteroid
+from fidsel.training.recipes.cokriging import cokriging
+from fidsel.training.recipes.delta import delta
+from fidsel.training.recipes.dispatch import train_one
+from fidsel.training.recipes.joint import joint
+from fidsel.training.recipes.standard import standard
+from fidsel.training.recipes.unlabelled import asteroid_unlabelled
 from fidsel.training.stage import (
     History,
     Loss,
@@ -17,8 +19,6 @@ from fidsel.training.stage import (
     Trained,
     TrainingData,
 )
-from fidsel.training.standard import standard
-from fidsel.training.unlabelled import asteroid_unlabelled
 
 RECIPES: dict[str, Recipe] = {
     "asteroid": asteroid,

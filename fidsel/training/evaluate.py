@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fidsel.arrays import BoolArray, FloatArray
 from fidsel.data import Frames
-from fidsel.data.frames import BoolArray, FloatArray
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from ase.data import chemical_symbols
 
+from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data import Frames
-from fidsel.data.frames import BoolArray, FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction
 from fidsel.models.reference import EnergyReference
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fidsel.arrays import BoolArray, StrArray
 from fidsel.data import Frames, split_indices
-from fidsel.data.frames import BoolArray, StrArray
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 HELD_OUT = 200
 """Most cheap frames that validate a stage: more would cost time and say little more."""

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fidsel.arrays import BoolArray, FloatArray
 from fidsel.data import Frames
-from fidsel.data.frames import BoolArray, FloatArray
-from fidsel.errors import UsageError
-from fidsel.models.batch import PAIRS, Batch, pad
-from fidsel.models.network import NetworkForceField
+from fidsel.exceptions import UsageError
+from fidsel.models.networks.base import NetworkForceField
+from fidsel.models.networks.batch import PAIRS, Batch, pad
 from fidsel.models.reference import EnergyReference
 from fidsel.models.require import Electrons, blaming, require_distances
-from fidsel.training.loss import LabelledBatch, Objective
+from fidsel.training.optimise.loss import LabelledBatch, Objective
 from fidsel.training.stage import Loss
 
 

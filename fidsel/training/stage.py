@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import Any, Literal, Protocol, get_args
 
 from fidsel.data import Frames
-from fidsel.errors import UsageError, unknown
+from fidsel.exceptions import UsageError, unknown
 from fidsel.models.contract import ForceField
 from fidsel.models.watch import QUIET, Watch
 

@@ -9,7 +9,7 @@ import pytest
 from tiny_campaign import check_consistent, labels, picks, rounds, run, start, write_campaign
 
 from fidsel.campaign.backup import back_up, outside
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelStore
 
 

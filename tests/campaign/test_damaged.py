@@ -13,14 +13,14 @@ from damage import damaged, damaged_bytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fidsel.campaign.folder import CampaignFolder
-from fidsel.campaign.measure import read_clusters
-from fidsel.campaign.record import Round
-from fidsel.campaign.report import read_report
-from fidsel.campaign.summary import summarise
+from fidsel.campaign.records.folder import CampaignFolder
+from fidsel.campaign.records.report import read_report
+from fidsel.campaign.records.round import Round
+from fidsel.campaign.records.summary import summarise
+from fidsel.campaign.rounds.measure import read_clusters
 from fidsel.cli.tables import campaign_table, round_line
 from fidsel.config.build import open_campaign
-from fidsel.errors import FidselError, UsageError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import Budget
 from fidsel.selector import ClusterErrors
 from fidsel.tracking.entries import parameters, round_points, stage_points

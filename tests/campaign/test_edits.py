@@ -11,9 +11,9 @@ from fidsel.campaign import plan_campaign
 from fidsel.campaign.edits import RULES, rule_of
 from fidsel.campaign.iterate import silent
 from fidsel.config.build import open_campaign
-from fidsel.config.editing_page import setting_names
-from fidsel.errors import FidselError, UsageError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import LabelStore
+from fidsel.tasks.editing_page import setting_names
 
 FACTS = ("fidelity", "fidelity.*.labels")
 """Settings that no key of the file has: the names of the levels bought, and what their labels depend on."""

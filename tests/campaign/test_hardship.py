@@ -21,7 +21,7 @@ from tiny_campaign import (
     write_campaign,
 )
 
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 from fidsel.fidelity import LabelStore
 
 

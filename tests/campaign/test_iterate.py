@@ -15,10 +15,10 @@ from fidsel.campaign import iterate
 from fidsel.campaign.settings import Campaign
 from fidsel.config.build import open_campaign
 from fidsel.data import read
-from fidsel.errors import FidselError, UsageError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import LabelStore, Ledger
 from fidsel.fidelity.budget import counted
-from fidsel.fidelity.holder import Holder
+from fidsel.fidelity.store.process_identity import ProcessIdentity
 from fidsel.models import load
 
 IN_WORKERS = "pause = 0"
@@ -357,7 +357,7 @@ def test_unfinished_files_are_ignored(finished: Path, tmp_path: Path) -> None:
     (rubbish / "round.json").write_text("{")
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    owner = replace(Holder.this(), pid=ended.pid, born="0").text()
+    owner = replace(ProcessIdentity.this(), pid=ended.pid, born="0").text()
     rubbish.with_suffix(".owner").write_text(owner)
     (folder / ".labels.db.lock.abc").write_text("")
     assert len(rounds(folder)) == 3

@@ -10,7 +10,7 @@ from tiny_campaign import finish, outcome, write_campaign
 
 from fidsel.campaign import iterate
 from fidsel.campaign.progress import Step
-from fidsel.campaign.summary import summarise
+from fidsel.campaign.records.summary import summarise
 from fidsel.config.build import open_campaign
 from fidsel.fidelity.budget import Budget
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from fidsel.campaign.folder import CampaignFolder
+from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.scratch import appearing, remove_leftovers
-from fidsel.errors import FidselError
-from fidsel.fidelity.holder import Holder
+from fidsel.exceptions import FidselError
+from fidsel.fidelity.store.process_identity import ProcessIdentity
 
 UNFINISHED = """\
 import sys, time
@@ -88,7 +88,7 @@ def test_what_a_killed_process_left_is_removed_and_no_other(
 def test_what_may_be_alive_elsewhere_stays(tmp_path: Path, change: dict[str, object], kept: bool) -> None:
     part, owner = tmp_path / ".0001.a.part", tmp_path / ".0001.a.owner"
     part.mkdir()
-    owner.write_text(replace(Holder.this(), **change).text())
+    owner.write_text(replace(ProcessIdentity.this(), **change).text())
     remove_leftovers(tmp_path)
     assert part.exists() is owner.exists() is kept
 

@@ -17,7 +17,7 @@ from command_line import fidsel, write_campaign
 from morse_molecule import frames
 
 from fidsel.data import write
-from fidsel.fidelity.lock import CampaignLock
+from fidsel.fidelity.store.lock import CampaignLock
 
 TABLE = 'kind = "table", path = "pool.npz", energy_key = "E_accurate", forces_key = "F_accurate"'
 PRICE = 'price = {per = "label", value = 1}'

@@ -146,7 +146,7 @@ def test_what_a_library_prints_does_not_reach_stdout(
 ) -> None:
     folder = write_campaign(tmp_path / "campaign")
     (folder / "chatty_source.py").write_text(
-        "import os\nfrom fidsel.fidelity.table import TableSource\n\n\n"
+        "import os\nfrom fidsel.fidelity.sources.table import TableSource\n\n\n"
         "class Chatty(TableSource):\n"
         "    def settings(self):\n"
         "        print('hello')\n"

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fidsel.cli.ending import told
-from fidsel.errors import FidselError, UsageError
+from fidsel.exceptions import FidselError, UsageError
 
 PROGRAM = """\
 import sys

@@ -9,7 +9,7 @@ from tiny_campaign import run, write_campaign
 
 from fidsel.campaign.failures import failures_of
 from fidsel.config.build import open_campaign
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 from fidsel.fidelity import LabelStore
 
 

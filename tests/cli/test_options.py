@@ -15,7 +15,7 @@ from command_line import fidsel, write_campaign
 from fidsel.cli.amounts import joined
 from fidsel.cli.app import app
 from fidsel.cli.options import one_folder, with_device
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 FILES = {"train", "select", "evaluate", "outliers"}
 """Commands on files of labels."""

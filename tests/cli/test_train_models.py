@@ -10,7 +10,7 @@ from command_line import fidsel
 
 import fidsel as package
 from fidsel.data import Units, read
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models import MODELS
 from fidsel.training import RECIPES
 

@@ -12,7 +12,7 @@ from command_line import fidsel
 from morse_molecule import frames
 from tiny_campaign import start, write_campaign
 
-from fidsel.campaign.folder import CampaignFolder
+from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.data import write
 from fidsel.models.files import content_digest
 

@@ -13,7 +13,7 @@ from tiny_campaign import write_campaign
 
 from fidsel.config.build import open_campaign
 from fidsel.config.load import load_config
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 
 FULL: dict[str, Any] = {
     "campaign": {"name": "x", "seed": 1, "rounds": 2, "test": 5, "validation": 4, "control": "off"},

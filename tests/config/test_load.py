@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from fidsel.config.load import load_config, merge
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 def merged(values: dict[str, Any], *overrides: str) -> dict[str, Any]:

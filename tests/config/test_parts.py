@@ -12,14 +12,14 @@ from command_line import fidsel
 
 from fidsel.config import load_config
 from fidsel.config.build import build_campaign, sample_pool
-from fidsel.config.doctor import first_frame
 from fidsel.config.parts import molecule, read_pool
 from fidsel.config.schema import PoolSection
-from fidsel.config.template import create
 from fidsel.data import Frames, read, write
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelStore, PySCFSource, TableSource, buy
-from fidsel.fidelity.task import InlineEngine
+from fidsel.fidelity.engine.task import InlineEngine
+from fidsel.tasks.doctor import first_frame
+from fidsel.tasks.template import create
 
 DIANION, NEUTRAL = -4068.775, -4078.385
 """eV, O₂²⁻ and O₂ at 1.47594 Å by MP2/6-31G*, from PySCF."""

@@ -9,10 +9,10 @@ from fidsel.config.models import PaiNNSection, SGDMLSection
 from fidsel.config.recipe_parts import build_stage
 from fidsel.config.recipes import StageSection
 from fidsel.config.schema import refuse_mismatch, usual_recipe
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models import MODELS, PaiNN
-from fidsel.models.sgdml import SGDML
-from fidsel.training.standard import STAGE
+from fidsel.models.sgdml.force_field import SGDML
+from fidsel.training.recipes.standard import STAGE
 
 LEVELS = [
     {"name": "dft", "kind": "calculator", "calculator": "emt"},

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fidsel.config.parts import read_structure
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 @pytest.mark.parametrize("name", ["mol.foo", "mol", "mol.docx", "ü.%20"])

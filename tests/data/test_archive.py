@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fidsel.data import read
 from fidsel.data.archive import LARGE, check_archive, check_array
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 def header(shape: str, descr: str = "<f8") -> bytes:

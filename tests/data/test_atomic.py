@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fidsel.data.atomic import replacing, replacing_folder, write_bytes, write_text
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 
 
 @contextmanager

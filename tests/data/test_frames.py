@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fidsel.data import Frames
 from fidsel.data.frames import PER_ATOM, PER_FRAME
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 H2 = [[[0, 0, 0], [0, 0, 0.74]]]
 

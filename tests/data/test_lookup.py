@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fidsel.data import Frames
 from fidsel.data.lookup import Lookup
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 def of(name: str, n: int, seed: int = 0) -> Frames:

@@ -11,7 +11,7 @@ import pytest
 
 from fidsel.data import memory
 from fidsel.data.memory import available_memory, machine_memory, require_memory
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 
 
 def test_it_is_part_of_the_machine() -> None:
@@ -54,7 +54,7 @@ def test_the_limit_of_a_job_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "membership")
     assert (machine_memory(), available_memory()) == (2**26, 2**25)
     from fidsel.config.memory import SHARE, memory_share
-    from fidsel.models.sgdml_solve import device_memory
+    from fidsel.models.sgdml.solve import device_memory
 
     assert device_memory("cpu") == 2**26
     assert memory_share(2) == int(SHARE * 2**25)

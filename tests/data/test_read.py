@@ -15,7 +15,7 @@ from fidsel.data.formats.electrons import NAMES
 from fidsel.data.formats.labels import KNOWN
 from fidsel.data.frames import PER_ATOM, PER_FRAME
 from fidsel.data.read import FORMATS, NAMED, last_structure, read_logged
-from fidsel.errors import FidselError, UsageError
+from fidsel.exceptions import FidselError, UsageError
 
 SUFFIXES = [".extxyz", ".npz", ".db"]
 

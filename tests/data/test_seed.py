@@ -1,7 +1,7 @@
 import pytest
 
 from fidsel.data.seed import LARGEST, checked_seed
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**31, LARGEST])

@@ -5,7 +5,7 @@ import pytest
 
 from fidsel.data import Frames, read, write
 from fidsel.data.state import State
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 PEROXIDE = Frames.stack([8, 8], [[[0, 0, 0], [0, 0, 1.47 + 0.01 * i]] for i in range(3)])
 

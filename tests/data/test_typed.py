@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fidsel.data.typed import from_plain
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ from ase import units
 
 from fidsel.data import Units
 from fidsel.data.units import ENERGY, LENGTH, energy_unit, force_unit, length_unit
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from fidelity.test_crash import BUDGET, FRAMES, N, level
 from fidsel.fidelity import InlineEngine, buy, open_store
-from fidsel.fidelity.engine import LocalEngine
+from fidsel.fidelity.engine.local import LocalEngine
 
 path, calls, engine, per, seconds = sys.argv[1:]
 if __name__ == "__main__":

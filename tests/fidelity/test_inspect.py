@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from fidsel.data import Frames, Units, read, write
-from fidsel.data.check import Finding
+from fidsel.data.checks.check import Finding
 from fidsel.fidelity.inspect import inspect_file, mmff_forces
-from fidsel.fidelity.molecule import Molecule, from_smiles
-from fidsel.fidelity.openmm_source import MMFFSource
+from fidsel.fidelity.molecules.molecule import Molecule, from_smiles
+from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.md.normal_modes import normal_modes
 
 KCAL = 23.060548

@@ -8,7 +8,7 @@ import pytest
 from ase import Atoms
 from ase.units import Bohr, Hartree
 
-from fidsel.fidelity.pyscf_source import Method, PySCFSource
+from fidsel.fidelity.sources.pyscf import Method, PySCFSource
 
 TOLERANCE = 3e-4
 """eV/Å"""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from fidsel.errors import UsageError
-from fidsel.fidelity.molecule import from_smiles
-from fidsel.fidelity.openmm_source import MMFFSource
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.md.conformers import conformers
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
+from fidsel.arrays import FloatArray
+from fidsel.exceptions import UsageError
 from fidsel.md.decorrelate import autocorrelation_time, decorrelation_stride, geometry_coordinate
 
 

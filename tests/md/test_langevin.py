@@ -8,10 +8,10 @@ import pytest
 from ase.data import atomic_masses
 from ase.units import kB
 
-from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
-from fidsel.fidelity.molecule import from_smiles
-from fidsel.fidelity.openmm_source import MMFFSource
+from fidsel.arrays import FloatArray
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.md.conformers import conformers
 from fidsel.md.langevin import OpenMMRun, Thermostat
 from fidsel.md.physical import PhysicalRange

@@ -5,10 +5,10 @@ import pytest
 from ase.data import atomic_masses
 from ase.units import invcm, kB, kcal, mol
 
-from fidsel.errors import FidselError, UsageError
-from fidsel.fidelity.mmff_terms import mmff_terms
-from fidsel.fidelity.molecule import from_smiles
-from fidsel.fidelity.openmm_source import MMFFSource
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.fidelity.sources.mmff_terms import mmff_terms
+from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.md import PhysicalRange, conformers, normal_modes
 from fidsel.md.normal_modes import HBAR, modes_of
 from fidsel.md.pool import as_frames

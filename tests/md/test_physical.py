@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase.build import molecule as build
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.md.physical import PhysicalRange, bonds_of
 
 WATER = build("H2O")

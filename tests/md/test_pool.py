@@ -6,9 +6,9 @@ import numpy as np
 import openmm
 import pytest
 
-from fidsel.errors import FidselError, UsageError
-from fidsel.fidelity.molecule import from_smiles
-from fidsel.fidelity.openmm_source import MMFFSource, SystemSource
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
 from fidsel.md import PhysicalRange, SamplingPlan, sample
 from fidsel.md.pool import split_evenly
 

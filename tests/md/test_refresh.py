@@ -8,8 +8,8 @@ from ase.units import kB
 from mmff_force_field import MMFFForceField
 
 from fidsel.data import Frames
-from fidsel.errors import FidselError, UsageError
-from fidsel.fidelity.molecule import from_smiles
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.md import PhysicalRange, SamplingPlan, Thermostat, refresh_pool, sample, stability
 from fidsel.md.refresh import MODEL_PLAN
 

@@ -3,7 +3,7 @@ import pytest
 from ase.optimize import BFGS
 from morse_molecule import REST, frames
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, ForceFieldCalculator
 
 

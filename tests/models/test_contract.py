@@ -9,7 +9,7 @@ from morse_molecule import SWAP, frames
 
 from fidsel.models import MODELS, SGDML, EnergyReference, Ensemble, ForceField, Offset, Sum
 from fidsel.testing import check_fittable, check_force_field
-from fidsel.training.fit import fit
+from fidsel.training.optimise.fit import fit
 from fidsel.training.stage import Stage
 
 

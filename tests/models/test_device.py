@@ -4,7 +4,7 @@ import pytest
 import torch
 from morse_molecule import frames
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, EnergyReference, Offset, PaiNN, Sum, load
 from fidsel.models.device import resolve
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from morse_molecule import frames, morse
 
-from fidsel.errors import FidselError, UsageError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.models import SGDML, PaiNN
 from fidsel.models.files import content_digest, read_state, write_state
 from fidsel.models.registry import load

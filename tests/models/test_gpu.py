@@ -16,9 +16,9 @@ from fidsel.data import Frames
 from fidsel.models import MACE, SGDML, Delta, Ensemble, ForceField, NetworkForceField, Sum, load
 from fidsel.testing import model as contract
 from fidsel.testing.model import check_moving
-from fidsel.training.dispatch import train_one
-from fidsel.training.fit import fit
-from fidsel.training.joint import joint
+from fidsel.training.optimise.fit import fit
+from fidsel.training.recipes.dispatch import train_one
+from fidsel.training.recipes.joint import joint
 from fidsel.training.stage import Stage, TrainingData
 
 pytestmark = [

@@ -5,11 +5,11 @@ import pytest
 from morse_molecule import NUMBERS, frames
 
 from fidsel.data import Frames, Units, write
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models import Predictions, load
 from fidsel.testing import model as contract
-from fidsel.training.dispatch import train_one
 from fidsel.training.evaluate import errors
+from fidsel.training.recipes.dispatch import train_one
 from fidsel.training.stage import Stage
 
 ASKED = frames(6, seed=1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fidsel.data import Frames
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models.reference import EnergyReference, compositions
 
 

@@ -10,7 +10,7 @@ from fidsel.data import Frames, read
 from fidsel.models import SGDML, EnergyReference, Offset
 from fidsel.models.robust import LEAST, far_out
 from fidsel.training import Stage, TrainingData, standard
-from fidsel.training.align import align
+from fidsel.training.recipes.align import align
 
 OUTLIER = 1e4
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from morse_molecule import frames
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelError, LabelSource, WarmUp
 from fidsel.models import SGDML, ModelSource
 

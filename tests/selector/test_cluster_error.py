@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.selector import ClusterErrors, cluster_errors
 
 

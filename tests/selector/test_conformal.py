@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from fidsel.data.frames import BoolArray, FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.exceptions import UsageError
 from fidsel.selector import BroadClusters, calibrate, hold_out, score
-from fidsel.selector.chain import ward_tree
+from fidsel.selector.clusters.nearest_neighbour_chain import ward_tree
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fidsel.data.frames import FloatArray, IntArray
-from fidsel.errors import UsageError
+from fidsel.arrays import FloatArray, IntArray
+from fidsel.exceptions import UsageError
 from fidsel.selector import (
     ERROR_SOURCES,
     LCMD,
@@ -31,7 +31,7 @@ from fidsel.selector import (
     Stratified,
     needs_errors,
 )
-from fidsel.selector.pickers import Strategy
+from fidsel.selector.pickers.cluster_error import Strategy
 from fidsel.testing.picker import check_error_source, check_picker, example_pool
 
 STRATEGIES = get_args(Strategy)

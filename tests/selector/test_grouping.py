@@ -2,10 +2,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fidsel.data.frames import IntArray
-from fidsel.selector.chain import ward_tree
+from fidsel.arrays import IntArray
+from fidsel.selector.clusters.nearest_neighbour_chain import ward_tree
+from fidsel.selector.clusters.tree import cut
 from fidsel.selector.grouping import Group, groups_with_enough
-from fidsel.selector.tree import cut
 
 
 def at_least(counts: IntArray, minimum: int, merges: IntArray) -> tuple[Group, ...]:

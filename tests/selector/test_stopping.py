@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.selector.stopping import Stopping, worst_bound
 
 

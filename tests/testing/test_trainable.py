@@ -12,8 +12,8 @@ import pytest
 from architectures import ARCHITECTURES
 from morse_molecule import frames
 
+from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.data.frames import FloatArray
 from fidsel.models import MACE, SGDML, Ensemble, ForceField
 from fidsel.testing import check_fittable, check_trainable
 from fidsel.testing import trainable as contract

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from morse_molecule import frames
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, ForceField
 from fidsel.training.evaluate import errors, validation_error
 

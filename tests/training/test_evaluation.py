@@ -8,7 +8,7 @@ import pytest
 from morse_molecule import frames
 
 from fidsel.data import Frames
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models import ForceField, Prediction, Predictions
 from fidsel.training.evaluation import Deviation, evaluate
 

@@ -5,7 +5,7 @@ import pytest
 from morse_molecule import frames
 
 from fidsel.data import Frames, split
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.training.holdout import HELD_OUT, hold_out, thinned
 
 LOW = frames(300, 0).replace(group=np.repeat(["hot", "warm", "cold"], 100), level="low")

@@ -17,7 +17,7 @@ from fidsel.models import SGDML, Ensemble, ForceField, PaiNN
 from fidsel.models.checkpoints import Checkpoints
 from fidsel.models.watch import Progress, Watch
 from fidsel.training import RECIPES, Stage, Trained, TrainingData
-from fidsel.training.teachers import Teaching
+from fidsel.training.weights.teachers import Teaching
 
 TESTS = Path(__file__).parents[1]
 KEY = "0" * 32
@@ -92,8 +92,8 @@ def every_message_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tell of every piece of work, and make the pieces small, whatever the machine does."""
     monkeypatch.setattr("fidsel.models.watch.BETWEEN", -1.0)
     monkeypatch.setattr("fidsel.models.checkpoints.SHARE", 0.0)
-    monkeypatch.setattr("fidsel.training.run.PIECE", 0.0)
-    monkeypatch.setattr("fidsel.models.sgdml_iterative.RANK_PER_ROOT", 0.3)  # so that it takes many steps
+    monkeypatch.setattr("fidsel.training.optimise.run.PIECE", 0.0)
+    monkeypatch.setattr("fidsel.models.sgdml.iterative.RANK_PER_ROOT", 0.3)  # so that it takes many steps
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -132,8 +132,9 @@ def test_progress_names_the_stages_and_never_goes_back() -> None:
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-import fidsel.models.checkpoints as checkpoints, fidsel.models.watch as watch, fidsel.training.run as run
-import fidsel.models.sgdml_iterative as iterative
+import fidsel.models.checkpoints as checkpoints, fidsel.models.watch as watch
+import fidsel.training.optimise.run as run
+import fidsel.models.sgdml.iterative as iterative
 watch.BETWEEN, checkpoints.SHARE, run.PIECE, iterative.RANK_PER_ROOT = -1.0, 0.0, 0.0, 0.3
 sys.path.insert(0, sys.argv[1])
 sys.path.insert(0, sys.argv[1] + "/training")

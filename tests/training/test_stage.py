@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models import SGDML
 from fidsel.training.stage import History, Loss, Stage, Trained
 

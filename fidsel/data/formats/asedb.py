@@ -24,7 +24,7 @@ from fidsel.data.formats.loaded import Image, Loaded, pack
 from fidsel.data.formats.stated import Stated, stated
 from fidsel.data.frames import Frames
 from fidsel.data.units import Units
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 FRAME_KEYS = ("level", "group", "charge", "spin")
 

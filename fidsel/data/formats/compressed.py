@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 PIECE = 1 << 20
 FREE = 1 << 30

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 CHARGE = ("charge", "total_charge", "tot_charge", "net_charge", "system_charge")
 SPIN = ("spin", "unpaired_electrons")

@@ -7,13 +7,13 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
-from fidsel.data.frames import IntArray
+from fidsel.arrays import IntArray
 
 ISOTOPES = {"D": 1, "T": 1}
 """Symbols of isotopes: frames keep no masses, so they are hydrogen."""
 
 LARGEST = 999
-"""Beyond it a number is no atomic number at all; those from 119 on are found by `fidsel.data.check`."""
+"""Beyond it a number is no atomic number at all; those from 119 on are found by the check."""
 
 
 def atomic_number(name: str) -> int:

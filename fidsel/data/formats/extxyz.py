@@ -13,15 +13,15 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
+from fidsel.arrays import BoolArray, FloatArray, StrArray
 from fidsel.data.formats.electrons import NAMES
 from fidsel.data.formats.elements import ISOTOPES, atomic_number
 from fidsel.data.formats.header import Header, columns, flags, lattice, number, parse, text
 from fidsel.data.formats.labels import Keys, unread
 from fidsel.data.formats.loaded import Image, Loaded, pack
 from fidsel.data.formats.stated import ALL, Stated, agreed, stated
-from fidsel.data.frames import BoolArray, FloatArray, StrArray
 from fidsel.data.units import Units, energy_unit
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 PLAIN_XYZ = "species:S:1:pos:R:3"
 STRUCTURE = {"species", "Z", "pos"}

@@ -12,7 +12,7 @@ from ase.io.extxyz import key_val_str_to_dict
 from fidsel.data.formats.extxyz import PLAIN_XYZ
 from fidsel.data.formats.header import parse
 from fidsel.data.frames import Frames
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 def dump(path: Path, frames: Frames) -> None:

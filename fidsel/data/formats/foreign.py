@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 from ase.io import ParseError
 
-from fidsel.errors import FidselError, UsageError
+from fidsel.exceptions import FidselError, UsageError
 
 FAILURES = (
     ArithmeticError, AssertionError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError, OSError,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidsel.data.frames import BoolArray, FloatArray
+from fidsel.arrays import BoolArray, FloatArray
 
 _PAIR = re.compile(
     r"""

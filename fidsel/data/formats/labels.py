@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
+from fidsel.arrays import FloatArray
+from fidsel.exceptions import UsageError
 
 Quantity = Literal["energy", "forces"]
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fidsel.arrays import BoolArray, FloatArray
 from fidsel.data.formats.electrons import LARGEST, Electrons, electrons
 from fidsel.data.formats.labels import choose
 from fidsel.data.formats.stated import EV_ANGSTROM, Stated
-from fidsel.data.frames import BoolArray, FloatArray, Frames
-from fidsel.errors import UsageError
+from fidsel.data.frames import Frames
+from fidsel.exceptions import UsageError
 
 WHOLE = 0.02
 """e; charges of atoms, written with few digits, add up to the whole charge of a frame to this."""

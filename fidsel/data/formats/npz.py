@@ -29,14 +29,15 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data.archive import check_archive
 from fidsel.data.formats.electrons import CHARGE, LARGEST, MULTIPLICITY, NAMES, SPIN
 from fidsel.data.formats.elements import whole_numbers
 from fidsel.data.formats.labels import Keys, choose, unread
 from fidsel.data.formats.loaded import Loaded
 from fidsel.data.formats.stated import ALL, stated
-from fidsel.data.frames import BoolArray, FloatArray, Frames, IntArray
-from fidsel.errors import UsageError
+from fidsel.data.frames import Frames
+from fidsel.exceptions import UsageError
 
 Arrays = Mapping[str, NDArray[Any]]
 NUMBERS = ("z", "nuclear_charges", "atomic_numbers", "numbers", "Z")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from fidsel.data.units import Units, energy_unit, force_unit, length_unit
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 NAMES = {
     "energy": ("e_unit", "energy_unit", "energy_units"),

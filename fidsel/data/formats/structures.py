@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.geometry import cellpar_to_cell
 
+from fidsel.arrays import FloatArray
 from fidsel.data.formats.electrons import NAMES
 from fidsel.data.formats.foreign import parsing
 from fidsel.data.formats.labels import Keys, unread
 from fidsel.data.formats.loaded import WHOLE, Image, Loaded, pack
 from fidsel.data.formats.stated import EV_ANGSTROM, Stated
-from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 if TYPE_CHECKING:
     from rdkit import Chem

@@ -13,7 +13,7 @@ from fidsel.data.formats.labels import Keys
 from fidsel.data.formats.loaded import Loaded
 from fidsel.data.outputs.gradient import read_gradient
 from fidsel.data.outputs.programs import PROGRAMS, program_of, read_output
-from fidsel.errors import MissingExtraError, UsageError
+from fidsel.exceptions import MissingExtraError, UsageError
 
 OUTPUTS = {".out", ".log"}
 GRADIENTS = {".engrad"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from ase import Atoms
 from ase.io.gaussian import read_gaussian_out
 
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 def images(path: Path, text: str) -> Sequence[Atoms]:

@@ -8,9 +8,9 @@ from ase import Atoms, units
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.turbomole import read_turbomole_gradient
 
+from fidsel.arrays import FloatArray
 from fidsel.data.formats.foreign import parsing
-from fidsel.data.frames import FloatArray
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 GRADIENT = units.Hartree / units.Bohr
 """(eV/Å) per Hartree/Bohr."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 
+from fidsel.arrays import FloatArray
 from fidsel.data.formats.elements import atomic_number
-from fidsel.data.frames import FloatArray
 from fidsel.data.outputs.gradient import GRADIENT, labelled, with_gradient
 
 

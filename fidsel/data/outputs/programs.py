@@ -10,7 +10,7 @@ from ase import Atoms
 from fidsel.data.formats.foreign import parsing
 from fidsel.data.outputs import gaussian, orca, psi4, xtb
 from fidsel.data.outputs.gradient import energy_of
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 @dataclass(frozen=True)

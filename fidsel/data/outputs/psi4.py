@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms, units
 
 from fidsel.data.outputs.gradient import GRADIENT, labelled
-from fidsel.errors import MissingExtraError, UsageError
+from fidsel.exceptions import MissingExtraError, UsageError
 
 
 def images(path: Path, text: str) -> Sequence[Atoms]:

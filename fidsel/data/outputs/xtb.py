@@ -7,7 +7,7 @@ from pathlib import Path
 from ase import Atoms, units
 
 from fidsel.data.outputs.gradient import read_gradient, require_same
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 def images(path: Path, text: str) -> Sequence[Atoms]:

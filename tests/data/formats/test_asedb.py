@@ -9,7 +9,7 @@ from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from fidsel.data import Frames, Units, read, read_with_notes, write
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 KCAL = units.kcal / units.mol
 

@@ -6,7 +6,7 @@ import pytest
 
 from fidsel.data import Frames, read, write
 from fidsel.data.formats import compressed
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 H2 = Frames.stack([1, 1], [[[0, 0, 0], [0, 0, 0.74]]], energy=[-31.5], forces=np.ones((1, 2, 3)))
 

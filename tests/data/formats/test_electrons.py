@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fidsel.data.formats.electrons import electrons
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 @pytest.mark.parametrize("name", ["charge", "total_charge", "Charge", "TOT_CHARGE", "net_charge"])

@@ -8,7 +8,7 @@ from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from fidsel.data import Frames, Units, read, read_with_notes, write
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 def labelled(atoms: Atoms, energy: float) -> Atoms:

@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 from program_outputs import Diatomic, engrad, gaussian, orca, psi4, turbomole, xtb
 
 from fidsel.data import Frames, Units, read, write
-from fidsel.errors import FidselError
+from fidsel.exceptions import FidselError
 
 STEP = Diatomic(1.55)
 TEXTS: Mapping[str, str] = {

@@ -8,7 +8,7 @@ from ase.constraints import FixAtoms
 from ase.io import Trajectory, write
 
 from fidsel.data import read, read_with_notes
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 def test_trajectories_of_ase_are_read(tmp_path: Path) -> None:

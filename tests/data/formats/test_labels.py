@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fidsel.data.formats.labels import Keys, choose, unread
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 NAN = float("nan")
 

@@ -6,7 +6,7 @@ import pytest
 from ase import units
 
 from fidsel.data import Units, check, leaks, read, read_with_notes
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 KCAL = Units("kcal/mol", "Angstrom")
 

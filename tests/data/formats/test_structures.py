@@ -8,7 +8,7 @@ from rdkit.Chem import AllChem
 
 from fidsel.data import Units, read, read_with_notes
 from fidsel.data.read import last_structure
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 ACETATE_MOL2 = """\
 @<TRIPOS>MOLECULE

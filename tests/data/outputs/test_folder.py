@@ -5,7 +5,7 @@ import pytest
 from program_outputs import Diatomic, engrad, gaussian, orca, turbomole, xtb
 
 from fidsel.data import read, read_with_notes
-from fidsel.errors import UsageError
+from fidsel.exceptions import UsageError
 
 
 def test_a_folder_of_outputs_is_read_in_the_order_of_names(tmp_path: Path) -> None:

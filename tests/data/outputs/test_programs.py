@@ -7,7 +7,7 @@ from ase import units
 from program_outputs import Diatomic, engrad, gaussian, orca, psi4, turbomole, xtb
 
 from fidsel.data import Frames, check, read, read_with_notes
-from fidsel.errors import MissingExtraError, UsageError
+from fidsel.exceptions import MissingExtraError, UsageError
 
 STEP = Diatomic(1.55)
 WRITERS = {"orca": orca, "gaussian": gaussian, "psi4": psi4, "xtb": xtb}

@@ -1,0 +1,68 @@
+"""Which configurations a level can label at all: a table has labels of some, a method of any."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fidsel.arrays import BoolArray
+from fidsel.campaign.settings import Campaign
+from fidsel.data import Frames
+from fidsel.exceptions import FidselError
+from fidsel.fidelity.level import Fidelity
+
+
+def covered(fidelity: Fidelity, frames: Frames) -> BoolArray:
+    """Return (n,) whether a level has a label of each frame; all are taken to be had where it does not say.
+
+    Raises
+    ------
+    FidselError
+        where the source's `covers` does not answer for each frame.
+    """
+    covers = getattr(fidelity.source, "covers", None)
+    if covers is None:
+        return np.ones(len(frames), dtype=bool)
+    found = np.asarray(covers(frames), dtype=bool)
+    if found.shape != (len(frames),):
+        raise FidselError(
+            f"`covers` of the source of {fidelity.name} must return one truth value per frame, "
+            f"({len(frames)},), got {found.shape}"
+        )
+    return found
+
+
+def trainable(campaign: Campaign, cover: Mapping[str, BoolArray]) -> BoolArray:
+    """Return (n,) whether a frame may be an accurate training frame: covered by every level that is bought.
+
+    Parameters
+    ----------
+    cover : (n,) of each level.
+    """
+    return np.asarray(np.all([cover[fidelity.name] for fidelity in campaign.fidelities], axis=0), dtype=bool)
+
+
+def tested(campaign: Campaign, cover: Mapping[str, BoolArray]) -> BoolArray:
+    """Return (n,) whether a frame may be held out: it needs an accurate label, and a cheap one in pairs."""
+    levels = campaign.fidelities if campaign.cheap_use == "pairs" else campaign.fidelities[-1:]
+    return np.asarray(np.all([cover[fidelity.name] for fidelity in levels], axis=0), dtype=bool)
+
+
+def cover_of(campaign: Campaign, frames: Frames) -> dict[str, BoolArray]:
+    """Return (n,) per level: whether it has a label of each frame."""
+    return {fidelity.name: covered(fidelity, frames) for fidelity in campaign.fidelities}
+
+
+def gaps(campaign: Campaign, cover: Mapping[str, BoolArray]) -> tuple[str, ...]:
+    """Return a sentence for each level that cannot label the whole pool."""
+    return tuple(
+        f"{int((~cover[fidelity.name]).sum())} of {len(cover[fidelity.name])} configurations have no label "
+        f"of {fidelity.name}: {_meaning(fidelity, campaign.fidelities)}"
+        for fidelity in campaign.fidelities
+        if not cover[fidelity.name].all()
+    )
+
+
+def _meaning(fidelity: Fidelity, levels: Sequence[Fidelity]) -> str:
+    if fidelity is levels[-1]:
+        return "they are neither picked nor held out, and nothing is charged for them"
+    return "they are not picked, since an accurate frame is labelled at every level"

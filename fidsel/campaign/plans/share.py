@@ -1,0 +1,86 @@
+"""How much a round buys: its share of what measured costs leave to spend."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, floor
+
+from fidsel.campaign.plans.least import FEWEST
+from fidsel.campaign.plans.plan import Prepared, priced
+from fidsel.campaign.rounds.training_set import bought_for_training
+from fidsel.campaign.workspace import Workspace
+from fidsel.fidelity.planner.recommend import plan
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a round may buy.
+
+    Parameters
+    ----------
+    picks : accurate frames to pick, each with its cheap labels.
+    probes : accurate frames to draw at random first, so that errors can be estimated.
+    cheap : further cheap labels of random frames, per level.
+    """
+
+    picks: int
+    probes: int
+    cheap: Mapping[str, tuple[str, ...]]
+
+
+def share(ws: Workspace, ready: Prepared, index: int) -> Share:
+    """Return an even share of what is left: the last round spends the remainder.
+
+    Probes take at most half of it.
+    """
+    rules, price = ws.campaign.rules, frame_cost(ws)
+    extra = _replanned(ws, ready, index)
+    affordable = _affordable(ws, extra, price)
+    if affordable < 1:
+        extra = {}
+        affordable = _affordable(ws, extra, price)
+    frames = ceil(affordable / (rules.rounds - index + 1))
+    wanted = rules.probes if ws.campaign.probing else 0
+    if rules.per_round is not None:
+        frames = min(affordable, rules.per_round + wanted)
+    probes = min(wanted, frames // 2)
+    return Share(frames - probes, probes, extra)
+
+
+def frame_cost(ws: Workspace) -> float:
+    """Return what one accurate training frame costs, its cheap labels included, base units."""
+    return sum(ws.prices().values())
+
+
+def _affordable(ws: Workspace, extra: Mapping[str, tuple[str, ...]], price: float) -> int:
+    money = ws.remaining() - ws.cost({name: len(ids) for name, ids in extra.items()})
+    return floor(max(money, 0.0) / price + 1e-9) if price > 0 else len(ws.pool)
+
+
+def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[str, ...]]:
+    """Return the random frames that measured costs make worth a cheap label beyond those owned.
+
+    Declared prices were known when the campaign was planned: nothing is planned anew with them.
+    """
+    campaign, prices = ws.campaign, ws.prices()
+    remaining = ws.remaining()
+    settled = all(fidelity.price.declared for fidelity in campaign.fidelities)
+    if settled or remaining <= 0 or campaign.cheap_use != "labels":
+        return {}
+    ids = bought_for_training(ws, index - 1)
+    owned = {name: len(frames) for name, frames in ids.cheap.items()}
+    owned[campaign.accurate.name] = max(FEWEST, len(ids.accurate))
+    costs = dict(prices) | {campaign.accurate.name: sum(prices.values())}
+    levels = [
+        priced(ws, fidelity, costs[fidelity.name], len(ready.orders[fidelity.name]), owned[fidelity.name])
+        for fidelity in campaign.fidelities
+    ]
+    seed = campaign.seed_for("plan", index)
+    made = plan(
+        remaining, levels, minimum=FEWEST, workers=ws.engine.workers, unit=campaign.budget.unit, seed=seed
+    )
+    extra = {}
+    for fidelity, number in zip(campaign.cheap, made.recommended.bought, strict=False):
+        known = set(ids.cheap[fidelity.name])
+        order = ready.orders[fidelity.name]
+        extra[fidelity.name] = tuple(frame for frame in order if frame not in known)[:number]
+    return extra

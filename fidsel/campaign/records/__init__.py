@@ -1,0 +1,1 @@
+"""What a campaign writes down: rounds, their summary and report."""

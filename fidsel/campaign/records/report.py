@@ -1,0 +1,192 @@
+"""The report of a round: made from what the round's folder and the store hold, without a model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fidsel.arrays import FloatArray
+from fidsel.campaign.records.best import best_round, best_words
+from fidsel.campaign.records.curves import headline, learning_curves, spend_label
+from fidsel.campaign.records.round import ControlArm, Metrics, Round
+from fidsel.campaign.rounds.held_out import HeldOutErrors
+from fidsel.campaign.rounds.measure import error_unit, read_clusters
+from fidsel.campaign.settings import Campaign
+from fidsel.data import Frames
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.store.labels import LabelStore
+from fidsel.report import Picked, Report, describe_clusters
+from fidsel.selector import BroadClusters, ClusterErrors
+
+FILE = "report.html"
+
+
+def round_report(
+    campaign: Campaign,
+    pool: Frames,
+    held: Sequence[str],
+    clusters: BroadClusters,
+    energies: FloatArray,
+    tested: HeldOutErrors,
+    rounds: Sequence[Round],
+) -> Report:
+    """Return the report of the last of some rounds.
+
+    Clusters are described on the candidates they were made from and on the held-out frames, whose errors
+    are the only ones known.
+
+    Parameters
+    ----------
+    pool : all configurations, in the store's order.
+    held : ids of the frames that are never trained on.
+    clusters, energies : of the candidates of round 0.
+    tested : what the round found of held-out frames.
+    rounds : up to the one to report.
+    """
+    last, forces = rounds[-1], campaign.accurate.forces
+    row, away = {frame: i for i, frame in enumerate(pool.ids)}, set(held)
+    fitted = [i for i, frame in enumerate(pool.ids) if frame not in away][: len(energies)]
+    rows = np.array([*fitted, *[row[frame] for frame in tested.frames]], dtype=np.int64)
+    table = describe_clusters(
+        pool[rows],
+        np.concatenate([clusters.labels, tested.clusters]),
+        np.concatenate([np.full(len(fitted), np.nan), tested.errors]),
+        np.concatenate([energies, tested.energies]),
+        rows=rows,
+    )
+    return Report(
+        title=f"{campaign.name}, round {last.index}",
+        facts=_facts(campaign, pool, rounds),
+        errors=_errors(last),
+        before=_errors(rounds[0]) if len(rounds) > 1 else None,
+        names=("round 0", f"round {last.index}"),
+        curves=learning_curves(rounds, campaign.budget),
+        spend=spend_label(campaign.budget),
+        quantity=headline(forces),
+        clusters=table,
+        picks=tuple(pick for record in rounds for pick in _picked(record)),
+        **_bounds(last),
+        notes=(*_basis(len(tested.frames), last), *last.notes),
+        unit=error_unit(forces),
+    )
+
+
+def read_report(campaign: Campaign, index: int | None = None) -> tuple[int, Report]:
+    """Return a finished round of a campaign, the last one where none is named, and its report.
+
+    It only reads, so another process may drive the campaign meanwhile.
+
+    Raises
+    ------
+    FidselError
+        where there is no such round or its files cannot be read.
+    """
+    home = campaign.folder
+    rounds = home.read_rounds()
+    last = len(rounds) - 1 if index is None else index
+    if not 0 <= last < len(rounds):
+        if not rounds:
+            raise UsageError(
+                f"no round of {home.path} is finished, so there is none to report: run `fidsel iterate`"
+            )
+        raise UsageError(f"there is no round {last} to report: rounds 0 to {len(rounds) - 1} are finished")
+    first = home.round(0)
+    with LabelStore(home.store, read_only=True) as store:
+        record = store.record("held-out") or {}
+        pool = store.frames()
+    held = [frame for frames in record.values() for frame in frames]
+    clusters, energies = read_clusters(first)
+    tested = HeldOutErrors.load(home.round(last))
+    if unknown := set(tested.frames) - set(pool.ids):
+        raise FidselError(
+            f"{home.round(last)} has errors of frames that {home.store} has not, such as {min(unknown)!r}: "
+            "put back a copy of the folder, or move its round and later ones away to redo them"
+        )
+    return last, round_report(campaign, pool, held, clusters, energies, tested, rounds[: last + 1])
+
+
+def _errors(record: Round) -> ClusterErrors:
+    return ClusterErrors.from_dict(dict(record.cluster_errors))
+
+
+def _basis(tested: int, last: Round) -> list[str]:
+    """Return what the numbers of a report are of."""
+    frames = "1 held-out frame" if tested == 1 else f"{tested} held-out frames"
+    found = [
+        f"errors are those of {frames}, never trained on; sizes, distances and energies are those of the "
+        "candidates too. Energies are predictions of the model of round 0"
+    ]
+    if _bounds(last):
+        found.append("bounds are of the model before this round, on the candidates it had to pick from")
+    return found
+
+
+def _facts(campaign: Campaign, pool: Frames, rounds: Sequence[Round]) -> tuple[tuple[str, str], ...]:
+    last, budget = rounds[-1], campaign.budget
+    labels = ", ".join(f"{count} {name}" for name, count in last.labels.items())
+    facts = [
+        ("molecule", ", ".join(pool.composition())),
+        ("labels bought", labels),
+        ("spent", f"{budget.format(last.spent)} of {budget}"),
+        ("test errors", _metrics(last.metrics)),
+    ]
+    if last.control is not None:
+        facts.append(
+            (
+                "control arm",
+                _control(last.control, campaign.accurate.name, f"m{error_unit(campaign.accurate.forces)}"),
+            )
+        )
+    if last.error_source:
+        facts.append(("errors behind the picks", _source(last.error_source)))
+    best = best_round(rounds)
+    if best is not None and len(rounds) > 1:
+        facts.append(("best round", best_words(best, rounds, error_unit(campaign.accurate.forces))))
+    facts.append(("state", last.stop or "goes on"))
+    return tuple(facts)
+
+
+def _metrics(found: Metrics) -> str:
+    forces = [
+        f"force {name} {1000 * value:.3g} meV/Å"
+        for name, value in (("MAE", found.force_mae), ("RMSE", found.force_rmse))
+        if value is not None
+    ]
+    return ", ".join([*forces, f"energy MAE {1000 * found.energy_mae:.3g} meV"])
+
+
+def _control(arm: ControlArm, level: str, unit: str) -> str:
+    spread = f" (90 %: {1000 * arm.low:.3g}–{1000 * arm.high:.3g})" if arm.low != arm.high else ""
+    error = f"MAE {1000 * arm.error:.3g}{spread} {unit}"
+    return f"{arm.labels} random {level} labels, {arm.basis}: {error}; {arm.saving.words}"
+
+
+def _source(found: Mapping[str, Any]) -> str:
+    """Return how the errors that the picks went by were estimated, and how well that ranked them."""
+    told, score = str(found["kind"]), found.get("score", {})
+    if found.get("labelled"):
+        told += f", from {found['labelled']} labels the model had not seen"
+    ranks = [(name, score.get(f"{name}_rank")) for name in ("cluster", "frame")]
+    known = [f"{rank:.2f} over {name}s" for name, rank in ranks if rank is not None]
+    return told + (f"; rank correlation with what was then measured: {', '.join(known)}" if known else "")
+
+
+def _bounds(record: Round) -> dict[str, Any]:
+    """Return the bounds of the clusters' errors, their coverage, and which share their calibration."""
+    found = record.error_source.get("bounds", {})
+    if "clusters" not in found:
+        return {}
+    bounds = {int(cluster): float(bound) for cluster, bound in found["clusters"].items() if bound is not None}
+    own = {int(cluster) for cluster in found["own_factors"]}
+    return {"bounds": bounds, "coverage": found["coverage"], "pooled": set(bounds) - own}
+
+
+def _picked(record: Round) -> list[Picked]:
+    estimates = record.error_source.get("estimates", {})
+    return [
+        Picked(
+            str(pick.row), pick.cluster, pick.reason, record.index, pick.fidelity,
+            estimates.get(pick.frame, np.nan), at_random=record.index == 0,
+        )
+        for pick in record.picks
+    ]  # fmt: skip

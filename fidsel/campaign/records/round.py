@@ -1,0 +1,305 @@
+"""`Round`: the frozen record of one round, as plain values that survive a trip through JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from fidsel.campaign.records.parts import check_parts
+from fidsel.data.notebook import html_table
+from fidsel.data.typed import from_plain
+from fidsel.exceptions import UsageError
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One configuration that a round decided to label.
+
+    Parameters
+    ----------
+    frame : `frame_id` of the configuration.
+    row : its row in the campaign's pool.
+    fidelity : name of the level it is labelled at.
+    cluster : broad cluster, −1 where it was drawn at random.
+    reason : why, in words.
+    """
+
+    frame: str
+    row: int
+    fidelity: str
+    cluster: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Errors of a model on frames it was not trained on.
+
+    Parameters
+    ----------
+    frames : how many.
+    force_mae, force_rmse : eV/Å per component; None at a level without forces.
+    energy_mae : eV per frame, of absolute energies.
+    """
+
+    frames: int
+    force_mae: float | None
+    force_rmse: float | None
+    energy_mae: float
+
+    def __str__(self) -> str:
+        force = "" if self.force_mae is None else f"force MAE {1000 * self.force_mae:.3g} meV/Å, "
+        return f"{force}energy MAE {1000 * self.energy_mae:.3g} meV"
+
+    @property
+    def headline(self) -> float:
+        """The error a campaign is judged by: force MAE, or the energy MAE at a level without forces."""
+        return self.energy_mae if self.force_mae is None else self.force_mae
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What the campaign saved at equal error.
+
+    Parameters
+    ----------
+    share : of the control arm's spend; negative = the campaign cost more.
+    at_least : whether it is a lower bound, the control's curve not being believed further out.
+    low, high : 90 % interval of the share, by what is known of the control's curve; None in records that
+        were written before it was kept.
+    high_at_least : whether `high` is a lower bound of the interval's end, for the same reason.
+    """
+
+    share: float
+    at_least: bool
+    low: float | None = None
+    high: float | None = None
+    high_at_least: bool = False
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval leaves out no saving at all; False where there is no interval."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
+    @property
+    def cell(self) -> str:
+        """The share and its interval, for a table.
+
+        >>> Saving(0.31, False, -0.2, 0.61).cell, Saving(0.74, True).cell
+        ('+31 % (−20 to +61)', '≥ +74 %')
+        """
+        text = f"{'≥ ' if self.at_least else ''}{_percent(self.share)} %"
+        if self.low is None or self.high is None:
+            return text
+        more = "≥ " if self.high_at_least else ""
+        return f"{text} ({_percent(self.low)} to {more}{_percent(self.high)})"
+
+    @property
+    def words(self) -> str:
+        """What it says, in a sentence's words.
+
+        >>> Saving(0.31, False, -0.2, 0.61).words
+        'not distinguishable from no saving at equal error: +31 %, 90 % interval −20 to +61 %'
+        >>> Saving(0.6, False, 0.3, 0.7).words
+        '60 % of its spend saved at equal error, 90 % interval +30 to +70 %'
+        """
+        bound, more = "at least " if self.at_least else "", "at least " if self.high_at_least else ""
+        if self.low is None or self.high is None:
+            return f"{bound}{_percent(self.share)} % of its spend saved at equal error"
+        spread = f"90 % interval {_percent(self.low)} to {more}{_percent(self.high)} %"
+        if not self.certain:
+            middle = f"{bound}{_percent(self.share)} %"
+            return f"not distinguishable from no saving at equal error: {middle}, {spread}"
+        if self.share < 0:
+            return f"{-100 * self.share:.0f} % more spent than it at equal error, saving {spread}"
+        return f"{bound}{100 * self.share:.0f} % of its spend saved at equal error, {spread}"
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent with its sign, a true minus.
+
+    >>> _percent(0.314), _percent(-0.2), _percent(-0.001)
+    ('+31', '−20', '+0')
+    """
+    rounded = round(100 * share)
+    return f"{rounded:+d}".replace("-", "−")
+
+
+@dataclass(frozen=True)
+class ControlArm:
+    """Standard training on randomly drawn accurate labels, at the spend of the campaign.
+
+    Parameters
+    ----------
+    kind : "owned" (extrapolated from labels the campaign owns) or "bought" (measured).
+    labels : accurate labels that the campaign's spend would have bought.
+    error, low, high : headline error there with its 90 % interval (equal when measured).
+    spent : what the arm cost so far, beside the budget.
+    saving : what the campaign saved at equal error.
+    metrics : measured metrics, for a bought arm.
+    extrapolated_from : random labels its learning curve was measured on; 0 for a bought arm.
+    """
+
+    kind: str
+    labels: int
+    error: float
+    low: float
+    high: float
+    spent: float
+    saving: Saving
+    metrics: Metrics | None = None
+    extrapolated_from: int = 0
+
+    @property
+    def basis(self) -> str:
+        """What its error and saving rest on."""
+        if self.kind == "bought":
+            return "measured"
+        known = f" from {self.extrapolated_from} random labels" if self.extrapolated_from else ""
+        return f"extrapolated{known}, not measured"
+
+
+@dataclass(frozen=True, repr=False)
+class Round:
+    """What one round decided, bought, trained and measured.
+
+    Parameters
+    ----------
+    campaign : identity of the campaign, drawn when it began.
+    index : 0 is the random start.
+    picks : configurations it decided to label at the accurate level, in order.
+    labels : labels owned per fidelity, over accounts of the budget, after the round.
+    predicted_cost, cost : of this round's purchases, base units.
+    spent, remaining : of the budget after the round, base units; late labels count as spent, with what they
+        are expected to cost.
+    accounts : money per account of the ledger (those beside the budget included), base units.
+    metrics : on the held-out test set (reported only, never used to decide).
+    validation : on the accurate validation labels (used to decide).
+    cluster_errors : of the test set, see `fidsel.selector.ClusterErrors.to_dict`.
+    control : the control arm, None when it is off.
+    error_source : how the pool's errors were estimated and how well that ranked the clusters.
+    training : diagnostics and histories of the recipe.
+    seconds : wall time of labelling, training and measuring.
+    notes : what a person should know.
+    stop : why the campaign ends here, "" while it goes on.
+    """
+
+    campaign: str
+    index: int
+    picks: tuple[Pick, ...]
+    labels: Mapping[str, int]
+    predicted_cost: float
+    cost: float
+    spent: float
+    remaining: float
+    accounts: Mapping[str, float]
+    metrics: Metrics
+    validation: Metrics
+    cluster_errors: Mapping[str, Any]
+    control: ControlArm | None
+    error_source: Mapping[str, Any]
+    training: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    stop: str = ""
+
+    def __repr__(self) -> str:
+        labels = ", ".join(f"{count} {name}" for name, count in self.labels.items())
+        saved = f"; saving {self.control.saving.cell}" if self.control else ""
+        ended = f"; {self.stop}" if self.stop else ""
+        return f"Round({self.index}: {labels}; {self.metrics}; spent {self.spent:.4g}{saved}{ended})"
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook."""
+        rows: list[tuple[str, object]] = [("labels of " + name, count) for name, count in self.labels.items()]
+        rows += [
+            ("picked in this round", len(self.picks)),
+            (f"errors on {self.metrics.frames} test labels", self.metrics),
+            (f"errors on {self.validation.frames} validation labels", self.validation),
+            ("spent of the budget, base units", self._money()),
+        ]
+        if self.control is not None:
+            arm = f"{self.control.labels} random labels, {self.control.basis}: {self.control.saving.words}"
+            rows.append(("control arm", arm))
+        rows.append(("state", self.stop or "goes on"))
+        return html_table(f"round {self.index}", (), rows, self.notes)
+
+    def _money(self) -> str:
+        return f"{self.spent:.4g} ({self.cost:.4g} in this round), {self.remaining:.4g} left"
+
+    def to_json(self) -> str:
+        """Return the record as a JSON document."""
+        return json.dumps(asdict(self), indent=1, default=list)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the record that `to_json` wrote.
+
+        Raises
+        ------
+        UsageError
+            where the text is not such a record.
+        """
+        try:
+            record = from_plain(cls, json.loads(text))
+            check_parts(record.cluster_errors, record.error_source, record.training)
+        except (ValueError, RecursionError, OverflowError) as error:
+            raise UsageError(f"not a round record: {error}") from error
+        return record
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Which configurations are never trained on, and which only validate.
+
+    Parameters
+    ----------
+    test, validation : frame ids, in order of drawing.
+    barred : frames next to them in a trajectory, on no side.
+    """
+
+    test: tuple[str, ...]
+    validation: tuple[str, ...]
+    barred: tuple[str, ...]
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Frames that are never trained on."""
+        return frozenset(self.test + self.validation + self.barred)
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What a round buys, written down before its first purchase.
+
+    Parameters
+    ----------
+    accurate, cheap : ids to label at the accurate level, and per cheap level.
+    picks : the accurate ones with their reasons.
+    predicted_cost : of all of it, base units.
+    error_source : how the errors behind the picks were estimated.
+    notes : what the picker or the planner had to say.
+    """
+
+    accurate: tuple[str, ...]
+    cheap: Mapping[str, tuple[str, ...]]
+    picks: tuple[Pick, ...]
+    predicted_cost: float
+    error_source: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """How much a round of picking buys, written down before its probes are bought.
+
+    Parameters
+    ----------
+    picks : frames to pick.
+    probes : ids to label first, to estimate errors from.
+    cheap : ids of random frames that get a cheap label too, per cheap level.
+    """
+
+    picks: int
+    probes: tuple[str, ...]
+    cheap: Mapping[str, tuple[str, ...]]

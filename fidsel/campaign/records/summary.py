@@ -1,0 +1,138 @@
+"""Where a campaign stands, read from its folder alone, also while a process drives it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fidsel.campaign.progress import Progress, read_progress
+from fidsel.campaign.records.best import best_round
+from fidsel.campaign.records.folder import CampaignFolder
+from fidsel.campaign.records.round import ControlArm, Round
+from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.store.labels import LabelStore
+from fidsel.fidelity.store.ledger import Ledger
+from fidsel.fidelity.store.lock import Driver, read_driver
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Rounds, money and what to do next.
+
+    Parameters
+    ----------
+    folder : the campaign.
+    budget : what may be spent.
+    rounds : finished rounds.
+    spent : of the budget, base units, purchases of a round under way included.
+    accounts : money per account, base units.
+    progress : how far the next round has come; None before there is a store.
+    driver : the process that works on it, None where none does.
+    """
+
+    folder: Path
+    budget: Budget
+    rounds: tuple[Round, ...]
+    spent: float
+    accounts: Mapping[str, float]
+    progress: Progress | None = None
+    driver: Driver | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return bool(self.rounds and self.rounds[-1].stop)
+
+    @property
+    def best(self) -> Round | None:
+        """The round whose model to take, see `best_round`."""
+        return best_round(self.rounds)
+
+    @property
+    def model(self) -> Path | None:
+        """Folder of that round's model."""
+        return None if self.best is None else CampaignFolder(self.folder).round(self.best.index) / "model"
+
+    @property
+    def state(self) -> str:
+        """What has become of the campaign, in words."""
+        begun = self.spent > 0 or (self.progress is not None and bool(self.progress.stage))
+        if not self.rounds:
+            return "round 0 is under way" if begun else "not started"
+        if self.finished:
+            return self.rounds[-1].stop
+        return f"round {len(self.rounds)} is {'under way' if self.driver and self.driver.alive else 'next'}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "folder": str(self.folder),
+            "state": self.state,
+            "finished": self.finished,
+            "budget": {"total": self.budget.total, "unit": self.budget.unit},
+            "spent": self.spent,
+            "remaining": self.budget.total - self.spent,
+            "accounts": dict(self.accounts),
+            "rounds": [_row(record) for record in self.rounds],
+            "best": None if self.best is None else _best(self.best, self.model),
+            "progress": None if self.finished or self.progress is None else self.progress.to_dict(),
+            "driver": None if self.driver is None else self.driver.words,
+        }
+
+
+def summarise(folder: Path, budget: Budget) -> Summary:
+    """Return where a campaign stands.
+
+    Raises
+    ------
+    FidselError
+        where its store or a round cannot be read.
+    """
+    home = CampaignFolder(folder)
+    spent, accounts, progress = 0.0, {}, None
+    rounds, driver = home.read_rounds(), read_driver(home.store)
+    if home.store.exists():
+        with LabelStore(home.store, read_only=True) as store:
+            ledger = Ledger(store)
+            spent, accounts = ledger.spent(), dict(ledger.accounts())
+            progress = read_progress(store, len(rounds))
+    return Summary(folder, budget, rounds, spent, accounts, progress, driver)
+
+
+def _best(record: Round, model: Path | None) -> dict[str, Any]:
+    return {"round": record.index, "model": str(model), "validation": asdict(record.validation)}
+
+
+def _row(record: Round) -> dict[str, Any]:
+    return {
+        "index": record.index,
+        "picks": len(record.picks),
+        "labels": dict(record.labels),
+        "predicted_cost": record.predicted_cost,
+        "cost": record.cost,
+        "spent": record.spent,
+        "force_mae": record.metrics.force_mae,
+        "force_rmse": record.metrics.force_rmse,
+        "energy_mae": record.metrics.energy_mae,
+        "control": None if record.control is None else _control(record.control),
+        "notes": list(record.notes),
+        "stop": record.stop,
+    }
+
+
+def _control(arm: ControlArm) -> dict[str, Any]:
+    return {
+        "kind": arm.kind,
+        "basis": arm.basis,
+        "extrapolated_from": arm.extrapolated_from,
+        "labels": arm.labels,
+        "error": arm.error,
+        "low": arm.low,
+        "high": arm.high,
+        "saving": arm.saving.share,
+        "saving_is_lower_bound": arm.saving.at_least,
+        "saving_low": arm.saving.low,
+        "saving_high": arm.saving.high,
+        "saving_high_is_lower_bound": arm.saving.high_at_least,
+        "saving_in_words": arm.saving.words,
+    }

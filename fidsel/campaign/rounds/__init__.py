@@ -1,0 +1,1 @@
+"""The steps of a round: propose, buy, train, measure, publish."""

@@ -1,0 +1,203 @@
+"""The end of a round: measure the model, write the round's folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from fidsel.campaign import edits
+from fidsel.campaign.records.curves import plot_learning_curve
+from fidsel.campaign.records.report import FILE, round_report
+from fidsel.campaign.records.round import Allocation, HeldOut, Round
+from fidsel.campaign.rounds.control import control_arm
+from fidsel.campaign.rounds.estimate import ranking
+from fidsel.campaign.rounds.held_out import HeldOutErrors
+from fidsel.campaign.rounds.measure import Regions, error_unit, metrics
+from fidsel.campaign.rounds.purchases import wanted_by
+from fidsel.campaign.rounds.training_set import Mixture, candidates, read_late
+from fidsel.campaign.workspace import Workspace, identify
+from fidsel.data import write
+from fidsel.data.atomic import write_text
+from fidsel.fidelity.level import Fidelity
+from fidsel.report import cluster_error_plot, write_report
+from fidsel.selector import ClusterErrors, cluster_errors
+from fidsel.training.evaluate import frame_errors
+from fidsel.training.stage import Trained, TrainingData
+
+NO_TEST = (
+    "no test set: the errors shown are those of the validation labels, by which the campaign decides too; "
+    "for a number that nothing was chosen by set campaign.test in a new campaign, or use `fidsel evaluate`"
+)
+ENERGIES_ONLY = (
+    "no accurate forces: errors, clusters and stopping go by energies per frame, in eV; a level with forces "
+    "(forces = true) takes far fewer labels, where its method has them"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was found of a round.
+
+    Parameters
+    ----------
+    record : of the round.
+    regions : the campaign's clusters.
+    data : what was trained on.
+    tested : errors of the held-out frames one by one.
+    """
+
+    record: Round
+    regions: Regions
+    data: TrainingData
+    tested: HeldOutErrors
+
+
+def measured(
+    ws: Workspace,
+    held: HeldOut,
+    index: int,
+    done: Sequence[Round],
+    allocation: Allocation,
+    ids: Mixture,
+    data: TrainingData,
+    trained: Trained,
+    seconds: Mapping[str, float],
+) -> Measured:
+    """Return the record of a round: errors by cluster, the control arm, what was spent."""
+    began, campaign = perf_counter(), ws.campaign
+    test = ws.labelled(campaign.accurate, held.test)
+    shown = test if len(test) else data.validation
+    regions = _regions(ws, held, index, trained)
+    view, errors = regions.of(shown), frame_errors(trained.model, shown, campaign.accurate.forces)
+    ours, spent = metrics(trained.model, shown), ws.spent()
+    control = control_arm(ws, held, ids, done, spent, ours)
+    rank = ranking(ws, index, allocation.picks, allocation.error_source) if index else {}
+    record = Round(
+        campaign=identify(campaign, ws.store),
+        index=index,
+        picks=allocation.picks,
+        labels=_owned(ws, ids, held),
+        predicted_cost=allocation.predicted_cost,
+        cost=spent - (done[-1].spent if done else 0.0),
+        spent=spent,
+        remaining=ws.remaining(),
+        accounts=ws.ledger.accounts(),
+        metrics=ours,
+        validation=metrics(trained.model, data.validation),
+        cluster_errors=cluster_errors(view.clusters, errors).to_dict(),
+        control=control,
+        error_source={**allocation.error_source, **({"score": rank} if rank else {})},
+        training=_training_record(trained),
+        seconds={**seconds, "measuring": perf_counter() - began},
+        notes=(
+            *edits.notes(ws.store, index),
+            *allocation.notes,
+            *_notes(ws, held, index, allocation, len(test), trained),
+        ),
+    )
+    return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, errors))
+
+
+def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round], trained: Trained) -> None:
+    """Write the folder of a round; it appears at one stroke.
+
+    Raises
+    ------
+    FidselError
+        where it cannot be written, or another driver has taken the campaign over.
+    """
+    ws.lock.check()
+    with ws.campaign.folder.publishing(found.record) as folder:
+        trained.model.save(folder / "model")
+        for number, surrogate in enumerate(trained.surrogates):
+            path = surrogate.model.save(folder / "surrogates" / str(number))
+            write_text(path / "unseen.txt", "\n".join(surrogate.unseen))
+        write(folder / "train.extxyz", found.data.train)
+        write(folder / "validation.extxyz", found.data.validation)
+        write_text(folder / "config.json", json.dumps(ws.campaign.config, indent=1, default=str))
+        if found.record.index == 0:
+            found.regions.save(folder, ws.campaign.rules)
+        _plot(folder / "cluster_errors.png", found.record, done, ws.campaign.accurate)
+        plot_learning_curve(folder / "learning_curve.png", [*done, found.record], ws.campaign.budget)
+        found.tested.save(folder)
+        clusters, energies = found.regions.clusters, found.regions.energies
+        rounds = [*done, found.record]
+        write_report(
+            round_report(ws.campaign, ws.pool, sorted(held.all), clusters, energies, found.tested, rounds),
+            folder / FILE,
+        )
+
+
+def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regions:
+    campaign = ws.campaign
+    if index > 0:
+        folder = campaign.folder.round(0)
+        return Regions.load(folder, campaign.rules, campaign.load_model(folder / "model"), ws.pool)
+    frames = ws.pool[candidates(ws, held)]
+    return Regions.fit(frames, trained.model, campaign.rules, campaign.seed_for("clusters"))
+
+
+def _owned(ws: Workspace, ids: Mixture, held: HeldOut) -> dict[str, int]:
+    """Return labels that the budget paid for, per fidelity."""
+    campaign = ws.campaign
+    accurate = tuple(dict.fromkeys((*ids.accurate, *held.validation)))
+    wanted = {**ids.cheap, campaign.accurate.name: accurate}
+    return {f.name: len(ws.store.label_ids(f, wanted[f.name])) for f in campaign.fidelities}
+
+
+def _notes(
+    ws: Workspace, held: HeldOut, index: int, allocation: Allocation, tested: int, trained: Trained
+) -> list[str]:
+    """Return what a person should know of a round beyond what the picker said."""
+    campaign = ws.campaign
+    found = [*trained.warnings, *([] if tested else [NO_TEST])]
+    if not campaign.accurate.forces:
+        found.append(ENERGIES_ONLY)
+    late, wanted = read_late(ws.store, index) or {}, wanted_by(ws, index, allocation)
+    for fidelity in campaign.fidelities:
+        name, ids = fidelity.name, wanted[fidelity.name]
+        away = frozenset(late.get(name, ()))
+        if away:
+            found.append(f"{len(away)} of {len(ids)} labels of {name} are late and join the next round")
+        found += _missing(ws, fidelity, [frame for frame in ids if frame not in away], "")
+    if allocation.picks and allocation.picks[0].cluster < 0:
+        found += _missing(ws, campaign.accurate, held.validation, "validation ")
+        found += _missing(ws, campaign.accurate, held.test, "test ")
+    return found
+
+
+def _missing(ws: Workspace, fidelity: Fidelity, wanted: Sequence[str], purpose: str) -> list[str]:
+    """Return sentences on labels that were wanted and are not there."""
+    lacking = set(wanted).difference(ws.store.label_ids(fidelity, wanted))
+    failures = ws.store.failures(fidelity, tuple(lacking))
+    failed = [frame for frame in wanted if frame in lacking and frame in failures]
+    found = []
+    if failed:
+        first = failures[failed[0]]
+        found.append(
+            f"{len(failed)} of {len(wanted)} {purpose}labels of {fidelity.name} failed: {first}; mend the "
+            "cause if more fail alike, `fidsel status --failed` lists them"
+        )
+    if unpaid := len(lacking) - len(set(failed)):
+        found.append(
+            f"the budget ended before {unpaid} of {len(wanted)} {purpose}labels of {fidelity.name}: what is "
+            "there is used; a larger budget.total buys more"
+        )
+    return found
+
+
+def _training_record(trained: Trained) -> dict[str, Any]:
+    histories = [asdict(history) for history in trained.histories]
+    return {"histories": histories, "diagnostics": dict(trained.diagnostics)}
+
+
+def _plot(path: Path, record: Round, done: Sequence[Round], accurate: Fidelity) -> None:
+    """Draw the cluster errors of a round, those of round 0 behind them."""
+    now, unit = ClusterErrors.from_dict(dict(record.cluster_errors)), f"m{error_unit(accurate.forces)}"
+    if not done:
+        cluster_error_plot(now, path, unit=unit)
+        return
+    first, names = ClusterErrors.from_dict(dict(done[0].cluster_errors)), ("round 0", f"round {record.index}")
+    cluster_error_plot(first, path, after=now, names=names, unit=unit)

@@ -1,0 +1,76 @@
+"""What a round buys for training, and which of it is late and joins the next round.
+
+With `close_at` q < 1 the training of a round waits, level by level, for the fraction q of what the round
+buys and was left to it by the round before; the rest goes on in its workers meanwhile, beside the training.
+Held-out labels, probes, pilot and control arm are always waited for. So are all labels of the last round
+that `campaign.rounds` allows, and those of a round that picks nothing, which is what follows where the budget
+ends with labels late: what is paid for is trained on. Where another rule ends the campaign (a target, no
+more progress), late labels are waited for and stored, and a campaign that goes on later trains on them.
+
+What is late is written down when a round closes, and holds whatever comes later; a campaign that was stopped
+goes on from there. At a level with a price per label it is the last frames in order, those already labelled
+among them, and a label under way counts as paid: picks, training sets and spending then depend on no time,
+and are those of any other run of the same campaign. At a level with a price per second, where time decides
+what the budget buys in any case, it is what is still under way.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from fidsel.campaign.records.round import Allocation, HeldOut
+from fidsel.campaign.rounds.training_set import bought_for_training, read_late, write_late
+from fidsel.campaign.workspace import Workspace
+from fidsel.fidelity.level import Fidelity
+
+
+def purchase(ws: Workspace, held: HeldOut, index: int, allocation: Allocation) -> None:
+    """Buy what is allocated to a round, and what the round before closed without.
+
+    Held-out labels come first, cheap ones before accurate ones.
+    """
+    campaign, late = ws.campaign, dict[str, tuple[str, ...]]()
+    ws.buy(campaign.accurate, held.validation, "validation")
+    ws.buy(campaign.accurate, held.test, "test")
+    quantile = _quantile(ws, index, allocation)
+    wanted = wanted_by(ws, index, allocation)
+    for fidelity in campaign.fidelities:
+        ids = wanted[fidelity.name]
+        late[fidelity.name] = ws.buy(fidelity, ids, "train", close_at=quantile).ids_late
+    if quantile < 1 and read_late(ws.store, index) is None:
+        ws.late.collect()
+        ws.judge()
+        write_late(ws.store, index, {f.name: _still_late(ws, f, late[f.name]) for f in campaign.fidelities})
+
+
+def wanted_by(ws: Workspace, index: int, allocation: Allocation) -> Mapping[str, tuple[str, ...]]:
+    """Return the frames a round labels for training per level, most wanted first.
+
+    Those that the round before closed without come first, then what was bought before, so that what is late
+    now is new, if it can be.
+    """
+    accurate = ws.campaign.accurate.name
+    wanted = {**allocation.cheap, accurate: allocation.accurate}
+    carried = (read_late(ws.store, index - 1) or {}) if index else {}
+    if _quantile(ws, index, allocation) < 1:
+        before = bought_for_training(ws, index - 1) if index else None
+        known = {} if before is None else {**before.cheap, accurate: before.accurate}
+        wanted = {name: _known_first(ids, known.get(name, ())) for name, ids in wanted.items()}
+    return {name: tuple(dict.fromkeys((*carried.get(name, ()), *ids))) for name, ids in wanted.items()}
+
+
+def _quantile(ws: Workspace, index: int, allocation: Allocation) -> float:
+    """Return the fraction of its labels that a round waits for."""
+    last = index >= ws.campaign.rules.rounds or not allocation.picks
+    return 1.0 if last else ws.campaign.rules.close_at
+
+
+def _known_first(ids: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    have = frozenset(known)
+    return tuple(sorted(ids, key=lambda frame: frame not in have))
+
+
+def _still_late(ws: Workspace, fidelity: Fidelity, ids: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the late labels of a purchase that are late now that the round closes."""
+    if fidelity.price.declared:
+        return tuple(ids)
+    under_way = ws.late.frames(fidelity, "train")
+    return tuple(frame for frame in ids if frame in under_way)

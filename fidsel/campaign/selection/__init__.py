@@ -1,0 +1,1 @@
+"""`fidsel select`: rounds of picking on a file of frames."""

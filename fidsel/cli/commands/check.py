@@ -1,0 +1,44 @@
+"""`fidsel check`: whether a file of labels is fit to train on."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from fidsel.cli.options import Charge, EnergyKey, ForcesKey, Spin, Units
+from fidsel.cli.output import AsJson, document, progress, table
+
+
+def check(
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY; xyz, npz, ASE files, outputs of programs or a "
+            "folder of them (docs/files.md)."
+        ),
+    ],
+    units: Units = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    charge: Charge = None,
+    spin: Spin = None,
+    forces: Annotated[bool, typer.Option(help="Whether forces are expected.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Check labels for missing values, duplicates, clashes, wrong signs and implausible units."""
+    from fidsel.config.parts import units as parsed
+    from fidsel.data.checks.finding import few
+    from fidsel.data.state import State
+    from fidsel.fidelity.inspect import inspect_file
+    from fidsel.tasks.train import LabelFile
+
+    path, energy, force = LabelFile(file, units, energy_key, forces_key).parts
+    with progress():
+        frames, findings = inspect_file(path, parsed(units), energy, force, forces, State(charge, spin))
+    if as_json:
+        document({"file": str(file), "frames": len(frames), "findings": [asdict(f) for f in findings]})
+    else:
+        rows = [(f.severity, f.rule, f.message, few(f.frames)) for f in findings]
+        table(f"{file}: {frames!r}", ("severity", "rule", "finding", "frames"), rows, text=4)
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,63 @@
+"""`fidsel evaluate`: the errors of a model on a file of labels."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fidsel.cli.evaluate_tables import evaluation_tables
+from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Spin, Units, with_device
+from fidsel.cli.output import AsJson, document, note, progress
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="Folder of a model, a round or a campaign (its best round), file of predictions "
+        "(FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME (as ASE knows it, or tblite, quippy, torchani)."
+    ),
+]
+Data = Annotated[str, typer.Argument(help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
+Given = Annotated[
+    list[str] | None,
+    typer.Argument(help="Settings: device, and calculator.KEY of ase:NAME, e.g. calculator.method=GFN2-xTB."),
+]
+
+
+def evaluate(
+    model: Model,
+    data: Data,
+    settings: Given = None,
+    train: Annotated[str | None, typer.Option(help="Training frames of the model, left out.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Molecules listed.")] = 20,
+    units: Units = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    charge: Charge = None,
+    spin: Spin = None,
+    device: Device = None,
+    out: Annotated[Path | None, typer.Option(help="PNG or SVG file for the parity picture.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a model with labels: MAE and RMSE of forces and energies, by element and by molecule."""
+    from fidsel.data.state import State
+    from fidsel.report.parity import parity_plot, require_picture
+    from fidsel.tasks.evaluate import EvaluateRequest, evaluate_files
+    from fidsel.tasks.select import require_writable
+    from fidsel.tasks.train import LabelFile
+
+    require_writable(out)
+    require_picture(out)
+    state = State(charge, spin)
+    labels = LabelFile(data, units, energy_key, forces_key, state=state)
+    held = LabelFile(train, units, state=state) if train else None
+    request = EvaluateRequest(model, labels, held, units, with_device(settings, device, "device"))
+    with progress() as say:
+        found = evaluate_files(request, say)
+        if out is not None:
+            parity_plot(found.evaluation, out, title=f"{model} on {data}")
+    if as_json:
+        document({"model": model, "data": data, "picture": out, **found.to_dict()})
+    else:
+        evaluation_tables(found, top)
+        for text in (*found.notes, *([f"parity picture in {out}"] if out else ())):
+            note(text)

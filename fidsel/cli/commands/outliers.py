@@ -1,0 +1,73 @@
+"""`fidsel outliers`: where a model is wrong on a file of labels."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
+from fidsel.cli.outlier_tables import outlier_document, outlier_tables
+from fidsel.cli.output import AsJson, document, progress
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="Folder of a model, a round or a campaign (its best round), file of predictions "
+        "(FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME (as ASE knows it, or tblite, quippy, torchani)."
+    ),
+]
+Numbers = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Settings: clusters, energy_clusters, descriptor, device, and calculator.KEY of ase:NAME, e.g. "
+        "clusters=20 calculator.method=GFN2-xTB; docs/settings.md lists them."
+    ),
+]
+Data = Annotated[str, typer.Argument(help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
+
+
+def outliers(
+    model: Model,
+    data: Data,
+    settings: Numbers = None,
+    train: Annotated[str | None, typer.Option(help="Training frames of the model, left out.")] = None,
+    held_out: Annotated[str | None, typer.Option(help="Labels that are shown apart from the others.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Frames listed.")] = 10,
+    units: Units = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    charge: Charge = None,
+    spin: Spin = None,
+    seed: Seed = 0,
+    device: Device = None,
+    out: Annotated[Path | None, typer.Option(help="npz file for the errors of all frames.")] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML file to write a report to.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
+    from fidsel.data.state import State
+    from fidsel.report import write_report
+    from fidsel.tasks.outliers import OutlierRequest, outliers_of_files
+    from fidsel.tasks.select import require_writable
+    from fidsel.tasks.train import LabelFile
+
+    require_writable(out, report)
+    state = State(charge, spin)
+    request = OutlierRequest(
+        model,
+        LabelFile(data, units, energy_key, forces_key, state=state),
+        train=LabelFile(train, units, state=state) if train else None,
+        held_out=LabelFile(held_out, units, energy_key, forces_key, state=state) if held_out else None,
+        units=units,
+        overrides=with_device(settings, device, "device"),
+        seed=seed,
+    )
+    with progress() as say:
+        say("comparing", 0, 1)
+        found = outliers_of_files(request, say)
+        if out is not None:
+            found.save(out)
+        if report is not None:
+            write_report(found.outliers.report(f"{model} on {data}", found.notes), report)
+        say("comparing", 1, 1)
+    document(outlier_document(found, top)) if as_json else outlier_tables(found, top)

@@ -1,0 +1,135 @@
+"""A person's own label sources, models and pickers: found, built and checked as far as that is quick."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from inspect import isabstract, isclass, signature
+from pathlib import Path
+from pickle import PicklingError
+from typing import Any
+
+import numpy as np
+
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.source import LabelSource
+from fidsel.models import MODELS, Fittable, ForceField
+from fidsel.models.networks.base import NetworkForceField
+from fidsel.selector.pool import Picker
+from fidsel.testing.picker import check_picker, example_pool
+from fidsel.testing.source import check_picklable, check_settings
+
+Options = Mapping[str, Any]  # Any: whatever TOML holds
+
+
+def own_source(kind: str, options: Options, root: Path) -> LabelSource:
+    """Return a label source that keeps the rules which cost nothing to check.
+
+    `fidsel.testing.check_source` checks the rest on a frame.
+
+    Raises
+    ------
+    UsageError
+        where the class cannot be had or breaks its contract, as in all functions here.
+    """
+    source = _build(own_class(kind, root), kind, options)
+    if not isinstance(source, LabelSource):
+        missing = [name for name in ("forces", "settings", "label") if not hasattr(source, name)]
+        raise UsageError(f"label source {kind!r} lacks {', '.join(missing)}; see fidsel.fidelity.LabelSource")
+    with _contract(kind):
+        check_settings(source)
+        try:
+            check_picklable(source)
+        except (PicklingError, TypeError, AttributeError) as error:
+            raise AssertionError(f"a source must survive pickling, it does not ({error})") from error
+    return source
+
+
+def own_picker(kind: str, options: Options, root: Path) -> Picker:
+    """Return a picker that keeps the rules of `fidsel.testing.check_picker`."""
+    picker = _build(own_class(kind, root), kind, options)
+    if not hasattr(picker, "pick"):
+        raise UsageError(f"picker {kind!r} lacks pick; see fidsel.selector.pool.Picker")
+    checked: Picker = picker
+    with _contract(kind):
+        check_picker(checked, random=_draws(checked))
+    return checked
+
+
+def own_model(kind: str, root: Path) -> type[ForceField]:
+    """Return a class of force fields, known from now on to `fidsel.models.load`.
+
+    That it can be trained and has a kind of its own is checked; `fidsel.testing` checks what its models do.
+    """
+    found = own_class(kind, root)
+    if not (isclass(found) and issubclass(found, ForceField)) or isabstract(found):
+        raise UsageError(
+            f"model {kind!r} must be a class with all methods of fidsel.models.ForceField, got {found!r}"
+        )
+    if not issubclass(found, NetworkForceField) and not issubclass(found, Fittable):
+        raise UsageError(
+            f"model {kind!r} must be trainable: derive it from fidsel.models.NetworkForceField, or give it "
+            "fit(train, validation, weights)"
+        )
+    name = getattr(found, "kind", None)
+    if not isinstance(name, str) or MODELS.setdefault(name, found) is not found:
+        raise UsageError(
+            f"model {kind!r} must have a `kind`, a text that no other model has, got {name!r}: model files "
+            "carry it"
+        )
+    return found
+
+
+def build_own_model(found: type[ForceField], kind: str, options: Options, seed: int) -> ForceField:
+    """Return an untrained model of a person's own class; `seed` is passed beside its options."""
+    model: ForceField = _build(found, kind, {**options, "seed": seed})
+    return model
+
+
+def own_class(kind: str, root: Path) -> Any:  # Any: what a person's module holds under that name
+    """Return a person's own class, named "package.module:Class".
+
+    Modules are looked for among the installed ones, on PYTHONPATH, then in `root`; workers find them
+    in the same places.
+    """
+    module, _, name = kind.partition(":")
+    folder = str(root.resolve())
+    if folder not in sys.path:
+        sys.path.append(folder)
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise UsageError(
+            f"{kind!r} cannot be imported ({error}): put {module.split('.')[0]}.py into {folder}, or its "
+            "folder on PYTHONPATH"
+        ) from error
+
+
+def _build(found: Any, kind: str, options: Options) -> Any:
+    if not callable(found):
+        raise UsageError(f"{kind!r} must name a class, got {found!r}")
+    try:
+        signature(found).bind(**options)
+    except TypeError as error:
+        given = ", ".join(options) or "none"
+        raise UsageError(
+            f"{kind!r} does not take these options ({error}): {kind.partition(':')[2]}{signature(found)} "
+            f"was given {given}"
+        ) from error
+    return found(**options)
+
+
+@contextmanager
+def _contract(kind: str) -> Iterator[None]:
+    """Turn a broken rule of a contract check into a message."""
+    try:
+        yield
+    except AssertionError as error:
+        raise UsageError(f"{kind!r} breaks its contract: {error}") from error
+
+
+def _draws(picker: Picker) -> bool:
+    """Return whether a picker draws at random: other generators, other picks."""
+    pool = example_pool()
+    picks = [picker.pick(pool, 6, np.random.default_rng(seed)).indices for seed in range(3)]
+    return any(not np.array_equal(picks[0], other) for other in picks[1:])

@@ -1,0 +1,130 @@
+"""Audit of a split: configurations on both sides, and neighbours in time across it."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist
+
+from fidsel.arrays import FloatArray, IntArray, StrArray
+from fidsel.data.frames import Frames
+from fidsel.exceptions import UsageError
+
+CHUNK = 1 << 20
+"""Distances that are computed at once (some copies of 8 MiB)."""
+
+PROBES = 12
+"""Distances the search looks at before the whole list is compared."""
+
+
+def leaks(a: Frames, b: Frames, tolerance: float = 1e-3) -> IntArray:
+    """Return the rows of `a` that coincide with a frame of `b`.
+
+    Two frames coincide when they have the same elements, charge, spin, cell and pbc, and their pair
+    distances, sorted within each pair of elements, agree to `tolerance` one by one. So frames that
+    differ by a rotation, a translation, a reflection or the order of like atoms coincide; labels and
+    levels do not matter. Distances are those of the coordinates as given: periodic frames that differ
+    by a lattice vector on some atoms only are not found.
+
+    Parameters
+    ----------
+    a, b : frames, e.g. held out and training.
+    tolerance : Å, ≥ 0.
+
+    Raises
+    ------
+    UsageError
+        for a negative tolerance or positions that are not finite.
+    """
+    if not tolerance >= 0:
+        raise UsageError(f"tolerance must be a length ≥ 0 in Å, got {tolerance}")
+    if not (np.isfinite(a.positions).all() and np.isfinite(b.positions).all()):
+        raise UsageError("leaks() needs finite positions; drop the frames that check() names first")
+    there = _by_kind(b)
+    found = [
+        rows[_near(a, rows, b, there[kind], tolerance)] for kind, rows in _by_kind(a).items() if kind in there
+    ]
+    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found]))
+
+
+def neighbour_share(held_out: IntArray, train: IntArray, group: StrArray) -> float:
+    """Return the share of held-out frames that come right before or after a training frame.
+
+    Parameters
+    ----------
+    held_out, train : rows, as `split_indices` returns them.
+    group : (n,) trajectory of every row, each in time order.
+    """
+    if not len(held_out):
+        raise UsageError("neighbour_share needs at least one held-out frame, got none")
+    order = np.argsort(np.unique(group, return_inverse=True)[1], kind="stable")
+    trained = np.isin(order, train)
+    together = group[order[:-1]] == group[order[1:]]
+    beside = np.zeros(len(group), dtype=bool)
+    beside[order[1:]] |= trained[:-1] & together
+    beside[order[:-1]] |= trained[1:] & together
+    return float(beside[held_out].mean())
+
+
+def _by_kind(frames: Frames) -> dict[bytes, IntArray]:
+    """Return the rows of each kind of frame: elements, charge, spin, cell (to 1e-3 Å) and pbc."""
+    rows: dict[bytes, list[int]] = {}
+    cells = np.rint(frames.cell * 1e3).astype(np.int64)
+    for i, (start, stop) in enumerate(pairwise(frames.offsets)):
+        settings = (frames.charge[i : i + 1], frames.spin[i : i + 1], frames.pbc[i], cells[i].ravel())
+        rows.setdefault(
+            np.concatenate([*settings, np.sort(frames.numbers[start:stop])]).tobytes(), []
+        ).append(i)
+    return {kind: np.array(members, dtype=np.int64) for kind, members in rows.items()}
+
+
+def _sorted(frames: Frames, rows: IntArray) -> FloatArray:
+    """Return (n, pairs) distances of frames of one kind, sorted within each pair of elements."""
+    size = int(frames.offsets[rows[0] + 1] - frames.offsets[rows[0]])
+    if size == 1:
+        return np.zeros((len(rows), 1))
+    atoms = frames.offsets[rows][:, None] + np.arange(size)
+    atoms = np.take_along_axis(atoms, np.argsort(frames.numbers[atoms], axis=1, kind="stable"), axis=1)
+    elements = frames.numbers[atoms[0]]
+    distances = np.stack([pdist(xyz) for xyz in frames.positions[atoms]])
+    kinds, number = np.unique(elements, return_inverse=True)
+    i, j = np.triu_indices(size, 1)
+    pair = number[i] * len(kinds) + number[j]
+    return np.concatenate([np.sort(distances[:, pair == kind], axis=1) for kind in np.unique(pair)], axis=1)
+
+
+def _near(a: Frames, rows: IntArray, b: Frames, others: IntArray, tolerance: float) -> IntArray:
+    """Return which of the rows of `a` agree with some of those of `b` in every distance.
+
+    Frames that agree in all distances agree in any few of them: a tree of `PROBES` gives all candidates, and
+    those alone are compared, so that memory grows with the frames, not with their pairs of atoms.
+    """
+    reach = tolerance * (1 + 1e-9) + 1e-12
+    candidates = cKDTree(_probes(b, others)).query_ball_point(_probes(a, rows), reach, p=np.inf)
+    hits = [
+        any(
+            (np.abs(_sorted(b, part) - _sorted(a, rows[i : i + 1])).max(axis=1) <= tolerance).any()
+            for part in _parts(b, others[near])
+        )
+        for i, near in enumerate(candidates)
+    ]
+    return np.flatnonzero(hits)
+
+
+def _probes(frames: Frames, rows: IntArray) -> FloatArray:
+    """Return (n, PROBES) of the sorted distances of frames."""
+    blocks = []
+    for part in _parts(frames, rows):
+        distances = _sorted(frames, part)
+        chosen = np.unique(np.linspace(0, distances.shape[1] - 1, PROBES).astype(int))
+        blocks.append(distances[:, chosen])
+    return np.concatenate(blocks)
+
+
+def _parts(frames: Frames, rows: IntArray) -> Iterator[IntArray]:
+    """Yield the rows in parts of at most `CHUNK` distances, at least one row each."""
+    if len(rows):
+        size = int(frames.offsets[rows[0] + 1] - frames.offsets[rows[0]])
+        step = max(1, 2 * CHUNK // max(1, size * (size - 1)))
+        yield from (rows[start : start + step] for start in range(0, len(rows), step))

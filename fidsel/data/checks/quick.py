@@ -1,0 +1,108 @@
+"""`quick_check`: the cheap rules of `check`, run before anything is trained on or picked from labels."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from fidsel.arrays import BoolArray
+from fidsel.data.checks.consistency import energy_force, infinite
+from fidsel.data.checks.finding import Finding, few
+from fidsel.data.checks.geometry import distances, sound
+from fidsel.data.checks.outlying import outliers
+from fidsel.data.checks.scale import bond_scale, energy_scale
+from fidsel.data.frames import Frames
+from fidsel.exceptions import UsageError
+
+
+def quick_check(frames: Frames) -> tuple[Finding, ...]:
+    """Return errors and warnings about labels, errors first; notes are left to `check`.
+
+    ============ ======== ==================================================================
+    rule         worst    finds
+    ============ ======== ==================================================================
+    positions    error    NaN or infinite positions
+    elements     error    atomic numbers that are not 1 to 118
+    labels       error    infinite labels
+    distances    error    atoms closer than 0.4 Å
+    isolated     warning  atoms farther than 3.5 Å from all others
+    outliers     error    energies or forces far from those of all other frames
+    net-force    warning  forces that do not add up to zero
+    energy-force error    forces of the wrong sign, energies per atom or in another unit than forces
+    energy-scale error    energies larger than those of all electrons
+    bond-scale   error    forces of another size or sign than any bond to hydrogen has
+    ============ ======== ==================================================================
+
+    Time grows with the number of frames by little: trajectories are sampled where single frames do not
+    matter.
+
+    Parameters
+    ----------
+    frames : labelled frames of any levels; those without labels are looked at for what they have.
+    """
+    if not len(frames):
+        return ()
+    found, usable = sound(frames)
+    rows = np.flatnonzero(usable)
+    if len(rows):
+        some = frames[rows]
+        found += [f.within(rows) for f in infinite(some) + distances(some) + label_rules(some)]
+    order = ("error", "warning")
+    told = [finding for finding in found if finding.severity in order]
+    return tuple(sorted(told, key=lambda finding: order.index(finding.severity)))
+
+
+def label_rules(frames: Frames) -> list[Finding]:
+    """Return what energies and forces say about themselves; frames that are outliers are then left out."""
+    rows = np.flatnonzero(_finite(frames))
+    if not len(rows):
+        return []
+    finite = frames[rows]
+    outlying, bad = outliers(finite)
+    found = [finding.within(rows) for finding in outlying]
+    if not bad.all():
+        kept = finite[~bad]
+        more = energy_force(kept) + energy_scale(kept) + bond_scale(kept)
+        found += [finding.within(rows[~bad]) for finding in more]
+    return found
+
+
+def _finite(frames: Frames) -> BoolArray:
+    """Return (n_frames,) True where no label is infinite."""
+    forces = np.logical_or.reduceat(np.isinf(frames.forces).any(axis=1), frames.offsets[:-1])
+    return np.asarray(~np.isinf(frames.energy) & ~forces)
+
+
+def refuse_errors(found: Iterable[Finding], what: str, trusted: bool, trust: str) -> tuple[str, ...]:
+    """Return findings about labels as sentences; raise where there are errors, unless labels are trusted.
+
+    Parameters
+    ----------
+    found : as `quick_check` returns them.
+    what : what the labels are called, e.g. the name of their file.
+    trusted : whether errors are warnings.
+    trust : how to say that, e.g. "--trust-labels".
+
+    Raises
+    ------
+    UsageError
+        naming the frames and what to do.
+    """
+    findings = tuple(found)
+    wrong = [sentence(finding) for finding in findings if finding.severity == "error"]
+    if wrong and not trusted:
+        raise UsageError(
+            f"{what} cannot be trained on: {'; '.join(wrong)} (`fidsel check` tells more; to go on all the "
+            f"same: {trust})"
+        )
+    return tuple(f"{what}: {sentence(finding)}" for finding in findings)
+
+
+def sentence(finding: Finding) -> str:
+    """Return a finding and its frames in one sentence.
+
+    >>> sentence(Finding("error", "outliers", "forces are far too large in 1 of 9 frames", (3,)))
+    'forces are far too large in 1 of 9 frames (frame 3)'
+    """
+    if not finding.frames:
+        return finding.message
+    return f"{finding.message} (frame{'s' if len(finding.frames) > 1 else ''} {few(finding.frames)})"

@@ -1,0 +1,1 @@
+"""Buying labels: what may be ordered, the purchase itself, when to stop it."""

@@ -1,0 +1,1 @@
+"""The engine on one machine: worker processes, their limits and clocks."""

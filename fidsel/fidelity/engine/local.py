@@ -1,0 +1,269 @@
+"""The local engine: worker processes in which one crashing or hanging label fails alone."""
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from multiprocessing.connection import wait
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.engine.processes import processes
+from fidsel.fidelity.engine.task import Result, Task, Usage
+from fidsel.fidelity.engine.watch import Watch
+from fidsel.fidelity.engine.worker import Worker
+
+SMALL = 0.2
+"""core-seconds: labels predicted to take less are sent in groups."""
+GROUP_SECONDS = 1.0
+GROUP_SIZE = 200
+DEATHS = 5
+"""Workers that may be killed in a row through no label of theirs, before the engine gives up."""
+PATIENCE = 5.0
+"""s between two looks at whether limits are still being held."""
+
+
+class LocalEngine:
+    """Labels in processes of this machine.
+
+    Processes start when first needed and are kept for the next run. A source that raises, crashes or
+    passes a limit costs its own label only: the process is replaced and what else it was given goes to
+    another. Each label has its own limits, also inside a group of short ones, and they start with it: the
+    start of a worker, imports and the source's warm-up are measured apart.
+
+    One process and one pipe per worker rather than a shared task queue: the driver then knows what a
+    dead worker was labelling, without a race, and can kill the programs it has started. A thread looks at
+    the limits, so that they hold while the driver stores labels; what a worker and its programs print, and
+    their scratch files, lie in a folder of TMPDIR that goes with the engine. Labels may outlast the run that
+    they were given to (see `Lasting`); limits hold for them too.
+
+    Parameters
+    ----------
+    workers : labels at a time.
+    threads_per_worker : cores one label may use; a task may ask for fewer.
+
+    Raises
+    ------
+    UsageError
+        where workers × threads_per_worker exceeds the cores of this machine.
+
+    Examples
+    --------
+    >>> with LocalEngine(workers=1) as engine:
+    ...     list(engine.run([]))
+    []
+    """
+
+    def __init__(self, workers: int, threads_per_worker: int = 1) -> None:
+        cores = available_cores()
+        if workers < 1 or threads_per_worker < 1:
+            raise UsageError(
+                f"workers and threads_per_worker must be ≥ 1, got {workers} and {threads_per_worker}"
+            )
+        if workers * threads_per_worker > cores:
+            raise UsageError(
+                f"workers × threads_per_worker must not exceed the {cores} cores this process may use, got "
+                f"{workers} × {threads_per_worker}: at most {max(1, cores // threads_per_worker)} workers"
+            )
+        self._count, self._threads = workers, threads_per_worker
+        self._cores = cores
+        self._workers: list[Worker] = []
+        self._again: deque[tuple[tuple[Task, ...], bool]] = deque()
+        self._watch: Watch | None = None
+        self._running = self._leaving = False
+        self._made = 0
+        self._scratch: Path | None = None
+
+    @property
+    def workers(self) -> int:
+        """How many labels run at the same time."""
+        return self._count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers at once, with what they are doing."""
+        self._unwatch()
+        for worker in self._workers:
+            worker.stop()
+        self._workers.clear()
+        self._again.clear()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
+        """Yield every task with its label, or the error that took its place, and what it used.
+
+        Tasks are pulled when a worker is free for them: those being labelled and at most one more
+        have been pulled at any time (a group of labels below 0.2 s counts as one). Closing the
+        generator ends those of its tasks that still run.
+
+        Raises
+        ------
+        UsageError
+            where a task asks for more threads than a worker has or cannot be sent to another
+            process, or where another run of this engine has not ended.
+        FidselError
+            where worker processes do not start.
+        """
+        return self._results(tasks, rest=False)
+
+    def rest(self) -> Generator[Result, None, None]:
+        """Yield the results of tasks that were left, as they come, until none is under way."""
+        return self._results((), rest=True)
+
+    def leave(self) -> None:
+        """End the run in progress once its caller asks for the next result: what is under way goes on."""
+        self._leaving = self._running
+
+    def _results(self, tasks: Iterable[Task], rest: bool) -> Generator[Result, None, None]:
+        if self._running:
+            raise UsageError("this engine is already running tasks: finish or close that run first")
+        self._running = True
+        try:
+            if self._watch is None:
+                self._watch = Watch(lambda: tuple(self._workers)).__enter__()
+            yield from self._run(group(tasks), self._watch, rest)
+        except BaseException:
+            self._leaving = False
+            raise
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """End the tasks of a run, unless they are left to go on, and the workers that are of no more use."""
+        for worker in self._workers:
+            worker.late = worker.busy and (worker.late or self._leaving)
+        self._again = deque((tasks, True) for tasks, late in self._again if late or self._leaving)
+        self._running = self._leaving = False
+        if not any(worker.late for worker in self._workers):
+            self._unwatch()
+        for worker in [w for w in self._workers if w.stopped or not (w.usable or w.late)]:
+            worker.stop()
+            self._workers.remove(worker)
+
+    def _unwatch(self) -> None:
+        if self._watch is not None:
+            self._watch.__exit__(None, None, None)
+            self._watch = None
+
+    def _run(
+        self, groups: Iterator[tuple[Task, ...]], watch: Watch, rest: bool
+    ) -> Generator[Result, None, None]:
+        deaths = 0
+        while True:
+            for worker in tuple(self._workers):
+                for result in worker.results():
+                    deaths = 0
+                    yield result
+                if worker.stopped:
+                    self._workers.remove(worker)
+                    self._again.extend([(worker.pending, worker.late)] if worker.busy else [])
+                    deaths += worker.blameless
+            if deaths > DEATHS:
+                raise FidselError(
+                    f"{deaths} worker processes in a row were killed before they began a label: something on "
+                    "this machine ends them, often for want of memory; use fewer workers"
+                )
+            self._give(groups)
+            if self._leaving:
+                self._again.extend((tasks, True) for tasks in groups)
+                return
+            if self._over(groups, rest):
+                return
+            while not wait([worker.connection for worker in self._workers if worker.busy], PATIENCE):
+                watch.check()
+            watch.check()
+
+    def _give(self, groups: Iterator[tuple[Task, ...]]) -> None:
+        """Send out groups while workers are free for them."""
+        while self._busy < self._count:
+            chosen, late = self._again.popleft() if self._again else (next(groups, None), False)
+            if chosen is None:
+                return
+            worker = self._worker(chosen[0].threads)
+            worker.assign(chosen)
+            worker.late = late
+
+    def _over(self, groups: Iterator[tuple[Task, ...]], rest: bool) -> bool:
+        """Return whether a run has nothing more to wait for: its own tasks, or with `rest` all."""
+        under_way = [worker.late for worker in self._workers if worker.busy]
+        if any(rest or not late for late in (*under_way, *(late for _, late in self._again))):
+            return False
+        chosen = next(groups, None)  # where all workers do what was left, no group has been asked for
+        if chosen is not None:
+            self._again.append((chosen, False))
+        return chosen is None
+
+    def running(self) -> Mapping[str, Usage]:
+        """Return what each label that has begun has used so far, by `Task.key`."""
+        workers = [worker for worker in tuple(self._workers) if worker.busy]
+        found: dict[str, Usage] = {}
+        among = processes() if workers else {}
+        for worker in workers:
+            found |= worker.running(among)
+        return found
+
+    @property
+    def _busy(self) -> int:
+        return sum(worker.busy for worker in self._workers)
+
+    def _worker(self, threads: int) -> Worker:
+        """Return an idle worker with that many threads; others make room for a new one."""
+        if threads > self._threads:
+            raise UsageError(
+                f"a label asks for {threads} threads, workers have {self._threads}: set threads_per_worker"
+            )
+        idle = [worker for worker in self._workers if not worker.busy]
+        for worker in idle:
+            if worker.usable and worker.threads == threads:
+                return worker
+        if len(self._workers) >= self._count or not all(worker.usable for worker in idle):
+            spent = next((w for w in idle if not w.usable), idle[0])
+            spent.stop()
+            self._workers.remove(spent)
+        self._workers.append(Worker(threads, self._folder(), self._cores))
+        return self._workers[-1]
+
+    def _folder(self) -> Path:
+        """Return the name of a folder for a new worker."""
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="fidsel-"))
+            # Also where nobody closes the engine.
+            weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._made += 1
+        return self._scratch / str(self._made)
+
+
+def group(tasks: Iterable[Task]) -> Iterator[tuple[Task, ...]]:
+    """Yield tasks one by one, but those predicted below 0.2 s in groups of about a second."""
+    held: list[Task] = []
+    for task in tasks:
+        small = task.predicted is not None and task.predicted < SMALL
+        if held and not (small and task.threads == held[0].threads):
+            yield tuple(held)
+            held = []
+        held.append(task)
+        if not small or len(held) == GROUP_SIZE or sum(t.predicted or 0 for t in held) >= GROUP_SECONDS:
+            yield tuple(held)
+            held = []
+    if held:
+        yield tuple(held)
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use (its CPU affinity where the system has one)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

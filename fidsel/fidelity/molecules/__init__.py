@@ -1,0 +1,1 @@
+"""Molecules from SMILES and structures: bonds, formal charges, embedded coordinates."""

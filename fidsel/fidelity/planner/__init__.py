@@ -1,0 +1,1 @@
+"""The planner: costs and learning curves in, plan out; arithmetic only."""

@@ -1,0 +1,243 @@
+"""What to buy with a budget: prices and learning-curve points in, plan out; pure arithmetic."""
+
+from collections.abc import Callable, Sequence
+from math import inf
+
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.planner.law import CurvePoint, Interval, LawPrior, Posterior, fit_law, interval
+from fidsel.fidelity.planner.plan import Plan, Scenario, Split
+from fidsel.fidelity.planner.split import LARGEST_SET, ROUNDING, PricedLevel, SplitProblem
+
+__all__ = ["MINIMUM_ACCURATE", "PricedLevel", "plan"]
+
+MINIMUM_ACCURATE = 20
+"""Accurate labels below which no recipe is worth running."""
+
+TABLE_SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
+"""Shares of the money that go to a cheap level in the table, beside none and the best."""
+
+PARETO_SHARES = (0.25, 0.35, 0.5, 0.7, 0.85, 1.0, 1.4, 2.0)
+"""Budgets on the Pareto line, as fractions of the one given."""
+
+FAR = 10
+"""Ratio of accurate labels in the plan to those of the pilot from which the law is extrapolated far."""
+
+Describe = Callable[[SplitProblem, Sequence[int]], Split]
+
+
+def plan(
+    total: float,
+    levels: Sequence[PricedLevel],
+    *,
+    points: Sequence[CurvePoint] = (),
+    law: Posterior | None = None,
+    spent: float = 0.0,
+    validation: int = 0,
+    minimum: int = MINIMUM_ACCURATE,
+    workers: int = 1,
+    unit: str = "",
+    show: Callable[[float], str] | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Return how many labels to buy at each level, and what that should bring.
+
+    The split minimises the posterior mean of ln error under the learning law (`Posterior`). All
+    ratios in the plan compare with standard training on accurate labels alone, bought with the whole
+    budget. A cheap label may belong to a frame that also gets an accurate one: such frames count
+    among the cheap labels, not on top of them.
+
+    Parameters
+    ----------
+    total : budget.
+    levels : cheapest first; the last is the accurate one.
+    points : measured learning-curve points; with none the plan rests on published priors.
+    law : what is known of the law, instead of `points` and the levels' priors.
+    spent : of the budget, for the pilot and whatever else has been bought already.
+    validation : accurate labels still to be bought for validation.
+    minimum : accurate training labels the plan must reach, owned ones included.
+    workers : cores that label at the same time, for the wall time.
+    unit : of `total` and prices, for the tables.
+    show : writes an amount with its unit (see `Budget.format`); by default as it is, in `unit`.
+    seed : of the law's draws.
+
+    Raises
+    ------
+    UsageError
+        where the budget does not pay for validation and the minimum, or the levels do not fit.
+
+    Examples
+    --------
+    >>> best = plan(250, [PricedLevel("dft", 0.025), PricedLevel("ccsd(t)", 1.0)]).recommended
+    >>> best.cost <= 250, best.bought[0] > 1000, best.bought[1] > 150
+    (True, True, True)
+    """
+    _check(total, levels, spent, validation, minimum, workers)
+    if law is None:
+        law = fit_law(points, LawPrior(tuple(level.prior for level in levels[:-1])), seed=seed)
+    elif law.levels != len(levels) - 1:
+        raise UsageError(f"the law knows {law.levels} cheap levels, the plan has {len(levels) - 1}")
+    validating = validation * (levels[-1].cost - levels[-1].companion)
+    shop = SplitProblem(tuple(levels), total, spent + validating, minimum, law)
+    if not shop.open:
+        raise _too_small(shop, spent, validation, show or (lambda amount: f"{amount:.4g} {unit}".rstrip()))
+    describe = _describer(shop, workers)
+    best = shop.best()
+    rows = {best, shop.only_accurate()}
+    rows |= {shop.mostly(row, share) for row in range(len(shop.cheap)) for share in TABLE_SHARES}
+    recommended = describe(shop, best)
+    return Plan(
+        levels=tuple(level.name for level in levels),
+        prices=tuple(level.cost for level in levels),
+        owned=tuple(level.owned for level in levels),
+        total=total,
+        unit=unit,
+        fixed=shop.fixed,
+        validation=validation,
+        basis="pilot" if law.points else "priors",
+        points=law.points,
+        recommended=recommended,
+        table=tuple(describe(shop, row) for row in sorted(rows, key=lambda row: (-row[-1], row))),
+        pareto=_pareto(shop, describe),
+        scenarios=_scenarios(shop, describe),
+        workers=workers,
+        seed=seed,
+        warnings=tuple(_warnings(shop, recommended, points)),
+        companion=levels[-1].companion,
+    )
+
+
+def _too_small(shop: SplitProblem, spent: float, validation: int, show: Callable[[float], str]) -> UsageError:
+    least = shop.fixed + shop.least * shop.accurate.cost
+    fewer = ", or validate on fewer" if validation else ""
+    return UsageError(
+        f"a budget of {show(shop.total)} does not pay for {show(spent)} already spent, {validation} "
+        f"validation and {shop.least} training labels of {shop.accurate.name}: raise it to at least "
+        f"{show(least)}{fewer}"
+    )
+
+
+def _check(
+    total: float, levels: Sequence[PricedLevel], spent: float, validation: int, minimum: int, workers: int
+) -> None:
+    if not levels or len({level.name for level in levels} - {""}) < len(levels):
+        raise UsageError("a plan needs at least one level, each with a name of its own")
+    if not (0 < total < inf and spent >= 0 and validation >= 0 and minimum >= 1 and workers >= 1):
+        raise UsageError(
+            "a plan needs a finite total > 0, spent and validation ≥ 0, minimum and workers ≥ 1, got "
+            f"{total}, {spent}, {validation}, {minimum} and {workers}"
+        )
+    accurate = levels[-1]
+    if any(level.cost > accurate.cost for level in levels):
+        raise UsageError(f"the accurate level comes last and is the dearest, {accurate.name} is not")
+    if accurate.limit + accurate.owned < minimum:
+        raise UsageError(
+            f"{accurate.name} has {accurate.owned} labels and {accurate.limit} frames for more, fewer than "
+            f"the minimum of {minimum}: enlarge the pool or lower the minimum"
+        )
+
+
+def _limits(shop: SplitProblem, chosen: Split) -> list[str]:
+    """Return what else than the budget decided the numbers: the largest set planned, levels of one price."""
+    capped = [
+        level.name
+        for n, level in zip(chosen.bought, shop.levels, strict=True)
+        if level.available is None and n == LARGEST_SET
+    ]
+    found = [
+        f"no more than {LARGEST_SET} labels of {name} are planned, the largest set that the law was seen to "
+        "hold for; what they leave of the budget goes to other levels or stays unspent"
+        for name in capped
+    ]
+    accurate = shop.accurate
+    alike = [level.name for level in shop.cheap if 0 < level.cost >= accurate.cost - accurate.companion]
+    if alike:
+        found.append(
+            f"{', '.join(alike)}: a label costs no less than one of {accurate.name}, which is taken for the "
+            "accurate level because it is named last; if it is not the accurate one name that last, if it "
+            f"is leave {'them' if len(alike) > 1 else 'the other'} out"
+        )
+    return found
+
+
+def _describer(base: SplitProblem, workers: int) -> Describe:
+    """Return what turns a purchase into a split, compared with the base budget's accurate labels."""
+    standard = base.standard_errors()
+
+    def describe(shop: SplitProblem, bought: Sequence[int]) -> Split:
+        errors = shop.errors(bought)
+        paid = [(n, level.seconds) for n, level in zip(bought, shop.levels, strict=True) if n]
+        seconds = [n * each for n, each in paid if each is not None]
+        return Split(
+            bought=tuple(bought),
+            cost=shop.cost(bought) + shop.fixed,
+            relative=interval(errors / standard),
+            error=interval(errors) if shop.law.points else None,
+            wall=sum(seconds) / workers if len(seconds) == len(paid) else None,
+        )
+
+    return describe
+
+
+def _pareto(shop: SplitProblem, describe: Describe) -> tuple[Split, ...]:
+    """Return the best split of smaller and larger budgets: error against spend."""
+    shops = [shop.with_total(share * shop.total) for share in PARETO_SHARES]
+    return tuple(describe(other, other.best()) for other in shops if other.open)
+
+
+def _scenarios(shop: SplitProblem, describe: Describe) -> tuple[Scenario, ...]:
+    """Return what half and double the budget, and half and double each price, would change."""
+    found = {
+        "half the budget": shop.with_total(shop.total / 2),
+        "double the budget": shop.with_total(2 * shop.total),
+    }
+    for row, level in enumerate(shop.levels):
+        if level.cost:
+            found[f"{level.name} at half the price"] = shop.repriced(row, 0.5)
+            found[f"{level.name} at double the price"] = shop.repriced(row, 2.0)
+    return tuple(
+        Scenario(name, describe(other, other.best()) if other.open else None) for name, other in found.items()
+    )
+
+
+def _warnings(shop: SplitProblem, chosen: Split, points: Sequence[CurvePoint]) -> list[str]:
+    found = []
+    if not shop.law.points:
+        found.append(
+            "expected gains rest on published priors, not on trainings of this molecule: take them for a "
+            "guide and look at what the first rounds of `fidsel iterate` measure"
+        )
+    cheap = [n + level.owned for n, level in zip(chosen.bought, shop.cheap, strict=False)]
+    if any(cheap) and chosen.relative.high >= 1:
+        found.append(_doubtful(chosen.relative))
+    if sum(n > 0 for n in cheap) > 1:
+        found.append(
+            "the gains of several cheap levels are multiplied, which is optimistic: plan without one of them "
+            "too, and keep it only where that is clearly worse"
+        )
+    if points and chosen.bought[-1] + shop.accurate.owned > FAR * max(p.n_hi for p in points):
+        found.append(
+            f"the plan has more than {FAR} times the accurate labels of the pilot: far extrapolation, so "
+            "spend a part of the budget first and plan again with what it measured"
+        )
+    found += _limits(shop, chosen)
+    sold_out = all(n == level.limit for n, level in zip(chosen.bought, shop.levels, strict=True))
+    if sold_out and chosen.cost < shop.total * (1 - ROUNDING):
+        found.append(
+            f"the pool is used up: {1 - chosen.cost / shop.total:.0%} of the budget stay unspent, enlarge it "
+            "(pool.frames, or a longer file)"
+        )
+    return found
+
+
+def _doubtful(relative: Interval) -> str:
+    """Return what to make of cheap labels whose gain is not certain, with the interval that says so."""
+    expected = (
+        f"the error is expected at {relative.median:.2f} × that of accurate labels alone, 90 % interval "
+        f"{relative.low:.2f}–{relative.high:.2f}"
+    )
+    if relative.median >= 1:
+        return f"cheap labels may not pay: {expected}; leave the level out"
+    return (
+        f"cheap labels may not pay: {expected}, which includes no gain (1.00). More likely than not they do; "
+        "to be sure measure it (campaign.control = 'bought'), or leave the level out"
+    )

@@ -1,0 +1,1 @@
+"""Label sources: OpenMM, PySCF, ASE calculators, tables."""

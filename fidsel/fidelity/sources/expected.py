@@ -1,0 +1,42 @@
+"""What a label should take before any has been measured: a power of the number of basis functions."""
+
+from typing import Final
+
+from ase import Atoms
+
+from fidsel.exceptions import unknown
+from fidsel.fidelity.sources.pyscf_input import basis_functions
+
+SECONDS: Final = {
+    "hf": (96, 17.0, 3.4),
+    "dft": (96, 14.0, 2.6),
+    "mp2": (96, 34.0, 3.9),
+    "ccsd": (38, 7.0, 5.8),
+    "ccsd(t)": (38, 11.0, 6.2),
+}
+"""Per method: basis functions, core-seconds of a label with forces of that size, and the power it grows with
+between 18 and 100 functions, which is less than the formal one. Of 6-31G*, frozen core, DFT with density
+fitting and PBE on grid 1, one core; `benchmarks/label_costs.py` measures them."""
+
+SMALLEST: Final = 0.05
+"""core-seconds: what the smallest label takes for its set-up."""
+
+
+def expected_seconds(method: str, basis: str, atoms: Atoms) -> float:
+    """Return the core-seconds that a label with forces by PySCF should take, right to a factor of about two.
+
+    Parameters
+    ----------
+    method : "hf", "dft" (with density fitting), "mp2", "ccsd" or "ccsd(t)".
+    basis : name of a basis set.
+    atoms : the molecule.
+
+    Raises
+    ------
+    UsageError
+        for an unknown method, or a basis that has no functions for an element.
+    """
+    if method not in SECONDS:
+        raise unknown("method", method, SECONDS)
+    size, seconds, power = SECONDS[method]
+    return max(SMALLEST, float(seconds * (basis_functions(atoms, basis) / size) ** power))

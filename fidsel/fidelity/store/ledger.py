@@ -1,0 +1,388 @@
+"""`Ledger`: who paid how much for which attempt; reserve, measure, refund."""
+
+import json
+import platform
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
+from time import time
+from typing import Final
+
+import numpy as np
+
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment, Status
+from fidsel.fidelity.budget import COUNTED, TOLERANCE, Budget, BudgetError, counted
+from fidsel.fidelity.level import Fidelity, Price
+from fidsel.fidelity.source import Cause, Label, LabelError
+from fidsel.fidelity.store.labels import CHUNK, FAILED, LabelStore
+
+IN_BUDGET: Final = f"account IN {COUNTED}"
+
+WRITE: Final = """INSERT INTO ledger (time, account, kind, amount, seconds, attempt, note)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+
+KINDS: Final[Mapping[Status, str]] = {
+    "done": "label", "failed": "failed", "timeout": "timeout", "crashed": "crashed", "lost": "lost",
+    "cancelled": "cancelled",
+}  # fmt: skip
+"""Kind of the ledger line that an attempt leaves."""
+
+
+class Ledger:
+    """The money side of a label store.
+
+    A label is paid in three steps: `reserve` opens an attempt, `settle` stores label and charge in one
+    transaction and frees what was reserved beyond it, or `fail` stores why there is none and charges
+    all the same. An attempt whose driver died is closed by `recover`.
+
+    Parameters
+    ----------
+    store : open label store; the lines live in it and are never changed or removed.
+    """
+
+    def __init__(self, store: LabelStore) -> None:
+        self.store = store
+
+    def reserve(
+        self, account: str, fidelity: Fidelity, orders: Sequence[Order], budget: Budget | None = None
+    ) -> list[Attempt]:
+        """Open an attempt for every order, or none.
+
+        Raises
+        ------
+        BudgetError
+            where the account counts against the budget and the costs would pass its total.
+        UsageError
+            where a frame is labelled or under way at this fidelity, or not in the store.
+        """
+        cost, now = sum(order.cost for order in orders), time()
+        settings = json.dumps(dict(fidelity.source.settings()), sort_keys=True)
+        terms = (account, fidelity.price, fidelity.threads)
+        with self.store.transaction() as connection:
+            if cost > 0 and counted(account) and budget is not None:
+                spent, reserved = self.spent(), self.reserved()
+                if not budget.pays(spent + reserved + cost):
+                    raise BudgetError(budget, spent, reserved, cost)
+            connection.execute(
+                "INSERT OR IGNORE INTO fidelities VALUES (?, ?, ?)", [fidelity.key, fidelity.name, settings]
+            )
+            return [
+                self._open(
+                    connection,
+                    fidelity,
+                    order,
+                    Attempt(0, order.frame_id, *terms, order.time_limit, order.cpu_limit),
+                    now,
+                )
+                for order in orders
+            ]
+
+    @staticmethod
+    def _open(
+        connection: sqlite3.Connection, fidelity: Fidelity, order: Order, attempt: Attempt, now: float
+    ) -> Attempt:
+        label = (order.frame_id, fidelity.key)
+        if connection.execute("SELECT 1 FROM labels WHERE frame_id = ? AND key = ?", label).fetchone():
+            raise UsageError(f"frame {order.frame_id} is labelled at {fidelity.name} already")
+        price = (attempt.price.value, attempt.price.per)
+        terms = (attempt.threads, attempt.time_limit, now)
+        try:
+            row = connection.execute(
+                """INSERT INTO attempts (frame_id, key, account, status, predicted, reserved, price, per,
+                threads, time_limit, started) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)""",
+                (*label, attempt.account, order.predicted, order.cost, *price, *terms),
+            ).lastrowid
+        except sqlite3.IntegrityError as error:
+            raise UsageError(
+                f"frame {order.frame_id} must be in the store and not under way at {fidelity.name}: add it "
+                "with `add_frames`, close the attempts of a driver that died with `recover`"
+            ) from error
+        return replace(attempt, id=int(row or 0))
+
+    def settle(self, attempt: Attempt, label: Label) -> float:
+        """Store a label and its measured cost in one transaction; return the cost."""
+        return self.settle_all([(attempt, label)])
+
+    def fail(self, attempt: Attempt, error: LabelError) -> float:
+        """Store why there is no label and charge the attempt (see `Attempt.charge`); return the cost."""
+        return self.settle_all([(attempt, error)])
+
+    def settle_all(
+        self, results: Iterable[tuple[Attempt, Label | LabelError]], again: Collection[int] = ()
+    ) -> float:
+        """Store labels, failures and their costs in one transaction; return the sum of the costs.
+
+        Parameters
+        ----------
+        results : attempts and what came of them; `seconds` of each is what it took on its price's clock.
+        again : attempts that failed, and whose frames may be tried again all the same.
+        """
+        closings, labels = [], []
+        for attempt, result in results:
+            if isinstance(result, LabelError):
+                retry = attempt.id in again or result.cause == "environment"
+                closings.append(
+                    Closing(attempt, result.cause, result.seconds, error=str(result), again=retry)
+                )
+                continue
+            host = result.provenance.get("host")
+            closings.append(Closing(attempt, None, result.seconds, None if host is None else str(host)))
+            forces = None if result.forces is None else result.forces.astype(np.float64).tobytes()
+            labels.append(
+                (attempt.id, result.energy, forces, json.dumps(dict(result.provenance), default=plain))
+            )
+        return self._close(closings, labels)
+
+    def release(self, attempts: Iterable[Attempt]) -> None:
+        """Close attempts that never started; nothing is charged."""
+        self._close([Closing(attempt, released=True) for attempt in attempts])
+
+    def cancel(self, attempts: Iterable[Attempt], usage: Mapping[int, float]) -> float:
+        """Close attempts stopped on the way and charge what they used; return what they cost.
+
+        Parameters
+        ----------
+        attempts : those that were given to an engine.
+        usage : core-seconds of those that had begun, by id; the others cost nothing.
+        """
+        return self._unfinished(attempts, "cancelled", usage, "stopped")
+
+    def recover(self, usage: Mapping[int, float] | None = None) -> tuple[str, ...]:
+        """Close as "lost" every attempt that a dead driver left open; return their frame ids.
+
+        Parameters
+        ----------
+        usage : core-seconds that were last seen of each, by id (see `running.RunningFile`); one that
+            was never seen running costs nothing.
+        """
+        attempts = self.under_way()
+        self._unfinished(attempts, "lost", usage or {}, "the driver died before the result was stored")
+        return tuple(attempt.frame_id for attempt in attempts)
+
+    def _unfinished(
+        self, attempts: Iterable[Attempt], cause: Cause, usage: Mapping[int, float], why: str
+    ) -> float:
+        return self._close([Closing(a, cause, usage.get(a.id, 0.0), error=why) for a in attempts])
+
+    def try_again(self, ids: Collection[int], asked: bool = False) -> int:
+        """Let the frames of failed attempts be tried once more; return for how many attempts that is so.
+
+        Parameters
+        ----------
+        ids : of the attempts.
+        asked : whether a person asks for it; else an attempt before which its frame has been tried again
+            already stays as it is, so that nothing is tried for ever.
+        """
+        same = "SELECT 1 FROM attempts b WHERE b.key = attempts.key AND b.frame_id = attempts.frame_id"
+        which = (
+            f"EXISTS ({same} AND b.id = ?)"
+            if asked
+            else f"""id = ? AND NOT EXISTS
+            ({same} AND b.id < attempts.id AND b.retry = 1)"""
+        )
+        sql = f"UPDATE attempts SET retry = 1 WHERE status IN {FAILED} AND retry = 0 AND {which}"
+        with self.store.transaction() as connection:
+            connection.executemany(sql, [(number,) for number in ids])
+        asked_for = "SELECT retry FROM attempts WHERE id = ?"
+        return sum(self.store.query(asked_for, [number])[0][0] for number in ids)
+
+    def under_way(self) -> tuple[Attempt, ...]:
+        """Return the attempts that are open."""
+        rows = self.store.query(
+            """SELECT id, frame_id, account, price, per, threads, time_limit
+            FROM attempts WHERE status = 'open'"""
+        )
+        return tuple(
+            Attempt(number, frame_id, account, Price(value, per), *terms)
+            for number, frame_id, account, value, per, *terms in rows
+        )
+
+    def _close(
+        self,
+        closings: Sequence[Closing],
+        labels: Sequence[tuple[int, float, bytes | None, str]] = (),
+    ) -> float:
+        if not closings:
+            return 0.0
+        now, here, versions = time(), platform.node(), _versions()
+        charged = [closing for closing in closings if not closing.released]
+        with self.store.transaction() as connection:
+            changed = connection.executemany(
+                """UPDATE attempts
+                SET status = ?, cause = ?, retry = ?, finished = ?, seconds = ?, host = ?, versions = ?,
+                error = ? WHERE id = ? AND status = 'open'""",
+                [
+                    (
+                        c.status,
+                        c.cause,
+                        c.again,
+                        now,
+                        c.seconds,
+                        c.host or here,
+                        versions,
+                        c.error,
+                        c.attempt.id,
+                    )
+                    for c in closings
+                ],
+            ).rowcount
+            if changed != len(closings):
+                raise FidselError(f"{len(closings) - changed} of {len(closings)} attempts were closed before")
+            connection.executemany(
+                """INSERT INTO labels (key, frame_id, attempt, energy, forces, provenance)
+                SELECT key, frame_id, id, ?2, ?3, ?4 FROM attempts WHERE id = ?1""",
+                labels,
+            )
+            lines = [
+                (now, c.attempt.account, KINDS[c.status], c.charge, c.seconds, c.attempt.id, c.error or "")
+                for c in charged
+            ]
+            connection.executemany(WRITE, lines)
+        return sum(closing.charge for closing in charged)
+
+    def share(
+        self, account: str, fidelity: Fidelity, ids: Sequence[str], budget: Budget | None = None
+    ) -> dict[str, float | None]:
+        """Write down labels, or failures, that another arm had paid for, at the price it paid.
+
+        The accounts of the budget are one arm, every other account is an arm of its own. What the own
+        arm has paid or shared before costs nothing again. No money flows (see `paid`), but the budget
+        must hold the price, so that arms compare honestly.
+
+        Returns
+        -------
+        dict
+            cost of each of the ids, None where the budget refused it.
+        """
+        free = self.remaining(budget) if counted(account) and budget is not None else float("inf")
+        slack = 0.0 if budget is None else budget.total * TOLERANCE
+        payments, now = self._payments(fidelity, ids), time()
+        costs: dict[str, float | None] = {}
+        lines = []
+        for frame_id in ids:
+            payment = payments.get(frame_id)
+            if payment is None or arm(account) in payment.arms:
+                costs[frame_id] = 0.0
+            elif payment.amount > max(free + slack, 0.0):
+                costs[frame_id] = None
+            else:
+                costs[frame_id] = payment.amount
+                free -= payment.amount
+                lines.append((now, account, "shared", payment.amount, payment.seconds, payment.attempt, ""))
+        with self.store.transaction() as connection:
+            connection.executemany(WRITE, lines)
+        return costs
+
+    def _payments(self, fidelity: Fidelity, ids: Sequence[str]) -> dict[str, Payment]:
+        """Return what was paid for the last attempt at each of the ids that ended."""
+        payments: dict[str, Payment] = {}
+        for start in range(0, len(ids), CHUNK):
+            chunk = ids[start : start + CHUNK]
+            rows = self.store.query(
+                f"""SELECT a.frame_id, a.id, l.kind, l.amount, l.seconds, l.account
+                FROM attempts a JOIN ledger l ON l.attempt = a.id
+                WHERE a.key = ? AND a.frame_id IN ({",".join("?" * len(chunk))})
+                AND l.kind IN {("shared", *ENDED)} ORDER BY l.id""",
+                [fidelity.key, *chunk],
+            )
+            for frame_id, attempt, kind, amount, seconds, account in rows:
+                before = payments.get(frame_id)
+                arms = (before.arms if before and kind == "shared" else frozenset()) | {arm(account)}
+                payments[frame_id] = Payment(attempt, amount, seconds, arms)
+        return payments
+
+    def charge(self, account: str, amount: float, note: str, seconds: float = 0.0) -> None:
+        """Write down something other than a label, e.g. training time.
+
+        Parameters
+        ----------
+        account : who pays.
+        amount : ≥ 0, base units of the budget.
+        note : what for.
+        seconds : ≥ 0, core-seconds.
+        """
+        counted(account)
+        if not (0 <= amount < float("inf") and 0 <= seconds < float("inf")):
+            raise UsageError(f"a charge is an amount ≥ 0 and seconds ≥ 0, got {amount} and {seconds}")
+        with self.store.transaction() as connection:
+            connection.execute(WRITE, [time(), account, "charge", amount, seconds, None, note])
+
+    def spent(self, account: str | None = None) -> float:
+        """Return the sum over an account's lines; None = all accounts the budget pays for."""
+        if account is None:
+            return self._sum(f"totals WHERE {IN_BUDGET}", "amount")
+        counted(account)
+        return self._sum("totals WHERE account = ?", "amount", account)
+
+    def paid(self) -> float:
+        """Return the money that really flowed, on all accounts: every line that is not "shared"."""
+        return self._sum("totals WHERE kind != 'shared'", "amount")
+
+    def reserved(self) -> float:
+        """Return what is promised to labels under way on accounts the budget pays for."""
+        return self._sum(f"attempts WHERE status = 'open' AND {IN_BUDGET}", "reserved")
+
+    def expected(self) -> float:
+        """Return what labels under way will cost that the budget pays for: as declared, or as predicted."""
+        declared = "CASE WHEN per = 'label' THEN price ELSE min(reserved, price * predicted) END"
+        likely = f"CASE WHEN predicted IS NULL AND per != 'label' THEN reserved ELSE {declared} END"
+        return self._sum(f"attempts WHERE status = 'open' AND {IN_BUDGET}", likely)
+
+    def remaining(self, budget: Budget) -> float:
+        """Return what can still be reserved; below zero where the budget was passed."""
+        return budget.total - self.spent() - self.reserved()
+
+    def _sum(self, where: str, column: str, *parameters: str) -> float:
+        return float(self.store.query(f"SELECT total({column}) FROM {where}", parameters)[0][0])
+
+    def lines(self, account: str | None = None) -> tuple[Line, ...]:
+        """Return the lines of one account, or all, oldest first."""
+        where = "" if account is None else "WHERE l.account = ?"
+        rows = self.store.query(
+            f"""SELECT l.time, l.account, l.kind, l.amount, l.seconds, a.frame_id, a.key, l.note
+            FROM ledger l LEFT JOIN attempts a ON a.id = l.attempt {where} ORDER BY l.id""",
+            [] if account is None else [account],
+        )
+        return tuple(Line(*row) for row in rows)
+
+    def wasted(self, keys: Sequence[str] | None = None) -> float:
+        """Return what the budget paid for attempts that gave no label, or one of a level given up since.
+
+        Parameters
+        ----------
+        keys : of the levels that are still in use; None = all that labels were bought at.
+        """
+        lost = self._sum(f"totals WHERE {IN_BUDGET} AND kind NOT IN ('label', 'shared')", "amount")
+        if keys is None:
+            return lost
+        known = {row[0] for row in self.store.query("SELECT key FROM fidelities")}
+        for key in known.difference(keys):
+            lost += self._sum(
+                f"""ledger JOIN attempts a ON a.id = ledger.attempt WHERE a.key = ?
+                AND ledger.{IN_BUDGET} AND kind IN ('label', 'shared')""",
+                "amount",
+                key,
+            )
+        return lost
+
+    def accounts(self) -> Mapping[str, float]:
+        """Return what each account that has lines has spent."""
+        return dict(self.store.query("SELECT account, total(amount) FROM totals GROUP BY account"))
+
+
+def arm(account: str) -> str:
+    """Return the arm an account belongs to: all accounts of the budget are one."""
+    return "budget" if counted(account) else account
+
+
+@cache
+def _versions() -> str:
+    return json.dumps({"fidsel": version("fidsel"), "python": platform.python_version()})
+
+
+def plain(value: object) -> object:
+    """Return a value that JSON can hold: NumPy's scalars as Python's, anything else as its text."""
+    return value.item() if isinstance(value, np.generic) else str(value)

@@ -1,0 +1,1 @@
+"""Networks on dense batches: what they share, PaiNN, SchNet, EGNN."""

@@ -1,0 +1,1 @@
+"""sGDML: the symmetric gradient-domain kernel in closed form."""

@@ -1,0 +1,392 @@
+"""`SGDML`: symmetric gradient-domain machine learning, a kernel force field for one molecule."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from math import inf
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from fidsel.arrays import FloatArray, IntArray
+from fidsel.data import Frames
+from fidsel.exceptions import UsageError, unknown
+from fidsel.models.contract import ForceField, Prediction, Tensors
+from fidsel.models.device import resolve
+from fidsel.models.ranges import Ranges
+from fidsel.models.require import (
+    Electrons,
+    blaming,
+    require_apart,
+    require_distances,
+    require_electrons,
+    require_finite,
+    require_level,
+)
+from fidsel.models.sgdml.fit import fit_forces
+from fidsel.models.sgdml.fitted import Fitted, Solved, distinct
+from fidsel.models.sgdml.frames import (
+    check_labelled,
+    check_training,
+    check_weights,
+    labelled,
+    one_level,
+    require_molecule,
+)
+from fidsel.models.sgdml.kernel import Expansion
+from fidsel.models.sgdml.posterior import factorised, force_covariance, signal_variance
+from fidsel.models.sgdml.solve import SOLVERS, Solver, device_memory
+from fidsel.models.sgdml.symmetry import check_permutations, recover_permutations
+from fidsel.models.sgdml.update import update_forces
+from fidsel.models.watch import QUIET, Task, Watch
+
+SIGMAS = (2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
+SAVED = ("sigmas", "lam", "symmetries", "max_perms", "refine", "solver", "tolerance", "iterations")
+"""Arguments that are settings of a saved model, each also an attribute."""
+WIDEN = 4
+"""Times the built-in grid of σ is widened, by a factor of 2, where the best σ lies at its edge."""
+MEMORY_SHARE = 0.5
+"""Part of a device's memory that a fit may use."""
+
+
+class SGDML(ForceField):
+    """Symmetric gradient-domain machine learning for one molecule.
+
+    A Gaussian process on inverse pair distances, trained on forces, summed over the permutations
+    of equal atoms that the training frames show; energies follow up to a constant, which is their
+    mean difference on the training frames. See `fidsel.models.sgdml.kernel` for the equations
+    (Chmiela et al. 2018, DOI 10.1038/s41467-018-06169-2, and 2019, DOI 10.1016/j.cpc.2019.02.007).
+
+    Parameters
+    ----------
+    sigmas : length scales (1/Å) to choose from on validation frames; one = no choice. All are tried; the
+        default ones are followed by larger or smaller ones where the best is at their edge.
+    lam : regularisation λ, or several to choose from; frame i has noise λ / weight_i.
+    symmetries : True to recover them from the positions of training and validation frames, False
+        for none, or permutations of the atoms that generate them.
+    max_perms : largest symmetry group accepted.
+    refine : times the interval around the best σ is halved.
+    device : where it computes, see `fidsel.models.device.resolve`; not part of what is saved.
+    level : level of theory of the labels.
+    solver : "exact" by a factor of the kernel matrix, which `update` can grow; "iterative", without the
+        matrix; "auto" for exact where the factor fits into `memory`; or "quick" for whatever takes less
+        time where the model is not updated.
+    memory : GiB a fit may use; None = half of what the device has. Not part of what is saved.
+    tolerance : relative residual at which iteration ends.
+    iterations : most steps of an iteration.
+
+    Examples
+    --------
+    >>> SGDML(sigmas=[10]).fit(train, validation)  # doctest: +SKIP
+    (SGDML(H2CO, 100 frames, 2 permutations, σ = 10), {...})
+    """
+
+    kind = "sgdml"
+    _watch = QUIET
+
+    def __init__(
+        self,
+        sigmas: Sequence[float] = SIGMAS,
+        lam: float | Sequence[float] = 1e-10,
+        *,
+        symmetries: bool | Sequence[Sequence[int]] = True,
+        max_perms: int = 100,
+        refine: int = 1,
+        device: str = "cpu",
+        level: str = "",
+        solver: str = "auto",
+        memory: float | None = None,
+        tolerance: float = 1e-5,
+        iterations: int = 1000,
+        fitted: Fitted | None = None,
+    ) -> None:
+        super().__init__(level)
+        self.sigmas = tuple(float(sigma) for sigma in sigmas)
+        self.lam = tuple(float(value) for value in np.atleast_1d(lam))
+        for name, values in (("sigmas", self.sigmas), ("lam", self.lam)):
+            if not values or not all(0 < value < inf for value in values):
+                raise UsageError(f"{name} must be positive and finite, at least one, got {values}")
+        if solver not in SOLVERS:
+            raise unknown("solver", solver, SOLVERS)
+        if (memory is not None and memory <= 0) or not 0 < tolerance < 1 or iterations < 1:
+            raise UsageError(
+                "memory must be positive, tolerance between 0 and 1 and iterations at least 1, "
+                f"got {memory}, {tolerance} and {iterations}"
+            )
+        self.symmetries, self.max_perms, self.refine = symmetries, max_perms, refine
+        self.device = resolve(device)
+        self.solver, self.memory, self.tolerance, self.iterations = solver, memory, tolerance, iterations
+        self.fitted = None if fitted is None else fitted.to(self.device)
+
+    def __repr__(self) -> str:
+        if self.fitted is None:
+            return f"SGDML(not fitted, {len(self.sigmas)} σ, level {self.level!r})"
+        n, perms = len(self.fitted.train), len(self.fitted.permutations)
+        return f"SGDML({n} frames, {perms} permutations, σ = {self.fitted.sigma:g}, level {self.level!r})"
+
+    @property
+    def permutations(self) -> IntArray:
+        """(n_perms, N) symmetries of the fitted model, identity first."""
+        permutations: IntArray = self._require_fitted().permutations.cpu().numpy()
+        return permutations
+
+    def fit(
+        self, train: Frames, validation: Frames, weights: FloatArray | None = None
+    ) -> tuple["SGDML", dict[str, Any]]:
+        """Return the fitted model and a record of the fit.
+
+        Parameters
+        ----------
+        train : frames of one molecule with forces; energies are used where there are any.
+        validation : the same; may be empty where there is one `sigmas` and one `lam`.
+        weights : (n_train,) importance of each frame; scaled to mean 1. A frame of weight 0 is left out.
+
+        Returns
+        -------
+        model, and a record: σ, λ and the validation force RMSE (eV/Å) of each that was tried, the
+        symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not),
+        how many frames gave the energy constant (`energies`) and how many were too far
+        off to (`energy_outliers`). σ and λ of many frames are searched on evenly spaced
+        ones of them (`searched`), since a fit costs the cube of their number. How it was solved
+        (`solver`): its kind, and of an iteration the rank of the preconditioner, the steps, the relative
+        residual and, where it has not converged, a `warning`.
+
+        Raises
+        ------
+        UsageError
+            for frames without forces or finite positions, with coinciding atoms, periodic frames, several
+            molecules, charges or spins, no validation frames to choose σ with, or more than fits in memory.
+        FidselError
+            where an iteration got nowhere.
+        """
+        self._check_choice(validation)
+        check_training(train, validation)
+        task = self._watch.task([self.state()[0], len(train), len(validation)])
+        kept = task.load()
+        if kept is not None and "fitted" in kept[0]:
+            fitted = Fitted.restore(kept[1], kept[0]["fitted"]).to(self.device)
+            return self._copy(fitted=fitted, level=one_level(train) or self.level), kept[0]["record"]
+        fitted, record = self._fit(train, validation, weights, task)
+        task.finish({"fitted": fitted.scalars(), "record": record}, fitted.tensors())
+        return self._copy(fitted=fitted, level=one_level(train) or self.level), record
+
+    def _fit(
+        self, train: Frames, validation: Frames, weights: FloatArray | None, task: Task
+    ) -> tuple[Fitted, dict[str, Any]]:
+        """Return what was learnt and a record; see `fit`."""
+        numbers = train.dense().numbers
+        solver = self._solver.beside(len(train), len(numbers))
+        permutations, symmetry = self._symmetries(train, validation)
+        importance = check_weights(weights, len(train))
+        importance = importance / importance.mean()
+        there = torch.tensor(permutations, device=self.device)
+        wanted = np.flatnonzero(importance > 0)
+        different = distinct(self._tensor(train.dense().positions[wanted]), there)
+        keep = wanted[different.cpu().numpy()]
+        fitted, record = fit_forces(
+            labelled(train[keep], importance[keep], len(numbers), self.device),
+            labelled(validation, np.ones(len(validation)), len(numbers), self.device),
+            numbers=torch.tensor(numbers, device=self.device),
+            permutations=there,
+            sigmas=self.sigmas,
+            lams=self.lam,
+            refine=self.refine,
+            widen=WIDEN if self.sigmas == SIGMAS else 0,
+            solver=solver,
+            task=task,
+        )
+        fitted = replace(fitted, electrons=Electrons.of(train, "sGDML"))
+        record |= _counts(fitted, len(train) - len(keep))
+        return fitted, record | {"permutations": len(permutations), "symmetry": symmetry}
+
+    def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
+        """Return the model fitted to its training frames and more, and a record.
+
+        σ, λ, symmetries and the centre of the descriptor stay. The forces are those of a new fit. An
+        exact model that still has its factorised matrix (after `fit` or `update`, not after `load`, `to`
+        another device or in another process) only pays for the rows that the frames add to it.
+
+        Parameters
+        ----------
+        frames : of the same molecule and level, with forces; energies are used where there are any.
+            Those equal to a training frame or to an earlier one are left out.
+        weights : (n,) importance of each frame where the mean of the frames of `fit` is 1. A frame of
+            weight 0 is left out.
+
+        Returns
+        -------
+        model, and a record: frames, left out and added; why everything was fitted anew ("no factor",
+        "ill-conditioned" or "iterative" as `refit`, else empty); λ, what it was raised by (`jitter`,
+        1 = not) and how it was solved, as in `fit`.
+
+        Raises
+        ------
+        UsageError
+            for frames without forces or finite positions, with coinciding atoms, periodic frames, another
+            molecule, level, charge or spin, or a model that has not been fitted.
+        """
+        fitted = self._require_fitted()
+        numbers = fitted.numbers.cpu().numpy()
+        importance = check_weights(weights, len(frames)) if len(frames) else np.ones(0)
+        check_labelled(frames, numbers)
+        require_electrons(frames, fitted.electrons, self.kind)
+        if len(frames) and one_level(frames) not in {"", self.level}:
+            raise UsageError(f"this model is of level {self.level!r}, got frames of {one_level(frames)!r}")
+        wanted = np.flatnonzero(importance > 0)
+        fresh = labelled(frames[wanted], importance[wanted], len(numbers), self.device)
+        both = torch.cat([fitted.train.positions, fresh.positions])
+        different = distinct(both, fitted.permutations)[len(fitted.train) :]
+        solver = self._solver.beside(len(fitted.train) + len(fresh), len(numbers))
+        updated, record = update_forces(fitted, fresh[different], solver)
+        added = int(different.sum())
+        record |= _counts(updated, len(frames) - added) | {"added": added}
+        return self._copy(fitted=updated), record
+
+    def predict(self, frames: Frames, level: str | None = None) -> Prediction:
+        """Return energies and forces; see `ForceField.predict`."""
+        fitted = self._require_fitted()
+        require_level(level, self.level)
+        if not len(frames):
+            return Prediction(np.empty(0), np.empty((0, 3)))
+        energy, forces = self._expansion(self._positions(frames))
+        p = Prediction(energy.cpu().numpy() + fitted.constant, forces.cpu().numpy().reshape(-1, 3))
+        require_apart(frames, p.energy, p.forces)
+        return p
+
+    def covariance(self, frames: Frames, others: Frames | None = None) -> FloatArray:
+        """Return the posterior covariance of the forces of frames with each other or with others.
+
+        A Gaussian process knows how unsure it is: C = K − K_t (K_tt + λ/w)⁻¹ K_tᵀ, t the training frames,
+        times the factor of the kernel under which their forces are likeliest. Further labels y at frames
+        A, with noise covariance N, move the forces at x by C(x, A) (C(A, A) + N)⁻¹ (y − f(A)).
+
+        Returns
+        -------
+        (n·3N, k·3N) eV²/Å², rows and columns in the order of `Frames.forces`.
+
+        Raises
+        ------
+        UsageError
+            where the model is not an exact fit, its factor no longer fits in memory, or it cannot treat the
+            frames.
+        """
+        fitted = self._require_fitted()
+        here = self._apart("frames", frames)
+        there = here if others is None else self._apart("others", others)
+        scale = signal_variance(fitted, self._solved)
+        found: FloatArray = (scale * force_covariance(fitted, self._solved, here, there)).cpu().numpy()
+        return found
+
+    def to(self, device: str) -> Self:
+        """Return the model on a device, see `ForceField.to`; on another one it is without its factor."""
+        there = resolve(device)
+        if there == self.device:
+            return self
+        other = copy.copy(self)
+        other.device, other.fitted = there, self.fitted and self.fitted.to(there)
+        return other
+
+    def watched(self, watch: Watch) -> Self:
+        """Return a copy whose `fit` tells a watch how far it is and keeps its checkpoints there."""
+        other = copy.copy(self)
+        other._watch = watch
+        return other
+
+    def with_solver(self, solver: str) -> "SGDML":
+        """Return an unfitted copy that is solved in another way."""
+        return self._copy(solver=solver, fitted=None)
+
+    def with_symmetries(self, permutations: IntArray) -> "SGDML":
+        """Return an unfitted copy that uses known permutations (n_perms, N)."""
+        return self._copy(symmetries=permutations.tolist(), fitted=None)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        """Return settings and, where fitted, what was learnt."""
+        settings = {name: getattr(self, name) for name in SAVED}
+        if self.fitted is None:
+            return settings, {}
+        return settings | {"fitted": self.fitted.scalars()}, self.fitted.tensors()
+
+    @classmethod
+    def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
+        """Return the model that `state` came from, on the CPU."""
+        fitted = Fitted.restore(tensors, settings["fitted"]) if "fitted" in settings else None
+        return cls(**{name: settings[name] for name in (*SAVED, "level")}, fitted=fitted)
+
+    @property
+    def seen(self) -> tuple[Ranges, ...]:
+        """Range of each distance in the training frames, under all symmetries; see `ForceField.seen`."""
+        return () if self.fitted is None else (self._ranges,)
+
+    @cached_property
+    def _ranges(self) -> Ranges:
+        return self._require_fitted().ranges()
+
+    @cached_property
+    def _expansion(self) -> Expansion:
+        return self._require_fitted().expansion()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what can be computed again out of copies and pickles: the factor may be large."""
+        kept = {name: value for name, value in self.__dict__.items() if name[0] != "_"}
+        return kept | {"fitted": self.fitted and replace(self.fitted, solved=None)}
+
+    @property
+    def _solver(self) -> Solver:
+        memory = self.memory * 2**30 if self.memory else MEMORY_SHARE * device_memory(self.device)
+        return Solver(self.solver, memory, self.tolerance, self.iterations)
+
+    @cached_property
+    def _solved(self) -> Solved:
+        return factorised(self._require_fitted(), self._solver)
+
+    def _copy(self, **changes: Any) -> "SGDML":
+        names = (*SAVED, "level", "device", "memory", "fitted")
+        return SGDML(**({name: getattr(self, name) for name in names} | changes))
+
+    def _require_fitted(self) -> Fitted:
+        if self.fitted is None:
+            raise UsageError("this sGDML model has not been fitted: fit() returns the one that predicts")
+        return self.fitted
+
+    def _apart(self, what: str, frames: Frames) -> torch.Tensor:
+        """Return `_positions` of frames whose atoms are apart; errors say which frames are meant."""
+        with blaming(what):
+            positions = self._positions(frames)
+            require_distances(frames)
+        return positions
+
+    def _positions(self, frames: Frames) -> torch.Tensor:
+        """Return positions (n, N, 3) of frames, finite and of the molecule, charge and spin of the fit."""
+        fitted = self._require_fitted()
+        require_molecule(frames, fitted.numbers.cpu().numpy())
+        require_electrons(frames, fitted.electrons, self.kind)
+        require_finite(frames)
+        return self._tensor(frames.positions.reshape(len(frames), len(fitted.numbers), 3))
+
+    def _tensor(self, array: FloatArray) -> torch.Tensor:
+        return torch.tensor(array, dtype=torch.float64, device=self.device)
+
+    def _symmetries(self, train: Frames, validation: Frames) -> tuple[IntArray, dict[str, Any]]:
+        """Return the permutations to sum over and where they came from."""
+        numbers, positions = train.dense().numbers, train.dense().positions
+        if self.symmetries is True:
+            seen = np.concatenate([positions, validation.positions.reshape(-1, len(numbers), 3)])
+            return recover_permutations(numbers, seen, max_perms=self.max_perms)
+        given = self.symmetries or [range(len(numbers))]
+        return check_permutations(np.array(given, dtype=np.int64), numbers), {"given": True}
+
+    def _check_choice(self, validation: Frames) -> None:
+        if not len(validation) and len(self.sigmas) * len(self.lam) > 1:
+            raise UsageError(
+                "choosing sigma or lam needs validation frames, got none: give one of each, or frames"
+            )
+
+
+def _counts(fitted: Fitted, left_out: int) -> dict[str, int]:
+    """Return how many frames and energies a fit has, for its record."""
+    energies, outliers = int(fitted.train.energy.isfinite().sum()), fitted.outliers
+    found = {"frames": len(fitted.train), "left_out": left_out, "energies": energies - outliers}
+    return found | {"energy_outliers": outliers}

@@ -1,0 +1,57 @@
+"""What the Gaussian process behind an exact sGDML fit is unsure of."""
+
+import torch
+from torch import Tensor
+
+from fidsel.exceptions import UsageError
+from fidsel.models.sgdml.factor import factorise, kernel_panels
+from fidsel.models.sgdml.fitted import Fitted, Solved, symmetric_pairs
+from fidsel.models.sgdml.kernel import Geometry, geometry, kernel
+from fidsel.models.sgdml.solve import Solver, System
+
+
+def factorised(fitted: Fitted, solver: Solver) -> Solved:
+    """Return the factorised matrix of a fit, made anew where the fit does not hold it.
+
+    Raises
+    ------
+    UsageError
+        where the fit is not exact, or its factor does not fit into memory.
+    """
+    if fitted.solved is not None:
+        return fitted.solved
+    frames, pairs = geometry(fitted.train.positions, fitted.centre), symmetric_pairs(fitted.permutations)
+    system = System.of(frames, fitted.train)
+    if solver.way(len(system.targets)) == "iterative":
+        raise UsageError("a covariance needs a model fitted with solver = 'exact', got an iterative one")
+    noise = fitted.lam * system.noise
+    return Solved(frames, factorise(lambda: kernel_panels(frames, pairs, fitted.sigma), noise)[0])
+
+
+def force_covariance(fitted: Fitted, solved: Solved, left: Tensor, right: Tensor) -> Tensor:
+    """Return C = K_lr − K_lt (K_tt + λ/w)⁻¹ K_tr of the forces at two sets of frames, t the training frames.
+
+    Parameters
+    ----------
+    left, right : (n, N, 3) and (k, N, 3) Å.
+
+    Returns
+    -------
+    (n·3N, k·3N) eV²/Å², for a prior with the kernel as it is, see `signal_variance`.
+    """
+    pairs = symmetric_pairs(fitted.permutations)
+    here, there = geometry(left, fitted.centre), geometry(right, fitted.centre)
+    known = [solved.lower.divided(kernel(some, solved.frames, pairs, fitted.sigma)) for some in (here, there)]
+    reduced = kernel(here, there, pairs, fitted.sigma).addmm_(known[0], known[1].mT, alpha=-1)
+    return _cartesian(here, _cartesian(there, reduced.mT).mT)
+
+
+def signal_variance(fitted: Fitted, solved: Solved) -> float:
+    """Return the factor of the kernel under which the training forces are likeliest, tᵀ(K + λ/w)⁻¹t / M."""
+    targets = System.of(solved.frames, fitted.train).targets
+    return float(solved.lower.divided(targets.unsqueeze(0)).square().mean())
+
+
+def _cartesian(frames: Geometry, rows: Tensor) -> Tensor:
+    """Return (n·3N, k) rows from those in the reduced bases (n·m, k)."""
+    return torch.matmul(frames.basis, rows.reshape(len(frames), frames.width, rows.shape[1])).flatten(0, 1)

@@ -1,0 +1,34 @@
+"""The report of a selection: one HTML file that opens offline."""
+
+from fidsel.report.content import (
+    ClusterDescription,
+    ClusterTable,
+    Energies,
+    Mark,
+    Picked,
+    Structure,
+    picked,
+)
+from fidsel.report.describe import describe_clusters
+from fidsel.report.document import Report
+from fidsel.report.page import write_report
+from fidsel.report.plot import Curve, cluster_error_plot, learning_curve_plot
+from fidsel.report.sentences import findings, plain
+
+__all__ = [
+    "ClusterDescription",
+    "ClusterTable",
+    "Curve",
+    "Energies",
+    "Mark",
+    "Picked",
+    "Report",
+    "Structure",
+    "cluster_error_plot",
+    "describe_clusters",
+    "findings",
+    "learning_curve_plot",
+    "picked",
+    "plain",
+    "write_report",
+]

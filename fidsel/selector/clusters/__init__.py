@@ -1,0 +1,1 @@
+"""Clusters of configurations: fine by Ward, broad by geometry and energy."""

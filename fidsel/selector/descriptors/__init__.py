@@ -1,0 +1,1 @@
+"""Descriptors: one row of features per frame."""

@@ -1,0 +1,1 @@
+"""Error sources: the model's error on every candidate, mostly without labels."""

@@ -1,0 +1,1 @@
+"""Pickers: which frames to label next."""

@@ -1,0 +1,52 @@
+"""Farthest-point sampling: each pick is as far as can be from all frames labelled or picked."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from fidsel.selector.pickers.candidates import candidates, column, make_picks
+from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
+from fidsel.selector.pool import Picks, Pool
+
+
+@dataclass(frozen=True)
+class FarthestPoint:
+    """Picks, again and again, the frame that is farthest from its nearest labelled or picked frame.
+
+    argmax_i min_c ‖x_i − x_c‖ over the unlabelled frames i and the labelled or picked c (maximin). Without
+    labelled frames the first is the one nearest to the mean of the unlabelled. Ties go to the first row.
+
+    Parameters
+    ----------
+    fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
+
+    References
+    ----------
+    T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985), doi:10.1016/0304-3975(85)90224-5.
+    """
+
+    needs_errors: ClassVar[bool] = False
+
+    fidelity: int = -1
+
+    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
+        """Return `n` unlabelled frames, the farthest first; nothing is drawn.
+
+        Raises
+        ------
+        UsageError
+            where fewer than `n` frames are unlabelled, or a feature is not finite.
+        """
+        column(pool, self.fidelity)
+        free = candidates(pool, n, np.zeros(len(pool)))
+        if n == 0:
+            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats, self.fidelity)
+        near, rows = beside_labelled(pool, free.fresh)
+        chosen, why = walk(near, min(n, len(free.fresh)), _farthest)
+        return make_picks(pool, n, (rows[chosen], why), free.repeats, self.fidelity)
+
+
+def _farthest(near: Nearest) -> tuple[int, str]:
+    row = int(near.square.argmax())
+    return row, f"farthest from all frames labelled or picked, at {near.distance(row):.3g}"

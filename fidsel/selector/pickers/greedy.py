@@ -1,0 +1,48 @@
+"""Picking the frames with the highest estimated errors."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from fidsel.selector.pickers.candidates import candidates, column, known_errors, make_picks
+from fidsel.selector.pool import Picks, Pool
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """Picks the highest estimated errors first; with errors from `Committee`, query by committee.
+
+    Neighbouring frames have similar errors, so the picks tend to be alike: see `LCMD`. Frames of equal
+    error come in the order of their rows.
+
+    Parameters
+    ----------
+    fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
+
+    References
+    ----------
+    H. S. Seung, M. Opper, H. Sompolinsky, Proc. COLT 1992, 287, doi:10.1145/130385.130417.
+    """
+
+    needs_errors: ClassVar[bool] = True
+
+    fidelity: int = -1
+
+    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
+        """Return `n` unlabelled frames by falling error; nothing is drawn.
+
+        Raises
+        ------
+        UsageError
+            where fewer than `n` frames are unlabelled, or the error of one of them is unknown.
+        """
+        column(pool, self.fidelity)
+        free = candidates(pool, n, pool.errors)
+        known_errors(pool, "picking by highest error")
+        rows, repeats = (
+            part[np.argsort(-pool.errors[part], kind="stable")] for part in (free.fresh, free.repeats)
+        )
+        rows, total = rows[:n], len(rows)
+        why = [f"number {place} of {total} by estimated error" for place in range(1, len(rows) + 1)]
+        return make_picks(pool, n, (rows, why), repeats, self.fidelity)

@@ -1,0 +1,97 @@
+"""Largest-cluster maximum distance: far from what is labelled, where many frames are."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from fidsel.arrays import FloatArray
+from fidsel.exceptions import unknown
+from fidsel.selector.pickers.candidates import candidates, column, known_errors, make_picks
+from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
+from fidsel.selector.pickers.reasons import counted
+from fidsel.selector.pool import Picks, Pool
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LCMD:
+    """Picks from the largest cluster around a labelled or picked frame the frame farthest from its centre.
+
+    Each unlabelled frame i belongs to its nearest centre c(i), a labelled or picked frame:
+
+    1. v_i = w_i ‖x_i − x_c(i)‖²
+    2. the largest cluster, c* = argmax_c Σ_{c(i) = c} v_i
+    3. the pick, argmax_{c(i) = c*} v_i, which becomes a centre.
+
+    Outliers alone make small clusters, so they come later than in farthest-point sampling. Without labelled
+    frames the first pick is the frame nearest to the mean. Ties go to the first row.
+
+    Parameters
+    ----------
+    weights : "none", w_i = 1 (as published), or "errors", w_i = estimated error of the frame: with errors
+        from `Committee`, a committee made diverse. Where all errors are zero, frames weigh alike.
+    fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
+
+    References
+    ----------
+    D. Holzmüller, V. Zaverkin, J. Kästner, I. Steinwart, J. Mach. Learn. Res. 24, 164 (2023),
+    arXiv:2203.09410.
+    """
+
+    weights: Literal["none", "errors"] = "none"
+    fidelity: int = -1
+
+    def __post_init__(self) -> None:
+        if self.weights not in ("none", "errors"):
+            raise unknown("weights", self.weights, ["none", "errors"])
+
+    @property
+    def needs_errors(self) -> bool:
+        """Whether distances are weighed by errors."""
+        return self.weights == "errors"
+
+    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
+        """Return `n` unlabelled frames in order of picking; nothing is drawn.
+
+        Raises
+        ------
+        UsageError
+            where fewer than `n` frames are unlabelled, a feature is not finite, or errors are to weigh and
+            that of an unlabelled frame is unknown.
+        """
+        column(pool, self.fidelity)
+        free = candidates(pool, n, pool.errors if self.needs_errors else np.zeros(len(pool)))
+        if self.needs_errors:
+            known_errors(pool, "weighing distances by errors")
+        if n == 0:
+            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats, self.fidelity)
+        near, rows = beside_labelled(pool, free.fresh)
+        choose = partial(_largest, near.square.new_tensor(self._weights(pool)[rows]))
+        chosen, why = walk(near, min(n, len(free.fresh)), choose)
+        return make_picks(pool, n, (rows[chosen], why), free.repeats, self.fidelity)
+
+    def _weights(self, pool: Pool) -> FloatArray:
+        """Return (n,) weights, the largest 1; those of labelled rows are never used."""
+        free = ~pool.labelled
+        largest = pool.errors[free].max(initial=0.0) if self.needs_errors else 0.0
+        return np.where(free, pool.errors / largest, 0.0) if largest > 0 else np.ones(len(pool))
+
+
+def _largest(weights: "Tensor", near: Nearest) -> tuple[int, str]:
+    import torch
+
+    centre = near.square < 0
+    value = torch.where(centre, -1.0, weights * near.square)
+    size = torch.bincount(near.owner, value.clamp(min=0.0).double())
+    cluster = size.argmax()
+    inside = (near.owner == cluster) & ~centre
+    row = int((torch.where(inside, value, -1.0) if inside.any() else value).argmax())
+    share = float(size[cluster] / size.sum()) if size.sum() > 0 else 0.0
+    return row, (
+        f"farthest, at {near.distance(row):.3g}, in the largest cluster around a frame labelled or picked "
+        f"({counted(int(inside.sum()))}, {100 * share:.3g} % of the squared distances)"
+    )

@@ -1,0 +1,119 @@
+"""From what a person named to a model that predicts: a folder, a file of predictions, a calculator."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fidsel.campaign.records.best import best_round
+from fidsel.campaign.records.folder import CampaignFolder
+from fidsel.campaign.settings import Reporter, silent
+from fidsel.config.build import open_campaign
+from fidsel.config.load import FILE
+from fidsel.config.parts import units
+from fidsel.data import Frames
+from fidsel.data.read import AS_NAMED
+from fidsel.data.state import State
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.source import LabelError
+from fidsel.fidelity.sources.calculator import CalculatorSource
+from fidsel.models import ForceField, Predictions, load
+from fidsel.models.files import JSON
+from fidsel.tasks.train import LabelFile
+
+ASE = "ase:"
+"""What the name of an ASE calculator begins with, where a model may be one."""
+
+
+def open_model(
+    name: str,
+    frames: Frames,
+    *,
+    unit_text: str | None = None,
+    state: State = AS_NAMED,
+    calculator: Mapping[str, Any] | None = None,  # Any: parameters of its class
+    device: str = "auto",
+    report: Reporter = silent,
+) -> ForceField:
+    """Return the model that a person named, able to predict some frames.
+
+    Parameters
+    ----------
+    name : a folder with a saved model, the folder of a round or of a campaign (its best round), a file of
+        predictions (FILE or FILE:ENERGY_KEY:FORCES_KEY), or `ase:NAME` for a calculator.
+    frames : to be predicted; a calculator computes them here.
+    unit_text : "energy,length" of a file of predictions.
+    state : charge and spin of its frames, where it names none.
+    calculator : parameters of a calculator.
+    device : where a model of fidsel's predicts.
+    report : hears how far a calculator has come.
+
+    Raises
+    ------
+    UsageError
+        where there is no such model, or a file holds the labels of the frames in place of predictions.
+    FidselError
+        where a calculator fails for a frame.
+    """
+    if name.startswith(ASE):
+        return _computed(CalculatorSource(name.removeprefix(ASE), calculator or {}), name, frames, report)
+    if Path(name).is_dir():
+        return load_folder(name, device)
+    if "." not in Path(name).name or not LabelFile(name).parts[0].exists():
+        raise UsageError(
+            "a model is a folder that fidsel wrote, a file of predictions, or ase:NAME for a calculator; "
+            f"there is no {name!r}"
+        )
+    path, energy, forces = LabelFile(name).parts
+    found = Predictions.read(path, units=units(unit_text), energy_key=energy, forces_key=forces, state=state)
+    found.require_other_than(frames, name)
+    return found
+
+
+def load_folder(folder: Path | str, device: str = "cpu") -> ForceField:
+    """Return the model of a folder, of a round's folder, or of the best round of a campaign's folder.
+
+    A Δ-model inside a campaign computes its cheap level as the campaign does.
+
+    Raises
+    ------
+    UsageError
+        where there is none.
+    """
+    folder = Path(folder)
+    if (folder / FILE).exists() and not (folder / JSON).exists():
+        home = CampaignFolder(folder)
+        best = best_round(home.read_rounds())
+        if best is None:
+            raise UsageError(
+                f"no round of {folder} is finished, so it has no model yet: run `fidsel iterate`"
+            )
+        folder = home.round(best.index) / "model"
+    elif not (folder / JSON).exists() and (folder / "model" / JSON).exists():
+        folder /= "model"
+    home_of = next((parent for parent in folder.resolve().parents[:3] if (parent / FILE).exists()), None)
+    if home_of is None:
+        return load(folder, device)
+    # the campaign makes classes of the user's own known, and has the cheap level of a Δ-model
+    campaign = open_campaign(home_of)
+    return replace(campaign, device=device).load_model(folder)
+
+
+def _computed(source: CalculatorSource, name: str, frames: Frames, report: Reporter) -> ForceField:
+    """Return what a calculator says of some frames."""
+    energy, forces = np.empty(len(frames)), np.empty_like(frames.positions)
+    for i in range(len(frames)):
+        report("computing", i, len(frames))
+        try:
+            label = source.label(frames[i])
+        except LabelError as error:
+            raise FidselError(
+                f"{name} could not compute frame {i} ({frames.formulas[i]}): {error}. Set its parameters by "
+                "calculator.KEY=VALUE, or leave such frames out of the file"
+            ) from error
+        energy[i] = label.energy
+        forces[frames.offsets[i] : frames.offsets[i + 1]] = np.asarray(label.forces)
+    report("computing", len(frames), len(frames))
+    return Predictions(frames.replace(energy=energy, forces=forces))

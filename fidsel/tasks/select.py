@@ -1,0 +1,313 @@
+"""A selection from files of frames, without a campaign."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.campaign.selection.learner import learner
+from fidsel.campaign.selection.loop import Task, additions, select
+from fidsel.campaign.selection.picks_file import PicksFile, plain_round, read_known, read_rounds
+from fidsel.campaign.selection.report import selection_report
+from fidsel.campaign.selection.settings import Selection, SelectionRound, divide, has_labels
+from fidsel.campaign.selection.sources import build_source
+from fidsel.campaign.selection.twin import Twin
+from fidsel.campaign.settings import LEARNED
+from fidsel.config.load import check_config
+from fidsel.config.model_parts import model_factory
+from fidsel.config.models import PLACE, ModelSection
+from fidsel.config.parts import build_picker
+from fidsel.config.recipe_parts import build_stage
+from fidsel.config.recipes import StageSection
+from fidsel.config.selectors import Selector
+from fidsel.config.strict import Strict
+from fidsel.data import Frames
+from fidsel.data.atomic import make_folder
+from fidsel.data.checks.finding import few
+from fidsel.data.lookup import Lookup
+from fidsel.data.reorder import in_order_of
+from fidsel.exceptions import UsageError
+from fidsel.models.contract import ForceField
+from fidsel.models.watch import QUIET, Watch
+from fidsel.report import write_report
+from fidsel.selector import make_descriptor
+from fidsel.selector.clusters.projection import Reduced
+from fidsel.selector.pickers.cluster_error import Random
+from fidsel.selector.pool import Picker, needs_errors
+from fidsel.tasks.train import LabelFile
+from fidsel.training.recipes.standard import STAGE
+
+
+class SelectConfig(Strict):
+    """The sections of fidsel.toml that a selection needs."""
+
+    model: ModelSection
+    """The force field."""
+    selector: Selector
+    """The picker."""
+    stage: StageSection = StageSection()
+    """How networks are trained in each round."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks `fidsel select` for.
+
+    Parameters
+    ----------
+    pool : frames, with labels as far as there are any.
+    model, picker : their kinds.
+    error : where errors of candidates come from; None = "reference", for which all must have labels.
+    cheap : cheap labels of the same configurations, for `error` = "cheap".
+    overrides : `model.key=value`, `selector.key=value` and `stage.key=value` settings.
+    selection : the numbers.
+    control : whether a control arm trains on random frames, as many.
+    out : file of the picks.
+    """
+
+    pool: LabelFile
+    model: str
+    picker: str
+    error: str | None
+    cheap: LabelFile | None
+    overrides: tuple[str, ...]
+    selection: Selection
+    control: bool
+    out: Path
+
+
+class FileSelection:
+    """A selection from files: run it, then look at its rounds, its model and its report.
+
+    Parameters
+    ----------
+    request : what a person asked for.
+    watch : hears how far each training is.
+
+    Attributes
+    ----------
+    rounds, control : of the selection and of its control arm, as far as they are done.
+    odd : what is worth knowing about the labels, as sentences.
+
+    Raises
+    ------
+    UsageError
+        where files, settings and models do not fit together, labels are wrong (see docs/checks.md), or
+        `out` holds another selection.
+    """
+
+    def __init__(self, request: Request, watch: Watch = QUIET) -> None:
+        values: dict[str, Any] = {"model": {"kind": request.model}, "selector": {"kind": request.picker}}
+        if request.error is not None:
+            values["selector"]["error"] = request.error
+        config = check_config(SelectConfig, values, request.overrides, "the command line")
+        section = config.selector
+        self.request, self.frames = request, request.pool.read("accurate")
+        self.odd = request.pool.check(self.frames)
+        known = known_labels(request.out, self.frames)
+        seed, model = request.selection.seed, model_factory(config.model, Path())
+        picker, missing = build_picker(section, Path()), np.flatnonzero(~known)
+        kind, labelled = error_kind(section, picker, missing, request.cheap is not None), not len(missing)
+        stage, twin = build_stage(config.stage, STAGE), None
+        if kind == "cheap":
+            cheap, odd = cheap_labels(request.cheap, self.frames)
+            self.odd += odd
+            twin = Twin(cheap, learner(model, cheap, seed, stage=stage, watch=watch.part("cheap")))
+        learns = learner(model, self.frames, seed, stage=stage, watch=watch)
+        first = None
+        if section.descriptor == "latent":
+            first = learns.learn([divide(self.frames, request.selection, known).start])
+        self.task = Task(
+            self.frames,
+            features(section.descriptor, self.frames, first),
+            learns,
+            picker,
+            build_source(kind, self.frames, model(seed), twin),
+            replace(
+                request.selection,
+                size=section.per_round or request.selection.size,
+                probes=section.probes,
+                clusters=section.clusters,
+                energy_clusters=section.energy_clusters,
+            ),
+            reference=labelled and kind in (None, "reference"),
+            probing=kind in LEARNED,
+            known=known,
+        )
+        self._settings = settings(self.task, config, kind, twin)
+        self.rounds, self.control = read_rounds(request.out, self._settings)
+        self._arm: Task | None = None
+        if request.control and labelled and not isinstance(picker, Random):
+            self._arm = self.task.control_arm()
+
+    def run(self) -> Iterator[SelectionRound]:
+        """Yield the rounds that are not done yet; each is in the file before it is yielded."""
+        for found in select(self.task, self.rounds):
+            self.rounds = [*(replace(one, stop="") for one in self.rounds[: found.index]), found]
+            self._follow()
+            self.save()
+            yield found
+        if len(self.control) < len(self.rounds):
+            self._follow()
+            self.save()
+
+    def _follow(self) -> None:
+        """Let the control arm catch up."""
+        if self._arm is not None and self.rounds[-1].held_out is not None:
+            arm = select(self._arm, self.control)
+            missing = len(self.rounds) - len(self.control)
+            self.control = [*(replace(one, stop="") for one in self.control), *islice(arm, missing)]
+
+    def document(self) -> dict[str, Any]:
+        """Return what was selected as plain values."""
+        return {
+            "picks": str(self.request.out),
+            "task": dict(self._settings),
+            "unit": self.task.unit,
+            "held_out": len(self.task.division.held_out),
+            "pool": len(self.task.division.pool),
+            "stop": self.rounds[-1].stop if self.rounds else "",
+            "rounds": [plain_round(one) for one in self.rounds],
+            "control": [plain_round(one) for one in self.control],
+        }
+
+    def write_report(self, path: Path) -> None:
+        """Write the report of what is done as one HTML file."""
+        title = f"Selection from {Path(self.request.pool.parts[0]).name}"
+        arm = f"{self.request.picker} picks"
+        write_report(selection_report(self.task, self.rounds, self.control, title, arm), path)
+
+    def save(self) -> None:
+        """Write what is done into the file of picks."""
+        kept = PicksFile(self._settings, self.task.division, tuple(self.rounds), tuple(self.control))
+        kept.save(self.request.out)
+
+    def model(self) -> ForceField:
+        """Return the model of the last round that was measured."""
+        measured = [one for one in self.rounds if one.held_out is not None]
+        return self.task.learn(additions(self.task, measured)).model
+
+
+def features(name: str, frames: Frames, model: ForceField | None) -> FloatArray:
+    """Return the descriptor (n, d) of frames; SOAP's thousands of features on their principal components."""
+    descriptor = make_descriptor(name, frames, model)
+    return (Reduced.fit(descriptor, frames) if name == "soap" else descriptor)(frames)
+
+
+def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[str, ...]]:
+    """Return the cheap labels of the frames of a pool, in their order, and what is odd about them.
+
+    Raises
+    ------
+    UsageError
+        where there is no file, no cheap label for some frames, or labels are wrong.
+    """
+    if file is None:
+        raise UsageError("error = 'cheap' needs cheap labels of the pool: give --cheap FILE")
+    cheap = in_order_of(frames, file.read("cheap"))
+    odd = file.check(cheap)
+    rows = Lookup(cheap).find(frames)
+    if (lost := rows < 0).any():
+        raise UsageError(
+            f"{file.text} has no cheap label for {lost.sum()} of {len(frames)} frames of the pool: label "
+            "these too, or take another source of errors"
+        )
+    return cheap[rows], odd
+
+
+def settings(
+    task: Task, config: SelectConfig, error: str | None, twin: Twin | None
+) -> Mapping[str, Any]:  # Any: plain values
+    """Return what makes two selections the same; one may have more rounds, or run on another device."""
+    numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
+    begun = digest(with_labels(task.frames, task.division.known))
+    kept = {"frames": begun, "cheap": None if twin is None else digest(twin.frames)}
+    return {**kept, "error": error, **numbers, **config.model_dump(mode="json", exclude={"model": PLACE})}
+
+
+def known_labels(path: Path, frames: Frames) -> BoolArray:
+    """Return (n,) True for frames with labels now, or when the selection kept in a file began.
+
+    Labels that come later change neither what the selection started from nor what it has done.
+    """
+    now, then = has_labels(frames), read_known(path)
+    if then is None or len(then) != len(now) or (then & ~now).any():
+        return now
+    return then
+
+
+def with_labels(frames: Frames, rows: BoolArray) -> Frames:
+    """Return frames with labels where `rows` (n,) is True alone."""
+    atoms = np.repeat(rows, np.diff(frames.offsets))
+    return frames.replace(
+        energy=np.where(rows, frames.energy, np.nan), forces=np.where(atoms[:, None], frames.forces, np.nan)
+    )
+
+
+def digest(frames: Frames) -> str:
+    """Return a hash of configurations, labels and trajectories."""
+    found = hashlib.sha256("".join([*frames.ids, *frames.group]).encode())
+    for labels in (frames.energy, frames.forces):
+        found.update(np.ascontiguousarray(labels).tobytes())
+    return found.hexdigest()
+
+
+def error_kind(section: Selector, picker: Picker, missing: IntArray, cheap: bool) -> str | None:
+    """Return where errors of candidates come from, None for pickers that look at none.
+
+    Parameters
+    ----------
+    section, picker : what was asked for.
+    missing : rows of frames without labels.
+    cheap : whether there are cheap labels.
+
+    Raises
+    ------
+    UsageError
+        for settings that would change nothing, and where errors cannot be had without being told how.
+    """
+    if section.coverage is not None:
+        raise UsageError("selector.coverage is of campaigns: take --cluster-target and --coverage")
+    if not needs_errors(picker):
+        if section.error is not None or cheap:
+            raise UsageError(
+                f"picker {section.kind!r} looks at no errors: leave --error and --cheap out, or take another "
+                "picker (with 'lcmd' selector.weights=errors)"
+            )
+        return None
+    if cheap and section.error != "cheap":
+        raise UsageError("cheap labels are for --error cheap: give that too, or leave --cheap out")
+    if section.error is None and len(missing):
+        raise UsageError(
+            f"{len(missing)} frames have no finite label ({few(missing.tolist())}), so errors of candidates "
+            "cannot be looked up: leave these frames out, take --error committee (with --model ensemble), "
+            "probe or cheap, or a picker that looks at no errors"
+        )
+    return section.error or "reference"
+
+
+def require_writable(*paths: Path | None, folder: Path | None = None) -> None:
+    """Raise where a file or a folder cannot be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    paths : files to be, in folders that exist.
+    folder : made where it is missing.
+
+    Raises
+    ------
+    UsageError
+        where a path is no file in a folder that exists.
+    FidselError
+        where the system refuses the folder.
+    """
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
+            raise UsageError(f"{path} must be a file in a folder that exists: make it, or name another")
+    if folder is not None:
+        make_folder(folder)

@@ -1,0 +1,1 @@
+"""The optimiser's loop: steps, validation, several members at once."""

@@ -1,0 +1,1 @@
+"""Recipes: chains of stages that train on a mixture of fidelities."""

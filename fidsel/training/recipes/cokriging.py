@@ -1,0 +1,170 @@
+"""Recipe `cokriging`: a surrogate of many cheap labels plus a residual learnt from few accurate ones."""
+
+from copy import copy
+from dataclasses import replace
+
+from fidsel.data import Frames
+from fidsel.exceptions import UsageError
+from fidsel.models import SGDML, Ensemble, ForceField, Offset, Sum
+from fidsel.models.watch import QUIET, Watch
+from fidsel.training.evaluate import errors
+from fidsel.training.labels import level_of
+from fidsel.training.recipes.cheap import cheap_parts
+from fidsel.training.recipes.dispatch import train_one
+from fidsel.training.recipes.guard import keep_best
+from fidsel.training.stage import History, ModelFactory, Stage, Surrogate, Trained, TrainingData
+from fidsel.training.weights.bias import BiasWeights, check_weighing, level_bias, weights_from_bias
+
+RESIDUAL = Stage("residual", steps=4000, learning_rate=4e-3, validate_every=100)
+SURROGATE = replace(RESIDUAL, name="surrogate")
+
+
+def cokriging(
+    data: TrainingData,
+    model: ModelFactory,
+    seed: int,
+    *,
+    surrogate: ModelFactory | None = None,
+    stage: Stage = RESIDUAL,
+    surrogate_stage: Stage = SURROGATE,
+    held_out: float = 0.1,
+    bias_weights: bool = False,
+    gamma: float = 1.0,
+    watch: Watch = QUIET,
+) -> Trained:
+    """Return the sum of a model of the cheap labels and a model of what they lack.
+
+    Autoregressive co-kriging (Kennedy & O'Hagan 2000, DOI 10.1093/biomet/87.1.1) with levels 1 … L,
+    cheapest first: f_1 is fitted to the labels y_1, then each r_k to y_k − f_{k−1} on the frames of
+    level k, and f_k = f_{k−1} + r_k: the paper's scale factor ρ is 1. It needs no cheap calculation to
+    predict and no frame labelled at two levels. Energies of different levels need no alignment: the
+    constant between two levels is the energy constant of their residual. Should the residual have
+    raised the error on the accurate validation frames, the surrogate is returned at the accurate
+    level's energies, and `kept` says so.
+
+    Parameters
+    ----------
+    data : its validation frames choose the last residual's settings; each cheap level's settings are
+        chosen on a part of its own frames.
+    model : builds the residual model; closed-form (`Fittable`) or a network. Kernels with solver "auto"
+        are solved as "quick" says, since nothing updates them.
+    seed : decides initial parameters, batches and held-out cheap frames.
+    surrogate : builds the models of the cheap levels; None = as `model`.
+    stage, surrogate_stage : how the residual and the models of the cheap levels are trained where they
+        are networks.
+    held_out : fraction of each cheap level that validates it and no level trains on, in short blocks of
+        the trajectories.
+    bias_weights : weigh cheap frames by w_j = exp(−B_j / γ median B), B_j the mean absolute difference
+        between the cheap forces (or energies, see `level_bias`) and those of a model of the accurate
+        labels alone. A kernel takes them as noise λ/w_j, so they matter where λ does.
+    gamma : γ, in units of the median bias.
+    watch : see `Recipe`.
+
+    Raises
+    ------
+    UsageError
+        where there are no cheap frames, or a model cannot learn from the labels there are.
+    """
+    if not data.cheap:
+        raise UsageError("cokriging needs cheap frames, got none: use recipe 'standard'")
+    check_weighing(gamma)
+    teacher, histories = _teacher(data, model, stage, seed, watch) if bias_weights else (None, [])
+    chain, surrogates, levels, warnings = _Chain(seed, watch), [], [], []
+    for part in cheap_parts(data.cheap, data.validation, None, held_out=held_out, seed=seed):
+        bias = None if teacher is None else level_bias(teacher, part.train, data.train)
+        weights = None if bias is None else weights_from_bias(bias.values, gamma)
+        named = replace(surrogate_stage, name=f"{surrogate_stage.name} {part.level}".strip())
+        fresh = (surrogate or model)(seed)
+        histories.append(chain.extend(fresh, part.train, part.validation, named, weights))
+        surrogates.append(Surrogate(part.level, chain.total(), part.validation.ids))
+        levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
+        if weights is not None and (text := weights.warning()):
+            warnings.append(f"{part.level}: {text}")
+    before = chain.moved(data.train)
+    histories.append(chain.extend(model(seed), data.train, data.validation, stage))
+    states = {"residual": chain.total(), "surrogate": before} | (
+        {} if teacher is None else {"teacher": teacher}
+    )
+    kept = keep_best(states, data.validation)
+    diagnostics = {
+        "levels": levels,
+        "surrogate_validation": _errors(surrogates[-1].model, data.validation),
+        "validation": _errors(kept.model, data.validation),
+        **kept.report(),
+        "warnings": (*warnings, *kept.warnings),
+    }
+    return Trained(kept.model, tuple(histories), diagnostics, tuple(surrogates))
+
+
+def _teacher(
+    data: TrainingData, model: ModelFactory, stage: Stage, seed: int, watch: Watch
+) -> tuple[ForceField, list[History]]:
+    """Return a model of the accurate labels alone, and its history."""
+    named = replace(stage, name="teacher")
+    teacher, history = train_one(model(seed), data.train, data.validation, named, seed=seed, watch=watch)
+    return teacher, [history]
+
+
+class _Chain:
+    """f_k = f_{k−1} + r_k, grown level by level."""
+
+    def __init__(self, seed: int, watch: Watch) -> None:
+        self.parts: list[ForceField] = []
+        self.seed, self.watch = seed, watch
+
+    def extend(
+        self,
+        model: ForceField,
+        train: Frames,
+        validation: Frames,
+        stage: Stage,
+        weights: BiasWeights | None = None,
+    ) -> History:
+        """Fit a model to what the chain lacks of some labels, and add it."""
+        model = _ready(model, self.parts[0] if self.parts else None)
+        if self.parts:
+            train, validation = self._lacking(train), self._lacking(validation)
+        importance = None if weights is None else weights.weights
+        fitted, history = train_one(
+            model, train, validation, stage, importance, seed=self.seed, watch=self.watch
+        )
+        self.parts.append(copy(fitted))  # a copy of a kernel leaves its factor, which may take gigabytes
+        return history
+
+    def total(self) -> ForceField:
+        """Return the sum of the parts, at the level of the last."""
+        first, last = self.parts[0], self.parts[-1]
+        return first if first is last else Sum(self.parts, last.level)
+
+    def moved(self, frames: Frames) -> Sum:
+        """Return the sum of the parts at the energies and the level of other frames."""
+        return Sum([*self.parts, Offset.matching(self._lacking(frames))], level_of(frames))
+
+    def _lacking(self, frames: Frames) -> Frames:
+        predicted = self.total().predict(frames)
+        return frames.replace(
+            energy=frames.energy - predicted.energy, forces=frames.forces - predicted.forces
+        )
+
+
+def _ready(model: ForceField, surrogate: ForceField | None) -> ForceField:
+    """Return a kernel solved the quick way, with the symmetries that the many cheap frames have shown.
+
+    A person's own subclass stays as it is: it may fit in a way of its own.
+    """
+    if isinstance(model, Ensemble):
+        return Ensemble([_ready(member, surrogate) for member in model.members])
+    if type(model) is not SGDML:
+        return model
+    if model.solver == "auto":
+        model = model.with_solver("quick")
+    known = surrogate.members[0] if isinstance(surrogate, Ensemble) else surrogate
+    if isinstance(known, SGDML) and model.symmetries is True:
+        return model.with_symmetries(known.permutations)
+    return model
+
+
+def _errors(model: ForceField, frames: Frames) -> dict[str, float]:
+    """Return force and energy errors in eV/Å and eV; NaN where no frame has the label."""
+    found = errors(model, frames)
+    return {name: getattr(found, name) for name in ("force_mae", "force_rmse", "energy_mae")}

@@ -1,0 +1,1 @@
+"""Bias weights: teachers that judge cheap labels."""

@@ -1,0 +1,125 @@
+"""What a campaign plans: levels of no use are not bought, test labels are bounded, gaps are no candidates."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from morse_molecule import NUMBERS
+from tiny_campaign import check_consistent, labels, rounds, run, write_campaign
+
+from fidsel.campaign import plan_campaign
+from fidsel.campaign.iterate import silent
+from fidsel.config.build import open_campaign
+from fidsel.exceptions import UsageError
+from fidsel.fidelity import LabelStore
+
+PAINN = "model={kind='painn',features=8,layers=1}"
+SHORT = "{steps=4,validate_every=4,batch=4}"
+
+
+def bought(folder: Path) -> dict[str, int]:
+    """Return how many labels of each level a campaign has."""
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        names = "SELECT f.name, count(*) FROM labels l JOIN fidelities f USING (key) GROUP BY 1"
+        return dict(store.query(names))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "model", "why"),
+    [
+        ("{kind='standard'}", "model.lam=1e-10", "recipe 'standard' trains on accurate labels alone"),
+        (
+            f"{{kind='asteroid-unlabelled',temperature=500,baseline={SHORT},pretrain={SHORT},finetune={SHORT}}}",
+            PAINN,
+            "recipe 'asteroid-unlabelled' trains on configurations without labels",
+        ),
+    ],
+)
+def test_a_level_of_no_use_is_not_bought(tmp_path: Path, recipe: str, model: str, why: str) -> None:
+    folder = write_campaign(tmp_path)
+    given = [f"recipe={recipe}", model, "campaign.rounds=1", "selector.per_round=2", "selector.probes=1"]
+    made = plan_campaign(open_campaign(folder, given), silent)
+    assert made.levels == ("accurate",)
+    assert (
+        made.warnings[0] == f"no labels of cheap are bought: {why}; another recipe uses them, or leave it out"
+    )
+    found = run(folder, *given)
+    assert set(bought(folder)) == {"accurate"}
+    assert any(why in note for note in found[0].notes)
+    assert bought(folder)["accurate"] == found[-1].spent + found[-1].accounts["test"]
+
+
+def test_cheap_labels_of_other_frames_are_of_no_use_to_pairs(tmp_path: Path) -> None:
+    """Δ-learning takes the cheap labels of accurate frames alone, of the last cheap level."""
+    folder = write_campaign(tmp_path)
+    made = plan_campaign(open_campaign(folder, ["recipe={kind='delta'}"]), silent)
+    assert made.recommended.bought[0] == 0
+    last = run(folder, "recipe={kind='delta'}", "selector.probes=2")[-1]
+    assert last.labels["cheap"] == last.labels["accurate"] - 5, "validation labels have no companion"
+
+
+def test_test_labels_cost_no_more_than_half_of_the_budget(tmp_path: Path) -> None:
+    path = write_campaign(tmp_path) / "fidsel.toml"
+    path.write_text(path.read_text().replace("test = 10\n", ""))
+    made = plan_campaign(open_campaign(tmp_path, ["budget.total=30"]), silent)
+    assert [(row.what, row.labels, row.cost) for row in made.beside] == [("test labels", 15, 15.0)]
+    made = plan_campaign(open_campaign(tmp_path, ["budget.total=22"]), silent)
+    assert made.beside[0].labels == 11
+    (found,) = run(tmp_path, "budget.total=22", "campaign.rounds=0")
+    assert found.accounts["test"] == 11
+    assert found.metrics.frames == 11
+    owned = ["budget.total=22", "fidelity.1.price.value=0", "fidelity.0.price.value=0"]
+    other = write_campaign(tmp_path / "owned") / "fidsel.toml"
+    other.write_text(other.read_text().replace("test = 10\n", ""))
+    assert plan_campaign(open_campaign(other.parent, owned), silent).beside[0].labels == 24, "a fifth of all"
+
+
+def test_what_is_bought_beside_the_budget_is_told(tmp_path: Path) -> None:
+    made = plan_campaign(open_campaign(write_campaign(tmp_path), ["campaign.control=bought"]), silent)
+    told = [(row.what, row.labels, row.cost, row.wall) for row in made.beside]
+    assert told == [("test labels", 10, 10.0, None), ("labels of the control arm at most", 17, 17.0, None)]
+
+
+def partial_tables(folder: Path, accurate: int, cheap: int) -> Path:
+    """Write a campaign whose tables have labels of the first frames of the pool alone."""
+    write_campaign(folder)
+    with np.load(folder / "pool.npz") as pool:
+        arrays = dict(pool)
+    for level, n in (("accurate", accurate), ("cheap", cheap)):
+        some = {f"{kind}_{level}": arrays[f"{kind}_{level}"][:n] for kind in "EF"}
+        np.savez(folder / f"{level}.npz", z=NUMBERS, R=arrays["R"][:n], **some)
+    path = folder / "fidsel.toml"
+    text = path.read_text()
+    for level in ("accurate", "cheap"):
+        text = text.replace(
+            f'path = "pool.npz"\nunits = "eV,Angstrom"\nenergy_key = "E_{level}"',
+            f'path = "{level}.npz"\nunits = "eV,Angstrom"\nenergy_key = "E_{level}"',
+        )
+    path.write_text(text)
+    return folder
+
+
+def test_frames_without_a_label_are_no_candidates(tmp_path: Path) -> None:
+    folder = partial_tables(tmp_path, accurate=70, cheap=100)
+    first = run(folder)[0]
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        assert store.query("SELECT count(*) FROM attempts WHERE status != 'done'") == [(0,)]
+        ids = store.frames().ids
+        held = store.record("held-out") or {}
+    check_consistent(folder)
+    known = set(ids[:70])
+    assert {pick.frame for record in rounds(folder) for pick in record.picks} <= known
+    assert {*held["test"], *held["validation"]} <= known
+    assert "50 of 120 configurations have no label of accurate" in " ".join(first.notes)
+    assert "20 of 120 configurations have no label of cheap" in " ".join(first.notes)
+    cheap = {frame for frame, _ in labels(folder)} - known
+    assert cheap, "cheap labels of frames without an accurate one are of use"
+    assert cheap <= set(ids[:100])
+
+
+def test_too_few_frames_with_labels(tmp_path: Path) -> None:
+    folder = partial_tables(tmp_path, accurate=14, cheap=100)
+    with pytest.raises(
+        UsageError, match=r"at least 17 .* got 14: .*; 106 of 120 configurations have no label of"
+    ):
+        run(folder)

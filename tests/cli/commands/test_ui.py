@@ -1,0 +1,116 @@
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.request import Request, urlopen
+
+import pytest
+
+from fidsel.campaign import CampaignFolder
+from fidsel.cli import main
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.tracking import Tracker, serve
+
+
+@pytest.fixture
+def folder(small_campaign: Path, empty_mlflow: Path, tmp_path: Path) -> Path:
+    """A copy of the small campaign beside an empty store."""
+    copy = tmp_path / "50% of %20 #1?&c=d"
+    shutil.copytree(small_campaign, copy)
+    shutil.copy(empty_mlflow, copy / "mlflow.db")
+    return copy
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that something serves on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def post(port: int, path: str, body: dict[str, object]) -> dict[str, list[dict[str, object]]]:
+    url = f"http://127.0.0.1:{port}/api/2.0/mlflow/{path}"
+    request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urlopen(request, timeout=60) as answer:
+        found: dict[str, list[dict[str, object]]] = json.load(answer)
+        return found
+
+
+def processes_of(port: int) -> list[str]:
+    """Command lines of processes on this machine that serve MLflow on a port."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has just ended
+            continue
+        if f"--port {port}" in line and "mlflow" in line and "fidsel ui" not in line:
+            lines.append(line)
+    return lines
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_page_is_served_here_alone_and_ends_with_all_it_started(folder: Path, number: signal.Signals) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "fidsel", "ui", "-C", str(folder), "--port", str(port)]
+    log = folder / "ui.log"
+    with log.open("w") as file, subprocess.Popen(command, stderr=file, env=os.environ) as ui:
+        end = monotonic() + 120
+        while f"http://127.0.0.1:{port} shows 'water'" not in log.read_text():
+            assert ui.poll() is None, log.read_text()
+            assert monotonic() < end, log.read_text()
+            sleep(0.1)
+        with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
+            assert "MLflow" in page.read().decode()
+        names = {e["name"]: e for e in post(port, "experiments/search", {"max_results": 10})["experiments"]}
+        runs = post(port, "runs/search", {"experiment_ids": [names["water"]["experiment_id"]]})["runs"]
+        assert len(runs) > 3  # the campaign, two rounds and their stages
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.2", port), timeout=5):
+            pass
+        assert processes_of(port)
+        ui.send_signal(number)
+        assert ui.wait(60) == 0
+    assert processes_of(port) == []
+
+
+def test_port_in_use_is_an_error_that_names_it(
+    folder: Path, taken: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["fidsel", "ui", "-C", str(folder), "--port", str(taken)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert f"port {taken} of 127.0.0.1 cannot be used" in capsys.readouterr().err
+
+
+def test_what_cannot_be_served_is_said(tmp_path: Path, taken: int) -> None:
+    with pytest.raises(UsageError, match=r"open http://tracking\.example$"):
+        serve(Tracker(CampaignFolder(tmp_path), "x", "http://tracking.example"), taken)
+    with pytest.raises(UsageError, match="from 1 to 65535, got 0"):
+        serve(Tracker(CampaignFolder(tmp_path), "x"), 0)
+    broken = Tracker(CampaignFolder(tmp_path), "x", "nowhere://x")
+    with pytest.raises(FidselError, match=r"ended by itself with exit status [1-9]"):
+        serve(broken, free_port())
+
+
+def test_tracking_switched_off_has_no_page(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["fidsel", "ui", "-C", str(folder), "tracking.enabled=false"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "tracking is switched off" in capsys.readouterr().err

@@ -1,0 +1,236 @@
+"""A person's own classes, in modules beside fidsel.toml."""
+
+from pathlib import Path
+
+import pytest
+from command_line import write_campaign
+
+from fidsel.campaign import CampaignFolder, iterate
+from fidsel.config.build import open_campaign
+from fidsel.config.custom import own_model, own_picker, own_source
+from fidsel.exceptions import UsageError
+from fidsel.models import load
+
+SOURCES = """
+import itertools
+
+import numpy as np
+
+from fidsel.fidelity import Label
+
+
+class Springs:
+    forces = True
+
+    def __init__(self, k=1.0):
+        self.k = k
+
+    def settings(self):
+        return {"kind": "own springs", "k": self.k}
+
+    def label(self, atoms):
+        x = atoms.get_all_distances()
+        gap = atoms.positions[:, None] - atoms.positions[None]
+        forces = -2 * self.k * (gap * (1 - 1 / (x + np.eye(len(x))))[..., None]).sum(1)
+        energy = self.k * ((x - 1) ** 2)[np.triu_indices(len(x), 1)].sum()
+        return Label(float(energy), forces, 0.001)
+
+
+class NoSettings:
+    forces = True
+
+    def label(self, atoms):
+        raise NotImplementedError
+
+
+class Empty(Springs):
+    def settings(self):
+        return {}
+
+
+class Restless(Springs):
+    numbers = itertools.count()
+
+    def settings(self):
+        return {"n": next(self.numbers)}
+
+
+class Unpicklable(Springs):
+    def __init__(self):
+        super().__init__()
+        self.secret = lambda: 0
+
+
+not_a_class = 3
+"""
+
+PICKERS = """
+import numpy as np
+
+from fidsel.exceptions import UsageError
+from fidsel.selector.pool import Picks
+
+
+class First:
+    def __init__(self, reason="first"):
+        self.reason = reason
+
+    def order(self, pool, rng):
+        _, first = np.unique(pool.features, axis=0, return_index=True)
+        seen = {tuple(row) for row in pool.features[pool.labelled]}
+        again = [i not in first or tuple(pool.features[i]) in seen for i in range(len(pool))]
+        return np.lexsort((pool.features[:, 0], again))
+
+    def pick(self, pool, n, rng):
+        order = self.order(pool, rng)
+        rows = order[~pool.labelled[order]]
+        if n > len(rows):
+            raise UsageError(f"{n} picks of {len(rows)}")
+        rows = rows[:n]
+        column = np.full(n, pool.costs.shape[1] - 1)
+        return Picks(rows, column, pool.clusters[rows], (self.reason,) * n)
+
+
+class Drawn(First):
+    def order(self, pool, rng):
+        order = super().order(pool, rng)
+        _, first = np.unique(pool.features, axis=0, return_index=True)
+        if len(first) == len(pool):
+            return rng.permutation(order)
+        return order
+
+
+class Repeats(First):
+    def pick(self, pool, n, rng):
+        rows = np.zeros(n, dtype=int) + np.flatnonzero(~pool.labelled)[0]
+        return Picks(rows, rows * 0, pool.clusters[rows], ("again",) * n)
+"""
+
+MODELS = """
+from fidsel.models import SGDML, ForceField
+
+
+class Kernel(SGDML):
+    kind = "own-kernel"
+
+    def __init__(self, sigmas=(10.0,), lam=1e-10, seed=0, **more):
+        super().__init__(sigmas, lam, **more)
+
+
+class Seedless(SGDML):
+    kind = "seedless"
+
+    def __init__(self, sigmas=(10.0,)):
+        super().__init__(sigmas)
+
+
+class Twin(SGDML):
+    pass
+
+
+class Still(ForceField):
+    kind = "still"
+
+    def predict(self, frames, level=None): ...
+
+    def state(self): ...
+
+    @classmethod
+    def from_state(cls, settings, tensors): ...
+
+
+class Half(ForceField):
+    kind = "half"
+
+
+broken = (
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with modules of its own."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "own_sources.py").write_text(SOURCES)
+    (folder / "own_pickers.py").write_text(PICKERS)
+    (folder / "own_models.py").write_text(MODELS.removesuffix("broken = (\n"))
+    (folder / "own_broken.py").write_text(MODELS)
+    return folder
+
+
+def test_good_classes_are_built_with_their_options(root: Path) -> None:
+    assert dict(own_source("own_sources:Springs", {"k": 2.5}, root).settings())["k"] == 2.5
+    assert own_picker("own_pickers:First", {"reason": "mine"}, root).reason == "mine"  # type: ignore[attr-defined]
+    assert own_picker("own_pickers:Drawn", {}, root)
+    assert own_model("own_models:Kernel", root).kind == "own-kernel"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("own_sources:NoSettings", "lacks settings; see fidsel.fidelity.LabelSource"),
+        ("own_sources:Empty", r"breaks its contract: settings\(\) must say what makes the number"),
+        ("own_sources:Restless", r"breaks its contract: settings\(\) must not change"),
+        ("own_sources:Unpicklable", "breaks its contract: a source must survive pickling"),
+        ("own_sources:not_a_class", "must name a class, got 3"),
+        ("own_sources:Absent", "cannot be imported .*Absent"),
+        ("own_nowhere:Springs", "put own_nowhere.py into"),
+        ("own_broken:Kernel", "cannot be imported .*never closed"),
+    ],
+)
+def test_sources_that_break_the_contract_are_refused(name: str, message: str, root: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        own_source(name, {}, root)
+
+
+def test_options_a_class_does_not_take_are_named(root: Path) -> None:
+    with pytest.raises(UsageError, match=r"unexpected keyword argument 'q'.*Springs\(k=1\.0\) was given q"):
+        own_source("own_sources:Springs", {"q": 1}, root)
+
+
+def test_pickers_that_break_the_contract_are_refused(root: Path) -> None:
+    with pytest.raises(UsageError, match=r"breaks its contract: .*not unique"):
+        own_picker("own_pickers:Repeats", {}, root)
+    with pytest.raises(UsageError, match="lacks pick"):
+        own_picker("own_sources:Springs", {}, root)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("own_models:Twin", "must have a `kind`, a text that no other model has, got 'sgdml'"),
+        ("own_models:Still", "must be trainable"),
+        ("own_models:Half", "must be a class with all methods"),
+        ("own_sources:Springs", "must be a class with all methods of fidsel.models.ForceField"),
+    ],
+)
+def test_models_that_break_the_contract_are_refused(name: str, message: str, root: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        own_model(name, root)
+
+
+def test_campaign_of_own_classes_runs_and_resumes(tmp_path: Path, root: Path) -> None:
+    folder = write_campaign(tmp_path / "campaign")
+    for module in root.glob("own_[spm]*.py"):
+        (folder / module.name).write_text(module.read_text())
+    price = 'price = {per = "label", value = 0.05}'
+    overrides = (
+        f'fidelity.0={{name = "springs", kind = "own_sources:Springs", options = {{k = 0.5}}, {price}}}',
+        'model={kind = "own_models:Kernel", options = {sigmas = [20.0]}}',
+        'selector={kind = "own_pickers:First", clusters = 2, energy_clusters = 2}',
+        "campaign.rounds=1",
+    )
+    first = next(iterate(open_campaign(folder, overrides)))
+    assert first.index == 0
+    for _ in iterate(open_campaign(folder, overrides)):
+        pass
+    rounds = CampaignFolder(folder).read_rounds()
+    assert len(rounds) == 2
+    assert {pick.reason for pick in rounds[1].picks} == {"first"}
+    assert load(folder / "rounds" / "0001" / "model").kind == "sum"
+
+
+def test_model_without_seed_says_so(root: Path, tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path / "campaign")
+    with pytest.raises(UsageError, match="unexpected keyword argument 'seed'"):
+        open_campaign(folder, ('model={kind = "own_models:Seedless"}',))

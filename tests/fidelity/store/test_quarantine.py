@@ -1,0 +1,82 @@
+"""A label that cannot be meant is kept, shown and not used, until a person releases it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_labels import Spring, springs
+
+from fidsel.exceptions import UsageError
+from fidsel.fidelity import Budget, Fidelity, InlineEngine, LabelStore, Price, buy
+from fidsel.fidelity.store.failures import failed_frames
+from fidsel.fidelity.store.quarantine import beside, release, set_aside
+
+CHEAP, DEAR = (
+    Fidelity("cheap", Spring(k=2.0), Price(0.1, "label")),
+    Fidelity("dear", Spring(k=2.2), Price(1.0, "label")),
+)
+FRAMES = springs(1 + 0.05 * np.arange(30))
+BUDGET = Budget(100.0, "label")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LabelStore]:
+    with LabelStore(tmp_path / "labels.db") as store:
+        for level in (CHEAP, DEAR):
+            buy(store, InlineEngine(), level, FRAMES[:20], "train", budget=BUDGET)
+        yield store
+
+
+def damage(store: LabelStore, row: int, factor: float) -> None:
+    """Multiply the energy and the forces of one dear label."""
+    label = store.labelled(DEAR, FRAMES.ids[row : row + 1])
+    store.connection.execute(
+        "UPDATE labels SET energy = ?, forces = ? WHERE key = ? AND frame_id = ?",
+        [label.energy[0] * factor, (label.forces * factor).tobytes(), DEAR.key, FRAMES.ids[row]],
+    )
+
+
+def test_sound_labels_stay(store: LabelStore) -> None:
+    assert set_aside(store, DEAR, [CHEAP]) == {}
+    assert store.unseen_ids(DEAR) == ()
+    assert store.label_ids(DEAR) == FRAMES.ids[:20]
+
+
+@pytest.mark.parametrize("factor", [1e12, 1e5, -1.0])
+def test_an_absurd_label_is_set_aside_and_released(store: LabelStore, factor: float) -> None:
+    damage(store, 7, factor)
+    bad = FRAMES.ids[7]
+    assert set(set_aside(store, DEAR, [CHEAP])) == {bad}
+    assert bad not in store.label_ids(DEAR)
+    assert bad not in store.labelled(DEAR).ids
+    assert store.failures(DEAR)[bad].startswith("set aside: ")
+    (failure,) = failed_frames(store, DEAR)
+    assert (failure.frame_id, failure.cause, failure.cost, failure.again) == (bad, "quarantined", 1.0, False)
+    with pytest.raises(UsageError, match="have no label at dear"):
+        store.labelled(DEAR, [bad])
+    again = buy(store, InlineEngine(), DEAR, FRAMES[:20], "train", budget=BUDGET, retry_failed=True)
+    assert (again.ids_failed, again.ids_done, again.cost) == ((bad,), (), 0.0)
+    with pytest.raises(UsageError, match="`fidsel status --failed` lists them"):
+        release(store, [CHEAP, DEAR], ["zz"])
+    assert release(store, [CHEAP, DEAR], [bad[:8]]) == 1
+    assert store.label_ids(DEAR) == FRAMES.ids[:20]
+    assert set_aside(store, DEAR, [CHEAP]) == {}
+
+
+def test_later_labels_are_judged_by_earlier_ones(store: LabelStore) -> None:
+    set_aside(store, DEAR, [CHEAP])
+    buy(store, InlineEngine(), DEAR, FRAMES[20:22], "train", budget=BUDGET)
+    damage(store, 21, 1e4)
+    assert set(set_aside(store, DEAR, [CHEAP])) == {FRAMES.ids[21]}
+    assert release(store, [DEAR], None) == 1
+
+
+def test_labels_of_the_same_frames(store: LabelStore) -> None:
+    frames = store.labelled(DEAR)[[3, 1]] + FRAMES[25:26]
+    found = beside(store, frames, [CHEAP])
+    expected = store.labelled(CHEAP, [FRAMES.ids[3], FRAMES.ids[1]])
+    np.testing.assert_array_equal(found.energy, [*expected.energy, np.nan])
+    np.testing.assert_array_equal(found.forces[:4], expected.forces)
+    assert np.isnan(found.forces[4:]).all()
+    assert np.isnan(beside(store, frames, ()).energy).all()

@@ -1,0 +1,63 @@
+"""What labels in progress have used survives the driver, and nothing else is charged for them."""
+
+from pathlib import Path
+from time import sleep
+
+import pytest
+from toy_labels import Spring, springs
+
+from fidsel.fidelity import CampaignLock, Fidelity, LabelStore, Ledger, Order, Price, open_store
+from fidsel.fidelity.store.running import RunningFile
+
+LEVEL = Fidelity("spring", Spring(), Price(0.5))
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    file = RunningFile(tmp_path / "labels.db")
+    assert file.read() == {}
+    file.write({3: 1.5, 12: 0.0})
+    assert file.read() == {3: 1.5, 12: 0.0}
+    file.write({})
+    assert not file.path.exists()
+    file.remove()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1, 2]", "null", '{"a": 1}', '{"1": "x"}', '{"1": -3}', '{"1": Infinity}', '{"1": null}'],
+)
+def test_a_damaged_file_charges_nothing(tmp_path: Path, text: str) -> None:
+    file = RunningFile(tmp_path / "labels.db")
+    file.path.write_text(text)
+    assert file.read() == {}
+
+
+def test_a_dead_driver_leaves_what_its_labels_used(tmp_path: Path) -> None:
+    path, frames = tmp_path / "labels.db", springs([1.0, 2.0])
+    with LabelStore(path) as store:
+        store.add_frames(frames)
+        begun, _ = Ledger(store).reserve("train", LEVEL, [Order(name, 9.0) for name in frames.ids])
+    RunningFile(path).write({begun.id: 4.0})
+    with open_store(path) as (store, _):
+        assert [(x.kind, x.amount) for x in Ledger(store).lines()] == [("lost", 2.0), ("lost", 0.0)]
+        assert not RunningFile(path).path.exists()
+
+
+def test_heartbeats_write_it(tmp_path: Path) -> None:
+    path, file = tmp_path / "labels.db", RunningFile(tmp_path / "labels.db")
+    seen: dict[int, float] = {}
+    with CampaignLock(path, interval=0.01) as lock:
+        lock.beat = lambda: file.write({1: 2.0})
+        while not seen:
+            sleep(0.01)
+            seen = file.read()
+    assert seen == {1: 2.0}
+
+
+def test_a_store_in_use_tells_what_runs(tmp_path: Path) -> None:
+    with open_store(tmp_path / "labels.db") as (store, lock):
+        store.usage = lambda: {7: 1.25}
+        assert lock.beat is not None
+        lock.beat()
+        assert RunningFile(store.path).read() == {7: 1.25}
+    assert not RunningFile(tmp_path / "labels.db").path.exists()

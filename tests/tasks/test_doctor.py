@@ -1,0 +1,151 @@
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.io import write
+from small_campaign import CONFIG
+
+from fidsel.cli import main
+from fidsel.config.schema import PoolSection
+from fidsel.fidelity.sources.calculator_names import PACKAGES
+from fidsel.models.device import resolve
+from fidsel.tasks import references
+from fidsel.tasks.doctor import EXTRAS, Checkup, checkup, examine, first_frame
+
+ROOT = Path(__file__).parents[2]
+
+LEVELS = """
+[[fidelity]]
+name = "orca"
+kind = "calculator"
+calculator = "orca"
+price = { per = "label", value = 1 }
+
+[[fidelity]]
+name = "own"
+kind = "no_such_module:Source"
+price = { per = "label", value = 1 }
+
+[[fidelity]]
+name = "emt"
+kind = "calculator"
+calculator = "emt"
+price = { per = "label", value = 1 }
+"""
+
+
+def test_every_extra_that_is_advertised_is_looked_for() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    packages = {re.split(r"[<>=]", line)[0] for name in set(extras) - {"test"} for line in extras[name]}
+    assert packages == set(EXTRAS)
+    assert {package for package, _ in PACKAGES.values()} < packages
+    assert {extra for _, extra in PACKAGES.values()} < set(extras)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "fidsel.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def by_name(rows: tuple[Checkup, ...]) -> dict[str, Checkup]:
+    found = {row.name: row for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def test_healthy_machine_passes_and_nothing_is_stored(folder: Path) -> None:
+    rows = by_name(examine(folder))
+    assert [row for row in rows.values() if not row.ok] == []
+    expected = {"configuration", "programs", "disk", "store", "device", "engine", "model", "pool", "tracker"}
+    expected.add("budget")
+    sources = {f"{name}: {what}" for name in ("mmff94", "hf(sto)") for what in ("program", "first frame")}
+    assert set(rows) == expected | sources
+    assert "largest force" in rows["hf(sto): first frame"].detail
+    assert "eV off PySCF" in rows["hf(sto): program"].detail
+    assert rows["model"].detail == f"sgdml trains and predicts on {resolve('auto')} (device = 'auto')"
+    assert [path.name for path in folder.iterdir()] == ["fidsel.toml"]
+
+
+def test_what_fails_does_not_hide_the_rest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "fidsel.toml").write_text(CONFIG.replace("[recipe]", LEVELS + "\n[recipe]"))
+    (folder / "labels.db").write_text("not a database" * 1000)
+    atoms, basis, energy, tolerance, origin = references.PYSCF["hf"]
+    monkeypatch.setattr(
+        references, "PYSCF", {**references.PYSCF, "hf": (atoms, basis, energy + 0.01, tolerance, origin)}
+    )
+    settings = ["tracking.uri=nowhere://x", "model.kind=sgdml", "model.device=cuda:99"]
+    arguments = ["fidsel", "doctor", "-C", str(folder), *settings, "--json"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    failed = {name for name, row in rows.items() if not row["ok"]}
+    assert failed == {
+        "store", "model", "hf(sto): program", "orca: first frame", "own: first frame", "tracker",
+    }  # fmt: skip
+    assert "computes something else" in rows["hf(sto): program"]["detail"]
+    assert "no_such_module" in rows["own: first frame"]["detail"]
+    assert "device 'cuda:99' must be on this machine" in rows["model"]["detail"]
+    assert "not a label store" in rows["store"]["detail"]
+    assert "check tracking.uri" in rows["tracker"]["detail"]
+    assert rows["emt: first frame"]["ok"]
+    assert rows["budget"]["detail"].startswith("what it buys is not known, since no label of ")
+    assert not any("Traceback" in row["detail"] for row in rows.values())
+
+
+def test_machine_is_examined_although_the_configuration_is_wrong(tmp_path: Path) -> None:
+    rows = by_name(examine(tmp_path))
+    assert not rows["configuration"].ok
+    assert "fidsel init" in rows["configuration"].detail
+    assert rows["engine"].ok
+    assert rows["disk"].ok
+
+
+@pytest.mark.parametrize("method", ["hf", "mp2", "ccsd", "ccsd(t)", "dft"])
+def test_references_are_what_pyscf_gives_by_itself(method: str) -> None:
+    from pyscf import cc, dft, gto, mp, scf
+
+    atoms, basis, energy, tolerance, _ = references.PYSCF[method]
+    symbols = list(zip(atoms.get_chemical_symbols(), atoms.positions, strict=True))
+    mol = gto.M(atom=symbols, basis=basis, unit="Angstrom", verbose=0)
+    if method == "dft":
+        field = dft.RKS(mol, xc="pbe").set(conv_tol=1e-11)
+        assert field.kernel() == pytest.approx(energy, abs=tolerance)
+        return
+    field = scf.RHF(mol).set(conv_tol=1e-12)
+    found = field.kernel()
+    if method == "mp2":
+        found = mp.MP2(field).run().e_tot
+    elif method != "hf":
+        coupled = cc.CCSD(field).set(conv_tol=1e-10).run()
+        found = coupled.e_tot + (coupled.ccsd_t() if method == "ccsd(t)" else 0.0)
+    assert found == pytest.approx(energy, abs=tolerance)
+
+
+def test_first_frame_comes_from_wherever_the_pool_starts(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    water = [Atoms("OHH", references.WATER.positions + 0.01 * rng.normal(size=(3, 3))) for _ in range(3)]
+    write(tmp_path / "pool.extxyz", water)
+    from_file = first_frame(PoolSection(source="file", path="pool.extxyz"), tmp_path, 0)
+    assert from_file.positions == pytest.approx(water[0].positions, abs=1e-6)
+    write(tmp_path / "one.xyz", water[1])
+    structure = PoolSection(source="md", structure="one.xyz", frames=10)
+    assert first_frame(structure, tmp_path, 0).positions == pytest.approx(water[1].positions, abs=1e-6)
+    made = first_frame(PoolSection(source="md", smiles="[OH-]", frames=10), tmp_path, 0)
+    assert (made.get_chemical_formula(), made.info["charge"]) == ("HO", -1)
+
+
+def test_a_broken_library_is_a_row() -> None:
+    def broken() -> str:
+        raise ZeroDivisionError("inside a library")
+
+    assert checkup("it", broken) == Checkup("it", False, "ZeroDivisionError: inside a library")

@@ -1,0 +1,178 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from morse_molecule import frames
+
+from fidsel.data import Frames, write
+from fidsel.exceptions import UsageError
+from fidsel.models import load
+from fidsel.tasks.train import LabelFile, train_files
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "energy", "forces"),
+    [
+        ("a.npz", "a.npz", None, None),
+        ("a.npz:E:F", "a.npz", "E", "F"),
+        ("a.npz:E", "a.npz", "E", None),
+        ("a.npz::F", "a.npz", None, "F"),
+        ("b/a.1.extxyz:E:F", "b/a.1.extxyz", "E", "F"),
+        ("/x/y:z/a.npz:E:F", "/x/y:z/a.npz", "E", "F"),
+        (r"C:\data\a.npz", r"C:\data\a.npz", None, None),
+        (r"C:\my.data\a.npz:E:F", r"C:\my.data\a.npz", "E", "F"),
+    ],
+)
+def test_colons_name_the_labels(text: str, path: str, energy: str | None, forces: str | None) -> None:
+    assert LabelFile(text).parts == (Path(path), energy, forces)
+
+
+def test_file_that_exists_is_taken_as_it_is(tmp_path: Path) -> None:
+    odd = write(tmp_path / "a.npz:b:c.extxyz", frames(3))
+    assert LabelFile(str(odd)).parts == (odd, None, None)
+
+
+@pytest.mark.parametrize("text", ["a.npz:E:F:G", "nothing", "a.npz:x/y"])
+def test_other_texts_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY"):
+        _ = LabelFile(text).parts
+
+
+def train(
+    accurate: LabelFile, cheap: list[LabelFile], out: Path, recipe: str | None = None
+) -> dict[str, object]:
+    return train_files(accurate, cheap, None, "sgdml", recipe, ["model.sigmas=[10]"], 0, out)
+
+
+def test_recipe_follows_the_files(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
+    cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(60, 1, depth=3.8, level="cheap"))))
+    alone = train(accurate, [], tmp_path / "a")
+    both = train(accurate, [cheap], tmp_path / "b")
+    assert (alone["recipe"], both["recipe"]) == ("standard", "cokriging")
+    assert (alone["train"], alone["validation"], both["cheap"]) == (24, 6, [60])
+    assert load(tmp_path / "b").level == "accurate"
+    again = train(accurate, [cheap], tmp_path / "c")
+    assert again["validation_force_mae"] == both["validation_force_mae"]
+
+
+def test_frames_to_validate_on_are_not_trained_on(tmp_path: Path) -> None:
+    some = frames(30, level="accurate")
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", some)))
+    turned = some[10:13].replace(positions=-some[10:13].positions, forces=-some[10:13].forces)
+    held = LabelFile(str(write(tmp_path / "held.extxyz", turned + frames(5, 9))))
+    with pytest.raises(UsageError, match=r"3 of 30 frames of .*accurate.extxyz \(10, 11, 12\) are among"):
+        train_files(accurate, [], held, "sgdml", None, [], 0, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_model_that_is_there_is_kept(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30))))
+    train(accurate, [], tmp_path / "model")
+    before = (tmp_path / "model" / "model.json").read_bytes()
+    with pytest.raises(UsageError, match="holds a model already, which is kept"):
+        train_files(accurate, [], None, "sgdml", None, ["model.sigmas=[20]"], 0, tmp_path / "model")
+    assert (tmp_path / "model" / "model.json").read_bytes() == before
+    train_files(accurate, [], None, "sgdml", None, ["model.sigmas=[20]"], 0, tmp_path / "model", force=True)
+    assert (tmp_path / "model" / "model.json").read_bytes() != before
+
+
+def test_recipe_that_does_not_fit_the_files_is_refused(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30))))
+    with pytest.raises(UsageError, match="recipe 'cokriging' needs cheap labels"):
+        train(accurate, [], tmp_path / "model", "cokriging")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_recipe_that_nobody_named_is_said_where_its_settings_are_wrong(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
+    wrong, given = ["recipe.pretrain.steps=3"], (accurate, [accurate], None, "painn")
+    with pytest.raises(
+        UsageError, match=r"pretrain.* \(recipe 'joint' is taken, as none is named by --recipe\)"
+    ):
+        train_files(*given, None, wrong, 0, tmp_path / "model")
+    with pytest.raises(UsageError, match=r"unknown key 'pretrain'[^(]*$"):
+        train_files(*given, "joint", wrong, 0, tmp_path / "model")
+
+
+def test_an_ensemble_of_kernels_takes_a_recipe_it_can_be_trained_by(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
+    cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(30, 1, depth=3.8, level="cheap"))))
+    member = "model.member={kind='sgdml',sigmas=[10]}"
+    found = train_files(accurate, [cheap], None, "ensemble", None, [member], 0, tmp_path / "model")
+    assert found["recipe"] == "cokriging"
+
+
+def test_too_few_labels_to_leave_some_out_need_a_file_to_validate_on(tmp_path: Path) -> None:
+    two = LabelFile(str(write(tmp_path / "two.npz", frames(2))))
+    with pytest.raises(UsageError, match=r"at least 3 configurations, .*two.npz has 2: .*with --validation"):
+        train(two, [], tmp_path / "model")
+    three = LabelFile(str(write(tmp_path / "three.npz", frames(3))))
+    assert train(three, [], tmp_path / "model")["validation"] == 1
+
+
+def test_delta_says_which_labels_a_file_lacks(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
+    own = frames(20, depth=3.8, level="cheap")
+    cheap = LabelFile(str(write(tmp_path / "cheap.npz", own[:17])))
+    with pytest.raises(UsageError, match=r"3 of 20 are not in .*cheap.npz, to 1e-05 Å. .*'cokriging'"):
+        train(accurate, [cheap], tmp_path / "model", "delta")
+    bare = LabelFile(str(write(tmp_path / "bare.npz", own.replace(forces=None))))
+    with pytest.raises(UsageError, match=r"20 of 20 are not in .*bare.npz"):
+        train(accurate, [bare], tmp_path / "model", "delta")
+    whole = LabelFile(str(write(tmp_path / "whole.npz", own)))
+    assert train(accurate, [whole], tmp_path / "model", "delta")["recipe"] == "delta"
+
+
+def test_pairs_are_found_in_another_order_of_atoms(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
+    cheap = frames(30, depth=3.8, level="cheap")
+    order = np.array([2, 3, 1, 0])
+    atoms = (4 * np.arange(30)[:, None] + order).ravel()
+    turned = cheap.replace(
+        numbers=cheap.numbers[atoms], positions=cheap.positions[atoms], forces=cheap.forces[atoms]
+    )
+    files = [
+        LabelFile(str(write(tmp_path / name, one))) for name, one in (("a.npz", cheap), ("b.npz", turned))
+    ]
+    found = [train(accurate, [file], tmp_path / file.text[-5], "delta") for file in files]
+    assert found[0]["validation_force_mae"] == pytest.approx(found[1]["validation_force_mae"], rel=1e-6)
+
+
+def outlying(n: int, seed: int = 0) -> Frames:
+    """Return frames of which frame 3 has a wrong energy."""
+    some = frames(n, seed)
+    return some.replace(energy=some.energy + 1e4 * (np.arange(n) == 3))
+
+
+def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
+    wrong, good = (
+        write(tmp_path / "wrong.extxyz", outlying(30)),
+        write(tmp_path / "good.extxyz", frames(30, 1)),
+    )
+    pairs = [(wrong, good), (good, wrong)]
+    for accurate, cheap in pairs:
+        with pytest.raises(
+            UsageError, match=r"wrong.extxyz cannot be trained on: energies .*frame 3.*--trust-labels"
+        ):
+            train(LabelFile(str(accurate)), [LabelFile(str(cheap))], tmp_path / "model", "cokriging")
+    held = LabelFile(str(wrong))
+    with pytest.raises(UsageError, match=r"wrong.extxyz cannot be trained on"):
+        train_files(
+            LabelFile(str(good)), [], held, "sgdml", None, ["model.sigmas=[10]"], 0, tmp_path / "model"
+        )
+    gradients = write(tmp_path / "gradients.extxyz", frames(30).replace(forces=-frames(30).forces))
+    with pytest.raises(UsageError, match="forces have the wrong sign"):
+        train(LabelFile(str(gradients)), [], tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_trusted_labels_are_trained_on_and_what_is_odd_is_told(tmp_path: Path) -> None:
+    wrong = LabelFile(str(write(tmp_path / "wrong.extxyz", outlying(30))), trusted=True)
+    told: list[str] = []
+    found = train_files(
+        wrong, [], None, "sgdml", None, ["model.sigmas=[10]"], 0, tmp_path / "model", say=told.append
+    )
+    assert len(told) == 1
+    assert "(frame 3)" in told[0]
+    assert found["odd"] == told
