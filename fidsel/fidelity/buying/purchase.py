@@ -69,8 +69,8 @@ def buy(
     With a price per label the budget is never passed; with a price per second by no more than the engine
     takes to stop a label, since what each may take is what the budget can pay for (see `Reservations`,
     also on very short labels). A label stopped by such a limit, earlier than its fidelity's own, is tried
-    again where the budget pays for three times as much, else it counts as refused. A refusal is final only when
-    nothing is in flight: refunds are spent on what was refused before.
+    again where the budget pays for three times as much, else it counts as refused. A refusal is final only
+    when nothing is in flight: refunds are spent on what was refused before.
 
     A label whose process died, or whose program or licence was missing, is tried a second time. Where the
     first labels of a level, or many in a row, fail alike, the purchase stops (see `breaker`).
