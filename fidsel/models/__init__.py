@@ -2,10 +2,10 @@
 
 from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.combinations.delta import Delta
-from fidsel.models.combinations.ensemble import Disagreement, Ensemble
+from fidsel.models.combinations.ensemble import Ensemble
 from fidsel.models.combinations.offset import Offset
 from fidsel.models.combinations.sum import Sum
-from fidsel.models.contract import Fittable, ForceField, Prediction
+from fidsel.models.contract import Disagreement, Fittable, ForceField, Prediction
 from fidsel.models.files import read_state, write_state
 from fidsel.models.gemnet.network import GemNet
 from fidsel.models.mace.adapter import MACE

@@ -14,7 +14,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
 from fidsel.tasks.model_files import ASE, open_model
-from fidsel.tasks.outlier_map import TRAIN, sides_of, training_frames
+from fidsel.tasks.outlier_map import TRAIN, sides_of
 from fidsel.tasks.train import LabelFile
 from fidsel.training.evaluation import Evaluation, evaluate
 
@@ -103,7 +103,7 @@ def evaluate_files(request: EvaluateRequest, report: Reporter = silent) -> Evalu
         device=config.device,
         report=report,
     )
-    kept = training_frames(model)
+    kept = model.training_frames
     seen = seen if kept is None else seen[sides_of(seen, kept, None) != TRAIN]
     _require_unseen(seen, request)
     found, trained = evaluate(model, seen), len(every) - len(seen)
@@ -126,7 +126,7 @@ def _notes(request: EvaluateRequest, model: ForceField, trained: int, total: int
             f"{trained} of {total} frames are left out: the model was trained on them, and what it says of "
             "them is no prediction"
         ]
-    if request.train is None and not request.model.startswith(ASE) and training_frames(model) is None:
+    if request.train is None and not request.model.startswith(ASE) and model.training_frames is None:
         return [
             f"{request.model} does not tell what it was trained on: training frames in {request.data.text} "
             "count as unseen; name them by --train"

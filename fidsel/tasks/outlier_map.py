@@ -12,10 +12,7 @@ from fidsel.campaign.selection.settings import has_labels
 from fidsel.data import Frames
 from fidsel.data.lookup import Lookup
 from fidsel.exceptions import UsageError
-from fidsel.models.combinations.ensemble import Ensemble
-from fidsel.models.combinations.sum import Sum
 from fidsel.models.contract import ForceField
-from fidsel.models.sgdml.force_field import SGDML
 from fidsel.report import ClusterTable, Report, describe_clusters
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
 from fidsel.selector.clusters.broad import BroadClusters
@@ -180,17 +177,6 @@ def sides_of(frames: Frames, train: Frames | None, held_out: Frames | None) -> S
         )
     sides[held], sides[trained] = HELD_OUT, TRAIN
     return sides
-
-
-def training_frames(model: ForceField) -> Frames | None:
-    """Return the configurations that a model was trained on, None where it does not keep them all."""
-    if isinstance(model, SGDML) and model.fitted is not None:
-        positions = model.fitted.train.positions.cpu().numpy()
-        return Frames.stack(model.fitted.numbers.cpu().numpy(), positions)
-    parts = model.members if isinstance(model, Ensemble) else model.parts if isinstance(model, Sum) else ()
-    known = [training_frames(part) for part in parts]
-    kept = [frames for frames in known if frames is not None]
-    return sum(kept[1:], kept[0]) if kept and len(kept) == len(known) else None
 
 
 def _among(frames: Frames, others: Frames | None) -> BoolArray:

@@ -19,7 +19,7 @@ from fidsel.data.atomic import replacing
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
 from fidsel.tasks.model_files import ASE, open_model
-from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of, training_frames
+from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of
 from fidsel.tasks.select import features
 from fidsel.tasks.train import LabelFile
 
@@ -133,7 +133,7 @@ def outliers_of_files(request: OutlierRequest, report: Reporter = silent) -> Fou
         device=config.device,
         report=report,
     )
-    kept = training_frames(model)
+    kept = model.training_frames
     named = request.train.read("accurate", labelled=False) if request.train else None
     train = named if kept is None else kept if named is None else kept + named.unlabelled()
     found = find_outliers(

@@ -6,9 +6,7 @@ from fidsel.campaign.selection.loop import Situation, Source
 from fidsel.campaign.selection.twin import Twin
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError, unknown
-from fidsel.models.combinations.ensemble import Ensemble
 from fidsel.models.contract import ForceField
-from fidsel.models.networks.base import NetworkForceField
 from fidsel.selector.descriptors.distances import mean_latent
 from fidsel.selector.error_sources.latent import Latent
 from fidsel.selector.error_sources.sources import Cheap, Committee, Probe, Reference
@@ -37,21 +35,21 @@ def build_source(kind: str | None, frames: Frames, model: ForceField, twin: Twin
         return None
     if kind not in KINDS:
         raise unknown("error source", kind, KINDS)
-    if kind == "committee" and not isinstance(model, Ensemble):
+    if kind == "committee" and not model.disagrees:
         raise UsageError(
             f"error = 'committee' needs models that can disagree, a {model.kind} model is one: take model "
             "'ensemble', or error = 'probe'"
         )
-    if kind == "latent" and not isinstance(model, (Ensemble, NetworkForceField)):
+    if kind == "latent" and not model.has_latent:
         raise UsageError(f"error = 'latent' needs a network, a {model.kind} model has no latent features")
     if kind == "cheap" and twin is None:
         raise UsageError("error = 'cheap' needs cheap labels of the pool")
 
     def source(now: Situation) -> ErrorSource:
         here = frames[now.candidates]
-        if isinstance(now.model, Ensemble) and kind == "committee":
+        if kind == "committee":
             return Committee(now.model.disagreement(here).frame_forces)
-        if isinstance(now.model, (Ensemble, NetworkForceField)) and kind == "latent":
+        if kind == "latent":
             trained = frames[np.concatenate(now.additions)]
             return Latent(
                 mean_latent(now.model.latent(here), here), mean_latent(now.model.latent(trained), trained)

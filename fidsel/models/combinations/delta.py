@@ -11,7 +11,6 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.processes import collected_cpu
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.models.contract import ForceField, Prediction, Tensors
-from fidsel.models.ranges import Ranges
 from fidsel.models.registry import join, part
 from fidsel.models.require import require_level
 
@@ -112,6 +111,7 @@ class Delta(ForceField):
     """
 
     kind = "delta"
+    needs_source = True
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Delta(ForceField):
         cheap: Mapping[str, Value] | None = None,
     ) -> None:
         super().__init__(level)
-        self.correction = correction
+        self.parts = (correction,)
         self._labels = None if source is None else CheapLabels(source)
         given = None if source is None else dict(source.settings())
         if given is not None and cheap is not None:
@@ -135,11 +135,16 @@ class Delta(ForceField):
         return (repr(self.correction), have)
 
     @property
+    def correction(self) -> ForceField:
+        """What is learnt: the whole less its cheap level."""
+        return self.parts[0]
+
+    @property
     def source(self) -> LabelSource | None:
         """What computes the cheap level, if it was given."""
         return None if self._labels is None else self._labels.source
 
-    def with_source(self, source: LabelSource) -> "Delta":
+    def with_source(self, source: LabelSource) -> Self:
         """Return a copy that computes its cheap level with `source`.
 
         Raises
@@ -147,7 +152,7 @@ class Delta(ForceField):
         UsageError
             for a source without forces, or whose settings differ from those the model was trained with.
         """
-        return Delta(self.correction, self.level, source=source, cheap=self.cheap)
+        return type(self)(self.correction, self.level, source=source, cheap=self.cheap)
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return cheap labels plus correction; see `ForceField.predict`.
@@ -171,15 +176,10 @@ class Delta(ForceField):
         cheap = self._labels.of(frames)
         return Prediction(cheap.energy + correction.energy, cheap.forces + correction.forces)
 
-    @property
-    def seen(self) -> tuple[Ranges, ...]:
-        """Those of the correction; see `ForceField.seen`."""
-        return self.correction.seen
-
     def to(self, device: str) -> Self:
         """Return a copy whose correction is on a device, with the same source; see `ForceField.to`."""
         other = copy.copy(self)  # it shares the labels that are known already
-        other.correction = self.correction.to(device)
+        other.parts = (self.correction.to(device),)
         return other
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -84,6 +84,7 @@ class SGDML(ForceField):
     """
 
     kind = "sgdml"
+    needs_forces = True
     _watch = QUIET
 
     def __init__(
@@ -301,6 +302,26 @@ class SGDML(ForceField):
     def with_symmetries(self, permutations: IntArray) -> "SGDML":
         """Return an unfitted copy that uses known permutations (n_perms, N)."""
         return self._copy(symmetries=permutations.tolist(), fitted=None)
+
+    def correcting(self, before: ForceField | None) -> ForceField:
+        """Return a kernel solved the quick way, with the symmetries that the first model has found.
+
+        A user's own subclass stays as it is: it may fit in a way of its own.
+        """
+        if type(self) is not SGDML:
+            return self
+        ready = self.with_solver("quick") if self.solver == "auto" else self
+        known = before.members[0] if before is not None and before.members else before
+        if isinstance(known, SGDML) and self.symmetries is True:
+            return ready.with_symmetries(known.permutations)
+        return ready
+
+    @property
+    def training_frames(self) -> Frames | None:
+        """Configurations it was fitted to, see `ForceField.training_frames`."""
+        if self.fitted is None:
+            return None
+        return Frames.stack(self.fitted.numbers.cpu().numpy(), self.fitted.train.positions.cpu().numpy())
 
     def state(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         """Return settings and, where fitted, what was learnt."""

@@ -107,7 +107,12 @@ NAMES = (*DESCRIPTORS, "soap", "latent")
 
 @runtime_checkable
 class HasLatent(Protocol):
-    """A model with features of its own: every network and ensemble of networks."""
+    """A model that may have features of its own, as every network and ensemble of networks has."""
+
+    @property
+    def has_latent(self) -> bool:
+        """Whether it has some."""
+        ...
 
     def latent(self, frames: Frames) -> FloatArray:
         """Return invariant features of each atom, (n_atoms, d)."""
@@ -139,7 +144,7 @@ def make_descriptor(name: str, pool: Frames, model: object | None = None) -> Des
     if name == "soap":
         return Soap.of(pool)
     if name == "latent":
-        if not isinstance(model, HasLatent):
+        if not isinstance(model, HasLatent) or not model.has_latent:
             what = "no model" if model is None else f"a model of kind {getattr(model, 'kind', model)!r}"
             raise UsageError(
                 f"the descriptor 'latent' needs a network or an ensemble of networks, got {what}: give one, "

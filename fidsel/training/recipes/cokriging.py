@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models import SGDML, Ensemble, ForceField, Offset, Sum
+from fidsel.models import ForceField, Offset, Sum
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.evaluate import errors
 from fidsel.training.labels import level_of
@@ -121,7 +121,7 @@ class _Chain:
         weights: BiasWeights | None = None,
     ) -> History:
         """Fit a model to what the chain lacks of some labels, and add it."""
-        model = _ready(model, self.parts[0] if self.parts else None)
+        model = model.correcting(self.parts[0] if self.parts else None)
         if self.parts:
             train, validation = self._lacking(train), self._lacking(validation)
         importance = None if weights is None else weights.weights
@@ -145,23 +145,6 @@ class _Chain:
         return frames.replace(
             energy=frames.energy - predicted.energy, forces=frames.forces - predicted.forces
         )
-
-
-def _ready(model: ForceField, surrogate: ForceField | None) -> ForceField:
-    """Return a kernel solved the quick way, with the symmetries that the many cheap frames have shown.
-
-    A person's own subclass stays as it is: it may fit in a way of its own.
-    """
-    if isinstance(model, Ensemble):
-        return Ensemble([_ready(member, surrogate) for member in model.members])
-    if type(model) is not SGDML:
-        return model
-    if model.solver == "auto":
-        model = model.with_solver("quick")
-    known = surrogate.members[0] if isinstance(surrogate, Ensemble) else surrogate
-    if isinstance(known, SGDML) and model.symmetries is True:
-        return model.with_symmetries(known.permutations)
-    return model
 
 
 def _errors(model: ForceField, frames: Frames) -> dict[str, float]:
