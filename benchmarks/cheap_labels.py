@@ -18,8 +18,8 @@ from fidsel.data import Frames
 from fidsel.fidelity.planner.law import DFT_PRIOR, LawPrior, fit_law
 from fidsel.models import SGDML, ForceField
 from fidsel.training.evaluate import errors
-from fidsel.training.recipes.cokriging import cokriging
-from fidsel.training.recipes.standard import standard
+from fidsel.training.recipes.cokriging import Cokriging
+from fidsel.training.recipes.standard import Standard
 from fidsel.training.stage import TrainingData
 
 ACCURATE, VALIDATION, TEST = 20, 6, 500
@@ -37,11 +37,11 @@ def measure(accurate: Frames, cheap: Frames, seed: int) -> list[float]:
     order = np.random.default_rng(seed).permutation(len(accurate))
     test, held, train = np.split(order, [TEST, TEST + VALIDATION])
     few, validation = accurate[train[:ACCURATE]], accurate[held]
-    alone = errors(standard(TrainingData(few, validation), model, seed).model, accurate[test]).force_mae
+    alone = errors(Standard()(TrainingData(few, validation), model, seed).model, accurate[test]).force_mae
     found = []
     for count in CHEAP:
         data = TrainingData(few, validation, (cheap[train[:count]],))
-        trained = cokriging(data, model, seed)
+        trained = Cokriging()(data, model, seed)
         found.append(errors(trained.model, accurate[test]).force_mae / alone)
     return found
 

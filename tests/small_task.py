@@ -34,7 +34,7 @@ def task(
     """Return a selection from 120 frames."""
     pool = frames(120) if pool is None else pool
     numbers = numbers or Selection(start=10, size=5, rounds=2, clusters=3, energy_clusters=2, probes=4)
-    picker = picker or ClusterError(n_fine=10)
+    picker = picker or ClusterError(fine_clusters=10)
     return Task(
         pool, pair_distances(pool), learn(pool), picker, source, numbers,
         reference=reference, probing=probing, known=known,

@@ -19,13 +19,10 @@ from fidsel.fidelity.level import Fidelity
 from fidsel.models import ForceField, load
 from fidsel.models.watch import OnProgress, Progress
 from fidsel.selector.pool import Picker, needs_errors
-from fidsel.training.stage import ModelFactory, Recipe
+from fidsel.training.stage import CheapUse, ModelFactory, Recipe
 
 ErrorKind = Literal["cheap", "committee", "latent", "probe", "reference"]
 ControlKind = Literal["owned", "bought", "off"]
-CheapUse = Literal["labels", "pairs", "frames", "none"]
-"""What a recipe takes of cheap levels: their labels, those of accurate frames alone, configurations without
-labels, or nothing."""
 LEARNED = frozenset({"latent", "probe"})
 """Error sources that must see the errors of some frames drawn at random."""
 

@@ -1,4 +1,4 @@
-"""A person's own label sources, models and pickers: found, built and checked as far as that is quick."""
+"""A user's own classes, of every sort: found, built and checked as far as that is quick."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,10 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
 from fidsel.models import MODELS, Fittable, ForceField
 from fidsel.models.networks.base import NetworkForceField
-from fidsel.selector.pool import Picker
+from fidsel.selector.pool import ErrorSource, Picker
 from fidsel.testing.picker import check_picker, example_pool
 from fidsel.testing.source import check_picklable, check_settings
+from fidsel.training.stage import Recipe
 
 Options = Mapping[str, Any]  # Any: whatever TOML holds
 
@@ -66,7 +67,7 @@ def own_model(kind: str, root: Path) -> type[ForceField]:
         raise UsageError(
             f"model {kind!r} must be a class with all methods of fidsel.models.ForceField, got {found!r}"
         )
-    if not issubclass(found, NetworkForceField) and not issubclass(found, Fittable):
+    if not is_trainable(found):
         raise UsageError(
             f"model {kind!r} must be trainable: derive it from fidsel.models.NetworkForceField, or give it "
             "fit(train, validation, weights)"
@@ -78,6 +79,30 @@ def own_model(kind: str, root: Path) -> type[ForceField]:
             "carry it"
         )
     return found
+
+
+def is_trainable(model: type[ForceField]) -> bool:
+    """Return whether models of a class can be trained by themselves."""
+    return issubclass(model, (NetworkForceField, Fittable))
+
+
+def own_recipe(kind: str, options: Options, root: Path) -> Recipe:
+    """Return a recipe; `fidsel.testing.check_recipe` checks what it trains."""
+    recipe = _build(own_class(kind, root), kind, options)
+    if not isinstance(recipe, Recipe):
+        raise UsageError(f"recipe {kind!r} must derive from fidsel.training.Recipe, got {recipe!r}")
+    return recipe
+
+
+def own_error_source(kind: str, options: Options, root: Path) -> ErrorSource:
+    """Return an error source that has the methods of its contract."""
+    source = _build(own_class(kind, root), kind, options)
+    if missing := [name for name in ("wants", "estimate") if not hasattr(source, name)]:
+        raise UsageError(
+            f"error source {kind!r} lacks {', '.join(missing)}; see fidsel.selector.pool.ErrorSource"
+        )
+    checked: ErrorSource = source
+    return checked
 
 
 def build_own_model(found: type[ForceField], kind: str, options: Options, seed: int) -> ForceField:

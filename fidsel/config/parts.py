@@ -1,12 +1,13 @@
 """From sections of the configuration to label sources, models, pickers and pools."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
-from fidsel.config.custom import own_picker, own_source
+from fidsel.config.custom import own_source
 from fidsel.config.levels import (
     CalculatorLevel,
     CustomLevel,
@@ -19,12 +20,6 @@ from fidsel.config.levels import (
 )
 from fidsel.config.memory import PYSCF_SHARE, parse_bytes
 from fidsel.config.schema import PoolSection
-from fidsel.config.selectors import (
-    ClusterErrorSection,
-    CustomSelectorSection,
-    LCMDSection,
-    Selector,
-)
 from fidsel.data import Frames, Units, read_with_notes
 from fidsel.data.checks.geometry import sound
 from fidsel.data.read import known_format, last_structure, log_notes, require_file
@@ -38,8 +33,7 @@ from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
 from fidsel.fidelity.sources.pyscf import PySCFSource
 from fidsel.fidelity.sources.table import TableSource
 from fidsel.models.source import ModelSource
-from fidsel.selector import LCMD, PICKERS, ClusterError
-from fidsel.selector.pool import Picker
+from fidsel.training.stage import CheapUse
 
 NO_SETTINGS = {"name", "price", "time_limit", "memory_limit", "kind"}
 """Keys of a level that are no settings of its source."""
@@ -86,6 +80,16 @@ def build_source(level: Level, pool: PoolSection, root: Path, memory: int | None
         case CustomLevel():
             source = own_source(level.kind, level.options, root)
     return source
+
+
+def levels_bought(use: CheapUse, levels: Sequence[Level]) -> tuple[Level, ...]:
+    """Return the levels of a campaign that its recipe trains on; no other part asks for cheap labels.
+
+    The error source "cheap" goes with recipes that take the labels of all levels.
+    """
+    if use == "labels":
+        return tuple(levels)
+    return tuple(levels[-2:] if use == "pairs" else levels[-1:])
 
 
 def _with_labels(table: TableSource) -> TableSource:
@@ -181,15 +185,3 @@ def read_pool(pool: PoolSection, root: Path, told: bool = False) -> Frames:
             "frames of a molecule or a cluster"
         )
     return frames if pool.frames is None else frames[: pool.frames]
-
-
-def build_picker(section: Selector, root: Path) -> Picker:
-    """Return the picker of a `[selector]` section."""
-    match section:
-        case CustomSelectorSection():
-            return own_picker(section.kind, section.options, root)
-        case ClusterErrorSection():
-            return ClusterError(strategy=section.strategy, n_fine=section.fine_clusters)
-        case LCMDSection():
-            return LCMD(section.weights)
-    return PICKERS[section.kind]()

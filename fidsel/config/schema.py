@@ -1,19 +1,22 @@
 """The schema of fidsel.toml, section by section."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from fidsel.campaign.rounds.bounds import least_probes
 from fidsel.campaign.settings import ErrorKind
 from fidsel.config.levels import Level, refuse_unpriced
-from fidsel.config.models import EnsembleSection, ModelSection, SGDMLSection
-from fidsel.config.recipes import SURROGATES, RecipeSection
-from fidsel.config.selectors import ClusterErrorSection, Selector
+from fidsel.config.models import LEARNERS, Model
+from fidsel.config.recipes import RecipeSettings, with_recipe
+from fidsel.config.selectors import SELECTOR_SECTIONS, Selector
 from fidsel.config.strict import Strict, named
 from fidsel.data.seed import checked_seed
-from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
+from fidsel.models import ForceField
+
+QUICK = ("openmm", "table", "model")
+"""Kinds of levels that can be computed for every configuration that is predicted."""
 
 
 class CampaignSection(Strict):
@@ -137,11 +140,11 @@ class Config(Strict):
     """Where candidate configurations come from."""
     fidelity: tuple[Level, ...] = Field(min_length=1)
     """Levels of theory, cheapest first; the last one is the accurate one."""
-    model: ModelSection = SGDMLSection(kind="sgdml")
+    model: Model = LEARNERS["sgdml"](kind="sgdml")
     """The force field that is trained."""
-    recipe: RecipeSection
-    """How the mixture of labels is trained on."""
-    selector: Selector = ClusterErrorSection()
+    recipe: RecipeSettings
+    """How the mixture of labels is trained on; by default as docs/choosing.md advises for the model."""
+    selector: Selector = SELECTOR_SECTIONS["cluster-error"](kind="cluster-error")
     """How configurations are picked."""
     budget: BudgetSection
     """What may be spent on labels for training and validation."""
@@ -149,6 +152,12 @@ class Config(Strict):
     """Where labels are computed."""
     tracking: TrackingSection = TrackingSection()
     """Where rounds are logged."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_recipe(cls, values: Any) -> Any:  # Any: what TOML holds before it is checked
+        levels = values.get("fidelity") if isinstance(values, dict) else None
+        return with_recipe(values, len(levels) - 1) if isinstance(levels, list | tuple) else values
 
     @model_validator(mode="after")
     def _levels_in_order(self) -> Self:
@@ -175,44 +184,45 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _trainable(self) -> Self:
-        # configurations without labels come from the pool, not from a cheap level
-        bare = self.recipe.kind == "asteroid-unlabelled"
-        refuse_mismatch(self.model.kind, self.recipe.kind, 1 if bare else len(self.fidelity) - 1)
-        learner = self.model.member if isinstance(self.model, EnsembleSection) else self.model
+        recipe, model, learner = self.recipe.recipe, type(self.model).made, self.model.learner
         *cheap, accurate = self.fidelity
-        if learner.kind == "sgdml" and not getattr(accurate, "forces", True):
+        if recipe is not None:
+            # configurations without labels come from the pool, not from a cheap level
+            levels = 1 if recipe.takes == "frames" else len(cheap)
+            recipe.require(model, levels)
+        if learner is not None and learner.needs_forces and not getattr(accurate, "forces", True):
             raise ValueError(
-                f"model 'sgdml' learns from forces, and fidelity {accurate.name!r} has forces = false: take "
-                "model.kind = 'painn'"
+                f"model {learner.kind!r} learns from forces, and fidelity {accurate.name!r} has forces = "
+                "false: take model.kind = 'painn'"
             )
-        if self.recipe.kind == "delta" and cheap[-1].kind not in ("openmm", "table", "model"):
+        if recipe is not None and recipe.needs_source and cheap[-1].kind not in QUICK:
             raise ValueError(
-                f"recipe 'delta' computes level {cheap[-1].name!r} for every configuration it predicts, "
-                f"beside the budget; in a campaign that must be a quick level of kind 'openmm', 'table' or "
-                f"'model', got {cheap[-1].kind!r}: take 'cokriging', or fidsel train with labels you own"
+                f"recipe {recipe.kind!r} computes level {cheap[-1].name!r} for every configuration it "
+                f"predicts, beside the budget; in a campaign that must be a quick level of kind "
+                f"{', '.join(map(repr, QUICK))}, got {cheap[-1].kind!r}: take 'cokriging', or fidsel train "
+                "with labels you own"
             )
         return self
 
     @model_validator(mode="after")
     def _selectable(self) -> Self:
-        error, recipe = self.error_source, self.recipe
+        error, recipe = self.error_source, self.recipe.recipe
         if error == "cheap" and len(self.fidelity) < 2:
             raise ValueError("selector.error = 'cheap' needs a cheap fidelity; take 'probe'")
-        if error == "cheap" and recipe.kind not in SURROGATES:
+        if error == "cheap" and recipe is not None and not recipe.has_surrogates:
             raise ValueError(
                 f"selector.error = 'cheap' needs a recipe with a cheap model, not {recipe.kind!r}; take "
                 "'probe'"
             )
-        models = [self.model, getattr(recipe, "surrogate", None) or self.model]
-        if error == "committee" and {model.kind for model in models} != {"ensemble"}:
+        models = [self.model, getattr(self.recipe, "surrogate", None) or self.model]
+        if error == "committee" and any(_lacks(type(one).made, "disagreement") for one in models):
             raise ValueError(
                 "selector.error = 'committee' needs models that can disagree: take model = { kind = "
                 "'ensemble', member = { kind = 'painn' } } (recipe.surrogate too, where it is given), or "
                 "error = 'probe'"
             )
-        kinds = {model.member.kind if isinstance(model, EnsembleSection) else model.kind for model in models}
         for name, value in (("error", error), ("descriptor", self.selector.descriptor)):
-            if value == "latent" and "sgdml" in kinds:
+            if value == "latent" and any(_lacks(one.learner, "latent") for one in models):
                 raise ValueError(
                     f"selector.{name} = 'latent' needs a network's features, and 'sgdml' has none: take "
                     "model.kind = 'painn' (recipe.surrogate too, where it is given), or another "
@@ -239,37 +249,10 @@ class Config(Strict):
     @property
     def error_source(self) -> ErrorKind:
         """Where errors on unlabelled frames come from."""
-        return self.selector.error or ("cheap" if self.recipe.kind in SURROGATES else "probe")
+        recipe = self.recipe.recipe
+        return self.selector.error or ("cheap" if recipe and recipe.has_surrogates else "probe")
 
 
-def usual_recipe(model: str, cheap: int) -> str:
-    """Return the recipe for a kind of model and a number of cheap levels where a person names none.
-
-    Of those in docs/choosing.md: networks learn all levels at once, MACE, which has one head, level after
-    level; kernels, ensembles and a person's own models, which may be either, learn what a model of the
-    cheap levels lacks.
-    """
-    if not cheap:
-        return "standard"
-    if model in ("sgdml", "ensemble") or ":" in model:
-        return "cokriging"
-    return "asteroid" if model == "mace" else "joint"
-
-
-def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:
-    """Raise unless a recipe can train the kind of model on that many cheap levels."""
-    if recipe != "standard" and cheap == 0:
-        raise UsageError(f"recipe {recipe!r} needs cheap labels beside the accurate ones; take 'standard'")
-    if recipe not in ("standard", "delta", "cokriging") and model == "sgdml":
-        raise UsageError(
-            f"recipe {recipe!r} trains networks: take model.kind = 'painn', or recipe 'cokriging'"
-        )
-    if model == "mace" and recipe == "joint":
-        raise UsageError(
-            "recipe 'joint' gives each level a head, and a MACE model has one: take recipe 'asteroid'"
-        )
-    if model == "ensemble" and recipe not in ("standard", "delta", "cokriging"):
-        raise UsageError(
-            f"recipe {recipe!r} trains one network, not an ensemble: take recipe 'standard', 'delta' or "
-            "'cokriging', or a model.kind of a single network"
-        )
+def _lacks(model: type[ForceField] | None, ability: str) -> bool:
+    """Return whether a class of models is known to refuse a method of `ForceField`."""
+    return model is not None and getattr(model, ability) is getattr(ForceField, ability)

@@ -1,16 +1,24 @@
-"""`[selector]`: how configurations are picked."""
+"""`[selector]`: how configurations are picked, by the fields of a picker."""
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, PositiveInt, Tag
+from pydantic import Field, PositiveInt
 
-from fidsel.config.strict import OwnClass, Strict, kind_or_custom
+from fidsel.config.custom import own_picker
+from fidsel.config.sections import ClassSection, Kinds, section
+from fidsel.config.strict import OwnClass
+from fidsel.selector import PICKERS
+from fidsel.selector.pool import Picker
 
 DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
 
 
-class SelectorSection(Strict):
-    """What all ways of picking have in common."""
+class SelectorSection(ClassSection):
+    """How configurations are picked."""
+
+    made: ClassVar[type[Picker]]
+    checked = True
 
     error: Literal["cheap", "committee", "latent", "probe", "reference"] | None = None
     """Where errors on unlabelled frames come from: the model's error on cheap labels, the disagreement of an
@@ -33,76 +41,28 @@ class SelectorSection(Strict):
     energy_clusters: PositiveInt = 5
     """Energy clusters inside each."""
 
-
-class ClusterErrorSection(SelectorSection):
-    """Picks from the clusters the model predicts worst."""
-
-    kind: Literal["cluster-error"] = "cluster-error"
-    """Picking by cluster error."""
-    strategy: Literal["worst", "population", "by-size", "random", "centroid"] = "worst"
-    """How the picks are distributed over fine clusters; "worst" is the published rule."""
-    fine_clusters: PositiveInt = 200
-    """Fine clusters of the problem set."""
+    def build(self, root: Path) -> Picker:
+        """Return the picker."""
+        return type(self).made(**self.arguments(root))
 
 
-class RandomSection(SelectorSection):
-    """Picks at random; needs no errors."""
+class OwnSelectorSection(SelectorSection):
+    """A user's own picker, `kind = "package.module:Class"`; its contract is checked before use."""
 
-    kind: Literal["random"]
-    """Picking at random."""
-
-
-class StratifiedSection(SelectorSection):
-    """Picks so that the energies of the labelled frames follow those of the pool; needs no errors."""
-
-    kind: Literal["stratified"]
-    """Picking by energy."""
-
-
-class FarthestPointSection(SelectorSection):
-    """Picks what is farthest from all labelled frames in the descriptor; needs no errors."""
-
-    kind: Literal["farthest-point"]
-    """Farthest-point sampling."""
-
-
-class GreedySection(SelectorSection):
-    """Picks the highest estimated errors; with error = "committee", query by committee."""
-
-    kind: Literal["greedy"]
-    """Picking by highest error."""
-
-
-class LCMDSection(SelectorSection):
-    """Picks far from labelled frames where many frames are (largest-cluster maximum distance)."""
-
-    kind: Literal["lcmd"]
-    """Largest-cluster maximum distance."""
-    weights: Literal["none", "errors"] = "none"
-    """What squared distances are weighed by; "none" needs no errors, "errors" with error = "committee" is a
-    committee made diverse."""
-
-
-class CustomSelectorSection(SelectorSection):
-    """A person's own picker, `kind = "package.module:Class"`; its contract is checked before use."""
+    checked = False
 
     kind: OwnClass
     """A Picker: a class in a module of the campaign's folder or of PYTHONPATH."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the class."""
 
+    def build(self, root: Path) -> Picker:
+        """Return the picker; its module is looked for in `root` too."""
+        return own_picker(self.kind, self.options, root)
 
-def _picker(value: Any) -> str:  # Any: a dict before, a section after validation
-    return kind_or_custom(value) or "cluster-error"
 
-
-Selector = Annotated[
-    Annotated[ClusterErrorSection, Tag("cluster-error")]
-    | Annotated[RandomSection, Tag("random")]
-    | Annotated[StratifiedSection, Tag("stratified")]
-    | Annotated[FarthestPointSection, Tag("farthest-point")]
-    | Annotated[GreedySection, Tag("greedy")]
-    | Annotated[LCMDSection, Tag("lcmd")]
-    | Annotated[CustomSelectorSection, Tag("custom")],
-    Discriminator(_picker),
-]
+SELECTOR_SECTIONS: dict[str, type[SelectorSection]] = {
+    kind: section(kind, picker, SelectorSection) for kind, picker in PICKERS.items()
+} | {"custom": OwnSelectorSection}
+Selector = Annotated[SelectorSection, Kinds(SELECTOR_SECTIONS, "cluster-error")]
+"""A `[selector]` section."""

@@ -21,7 +21,7 @@ from fidsel.models.source import ModelSource
 
 MODELS |= {
     model.kind: model
-    for model in (Delta, EGNN, Ensemble, GemNet, MACE, Offset, PaiNN, Predictions, SchNet, SGDML, Sum)
+    for model in (SGDML, PaiNN, SchNet, EGNN, GemNet, MACE, Ensemble, Delta, Sum, Offset, Predictions)
 }
 
 __all__ = [

@@ -78,6 +78,8 @@ class ForceField(ABC):
     """Whether it computes a level of theory for what it predicts, and so needs `with_source` once loaded."""
     needs_forces: ClassVar[bool] = False
     """Whether it learns from forces alone."""
+    has_heads: ClassVar[bool] = False
+    """Whether it can have a head for each of several levels, see `NetworkForceField.with_heads`."""
     parts: "tuple[ForceField, ...]" = ()
     """Models that add up to it, such as a surrogate and its correction; none = it is one model."""
     members: "tuple[ForceField, ...]" = ()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.campaign.rounds.training import placeless
 from fidsel.campaign.selection.learner import learner
 from fidsel.campaign.selection.loop import Task, additions, select
 from fidsel.campaign.selection.picks_file import PicksFile, plain_round, read_known, read_rounds
@@ -19,12 +20,9 @@ from fidsel.campaign.selection.sources import build_source
 from fidsel.campaign.selection.twin import Twin
 from fidsel.campaign.settings import LEARNED
 from fidsel.config.load import check_config
-from fidsel.config.model_parts import model_factory
-from fidsel.config.models import PLACE, ModelSection
-from fidsel.config.parts import build_picker
-from fidsel.config.recipe_parts import build_stage
+from fidsel.config.models import Model
 from fidsel.config.recipes import StageSection
-from fidsel.config.selectors import Selector
+from fidsel.config.selectors import Selector, SelectorSection
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
 from fidsel.data.atomic import make_folder
@@ -46,7 +44,7 @@ from fidsel.training.recipes.standard import STAGE
 class SelectConfig(Strict):
     """The sections of fidsel.toml that a selection needs."""
 
-    model: ModelSection
+    model: Model
     """The force field."""
     selector: Selector
     """The picker."""
@@ -110,10 +108,10 @@ class FileSelection:
         self.request, self.frames = request, request.pool.read("accurate")
         self.odd = request.pool.check(self.frames)
         known = known_labels(request.out, self.frames)
-        seed, model = request.selection.seed, model_factory(config.model, Path())
-        picker, missing = build_picker(section, Path()), np.flatnonzero(~known)
+        seed, model = request.selection.seed, config.model.build(Path())
+        picker, missing = section.build(Path()), np.flatnonzero(~known)
         kind, labelled = error_kind(section, picker, missing, request.cheap is not None), not len(missing)
-        stage, twin = build_stage(config.stage, STAGE), None
+        stage, twin = config.stage.applied(STAGE), None
         if kind == "cheap":
             cheap, odd = cheap_labels(request.cheap, self.frames)
             self.odd += odd
@@ -227,7 +225,7 @@ def settings(
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
     begun = digest(with_labels(task.frames, task.division.known))
     kept = {"frames": begun, "cheap": None if twin is None else digest(twin.frames)}
-    return {**kept, "error": error, **numbers, **config.model_dump(mode="json", exclude={"model": PLACE})}
+    return {**kept, "error": error, **numbers, **placeless(config.model_dump(mode="json"))}
 
 
 def known_labels(path: Path, frames: Frames) -> BoolArray:
@@ -257,7 +255,7 @@ def digest(frames: Frames) -> str:
     return found.hexdigest()
 
 
-def error_kind(section: Selector, picker: Picker, missing: IntArray, cheap: bool) -> str | None:
+def error_kind(section: SelectorSection, picker: Picker, missing: IntArray, cheap: bool) -> str | None:
     """Return where errors of candidates come from, None for pickers that look at none.
 
     Parameters

@@ -1,7 +1,7 @@
 """A force field from files of labels, without a campaign."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,9 @@ import numpy as np
 from fidsel.campaign.rounds.training import key_of, placeless
 from fidsel.campaign.settings import Reporter, silent, tells
 from fidsel.config.load import check_config
-from fidsel.config.model_parts import model_factory
-from fidsel.config.models import ModelSection
+from fidsel.config.models import MODEL_SECTIONS, Model
 from fidsel.config.parts import units
-from fidsel.config.recipe_parts import build_recipe
-from fidsel.config.recipes import RecipeSection
-from fidsel.config.schema import refuse_mismatch, usual_recipe
+from fidsel.config.recipes import RecipeSettings
 from fidsel.config.strict import Strict
 from fidsel.data import Frames, leaks, split
 from fidsel.data.atomic import make_folder
@@ -35,6 +32,7 @@ from fidsel.models.checkpoints import Checkpoints, discard_others
 from fidsel.models.files import JSON
 from fidsel.models.watch import Watch
 from fidsel.training.evaluate import errors
+from fidsel.training.recipes.usual import usual_recipe
 from fidsel.training.stage import Trained, TrainingData
 
 HELD_OUT = 0.2
@@ -51,9 +49,9 @@ def unheard(text: str) -> None:
 class TrainConfig(Strict):
     """The sections of fidsel.toml that training needs."""
 
-    model: ModelSection
+    model: Model
     """The force field."""
-    recipe: RecipeSection
+    recipe: RecipeSettings
     """How it is trained."""
 
 
@@ -135,19 +133,55 @@ class LabelFile:
         return frames if frames.level.all() else frames.replace(level=level)
 
 
+@dataclass(frozen=True)
+class TrainRequest:
+    """What is asked of `fidsel train`.
+
+    Parameters
+    ----------
+    accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
+    out : folder of the model.
+    cheap : labels of the cheap levels, cheapest first.
+    model, recipe : their kinds; None = `usual_recipe` of files and model.
+    overrides : `model.key=value` and `recipe.key=value` settings.
+    seed : decides every draw.
+    force : whether a model that is there may be replaced.
+    """
+
+    accurate: LabelFile
+    out: Path
+    cheap: tuple[LabelFile, ...] = ()
+    validation: LabelFile | None = None
+    model: str = "sgdml"
+    recipe: str | None = None
+    overrides: tuple[str, ...] = ()
+    seed: int = 0
+    force: bool = False
+
+    def config(self) -> TrainConfig:
+        """Return the checked settings.
+
+        Raises
+        ------
+        UsageError
+            where they are not valid, or the recipe cannot train the model on these files.
+        """
+        section = MODEL_SECTIONS.get(self.model)
+        kind = self.recipe or usual_recipe(section.made if section else None, len(self.cheap))
+        values: dict[str, Any] = {"model": {"kind": self.model}, "recipe": {"kind": kind}}
+        try:
+            config = check_config(TrainConfig, values, self.overrides, "the command line")
+        except UsageError as error:
+            if self.recipe is not None:
+                raise
+            raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
+        if config.recipe.recipe is not None:
+            config.recipe.recipe.require(type(config.model).made, len(self.cheap))
+        return config
+
+
 def train_files(
-    accurate: LabelFile,
-    cheap: Sequence[LabelFile],
-    validation: LabelFile | None,
-    model: str,
-    recipe: str | None,
-    overrides: Sequence[str],
-    seed: int,
-    out: Path,
-    *,
-    force: bool = False,
-    report: Reporter = silent,
-    say: Callable[[str], None] = unheard,
+    request: TrainRequest, report: Reporter = silent, say: Callable[[str], None] = unheard
 ) -> dict[str, Any]:
     """Train on files, save the model into a folder and return what happened.
 
@@ -156,13 +190,7 @@ def train_files(
 
     Parameters
     ----------
-    accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
-    cheap : labels of the cheap levels, cheapest first.
-    model, recipe : their kinds; None = `usual_recipe` of files and model.
-    overrides : `model.key=value` and `recipe.key=value` settings.
-    seed : decides every draw.
-    out : folder of the model.
-    force : whether a model that is there may be replaced.
+    request : files and settings.
     report : hears how far it is.
     say : hears what is odd about the labels before anything is trained on them.
 
@@ -172,44 +200,42 @@ def train_files(
         where the seed is none, files and settings do not fit together, labels are wrong (see docs/checks.md),
         frames to train on are among those to validate on, or `out` holds a model.
     """
-    checked_seed(seed)
-    if (out / JSON).exists() and not force:
+    seed, out, cheap = checked_seed(request.seed), request.out, request.cheap
+    if (out / JSON).exists() and not request.force:
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
-    kind = recipe or usual_recipe(model, len(cheap))
-    values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": kind}}
-    try:
-        config = check_config(TrainConfig, values, overrides, "the command line")
-    except UsageError as error:
-        if recipe is not None:
-            raise
-        raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
-    refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
-    labelled = config.recipe.kind != "asteroid-unlabelled"
-    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
-    train, held = accurate.read("accurate"), validation.read("accurate") if validation else None
-    files = [
-        (accurate, train),
-        *zip(cheap, low, strict=True),
-        *([(validation, held)] if held and validation else []),
-    ]
-    odd = [text for file, frames in files for text in file.check(frames)]
-    for text in odd:
-        say(text)
-    sides = _sides(train, held, (accurate.text, validation.text if validation else ""), seed)
-    ordered = tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)
-    data = TrainingData(*sides, ordered)
-    if config.recipe.kind == "delta":
+    config = request.config()
+    recipe = config.recipe.build(Path())
+    data, odd = _labels(request, labelled=recipe.takes != "frames", say=say)
+    if recipe.needs_source:
         _require_pairs(data.train + data.validation, data.cheap[-1], cheap[-1].text)
-    table = cheap[-1].source if cheap else None
+        recipe = recipe.with_source(cheap[-1].source())
     make_folder(out)
-    factory = model_factory(config.model, Path())
+    factory = config.model.build(Path())
     key = key_of(data, factory, seed, [seed, placeless(config.model_dump(mode="json"))])
     with _kept(out, key) as kept:
-        watch = Watch(tells(report, "training"), kept)
-        trained = build_recipe(config.recipe, Path(), table)(data, factory, seed, watch=watch)
+        trained = recipe(data, factory, seed, watch=Watch(tells(report, "training"), kept))
         trained.model.save(out)
     found = {"recipe": config.recipe.kind, "odd": odd}
     return found | _report(trained, data, out) | {"notes": kept.notes}
+
+
+def _labels(
+    request: TrainRequest, *, labelled: bool, say: Callable[[str], None]
+) -> tuple[TrainingData, list[str]]:
+    """Return the labels of all files, and what is odd about them, which is said first."""
+    cheap, validation = request.cheap, request.validation
+    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
+    train = request.accurate.read("accurate")
+    held = validation.read("accurate") if validation else None
+    files = [(request.accurate, train), *zip(cheap, low, strict=True)]
+    if validation is not None and held is not None:
+        files.append((validation, held))
+    odd = [text for file, frames in files for text in file.check(frames)]
+    for text in odd:
+        say(text)
+    names = request.accurate.text, validation.text if validation else ""
+    sides = _sides(train, held, names, request.seed)
+    return TrainingData(*sides, tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)), odd
 
 
 @contextmanager

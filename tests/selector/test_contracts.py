@@ -48,7 +48,7 @@ BUILT_IN["cluster-error"] = st.builds(
     st.sampled_from(STRATEGIES),
     threshold=st.floats(0, 5),
     relative_to=st.sampled_from(["overall", "clusters"]),
-    n_fine=st.integers(1, 30),
+    fine_clusters=st.integers(1, 30),
     worst=st.floats(0.01, 1),
     subset=st.integers(5, 50),
 )
@@ -71,9 +71,9 @@ def test_every_picker_is_tested() -> None:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("n_fine", [1, 5, 200])
-def test_cluster_error_picker(strategy: Strategy, n_fine: int) -> None:
-    check_picker(ClusterError(strategy, n_fine=n_fine), random=strategy == "random")
+@pytest.mark.parametrize("fine_clusters", [1, 5, 200])
+def test_cluster_error_picker(strategy: Strategy, fine_clusters: int) -> None:
+    check_picker(ClusterError(strategy, fine_clusters=fine_clusters), random=strategy == "random")
 
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN))

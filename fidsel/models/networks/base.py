@@ -103,10 +103,11 @@ class NetworkForceField(ForceField):
     """
 
     architecture: type[Network]
+    has_heads = True
     electrons: Electrons | None = None
     """Charge and spin of the frames it was trained on, the only ones it treats; None = any."""
     distances: ElementRanges | None = None
-    """Of all molecules it was trained on; None = unknown, as of files of earlier versions and of crystals."""
+    """Of all molecules it was trained on; None = unknown, as of crystals."""
 
     def __init__(
         self,
@@ -315,9 +316,9 @@ class NetworkForceField(ForceField):
         references = [EnergyReference.from_state(state) for state in settings["references"]]
         model = cls.__new__(cls)
         NetworkForceField.__init__(model, network, str(settings["level"]), settings["levels"], references)
-        known = settings.get("electrons")  # files of earlier versions do not tell
-        model = model.with_electrons(Electrons(**known)) if known else model
-        if distances := settings.get("distances"):
+        if known := settings["electrons"]:
+            model = model.with_electrons(Electrons(**known))
+        if distances := settings["distances"]:
             return model._copy(distances=ElementRanges.from_state(distances, network.reach))
         return model
 

@@ -135,7 +135,6 @@ class Fitted:
         t = tensors
         train = Examples(t["positions"], t["forces"], t["energy"], t["weights"])
         sigma, lam, constant = (scalars[name] for name in ("sigma", "lam", "constant"))
-        # files of earlier versions do not tell charge and spin
         electrons = Electrons(int(scalars["charge"]), int(scalars["spin"])) if "charge" in scalars else None
         return cls(
             t["numbers"], t["permutations"], train, t["v"], t["centre"], sigma, lam, constant, electrons

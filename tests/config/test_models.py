@@ -4,27 +4,26 @@ from typing import Any
 import pytest
 from mace_checkpoint import checkpoint
 from morse_molecule import frames
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from fidsel.config.load import check_config
-from fidsel.config.model_parts import model_factory
-from fidsel.config.models import ModelSection, PaiNNSection
+from fidsel.config.models import EnsembleSection, Model, ModelSection
 from fidsel.data import write
 from fidsel.exceptions import UsageError
 from fidsel.models import MACE, Ensemble, ForceField, PaiNN, load
 from fidsel.models.device import resolve
-from fidsel.tasks.train import LabelFile, TrainConfig, train_files
+from fidsel.tasks.train import LabelFile, TrainConfig, TrainRequest, train_files
 
 COMMITTEE = {"kind": "ensemble", "members": 3, "member": {"kind": "painn", "features": 4}}
 
 
 def section(**values: object) -> ModelSection:
-    made: ModelSection = TypeAdapter(ModelSection).validate_python(COMMITTEE | values)
+    made: ModelSection = TypeAdapter(Model).validate_python(COMMITTEE | values)
     return made
 
 
 def test_an_ensemble_has_members_of_its_member_section() -> None:
-    factory = model_factory(section(), Path())
+    factory = section().build(Path())
     model = factory(seed=1)
     assert isinstance(model, Ensemble)
     assert [m.network.settings()["features"] for m in model.networks] == [4, 4, 4]
@@ -34,8 +33,9 @@ def test_an_ensemble_has_members_of_its_member_section() -> None:
 
 
 def test_an_ensemble_is_of_networks_where_nothing_is_said() -> None:
-    made = TypeAdapter(ModelSection).validate_python({"kind": "ensemble"})
-    assert (made.members, made.member) == (4, PaiNNSection(kind="painn"))
+    made: ModelSection = TypeAdapter(Model).validate_python({"kind": "ensemble"})
+    assert isinstance(made, EnsembleSection)
+    assert (made.members, made.member.kind, made.learner) == (4, "painn", PaiNN)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ LEARNERS: list[dict[str, object]] = [
 @pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: str(learner["kind"]))
 def test_a_model_is_built_where_its_section_says(learner: dict[str, object]) -> None:
     def built(device: dict[str, str]) -> ForceField:
-        made = TypeAdapter(ModelSection).validate_python(learner | device)
-        return model_factory(made, Path())(seed=0)
+        made: ModelSection = TypeAdapter(Model).validate_python(learner | device)
+        return made.build(Path())(seed=0)
 
     for device, where in (({}, resolve("auto")), ({"device": "cpu"}, "cpu")):
         assert str(built(device).device) == where  # type: ignore[attr-defined]
@@ -84,34 +84,44 @@ def test_a_model_is_built_where_its_section_says(learner: dict[str, object]) -> 
 
 def test_members_are_built_where_their_section_says() -> None:
     made = section(member={"kind": "painn", "features": 4, "device": "cpu"})
-    model = model_factory(made, Path())(seed=0)
+    model = made.build(Path())(seed=0)
     assert isinstance(model, Ensemble)
     assert [str(network.device) for network in model.networks] == ["cpu"] * 3
     with pytest.raises(UsageError, match="must be on this machine"):
-        model_factory(section(member={"kind": "sgdml", "device": "cuda:99"}), Path())
+        section(member={"kind": "sgdml", "device": "cuda:99"}).build(Path())
 
 
 def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
     settings = ["model.member.kind=sgdml", "model.member.sigmas=[10]", "model.members=3"]
-    found = train_files(accurate, [], None, "ensemble", None, settings, 0, tmp_path / "model")
+    found = train_files(
+        TrainRequest(accurate, tmp_path / "model", model="ensemble", overrides=tuple(settings))
+    )
     assert found["kind"] == "ensemble"
     model = load(tmp_path / "model")
     assert isinstance(model, Ensemble)
     assert model.disagreement(frames(5, 2)).frame_forces.min() > 0
     with pytest.raises(UsageError, match="'asteroid' trains one network, not an ensemble"):
-        train_files(accurate, [accurate], None, "ensemble", "asteroid", settings, 0, tmp_path / "other")
+        train_files(
+            TrainRequest(
+                accurate,
+                tmp_path / "other",
+                cheap=(accurate,),
+                recipe="asteroid",
+                model="ensemble",
+                overrides=tuple(settings),
+            )
+        )
 
 
 def test_a_checkpoint_is_read_where_it_is_trusted(theirs: Any, tmp_path: Path) -> None:
     def factory(**values: object) -> ForceField:
-        made = TypeAdapter(ModelSection).validate_python(
-            {"kind": "mace", "checkpoint": "mace.model"} | values
-        )
-        return model_factory(made, tmp_path)(seed=0)
+        given = {"kind": "mace", "checkpoint": "mace.model"} | values
+        made: ModelSection = TypeAdapter(Model).validate_python(given)
+        return made.build(tmp_path)(seed=0)
 
     checkpoint(theirs, tmp_path / "mace.model")
-    with pytest.raises(ValidationError, match="a checkpoint brings its own channels: leave them out"):
+    with pytest.raises(UsageError, match="a checkpoint brings its own channels: leave them out"):
         factory(channels=8)
     with pytest.raises(UsageError, match="trust"):
         factory()

@@ -1,32 +1,25 @@
-from functools import partial
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
-from fidsel.config.recipe_parts import build_control, build_recipe
-from fidsel.config.recipes import RecipeSection
+from fidsel.config.recipes import RecipeSection, RecipeSettings
 from fidsel.training import RECIPES
-from fidsel.training.stage import Stage
+from fidsel.training.recipes.standard import control
 
 NEEDED = {"asteroid-unlabelled": {"temperature": 500.0}}
 
 
 def section(kind: str, **settings: object) -> RecipeSection:
-    found: RecipeSection = TypeAdapter(RecipeSection).validate_python({"kind": kind, **settings})
+    found: RecipeSection = TypeAdapter(RecipeSettings).validate_python({"kind": kind, **settings})
     return found
 
 
 @pytest.mark.parametrize("kind", sorted(RECIPES))
 def test_a_recipe_is_the_same_from_python_and_from_a_file(kind: str) -> None:
     needed: dict[str, Any] = NEEDED.get(kind, {})
-    built = build_recipe(section(kind, **needed), Path())
-    assert isinstance(built, partial)
-    assert built.func is RECIPES[kind]
-    defaults = {name: value.default for name, value in signature(RECIPES[kind]).parameters.items()}
-    assert built.keywords == {name: defaults[name] for name in built.keywords} | needed
+    assert section(kind, **needed).build(Path()) == RECIPES[kind](**needed)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +46,5 @@ def test_a_recipe_is_the_same_from_python_and_from_a_file(kind: str) -> None:
 def test_the_control_arm_is_trained_as_long_as_the_whole_recipe(
     kind: str, settings: dict[str, object], levels: int, steps: int, batch: int
 ) -> None:
-    built = build_control(section(kind, **settings), levels)
-    assert isinstance(built, partial)
-    stage: Stage = built.keywords["stage"]
+    stage = control(section(kind, **settings).build(Path()), levels).stage
     assert (stage.name, stage.steps, stage.batch, stage.learning_rate) == ("train", steps, batch, 4e-3)
