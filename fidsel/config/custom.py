@@ -86,12 +86,14 @@ def is_trainable(model: type[ForceField]) -> bool:
     return issubclass(model, (NetworkForceField, Fittable))
 
 
-def own_recipe(kind: str, options: Options, root: Path) -> Recipe:
-    """Return a recipe; `fidsel.testing.check_recipe` checks what it trains."""
-    recipe = _build(own_class(kind, root), kind, options)
-    if not isinstance(recipe, Recipe):
-        raise UsageError(f"recipe {kind!r} must derive from fidsel.training.Recipe, got {recipe!r}")
-    return recipe
+def own_recipe(kind: str, root: Path) -> type[Recipe]:
+    """Return a class of recipes; `fidsel.testing.check_recipe` checks what it trains."""
+    found = own_class(kind, root)
+    if not (isclass(found) and issubclass(found, Recipe)) or isabstract(found):
+        raise UsageError(
+            f"recipe {kind!r} must be a class with all methods of fidsel.training.Recipe, got {found!r}"
+        )
+    return found
 
 
 def own_error_source(kind: str, options: Options, root: Path) -> ErrorSource:

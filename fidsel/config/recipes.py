@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from fidsel.config.custom import own_recipe
+from fidsel.config.explain import explain
 from fidsel.config.models import MODEL_SECTIONS, Model
 from fidsel.config.sections import ClassSection, Kinds, changes, section
 from fidsel.config.strict import OwnClass
+from fidsel.exceptions import UsageError
 from fidsel.training import RECIPES, ModelFactory, Recipe, Stage, usual_recipe
 
 StageSection: Any = changes(Stage)
@@ -39,7 +41,7 @@ class OwnRecipeSection(RecipeSection):
     kind: OwnClass
     """A Recipe: a class in a module of the campaign's folder or of PYTHONPATH."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the class."""
+    """Its fields; a stage takes what differs from the recipe's own, as in recipes of fidsel's."""
 
     @property
     def recipe(self) -> None:
@@ -48,7 +50,12 @@ class OwnRecipeSection(RecipeSection):
 
     def build(self, root: Path) -> Recipe:
         """Return the recipe; its module is looked for in `root` too."""
-        return own_recipe(self.kind, self.options, root)
+        own = section(self.kind, own_recipe(self.kind, root), RecipeSection, {ModelFactory: Model})
+        try:
+            made: RecipeSection = own.model_validate(self.options)
+        except ValidationError as error:
+            raise UsageError(f"recipe {self.kind!r}: {explain(error, self.options)}") from error
+        return made.build(root)
 
 
 def with_recipe(values: dict[str, Any], cheap: int) -> dict[str, Any]:  # Any: what TOML holds
