@@ -18,6 +18,7 @@ from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.level import Fidelity
 from fidsel.models import ForceField, load
 from fidsel.models.watch import OnProgress, Progress
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.selector.pool import Picker, needs_errors
 from fidsel.training.stage import CheapUse, ModelFactory, Recipe
 
@@ -107,8 +108,8 @@ class Rules:
     control: ControlKind = "owned"
     error: ErrorKind = "cheap"
     descriptor: str = "pair-distances"
-    clusters: int = 10
-    energy_clusters: int = 5
+    clusters: int = GEOMETRY
+    energy_clusters: int = ENERGY
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from fidsel.campaign.rounds.bounds import least_probes
 from fidsel.campaign.settings import ErrorKind
@@ -134,6 +142,9 @@ class TrackingSection(Strict):
 class Config(Strict):
     """All of fidsel.toml."""
 
+    # a recipe that is not given is the usual one, so the JSON schema does not ask for it
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("recipe"))
+
     campaign: CampaignSection = CampaignSection()
     """What the campaign is called and how it is judged."""
     pool: PoolSection
@@ -207,8 +218,6 @@ class Config(Strict):
     @model_validator(mode="after")
     def _selectable(self) -> Self:
         error, recipe = self.error_source, self.recipe.recipe
-        if error == "cheap" and len(self.fidelity) < 2:
-            raise ValueError("selector.error = 'cheap' needs a cheap fidelity; take 'probe'")
         if error == "cheap" and recipe is not None and not recipe.has_surrogates:
             raise ValueError(
                 f"selector.error = 'cheap' needs a recipe with a cheap model, not {recipe.kind!r}; take "

@@ -9,6 +9,7 @@ from fidsel.config.custom import own_picker
 from fidsel.config.sections import ClassSection, Kinds, section
 from fidsel.config.strict import OwnClass
 from fidsel.selector import PICKERS
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.selector.pool import Picker
 
 DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
@@ -36,9 +37,9 @@ class SelectorSection(ClassSection):
     descriptor: DescriptorName = "pair-distances"
     """Descriptor of a frame: pair distances, their inverses, or sorted within element pairs; the features of
     the networks after round 0, or averaged SOAP (extra "soap"), which also fit pools of several molecules."""
-    clusters: PositiveInt = 10
+    clusters: PositiveInt = GEOMETRY
     """Broad clusters by geometry."""
-    energy_clusters: PositiveInt = 5
+    energy_clusters: PositiveInt = ENERGY
     """Energy clusters inside each."""
 
     def build(self, root: Path) -> Picker:

@@ -15,7 +15,7 @@ from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField
 from fidsel.report import ClusterTable, Report, describe_clusters
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
-from fidsel.selector.clusters.broad import BroadClusters
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY, BroadClusters
 from fidsel.training.evaluate import errors
 
 TRAIN, POOL, HELD_OUT = "training", "pool", "held out"
@@ -114,8 +114,8 @@ def find_outliers(
     features: FloatArray,
     sides: StrArray,
     *,
-    clusters: int = 10,
-    energy_clusters: int = 5,
+    clusters: int = GEOMETRY,
+    energy_clusters: int = ENERGY,
     seed: int = 0,
 ) -> Outliers:
     """Return where a model is wrong.

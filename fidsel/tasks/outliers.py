@@ -18,6 +18,7 @@ from fidsel.data import Frames
 from fidsel.data.atomic import replacing
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.tasks.model_files import ASE, open_model
 from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of
 from fidsel.tasks.select import features
@@ -33,9 +34,9 @@ class OutlierConfig(Strict):
     """Where a model of fidsel's predicts: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
     descriptor: DescriptorName = "pair-distances"
     """Descriptor of a frame."""
-    clusters: PositiveInt = 10
+    clusters: PositiveInt = GEOMETRY
     """Broad clusters by geometry."""
-    energy_clusters: PositiveInt = 5
+    energy_clusters: PositiveInt = ENERGY
     """Energy clusters inside each."""
 
 

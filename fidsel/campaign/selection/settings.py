@@ -11,6 +11,7 @@ from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.selector.conformal import Score
 from fidsel.selector.pool import Picks
 from fidsel.selector.stopping import Stopping
@@ -45,8 +46,8 @@ class Selection:
     rounds: int = 8
     holdout: float = 0.25
     probes: int = 20
-    clusters: int = 10
-    energy_clusters: int = 5
+    clusters: int = GEOMETRY
+    energy_clusters: int = ENERGY
     seed: int = 0
     stopping: Stopping = field(default_factory=Stopping)
 

@@ -17,6 +17,9 @@ from fidsel.selector.clusters.projection import Projection
 from fidsel.selector.clusters.tree import MergeTree, nested
 from fidsel.selector.clusters.ward import MICRO, SUBSET, Method, geometry_clusters
 
+GEOMETRY, ENERGY = 10, 5
+"""Usual numbers of broad clusters by geometry, and of energy clusters inside each."""
+
 
 @dataclass(frozen=True, eq=False)
 class BroadClusters:
@@ -66,8 +69,8 @@ class BroadClusters:
         features: FloatArray,
         energies: FloatArray | None = None,
         *,
-        n_geometry: int = 10,
-        n_energy: int = 5,
+        n_geometry: int = GEOMETRY,
+        n_energy: int = ENERGY,
         method: Method = "auto",
         subset: int = SUBSET,
         micro: int = MICRO,
