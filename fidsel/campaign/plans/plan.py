@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from fidsel.arrays import BoolArray
 from fidsel.campaign.edits import enforce
+from fidsel.campaign.journal import Journal, PlanRecord, Sampled
 from fidsel.campaign.plans.coverage import gaps, trainable
 from fidsel.campaign.plans.least import FEWEST, Least
 from fidsel.campaign.plans.prepare import bounded_test, ensure_held_out, ensure_pool, refuse_few
@@ -63,46 +65,52 @@ def prepare(ws: Workspace) -> Prepared:
     FidselError
         where every pilot label of a fidelity failed.
     """
-    if ws.store.record("pool") is None:
+    campaign, journal = ws.campaign, ws.journal
+    if journal.read(Sampled) is None:
         ws.begin("pool")
     ws.report("pool", 0, 1)
-    ensure_pool(ws.campaign, ws.store)
+    ensure_pool(campaign, journal)
     ws.report("pool", 1, 1)
-    held = ensure_held_out(ws)
-    refuse_few(ws.campaign, ws.cover, [row for row, frame in enumerate(ws.pool.ids) if frame in held.all])
-    orders = _orders(ws, held)
-    record, begun = ws.store.record("plan") or {}, ws.store.record("round-0") is not None
-    inputs = _inputs(ws)
-    if not record or (not begun and record.get("inputs", inputs) != inputs):
-        _pilot(ws, orders[ws.campaign.accurate.name])
-        held = bounded_test(ws, held)
-        record = {"text": _make_plan(ws, held, orders).to_json(), "inputs": inputs}
-        ws.store.put_record("plan", record)
-    text = record["text"]
-    path = ws.campaign.folder.plan
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_text(path, text)
-    return Prepared(held, orders, Plan.from_json(text))
+    held = ensure_held_out(campaign, journal, ws.pool, ws.cover)
+    refuse_few(campaign, ws.cover, [row for row, frame in enumerate(ws.pool.ids) if frame in held.all])
+    orders = start_orders(campaign, ws.pool, journal.require(Sampled).frames, held, ws.cover)
+    record, inputs = journal.read(PlanRecord), plan_inputs(campaign, ws.cover)
+    if record is None or (not journal.begun and record.inputs != inputs):
+        _pilot(ws, orders[campaign.accurate.name])
+        held = bounded_test(campaign, journal, ws.price(campaign.accurate))
+        record = PlanRecord(_make_plan(ws, held, orders).to_json(), inputs)
+        journal.write(record)
+    path = campaign.folder.plan
+    if not path.exists() or path.read_text(encoding="utf-8") != record.text:
+        write_text(path, record.text)
+    return Prepared(held, orders, Plan.from_json(record.text))
 
 
-def _inputs(ws: Workspace) -> dict[str, Any]:  # Any: plain values
-    """Return the settings that a plan follows."""
-    campaign = ws.campaign
+def plan_inputs(campaign: Campaign, cover: Mapping[str, BoolArray]) -> dict[str, Any]:  # Any: plain values
+    """Return the settings that a plan follows.
+
+    Parameters
+    ----------
+    cover : (n_pool,) per level: whether it has a label of each.
+    """
     levels = [[level.name, level.key, level.price.value, level.price.per] for level in campaign.fidelities]
     money = [campaign.budget.total, campaign.budget.unit]
     held = [campaign.rules.test, campaign.rules.validation]
-    able = blake2b(np.stack(list(ws.cover.values())).tobytes(), digest_size=8).hexdigest()
+    able = blake2b(np.stack(list(cover.values())).tobytes(), digest_size=8).hexdigest()
     return {
         "budget": money, "levels": levels, "held-out": held, "cheap": campaign.cheap_use, "able": able,
     }  # fmt: skip
 
 
-def _orders(ws: Workspace, held: HeldOut) -> dict[str, tuple[str, ...]]:
-    both = random_order(ws, held, "random", trainable(ws.campaign, ws.cover))
+def start_orders(
+    campaign: Campaign, pool: Frames, sampled: int, held: HeldOut, cover: Mapping[str, BoolArray]
+) -> dict[str, tuple[str, ...]]:
+    """Return the candidates of each level in the random order that labels are bought in, see `Prepared`."""
+    both = random_order(pool, sampled, held, trainable(campaign, cover), campaign.rng("random"))
     first = set(both)
-    orders = {ws.campaign.accurate.name: both}
-    for fidelity in ws.campaign.cheap:
-        able = random_order(ws, held, "random", ws.cover[fidelity.name])
+    orders = {campaign.accurate.name: both}
+    for fidelity in campaign.cheap:
+        able = random_order(pool, sampled, held, cover[fidelity.name], campaign.rng("random"))
         orders[fidelity.name] = (*both, *(frame for frame in able if frame not in first))
     return orders
 
@@ -236,11 +244,12 @@ def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:
         where it was sampled with other settings than those of now.
     """
     with open_store(campaign.folder.store, break_lock) as (store, _):
-        identify(campaign, store)
-        enforce(campaign, store)
-        if store.record("pool") is None:
-            begin_stage(store, "pool")
-        return ensure_pool(campaign, store)
+        journal = Journal(store)
+        identify(campaign, journal)
+        enforce(campaign, journal)
+        if journal.read(Sampled) is None:
+            begin_stage(journal, "pool")
+        return ensure_pool(campaign, journal)
 
 
 def plan_campaign(campaign: Campaign, report: Reporter, break_lock: bool = False) -> Plan:

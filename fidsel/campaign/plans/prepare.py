@@ -1,7 +1,7 @@
 """What happens once, before round 0: the pool, the held-out frames, the order of random draws."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from hashlib import blake2b
 from math import floor
 
@@ -9,15 +9,14 @@ import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray, StrArray
 from fidsel.campaign.edits import ANEW
+from fidsel.campaign.journal import HeldOutFor, Journal, Sampled
 from fidsel.campaign.plans.coverage import cover_of, gaps, tested, trainable
 from fidsel.campaign.plans.least import FEWEST
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.settings import Campaign
-from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
-from fidsel.fidelity.store.labels import LabelStore
 
 BLOCK = 10
 """Neighbouring frames of a trajectory that stay on one side."""
@@ -29,7 +28,7 @@ TEST_BUDGET = 0.5
 """What test labels may cost beside the budget, as a part of it, where nobody says how many there are."""
 
 
-def ensure_pool(campaign: Campaign, store: LabelStore) -> Frames:
+def ensure_pool(campaign: Campaign, journal: Journal) -> Frames:
     """Return the pool, sampled and stored on the first call.
 
     Raises
@@ -37,16 +36,16 @@ def ensure_pool(campaign: Campaign, store: LabelStore) -> Frames:
     UsageError
         where the pool is too small for what is to be held out; a new one is not stored then.
     """
-    if store.record("pool") is None:
+    if journal.read(Sampled) is None:
         frames = campaign.sample().unlabelled().unique()
         cover = cover_of(campaign, frames)
         _require_enough(campaign, cover, "raise pool.frames (or give a longer file), or lower")
         sides = _draw(campaign, frames, cover)
         refuse_few(campaign, cover, [row for rows in sides.values() for row in rows])
-        store.add_frames(frames)
-        store.put_record("pool", {"frames": len(frames)})
+        journal.store.add_frames(frames)
+        journal.write(Sampled(len(frames)))
         return frames
-    return store.frames()
+    return journal.store.frames()
 
 
 def test_size(campaign: Campaign, pool: int) -> int:
@@ -86,48 +85,57 @@ def _require_enough(campaign: Campaign, cover: Mapping[str, BoolArray], advice: 
         )
 
 
-def ensure_held_out(ws: Workspace) -> HeldOut:
+def ensure_held_out(
+    campaign: Campaign, journal: Journal, pool: Frames, cover: Mapping[str, BoolArray]
+) -> HeldOut:
     """Return the test and validation frames, drawn once; see `draw_held_out`.
 
     Before round 0 is drawn they may be drawn anew, for other numbers of them or other levels.
+
+    Parameters
+    ----------
+    cover : (n_pool,) per level: whether it has a label of each.
 
     Raises
     ------
     UsageError
         where the pool has too few frames for them.
     """
-    rules = ws.campaign.rules
+    rules = campaign.rules
     asked = {
         "test": rules.test,
-        "budget": ws.campaign.budget.total if rules.test is None else None,
+        "budget": campaign.budget.total if rules.test is None else None,
         "validation": rules.validation,
-        "able": blake2b(tested(ws.campaign, ws.cover).tobytes(), digest_size=8).hexdigest(),
+        "able": blake2b(tested(campaign, cover).tobytes(), digest_size=8).hexdigest(),
     }
-    record, made_for = ws.store.record("held-out"), ws.store.record("held-out-for") or {}
-    begun = ws.store.record("round-0") is not None
-    if record is None or (not begun and made_for.get("asked", asked) != asked):
-        _require_enough(ws.campaign, ws.cover, f"the pool is kept as it was sampled: {ANEW}, or lower")
-        sides = _draw(ws.campaign, ws.pool, ws.cover)
-        record = {side: [ws.pool.ids[i] for i in rows] for side, rows in sides.items()}
-        ws.store.put_record("held-out", record)
-        ws.store.put_record("held-out-for", {"asked": asked, "bounded": False})
-    return HeldOut(tuple(record["test"]), tuple(record["validation"]), tuple(record["barred"]))
+    held, made_for = journal.read(HeldOut), journal.read(HeldOutFor)
+    if held is not None and (journal.begun or (made_for is not None and made_for.asked == asked)):
+        return held
+    _require_enough(campaign, cover, f"the pool is kept as it was sampled: {ANEW}, or lower")
+    sides = _draw(campaign, pool, cover)
+    held = HeldOut(**{side: tuple(pool.ids[i] for i in rows) for side, rows in sides.items()})
+    journal.write(held)
+    journal.write(HeldOutFor(asked, bounded=False))
+    return held
 
 
-def bounded_test(ws: Workspace, held: HeldOut) -> HeldOut:
+def bounded_test(campaign: Campaign, journal: Journal, price: float) -> HeldOut:
     """Return the held-out frames with a test set that costs at most half of the budget, made so once.
 
     Where `campaign.test` says how many there are, so many stay. What the price of a label spares is on no
     side. At least `LEAST_TESTED` stay.
+
+    Parameters
+    ----------
+    price : of an accurate label, base units.
     """
-    made_for = ws.store.record("held-out-for") or {}
-    price = ws.price(ws.campaign.accurate)
-    if ws.campaign.rules.test is not None or made_for.get("bounded") or price == 0:
+    held, made_for = journal.require(HeldOut), journal.require(HeldOutFor)
+    if campaign.rules.test is not None or made_for.bounded or price == 0:
         return held
-    kept = min(len(held.test), payable_tests(ws.campaign.budget, price))
+    kept = min(len(held.test), payable_tests(campaign.budget, price))
     held = HeldOut(held.test[:kept], held.validation, held.barred + held.test[kept:])
-    ws.store.put_record("held-out", asdict(held))
-    ws.store.put_record("held-out-for", made_for | {"bounded": True})
+    journal.write(held)
+    journal.write(replace(made_for, bounded=True))
     return held
 
 
@@ -175,6 +183,7 @@ def draw_held_out(
         drawn: list[list[int]] = []
         while order and (len(drawn) < wanted or sum(int(can[rows].sum()) for rows in drawn) < count):
             drawn.append(np.flatnonzero(block == order.pop()).tolist())
+        # one frame of each block in turn, so that as few as possible are neighbours
         inside = [[row for row in rng.permutation(rows).tolist() if can[row]] for rows in drawn]
         turns = [rows[turn] for turn in range(BLOCK) for rows in inside if turn < len(rows)]
         if len(turns) < count:
@@ -188,7 +197,11 @@ def draw_held_out(
 
 
 def _blocks(group: StrArray) -> IntArray:
-    """Return (n,) number of the contiguous block each row belongs to; blocks never cross groups."""
+    """Return (n,) number of the contiguous block each row belongs to; blocks never cross groups.
+
+    A trajectory need not be contiguous in the file: rows are counted off inside each group, and a pair of
+    (group, block inside it) is numbered.
+    """
     _, member = np.unique(group, return_inverse=True)
     within = np.empty(len(group), dtype=np.int64)
     for g in range(member.max() + 1):

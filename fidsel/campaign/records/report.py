@@ -1,14 +1,15 @@
 """The report of a round: made from what the round's folder and the store hold, without a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fidsel.arrays import FloatArray
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.records.best import best_round, best_words
 from fidsel.campaign.records.curves import headline, learning_curves, spend_label
-from fidsel.campaign.records.round import ControlArm, Metrics, Round
+from fidsel.campaign.records.round import ControlArm, HeldOut, Metrics, Round
 from fidsel.campaign.rounds.held_out import HeldOutErrors
 from fidsel.campaign.rounds.measure import error_unit, read_clusters
 from fidsel.campaign.settings import Campaign
@@ -24,7 +25,7 @@ FILE = "report.html"
 def round_report(
     campaign: Campaign,
     pool: Frames,
-    held: Sequence[str],
+    held: Collection[str],
     clusters: BroadClusters,
     energies: FloatArray,
     tested: HeldOutErrors,
@@ -44,7 +45,7 @@ def round_report(
     rounds : up to the one to report.
     """
     last, forces = rounds[-1], campaign.accurate.forces
-    row, away = {frame: i for i, frame in enumerate(pool.ids)}, set(held)
+    row, away = {frame: i for i, frame in enumerate(pool.ids)}, frozenset(held)
     fitted = [i for i, frame in enumerate(pool.ids) if frame not in away][: len(energies)]
     rows = np.array([*fitted, *[row[frame] for frame in tested.frames]], dtype=np.int64)
     table = describe_clusters(
@@ -92,9 +93,7 @@ def read_report(campaign: Campaign, index: int | None = None) -> tuple[int, Repo
         raise UsageError(f"there is no round {last} to report: rounds 0 to {len(rounds) - 1} are finished")
     first = home.round(0)
     with LabelStore(home.store, read_only=True) as store:
-        record = store.record("held-out") or {}
-        pool = store.frames()
-    held = [frame for frames in record.values() for frame in frames]
+        held, pool = Journal(store).require(HeldOut).all, store.frames()
     clusters, energies = read_clusters(first)
     tested = HeldOutErrors.load(home.round(last))
     if unknown := set(tested.frames) - set(pool.ids):

@@ -8,7 +8,7 @@ import numpy as np
 from fidsel.arrays import BoolArray, FloatArray
 from fidsel.campaign.plans.coverage import trainable
 from fidsel.campaign.plans.plan import Prepared
-from fidsel.campaign.plans.share import share
+from fidsel.campaign.plans.round_size import round_size
 from fidsel.campaign.records.round import Allocation, Draft, Pick
 from fidsel.campaign.rounds.estimate import draw_probes, estimate
 from fidsel.campaign.rounds.measure import Regions, error_unit
@@ -100,7 +100,7 @@ def _pool(ws: Workspace, frames: Frames, keep: BoolArray, index: int) -> Pool:
 
 def _draft(ws: Workspace, ready: Prepared, frames: Frames, pool: Pool, able: BoolArray, index: int) -> Draft:
     """Decide how many frames a round picks and which it probes, and write it down."""
-    part = share(ws, ready, index)
+    part = round_size(ws, ready, index)
     drawable = replace(pool, labelled=pool.labelled | ~able)
     probes = tuple(frames.ids[row] for row in draw_probes(ws, drawable, part.probes, index))
     draft = Draft(part.picks, probes, part.cheap)

@@ -1,4 +1,4 @@
-"""How much a round buys: its share of what measured costs leave to spend."""
+"""How much a round buys: an even part of what measured costs leave to spend."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,12 @@ from math import ceil, floor
 
 from fidsel.campaign.plans.least import FEWEST
 from fidsel.campaign.plans.plan import Prepared, priced
-from fidsel.campaign.rounds.training_set import bought_for_training
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.planner.recommend import plan
 
 
 @dataclass(frozen=True)
-class Share:
+class RoundSize:
     """What a round may buy.
 
     Parameters
@@ -27,7 +26,7 @@ class Share:
     cheap: Mapping[str, tuple[str, ...]]
 
 
-def share(ws: Workspace, ready: Prepared, index: int) -> Share:
+def round_size(ws: Workspace, ready: Prepared, index: int) -> RoundSize:
     """Return an even share of what is left: the last round spends the remainder.
 
     Probes take at most half of it.
@@ -43,7 +42,7 @@ def share(ws: Workspace, ready: Prepared, index: int) -> Share:
     if rules.per_round is not None:
         frames = min(affordable, rules.per_round + wanted)
     probes = min(wanted, frames // 2)
-    return Share(frames - probes, probes, extra)
+    return RoundSize(frames - probes, probes, extra)
 
 
 def frame_cost(ws: Workspace) -> float:
@@ -66,7 +65,7 @@ def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[st
     settled = all(fidelity.price.declared for fidelity in campaign.fidelities)
     if settled or remaining <= 0 or campaign.cheap_use != "labels":
         return {}
-    ids = bought_for_training(ws, index - 1)
+    ids = ws.journal.bought(index - 1)
     owned = {name: len(frames) for name, frames in ids.cheap.items()}
     owned[campaign.accurate.name] = max(FEWEST, len(ids.accurate))
     costs = dict(prices) | {campaign.accurate.name: sum(prices.values())}
