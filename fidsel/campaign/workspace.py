@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 import numpy as np
@@ -95,17 +95,20 @@ class Workspace:
         account: str,
         *,
         close_at: float = 1.0,
+        most: float | None = None,
     ) -> Purchase:
         """Label frames at a fidelity and judge the labels; those owned already are not bought again.
 
         Parameters
         ----------
         close_at : fraction that is waited for; see `fidsel.fidelity.buy`.
+        most : what may be spent, base units; None = the whole budget.
 
         Raises
         ------
         FidselError
-            where labels fail alike one after the other, or the budget pays for no label of this level.
+            where labels fail alike one after the other, or the budget pays for no label of this level; with
+            `most`, the caller looks at `Purchase.stopped`.
         """
         what = f"{fidelity.name} labels ({account})"
         self.lock.check()
@@ -115,13 +118,16 @@ class Workspace:
             self.report(what, event.finished, event.total)
 
         frames = self.store.frames(tuple(dict.fromkeys(ids)))
+        budget = self.campaign.budget
+        if most is not None:
+            budget = replace(budget, total=min(budget.total, self.spent() + most))
         bought = buy(
             self.store,
             self.engine,
             fidelity,
             frames,
             account,
-            budget=self.campaign.budget,
+            budget=budget,
             predicted_seconds=self.predicted_seconds(fidelity, frames),
             on_event=count,
             late=self.late,
@@ -129,7 +135,7 @@ class Workspace:
         )
         self.judge(fidelity)
         self.store.checkpoint()
-        if bought.stopped and not self.store.statistics(fidelity).done:
+        if most is None and bought.stopped and not self.store.statistics(fidelity).done:
             raise FidselError(bought.stopped)
         return bought
 

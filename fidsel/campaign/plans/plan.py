@@ -12,7 +12,8 @@ from fidsel.arrays import BoolArray
 from fidsel.campaign.edits import enforce
 from fidsel.campaign.journal import Journal, PlanRecord, Sampled
 from fidsel.campaign.plans.coverage import gaps, trainable
-from fidsel.campaign.plans.least import FEWEST, Least
+from fidsel.campaign.plans.minimum_budget import FEWEST, MinimumBudget
+from fidsel.campaign.plans.pilot import buy_pilot
 from fidsel.campaign.plans.prepare import bounded_test, ensure_held_out, ensure_pool, refuse_few
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.rounds.training_set import random_order
@@ -21,14 +22,13 @@ from fidsel.campaign.stage import begin_stage
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
-from fidsel.exceptions import FidselError, UsageError
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.planner.law import DFT_PRIOR, FORCE_FIELD_PRIOR
 from fidsel.fidelity.planner.plan import Beside, Plan
 from fidsel.fidelity.planner.recommend import PricedLevel, plan
 from fidsel.fidelity.sources.openmm import OpenMMSource
-from fidsel.fidelity.store.failures import failed_frames
 from fidsel.fidelity.store.lock import open_store
 
 START_SHARE = 0.4
@@ -76,7 +76,7 @@ def prepare(ws: Workspace) -> Prepared:
     orders = start_orders(campaign, ws.pool, journal.require(Sampled).frames, held, ws.cover)
     record, inputs = journal.read(PlanRecord), plan_inputs(campaign, ws.cover)
     if record is None or (not journal.begun and record.inputs != inputs):
-        _pilot(ws, orders[campaign.accurate.name])
+        buy_pilot(ws, orders[campaign.accurate.name])
         held = bounded_test(campaign, journal, ws.price(campaign.accurate))
         record = PlanRecord(_make_plan(ws, held, orders).to_json(), inputs)
         journal.write(record)
@@ -115,39 +115,10 @@ def start_orders(
     return orders
 
 
-def _pilot(ws: Workspace, order: tuple[str, ...]) -> None:
-    """Label the first frames of the random order at every fidelity whose cost must be measured.
-
-    One label of each comes first: where the budget can never pay for the campaign, no more are bought.
-    """
-    measured = [fidelity for fidelity in ws.campaign.fidelities if not fidelity.price.declared]
-    for fidelity in measured:
-        ws.buy(fidelity, order[:1], "pilot")
-    if all(len(ws.store.measured(fidelity)[1]) for fidelity in measured):
-        Least.of(ws.campaign, ws.prices(), ws.wasted()).require(ws.campaign.budget)
-    for fidelity in measured:
-        bought = ws.buy(fidelity, order[: ws.campaign.rules.pilot], "pilot")
-        if not bought.ids_done and not bought.ids_owned:
-            raise _no_pilot(ws, fidelity)
-
-
-def _no_pilot(ws: Workspace, fidelity: Fidelity) -> FidselError:
-    """Return why a level gave no pilot label; its frames are tried again, as nothing can go on without."""
-    ws.ledger.try_again([one.attempt for one in failed_frames(ws.store, fidelity)], asked=True)
-    start = f"no pilot label of {fidelity.name} could be had"
-    reasons = sorted(set(ws.store.failures(fidelity).values()))
-    if not reasons:
-        return FidselError(f"{start}: the budget of {ws.campaign.budget} does not pay for them; raise it")
-    return FidselError(
-        f"{start}: {reasons[0].rstrip('. ')}. Mend the cause (`fidsel doctor` labels one frame with each "
-        "level) and give the same command again: these frames are tried once more"
-    )
-
-
 def _make_plan(ws: Workspace, held: HeldOut, orders: Mapping[str, tuple[str, ...]]) -> Plan:
     """Return the plan for the whole budget, with what one accurate training frame really costs."""
     campaign, rules, prices = ws.campaign, ws.campaign.rules, ws.prices()
-    Least.of(campaign, prices, ws.wasted()).require(campaign.budget)
+    MinimumBudget.of(campaign, prices, ws.wasted()).require(campaign.budget)
     levels = []
     for fidelity in campaign.fidelities:
         alone = campaign.cheap_use == "labels" or fidelity is campaign.accurate

@@ -11,7 +11,7 @@ from fidsel.arrays import BoolArray, IntArray, StrArray
 from fidsel.campaign.edits import ANEW
 from fidsel.campaign.journal import HeldOutFor, Journal, Sampled
 from fidsel.campaign.plans.coverage import cover_of, gaps, tested, trainable
-from fidsel.campaign.plans.least import FEWEST
+from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.settings import Campaign
 from fidsel.data import Frames

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor
 
-from fidsel.campaign.plans.least import FEWEST
+from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.plans.plan import Prepared, priced
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.planner.recommend import plan

@@ -13,7 +13,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.campaign.journal import Sampled
-from fidsel.campaign.plans.least import FEWEST
+from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.records.round import ControlArm, HeldOut, Metrics, Round, Saving
 from fidsel.campaign.rounds.measure import metrics
 from fidsel.campaign.rounds.training import watched

@@ -92,12 +92,12 @@ class Reservations:
         price, limit = self.fidelity.price, self.fidelity.time_limit
         known = None if isnan(predicted) else predicted
         cost = price.value if price.per == "label" else price.value * (known or 0.0)
+        slack = 0.0 if self.budget is None else self.budget.total * TOLERANCE
         if price.declared or self.budget is None:
-            slack = 0.0 if self.budget is None else self.budget.total * TOLERANCE
             return Order(frame_id, cost, known, limit) if cost == 0 or cost <= free + slack else None
         most = price.value * self.fidelity.threads * (inf if limit is None else limit)
         least = min(self._margin * cost, most)
-        if free <= 0 or least > free:
+        if free <= 0 or least > free + slack:
             return None
         together = GROUP_SECONDS / known if known else 1.0
         slots = self.workers * min(max(together, 1.0), BATCH_SIZE)
