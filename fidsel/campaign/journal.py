@@ -202,7 +202,7 @@ class Journal:
                 if row is None:
                     return None
                 self._records[name] = from_plain(kind, {BARE[kind]: row} if kind in BARE else row)
-            except (UsageError, ValueError) as error:
+            except (UsageError, ValueError, TypeError, RecursionError) as error:
                 raise FidselError(
                     f"the record {name!r} in {self.store.path} is damaged: {error}. Put back a copy of the "
                     "file"

@@ -98,8 +98,8 @@ class MinimumBudget:
             f"the budget of {budget} cannot pay for this campaign: {self.validation} validation labels and "
             f"at least {self.training} training labels of {self.accurate}, with the cheaper labels of the "
             f"same frames, take {bound}{least}{each}{self._lost(budget)}. Raise budget.total {raised} "
-            f"that{more}{self._fewer(budget)}, or name a quicker accurate level than {self.accurate} (a smaller basis; "
-            "mp2 or dft in place of coupled cluster)"
+            f"that{more}{self._fewer(budget)}, or name a quicker accurate level than {self.accurate} "
+            "(a smaller basis; mp2 or dft in place of coupled cluster)"
         )
 
     def summary(self, budget: Budget) -> str:
