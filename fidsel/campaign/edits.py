@@ -197,8 +197,8 @@ def _implied(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bo
 
 
 def _absent(name: str, where: Mapping[str, Any]) -> str:
-    """Return the outermost table around a setting that some settings lack, the setting itself if none."""
-    for table in _tables(name):
+    """Return the outermost table of a section that is missing around a setting, else the setting."""
+    for table in _tables(name)[1:]:
         if _content(table, where) is None:
             return table
     return name

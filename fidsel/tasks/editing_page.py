@@ -13,8 +13,9 @@ HEAD: Final = """\
 `fidsel.toml` may be edited at any time; the next command looks at what has changed since the last one.
 What cannot change is refused with the value that it had, and nothing is bought. What is taken is written
 into the notes of the round it begins with (`fidsel status`, `round.json`, the report). Of the rules below the
-first that fits a setting holds. `fidelity` is the list of levels that are bought, `fidelity.*` each of them,
-and `fidelity.*.labels` all settings of a level that change its numbers.
+first that fits a setting holds; settings and tables that are added or removed go by the same rules.
+`fidelity` is the list of levels that are bought, `fidelity.*` each of them, and `fidelity.*.labels` all
+settings of a level that change its numbers.
 
 | setting | edit | because |
 |---|---|---|

@@ -6,6 +6,7 @@ from math import ceil, floor
 
 from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.plans.plan import Prepared, priced
+from fidsel.campaign.settings import Campaign
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.planner.recommend import plan
 
@@ -27,22 +28,26 @@ class RoundSize:
 
 
 def round_size(ws: Workspace, ready: Prepared, index: int) -> RoundSize:
-    """Return an even share of what is left: the last round spends the remainder.
+    """Return an even part of what is left: the last round spends the remainder.
 
     Probes take at most half of it.
     """
-    rules, price = ws.campaign.rules, frame_cost(ws)
-    extra = _replanned(ws, ready, index)
-    affordable = _affordable(ws, extra, price)
-    if affordable < 1:
+    price, extra = frame_cost(ws), _replanned(ws, ready, index)
+    if _affordable(ws, extra, price) < 1:
         extra = {}
-        affordable = _affordable(ws, extra, price)
+    picks, probes = split(ws.campaign, index, _affordable(ws, extra, price))
+    return RoundSize(picks, probes, extra)
+
+
+def split(campaign: Campaign, index: int, affordable: int) -> tuple[int, int]:
+    """Return how many frames a round picks and probes, of those that what is left pays for."""
+    rules = campaign.rules
+    wanted = rules.probes if campaign.probing else 0
     frames = ceil(affordable / (rules.rounds - index + 1))
-    wanted = rules.probes if ws.campaign.probing else 0
     if rules.per_round is not None:
         frames = min(affordable, rules.per_round + wanted)
     probes = min(wanted, frames // 2)
-    return RoundSize(frames - probes, probes, extra)
+    return frames - probes, probes
 
 
 def frame_cost(ws: Workspace) -> float:
