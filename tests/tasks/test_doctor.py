@@ -150,6 +150,7 @@ def test_the_budget_goes_by_the_clock_of_the_price(tmp_path: Path, per: str, wai
     """A label waits for half a second and computes next to nothing: allocated cores cost it all the same."""
     folder = tiny_campaign.write_campaign(tmp_path, cheap="pause = 0", accurate="pause = 0.5, slow = 0.6")
     words = [f"fidelity.{i}.price={{per='{per}',value=1}}" for i in (0, 1)]
+    words += ["recipe={kind='standard'}", "selector.error=probe"]  # accurate labels alone are bought
     rows = by_name(examine(folder, [*words, "budget={total=20, unit='core-s'}"]))
     assert rows["budget"].ok, rows["budget"].detail
     found = re.search(r"20 core-s pay for 5 validation and some (\d+) training", rows["budget"].detail)
