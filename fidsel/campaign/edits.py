@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
-from fidsel.campaign.journal import EditNote, EditNotes, Journal, Sampled, Settings
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import EditNote, EditNotes, Sampled, Settings
 from fidsel.campaign.settings import Campaign
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.store.labels import LabelStore
 
 Effect = Literal["refused", "next round", "harmless"]
-Stage = Literal["pool", "money", "round 0", "clusters"]
+Milestone = Literal["pool", "money", "round 0", "clusters"]
 
 ANEW: Final = "set it back, or start a new campaign in another folder"
 
-STAGES: Final[Mapping[Stage, str]] = {
+MILESTONES: Final[Mapping[Milestone, str]] = {
     "pool": "once the pool is sampled",
     "money": "once a label is paid",
     "round 0": "once round 0 is drawn",
@@ -36,13 +37,13 @@ class Rule:
     pattern : settings, `section.key`; `*` stands for anything, also for the name of a level.
     effect : "refused", taken from the next round on, or harmless: no result depends on it.
     why : in a few words.
-    since : refused from this stage on; before, an edit is taken as it comes.
+    since : refused from this milestone on; before, an edit is taken as it comes.
     """
 
     pattern: str
     effect: Effect
     why: str
-    since: Stage = "round 0"
+    since: Milestone = "round 0"
 
 
 RULES: Final = (
@@ -219,8 +220,8 @@ def _content(name: str, where: Mapping[str, Any]) -> Any:
         for key, value in where.items()
         if key.startswith(f"{name}.") and value is not None
     }
-    told = ", ".join(f"{key} = {_told(value)}" for key, value in inner.items())
-    return inner.get("kind", told or None)
+    text = ", ".join(f"{key} = {_text(value)}" for key, value in inner.items())
+    return inner.get("kind", text or None)
 
 
 def settings(campaign: Campaign) -> dict[str, Any]:  # Any: plain values
@@ -260,9 +261,9 @@ def _noted(journal: Journal) -> tuple[EditNote, ...]:
     return (journal.read(EditNotes) or EditNotes()).edits
 
 
-def _past(stage: Stage, campaign: Campaign, journal: Journal) -> bool:
-    """Return whether a campaign is past a stage."""
-    match stage:
+def _past(milestone: Milestone, campaign: Campaign, journal: Journal) -> bool:
+    """Return whether a campaign is past a milestone."""
+    match milestone:
         case "pool":
             return journal.read(Sampled) is not None
         case "round 0":
@@ -273,7 +274,7 @@ def _past(stage: Stage, campaign: Campaign, journal: Journal) -> bool:
 
 
 def _sentence(edit: Edit, campaign: Campaign) -> str:
-    now, then = _told(edit.now), _told(edit.then)
+    now, then = _text(edit.now), _text(edit.then)
     if edit.name == "budget.total":
         now, then = (campaign.budget.format(amount) for amount in (edit.now, edit.then))
     return f"{edit.name} = {now} (it was {then})"
@@ -288,10 +289,10 @@ def _refusal(edit: Edit, store: LabelStore) -> str:
             "labels would be left behind"
         )
     return (
-        f"the campaign was begun with {edit.name} = {_told(edit.then)}, got {_told(edit.now)}, and it cannot "
-        f"change {STAGES[edit.rule.since]}: {edit.rule.why}"
+        f"the campaign was begun with {edit.name} = {_text(edit.then)}, got {_text(edit.now)}, and it cannot "
+        f"change {MILESTONES[edit.rule.since]}: {edit.rule.why}"
     )
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

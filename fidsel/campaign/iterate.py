@@ -5,10 +5,10 @@ from dataclasses import replace
 from itertools import count
 from time import perf_counter
 
-from fidsel.campaign.journal import Identity
 from fidsel.campaign.plans.coverage import gaps
 from fidsel.campaign.plans.plan import Prepared, prepare, start_size, unbought
 from fidsel.campaign.plans.round_size import frame_cost
+from fidsel.campaign.records.decisions import Identity
 from fidsel.campaign.records.round import Allocation, Pick, Round
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.rounds.propose import choose
@@ -100,8 +100,8 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     purchase(ws, ready.held, index)
     labelled = perf_counter()
     data = training_data(campaign, ws.store, ws.pool, journal.training_ids(index), ready.held)
-    believed = trusted(campaign, ws.pool, data)
-    data = believed.data
+    checked = trusted(campaign, ws.pool, data)
+    data = checked.data
     trained = _train(ws, data, index)
     seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
     ws.ledger.charge(
@@ -109,7 +109,7 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     )
     ws.begin("measuring on held-out labels")
     found = measured(ws, ready.held, done, data, trained, seconds)
-    notes = (*found.record.notes, *believed.notes)
+    notes = (*found.record.notes, *checked.notes)
     found = replace(
         found, record=replace(found.record, notes=notes, stop=stop_reason(ws, [*done, found.record]))
     )

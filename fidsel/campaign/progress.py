@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fidsel.campaign.journal import Journal, Levels, Sampled, Stage
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import Levels, Sampled, Stage
 from fidsel.campaign.records.round import Allocation, HeldOut
 from fidsel.campaign.stage import label_stage
 from fidsel.fidelity.store.labels import FAILED, LabelStore

@@ -2,7 +2,8 @@
 
 from time import time
 
-from fidsel.campaign.journal import Journal, Stage
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import Stage
 
 
 def begin_stage(journal: Journal, what: str) -> None:

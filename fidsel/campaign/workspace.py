@@ -9,9 +9,10 @@ import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray
 from fidsel.campaign.edits import enforce
-from fidsel.campaign.journal import Identity, Journal, Levels
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.confirm import confirm_tables
 from fidsel.campaign.plans.coverage import cover_of
+from fidsel.campaign.records.decisions import Identity, Levels
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.stage import begin_purchase, begin_stage
 from fidsel.data import Frames

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fidsel.campaign.edits import RULES, STAGES, Rule
+from fidsel.campaign.edits import MILESTONES, RULES, Rule
 from fidsel.config.schema import Config
 from fidsel.tasks.settings_page import refs
 
@@ -42,7 +42,7 @@ def editing_page() -> str:
 
 def _effect(rule: Rule) -> str:
     if rule.effect == "refused":
-        return f"refused {STAGES[rule.since]}"
+        return f"refused {MILESTONES[rule.since]}"
     return "taken from the next round on" if rule.effect == "next round" else "harmless"
 
 

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from fidsel.campaign.journal import (
-    NAMES,
+from fidsel.campaign.journal import NAMES, Journal
+from fidsel.campaign.records.decisions import (
     EditNote,
     EditNotes,
     HeldOutFor,
     Identity,
-    Journal,
     LateLabels,
     Levels,
     PlanRecord,

@@ -3,7 +3,8 @@
 from pathlib import Path
 from time import time
 
-from fidsel.campaign.journal import Journal, Stage
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import Stage
 from fidsel.campaign.stage import begin_purchase, begin_stage
 from fidsel.fidelity import LabelStore
 

@@ -7,7 +7,8 @@ import pytest
 from morse_molecule import frames
 from tiny_campaign import opened, write_campaign
 
-from fidsel.campaign.journal import Identity, Journal, Levels, Stage
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import Identity, Levels, Stage
 from fidsel.campaign.settings import silent
 from fidsel.campaign.workspace import identify, open_workspace, sizes
 from fidsel.config.build import open_campaign

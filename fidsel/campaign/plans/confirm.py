@@ -1,6 +1,7 @@
 """Labels that were taken from a table must still be those of the table, which may grow meanwhile."""
 
-from fidsel.campaign.journal import Journal, TableContents
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import TableContents
 from fidsel.campaign.settings import Campaign
 from fidsel.fidelity.sources.table import TableSource
 

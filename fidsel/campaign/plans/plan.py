@@ -10,11 +10,12 @@ import numpy as np
 
 from fidsel.arrays import BoolArray
 from fidsel.campaign.edits import enforce
-from fidsel.campaign.journal import Journal, PlanRecord, Sampled
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.coverage import gaps, trainable
 from fidsel.campaign.plans.minimum_budget import FEWEST, MinimumBudget
 from fidsel.campaign.plans.pilot import buy_pilot
 from fidsel.campaign.plans.prepare import bounded_test, ensure_held_out, ensure_pool, refuse_few
+from fidsel.campaign.records.decisions import PlanRecord, Sampled
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.settings import Campaign, Reporter
@@ -26,7 +27,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.planner.law import DFT_PRIOR, FORCE_FIELD_PRIOR
-from fidsel.fidelity.planner.plan import Beside, Plan
+from fidsel.fidelity.planner.plan import Plan, UnbudgetedLabels
 from fidsel.fidelity.planner.recommend import PricedLevel, plan
 from fidsel.fidelity.sources.openmm import OpenMMSource
 from fidsel.fidelity.store.lock import open_store
@@ -138,7 +139,7 @@ def _make_plan(ws: Workspace, held: HeldOut, orders: Mapping[str, tuple[str, ...
         seed=campaign.seed_for("plan"),
     )
     warnings = (*unbought(campaign), *gaps(campaign, ws.cover), *made.warnings)
-    return replace(made, warnings=warnings, beside=_beside(ws, held, made), shown=campaign.budget.shown)
+    return replace(made, warnings=warnings, beside=_unbudgeted(ws, held, made), shown=campaign.budget.shown)
 
 
 def unbought(campaign: Campaign) -> tuple[str, ...]:
@@ -158,14 +159,14 @@ def unbought(campaign: Campaign) -> tuple[str, ...]:
     )
 
 
-def _beside(ws: Workspace, held: HeldOut, made: Plan) -> tuple[Beside, ...]:
+def _unbudgeted(ws: Workspace, held: HeldOut, made: Plan) -> tuple[UnbudgetedLabels, ...]:
     """Return what is bought beside the budget."""
     price = made.prices[-1] - made.companion
     _, seconds = ws.store.measured(ws.campaign.accurate)
     each = float(seconds.mean()) / ws.engine.workers if len(seconds) else None
 
-    def row(what: str, labels: int) -> Beside:
-        return Beside(what, labels, labels * price, None if each is None else labels * each)
+    def row(what: str, labels: int) -> UnbudgetedLabels:
+        return UnbudgetedLabels(what, labels, labels * price, None if each is None else labels * each)
 
     found = [row("test labels", len(held.test))]
     if ws.campaign.rules.control == "bought" and price > 0:

@@ -9,9 +9,10 @@ import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray, StrArray
 from fidsel.campaign.edits import ANEW
-from fidsel.campaign.journal import HeldOutFor, Journal, Sampled
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.coverage import cover_of, gaps, tested, trainable
 from fidsel.campaign.plans.minimum_budget import FEWEST
+from fidsel.campaign.records.decisions import HeldOutFor, Sampled
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.settings import Campaign
 from fidsel.data import Frames
@@ -65,11 +66,11 @@ def refuse_few(campaign: Campaign, cover: Mapping[str, BoolArray], held: Sequenc
     free = trainable(campaign, cover)
     free[list(held)] = False
     if free.sum() < FEWEST:
-        told = "; ".join(["", *gaps(campaign, cover)])
+        lacking = "; ".join(["", *gaps(campaign, cover)])
         raise UsageError(
             f"of {len(free)} configurations {free.sum()} may be trained on beside the held-out ones and "
             f"their neighbours, at least {FEWEST} are needed: take more (pool.frames, or a longer file), or "
-            f"lower campaign.test{told}"
+            f"lower campaign.test{lacking}"
         )
 
 
@@ -77,11 +78,11 @@ def _require_enough(campaign: Campaign, cover: Mapping[str, BoolArray], advice: 
     able = tested(campaign, cover)
     test, validation = test_size(campaign, int(able.sum())), campaign.rules.validation
     if able.sum() < (least := test + validation + 2):
-        told = "; ".join(["", *gaps(campaign, cover)])
+        lacking = "; ".join(["", *gaps(campaign, cover)])
         raise UsageError(
             f"the pool must hold at least {least} different configurations ({test} test, {validation} "
             f"validation and 2 to train on), got {able.sum()}: {advice} campaign.test or "
-            f"campaign.validation{told}"
+            f"campaign.validation{lacking}"
         )
 
 

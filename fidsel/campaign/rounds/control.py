@@ -12,8 +12,8 @@ from math import floor
 import numpy as np
 
 from fidsel.arrays import FloatArray
-from fidsel.campaign.journal import Sampled
 from fidsel.campaign.plans.minimum_budget import FEWEST
+from fidsel.campaign.records.decisions import Sampled
 from fidsel.campaign.records.round import ControlArm, HeldOut, Metrics, Round, Saving
 from fidsel.campaign.rounds.measure import metrics
 from fidsel.campaign.rounds.training import watched

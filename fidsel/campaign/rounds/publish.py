@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import Any
 
 from fidsel.campaign import edits
-from fidsel.campaign.journal import Identity
 from fidsel.campaign.records.curves import plot_learning_curve
+from fidsel.campaign.records.decisions import Identity
 from fidsel.campaign.records.report import FILE, round_report
 from fidsel.campaign.records.round import Allocation, HeldOut, Round
 from fidsel.campaign.rounds.control import control_arm

@@ -16,7 +16,8 @@ what the budget buys in any case, it is what is still under way.
 
 from collections.abc import Mapping, Sequence
 
-from fidsel.campaign.journal import Journal, LateLabels
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import LateLabels
 from fidsel.campaign.records.round import Allocation, HeldOut
 from fidsel.campaign.settings import Campaign, Rules
 from fidsel.campaign.workspace import Workspace

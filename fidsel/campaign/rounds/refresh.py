@@ -1,6 +1,6 @@
 """New candidates from dynamics with the current model, once before each round of picking."""
 
-from fidsel.campaign.journal import Refreshed
+from fidsel.campaign.records.decisions import Refreshed
 from fidsel.campaign.workspace import Workspace
 from fidsel.exceptions import FidselError
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray
-from fidsel.campaign.journal import Journal, TrainingIds
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import TrainingIds
 from fidsel.campaign.records.round import Draft, HeldOut
 from fidsel.campaign.settings import Campaign
 from fidsel.campaign.workspace import Workspace

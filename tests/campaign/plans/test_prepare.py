@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_campaign import opened, write_campaign
 
-from fidsel.campaign.journal import HeldOutFor, Sampled
 from fidsel.campaign.plans.prepare import (
     BLOCK,
     bounded_test,
@@ -18,6 +17,7 @@ from fidsel.campaign.plans.prepare import (
     ensure_pool,
     refuse_few,
 )
+from fidsel.campaign.records.decisions import HeldOutFor, Sampled
 from fidsel.campaign.records.round import Allocation, HeldOut
 from fidsel.exceptions import UsageError
 

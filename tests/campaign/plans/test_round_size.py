@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_campaign import opened, write_campaign
 
-from fidsel.campaign.journal import Sampled
 from fidsel.campaign.plans.plan import prepare
 from fidsel.campaign.plans.round_size import RoundSize, frame_cost, round_size, split
+from fidsel.campaign.records.decisions import Sampled
 from fidsel.campaign.settings import Campaign
 from fidsel.config.build import open_campaign
 

@@ -12,7 +12,8 @@ import pytest
 from tiny_campaign import check_consistent, labels, outcome, picks, rounds, run, start, write_campaign
 
 from fidsel.campaign import iterate
-from fidsel.campaign.journal import Journal, LateLabels, Levels
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import LateLabels, Levels
 from fidsel.campaign.records.round import Allocation, Pick
 from fidsel.campaign.rounds.purchases import wanted_by
 from fidsel.config.build import open_campaign

@@ -8,7 +8,7 @@ import pytest
 from morse_molecule import frames
 from tiny_campaign import opened, write_campaign
 
-from fidsel.campaign.journal import TrainingIds
+from fidsel.campaign.records.decisions import TrainingIds
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.rounds.training_set import candidate_rows, random_order, training_data
 
