@@ -12,7 +12,6 @@ from fidsel.campaign.records.round import Pick
 from fidsel.campaign.rounds.bounds import error_bounds
 from fidsel.campaign.rounds.measure import read_clusters
 from fidsel.campaign.rounds.self_error import disagreement, latent
-from fidsel.campaign.rounds.training_set import mixture
 from fidsel.campaign.settings import LEARNED
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
@@ -128,7 +127,7 @@ def _source(ws: Workspace, index: int, frames: Frames) -> ErrorSource:
             )
         case "latent":
             model = ws.campaign.load_model(previous / "model")
-            trained = ws.labelled(accurate, mixture(ws, index - 1).accurate)
+            trained = ws.labelled(accurate, ws.journal.training_ids(index - 1).accurate)
             return Latent(latent(model, frames), latent(model, trained))
         case "probe":
             return Probe()

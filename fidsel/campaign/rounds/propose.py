@@ -13,13 +13,7 @@ from fidsel.campaign.records.round import Allocation, Draft, Pick
 from fidsel.campaign.rounds.estimate import draw_probes, estimate
 from fidsel.campaign.rounds.measure import Regions, error_unit
 from fidsel.campaign.rounds.refresh import refresh
-from fidsel.campaign.rounds.training_set import (
-    bought_for_training,
-    candidates,
-    read_draft,
-    read_late,
-    write_draft,
-)
+from fidsel.campaign.rounds.training_set import candidate_rows
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.selector import Pool, Random
@@ -33,14 +27,14 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
     stopped among them goes on with the same numbers.
     """
     notes = refresh(ws, index)
-    rows = candidates(ws, ready.held)
+    rows = candidate_rows(ws.pool, ready.held)
     able = trainable(ws.campaign, ws.cover)[rows]
     # errors of frames that cannot be picked help to estimate those of the others, but not accurate ones
     keep = able if ws.campaign.rules.error == "reference" else np.ones(len(rows), dtype=bool)
     pool = _pool(ws, ws.pool[rows], keep, index)
     rows, able = rows[keep], able[keep]
     frames = ws.pool[rows]
-    draft = read_draft(ws.store, index) or _draft(ws, ready, frames, pool, able, index)
+    draft = ws.journal.read(Draft, index) or _draft(ws, ready, frames, pool, able, index)
     picks, source, more = _pick(ws, frames, pool, able, draft, index)
     names = [fidelity.name for fidelity in ws.campaign.fidelities]
     chosen = tuple(
@@ -51,25 +45,19 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
     )
     accurate = tuple(pick.frame for pick in chosen)
     # the probes of the round before enter training now, with cheap labels as every accurate frame
-    entering = (*read_probes(ws, index - 1), *accurate)
+    entering = (*ws.journal.probes(index - 1), *accurate)
     cheap = {f.name: (*entering, *draft.cheap.get(f.name, ())) for f in ws.campaign.cheap}
-    known = bought_for_training(ws, index - 1).cheap
+    known = ws.journal.bought(index - 1).cheap
     numbers = {name: len(set(ids).difference(known[name])) for name, ids in cheap.items()}
     cost = ws.cost(numbers | {ws.campaign.accurate.name: len(accurate) + len(draft.probes)})
     return Allocation(accurate, cheap, chosen, cost, source, (*notes, *more))
 
 
-def read_probes(ws: Workspace, index: int) -> tuple[str, ...]:
-    """Return the probes of a round."""
-    draft = read_draft(ws.store, index)
-    return () if draft is None else draft.probes
-
-
 def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
     """Return (n,) True for frames labelled for training (last probes too), late, or failed."""
     accurate = ws.campaign.accurate
-    late = (read_late(ws.store, index - 1) or {}).get(accurate.name, ())
-    bought = (*bought_for_training(ws, index - 1).accurate, *read_probes(ws, index - 1))
+    late = ws.journal.late(index - 1).get(accurate.name, ())
+    bought = (*ws.journal.bought(index - 1).accurate, *ws.journal.probes(index - 1))
     have = {*ws.store.label_ids(accurate, bought), *ws.store.failed_ids(accurate), *late}
     return np.array([frame in have for frame in frames.ids], dtype=bool)
 
@@ -104,7 +92,7 @@ def _draft(ws: Workspace, ready: Prepared, frames: Frames, pool: Pool, able: Boo
     drawable = replace(pool, labelled=pool.labelled | ~able)
     probes = tuple(frames.ids[row] for row in draw_probes(ws, drawable, part.probes, index))
     draft = Draft(part.picks, probes, part.cheap)
-    write_draft(ws.store, index, draft)
+    ws.journal.write(draft, index)
     return draft
 
 

@@ -1,15 +1,13 @@
 """Which labels a round trains on, and which configurations may be labelled for training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray
-from fidsel.campaign.journal import Journal
 from fidsel.campaign.records.decisions import TrainingIds
-from fidsel.campaign.records.round import Draft, HeldOut
+from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.settings import Campaign
-from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.labels import LabelStore
@@ -60,36 +58,3 @@ def random_order(
     # drawn before `able` is looked at, so that the order of two levels is the same where both are able
     order = (rows[i] for i in rng.permutation(len(rows)))
     return tuple(pool.ids[row] for row in order if able[row])
-
-
-# calls of `propose` and `estimate`, until they take the journal
-
-
-def mixture(ws: Workspace, last: int) -> TrainingIds:
-    """Return `Journal.training_ids`."""
-    return ws.journal.training_ids(last)
-
-
-def bought_for_training(ws: Workspace, last: int) -> TrainingIds:
-    """Return `Journal.bought`."""
-    return ws.journal.bought(last)
-
-
-def read_draft(store: LabelStore, index: int) -> Draft | None:
-    """Return the draft of a round."""
-    return Journal(store).read(Draft, index)
-
-
-def write_draft(store: LabelStore, index: int, draft: Draft) -> None:
-    """Write down the draft of a round."""
-    Journal(store).write(draft, index)
-
-
-def read_late(store: LabelStore, index: int) -> Mapping[str, tuple[str, ...]]:
-    """Return `Journal.late`."""
-    return Journal(store).late(index)
-
-
-def candidates(ws: Workspace, held: HeldOut) -> IntArray:
-    """Return `candidate_rows`."""
-    return candidate_rows(ws.pool, held)
