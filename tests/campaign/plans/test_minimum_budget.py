@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tiny_campaign import run, write_campaign
 
 from fidsel.campaign import plan_campaign
-from fidsel.campaign.iterate import silent
+from fidsel.campaign.loop import silent
 from fidsel.campaign.plans.minimum_budget import (
     SCATTER,
     MinimumBudget,
