@@ -1,12 +1,16 @@
 """What a picker sees and what it returns: arrays in, indices out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.exceptions import UsageError
+
+ARRAYS = ("features", "clusters", "errors", "energies", "costs", "labelled")
+"""Fields of a pool that have one row per frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +42,7 @@ class Pool:
         n = len(self.features)
         if self.features.ndim != 2 or self.costs.ndim != 2:
             raise UsageError("features must be (n, d) and costs (n, n_fidelities)")
-        for name in ("features", "clusters", "errors", "energies", "costs", "labelled"):
+        for name in ARRAYS:
             array = getattr(self, name)
             if len(array) != n:
                 raise UsageError(f"{name} must have one row for each of the {n} frames, got {len(array)}")
@@ -48,6 +52,46 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @classmethod
+    def of(
+        cls,
+        features: FloatArray,
+        *,
+        clusters: IntArray | None = None,
+        errors: FloatArray | None = None,
+        energies: FloatArray | None = None,
+        labelled: BoolArray | None = None,
+        costs: Sequence[float] = (1.0,),
+        unit: str = "eV/Å",
+    ) -> Self:
+        """Return a pool whose missing parts are: one cluster, errors and energies unknown, nothing labelled.
+
+        Parameters
+        ----------
+        costs : of a label at each fidelity, the same for every frame.
+
+        Examples
+        --------
+        >>> Pool.of(np.zeros((3, 2)), labelled=np.array([True, False, False])).costs.shape
+        (3, 1)
+        """
+        n = len(features)
+        nothing = np.full(n, np.nan)
+        return cls(
+            features,
+            np.zeros(n, dtype=np.int64) if clusters is None else clusters,
+            nothing if errors is None else errors,
+            nothing if energies is None else energies,
+            np.broadcast_to(np.asarray(costs, dtype=np.float64), (n, len(costs))),
+            np.zeros(n, dtype=np.bool_) if labelled is None else labelled,
+            unit,
+        )
+
+    def __getitem__(self, rows: IntArray | BoolArray) -> Self:
+        """Return the pool of some frames."""
+        arrays = {name: getattr(self, name)[rows] for name in ARRAYS}
+        return type(self)(**arrays, unit=self.unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,21 +138,3 @@ class Picker(Protocol):
 def needs_errors(picker: Picker) -> bool:
     """Return whether a picker reads `Pool.errors`; one that does not say is taken to."""
     return bool(getattr(picker, "needs_errors", True))
-
-
-class ErrorSource(Protocol):
-    """Estimates the model's error on every frame of the pool, in two phases."""
-
-    def wants(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:
-        """Return at most `n` rows to label first, in order of drawing (may be none)."""
-        ...
-
-    def estimate(self, pool: Pool, known: FloatArray) -> FloatArray:
-        """Return (n,) estimated force RMSE per frame, eV/Å.
-
-        Parameters
-        ----------
-        pool : the candidates.
-        known : (n,) measured force RMSE where a label exists that the model was not trained on, else NaN.
-        """
-        ...

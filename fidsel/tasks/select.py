@@ -11,13 +11,12 @@ import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.campaign.selection.learner import learner
-from fidsel.campaign.selection.loop import Task, additions, select
+from fidsel.campaign.selection.loop import additions, select
 from fidsel.campaign.selection.picks_file import PicksFile, plain_round, read_known, read_rounds
 from fidsel.campaign.selection.report import selection_report
 from fidsel.campaign.selection.settings import Selection, SelectionRound, divide, has_labels
-from fidsel.campaign.selection.sources import build_source
+from fidsel.campaign.selection.task import Task
 from fidsel.campaign.selection.twin import Twin
-from fidsel.campaign.settings import LEARNED
 from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
 from fidsel.config.models import PLACE, ModelSection
@@ -32,13 +31,11 @@ from fidsel.data.checks.finding import few
 from fidsel.data.lookup import Lookup
 from fidsel.data.reorder import in_order_of
 from fidsel.exceptions import UsageError
-from fidsel.models.contract import ForceField
+from fidsel.models import Ensemble, ForceField, NetworkForceField
 from fidsel.models.watch import QUIET, Watch
 from fidsel.report import write_report
-from fidsel.selector import make_descriptor
-from fidsel.selector.clusters.projection import Reduced
-from fidsel.selector.pickers.cluster_error import Random
-from fidsel.selector.pool import Picker, needs_errors
+from fidsel.selector import ErrorSource, Picker, Random, Reduced, error_source, make_descriptor, needs_errors
+from fidsel.selector.step import Step
 from fidsel.tasks.train import LabelFile
 from fidsel.training.recipes.standard import STAGE
 
@@ -86,64 +83,28 @@ class FileSelection:
 
     Parameters
     ----------
-    request : what a person asked for.
-    watch : hears how far each training is.
+    request : what was asked for.
+    task : what it comes to.
+    settings : what makes it this selection, see `settings`.
+    odd : what is worth knowing about the labels, as sentences.
 
     Attributes
     ----------
     rounds, control : of the selection and of its control arm, as far as they are done.
-    odd : what is worth knowing about the labels, as sentences.
 
     Raises
     ------
     UsageError
-        where files, settings and models do not fit together, labels are wrong (see docs/checks.md), or
-        `out` holds another selection.
+        where `request.out` holds another selection.
     """
 
-    def __init__(self, request: Request, watch: Watch = QUIET) -> None:
-        values: dict[str, Any] = {"model": {"kind": request.model}, "selector": {"kind": request.picker}}
-        if request.error is not None:
-            values["selector"]["error"] = request.error
-        config = check_config(SelectConfig, values, request.overrides, "the command line")
-        section = config.selector
-        self.request, self.frames = request, request.pool.read("accurate")
-        self.odd = request.pool.check(self.frames)
-        known = known_labels(request.out, self.frames)
-        seed, model = request.selection.seed, model_factory(config.model, Path())
-        picker, missing = build_picker(section, Path()), np.flatnonzero(~known)
-        kind, labelled = error_kind(section, picker, missing, request.cheap is not None), not len(missing)
-        stage, twin = build_stage(config.stage, STAGE), None
-        if kind == "cheap":
-            cheap, odd = cheap_labels(request.cheap, self.frames)
-            self.odd += odd
-            twin = Twin(cheap, learner(model, cheap, seed, stage=stage, watch=watch.part("cheap")))
-        learns = learner(model, self.frames, seed, stage=stage, watch=watch)
-        first = None
-        if section.descriptor == "latent":
-            first = learns.learn([divide(self.frames, request.selection, known).start])
-        self.task = Task(
-            self.frames,
-            features(section.descriptor, self.frames, first),
-            learns,
-            picker,
-            build_source(kind, self.frames, model(seed), twin),
-            replace(
-                request.selection,
-                size=section.per_round or request.selection.size,
-                probes=section.probes,
-                clusters=section.clusters,
-                energy_clusters=section.energy_clusters,
-            ),
-            reference=labelled and kind in (None, "reference"),
-            probing=kind in LEARNED,
-            known=known,
-        )
-        self._settings = settings(self.task, config, kind, twin)
-        self.rounds, self.control = read_rounds(request.out, self._settings)
-        self._arm: Task | None = None
-        if request.control and labelled and not isinstance(picker, Random):
-            self._arm = self.task.control_arm()
+    def __init__(
+        self, request: Request, task: Task, settings: Mapping[str, Any], odd: tuple[str, ...]
+    ) -> None:
+        self.request, self.task, self.odd, self._settings = request, task, odd, settings
+        self.rounds, self.control = read_rounds(request.out, settings)
+        compared = request.control and task.division.known.all()
+        self._arm = task.control_arm() if compared and not isinstance(task.step.picker, Random) else None
 
     def run(self) -> Iterator[SelectionRound]:
         """Yield the rounds that are not done yet; each is in the file before it is yielded."""
@@ -193,6 +154,77 @@ class FileSelection:
         return self.task.learn(additions(self.task, measured)).model
 
 
+def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
+    """Read the files of a selection and return it, with the rounds that are done.
+
+    Parameters
+    ----------
+    request : what is asked for.
+    watch : hears how far each training is.
+
+    Raises
+    ------
+    UsageError
+        where files, settings and models do not fit together, labels are wrong (see docs/checks.md), or
+        `request.out` holds another selection.
+    """
+    config = checked(request)
+    section, frames = config.selector, request.pool.read("accurate")
+    odd, known = request.pool.check(frames), known_labels(request.out, frames)
+    picker, model = build_picker(section, Path()), model_factory(config.model, Path())
+    kind = error_kind(section, picker, np.flatnonzero(~known), request.cheap is not None)
+    source = error_source(kind or "reference")
+    seed, stage, twin = request.selection.seed, build_stage(config.stage, STAGE), None
+    if kind is not None:
+        refuse_unable(source, model(seed))
+        if source.needs_cheap:
+            cheap, more = cheap_labels(request.cheap, frames)
+            odd += more
+            twin = Twin(cheap, learner(model, cheap, seed, stage=stage, watch=watch.part("cheap")))
+    learns = learner(model, frames, seed, stage=stage, watch=watch)
+    numbers = replace(
+        request.selection,
+        size=section.per_round or request.selection.size,
+        probes=section.probes,
+        clusters=section.clusters,
+        energy_clusters=section.energy_clusters,
+    )
+    first = None
+    if section.descriptor == "latent":
+        first = learns.learn([divide(frames, numbers, known).start])
+    described = features(section.descriptor, frames, first)
+    task = Task.of(frames, described, learns, Step(picker, source), numbers, twin=twin, known=known)
+    return FileSelection(request, task, settings(task, config, kind), odd)
+
+
+def checked(request: Request) -> SelectConfig:
+    """Return the settings of a request.
+
+    Raises
+    ------
+    UsageError
+        where they are not valid.
+    """
+    values: dict[str, Any] = {"model": {"kind": request.model}, "selector": {"kind": request.picker}}
+    if request.error is not None:
+        values["selector"]["error"] = request.error
+    return check_config(SelectConfig, values, request.overrides, "the command line")
+
+
+def refuse_unable(source: ErrorSource, model: ForceField) -> None:
+    """Raise a `UsageError` where a model cannot tell what an error source asks for."""
+    if source.needs_committee and not isinstance(model, Ensemble):
+        raise UsageError(
+            f"error = {source.name!r} needs models that can disagree, a {model.kind} model is one: take "
+            "model 'ensemble', or error = 'probe'"
+        )
+    if source.needs_network and not isinstance(model, (Ensemble, NetworkForceField)):
+        raise UsageError(
+            f"error = {source.name!r} needs a network, a {model.kind} model has no latent features: take "
+            "model 'painn', or error = 'probe'"
+        )
+
+
 def features(name: str, frames: Frames, model: ForceField | None) -> FloatArray:
     """Return the descriptor (n, d) of frames; SOAP's thousands of features on their principal components."""
     descriptor = make_descriptor(name, frames, model)
@@ -220,13 +252,11 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[
     return cheap[rows], odd
 
 
-def settings(
-    task: Task, config: SelectConfig, error: str | None, twin: Twin | None
-) -> Mapping[str, Any]:  # Any: plain values
+def settings(task: Task, config: SelectConfig, error: str | None) -> Mapping[str, Any]:  # Any: plain values
     """Return what makes two selections the same; one may have more rounds, or run on another device."""
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
     begun = digest(with_labels(task.frames, task.division.known))
-    kept = {"frames": begun, "cheap": None if twin is None else digest(twin.frames)}
+    kept = {"frames": begun, "cheap": None if task.twin is None else digest(task.twin.frames)}
     return {**kept, "error": error, **numbers, **config.model_dump(mode="json", exclude={"model": PLACE})}
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fidsel.campaign.selection.loop import Task, additions
+from fidsel.campaign.selection.loop import additions
 from fidsel.campaign.selection.settings import SelectionRound
+from fidsel.campaign.selection.task import Task
 from fidsel.report import Picked, Report, describe_clusters
 from fidsel.report.plot import Curve
 
@@ -37,9 +38,9 @@ def selection_report(
     found = task.learn(additions(task, kept)).errors
     described = describe_clusters(
         task.frames[unseen],
-        task.clusters[1][unseen],
+        task.space.clusters[1][unseen],
         found[unseen],
-        features=task.features[unseen],
+        features=task.space.features[unseen],
         rows=unseen,
     )
     return Report(
@@ -50,7 +51,7 @@ def selection_report(
         names=names,
         curves=(*_curve(arm, rounds), *_curve("control arm: random frames", control)),
         spend="labels",
-        quantity="held-out force RMSE" if task.forces else "held-out energy RMSE",
+        quantity="held-out force RMSE" if task.space.forces else "held-out energy RMSE",
         clusters=described,
         picks=tuple(_picked(rounds)),
         notes=tuple(f"round {one.index}: {note}" for one in rounds for note in one.notes),

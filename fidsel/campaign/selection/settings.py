@@ -21,6 +21,8 @@ START = 200
 """Frames to start from where all have labels."""
 NONE = np.empty(0, dtype=np.int64)
 """No rows."""
+PURPOSES = ("start", "probe", "picks")
+"""What random numbers are drawn for."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,9 @@ class Selection:
         if not 0 < self.holdout < 1:
             raise UsageError(f"holdout must be a fraction between 0 and 1, got {self.holdout}")
 
-    def rng(self, purpose: int, index: int = 0) -> np.random.Generator:
+    def rng(self, purpose: str, index: int = 0) -> np.random.Generator:
         """Return the generator of one purpose and round."""
-        return np.random.default_rng([self.seed, purpose, index])
+        return np.random.default_rng([self.seed, PURPOSES.index(purpose), index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +166,7 @@ def divide(frames: Frames, selection: Selection, known: BoolArray | None = None)
             f"start (--start) must be 2 to {len(able)}, the labelled frames that are not held out, got {n}: "
             "label more frames, or start with fewer"
         )
-    start = selection.rng(0).choice(able, n, replace=False)
+    start = selection.rng("start").choice(able, n, replace=False)
     return Division(held, pool, start, now, labelled, len(others) - len(pool))
 
 

@@ -68,7 +68,7 @@ def select(
     from fidsel.data.state import State
     from fidsel.models.watch import Watch
     from fidsel.selector.stopping import Stopping
-    from fidsel.tasks.select import FileSelection, Request, require_writable
+    from fidsel.tasks.select import Request, open_selection, require_writable
     from fidsel.tasks.train import LabelFile
 
     keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
@@ -86,7 +86,7 @@ def select(
     )
     require_writable(out, report, folder=save_model)
     with progress() as say:
-        chosen = FileSelection(request, Watch(tells(say, "training")))
+        chosen = open_selection(request, Watch(tells(say, "training")))
         for text in chosen.odd:
             note(text)
         if chosen.rounds:

@@ -8,13 +8,12 @@ from small_task import task
 from fidsel.campaign.selection.loop import select
 from fidsel.campaign.selection.picks_file import PicksFile, plain_round, read_known, read_rounds
 from fidsel.exceptions import UsageError
-from fidsel.selector import Probe
 
 SETTINGS = {"picker": "cluster-error", "seed": 0, "nested": {"a": (1, 2)}}
 
 
 def saved(path: Path) -> PicksFile:
-    made = task(source=lambda _: Probe(), reference=False)
+    made = task(error="probe")
     rounds = tuple(select(made))
     kept = PicksFile(SETTINGS, made.division, rounds, tuple(select(made.control_arm())))
     kept.save(path)
