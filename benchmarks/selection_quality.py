@@ -37,7 +37,6 @@ import numpy as np
 import torch
 from cells import KCAL, Row, add_workers, data_folder, machine, md17, run_cells
 
-from fidsel.campaign.selection.held_out import set_errors, worst_clusters
 from fidsel.campaign.selection.learner import learner
 from fidsel.campaign.selection.loop import additions, select
 from fidsel.campaign.selection.settings import Selection
@@ -45,6 +44,7 @@ from fidsel.campaign.selection.task import Task
 from fidsel.campaign.selection.twin import Twin
 from fidsel.models import SGDML, Ensemble, ForceField, PaiNN
 from fidsel.selector import DESCRIPTORS, LCMD, PICKERS, BroadClusters, Picker, cluster_errors, error_source
+from fidsel.selector.cluster_error import worst_clusters
 from fidsel.selector.step import Step
 
 START, SIZE, ROUNDS = 200, 100, 4
@@ -127,8 +127,8 @@ def run(cell: Cell, folder: Path) -> Row:
     for one in select(task):
         rounds.append(one)
         errors = plain_model_errors(task, rounds, cell) / KCAL
-        found = set_errors(errors[held], clusters)
-        curve.append({"labels": one.labels, **{name: getattr(found, name) for name in METRICS}})
+        found = {name: measure(name, errors[held], clusters) for name in METRICS}
+        curve.append({"labels": one.labels, **found})
     return asdict(cell) | {
         "curve": curve,
         "frames": {"pool": len(task.division.pool), "held_out": len(held)},
@@ -214,8 +214,7 @@ def measure(name: str, errors: np.ndarray, clusters: np.ndarray) -> float:
         return float(np.sqrt(np.mean(errors**2)))
     if name == "p99":
         return float(np.percentile(errors, 99))
-    found = cluster_errors(clusters, errors)
-    worst = worst_clusters(found.rmse, found.population)
+    worst = worst_clusters(cluster_errors(clusters, errors))
     return np.nan if worst is None else worst
 
 

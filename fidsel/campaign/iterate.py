@@ -26,7 +26,6 @@ from fidsel.campaign.settings import Campaign, Reporter, silent
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.level import Fidelity
-from fidsel.selector.stopping import Stopping
 from fidsel.training.stage import Trained, TrainingData
 
 
@@ -67,9 +66,12 @@ def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = Fa
 
 def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
     """Return why the campaign ends after these rounds, "" where it goes on."""
-    rules, last = ws.campaign.rules, done[-1]
-    if reached := _low_enough(ws, done):
-        return reached
+    rules, last, rule = ws.campaign.rules, done[-1], ws.campaign.rules.stopping
+    bounds = last.error_source.get("bounds", {}).get("clusters", {})
+    errors = [one.validation.error(rule.measure) for one in done]
+    unit = error_unit(ws.campaign.accurate.forces)
+    if stop := rule.reason(errors, unit, max(bounds.values(), default=None)):
+        return stop.text
     if last.index >= rules.rounds:
         return f"round limit: {rules.rounds} rounds of picking are done (campaign.rounds)"
     cost = frame_cost(ws)
@@ -80,20 +82,6 @@ def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
     if last.index > 0 and not last.picks:
         return "pool exhausted: every candidate is labelled or has failed"
     return ""
-
-
-def _low_enough(ws: Workspace, done: Sequence[Round]) -> str:
-    """Return which rule on errors ends the campaign, "" where none does."""
-    rules, last, unit = ws.campaign.rules, done[-1], error_unit(ws.campaign.accurate.forces)
-    if rules.target is not None and last.validation.headline <= rules.target:
-        return f"target reached: validation error {last.validation.headline:.4g} ≤ {rules.target:.4g} {unit}"
-    bounds = last.error_source.get("bounds", {}).get("clusters", {})
-    if rules.cluster_target is not None and bounds and max(bounds.values()) <= rules.cluster_target:
-        return (
-            f"target reached in every cluster: errors before this round were bound to at most "
-            f"{max(bounds.values()):.4g} ≤ {rules.cluster_target:.4g} {unit}"
-        )
-    return Stopping(patience=rules.patience).flat([one.validation.headline for one in done])
 
 
 def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) -> Round:

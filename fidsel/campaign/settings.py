@@ -21,6 +21,7 @@ from fidsel.models import Delta, ForceField, load
 from fidsel.models.watch import OnProgress, Progress
 from fidsel.selector import Picker, error_source
 from fidsel.selector.step import Step
+from fidsel.selector.stopping import Stopping
 from fidsel.training.stage import ModelFactory, Recipe
 
 ControlKind = Literal["owned", "bought", "off"]
@@ -80,10 +81,7 @@ class Rules:
     coverage : fraction of frames whose errors are to stay below the bounds that a round records; None = no
         bounds.
     pilot : labels per fidelity bought to measure costs, part of the training data afterwards.
-    target : eV/Å, stop once the validation error is below; None = never.
-    cluster_target : eV/Å, stop once the bounds of a round (see `coverage`) are at most this in every
-        cluster; None = never.
-    patience : stop once so many rounds together have not lowered the validation error by 2 %; None = never.
+    stopping : when validation errors, or the bounds of a round (see `coverage`), end the campaign.
     close_at : fraction of a round's training labels, level by level, that its training waits for; see
         `fidsel.campaign.rounds.purchases`.
     trust_labels : whether labels that look wrong (see `fidsel.data.checks.quick`) are trained on.
@@ -101,9 +99,7 @@ class Rules:
     probes: int = 10
     coverage: float | None = None
     pilot: int = 3
-    target: float | None = None
-    cluster_target: float | None = None
-    patience: int | None = None
+    stopping: Stopping = field(default_factory=Stopping)
     close_at: float = 1.0
     trust_labels: bool = False
     control: ControlKind = "owned"
@@ -161,7 +157,7 @@ class Campaign:
         names = [fidelity.name for fidelity in self.fidelities]
         if not names or len(set(names)) != len(names):
             raise UsageError(f"a campaign needs fidelities of different names, got {names}")
-        if self.rules.cluster_target is not None and self.rules.coverage is None:
+        if self.rules.stopping.cluster_target is not None and self.rules.coverage is None:
             raise UsageError("a cluster_target is for bounds of errors, which need a coverage: give both")
         if not self.step.estimates:
             if self.rules.coverage is not None:

@@ -21,6 +21,7 @@ from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
 from fidsel.selector.descriptors.soap import require_dscribe
+from fidsel.selector.stopping import Stopping
 from fidsel.tracking import Tracker
 
 
@@ -76,9 +77,13 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
             start=section.start,
             per_round=selector.per_round,
             probes=selector.probes,
-            target=section.target,
-            cluster_target=section.cluster_target,
-            patience=section.patience,
+            stopping=Stopping(
+                section.target,
+                section.cluster_target,
+                selector.coverage or Stopping.coverage,
+                section.patience,
+                measure=section.measure,
+            ),
             close_at=section.close_at,
             trust_labels=section.trust_labels,
             control=section.control,

@@ -33,7 +33,9 @@ class CampaignSection(Strict):
     start: PositiveInt | None = None
     """Accurate labels drawn at random for round 0; by default 40 % of the planned ones."""
     target: PositiveFloat | None = None
-    """Stop once the validation force MAE (eV/Å) is below this."""
+    """Stop once the error on the validation labels (eV/Å, of forces; eV without forces) is at most this."""
+    measure: Literal["mae", "rmse"] = "mae"
+    """The error that `target` and `patience` look at: mean absolute, or root-mean-square."""
     cluster_target: PositiveFloat | None = None
     """Stop once the bounds of a round (`selector.coverage`) are at most this (eV/Å) in every cluster."""
     patience: PositiveInt | None = None

@@ -109,7 +109,7 @@ class FileSelection:
     def run(self) -> Iterator[SelectionRound]:
         """Yield the rounds that are not done yet; each is in the file before it is yielded."""
         for found in select(self.task, self.rounds):
-            self.rounds = [*(replace(one, stop="") for one in self.rounds[: found.index]), found]
+            self.rounds = [*(replace(one, stop=None) for one in self.rounds[: found.index]), found]
             self._follow()
             self.save()
             yield found
@@ -122,7 +122,7 @@ class FileSelection:
         if self._arm is not None and self.rounds[-1].held_out is not None:
             arm = select(self._arm, self.control)
             missing = len(self.rounds) - len(self.control)
-            self.control = [*(replace(one, stop="") for one in self.control), *islice(arm, missing)]
+            self.control = [*(replace(one, stop=None) for one in self.control), *islice(arm, missing)]
 
     def document(self) -> dict[str, Any]:
         """Return what was selected as plain values."""
@@ -132,7 +132,7 @@ class FileSelection:
             "unit": self.task.unit,
             "held_out": len(self.task.division.held_out),
             "pool": len(self.task.division.pool),
-            "stop": self.rounds[-1].stop if self.rounds else "",
+            "stop": str(self.rounds[-1].stop or "") if self.rounds else "",
             "rounds": [plain_round(one) for one in self.rounds],
             "control": [plain_round(one) for one in self.control],
         }

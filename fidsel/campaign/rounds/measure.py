@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.campaign.records.round import Metrics
 from fidsel.campaign.rounds.self_error import latent
 from fidsel.campaign.settings import Rules
 from fidsel.data import Frames
@@ -18,19 +17,6 @@ from fidsel.data.atomic import replacing, write_text
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.models import ForceField
 from fidsel.selector import BroadClusters, Descriptor, make_descriptor
-from fidsel.training.evaluate import errors
-
-
-def metrics(model: ForceField, frames: Frames) -> Metrics:
-    """Return the errors of a model on labelled frames."""
-    found = errors(model, frames)
-    forces = frames.has_forces.any()
-    return Metrics(
-        len(frames),
-        found.force_mae if forces else None,
-        found.force_rmse if forces else None,
-        found.energy_mae,
-    )
 
 
 def error_unit(forces: bool) -> str:

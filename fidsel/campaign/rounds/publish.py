@@ -14,7 +14,7 @@ from fidsel.campaign.records.round import Allocation, HeldOut, Round
 from fidsel.campaign.rounds.control import control_arm
 from fidsel.campaign.rounds.estimate import ranking
 from fidsel.campaign.rounds.held_out import HeldOutErrors
-from fidsel.campaign.rounds.measure import Regions, error_unit, metrics
+from fidsel.campaign.rounds.measure import Regions, error_unit
 from fidsel.campaign.rounds.purchases import wanted_by
 from fidsel.campaign.rounds.training_set import Mixture, candidates, read_late
 from fidsel.campaign.workspace import Workspace, identify
@@ -23,7 +23,7 @@ from fidsel.data.atomic import write_text
 from fidsel.fidelity.level import Fidelity
 from fidsel.report import cluster_error_plot, write_report
 from fidsel.selector import ClusterErrors, cluster_errors
-from fidsel.training.evaluate import frame_errors
+from fidsel.training.evaluate import errors
 from fidsel.training.stage import Trained, TrainingData
 
 NO_TEST = (
@@ -70,8 +70,9 @@ def measured(
     test = ws.labelled(campaign.accurate, held.test)
     shown = test if len(test) else data.validation
     regions = _regions(ws, held, index, trained)
-    view, errors = regions.of(shown), frame_errors(trained.model, shown, campaign.accurate.forces)
-    ours, spent = metrics(trained.model, shown), ws.spent()
+    view, found = regions.of(shown), errors(trained.model, shown)
+    each = found.per_frame_force_rmse if campaign.accurate.forces else found.per_frame_energy
+    ours, spent = found.metrics(view.clusters), ws.spent()
     control = control_arm(ws, held, ids, done, spent, ours)
     rank = ranking(ws, index, allocation.picks, allocation.error_source) if index else {}
     record = Round(
@@ -85,8 +86,8 @@ def measured(
         remaining=ws.remaining(),
         accounts=ws.ledger.accounts(),
         metrics=ours,
-        validation=metrics(trained.model, data.validation),
-        cluster_errors=cluster_errors(view.clusters, errors).to_dict(),
+        validation=errors(trained.model, data.validation).metrics(),
+        cluster_errors=cluster_errors(view.clusters, each).to_dict(),
         control=control,
         error_source={**allocation.error_source, **({"score": rank} if rank else {})},
         training=_training_record(trained),
@@ -97,7 +98,7 @@ def measured(
             *_notes(ws, held, index, allocation, len(test), trained),
         ),
     )
-    return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, errors))
+    return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, each))
 
 
 def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round], trained: Trained) -> None:

@@ -5,19 +5,20 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
 
 from fidsel.arrays import IntArray
-from fidsel.campaign.selection.held_out import SetErrors, set_errors
 from fidsel.campaign.selection.settings import NONE, SelectionRound
 from fidsel.campaign.selection.task import Task
 from fidsel.data.checks.finding import few
 from fidsel.selector import Pool, Score, cluster_errors, score
 from fidsel.selector.step import Proposal
+from fidsel.selector.stopping import Stop, Why, worst_bound
 
-ROUND_LIMIT = "round limit"
-UNLABELLED = "the {} have no labels yet: label them, then select again from the file that has their labels"
+WAITING = frozenset({Why.PROBES, Why.PICKS})
+"""Reasons of a selection that goes on once labels have come."""
 
 
 def select(task: Task, done: Sequence[SelectionRound] = ()) -> Iterator[SelectionRound]:
@@ -102,29 +103,33 @@ def _waiting(task: Task, index: int, probes: IntArray, labels: int) -> Selection
     note = (
         f"errors are estimated from {len(probes)} probes, and {len(lost)} have no label: {few(lost.tolist())}"
     )
-    stop = UNLABELLED.format("probes")
+    stop = _unlabelled(Why.PROBES)
     return SelectionRound(index, None, probes, labels, None, None, None, notes=(note,), stop=stop)
+
+
+def _unlabelled(why: Literal[Why.PROBES, Why.PICKS]) -> Stop:
+    what = "probes" if why is Why.PROBES else "picks"
+    text = f"the {what} have no labels yet: label them, then select again from the file that has their labels"
+    return Stop(why, text)
 
 
 def _measure(task: Task, rounds: Sequence[SelectionRound], found: SelectionRound) -> SelectionRound:
     """Return a round with the errors of its model and whether the selection ends here."""
     now = additions(task, [*rounds, found])
     if not task.division.labelled[np.concatenate(now)].all():
-        return replace(found, stop=UNLABELLED.format("picks"))
-    errors, clusters = task.learn(now).errors, task.space.clusters[1]
-    held, weights = task.division.held_out, task.space.weights
+        return replace(found, stop=_unlabelled(Why.PICKS))
+    learnt, clusters, held = task.learn(now), task.space.clusters[1], task.division.held_out
     free = np.setdiff1d(task.division.pool, np.concatenate(now))
     free = free[task.division.labelled[free]]
-
-    def of(rows: IntArray) -> SetErrors:
-        return set_errors(errors[rows], clusters[rows], None if weights is None else weights[rows])
-
+    weights = task.space.weights
     found = replace(
         found,
-        held_out=of(held),
-        pool=of(free) if len(free) else None,
+        held_out=learnt.metrics(held, clusters),
+        pool=learnt.metrics(free, clusters) if len(free) else None,
         clusters=cluster_errors(
-            clusters[held], errors[held], None if weights is None else weights[held].astype(np.float64)
+            clusters[held],
+            learnt.errors[held],
+            None if weights is None else weights[held].astype(np.float64),
         ),
     )
     return replace(found, stop=_stop(task, [*rounds, found]))
@@ -132,33 +137,32 @@ def _measure(task: Task, rounds: Sequence[SelectionRound], found: SelectionRound
 
 def _ended(task: Task, last: SelectionRound) -> bool:
     """Return whether the selection is over; one that reached its limit goes on where the limit was raised."""
-    raised = last.stop.startswith(ROUND_LIMIT) and last.index < task.selection.rounds
-    return bool(last.stop) and not raised
+    if last.stop is None:
+        return False
+    return last.stop.why is not Why.ROUNDS or last.index >= task.selection.rounds
 
 
 def _answered(task: Task, last: SelectionRound) -> bool:
     """Return whether the labels that a round waited for have come."""
-    if last.stop not in (UNLABELLED.format("picks"), UNLABELLED.format("probes")):
+    if last.stop is None or last.stop.why not in WAITING:
         return False
     rows = np.concatenate([last.probes, NONE if last.picks is None else last.picks.indices])
     return bool(task.division.labelled[rows].all())
 
 
-def _stop(task: Task, rounds: Sequence[SelectionRound]) -> str:
-    """Return why the selection ends with the last of these rounds, "" where it goes on."""
-    numbers, last, held = task.selection, rounds[-1], task.division.held_out
-    errors = [one.held_out.rmse for one in rounds if one.held_out is not None]
-    made, labels = task.space.clusters
-    why = (
-        numbers.stopping.low(errors[-1], task.unit)
-        or numbers.stopping.everywhere_low(
-            task.learn(additions(task, rounds)).errors[held], labels[held], task.unit, made.merges
-        )
-        or numbers.stopping.flat(errors)
-    )
-    if why:
-        return why
-    if last.index >= numbers.rounds:
-        return f"{ROUND_LIMIT}: {numbers.rounds} rounds of picking are done"
+def _stop(task: Task, rounds: Sequence[SelectionRound]) -> Stop | None:
+    """Return why the selection ends with the last of these rounds, None where it goes on."""
+    rule, last, bound = task.selection.stopping, rounds[-1], None
+    errors = [one.held_out.error(rule.measure) for one in rounds if one.held_out is not None]
+    if rule.cluster_target is not None:
+        (made, labels), held = task.space.clusters, task.division.held_out
+        each = task.learn(additions(task, rounds)).errors[held]
+        bound = worst_bound(each, labels[held], rule.coverage, made.merges)
+    if stop := rule.reason(errors, task.unit, bound):
+        return stop
+    if last.index >= task.selection.rounds:
+        return Stop(Why.ROUNDS, f"round limit: {task.selection.rounds} rounds of picking are done")
     labelled = np.concatenate([*additions(task, rounds), last.probes])
-    return "pool exhausted: every candidate is labelled" if len(labelled) >= len(task.division.pool) else ""
+    if len(labelled) >= len(task.division.pool):
+        return Stop(Why.POOL, "pool exhausted: every candidate is labelled")
+    return None

@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -12,7 +12,6 @@ from zipfile import BadZipFile
 import numpy as np
 
 from fidsel.arrays import BoolArray
-from fidsel.campaign.selection.held_out import SetErrors
 from fidsel.campaign.selection.settings import NONE, Division, SelectionRound
 from fidsel.data.archive import check_archive
 from fidsel.data.atomic import replacing
@@ -20,6 +19,8 @@ from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
 from fidsel.selector.conformal import Score
 from fidsel.selector.pool import Picks
+from fidsel.selector.stopping import Stop, Why
+from fidsel.training.evaluate import Metrics
 
 UNREADABLE = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, EOFError,
@@ -128,8 +129,9 @@ def _reading(path: Path | str) -> Iterator[Mapping[str, Any]]:  # Any: arrays
 
 def _to_dict(one: SelectionRound) -> dict[str, Any]:
     picks = one.picks
-    row = {name: getattr(one, name) for name in ("index", "labels", "seconds", "notes", "stop")}
+    row = {name: getattr(one, name) for name in ("index", "labels", "seconds", "notes")}
     row |= {name: _plain(getattr(one, name)) for name in ("held_out", "pool", "clusters", "estimate")}
+    row["stop"] = None if one.stop is None else asdict(one.stop)
     row["probes"] = one.probes.tolist()
     row["picks"] = None
     if picks is not None:
@@ -138,7 +140,7 @@ def _to_dict(one: SelectionRound) -> dict[str, Any]:
     return row
 
 
-def _plain(value: SetErrors | ClusterErrors | Score | None) -> dict[str, Any] | None:
+def _plain(value: Metrics | ClusterErrors | Score | None) -> dict[str, Any] | None:
     return None if value is None else value.to_dict()
 
 
@@ -149,24 +151,26 @@ def _from_dict(row: Mapping[str, Any]) -> SelectionRound:
             np.array(picks[name], dtype=np.int64) for name in ("indices", "fidelity", "cluster")
         )
         picks = Picks(indices, fidelity, cluster, tuple(picks["reason"]), tuple(picks["notes"]))
-    held_out, pool, clusters, estimate = (row[name] for name in ("held_out", "pool", "clusters", "estimate"))
+    names = ("held_out", "pool", "clusters", "estimate", "stop")
+    held_out, pool, clusters, estimate, stop = (row[name] for name in names)
     return SelectionRound(
         index=row["index"],
         picks=picks,
         probes=np.array(row["probes"], dtype=np.int64),
         labels=row["labels"],
-        held_out=held_out and SetErrors(**held_out),
-        pool=pool and SetErrors(**pool),
+        held_out=held_out and Metrics(**held_out),
+        pool=pool and Metrics(**pool),
         clusters=clusters and ClusterErrors.from_dict(clusters),
         estimate=estimate and Score(**estimate),
         seconds=row["seconds"],
         notes=tuple(row["notes"]),
-        stop=row["stop"],
+        stop=stop and Stop(Why(stop["why"]), stop["text"]),
     )
 
 
 def plain_round(one: SelectionRound) -> dict[str, Any]:
     """Return a round as plain values for JSON, its picks as rows of the file."""
     row = _to_dict(one)
-    picks = row.pop("picks")
-    return row | {"picks": [] if picks is None else picks["indices"]}
+    picks, stop = row.pop("picks"), row.pop("stop") or {"why": "", "text": ""}
+    rows = [] if picks is None else picks["indices"]
+    return row | {"picks": rows, "stop": stop["text"], "why": stop["why"]}

@@ -60,7 +60,7 @@ def selection_report(
 
 
 def _curve(name: str, rounds: Sequence[SelectionRound]) -> tuple[Curve, ...]:
-    points = [(one.labels, one.held_out.rmse) for one in rounds if one.held_out is not None]
+    points = [(one.labels, one.held_out.error("rmse")) for one in rounds if one.held_out is not None]
     if not points:
         return ()
     labels, errors = zip(*points, strict=True)
@@ -74,11 +74,11 @@ def _facts(task: Task, rounds: Sequence[SelectionRound]) -> Iterator[tuple[str, 
     yield "labels trained on", str(last.labels - len(last.probes))
     for name, found in (("held out", last.held_out), ("rest of the pool", last.pool)):
         if found is not None:
-            yield f"RMSE, {name}", f"{1000 * found.rmse:.4g} m{task.unit} ({found.frames} frames)"
+            yield f"RMSE, {name}", f"{1000 * found.error('rmse'):.4g} m{task.unit} ({found.frames} frames)"
             if found.worst is not None:
                 yield f"five worst clusters, {name}", f"{1000 * found.worst:.4g} m{task.unit}"
     if rounds[-1].stop:
-        yield "stopped", rounds[-1].stop
+        yield "stopped", str(rounds[-1].stop)
 
 
 def _picked(rounds: Sequence[SelectionRound]) -> Iterator[Picked]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray
-from fidsel.campaign.selection.held_out import SetErrors
 from fidsel.data import Frames, split_indices
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
@@ -13,7 +12,8 @@ from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
 from fidsel.selector.conformal import Score
 from fidsel.selector.pool import Picks
-from fidsel.selector.stopping import Stopping
+from fidsel.selector.stopping import Stop, Stopping
+from fidsel.training.evaluate import Metrics
 
 BLOCKS = 40
 """Blocks of a trajectory that are held out or not as a whole."""
@@ -107,20 +107,20 @@ class SelectionRound:
     estimate : how well the estimates behind the picks ranked the pool, as far as its labels are known.
     seconds : wall time.
     notes : what a person should know.
-    stop : why the selection ends here, "" while it goes on.
+    stop : why the selection ends here, None while it goes on.
     """
 
     index: int
     picks: Picks | None
     probes: IntArray
     labels: int
-    held_out: SetErrors | None
-    pool: SetErrors | None
+    held_out: Metrics | None
+    pool: Metrics | None
     clusters: ClusterErrors | None
     estimate: Score | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
-    stop: str = ""
+    stop: Stop | None = None
 
 
 def divide(frames: Frames, selection: Selection, known: BoolArray | None = None) -> Division:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
@@ -18,14 +18,34 @@ from fidsel.models.contract import ForceField
 from fidsel.selector import BroadClusters, Evidence, Pool, Random
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
-from fidsel.training.evaluate import frame_errors
+from fidsel.training.evaluate import Errors, Metrics, errors
 
 
-class Learnt(NamedTuple):
-    """A model and its errors (n,) on all frames of the file, NaN without label."""
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """A model, and its errors on the frames of the file that have labels.
+
+    Parameters
+    ----------
+    model : the model.
+    labelled : (m,) rows of the file, rising.
+    found : its errors on these.
+    errors : (n,) error of each frame of the file, NaN without label.
+    """
 
     model: ForceField
+    labelled: IntArray
+    found: Errors
     errors: FloatArray
+
+    def metrics(self, rows: IntArray, clusters: IntArray) -> Metrics:
+        """Return the errors on some labelled rows of the file.
+
+        Parameters
+        ----------
+        clusters : (n,) of all frames of the file.
+        """
+        return self.found[np.searchsorted(self.labelled, rows)].metrics(clusters[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +177,9 @@ class Task:
             return self._last[1]
         model = self.learner.learn(additions)
         rows = np.flatnonzero(self.division.labelled)
-        values = np.full(len(self.frames), np.nan)
-        values[rows] = frame_errors(model, self.frames[rows], self.space.forces)
-        self._last = list(additions), Learnt(model, values)
+        found, values = errors(model, self.frames[rows]), np.full(len(self.frames), np.nan)
+        values[rows] = found.per_frame_force_rmse if self.space.forces else found.per_frame_energy
+        self._last = list(additions), Learnt(model, rows, found, values)
         return self._last[1]
 
     def candidates(self, taken: IntArray) -> Pool:

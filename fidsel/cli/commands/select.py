@@ -38,7 +38,8 @@ def select(
     size: Annotated[int, typer.Option(help="Frames picked per round.")] = 100,
     rounds: Annotated[int, typer.Option(help="Rounds of picking.")] = 8,
     holdout: Annotated[float, typer.Option(help="Fraction held out, in blocks of the trajectory.")] = 0.25,
-    target: Annotated[float | None, typer.Option(help="Stop at this force RMSE, eV/Å.")] = None,
+    target: Annotated[float | None, typer.Option(help="Stop at this error of forces, eV/Å.")] = None,
+    measure: Annotated[str, typer.Option(help="Error of --target and --patience: mae or rmse.")] = "mae",
     cluster_target: Annotated[
         float | None, typer.Option(help="Stop once frames of every cluster stay below this, eV/Å.")
     ] = None,
@@ -63,6 +64,7 @@ def select(
     as_json: AsJson = False,
 ) -> None:
     """Pick frames where the model is wrong, train on them, measure on held-out frames, and repeat."""
+    from fidsel.campaign.selection.loop import WAITING as UNLABELLED
     from fidsel.campaign.selection.settings import Selection
     from fidsel.campaign.settings import tells
     from fidsel.data.state import State
@@ -72,7 +74,7 @@ def select(
     from fidsel.tasks.train import LabelFile
 
     keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
-    stopping = Stopping(target, cluster_target, coverage, patience)
+    stopping = Stopping(target, cluster_target, coverage, patience, measure=measure)
     request = Request(
         pool=LabelFile(pool, *keys),
         model=model,
@@ -101,5 +103,6 @@ def select(
         if report is not None:
             chosen.write_report(report)
     document(chosen.document()) if as_json else selection_table(chosen)
-    if chosen.rounds[-1].held_out is None:
+    stop = chosen.rounds[-1].stop
+    if stop is not None and stop.why in UNLABELLED:
         raise typer.Exit(WAITING)

@@ -8,7 +8,7 @@ from fidsel.campaign.selection.settings import Selection, SelectionRound, divide
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.selector import Random, Stratified
-from fidsel.selector.stopping import Stopping
+from fidsel.selector.stopping import Stopping, Why
 
 
 def rows(rounds: list[SelectionRound]) -> list[list[int]]:
@@ -20,12 +20,12 @@ def test_rounds_pick_train_and_measure() -> None:
     rounds = list(select(made))
     assert [one.index for one in rounds] == [0, 1, 2]
     assert [one.labels for one in rounds] == [10, 15, 20]
-    assert rounds[-1].stop == "round limit: 2 rounds of picking are done"
+    assert str(rounds[-1].stop) == "round limit: 2 rounds of picking are done"
     start, held = made.division.start, made.division.held_out
     picked = [row for one in rows(rounds) for row in one]
     assert len({*picked, *start}) == 20
     assert not {*picked, *start} & {*held}
-    errors = [one.held_out.rmse for one in rounds if one.held_out is not None]
+    errors = [one.held_out.error("rmse") for one in rounds if one.held_out is not None]
     assert errors[2] < errors[0]
     assert all(one.held_out is not None and one.held_out.frames == 30 for one in rounds)
     assert [one.pool.frames for one in rounds if one.pool is not None] == [80, 75, 70]
@@ -38,7 +38,7 @@ def test_held_out_errors_are_those_of_the_model_of_that_round() -> None:
     held = made.frames[made.division.held_out]
     rmse = np.sqrt(np.mean((model.predict(held).forces - held.forces) ** 2))
     assert rounds[-1].held_out is not None
-    assert rounds[-1].held_out.rmse == pytest.approx(rmse, rel=1e-9)
+    assert rounds[-1].held_out.error("rmse") == pytest.approx(rmse, rel=1e-9)
 
 
 def test_stopped_after_any_round_it_goes_on_as_if_it_never_had() -> None:
@@ -94,14 +94,26 @@ def test_control_arm_shares_start_and_clusters_and_picks_at_random() -> None:
 
 
 def test_reasons_to_stop() -> None:
-    def last(rule: Stopping, size: int = 5, rounds: int = 2) -> str:
+    def last(rule: Stopping, size: int = 5, rounds: int = 2) -> Why | None:
         numbers = Selection(10, size, rounds, clusters=3, energy_clusters=2, stopping=rule)
-        return list(select(task(numbers=numbers)))[-1].stop
+        stop = list(select(task(numbers=numbers)))[-1].stop
+        return stop and stop.why
 
-    assert last(Stopping(target=10.0)).startswith("target reached: error")
-    assert last(Stopping(cluster_target=10.0)).startswith("target reached in every cluster")
-    assert last(Stopping(patience=1, least_gain=0.99)).startswith("flat: 1 round")
-    assert last(Stopping(), size=50, rounds=9) == "pool exhausted: every candidate is labelled"
+    assert last(Stopping(target=10.0)) is Why.TARGET
+    assert last(Stopping(cluster_target=10.0)) is Why.CLUSTER_TARGET
+    assert last(Stopping(patience=1, least_gain=0.99)) is Why.FLAT
+    assert last(Stopping(), size=50, rounds=9) is Why.POOL
+
+
+def test_target_means_the_error_it_is_said_to_mean() -> None:
+    first = next(iter(select(task()))).held_out
+    assert first is not None
+    assert first.error("mae") < first.error("rmse")
+    between = (first.error("mae") + first.error("rmse")) / 2
+    for measure, reached in (("mae", True), ("rmse", False)):
+        rule = Stopping(target=between, measure=measure)
+        numbers = Selection(10, 5, 2, clusters=3, energy_clusters=2, stopping=rule)
+        assert (next(iter(select(task(numbers=numbers)))).stop is not None) == reached
 
 
 def unlabelled(pool: Frames, rows: np.ndarray) -> Frames:
@@ -119,7 +131,8 @@ def test_pool_without_labels_gets_one_round_of_picks() -> None:
     first, second = select(made)
     assert first.held_out is not None
     assert second.held_out is None
-    assert second.stop.startswith("the picks have no labels yet")
+    assert second.stop is not None
+    assert second.stop.why is Why.PICKS
     assert second.picks is not None
     assert set(second.picks.indices) <= set(range(60, 120))
 
@@ -171,17 +184,18 @@ def test_labels_asked_for_in_turns_give_the_selection_of_labels_owned() -> None:
     settings = {"error": "probe", "numbers": numbers}
     owned = list(select(task(whole, known=known, **settings)))
     rounds: list[SelectionRound] = []
-    asked, stops = set(range(40)), []
-    while not (rounds and rounds[-1].stop.startswith("round limit")):
+    asked, stops = set(range(40)), list[Why]()
+    while not (rounds and rounds[-1].stop and rounds[-1].stop.why is Why.ROUNDS):
         made = task(unlabelled(whole, np.setdiff1d(np.arange(120), list(asked))), known=known, **settings)
         for one in select(made, rounds):
             rounds = [*rounds[: one.index], one]
         assert list(select(made, rounds)) == [], "it waits until the labels are there"
         if rounds[-1].held_out is None:
-            stops.append(rounds[-1].stop.split(" have")[0])
+            assert rounds[-1].stop is not None
+            stops.append(rounds[-1].stop.why)
             wanted = rounds[-1].probes if rounds[-1].picks is None else rounds[-1].picks.indices
             asked |= {*wanted.tolist()}
-    assert stops == ["the probes", "the picks"] * 2
+    assert stops == [Why.PROBES, Why.PICKS] * 2
     assert len(asked) == 40 + 2 * (4 + 5)
     assert rows(rounds) == rows(owned)
     assert [one.probes.tolist() for one in rounds] == [one.probes.tolist() for one in owned]
