@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
-from zlib import crc32
 
 import numpy as np
 
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.data import Frames
-from fidsel.data.seed import checked_seed
+from fidsel.data.seed import checked_seed, named_rng
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.engine.task import Engine
@@ -207,7 +206,7 @@ class Campaign:
 
     def rng(self, purpose: str, index: int = 0) -> np.random.Generator:
         """Return the generator of one purpose and round, independent of all others."""
-        return np.random.default_rng([self.seed, crc32(purpose.encode()), index])
+        return named_rng(self.seed, purpose, index)
 
     def seed_for(self, purpose: str, index: int = 0) -> int:
         """Return an integer seed of one purpose and round."""

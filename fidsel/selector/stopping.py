@@ -23,6 +23,11 @@ class Why(StrEnum):
     PROBES = "probes without labels"
     PICKS = "picks without labels"
 
+    @property
+    def waiting(self) -> bool:
+        """Whether rounds go on once labels have come."""
+        return self in (Why.PROBES, Why.PICKS)
+
 
 @dataclass(frozen=True)
 class Stop:

@@ -17,9 +17,6 @@ from fidsel.selector import Pool, Score, cluster_errors, score
 from fidsel.selector.step import Proposal
 from fidsel.selector.stopping import Stop, Why, worst_bound
 
-WAITING = frozenset({Why.PROBES, Why.PICKS})
-"""Reasons of a selection that goes on once labels have come."""
-
 
 def select(task: Task, done: Sequence[SelectionRound] = ()) -> Iterator[SelectionRound]:
     """Yield the rounds of a selection that come after those that are done.
@@ -144,7 +141,7 @@ def _ended(task: Task, last: SelectionRound) -> bool:
 
 def _answered(task: Task, last: SelectionRound) -> bool:
     """Return whether the labels that a round waited for have come."""
-    if last.stop is None or last.stop.why not in WAITING:
+    if last.stop is None or not last.stop.why.waiting:
         return False
     rows = np.concatenate([last.probes, NONE if last.picks is None else last.picks.indices])
     return bool(task.division.labelled[rows].all())

@@ -64,7 +64,6 @@ def select(
     as_json: AsJson = False,
 ) -> None:
     """Pick frames where the model is wrong, train on them, measure on held-out frames, and repeat."""
-    from fidsel.campaign.selection.loop import WAITING as UNLABELLED
     from fidsel.campaign.selection.settings import Selection
     from fidsel.campaign.settings import tells
     from fidsel.data.state import State
@@ -104,5 +103,5 @@ def select(
             chosen.write_report(report)
     document(chosen.document()) if as_json else selection_table(chosen)
     stop = chosen.rounds[-1].stop
-    if stop is not None and stop.why in UNLABELLED:
+    if stop is not None and stop.why.waiting:
         raise typer.Exit(WAITING)
