@@ -1,8 +1,9 @@
 """A selection that takes a moment: a kernel model of a four-atom molecule with a known surface."""
 
+import numpy as np
 from morse_molecule import frames
 
-from fidsel.arrays import BoolArray
+from fidsel.arrays import BoolArray, IntArray
 from fidsel.campaign.selection.learner import Learner, learner
 from fidsel.campaign.selection.settings import Selection
 from fidsel.campaign.selection.task import Task
@@ -21,6 +22,14 @@ def kernel(seed: int = 0) -> SGDML:
 def learn(pool: Frames) -> Learner:
     """Return the learner of rows of some frames."""
     return learner(kernel, pool, 0)
+
+
+def without_labels(pool: Frames, rows: IntArray) -> Frames:
+    """Return frames of which some have lost their labels."""
+    energy, forces = pool.energy.copy(), pool.forces.copy()
+    energy[rows] = np.nan
+    forces.reshape(len(pool), -1, 3)[rows] = np.nan
+    return pool.replace(energy=energy, forces=forces)
 
 
 def task(

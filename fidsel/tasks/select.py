@@ -78,6 +78,7 @@ class Request:
     out: Path
 
 
+@dataclass
 class FileSelection:
     """A selection from files: run it, then look at its rounds, its model and its report.
 
@@ -87,24 +88,17 @@ class FileSelection:
     task : what it comes to.
     settings : what makes it this selection, see `settings`.
     odd : what is worth knowing about the labels, as sentences.
-
-    Attributes
-    ----------
+    arm : the control arm, None where there is none.
     rounds, control : of the selection and of its control arm, as far as they are done.
-
-    Raises
-    ------
-    UsageError
-        where `request.out` holds another selection.
     """
 
-    def __init__(
-        self, request: Request, task: Task, settings: Mapping[str, Any], odd: tuple[str, ...]
-    ) -> None:
-        self.request, self.task, self.odd, self._settings = request, task, odd, settings
-        self.rounds, self.control = read_rounds(request.out, settings)
-        compared = request.control and task.division.known.all()
-        self._arm = task.control_arm() if compared and not isinstance(task.step.picker, Random) else None
+    request: Request
+    task: Task
+    settings: Mapping[str, Any]
+    odd: tuple[str, ...]
+    arm: Task | None
+    rounds: list[SelectionRound]
+    control: list[SelectionRound]
 
     def run(self) -> Iterator[SelectionRound]:
         """Yield the rounds that are not done yet; each is in the file before it is yielded."""
@@ -119,8 +113,8 @@ class FileSelection:
 
     def _follow(self) -> None:
         """Let the control arm catch up."""
-        if self._arm is not None and self.rounds[-1].held_out is not None:
-            arm = select(self._arm, self.control)
+        if self.arm is not None and self.rounds[-1].held_out is not None:
+            arm = select(self.arm, self.control)
             missing = len(self.rounds) - len(self.control)
             self.control = [*(replace(one, stop=None) for one in self.control), *islice(arm, missing)]
 
@@ -128,7 +122,7 @@ class FileSelection:
         """Return what was selected as plain values."""
         return {
             "picks": str(self.request.out),
-            "task": dict(self._settings),
+            "task": dict(self.settings),
             "unit": self.task.unit,
             "held_out": len(self.task.division.held_out),
             "pool": len(self.task.division.pool),
@@ -145,7 +139,7 @@ class FileSelection:
 
     def save(self) -> None:
         """Write what is done into the file of picks."""
-        kept = PicksFile(self._settings, self.task.division, tuple(self.rounds), tuple(self.control))
+        kept = PicksFile(self.settings, self.task.division, tuple(self.rounds), tuple(self.control))
         kept.save(self.request.out)
 
     def model(self) -> ForceField:
@@ -194,7 +188,10 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
         first = learns.learn([divide(frames, numbers, known).start])
     described = features(section.descriptor, frames, first)
     task = Task.of(frames, described, learns, Step(picker, source), numbers, twin=twin, known=known)
-    return FileSelection(request, task, settings(task, config, kind), odd)
+    same = settings(task, config, kind)
+    compared = request.control and bool(known.all()) and not isinstance(picker, Random)
+    arm = task.control_arm() if compared else None
+    return FileSelection(request, task, same, odd, arm, *read_rounds(request.out, same))
 
 
 def checked(request: Request) -> SelectConfig:

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 from morse_molecule import frames
-from small_task import learn, task
+from small_task import learn, task, without_labels
 
 from fidsel.campaign.selection.loop import additions, select
 from fidsel.campaign.selection.settings import Selection, SelectionRound, divide, has_labels
-from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.selector import Random, Stratified
 from fidsel.selector.stopping import Stopping, Why
@@ -116,16 +115,9 @@ def test_target_means_the_error_it_is_said_to_mean() -> None:
         assert (next(iter(select(task(numbers=numbers)))).stop is not None) == reached
 
 
-def unlabelled(pool: Frames, rows: np.ndarray) -> Frames:
-    energy, forces = pool.energy.copy(), pool.forces.copy()
-    energy[rows] = np.nan
-    forces.reshape(len(pool), -1, 3)[rows] = np.nan
-    return pool.replace(energy=energy, forces=forces)
-
-
 def test_pool_without_labels_gets_one_round_of_picks() -> None:
     """The real case: some frames are labelled, the picks are to be labelled by whoever asked."""
-    pool = unlabelled(frames(120), np.arange(60, 120))
+    pool = without_labels(frames(120), np.arange(60, 120))
     made = task(pool, picker=Random(), numbers=Selection(size=5, rounds=4, clusters=2))
     assert set(made.division.start) == set(range(60)) - set(made.division.held_out)
     first, second = select(made)
@@ -141,10 +133,10 @@ def test_labels_that_come_later_move_no_frame_to_another_side() -> None:
     """What was held out must never be trained on, and what was picked must be."""
     whole = frames(120)
     numbers = Selection(size=5, rounds=1, clusters=2)
-    before = task(unlabelled(whole, np.arange(60, 120)), picker=Random(), numbers=numbers)
+    before = task(without_labels(whole, np.arange(60, 120)), picker=Random(), numbers=numbers)
     picked = rows(list(select(before)))[0]
     rest = np.setdiff1d(np.arange(60, 120), picked)
-    after = task(unlabelled(whole, rest), picker=Random(), numbers=numbers).division
+    after = task(without_labels(whole, rest), picker=Random(), numbers=numbers).division
     assert (after.held_out == before.division.held_out).all()
     assert set(after.start) == {*before.division.start, *picked}
 
@@ -178,7 +170,7 @@ def test_energies_of_candidates_are_not_looked_at_where_labels_are_unknown() -> 
 def test_labels_asked_for_in_turns_give_the_selection_of_labels_owned() -> None:
     """Probes and picks are labelled only when a round asks for them; what is done meanwhile stays."""
     whole = frames(120)
-    pool = unlabelled(whole, np.arange(40, 120))
+    pool = without_labels(whole, np.arange(40, 120))
     known = has_labels(pool)
     numbers = Selection(size=5, rounds=2, probes=4, clusters=3, energy_clusters=2)
     settings = {"error": "probe", "numbers": numbers}
@@ -186,7 +178,7 @@ def test_labels_asked_for_in_turns_give_the_selection_of_labels_owned() -> None:
     rounds: list[SelectionRound] = []
     asked, stops = set(range(40)), list[Why]()
     while not (rounds and rounds[-1].stop and rounds[-1].stop.why is Why.ROUNDS):
-        made = task(unlabelled(whole, np.setdiff1d(np.arange(120), list(asked))), known=known, **settings)
+        made = task(without_labels(whole, np.setdiff1d(np.arange(120), list(asked))), known=known, **settings)
         for one in select(made, rounds):
             rounds = [*rounds[: one.index], one]
         assert list(select(made, rounds)) == [], "it waits until the labels are there"
@@ -200,49 +192,3 @@ def test_labels_asked_for_in_turns_give_the_selection_of_labels_owned() -> None:
     assert rows(rounds) == rows(owned)
     assert [one.probes.tolist() for one in rounds] == [one.probes.tolist() for one in owned]
     assert [one.held_out for one in rounds] == [one.held_out for one in owned]
-
-
-def test_what_began_with_fewer_labels_keeps_its_sides() -> None:
-    whole, numbers = frames(120), Selection(size=5, rounds=1, clusters=2)
-    known = np.arange(120) < 60
-    now, then = divide(whole, numbers, known), divide(unlabelled(whole, np.arange(60, 120)), numbers)
-    for side in ("held_out", "pool", "start", "known"):
-        np.testing.assert_array_equal(getattr(now, side), getattr(then, side))
-    assert now.labelled.all()
-
-
-def test_held_out_frames_come_in_blocks_of_the_trajectory() -> None:
-    found = divide(frames(1000), Selection(start=10))
-    assert len(found.held_out) == 250
-    runs = np.split(found.held_out, np.flatnonzero(np.diff(found.held_out) > 1) + 1)
-    assert len(runs) <= 10
-    assert min(map(len, runs)) >= 10
-    assert len(np.intersect1d(found.pool, found.held_out)) == 0
-
-
-@pytest.mark.parametrize(
-    ("pool", "numbers", "message"),
-    [
-        (frames(3), Selection(), "at least 4 labelled frames, got 3 of 3"),
-        (frames(40), Selection(start=31), "must be 2 to 30, the labelled frames"),
-        (frames(40), Selection(start=1), "must be 2 to 30, the labelled frames .*, got 1"),
-    ],
-)
-def test_too_few_frames_are_refused(pool: Frames, numbers: Selection, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        divide(pool, numbers)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [({"size": 0}, "size must be ≥ 1"), ({"holdout": 1.0}, "holdout must be a fraction between 0 and 1")],
-)
-def test_impossible_numbers_are_refused(values: dict[str, float], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        Selection(**values)  # type: ignore[arg-type]
-
-
-def test_energies_alone_can_be_selected_for() -> None:
-    pool = frames(120)
-    bare = pool.replace(forces=np.full_like(pool.forces, np.nan))
-    assert divide(bare, Selection(start=10)).labelled.all()
