@@ -40,8 +40,7 @@ from cells import KCAL, Row, add_workers, data_folder, machine, md17, run_cells
 from fidsel.campaign.selection.learner import learner
 from fidsel.campaign.selection.loop import additions, select
 from fidsel.campaign.selection.settings import Selection
-from fidsel.campaign.selection.task import Task
-from fidsel.campaign.selection.twin import Twin
+from fidsel.campaign.selection.task import Task, Twin
 from fidsel.models import SGDML, Ensemble, ForceField, PaiNN
 from fidsel.selector import DESCRIPTORS, LCMD, PICKERS, BroadClusters, Picker, cluster_errors, error_source
 from fidsel.selector.cluster_error import worst_clusters

@@ -6,8 +6,7 @@ from morse_molecule import frames
 from fidsel.arrays import BoolArray, IntArray
 from fidsel.campaign.selection.learner import Learner, learner
 from fidsel.campaign.selection.settings import Selection
-from fidsel.campaign.selection.task import Task
-from fidsel.campaign.selection.twin import Twin
+from fidsel.campaign.selection.task import Task, Twin
 from fidsel.data import Frames
 from fidsel.models import SGDML
 from fidsel.selector import ClusterError, Picker, error_source, pair_distances

@@ -53,8 +53,7 @@ class Outliers:
     @cached_property
     def errors(self) -> FloatArray:
         """(n,) force RMSE of each frame, or |ΔE|."""
-        forces = self.unit == "eV/Å"
-        return self._placed(self.found.per_frame_force_rmse if forces else self.found.per_frame_energy)
+        return self._placed(self.found.per_frame)
 
     @cached_property
     def maes(self) -> FloatArray:

@@ -15,8 +15,7 @@ from fidsel.campaign.selection.loop import additions, select
 from fidsel.campaign.selection.picks_file import PicksFile, plain_round, read_known, read_rounds
 from fidsel.campaign.selection.report import selection_report
 from fidsel.campaign.selection.settings import Selection, SelectionRound, divide, has_labels
-from fidsel.campaign.selection.task import Task
-from fidsel.campaign.selection.twin import Twin
+from fidsel.campaign.selection.task import Task, Twin
 from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
 from fidsel.config.models import PLACE, ModelSection
@@ -241,7 +240,7 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[
     cheap = in_order_of(frames, file.read("cheap"))
     odd = file.check(cheap)
     rows = Lookup(cheap).find(frames)
-    if (lost := rows < 0).any():
+    if (lost := (rows < 0) | ~has_labels(cheap)[rows]).any():
         raise UsageError(
             f"{file.text} has no cheap label for {lost.sum()} of {len(frames)} frames of the pool: label "
             "these too, or take another source of errors"

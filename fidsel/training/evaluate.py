@@ -1,5 +1,6 @@
 """How wrong a model is on labelled frames."""
 
+import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -80,6 +81,7 @@ class Errors:
     per_frame_force_mae   (n,)        eV/Å   over the frame's 3N components, NaN without forces
     per_frame_force_rmse  (n,)        eV/Å   the same
     per_frame_energy      (n,)        eV     |ΔE|, NaN without energy
+    per_frame             (n,)               the force RMSE, or |ΔE| where no frame has forces
     ===================== =========== ====== =====================================================
     """
 
@@ -112,7 +114,7 @@ class Errors:
     @property
     def force_rmse(self) -> float:
         """Root-mean-square error of the force components, eV/Å."""
-        return float(_mean(self.forces**2, self._labelled) ** 0.5)
+        return math.sqrt(_mean(self.forces**2, self._labelled))
 
     @property
     def energy_mae(self) -> float:
@@ -122,9 +124,9 @@ class Errors:
     @property
     def energy_rmse(self) -> float:
         """Root-mean-square error of the energies, eV."""
-        return float(_mean(self.per_frame_energy**2, np.isfinite(self.energies)) ** 0.5)
+        return math.sqrt(_mean(self.per_frame_energy**2, np.isfinite(self.energies)))
 
-    @cached_property
+    @property
     def per_frame_force_mae(self) -> FloatArray:
         """(n,) eV/Å."""
         return self._per_frame(np.abs(self.forces))
@@ -134,10 +136,15 @@ class Errors:
         """(n,) eV/Å."""
         return np.sqrt(self._per_frame(self.forces**2))
 
-    @cached_property
+    @property
     def per_frame_energy(self) -> FloatArray:
         """(n,) eV."""
         return np.abs(self.energies)
+
+    @property
+    def per_frame(self) -> FloatArray:
+        """(n,) what a frame is judged by: force RMSE in eV/Å, or |ΔE| in eV where no frame has forces."""
+        return self.per_frame_force_rmse if self.has_forces.any() else self.per_frame_energy
 
     def metrics(self, clusters: IntArray | None = None) -> Metrics:
         """Return the errors of all frames together.
@@ -151,13 +158,11 @@ class Errors:
         UsageError
             where no frame has a label.
         """
-        forces = bool(self.has_forces.any())
-        each = self.per_frame_force_rmse if forces else self.per_frame_energy
-        known = np.isfinite(each)
-        worst = None
+        known, worst = np.isfinite(self.per_frame), None
+        each = self.per_frame[known]
         if clusters is not None:
-            weights = self.sizes[known].astype(np.float64) if forces else None
-            worst = worst_clusters(cluster_errors(clusters[known], each[known], weights))
+            weights = self.sizes[known].astype(np.float64) if self.has_forces.any() else None
+            worst = worst_clusters(cluster_errors(clusters[known], each, weights))
         return Metrics(
             frames=len(self),
             force_mae=_known(self.force_mae),
@@ -165,7 +170,7 @@ class Errors:
             energy_mae=_known(self.energy_mae),
             energy_rmse=_known(self.energy_rmse),
             worst=worst,
-            p99=float(np.percentile(each[known], PERCENTILE)) if known.any() else None,
+            p99=float(np.percentile(each, PERCENTILE)) if len(each) else None,
         )
 
     @property
@@ -197,10 +202,9 @@ def errors(model: ForceField, frames: Frames) -> Errors:
     )
 
 
-def frame_errors(model: ForceField, frames: Frames, forces: bool) -> FloatArray:
-    """Return (n,) error of a model on each labelled frame: force RMSE in eV/Å, or |ΔE| in eV."""
-    found = errors(model, frames)
-    return found.per_frame_force_rmse if forces else found.per_frame_energy
+def frame_errors(model: ForceField, frames: Frames) -> FloatArray:
+    """Return (n,) error of a model on each labelled frame, see `Errors.per_frame`."""
+    return errors(model, frames).per_frame
 
 
 def validation_error(model: ForceField, frames: Frames) -> float:

@@ -247,7 +247,7 @@ def test_target_ends_a_campaign(tmp_path: Path) -> None:
 
 
 def test_target_may_be_of_the_rmse(tmp_path: Path) -> None:
-    error = run(write_campaign(tmp_path / "mae"), "campaign.rounds=0")[0].validation
+    error = run(write_campaign(tmp_path / "first"), "campaign.rounds=1", "campaign.target=10.0")[0].validation
     between = (error.error("mae") + error.error("rmse")) / 2
     target = (f"campaign.target={between}", "campaign.rounds=1")
     assert len(run(write_campaign(tmp_path / "one"), *target)) == 1

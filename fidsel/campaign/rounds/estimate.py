@@ -83,7 +83,7 @@ def _errors(ws: Workspace, model: Path, labelled: Frames) -> FloatArray:
     """Return the error of a saved model on each of some labelled frames, (k,)."""
     if len(labelled) == 0:
         return np.empty(0)
-    return frame_errors(ws.campaign.load_model(model), labelled, ws.campaign.accurate.forces)
+    return frame_errors(ws.campaign.load_model(model), labelled)
 
 
 def _placed(frames: Frames, some: Frames, values: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.campaign.rounds.self_error import latent
-from fidsel.campaign.settings import Rules
+from fidsel.campaign.settings import Campaign, Rules
 from fidsel.data import Frames
 from fidsel.data.archive import check_array
 from fidsel.data.atomic import replacing, write_text
@@ -76,6 +76,12 @@ class Regions:
         with replacing(folder / "energies.npy") as path:
             np.save(path, self.energies)
         write_text(folder / "clusters.json", json.dumps(_settings(rules)))
+
+    @classmethod
+    def kept(cls, campaign: Campaign, pool: Frames) -> Self:
+        """Return the clusters of a campaign whose round 0 is finished; see `load`."""
+        folder = campaign.folder.round(0)
+        return cls.load(folder, campaign.rules, campaign.load_model(folder / "model"), pool)
 
     @classmethod
     def load(cls, folder: Path, rules: Rules, model: ForceField, pool: Frames) -> Self:

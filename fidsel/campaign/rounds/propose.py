@@ -44,7 +44,7 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
     able = trainable(ws.campaign, ws.cover)[rows]
     # errors of frames that cannot be picked help to estimate those of the others, but not accurate ones
     keep = able if ws.campaign.step.source.knows_truth else np.ones(len(rows), dtype=bool)
-    regions = _regions(ws)
+    regions = Regions.kept(ws.campaign, ws.pool)
     pool = _pool(ws, regions.of_candidates(ws.pool[rows]), ws.pool[rows], index)[keep]
     rows, able = rows[keep], able[keep]
     frames = ws.pool[rows]
@@ -80,12 +80,6 @@ def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
     bought = (*bought_for_training(ws, index - 1).accurate, *read_probes(ws, index - 1))
     have = {*ws.store.label_ids(accurate, bought), *ws.store.failed_ids(accurate), *late}
     return np.array([frame in have for frame in frames.ids], dtype=bool)
-
-
-def _regions(ws: Workspace) -> Regions:
-    folder = ws.campaign.folder.round(0)
-    model = ws.campaign.load_model(folder / "model")
-    return Regions.load(folder, ws.campaign.rules, model, ws.pool)
 
 
 def _pool(ws: Workspace, view: View, frames: Frames, index: int) -> Pool:

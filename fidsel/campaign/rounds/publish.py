@@ -71,7 +71,7 @@ def measured(
     shown = test if len(test) else data.validation
     regions = _regions(ws, held, index, trained)
     view, found = regions.of(shown), errors(trained.model, shown)
-    each = found.per_frame_force_rmse if campaign.accurate.forces else found.per_frame_energy
+    each = found.per_frame
     ours, spent = found.metrics(view.clusters), ws.spent()
     control = control_arm(ws, held, ids, done, spent, ours)
     rank = ranking(ws, index, allocation.picks, allocation.error_source) if index else {}
@@ -134,8 +134,7 @@ def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round]
 def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regions:
     campaign = ws.campaign
     if index > 0:
-        folder = campaign.folder.round(0)
-        return Regions.load(folder, campaign.rules, campaign.load_model(folder / "model"), ws.pool)
+        return Regions.kept(campaign, ws.pool)
     frames = ws.pool[candidates(ws, held)]
     return Regions.fit(frames, trained.model, campaign.rules, campaign.seed_for("clusters"))
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -12,13 +12,12 @@ from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.rounds.self_error import disagreement, latent
 from fidsel.campaign.selection.learner import Learner, same_rows
 from fidsel.campaign.selection.settings import Division, Selection, divide
-from fidsel.campaign.selection.twin import Twin
 from fidsel.data import Frames
 from fidsel.models.contract import ForceField
 from fidsel.selector import BroadClusters, Evidence, Pool, Random
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
-from fidsel.training.evaluate import Errors, Metrics, errors
+from fidsel.training.evaluate import Errors, Metrics, errors, frame_errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +105,29 @@ class Space:
         return made, labels
 
 
+class Twin(NamedTuple):
+    """A learner of the very frames that the accurate model is trained on, at a cheap level.
+
+    Where training frames are too few the model is wrong, whatever the level of theory; so the error of the
+    twin on cheap labels it has not seen tells where the accurate model needs frames. It costs cheap labels of
+    the whole pool and no accurate one. It cannot see where only the accurate level is difficult.
+    """
+
+    frames: Frames
+    learner: Learner
+
+    def errors(self, additions: Sequence[IntArray], candidates: IntArray) -> FloatArray:
+        """Return its error (n,) on some rows, eV/Å, or eV without forces; NaN for those it was trained on.
+
+        Parameters
+        ----------
+        additions : rows trained on, in order of addition.
+        candidates : (n,) rows of the file.
+        """
+        values = frame_errors(self.learner.learn(additions), self.frames[candidates])
+        return np.where(np.isin(candidates, np.concatenate(additions)), np.nan, values)
+
+
 class Task:
     """A selection from a file.
 
@@ -121,7 +143,8 @@ class Task:
     def __init__(
         self, space: Space, learner: Learner, step: Step, selection: Selection, twin: Twin | None = None
     ) -> None:
-        self.space, self.learner, self.step = space, learner, step
+        self.space, self.frames, self.division = space, space.frames, space.division
+        self.learner, self.step = learner, step
         self.selection, self.twin = selection, twin
         self._last: tuple[list[IntArray], Learnt] | None = None
 
@@ -157,16 +180,6 @@ class Task:
         return cls(space, learner, step, selection, twin)
 
     @property
-    def frames(self) -> Frames:
-        """All frames of the file."""
-        return self.space.frames
-
-    @property
-    def division(self) -> Division:
-        """What they are for."""
-        return self.space.division
-
-    @property
     def unit(self) -> str:
         """Unit of all errors."""
         return error_unit(self.space.forces)
@@ -178,7 +191,7 @@ class Task:
         model = self.learner.learn(additions)
         rows = np.flatnonzero(self.division.labelled)
         found, values = errors(model, self.frames[rows]), np.full(len(self.frames), np.nan)
-        values[rows] = found.per_frame_force_rmse if self.space.forces else found.per_frame_energy
+        values[rows] = found.per_frame
         self._last = list(additions), Learnt(model, rows, found, values)
         return self._last[1]
 

@@ -1,16 +1,19 @@
 import numpy as np
 import pytest
 from morse_molecule import frames
+from scipy.stats import spearmanr
 from small_task import kernel, learn, task
 
 from fidsel.campaign.selection.learner import Retrained, learner
 from fidsel.campaign.selection.loop import additions, select
-from fidsel.campaign.selection.twin import Twin
+from fidsel.campaign.selection.task import Twin
 from fidsel.models import Ensemble, ForceField, PaiNN
+from fidsel.training.evaluate import errors
 from fidsel.training.stage import Stage
 
 POOL = frames(120)
 CHEAP = frames(120, depth=3.6, level="cheap")
+START = [np.arange(12)]
 
 
 def committee(seed: int) -> ForceField:
@@ -60,3 +63,18 @@ def test_committees_disagree_about_energies_where_there_are_no_forces() -> None:
     apart = model.disagreement(bare[made.division.pool])
     np.testing.assert_allclose(told(), apart.energy)
     assert not np.allclose(apart.energy, apart.frame_forces)
+
+
+def test_errors_of_the_twin_rank_those_of_the_accurate_model() -> None:
+    candidates = np.arange(120)
+    guess = Twin(CHEAP, learn(CHEAP)).errors(START, candidates)
+    truth = errors(learn(POOL).learn(START), POOL).per_frame_force_rmse
+    assert np.isnan(guess[:12]).all()
+    assert spearmanr(guess[12:], truth[12:]).statistic > 0.9
+
+
+def test_errors_are_of_the_cheap_level_alone() -> None:
+    """Accurate labels of the pool must not enter: they are what is to be saved."""
+    found = Twin(CHEAP, learn(CHEAP)).errors(START, np.arange(20, 40))
+    expected = errors(learn(CHEAP).learn(START), CHEAP[20:40]).per_frame_force_rmse
+    assert np.allclose(found, expected)
