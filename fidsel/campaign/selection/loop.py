@@ -10,12 +10,16 @@ from typing import Literal
 import numpy as np
 
 from fidsel.arrays import IntArray
-from fidsel.campaign.selection.settings import NONE, SelectionRound
+from fidsel.campaign.records.round import Pick
+from fidsel.campaign.selection.settings import SelectionRound
 from fidsel.campaign.selection.task import Task
 from fidsel.data.checks.finding import few
-from fidsel.selector import Pool, Score, cluster_errors, score
+from fidsel.selector import Picks, Pool, Score, cluster_errors, score
 from fidsel.selector.step import Proposal
 from fidsel.selector.stopping import Stop, Why, worst_bound
+
+LEVEL = "accurate"
+"""Level that the frames of a file are labelled at."""
 
 
 def select(task: Task, done: Sequence[SelectionRound] = ()) -> Iterator[SelectionRound]:
@@ -52,7 +56,8 @@ def additions(task: Task, rounds: Sequence[SelectionRound]) -> list[IntArray]:
     """Return the rows of the file that each round added to the training set; probes come a round later."""
     out = [task.division.start]
     for before, after in pairwise(rounds):
-        out.append(np.concatenate([before.probes, NONE if after.picks is None else after.picks.indices]))
+        rows = [*before.probes, *(pick.row for pick in after.picks)]
+        out.append(np.array(rows, dtype=np.int64))
     return out
 
 
@@ -60,13 +65,13 @@ def _start(task: Task) -> SelectionRound:
     repeats = task.division.repeats
     text = f"{repeats} frames repeat configurations that are held out: left out, as those stay unseen"
     notes = (text,) if repeats else ()
-    return SelectionRound(0, None, NONE, len(task.division.start), None, None, None, notes=notes)
+    return SelectionRound(0, (), (), len(task.division.start), notes=notes)
 
 
 def _pick(task: Task, rounds: Sequence[SelectionRound]) -> SelectionRound:
     """Return the next round with its picks, not measured yet."""
     index, before, rows = len(rounds), additions(task, rounds), task.division.pool
-    taken = np.concatenate([*before, rounds[-1].probes])
+    taken = np.array([*np.concatenate(before), *rounds[-1].probes], dtype=np.int64)
     pool = task.candidates(taken)
     draw = partial(task.selection.rng, index=index)
     wanted = task.step.draw_probes(pool, task.selection.probes, draw)
@@ -80,10 +85,20 @@ def _pick(task: Task, rounds: Sequence[SelectionRound]) -> SelectionRound:
         known[wanted] = truth[wanted]
     pool = replace(pool, labelled=pool.labelled | np.isin(rows, probes))
     found = task.step.propose(pool, known, task.selection.size, draw, evidence=task.evidence(before))
-    picks = replace(found.picks, indices=rows[found.picks.indices])
-    labels = len(taken) + len(probes) + len(picks)
-    quality = _quality(task, pool, found, before)
-    return SelectionRound(index, picks, probes, labels, None, None, None, quality, notes=picks.notes)
+    return SelectionRound(
+        index,
+        picks=_described(task, found.picks),
+        probes=tuple(probes.tolist()),
+        labels=len(taken) + len(probes) + len(found.picks),
+        estimate=_quality(task, pool, found, before),
+        notes=found.picks.notes,
+    )
+
+
+def _described(task: Task, picks: Picks) -> tuple[Pick, ...]:
+    rows = task.division.pool[picks.indices].tolist()
+    parts = zip(rows, picks.cluster.tolist(), picks.reason, strict=True)
+    return tuple(Pick(task.frames.ids[row], row, LEVEL, cluster, why) for row, cluster, why in parts)
 
 
 def _quality(task: Task, pool: Pool, found: Proposal, before: Sequence[IntArray]) -> Score | None:
@@ -101,7 +116,7 @@ def _waiting(task: Task, index: int, probes: IntArray, labels: int) -> Selection
         f"errors are estimated from {len(probes)} probes, and {len(lost)} have no label: {few(lost.tolist())}"
     )
     stop = _unlabelled(Why.PROBES)
-    return SelectionRound(index, None, probes, labels, None, None, None, notes=(note,), stop=stop)
+    return SelectionRound(index, (), tuple(probes.tolist()), labels, notes=(note,), stop=stop)
 
 
 def _unlabelled(why: Literal[Why.PROBES, Why.PICKS]) -> Stop:
@@ -143,8 +158,7 @@ def _answered(task: Task, last: SelectionRound) -> bool:
     """Return whether the labels that a round waited for have come."""
     if last.stop is None or not last.stop.why.waiting:
         return False
-    rows = np.concatenate([last.probes, NONE if last.picks is None else last.picks.indices])
-    return bool(task.division.labelled[rows].all())
+    return bool(task.division.labelled[last.asked].all())
 
 
 def _stop(task: Task, rounds: Sequence[SelectionRound]) -> Stop | None:
@@ -159,7 +173,7 @@ def _stop(task: Task, rounds: Sequence[SelectionRound]) -> Stop | None:
         return stop
     if last.index >= task.selection.rounds:
         return Stop(Why.ROUNDS, f"round limit: {task.selection.rounds} rounds of picking are done")
-    labelled = np.concatenate([*additions(task, rounds), last.probes])
-    if len(labelled) >= len(task.division.pool):
+    labelled = sum(map(len, additions(task, rounds))) + len(last.probes)
+    if labelled >= len(task.division.pool):
         return Stop(Why.POOL, "pool exhausted: every candidate is labelled")
     return None

@@ -83,7 +83,5 @@ def _facts(task: Task, rounds: Sequence[SelectionRound]) -> Iterator[tuple[str, 
 
 def _picked(rounds: Sequence[SelectionRound]) -> Iterator[Picked]:
     for one in rounds:
-        if one.picks is not None:
-            rows = zip(one.picks.indices, one.picks.cluster, one.picks.reason, strict=True)
-            for row, cluster, reason in rows:
-                yield Picked(str(row), int(cluster), reason, one.index)
+        for pick in one.picks:
+            yield Picked(str(pick.row), pick.cluster, pick.reason, one.index)

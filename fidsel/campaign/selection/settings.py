@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray
+from fidsel.campaign.records.round import Pick
 from fidsel.data import Frames, split_indices
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
 from fidsel.selector.conformal import Score
-from fidsel.selector.pool import Picks
 from fidsel.selector.stopping import Stop, Stopping
 from fidsel.training.evaluate import Metrics
 
@@ -19,8 +19,6 @@ BLOCKS = 40
 """Blocks of a trajectory that are held out or not as a whole."""
 START = 200
 """Frames to start from where all have labels."""
-NONE = np.empty(0, dtype=np.int64)
-"""No rows."""
 PURPOSES = ("start", "probe", "picks")
 """What random numbers are drawn for."""
 
@@ -89,15 +87,15 @@ class Division:
     repeats: int = 0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class SelectionRound:
-    """What one round picked, and the model trained afterwards.
+    """What one round picked, and the model trained afterwards, as plain values.
 
     Parameters
     ----------
     index : 0 is the start.
-    picks : rows of the file in order of picking, with reasons; None for the start, and while probes have
-        no labels yet.
+    picks : frames in order of picking, `row` being that of the file; none for the start, and while probes
+        have no labels yet.
     probes : rows of the file labelled (or to be labelled) to estimate errors; they are trained on in the
         next round.
     labels : frames labelled so far, for training and as probes.
@@ -111,16 +109,21 @@ class SelectionRound:
     """
 
     index: int
-    picks: Picks | None
-    probes: IntArray
+    picks: tuple[Pick, ...]
+    probes: tuple[int, ...]
     labels: int
-    held_out: Metrics | None
-    pool: Metrics | None
-    clusters: ClusterErrors | None
+    held_out: Metrics | None = None
+    pool: Metrics | None = None
+    clusters: ClusterErrors | None = None
     estimate: Score | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     stop: Stop | None = None
+
+    @property
+    def asked(self) -> IntArray:
+        """Rows of the file whose labels the round needs: its probes, then its picks."""
+        return np.array([*self.probes, *(pick.row for pick in self.picks)], dtype=np.int64)
 
 
 def divide(frames: Frames, selection: Selection, known: BoolArray | None = None) -> Division:

@@ -11,7 +11,7 @@ from fidsel.selector.stopping import Stopping, Why
 
 
 def rows(rounds: list[SelectionRound]) -> list[list[int]]:
-    return [one.picks.indices.tolist() for one in rounds if one.picks is not None]
+    return [[pick.row for pick in one.picks] for one in rounds if one.picks]
 
 
 def test_rounds_pick_train_and_measure() -> None:
@@ -125,8 +125,8 @@ def test_pool_without_labels_gets_one_round_of_picks() -> None:
     assert second.held_out is None
     assert second.stop is not None
     assert second.stop.why is Why.PICKS
-    assert second.picks is not None
-    assert set(second.picks.indices) <= set(range(60, 120))
+    assert {pick.row for pick in second.picks} <= set(range(60, 120))
+    assert all(pick.frame == pool.ids[pick.row] for pick in second.picks)
 
 
 def test_labels_that_come_later_move_no_frame_to_another_side() -> None:
@@ -185,10 +185,9 @@ def test_labels_asked_for_in_turns_give_the_selection_of_labels_owned() -> None:
         if rounds[-1].held_out is None:
             assert rounds[-1].stop is not None
             stops.append(rounds[-1].stop.why)
-            wanted = rounds[-1].probes if rounds[-1].picks is None else rounds[-1].picks.indices
-            asked |= {*wanted.tolist()}
+            asked |= {*rounds[-1].asked.tolist()}
     assert stops == [Why.PROBES, Why.PICKS] * 2
     assert len(asked) == 40 + 2 * (4 + 5)
     assert rows(rounds) == rows(owned)
-    assert [one.probes.tolist() for one in rounds] == [one.probes.tolist() for one in owned]
+    assert [one.probes for one in rounds] == [one.probes for one in owned]
     assert [one.held_out for one in rounds] == [one.held_out for one in owned]
