@@ -13,7 +13,7 @@ from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.settings import Campaign
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
-from fidsel.data.split import spread_over_blocks
+from fidsel.data.splitting import spread_over_blocks
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.store.labels import LabelStore

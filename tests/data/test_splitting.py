@@ -4,7 +4,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fidsel.data import Frames, neighbour_share, split, split_indices
-from fidsel.data.split import BARRED, SHORTEST, spread_over_blocks
+from fidsel.data.splitting import BARRED, SHORTEST, spread_over_blocks
 from fidsel.exceptions import UsageError
 
 THREE = {"train": 0.8, "validation": 0.1, "test": 0.1}
