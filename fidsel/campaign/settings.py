@@ -16,7 +16,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.level import Fidelity
-from fidsel.models import Delta, ForceField, load
+from fidsel.models import Baseline, ForceField, load
 from fidsel.models.watch import OnProgress, Progress
 from fidsel.selector.pool import Picker, needs_errors
 from fidsel.training.stage import ModelFactory, Recipe
@@ -202,7 +202,11 @@ class Campaign:
     def load_model(self, folder: Path) -> ForceField:
         """Return a saved model that can predict: a Δ-model gets the dearest cheap level as its source."""
         model = load(folder, self.device)
-        return model.with_source(self.cheap[-1].source) if isinstance(model, Delta) else model
+        return (
+            model.with_source(self.cheap[-1].source)
+            if isinstance(model, Baseline) and model.source is None
+            else model
+        )
 
     def rng(self, purpose: str, index: int = 0) -> np.random.Generator:
         """Return the generator of one purpose and round, independent of all others."""
