@@ -188,13 +188,9 @@ def training_frames(model: ForceField) -> Frames | None:
     if isinstance(model, SGDML) and model.fitted is not None:
         positions = model.fitted.train.positions.cpu().numpy()
         return Frames.stack(model.fitted.numbers.cpu().numpy(), positions)
-    parts = (
-        model.members
-        if isinstance(model, Ensemble)
-        else model.parts
-        if isinstance(model, Sum | Baseline)
-        else ()
-    )
+    parts = model.members if isinstance(model, Ensemble) else ()
+    if isinstance(model, Sum | Baseline):
+        parts = model.parts
     known = [training_frames(part) for part in parts]
     kept = [frames for frames in known if frames is not None]
     return sum(kept[1:], kept[0]) if kept and len(kept) == len(known) else None

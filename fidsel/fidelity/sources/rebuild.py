@@ -46,7 +46,7 @@ def described(source: LabelSource) -> dict[str, Any] | None:
         return None
     for kind, (made, _) in SOURCES.items():
         if type(source) is made:
-            return {"kind": kind, "arguments": asdict(source)}  # type: ignore[call-overload,no-any-return]
+            return {"kind": kind, "arguments": asdict(source)}  # type: ignore[call-overload]
     return None
 
 

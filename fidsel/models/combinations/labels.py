@@ -140,6 +140,8 @@ class SourceLabels:
 
     def _label(self, frames: Frames, rows: list[int], keys: list[bytes]) -> Known:
         """Return the labels of some rows by their keys; raise where some have none."""
+        if not rows:
+            return {}
         found: Known = {}
         failed: dict[int, LabelError] = {}
         began = collected_cpu()
