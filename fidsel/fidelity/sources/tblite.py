@@ -64,7 +64,7 @@ class TBLiteSource:
     --------
     >>> water = Atoms("OHH", [[0, 0, 0], [0.9572, 0, 0], [-0.2399872, 0.9266272, 0]])
     >>> round(TBLiteSource().label(water).energy, 4)
-    -137.972
+    -137.9718
     """
 
     method: Method = "GFN2-xTB"

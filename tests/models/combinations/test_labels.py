@@ -11,6 +11,7 @@ from morse_source import LEVELS, Morse
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import InlineEngine
+from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.models import SGDML, ModelSource
 from fidsel.models.combinations import labels as module
@@ -183,6 +184,18 @@ def test_an_engine_labels_where_one_is_given() -> None:
     assert limits == [3.0] * 4
     labels.of(frames(1, seed=5))  # one frame, as in dynamics, is no work for an engine
     assert len(limits) == 4
+
+
+def test_a_source_that_hangs_is_stopped_where_an_engine_labels() -> None:
+    many = frames(40, seed=2)
+    chosen = np.array([int(abs(atoms.positions[0, 0]) * 1e6) % 4 == 0 for atoms in many])
+    good, bad = np.flatnonzero(~chosen)[:5], np.flatnonzero(chosen)[:1]
+    with LocalEngine(workers=1) as engine:
+        labels = SourceLabels(Morse("cheap", act="hang"), engine=engine, time_limit=1.0)
+        with pytest.raises(BaselineError) as got:
+            labels.of(many[np.concatenate([good, bad])])
+    assert {row: error.cause for row, error in got.value.failed.items()} == {5: "timeout"}
+    assert np.array_equal(labels.of(many[good]).forces, SourceLabels(CHEAP).of(many[good]).forces)
 
 
 def test_a_trained_model_predicts_all_at_once(tmp_path: Path) -> None:
