@@ -1,9 +1,10 @@
 """`SourceLabels`: what a label source says of frames, each of them labelled once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import blake2b
+from time import thread_time
 from typing import Final
 
 import numpy as np
@@ -21,11 +22,15 @@ from fidsel.models.source import ModelSource
 
 REMEMBERED: Final = 1 << 20
 """Atoms whose labels are kept in memory, the newest: some 60 MB."""
+QUICK: Final = 0.01
+"""core-seconds that an engine is told a label may take, so that it is given many at a time."""
 TOGETHER: Final = 8
 """Frames from which on several threads label."""
 
 Known = dict[bytes, tuple[float, FloatArray]]
 """Energy, eV, and forces, eV/Å, by the key of the frame."""
+Outcome = tuple[int, Label | LabelError, float]
+"""Row of a frame, its label or why it has none, core-seconds."""
 
 
 class BaselineError(FidselError):
@@ -140,36 +145,32 @@ class SourceLabels:
 
     def _label(self, frames: Frames, rows: list[int], keys: list[bytes]) -> Known:
         """Return the labels of some rows by their keys; raise where some have none."""
-        if not rows:
-            return {}
         found: Known = {}
         failed: dict[int, LabelError] = {}
-        began = collected_cpu()
-        try:
-            for row, outcome in self._outcomes(frames, rows):
-                if isinstance(outcome, LabelError):
-                    failed[row] = outcome
-                else:
-                    found[keys[row]] = outcome.energy, np.asarray(outcome.forces)
-        finally:
-            stated = getattr(self.source, "seconds_per_label", 0.0) * len(rows)
-            self.seconds += stated or collected_cpu() - began
+        for row, outcome, seconds in self._outcomes(frames, rows):
+            self.seconds += getattr(self.source, "seconds_per_label", 0.0) or seconds
+            if isinstance(outcome, LabelError):
+                failed[row] = outcome
+            else:
+                found[keys[row]] = outcome.energy, np.asarray(outcome.forces)
         if failed:
             self._remember(found)
             raise _error(frames, failed)
         return found
 
-    def _outcomes(self, frames: Frames, rows: list[int]) -> Iterator[tuple[int, Label | LabelError]]:
+    def _outcomes(self, frames: Frames, rows: list[int]) -> Iterator[Outcome]:
+        """Yield rows with their labels, or why there are none, and the core-seconds these took."""
         if self.engine is not None and len(rows) > 1:
-            tasks = (
-                Task(str(row), frames[row], self.source, self.time_limit, predicted=0.01) for row in rows
-            )
-            yield from ((int(task.key), outcome) for task, outcome, _ in self.engine.run(tasks))
+            limit = self.time_limit
+            tasks = (Task(str(row), frames[row], self.source, limit, predicted=QUICK) for row in rows)
+            for task, outcome, usage in self.engine.run(tasks):
+                yield int(task.key), outcome, usage.cpu
         elif len(rows) >= TOGETHER and getattr(self.source, "concurrent", False):
             with ThreadPoolExecutor(available_cores()) as pool:
-                yield from zip(rows, pool.map(partial(_labelled, self.source, frames), rows), strict=True)
+                yield from pool.map(partial(_labelled, self.source, frames, thread_time), rows)
         else:
-            yield from ((row, _labelled(self.source, frames, row)) for row in rows)
+            # programs that it starts count as its own
+            yield from map(partial(_labelled, self.source, frames, collected_cpu), rows)
 
     def _remember(self, found: Known) -> None:
         for key, label in found.items():
@@ -180,8 +181,10 @@ class SourceLabels:
             self._atoms -= len(self._known.pop(next(iter(self._known)))[1])
 
 
-def _labelled(source: LabelSource, frames: Frames, row: int) -> Label | LabelError:
-    return label_or_error(source, frames[row])
+def _labelled(source: LabelSource, frames: Frames, clock: Callable[[], float], row: int) -> Outcome:
+    began = clock()
+    outcome = label_or_error(source, frames[row])
+    return row, outcome, clock() - began
 
 
 def _error(frames: Frames, failed: dict[int, LabelError]) -> BaselineError:
