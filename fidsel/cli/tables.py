@@ -129,8 +129,9 @@ def _control_cells(arm: "ControlArm | None") -> list[object]:
     return [arm.labels, error, arm.saving.cell]
 
 
-def plan_tables(made: "Plan", budget: "Budget") -> None:
+def plan_tables(made: "Plan") -> None:
     """Print the splits of a plan, the recommended one marked, and what another budget or price would do."""
+    budget = made.budget
     columns = ["", *made.levels, "cost", f"error, × accurate alone for {budget}", "90 %", "wall time s"]
     mark = made.recommended.bought
     rows = [["→" if split.bought == mark else "", *_split_cells(split, budget)] for split in made.table]
@@ -140,13 +141,14 @@ def plan_tables(made: "Plan", budget: "Budget") -> None:
     table("what if", columns, others)
     note(f"what if: errors are relative to accurate labels alone at these prices and the full {budget}")
     note(f"per label: {_prices(made, budget)}; {_beforehand(made, budget)}")
-    beside_note(made, budget)
+    beside_note(made)
     for text in made.warnings:
         note(text)
 
 
-def beside_note(made: "Plan", budget: "Budget") -> None:
+def beside_note(made: "Plan") -> None:
     """Tell what is bought beside the budget, and how long it takes."""
+    budget = made.budget
     for row in made.beside:
         wall = "" if row.wall is None else f", {row.wall / 60:.2g} min on {made.workers} workers"
         note(f"beside the budget of {budget}: {row.labels} {row.what}, {budget.format(row.cost)}{wall}")

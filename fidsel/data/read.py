@@ -123,8 +123,11 @@ def read(
 
     Examples
     --------
-    >>> h2co = read("h2co.npz", level="ccsd(t)", units=Units.parse("eV,Angstrom"),
-    ...             energy_key="E_ccsdt", forces_key="F_ccsdt")  # doctest: +SKIP
+    >>> import tempfile
+    >>> water = Frames.stack([8, 1, 1], [[[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]], energy=[-76.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     read(write(f"{folder}/water.extxyz", water), level="hf")
+    Frames(1 frame, 3 atoms, H2O, 1 energy, 0 forces)
     """
     return read_with_notes(
         path,
