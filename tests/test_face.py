@@ -1,7 +1,9 @@
 """What `import fidsel` offers: every name is there, light to import, and its example runs."""
 
+import dataclasses
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -14,6 +16,7 @@ import fidsel
 
 FUNCTIONS = sorted(set(fidsel.__all__) - {"__version__"})
 PARTS = [module.name for module in iter_modules(fidsel.__path__) if module.ispkg]
+EXPORTING = [part for part in PARTS if hasattr(import_module(f"fidsel.{part}"), "__all__")]
 HEAVY = ["torch", "mlflow", "openmm", "pyscf", "rdkit", "sklearn", "matplotlib", "pydantic", "typer"]
 
 
@@ -67,3 +70,21 @@ def test_no_name_of_a_part_hides_a_module(part: str) -> None:
     modules = {found.name for found in iter_modules([str(Path(next(iter(module.__path__))))])}
     hidden = modules & set(getattr(module, "__all__", ()))
     assert not hidden, f"in fidsel.{part} {', '.join(sorted(hidden))} are modules and functions at once"
+
+
+def exported() -> list[type]:
+    """Every dataclass that a part exports."""
+    found = [
+        getattr(module, name)
+        for part in EXPORTING
+        for module in [import_module(f"fidsel.{part}")]
+        for name in module.__all__
+    ]
+    return sorted({one for one in found if inspect.isclass(one) and dataclasses.is_dataclass(one)}, key=str)
+
+
+@pytest.mark.parametrize("value", exported(), ids=lambda value: value.__name__)
+def test_values_with_arrays_are_shown_in_one_line(value: type) -> None:
+    """The `repr` that `dataclass` makes would print the numbers of arrays."""
+    if any(re.search("Array|Tensor", str(field.type)) for field in dataclasses.fields(value)):
+        assert not hasattr(value.__repr__, "__wrapped__"), f"{value} shows its arrays: let __repr__ = shown"

@@ -127,7 +127,7 @@ def read(
     >>> water = Frames.stack([8, 1, 1], [[[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]], energy=[-76.0])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     read(write(f"{folder}/water.extxyz", water), level="hf")
-    Frames(1 frame, 3 atoms, H2O, 1 energy, 0 forces)
+    Frames(1 frame, 3 atoms, H2O, 1 energy, 0 forces at hf)
     """
     return read_with_notes(
         path,

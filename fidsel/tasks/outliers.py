@@ -59,8 +59,11 @@ class Found:
     title: str
 
     def __repr__(self) -> str:
-        told = [f"{side} {errors!r}" for side, (errors, _) in self.outliers.by_side().items()]
-        return f"Found({self.title}: {'; '.join(told)})"
+        told = [
+            f"{side} RMSE {1000 * errors.rmse:.4g} m{self.outliers.unit} on {errors.frames} frames"
+            for side, (errors, _) in self.outliers.by_side().items()
+        ]
+        return f"Found({self.title}: {', '.join(told)})"
 
     def _repr_html_(self) -> str:
         """Return the report in a frame, for a notebook."""

@@ -25,7 +25,7 @@ def example_frames(n: int = 40, seed: int = 0, *, cheap: bool = False) -> Frames
     Examples
     --------
     >>> example_frames(5)
-    Frames(5 frames, 15 atoms, H2O, 5 energies, 5 forces)
+    Frames(5 frames, 15 atoms, H2O, 5 energies, 5 forces at accurate)
     """
     positions = REST + 0.05 * np.random.default_rng(seed).normal(size=(n, 3, 3))
     energy, forces = np.full(n, ENERGY), np.zeros_like(positions)
