@@ -7,8 +7,9 @@ import typer
 
 from fidsel.cli.commands.iterate import iterate
 from fidsel.cli.options import Also, BreakLock, one_folder
-from fidsel.cli.output import AsJson, Overrides, note, progress
-from fidsel.cli.tables import beside_note
+from fidsel.cli.output import AsJson, Overrides, note
+from fidsel.cli.plan_tables import beside_note
+from fidsel.cli.progress import progress
 
 
 def demo(

@@ -7,7 +7,8 @@ import typer
 
 from fidsel.cli.evaluate_tables import evaluation_tables
 from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Spin, Units, with_device
-from fidsel.cli.output import AsJson, document, note, progress
+from fidsel.cli.output import AsJson, document, note
+from fidsel.cli.progress import progress
 
 Model = Annotated[
     str,

@@ -7,7 +7,8 @@ import typer
 
 from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
 from fidsel.cli.outlier_tables import outlier_document, outlier_tables
-from fidsel.cli.output import AsJson, document, progress
+from fidsel.cli.output import AsJson, document
+from fidsel.cli.progress import progress
 
 Model = Annotated[
     str,

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import BreakLock
-from fidsel.cli.output import AsJson, Folder, Overrides, document, progress
-from fidsel.cli.tables import plan_tables
+from fidsel.cli.output import AsJson, Folder, Overrides, document
+from fidsel.cli.plan_tables import plan_tables
+from fidsel.cli.progress import progress
 
 Budgeted = Annotated[str | None, typer.Option(help="What may be spent, e.g. 2core-h or 250 (labels).")]
 Priced = Annotated[
