@@ -14,7 +14,7 @@ from fidsel.config.build import open_campaign
 from fidsel.config.load import FILE
 from fidsel.config.parts import units
 from fidsel.data import Frames
-from fidsel.data.read import AS_NAMED
+from fidsel.data.reading import AS_NAMED
 from fidsel.data.state import State
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.source import LabelError

@@ -24,7 +24,7 @@ from fidsel.data.atomic import make_folder
 from fidsel.data.checks.finding import few
 from fidsel.data.checks.quick import quick_check, refuse_errors
 from fidsel.data.lookup import TOLERANCE, Lookup
-from fidsel.data.read import AS_NAMED, label_keys, read_logged
+from fidsel.data.reading import AS_NAMED, label_keys, read_logged
 from fidsel.data.reorder import in_order_of
 from fidsel.data.seed import checked_seed
 from fidsel.data.state import State
