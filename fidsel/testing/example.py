@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fidsel.arrays import FloatArray
 from fidsel.data import Frames, write
 
 BONDS = ((0, 1, 47.0, 0.96), (0, 2, 47.0, 0.96), (1, 2, 9.0, 1.52))
@@ -28,17 +29,27 @@ def example_frames(n: int = 40, seed: int = 0, *, cheap: bool = False) -> Frames
     Frames(5 frames, 15 atoms, H2O, 5 energies, 5 forces at accurate)
     """
     positions = REST + 0.05 * np.random.default_rng(seed).normal(size=(n, 3, 3))
-    energy, forces = np.full(n, ENERGY), np.zeros_like(positions)
+    energy, forces = springs(positions, 0.9 if cheap else 1.0)
+    level = "cheap" if cheap else "accurate"
+    return Frames.stack([8, 1, 1], positions, energy=energy, forces=forces, level=level)
+
+
+def springs(positions: FloatArray, stiffness: float = 1.0) -> tuple[FloatArray, FloatArray]:
+    """Return energies (n,) eV and forces (n, 3, 3) eV/Å of the molecule at some positions (n, 3, 3) Å.
+
+    Parameters
+    ----------
+    stiffness : factor of all force constants.
+    """
+    energy, forces = np.full(len(positions), ENERGY), np.zeros_like(positions)
     for first, second, constant, length in BONDS:
-        k = 0.9 * constant if cheap else constant
-        bond = positions[:, second] - positions[:, first]
+        k, bond = stiffness * constant, positions[:, second] - positions[:, first]
         r = np.linalg.norm(bond, axis=1)
         energy += 0.5 * k * (r - length) ** 2
         pull = (k * (r - length) / r)[:, None] * bond
         forces[:, first] += pull
         forces[:, second] -= pull
-    level = "cheap" if cheap else "accurate"
-    return Frames.stack([8, 1, 1], positions, energy=energy, forces=forces, level=level)
+    return energy, forces
 
 
 CAMPAIGN = """\
