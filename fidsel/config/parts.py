@@ -27,7 +27,7 @@ from fidsel.config.selectors import (
 )
 from fidsel.data import Frames, Units, read_with_notes
 from fidsel.data.checks.geometry import sound
-from fidsel.data.read import known_format, last_structure, log_notes, require_file
+from fidsel.data.reading import known_format, last_structure, log_notes, require_file
 from fidsel.data.state import State
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price
