@@ -114,7 +114,7 @@ class Rules:
     energy_clusters: int = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Campaign:
     """A campaign: fidelities, pool, model, recipe, picker, budget and rules.
 
@@ -182,6 +182,10 @@ class Campaign:
                 f"the error source 'reference' reads the accurate label of every frame, and those cost "
                 f"{self.accurate.price.value} each: take 'cheap' or 'probe', or a price of 0 for labels owned"
             )
+
+    def __repr__(self) -> str:
+        levels = ", ".join(fidelity.name for fidelity in self.fidelities)
+        return f"Campaign({self.name!r} in {self.folder.path}: {levels}; {self.budget})"
 
     @property
     def probing(self) -> bool:

@@ -5,6 +5,7 @@ from fidsel.fidelity.budget import Budget, BudgetError
 from fidsel.fidelity.buying.buyer import PurchaseEvent
 from fidsel.fidelity.buying.late import Late
 from fidsel.fidelity.buying.purchase import Purchase, buy
+from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.engine.task import Engine, InlineEngine, Lasting, Task, Usage
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_smiles
@@ -38,6 +39,7 @@ __all__ = [
     "Late",
     "Ledger",
     "Line",
+    "LocalEngine",
     "LockError",
     "MMFFSource",
     "Molecule",

@@ -36,6 +36,14 @@ def load(folder: Path | str, device: str = "cpu") -> ForceField:
     UsageError
         where the folder holds no readable model, or one of an unknown kind, and for a device that is not
         there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.models import PaiNN
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load(PaiNN(features=8, layers=1).save(f"{folder}/model")).kind
+    'painn'
     """
     state = read_state(folder)
     try:

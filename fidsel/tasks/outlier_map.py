@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
+from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray, shown
 from fidsel.campaign.selection.held_out import SetErrors, set_errors
 from fidsel.campaign.selection.settings import has_labels
 from fidsel.data import Frames
@@ -49,6 +49,7 @@ class Outliers:
     maes: FloatArray
     ratio: FloatArray
     unit: str
+    __repr__ = shown
 
     @property
     def weights(self) -> FloatArray:
