@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.arrays import BoolArray, FloatArray, IntArray, shown
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField
@@ -89,6 +89,7 @@ class Errors:
     has_forces: BoolArray
     forces: FloatArray
     energies: FloatArray
+    __repr__ = shown
 
     def __len__(self) -> int:
         return len(self.energies)

@@ -107,7 +107,7 @@ def test_parts_of_a_pool_are_frames_of_it() -> None:
     some = POOL[rows]
     for name in ("features", "clusters", "errors", "energies", "costs", "labelled"):
         np.testing.assert_array_equal(getattr(some, name), getattr(POOL, name)[rows])
-    bare = Pool.of(POOL.features, costs=(0.1, 1.0))
+    bare = Pool.of(POOL.features, costs=np.tile([0.1, 1.0], (60, 1)))
     assert np.isnan(bare.errors).all()
     assert not bare.labelled.any()
     assert bare.costs.shape == (60, 2)

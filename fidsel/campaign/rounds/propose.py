@@ -89,7 +89,7 @@ def _pool(ws: Workspace, view: View, frames: Frames, index: int) -> Pool:
         clusters=view.clusters,
         energies=view.energies,
         labelled=_taken(ws, frames, index),
-        costs=[ws.price(fidelity) for fidelity in ws.campaign.fidelities],
+        costs=np.tile([ws.price(fidelity) for fidelity in ws.campaign.fidelities], (len(frames), 1)),
         unit=error_unit(ws.campaign.accurate.forces),
     )
 
