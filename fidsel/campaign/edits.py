@@ -54,6 +54,7 @@ RULES: Final = (
     Rule("campaign.validation", "refused", "held-out configurations are drawn once"),
     Rule("campaign.start", "refused", "it is the size of round 0"),
     Rule("campaign.target", "next round", "it decides when to stop"),
+    Rule("campaign.measure", "next round", "it decides when to stop"),
     Rule("campaign.cluster_target", "next round", "it decides when to stop"),
     Rule("campaign.patience", "next round", "it decides when to stop"),
     Rule("campaign.trust_labels", "next round", "rounds that are finished keep what they were trained on"),

@@ -21,7 +21,6 @@ from fidsel.campaign.settings import Campaign, Reporter, silent
 from fidsel.campaign.workspace import Workspace, open_workspace
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.level import Fidelity
-from fidsel.selector.stopping import Stopping
 from fidsel.training.stage import Trained, TrainingData
 
 
@@ -42,6 +41,16 @@ def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = Fa
     ------
     FidselError
         where the campaign cannot go on; what was bought stays bought.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.config.build import open_campaign
+    >>> from fidsel.testing import example_campaign
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rounds = list(iterate(open_campaign(example_campaign(folder))))
+    >>> [found.index for found in rounds], rounds[-1].spent <= 16
+    ([0, 1], True)
     """
     with open_workspace(campaign, report, break_lock) as ws:
         done = list(campaign.folder.read_rounds())
@@ -62,9 +71,12 @@ def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = Fa
 
 def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
     """Return why the campaign ends after these rounds, "" where it goes on."""
-    rules, last = ws.campaign.rules, done[-1]
-    if reached := _low_enough(ws, done):
-        return reached
+    rules, last, rule = ws.campaign.rules, done[-1], ws.campaign.rules.stopping
+    bounds = last.error_source.get("bounds", {}).get("clusters", {})
+    errors = [one.validation.error(rule.measure) for one in done]
+    unit = error_unit(ws.campaign.accurate.forces)
+    if stop := rule.reason(errors, unit, max(bounds.values(), default=None)):
+        return stop.text
     if last.index >= rules.rounds:
         return f"round limit: {rules.rounds} rounds of picking are done (campaign.rounds)"
     cost = frame_cost(ws)
@@ -75,20 +87,6 @@ def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
     if last.index > 0 and not last.picks:
         return "pool exhausted: every candidate is labelled or has failed"
     return ""
-
-
-def _low_enough(ws: Workspace, done: Sequence[Round]) -> str:
-    """Return which rule on errors ends the campaign, "" where none does."""
-    rules, last, unit = ws.campaign.rules, done[-1], error_unit(ws.campaign.accurate.forces)
-    if rules.target is not None and last.validation.headline <= rules.target:
-        return f"target reached: validation error {last.validation.headline:.4g} ≤ {rules.target:.4g} {unit}"
-    bounds = last.error_source.get("bounds", {}).get("clusters", {})
-    if rules.cluster_target is not None and bounds and max(bounds.values()) <= rules.cluster_target:
-        return (
-            f"target reached in every cluster: errors before this round were bound to at most "
-            f"{max(bounds.values()):.4g} ≤ {rules.cluster_target:.4g} {unit}"
-        )
-    return Stopping(patience=rules.patience).flat([one.validation.headline for one in done])
 
 
 def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) -> Round:

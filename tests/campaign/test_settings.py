@@ -15,6 +15,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity import Price
 from fidsel.models.watch import Progress
 from fidsel.selector import Random
+from fidsel.selector.stopping import Stopping
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def changed(campaign: Campaign, **changes: object) -> Campaign:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"cluster_target": 0.1}, "need a coverage: give both"),
+        ({"stopping": Stopping(cluster_target=0.1)}, "need a coverage: give both"),
         ({"error": "reference"}, r"reads the accurate label of every frame, and those cost 1\.0 each"),
     ],
 )

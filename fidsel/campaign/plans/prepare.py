@@ -5,9 +5,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from math import floor
 
-import numpy as np
-
-from fidsel.arrays import BoolArray, IntArray, StrArray
+from fidsel.arrays import BoolArray
 from fidsel.campaign.edits import ANEW
 from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.coverage import cover_of, gaps, tested, trainable
@@ -16,11 +14,10 @@ from fidsel.campaign.records.decisions import HeldOutFor, Sampled
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.settings import Campaign
 from fidsel.data import Frames
+from fidsel.data.splitting import spread_over_blocks
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 
-BLOCK = 10
-"""Neighbouring frames of a trajectory that stay on one side."""
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 """Largest share of the pool's blocks a side draws from while fewer would do."""
 MOST_TESTED, LEAST_TESTED = 100, 10
@@ -89,7 +86,7 @@ def _require_enough(campaign: Campaign, cover: Mapping[str, BoolArray], advice: 
 def ensure_held_out(
     campaign: Campaign, journal: Journal, pool: Frames, cover: Mapping[str, BoolArray]
 ) -> HeldOut:
-    """Return the test and validation frames, drawn once; see `draw_held_out`.
+    """Return the test and validation frames, drawn once; see `spread_over_blocks`.
 
     Before round 0 is drawn they may be drawn anew, for other numbers of them or other levels.
 
@@ -150,63 +147,8 @@ def payable_tests(budget: Budget, price: float) -> int:
 
 
 def _draw(campaign: Campaign, frames: Frames, cover: Mapping[str, BoolArray]) -> dict[str, list[int]]:
+    """Return rows for test and validation, and those barred from training beside them."""
     able = tested(campaign, cover)
-    test = test_size(campaign, int(able.sum()))
-    return draw_held_out(frames.group, test, campaign.rules.validation, campaign.rng("held-out"), able)
-
-
-def draw_held_out(
-    group: StrArray,
-    test: int,
-    validation: int,
-    rng: np.random.Generator,
-    able: BoolArray | None = None,
-) -> dict[str, list[int]]:
-    """Return rows for test and validation, and the rows barred from training beside them.
-
-    Each trajectory is cut into contiguous blocks of `BLOCK` frames. Each side draws whole blocks at
-    random, as many as its share of the pool allows so that few frames come from each, and takes frames
-    at random inside them. Nothing in a drawn block is ever trained on, so that no held-out frame has a
-    training frame next to it inside its block.
-
-    Parameters
-    ----------
-    group : (n,) trajectory of each frame.
-    test, validation : how many frames of each side.
-    able : (n,) True for frames that can be held out; None = all.
-    """
-    block = _blocks(group)
-    can = np.ones(len(group), dtype=bool) if able is None else able
-    order = [int(b) for b in rng.permutation(block.max() + 1)]
-    sides: dict[str, list[int]] = {"barred": []}
-    for side, count, share in (("test", test, TEST_SHARE), ("validation", validation, VALIDATION_SHARE)):
-        wanted = min(count, max(int(share * (block.max() + 1)), 1))
-        drawn: list[list[int]] = []
-        while order and (len(drawn) < wanted or sum(int(can[rows].sum()) for rows in drawn) < count):
-            drawn.append(np.flatnonzero(block == order.pop()).tolist())
-        # one frame of each block in turn, so that as few as possible are neighbours
-        inside = [[row for row in rng.permutation(rows).tolist() if can[row]] for rows in drawn]
-        turns = [rows[turn] for turn in range(BLOCK) for rows in inside if turn < len(rows)]
-        if len(turns) < count:
-            raise UsageError(
-                f"the pool has too few blocks of {BLOCK} frames for {count} {side} frames: take more frames "
-                f"(pool.frames, or a longer file), or lower campaign.{side}"
-            )
-        sides[side] = turns[:count]
-        sides["barred"] += sorted({row for rows in drawn for row in rows} - set(turns[:count]))
-    return sides
-
-
-def _blocks(group: StrArray) -> IntArray:
-    """Return (n,) number of the contiguous block each row belongs to; blocks never cross groups.
-
-    A trajectory need not be contiguous in the file: rows are counted off inside each group, and a pair of
-    (group, block inside it) is numbered.
-    """
-    _, member = np.unique(group, return_inverse=True)
-    within = np.empty(len(group), dtype=np.int64)
-    for g in range(member.max() + 1):
-        rows = np.flatnonzero(member == g)
-        within[rows] = np.arange(len(rows)) // BLOCK
-    _, number = np.unique(np.column_stack([member, within]), axis=0, return_inverse=True)
-    return np.asarray(number, dtype=np.int64).reshape(-1)
+    test, validation = test_size(campaign, int(able.sum())), campaign.rules.validation
+    sides = {"test": (test, TEST_SHARE), "validation": (validation, VALIDATION_SHARE)}
+    return spread_over_blocks(frames.group, sides, campaign.rng("held-out"), able)

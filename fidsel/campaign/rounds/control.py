@@ -14,13 +14,13 @@ import numpy as np
 from fidsel.arrays import FloatArray
 from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.records.decisions import Sampled
-from fidsel.campaign.records.round import ControlArm, HeldOut, Metrics, Round, Saving
-from fidsel.campaign.rounds.measure import metrics
+from fidsel.campaign.records.round import ControlArm, HeldOut, Round, Saving
 from fidsel.campaign.rounds.training import watched
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.fidelity.planner.law import CurvePoint, LawPrior, Posterior, fit_law, interval
+from fidsel.training.evaluate import Metrics, errors
 from fidsel.training.stage import TrainingData
 
 FRACTIONS = (0.5, 0.7, 1.0)
@@ -155,4 +155,5 @@ def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:
     data = TrainingData(train, ws.labelled(campaign.accurate, held.validation))
     what = f"control arm of {len(train)} labels"
     trained = watched(campaign, ws.report, campaign.control_recipe, data, campaign.seed_for("control"), what)
-    return metrics(trained.model, ws.labelled(campaign.accurate, held.test or held.validation))
+    shown = ws.labelled(campaign.accurate, held.test or held.validation)
+    return errors(trained.model, shown).metrics()

@@ -15,7 +15,7 @@ from fidsel.campaign.records.round import Allocation, HeldOut, Round
 from fidsel.campaign.rounds.control import control_arm
 from fidsel.campaign.rounds.estimate import ranking
 from fidsel.campaign.rounds.held_out import HeldOutErrors
-from fidsel.campaign.rounds.measure import Regions, error_unit, metrics
+from fidsel.campaign.rounds.measure import Regions, error_unit
 from fidsel.campaign.rounds.purchases import wanted_by
 from fidsel.campaign.rounds.training_set import candidate_rows
 from fidsel.campaign.workspace import Workspace
@@ -25,7 +25,7 @@ from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.report import cluster_error_plot, write_report
 from fidsel.selector import ClusterErrors, cluster_errors
-from fidsel.training.evaluate import frame_errors
+from fidsel.training.evaluate import errors
 from fidsel.training.stage import Trained, TrainingData
 
 NO_TEST = (
@@ -76,8 +76,9 @@ def measured(
     test = ws.labelled(campaign.accurate, held.test)
     shown = test if len(test) else data.validation
     regions = _regions(ws, held, index, trained)
-    view, errors = regions.of(shown), frame_errors(trained.model, shown, campaign.accurate.forces)
-    ours, spent = metrics(trained.model, shown), ws.spent()
+    view, found = regions.of(shown), errors(trained.model, shown)
+    each = found.per_frame
+    ours, spent = found.metrics(view.clusters), ws.spent()
     control = control_arm(ws, held, done, spent, ours)
     rank = ranking(ws, index, allocation.picks, allocation.error_source) if index else {}
     record = Round(
@@ -91,8 +92,8 @@ def measured(
         remaining=ws.remaining(),
         accounts=ws.ledger.accounts(),
         metrics=ours,
-        validation=metrics(trained.model, data.validation),
-        cluster_errors=cluster_errors(view.clusters, errors).to_dict(),
+        validation=errors(trained.model, data.validation).metrics(),
+        cluster_errors=cluster_errors(view.clusters, each).to_dict(),
         control=control,
         error_source={**allocation.error_source, **({"score": rank} if rank else {})},
         training=_training_record(trained),
@@ -103,7 +104,7 @@ def measured(
             *_notes(ws, held, index, len(test), trained),
         ),
     )
-    return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, errors))
+    return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, each))
 
 
 def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round], trained: Trained) -> None:
@@ -139,8 +140,7 @@ def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round]
 def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regions:
     campaign = ws.campaign
     if index > 0:
-        folder = campaign.folder.round(0)
-        return Regions.load(folder, campaign.rules, campaign.load_model(folder / "model"), ws.pool)
+        return Regions.kept(campaign, ws.pool)
     frames = ws.pool[candidate_rows(ws.pool, held)]
     return Regions.fit(frames, trained.model, campaign.rules, campaign.seed_for("clusters"))
 

@@ -8,8 +8,8 @@ from morse_molecule import NUMBERS
 from tiny_campaign import check_consistent, labels, rounds, run, write_campaign
 
 from fidsel.campaign import plan_campaign
-from fidsel.campaign.loop import silent
 from fidsel.campaign.journal import Journal
+from fidsel.campaign.loop import silent
 from fidsel.campaign.records.round import HeldOut
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError

@@ -79,6 +79,7 @@ def test_late_frames_are_not_picked_again(early: Path) -> None:
     assert len(chosen) == len(set(chosen))
 
 
+@pytest.mark.slow
 def test_picks_do_not_depend_on_how_long_labels_take(early: Path, tmp_path: Path) -> None:
     """Here each takes a moment, two are made at a time, and the last ones come after the round has closed."""
     folder = write_campaign(tmp_path, accurate="seconds = 0.0, pause = 0.3")
@@ -100,6 +101,7 @@ def hanging(early: Path) -> str:
     return f'seconds = 0.0, act = "hang", one_in = {int(first * 1e6)}'
 
 
+@pytest.mark.slow
 def test_killed_while_labels_are_late(early: Path, tmp_path: Path) -> None:
     """They are lost, bought again, and join the round they would have joined."""
     folder = write_campaign(tmp_path, accurate=hanging(early))
