@@ -69,3 +69,31 @@ def test_what_a_recipe_of_ones_own_does_not_take_is_named(folder: Path) -> None:
         open_campaign(folder, ["recipe.options={stage = {step = 3}}"])
     with pytest.raises(UsageError, match=r"must be a class with all methods of fidsel\.training\.Recipe"):
         open_campaign(folder, ["recipe={kind = 'highest:Highest'}"])
+
+
+OWN_SOURCE = """
+from fidsel.selector import ErrorSource
+
+
+class Stretched(ErrorSource):
+    name = "stretched"
+
+    def estimate(self, pool, known, evidence=None):
+        return abs(pool.energies - pool.energies.mean()) + 0.1
+"""
+BY_ERRORS = [
+    "tracking.enabled=false", "engine.workers=1", "selector={kind = 'greedy', error = 'stretched:Stretched'}"
+]  # fmt: skip
+
+
+def test_an_error_source_of_ones_own_guides_picks(folder: Path) -> None:
+    (folder / "stretched.py").write_text(OWN_SOURCE, "utf-8")
+    campaign = open_campaign(folder, BY_ERRORS)
+    assert campaign.step.source.name == "stretched"
+    for _ in iterate(campaign):
+        pass
+    assert len(CampaignFolder(folder).read_rounds()) == 2
+    with pytest.raises(
+        UsageError, match=r"must be a class with all methods of fidsel\.selector\.Error"
+    ):
+        open_campaign(folder, [*BY_ERRORS, "selector.error=highest:Highest"])

@@ -13,6 +13,7 @@ from fidsel.config.load import FILE, load_config
 from fidsel.config.memory import memory_share
 from fidsel.config.parts import build_fidelity, build_source, levels_bought, molecule, read_pool
 from fidsel.config.schema import Config, PoolSection
+from fidsel.config.selectors import register_own
 from fidsel.data import Frames
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.md.harmonic import normal_modes
@@ -20,19 +21,36 @@ from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
 from fidsel.selector.descriptors.soap import require_dscribe
+from fidsel.selector.stopping import Stopping
 from fidsel.tracking import Tracker
 from fidsel.training import Recipe
 from fidsel.training.recipes.standard import control
 
 
-def open_campaign(folder: Path, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
+def open_campaign(folder: Path | str, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
     """Return the campaign that fidsel.toml in a folder describes.
+
+    Parameters
+    ----------
+    folder : of the campaign.
+    overrides : settings in place of those of the file, `section.key=value`.
+    budget : what may be spent, e.g. "2core-h"; None = as the file says.
 
     Raises
     ------
     UsageError
         where the configuration is not valid or something it names cannot be had.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.testing import example_campaign
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     campaign = open_campaign(example_campaign(folder), ["campaign.name=water"])
+    >>> campaign.name, campaign.budget
+    ('water', Budget(16 labels))
     """
+    folder = Path(folder)
     return build_campaign(load_config(folder / FILE, overrides), folder, budget)
 
 
@@ -45,6 +63,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
             require_sampling(made)
     if selector.descriptor == "soap":
         require_dscribe()
+    register_own(selector, folder)
     total = config.budget.parsed(budget)
     refuse_unpriced(config.fidelity, total.unit)
     recipe = config.recipe.build(folder)
@@ -78,10 +97,19 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
 
 def rules(config: Config, recipe: Recipe) -> Rules:
     """Return the numbers that steer a campaign: each is a key of `[campaign]` or `[selector]`."""
-    given = {**dict(config.campaign), **dict(config.selector)}
+    section, selector = config.campaign, config.selector
+    given = {**dict(section), **dict(selector)}
     names = {field.name for field in fields(Rules)}
-    error = config.selector.error or ("cheap" if recipe.has_surrogates else "probe")
-    return Rules(**{name: value for name, value in given.items() if name in names} | {"error": error})
+    stopping = Stopping(
+        section.target,
+        section.cluster_target,
+        selector.coverage or Stopping.coverage,
+        section.patience,
+        measure=section.measure,
+    )
+    error = selector.error or ("cheap" if recipe.has_surrogates else "probe")
+    taken = {name: value for name, value in given.items() if name in names}
+    return Rules(**taken | {"error": error, "stopping": stopping})
 
 
 def open_tracker(folder: Path, overrides: Sequence[str] = ()) -> Tracker | None:

@@ -15,7 +15,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
 from fidsel.models import MODELS, Fittable, ForceField
 from fidsel.models.networks.base import NetworkForceField
-from fidsel.selector.pool import ErrorSource, Picker
+from fidsel.selector import ERROR_SOURCES, ErrorSource, Picker
 from fidsel.testing.picker import check_picker, example_pool
 from fidsel.testing.source import check_picklable, check_settings
 from fidsel.training.stage import Recipe
@@ -96,15 +96,18 @@ def own_recipe(kind: str, root: Path) -> type[Recipe]:
     return found
 
 
-def own_error_source(kind: str, options: Options, root: Path) -> ErrorSource:
-    """Return an error source that has the methods of its contract."""
-    source = _build(own_class(kind, root), kind, options)
-    if missing := [name for name in ("wants", "estimate") if not hasattr(source, name)]:
+def own_error_source(kind: str, root: Path) -> type[ErrorSource]:
+    """Return a class of error sources, known from now on to `fidsel.selector.error_source` by its path."""
+    found = own_class(kind, root)
+    if not (isclass(found) and issubclass(found, ErrorSource)) or isabstract(found):
         raise UsageError(
-            f"error source {kind!r} lacks {', '.join(missing)}; see fidsel.selector.pool.ErrorSource"
+            f"error source {kind!r} must be a class with all methods of fidsel.selector.ErrorSource, got "
+            f"{found!r}"
         )
-    checked: ErrorSource = source
-    return checked
+    if not isinstance(getattr(found, "name", None), str):
+        raise UsageError(f"error source {kind!r} must have a `name`, a text that messages call it by")
+    ERROR_SOURCES[kind] = found
+    return found
 
 
 def build_own_model(found: type[ForceField], kind: str, options: Options, seed: int) -> ForceField:

@@ -12,8 +12,6 @@ from pydantic import (
     model_validator,
 )
 
-from fidsel.campaign.rounds.bounds import least_probes
-from fidsel.campaign.settings import ErrorKind
 from fidsel.config.levels import Level, refuse_unpriced
 from fidsel.config.models import LEARNERS, Model
 from fidsel.config.recipes import RecipeSettings, with_recipe
@@ -22,6 +20,8 @@ from fidsel.config.strict import Strict, named
 from fidsel.data.seed import checked_seed
 from fidsel.fidelity.budget import Budget
 from fidsel.models import ForceField
+from fidsel.selector import ERROR_SOURCES
+from fidsel.selector.bounds import least_probes
 
 QUICK = ("openmm", "table", "model")
 """Kinds of levels that can be computed for every configuration that is predicted."""
@@ -44,7 +44,9 @@ class CampaignSection(Strict):
     start: PositiveInt | None = None
     """Accurate labels drawn at random for round 0; by default 40 % of the planned ones."""
     target: PositiveFloat | None = None
-    """Stop once the validation force MAE (eV/Å) is below this."""
+    """Stop once the error on the validation labels (eV/Å, of forces; eV without forces) is at most this."""
+    measure: Literal["mae", "rmse"] = "mae"
+    """The error that `target` and `patience` look at: mean absolute, or root-mean-square."""
     cluster_target: PositiveFloat | None = None
     """Stop once the bounds of a round (`selector.coverage`) are at most this (eV/Å) in every cluster."""
     patience: PositiveInt | None = None
@@ -217,47 +219,54 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _selectable(self) -> Self:
-        error, recipe = self.error_source, self.recipe.recipe
-        if error == "cheap" and recipe is not None and not recipe.has_surrogates:
+        source, recipe = ERROR_SOURCES.get(self.error_source), self.recipe.recipe
+        if source is None:
+            return self
+        if source.needs_cheap and len(self.fidelity) < 2:
+            raise ValueError(f"selector.error = {source.name!r} needs a cheap fidelity; take 'probe'")
+        if source.needs_cheap and recipe is not None and not recipe.has_surrogates:
             raise ValueError(
-                f"selector.error = 'cheap' needs a recipe with a cheap model, not {recipe.kind!r}; take "
-                "'probe'"
+                f"selector.error = {source.name!r} needs a recipe with a cheap model, not {recipe.kind!r}; "
+                "take 'probe'"
             )
         models = [self.model, getattr(self.recipe, "surrogate", None) or self.model]
-        if error == "committee" and any(_lacks(type(one).made, "disagreement") for one in models):
+        if source.needs_committee and any(_lacks(type(one).made, "disagreement") for one in models):
             raise ValueError(
-                "selector.error = 'committee' needs models that can disagree: take model = { kind = "
+                f"selector.error = {source.name!r} needs models that can disagree: take model = {{ kind = "
                 "'ensemble', member = { kind = 'painn' } } (recipe.surrogate too, where it is given), or "
                 "error = 'probe'"
             )
-        for name, value in (("error", error), ("descriptor", self.selector.descriptor)):
-            if value == "latent" and any(_lacks(one.learner, "latent") for one in models):
+        asking = {"error": source.needs_network, "descriptor": self.selector.descriptor == "latent"}
+        for name, wanted in asking.items():
+            if wanted and any(_lacks(one.learner, "latent") for one in models):
                 raise ValueError(
-                    f"selector.{name} = 'latent' needs a network's features, and 'sgdml' has none: take "
-                    "model.kind = 'painn' (recipe.surrogate too, where it is given), or another "
-                    f"selector.{name}"
+                    f"selector.{name} = {getattr(self.selector, name)!r} needs a network's features, and "
+                    "'sgdml' has none: take model.kind = 'painn' (recipe.surrogate too, where it is given), "
+                    f"or another selector.{name}"
                 )
         return self
 
     @model_validator(mode="after")
     def _boundable(self) -> Self:
-        error, coverage, probes = self.error_source, self.selector.coverage, self.selector.probes
+        source, coverage = ERROR_SOURCES.get(self.error_source), self.selector.coverage
         if coverage is None and self.campaign.cluster_target is not None:
             raise ValueError("campaign.cluster_target is for bounds of errors: give selector.coverage too")
-        if coverage is None:
+        if coverage is None or source is None:
             return self
-        if error == "reference":
-            raise ValueError("selector.error = 'reference' knows the errors: leave out selector.coverage")
-        if probes < (least := least_probes(error, coverage)):
+        if source.knows_truth:
             raise ValueError(
-                f"selector.coverage = {coverage:g} with errors from {error!r} needs selector.probes of at "
-                f"least {least}, got {probes}"
+                f"selector.error = {source.name!r} knows the errors: leave out selector.coverage"
+            )
+        if (probes := self.selector.probes) < (least := least_probes(source, coverage)):
+            raise ValueError(
+                f"selector.coverage = {coverage:g} with errors from {source.name!r} needs selector.probes of "
+                f"at least {least}, got {probes}"
             )
         return self
 
     @property
-    def error_source(self) -> ErrorKind:
-        """Where errors on unlabelled frames come from."""
+    def error_source(self) -> str:
+        """Name of what tells errors on unlabelled frames."""
         recipe = self.recipe.recipe
         return self.selector.error or ("cheap" if recipe and recipe.has_surrogates else "probe")
 

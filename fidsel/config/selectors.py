@@ -1,18 +1,34 @@
 """`[selector]`: how configurations are picked, by the fields of a picker."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema
 
-from fidsel.config.custom import own_picker
+from fidsel.config.custom import own_error_source, own_picker
 from fidsel.config.sections import ClassSection, Kinds, section
-from fidsel.config.strict import OwnClass
-from fidsel.selector import PICKERS
+from fidsel.config.strict import OWN, OwnClass
+from fidsel.selector import ERROR_SOURCES, PICKERS, error_source
 from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.selector.pool import Picker
 
 DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
+
+
+def _known(name: str) -> str:
+    """Return the name of an error source; a class of the user's own is looked for when it is built."""
+    return name if re.fullmatch(OWN, name) else error_source(name).name
+
+
+ErrorName = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "enum": sorted(ERROR_SOURCES)}, {"type": "string", "pattern": OWN}]}
+    ),
+]
+"""A name in `fidsel.selector.ERROR_SOURCES`, or a class of the user's own, "package.module:Class"."""
 
 
 class SelectorSection(ClassSection):
@@ -21,9 +37,10 @@ class SelectorSection(ClassSection):
     made: ClassVar[type[Picker]]
     checked = True
 
-    error: Literal["cheap", "committee", "latent", "probe", "reference"] | None = None
+    error: ErrorName | None = None
     """Where errors on unlabelled frames come from: the model's error on cheap labels, the disagreement of an
-    ensemble, the distance to the training frames in a network's features, random labels, or labels owned.
+    ensemble, the distance to the training frames in a network's features, random labels, or labels owned; or
+    an ErrorSource of your own, "package.module:Class".
     By default "cheap" with recipes that make a model of the cheap level (asteroid, cokriging, joint),
     "probe" with others. Kinds that need no errors estimate none."""
     per_round: PositiveInt | None = None
@@ -67,3 +84,9 @@ SELECTOR_SECTIONS: dict[str, type[SelectorSection]] = {
 } | {"custom": OwnSelectorSection}
 Selector = Annotated[SelectorSection, Kinds(SELECTOR_SECTIONS, "cluster-error")]
 """A `[selector]` section."""
+
+
+def register_own(section: SelectorSection, root: Path) -> None:
+    """Let `fidsel.selector.error_source` know the error source of a section where it is a user's own."""
+    if section.error is not None and re.fullmatch(OWN, section.error):
+        own_error_source(section.error, root)

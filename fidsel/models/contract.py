@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from ase.calculators.calculator import Calculator
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import FloatArray, shown
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
@@ -38,6 +38,7 @@ class Prediction:
 
     energy: FloatArray
     forces: FloatArray
+    __repr__ = shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,7 @@ class Disagreement:
     energy: FloatArray
     forces: FloatArray
     frame_forces: FloatArray
+    __repr__ = shown
 
 
 class ForceField(ABC):
@@ -74,8 +76,6 @@ class ForceField(ABC):
 
     kind: str
     """Name in `fidsel.models.MODELS` and in files."""
-    needs_source: ClassVar[bool] = False
-    """Whether it computes a level of theory for what it predicts, and so needs `with_source` once loaded."""
     needs_forces: ClassVar[bool] = False
     """Whether it learns from forces alone."""
     has_heads: ClassVar[bool] = False
@@ -153,6 +153,11 @@ class ForceField(ABC):
         if not self.seen:
             return np.full(len(frames), np.nan)
         return np.array([found.by for found in furthest(self.seen, frames)])
+
+    @property
+    def needs_source(self) -> bool:
+        """Whether it computes a level of theory for what it predicts, and was not given its source yet."""
+        return False
 
     @property
     def training_frames(self) -> Frames | None:

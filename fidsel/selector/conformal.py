@@ -242,11 +242,9 @@ def _quantile(ratios: FloatArray, weights: FloatArray, coverage: float) -> float
 
 
 def _spearman(a: FloatArray, b: FloatArray) -> float | None:
-    from scipy.stats import rankdata
+    from scipy.stats import spearmanr
 
-    ranks = [
-        rankdata(np.round(x / max(x.max(), np.finfo(float).tiny), 9)) for x in (a, b)
-    ]  # rounding is a tie
-    if len(a) < 2 or np.ptp(ranks[0]) == 0 or np.ptp(ranks[1]) == 0:
+    a, b = (np.round(x / max(x.max(), np.finfo(float).tiny), 9) for x in (a, b))  # rounding is a tie
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(spearmanr(a, b).statistic)

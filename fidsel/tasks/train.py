@@ -1,7 +1,7 @@
 """A force field from files of labels, without a campaign."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,7 @@ class LabelFile:
     energy_key, forces_key : names of the labels that `text` does not name.
     trusted : whether labels that look wrong are taken all the same.
     state : charge and spin of frames for which the file names none.
+    frames : the labels themselves, where there is no file.
 
     Examples
     --------
@@ -79,11 +80,19 @@ class LabelFile:
     forces_key: str | None = None
     trusted: bool = False
     state: State = AS_NAMED
+    frames: Frames | None = None
+
+    @classmethod
+    def of(cls, labels: "Labels") -> "LabelFile":
+        """Return labels as a file of them: a path in words, or frames that were read already."""
+        if isinstance(labels, LabelFile):
+            return labels
+        return cls("frames", frames=labels) if isinstance(labels, Frames) else cls(str(labels))
 
     @property
     def parts(self) -> tuple[Path, str | None, str | None]:
         """Path, name of the energies and name of the forces; colons before the file's suffix are its own."""
-        if Path(self.text).exists():
+        if self.frames is not None or Path(self.text).exists():
             return Path(self.text), self.energy_key, self.forces_key
         named = re.fullmatch(r"(.*?\.\w+)(?::([^:/\\]*))?(?::([^:/\\]*))?", self.text)
         if named is None:
@@ -92,6 +101,8 @@ class LabelFile:
 
     def source(self) -> TableSource:
         """Return the file as a source that looks labels up; `check` is for these."""
+        if self.frames is not None:
+            raise UsageError("recipe 'delta' looks cheap labels up in a file: write the frames into one")
         path, energy, forces = self.parts
         return TableSource(path, energy, forces, units(self.units), state=self.state, trust_labels=True)
 
@@ -122,15 +133,23 @@ class LabelFile:
             where the file cannot be read or lacks labels.
         """
         path, energy, forces = self.parts
-        frames = read_logged(
-            path, units=units(self.units), energy_key=energy, forces_key=forces, state=self.state
-        )
+        frames = self.frames
+        if frames is None:
+            frames = read_logged(
+                path, units=units(self.units), energy_key=energy, forces_key=forces, state=self.state
+            )
         if labelled and not np.isfinite(frames.energy).any() and not frames.has_forces.any():
             raise UsageError(
                 f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY (keys in the file: "
                 f"{', '.join(label_keys(path)) or 'none'})"
+                if self.frames is None
+                else "the frames have no labels: read them with their energy_key and forces_key"
             )
         return frames if frames.level.all() else frames.replace(level=level)
+
+
+Labels = LabelFile | Frames | Path | str
+"""What labels may be given as, from Python."""
 
 
 @dataclass(frozen=True)
@@ -181,16 +200,27 @@ class TrainRequest:
 
 
 def train_files(
-    request: TrainRequest, report: Reporter = silent, say: Callable[[str], None] = unheard
+    accurate: Labels,
+    cheap: Sequence[Labels] = (),
+    validation: Labels | None = None,
+    model: str = "sgdml",
+    recipe: str | None = None,
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+    out: Path | str = "model",
+    *,
+    force: bool = False,
+    report: Reporter = silent,
+    say: Callable[[str], None] = unheard,
 ) -> dict[str, Any]:
-    """Train on files, save the model into a folder and return what happened.
+    """Train on labels, save the model into a folder and return what happened.
 
     What is learnt is kept beside the folder until the model is there: the same call goes on from it where
     an earlier one was killed.
 
     Parameters
     ----------
-    request : files and settings.
+    accurate, cheap, validation, model, recipe, overrides, seed, out, force : see `TrainRequest`.
     report : hears how far it is.
     say : hears what is odd about the labels before anything is trained on them.
 
@@ -199,7 +229,34 @@ def train_files(
     UsageError
         where the seed is none, files and settings do not fit together, labels are wrong (see docs/checks.md),
         frames to train on are among those to validate on, or `out` holds a model.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.testing import example_frames
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = train_files(example_frames(20), overrides=["model.sigmas=[10]"], out=f"{folder}/model")
+    >>> found["recipe"], found["train"], found["validation"], found["validation_force_mae"] < 0.1
+    ('standard', 16, 4, True)
     """
+    request = TrainRequest(
+        accurate=LabelFile.of(accurate),
+        out=Path(out),
+        cheap=tuple(LabelFile.of(one) for one in cheap),
+        validation=None if validation is None else LabelFile.of(validation),
+        model=model,
+        recipe=recipe,
+        overrides=tuple(overrides),
+        seed=seed,
+        force=force,
+    )
+    return run_training(request, report, say)
+
+
+def run_training(
+    request: TrainRequest, report: Reporter = silent, say: Callable[[str], None] = unheard
+) -> dict[str, Any]:
+    """Train as a request asks, save the model into its folder and return what happened; see `train_files`."""
     seed, out, cheap = checked_seed(request.seed), request.out, request.cheap
     if (out / JSON).exists() and not request.force:
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")

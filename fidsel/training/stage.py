@@ -13,6 +13,7 @@ from fidsel.arguments import (
     PositiveInt,
     check_arguments,
 )
+from fidsel.arrays import shown
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
@@ -117,6 +118,7 @@ class History:
     best_step: int = 0
     seconds: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict)
+    __repr__ = shown
 
 
 @dataclass(frozen=True)

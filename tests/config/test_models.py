@@ -12,7 +12,7 @@ from fidsel.data import write
 from fidsel.exceptions import UsageError
 from fidsel.models import MACE, Ensemble, ForceField, PaiNN, load
 from fidsel.models.device import resolve
-from fidsel.tasks.train import LabelFile, TrainConfig, TrainRequest, train_files
+from fidsel.tasks.train import LabelFile, TrainConfig, TrainRequest, run_training
 
 COMMITTEE = {"kind": "ensemble", "members": 3, "member": {"kind": "painn", "features": 4}}
 
@@ -94,7 +94,7 @@ def test_members_are_built_where_their_section_says() -> None:
 def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
     settings = ["model.member.kind=sgdml", "model.member.sigmas=[10]", "model.members=3"]
-    found = train_files(
+    found = run_training(
         TrainRequest(accurate, tmp_path / "model", model="ensemble", overrides=tuple(settings))
     )
     assert found["kind"] == "ensemble"
@@ -102,7 +102,7 @@ def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
     assert isinstance(model, Ensemble)
     assert model.disagreement(frames(5, 2)).frame_forces.min() > 0
     with pytest.raises(UsageError, match="'asteroid' trains one network, not an ensemble"):
-        train_files(
+        run_training(
             TrainRequest(
                 accurate,
                 tmp_path / "other",

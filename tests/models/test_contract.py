@@ -14,7 +14,7 @@ from fidsel.exceptions import UsageError
 from fidsel.models import (
     MODELS,
     SGDML,
-    Delta,
+    Baseline,
     Disagreement,
     EnergyReference,
     Ensemble,
@@ -42,7 +42,7 @@ BUILDERS: dict[str, Callable[[], ForceField]] = {
     "sgdml": fitted_sgdml,
     "sum": lambda: Sum([fitted_sgdml(0), fitted_sgdml(1)], "morse"),
 } | {kind: partial(trained, kind) for kind in ARCHITECTURES}
-APART = {"delta", "mace", "predictions"}
+APART = {"baseline", "mace", "predictions"}
 """A loaded Δ-model has no source, a table no gradients, MACE needs an extra and treats crystals: their own
 tests run the checks that hold."""
 
@@ -84,7 +84,7 @@ TEST, OWN = frames(5, 3), Own([10.0])
 
 
 def test_parts_that_can_do_something_do_it_for_the_whole() -> None:
-    whole, delta = Sum([SGDML(), OWN, OWN]), Delta(OWN)
+    whole, delta = Sum([SGDML(), OWN, OWN]), Baseline(OWN)
     assert whole.has_latent
     assert whole.disagrees
     assert delta.has_latent
@@ -120,7 +120,7 @@ def test_what_a_model_cannot_do_is_named() -> None:
 def test_models_that_keep_their_training_frames() -> None:
     trained_on = frames(20)
     kernel = fitted_sgdml()
-    for model in (kernel, Sum([kernel, kernel]), Ensemble([kernel, kernel]), Delta(kernel)):
+    for model in (kernel, Sum([kernel, kernel]), Ensemble([kernel, kernel]), Baseline(kernel)):
         kept = model.training_frames
         assert kept is not None
         assert set(kept.ids) == set(trained_on.ids)

@@ -8,7 +8,7 @@ from morse_molecule import frames
 from fidsel.data import Frames, write
 from fidsel.exceptions import UsageError
 from fidsel.models import load
-from fidsel.tasks.train import LabelFile, TrainRequest, train_files
+from fidsel.tasks.train import LabelFile, TrainRequest, run_training
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_other_texts_are_refused(text: str) -> None:
 def train(
     accurate: LabelFile, cheap: list[LabelFile], out: Path, recipe: str | None = None
 ) -> dict[str, object]:
-    return train_files(
+    return run_training(
         TrainRequest(accurate, out, cheap=tuple(cheap), recipe=recipe, overrides=("model.sigmas=[10]",))
     )
 
@@ -65,7 +65,7 @@ def test_frames_to_validate_on_are_not_trained_on(tmp_path: Path) -> None:
     turned = some[10:13].replace(positions=-some[10:13].positions, forces=-some[10:13].forces)
     held = LabelFile(str(write(tmp_path / "held.extxyz", turned + frames(5, 9))))
     with pytest.raises(UsageError, match=r"3 of 30 frames of .*accurate.extxyz \(10, 11, 12\) are among"):
-        train_files(TrainRequest(accurate, tmp_path / "model", validation=held))
+        run_training(TrainRequest(accurate, tmp_path / "model", validation=held))
     assert not (tmp_path / "model").exists()
 
 
@@ -74,9 +74,9 @@ def test_a_model_that_is_there_is_kept(tmp_path: Path) -> None:
     train(accurate, [], tmp_path / "model")
     before = (tmp_path / "model" / "model.json").read_bytes()
     with pytest.raises(UsageError, match="holds a model already, which is kept"):
-        train_files(TrainRequest(accurate, tmp_path / "model", overrides=("model.sigmas=[20]",)))
+        run_training(TrainRequest(accurate, tmp_path / "model", overrides=("model.sigmas=[20]",)))
     assert (tmp_path / "model" / "model.json").read_bytes() == before
-    train_files(TrainRequest(accurate, tmp_path / "model", overrides=("model.sigmas=[20]",), force=True))
+    run_training(TrainRequest(accurate, tmp_path / "model", overrides=("model.sigmas=[20]",), force=True))
     assert (tmp_path / "model" / "model.json").read_bytes() != before
 
 
@@ -95,16 +95,16 @@ def test_a_recipe_that_nobody_named_is_said_where_its_settings_are_wrong(tmp_pat
     with pytest.raises(
         UsageError, match=r"pretrain.* \(recipe 'joint' is taken, as none is named by --recipe\)"
     ):
-        train_files(request)
+        run_training(request)
     with pytest.raises(UsageError, match=r"unknown key 'pretrain'[^(]*$"):
-        train_files(replace(request, recipe="joint"))
+        run_training(replace(request, recipe="joint"))
 
 
 def test_an_ensemble_of_kernels_takes_a_recipe_it_can_be_trained_by(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
     cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(30, 1, depth=3.8, level="cheap"))))
     member = "model.member={kind='sgdml',sigmas=[10]}"
-    found = train_files(
+    found = run_training(
         TrainRequest(accurate, tmp_path / "model", cheap=(cheap,), model="ensemble", overrides=(member,))
     )
     assert found["recipe"] == "cokriging"
@@ -165,7 +165,7 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
             train(LabelFile(str(accurate)), [LabelFile(str(cheap))], tmp_path / "model", "cokriging")
     held = LabelFile(str(wrong))
     with pytest.raises(UsageError, match=r"wrong.extxyz cannot be trained on"):
-        train_files(
+        run_training(
             TrainRequest(
                 LabelFile(str(good)), tmp_path / "model", validation=held, overrides=("model.sigmas=[10]",)
             )
@@ -179,7 +179,7 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
 def test_trusted_labels_are_trained_on_and_what_is_odd_is_told(tmp_path: Path) -> None:
     wrong = LabelFile(str(write(tmp_path / "wrong.extxyz", outlying(30))), trusted=True)
     told: list[str] = []
-    found = train_files(
+    found = run_training(
         TrainRequest(wrong, tmp_path / "model", overrides=("model.sigmas=[10]",)), say=told.append
     )
     assert len(told) == 1

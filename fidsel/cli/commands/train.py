@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
-from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
+from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note
+from fidsel.cli.progress import progress
 from fidsel.cli.stages import training_notes
 
 Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
@@ -45,7 +46,7 @@ def train(
 ) -> None:
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
     from fidsel.data.state import State
-    from fidsel.tasks.train import LabelFile, TrainRequest, train_files
+    from fidsel.tasks.train import LabelFile, TrainRequest, run_training
 
     keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
     request = TrainRequest(
@@ -60,5 +61,5 @@ def train(
         force=force,
     )
     with progress() as report:
-        found = train_files(request, report, note)
+        found = run_training(request, report, note)
     document(found) if as_json else training_notes(found)

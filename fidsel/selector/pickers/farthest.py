@@ -8,7 +8,7 @@ import numpy as np
 from fidsel.arguments import Internal
 from fidsel.selector.pickers.candidates import candidates, column, make_picks
 from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
-from fidsel.selector.pool import Picks, Pool
+from fidsel.selector.pool import Picks, Pool, Seed
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class FarthestPoint:
 
     fidelity: Annotated[int, Internal] = -1
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
+    def pick(self, pool: Pool, n: int, rng: Seed = 0) -> Picks:  # noqa: ARG002
         """Return `n` unlabelled frames, the farthest first; nothing is drawn.
 
         Raises

@@ -104,8 +104,8 @@ class Cokriging(Recipe):
         kept = keep_best(states, data.validation)
         diagnostics = {
             "levels": levels,
-            "surrogate_validation": _errors(surrogates[-1].model, data.validation),
-            "validation": _errors(kept.model, data.validation),
+            "surrogate_validation": errors(surrogates[-1].model, data.validation).metrics().to_dict(),
+            "validation": errors(kept.model, data.validation).metrics().to_dict(),
             **kept.report(),
             "warnings": (*warnings, *kept.warnings),
         }
@@ -161,9 +161,3 @@ class _Chain:
         return frames.replace(
             energy=frames.energy - predicted.energy, forces=frames.forces - predicted.forces
         )
-
-
-def _errors(model: ForceField, frames: Frames) -> dict[str, float]:
-    """Return force and energy errors in eV/Å and eV; NaN where no frame has the label."""
-    found = errors(model, frames)
-    return {name: getattr(found, name) for name in ("force_mae", "force_rmse", "energy_mae")}
