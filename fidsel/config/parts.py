@@ -175,7 +175,7 @@ def read_pool(pool: PoolSection, root: Path, told: bool = False) -> Frames:
         log_notes(path, notes)
     if wrong := sound(frames)[0]:
         raise UsageError(f"the pool {root / pool.path} has frames that cannot be: {wrong[0].message}")
-    if (np.diff(frames.offsets) == 1).all() and not frames.pbc.any():
+    if (frames.sizes == 1).all() and not frames.pbc.any():
         raise UsageError(
             f"every frame of the pool {root / pool.path} is one atom alone, the same wherever it lies: take "
             "frames of a molecule or a cluster"

@@ -21,7 +21,7 @@ def compositions(frames: Frames) -> tuple[IntArray, FloatArray]:
     """
     elements, column = np.unique(frames.numbers, return_inverse=True)
     counts = np.zeros((len(frames), len(elements)))
-    row = np.repeat(np.arange(len(frames)), np.diff(frames.offsets))
+    row = np.repeat(np.arange(len(frames)), frames.sizes)
     np.add.at(counts, (row, column), 1.0)
     return elements, counts
 

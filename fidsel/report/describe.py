@@ -105,7 +105,7 @@ def _require(frames: Frames, **arrays: FloatArray | IntArray | None) -> None:
 
 
 def _same_atoms(frames: Frames) -> bool:
-    sizes = np.diff(frames.offsets)
+    sizes = frames.sizes
     return bool(
         (sizes == sizes[0]).all()
         and (frames.numbers.reshape(len(frames), -1) == frames.numbers[: sizes[0]]).all()

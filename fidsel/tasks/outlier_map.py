@@ -52,7 +52,7 @@ class Outliers:
     @property
     def weights(self) -> FloatArray:
         """(n,) components of each frame's error: its atoms, or 1 for energies."""
-        sizes = np.diff(self.frames.offsets) if self.unit == "eV/Å" else np.ones(len(self.frames))
+        sizes = self.frames.sizes if self.unit == "eV/Å" else np.ones(len(self.frames))
         return np.asarray(sizes, dtype=np.float64)
 
     def rows(self, side: str) -> IntArray:

@@ -243,7 +243,7 @@ def known_labels(path: Path, frames: Frames) -> BoolArray:
 
 def with_labels(frames: Frames, rows: BoolArray) -> Frames:
     """Return frames with labels where `rows` (n,) is True alone."""
-    atoms = np.repeat(rows, np.diff(frames.offsets))
+    atoms = np.repeat(rows, frames.sizes)
     return frames.replace(
         energy=np.where(rows, frames.energy, np.nan), forces=np.where(atoms[:, None], frames.forces, np.nan)
     )

@@ -276,7 +276,7 @@ def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:
 
 def _validation_errors(model: ForceField, frames: Frames) -> dict[str, float | None]:
     """Return the errors on validation frames, eV/Å, eV and eV per atom; None where no frame has the label."""
-    found, sizes = errors(model, frames), np.diff(frames.offsets)
+    found, sizes = errors(model, frames), frames.sizes
     each = found.per_frame_energy[known := np.isfinite(found.per_frame_energy)] / sizes[known]
     values = {
         "force_mae": found.force_mae,

@@ -48,11 +48,10 @@ def errors(model: ForceField, frames: Frames) -> Errors:
         raise UsageError(f"errors need labelled frames, none of the {len(frames)} has an energy or forces")
     prediction = model.predict(frames)
     difference = prediction.forces - frames.forces
-    sizes = np.diff(frames.offsets)
-    atoms = np.repeat(frames.has_forces, sizes)
+    atoms = np.repeat(frames.has_forces, frames.sizes)
 
     def per_frame(components: FloatArray) -> FloatArray:
-        means: FloatArray = np.add.reduceat(components.mean(axis=1), frames.offsets[:-1]) / sizes
+        means = frames.sum_per_frame(components.mean(axis=1)) / frames.sizes
         return np.where(frames.has_forces, means, np.nan)
 
     energy = np.abs(prediction.energy - frames.energy)

@@ -118,10 +118,10 @@ def training_data(ws: Workspace, ids: Mixture, held: HeldOut) -> TrainingData:
     Recipes split cheap frames into blocks of a trajectory, for which time order matters. A recipe that takes
     configurations without labels gets all candidates.
     """
-    campaign, row = ws.campaign, {frame: i for i, frame in enumerate(ws.pool.ids)}
+    campaign = ws.campaign
 
     def ordered(level: Fidelity, chosen: Sequence[str]) -> Frames:
-        return ws.labelled(level, sorted(chosen, key=row.__getitem__))
+        return ws.labelled(level, [ws.pool.ids[row] for row in np.sort(ws.pool.rows(chosen))])
 
     if campaign.cheap_use == "frames":
         cheap: tuple[Frames, ...] = (ws.pool[candidates(ws, held)],)

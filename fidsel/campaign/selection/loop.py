@@ -115,7 +115,7 @@ class Task:
     @property
     def weights(self) -> IntArray | None:
         """(n,) components of each frame's error, to weigh frames of several molecules; None for energies."""
-        return np.diff(self.frames.offsets) if self.forces else None
+        return self.frames.sizes if self.forces else None
 
     @cached_property
     def energies(self) -> FloatArray:

@@ -99,7 +99,7 @@ def absurd(
     sound = _impossible(both, reasons)
     judged = both.replace(
         energy=np.where(sound, both.energy, np.nan),
-        forces=np.where(np.repeat(sound, np.diff(both.offsets))[:, None], both.forces, np.nan),
+        forces=np.where(np.repeat(sound, both.sizes)[:, None], both.forces, np.nan),
     )
     if len(both):
         _unusual_forces(judged, reasons)
@@ -143,13 +143,10 @@ def _note(reasons: Reasons, bad: BoolArray, text: str, **values: FloatArray) -> 
 
 def _impossible(frames: Frames, reasons: Reasons) -> BoolArray:
     """Judge labels by themselves; return (n,) True where nothing was found."""
-    first, sizes = frames.offsets[:-1], np.diff(frames.offsets)
-    if not len(frames):
-        return np.empty(0, dtype=bool)
     _note(reasons, ~np.isfinite(frames.energy), "the energy is {energy}", energy=frames.energy)
-    given = ~np.logical_and.reduceat(np.isnan(frames.forces).all(axis=1), first)
+    given = ~frames.per_frame(np.logical_and, np.isnan(frames.forces).all(axis=1))
     _note(reasons, given & ~frames.has_forces, "some forces are NaN or infinite")
-    each = np.abs(frames.energy) / sizes
+    each = np.abs(frames.energy) / frames.sizes
     text = f"the energy is {{energy:.3g}} eV, more than {ENERGY_LIMIT:g} eV per atom"
     _note(reasons, each > ENERGY_LIMIT, text, energy=frames.energy)
     force = largest_forces(frames)
@@ -190,7 +187,7 @@ def _unusual_energies(
     excess = excess_energy(frames, energy)
     kind = kinds(frames)
     common = np.bincount(kind, weights=np.isfinite(excess))[kind] >= FEWEST
-    limit = least + per_atom * np.diff(frames.offsets)
+    limit = least + per_atom * frames.sizes
     for group, factor in [(kind == label, 1.0) for label in np.unique(kind[common])] + [(~common, 3.0)]:
         # Sums of atomic energies miss the bonds: rare compositions get three times the room.
         sigma = spread(excess[group])[1]
@@ -231,8 +228,8 @@ def _unlike_cheap(frames: Frames, cheap: Frames, reasons: Reasons) -> None:
 
 def _rms(frames: Frames, forces: FloatArray) -> FloatArray:
     """Return (n,) eV/Å, the root mean square over the atoms of each frame."""
-    squares = np.add.reduceat((forces**2).sum(axis=1), frames.offsets[:-1])
-    return np.asarray(np.sqrt(squares / np.diff(frames.offsets)))
+    squares = frames.sum_per_frame((forces**2).sum(axis=1))
+    return np.asarray(np.sqrt(squares / frames.sizes))
 
 
 def _nan(like: FloatArray) -> FloatArray:

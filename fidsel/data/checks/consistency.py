@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.data.checks.finding import Finding, about, some_atom
+from fidsel.data.checks.finding import Finding, about
 from fidsel.data.checks.mistakes import energy_over_work
 from fidsel.data.checks.robust import FEWEST, net_share, rank_correlation, ratio, spread
 from fidsel.data.frames import Frames
@@ -46,13 +46,13 @@ def labels(frames: Frames, forces: bool) -> list[Finding]:
     found = infinite(frames)
     for level in sorted(set(frames.level.tolist())):
         found += _level(frames, level, forces)
-    rows = some_atom(frames, np.any(np.isfinite(frames.forces), axis=1)) & ~frames.has_forces
+    rows = frames.per_frame(np.logical_or, np.isfinite(frames.forces).any(axis=1)) & ~frames.has_forces
     return found + about("warning", "labels", rows, "only some atoms have forces in {n} frames: relabel them")
 
 
 def infinite(frames: Frames) -> list[Finding]:
     """Report labels that are infinite."""
-    bad = np.isinf(frames.energy) | some_atom(frames, np.any(np.isinf(frames.forces), axis=1))
+    bad = np.isinf(frames.energy) | frames.per_frame(np.logical_or, np.isinf(frames.forces).any(axis=1))
     return about("error", "labels", bad, "labels are infinite in {n} frames: remove or relabel them")
 
 

@@ -49,9 +49,7 @@ def outliers(frames: Frames) -> tuple[list[Finding], BoolArray]:
 def _of_level(frames: Frames, of: str) -> tuple[list[Finding], BoolArray]:
     found, wild, strained = _forces(frames, of)
     more, odd = _energies(frames, strained, of)
-    tame = frames.replace(
-        forces=np.where(np.repeat(wild, np.diff(frames.offsets))[:, None], np.nan, frames.forces)
-    )
+    tame = frames.replace(forces=np.where(np.repeat(wild, frames.sizes)[:, None], np.nan, frames.forces))
     return found + more + _closed(tame, of) + _zeros(tame, of), wild | odd
 
 
@@ -74,7 +72,7 @@ def _forces(frames: Frames, of: str) -> tuple[list[Finding], BoolArray, BoolArra
 
 def _energies(frames: Frames, strained: BoolArray, of: str) -> tuple[list[Finding], BoolArray]:
     """Return findings, and where the energy is an error."""
-    sizes = np.diff(frames.offsets)
+    sizes = frames.sizes
     huge = np.abs(frames.energy) > ENERGY_LIMIT * sizes
     excess, kind = excess_energy(frames, np.where(huge, np.nan, frames.energy)), kinds(frames)
     common = np.bincount(kind, weights=np.isfinite(excess))[kind] >= FEWEST
@@ -112,7 +110,7 @@ def _zeros(frames: Frames, of: str) -> list[Finding]:
     """Report frames without forces, written as zeros, among others that have some."""
     largest = largest_forces(frames)
     usual = spread(largest)[0]
-    several = np.diff(frames.offsets) > 1
+    several = frames.sizes > 1
     zero = (largest == 0) & several & bool(usual > 0)
     text = f"all forces{of} are zero in {{n}} frames, and not in the others: leave these frames out where "
     return about("warning", "outliers", zero, text + "zero stands for a missing label")

@@ -35,7 +35,7 @@ def kinds(frames: Frames) -> IntArray:
 def _settings(frames: Frames) -> FloatArray:
     """Return (n_frames, n_elements + 1) atoms of each element, and the charge."""
     elements, index = np.unique(frames.numbers, return_inverse=True)
-    owner = np.repeat(np.arange(len(frames)), np.diff(frames.offsets))
+    owner = np.repeat(np.arange(len(frames)), frames.sizes)
     counts = np.zeros((len(frames), len(elements) + 1))
     np.add.at(counts, (owner, index), 1.0)
     counts[:, -1] = frames.charge
@@ -86,7 +86,7 @@ def largest_forces(frames: Frames) -> FloatArray:
     """Return (n_frames,) eV/Å, norm of the largest force in each frame, NaN where forces are not labelled."""
     with np.errstate(over="ignore"):
         norms = np.linalg.norm(frames.forces, axis=1)
-    return np.maximum.reduceat(norms, frames.offsets[:-1]) if len(frames) else np.empty(0)
+    return frames.per_frame(np.maximum, norms)
 
 
 def ratio(y: FloatArray, x: FloatArray) -> float:
@@ -126,10 +126,7 @@ def net_share(frames: Frames) -> tuple[FloatArray, FloatArray]:
 
     NaN where forces are not labelled; the part also where all are zero, and of single atoms.
     """
-    first = frames.offsets[:-1]
-    if not len(frames):
-        return np.empty(0), np.empty(0)
-    net = np.linalg.norm(np.add.reduceat(frames.forces, first), axis=1)
-    norm = np.sqrt(np.add.reduceat((frames.forces**2).sum(axis=1), first))
-    several = (np.diff(frames.offsets) > 1) & (norm > 0)
+    net = np.linalg.norm(frames.sum_per_frame(frames.forces), axis=1)
+    norm = np.sqrt(frames.sum_per_frame((frames.forces**2).sum(axis=1)))
+    several = (frames.sizes > 1) & (norm > 0)
     return net, np.divide(net, norm, out=np.full(len(net), np.nan), where=several)

@@ -46,8 +46,8 @@ SURE = 0.5
 def energy_scale(frames: Frames) -> list[Finding]:
     """Report energies larger than those of all electrons (Thomas–Fermi), level by level."""
     found = []
-    limit = np.add.reduceat(ELECTRONS * frames.numbers ** (7 / 3), frames.offsets[:-1])
-    sizes = np.diff(frames.offsets)
+    limit = frames.sum_per_frame(ELECTRONS * frames.numbers ** (7 / 3))
+    sizes = frames.sizes
     for level in sorted(set(frames.level.tolist())):
         here = (frames.level == level) & np.isfinite(frames.energy)
         if here.any():
@@ -148,7 +148,7 @@ def force_scale(frames: Frames, reference: FloatArray | None, name: str) -> list
     if reference is None:
         return []
     found = []
-    level_of_atom = np.repeat(frames.level, np.diff(frames.offsets))
+    level_of_atom = np.repeat(frames.level, frames.sizes)
     usable = np.isfinite(reference).all(axis=1) & np.isfinite(frames.forces).all(axis=1)
     for level in sorted(set(level_of_atom[usable].tolist())):
         here = usable & (level_of_atom == level)

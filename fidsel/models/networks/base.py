@@ -205,7 +205,7 @@ class NetworkForceField(ForceField):
         Frames are taken evenly from the given ones, as many as a prediction treats at a time
         and at most `CALIBRATION`.
         """
-        limit = PAIRS[self.device.type] // int(np.diff(frames.offsets).max()) ** 2
+        limit = PAIRS[self.device.type] // int(frames.sizes.max()) ** 2
         count = max(1, min(len(frames), limit, CALIBRATION))
         rows = np.linspace(0, len(frames) - 1, count).round().astype(np.int64)
         network = copy.deepcopy(self.network)
