@@ -24,9 +24,10 @@ from fidsel.config.load import load_config
 from fidsel.config.memory import memory_share
 from fidsel.config.model_parts import device_of, model_factory
 from fidsel.config.models import ModelSection
-from fidsel.config.parts import build_fidelity, molecule, read_pool, read_structure
+from fidsel.config.parts import build_fidelity, molecule, read_pool
 from fidsel.config.recipe_parts import cheap_use, levels_bought
 from fidsel.config.schema import Config, PoolSection
+from fidsel.data.structure import read_structure
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.outcome import stated_seconds
 from fidsel.fidelity.engine.local import LocalEngine, available_cores

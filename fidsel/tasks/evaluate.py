@@ -11,11 +11,11 @@ from fidsel.config.load import check_config
 from fidsel.config.models import Device
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
+from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
 from fidsel.tasks.model_files import ASE, open_model
 from fidsel.tasks.outlier_map import TRAIN, sides_of, training_frames
-from fidsel.tasks.train import LabelFile
 from fidsel.training.evaluation import Evaluation, evaluate
 
 

@@ -157,7 +157,7 @@ def find_outliers(
         features, frames.energy if alike else None, n_geometry=clusters, n_energy=energy_clusters, seed=seed
     ).labels
     by_cluster = cluster_errors(made, values)
-    typical = np.array([by_cluster.of(c) for c in range(int(made.max()) + 1)])[made]
+    typical = np.array([by_cluster.rmse_of(c) for c in range(int(made.max()) + 1)])[made]
     ratio = np.full(len(frames), np.nan)
     np.divide(values, typical, out=ratio, where=typical > 0)
     return Outliers(frames, features, sides, made, values, maes, ratio, "eV/Å" if forces else "eV")

@@ -16,12 +16,12 @@ from fidsel.config.selectors import DescriptorName
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
 from fidsel.data.atomic import replacing
+from fidsel.data.label_file import LabelFile
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
 from fidsel.tasks.model_files import ASE, open_model
 from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of, training_frames
 from fidsel.tasks.select import features
-from fidsel.tasks.train import LabelFile
 
 
 class OutlierConfig(Strict):

@@ -1,6 +1,5 @@
 """A selection from files of frames, without a campaign."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -29,6 +28,8 @@ from fidsel.config.strict import Strict
 from fidsel.data import Frames
 from fidsel.data.atomic import make_folder
 from fidsel.data.checks.finding import few
+from fidsel.data.digest import frames_digest
+from fidsel.data.label_file import LabelFile
 from fidsel.data.lookup import Lookup
 from fidsel.data.reorder import in_order_of
 from fidsel.exceptions import UsageError
@@ -39,7 +40,6 @@ from fidsel.selector import make_descriptor
 from fidsel.selector.clusters.projection import Reduced
 from fidsel.selector.pickers.cluster_error import Random
 from fidsel.selector.pool import Picker, needs_errors
-from fidsel.tasks.train import LabelFile
 from fidsel.training.recipes.standard import STAGE
 
 
@@ -225,8 +225,8 @@ def settings(
 ) -> Mapping[str, Any]:  # Any: plain values
     """Return what makes two selections the same; one may have more rounds, or run on another device."""
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
-    begun = digest(with_labels(task.frames, task.division.known))
-    kept = {"frames": begun, "cheap": None if twin is None else digest(twin.frames)}
+    begun = frames_digest(with_labels(task.frames, task.division.known))
+    kept = {"frames": begun, "cheap": None if twin is None else frames_digest(twin.frames)}
     return {**kept, "error": error, **numbers, **config.model_dump(mode="json", exclude={"model": PLACE})}
 
 
@@ -247,14 +247,6 @@ def with_labels(frames: Frames, rows: BoolArray) -> Frames:
     return frames.replace(
         energy=np.where(rows, frames.energy, np.nan), forces=np.where(atoms[:, None], frames.forces, np.nan)
     )
-
-
-def digest(frames: Frames) -> str:
-    """Return a hash of configurations, labels and trajectories."""
-    found = hashlib.sha256("".join([*frames.ids, *frames.group]).encode())
-    for labels in (frames.energy, frames.forces):
-        found.update(np.ascontiguousarray(labels).tobytes())
-    return found.hexdigest()
 
 
 def error_kind(section: Selector, picker: Picker, missing: IntArray, cheap: bool) -> str | None:

@@ -10,10 +10,11 @@ from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
 from fidsel.config.models import ModelSection, PaiNNSection
 from fidsel.data import write
+from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import MACE, Ensemble, ForceField, PaiNN, load
 from fidsel.models.device import resolve
-from fidsel.tasks.train import LabelFile, TrainConfig, train_files
+from fidsel.tasks.train import TrainConfig, train_files
 
 COMMITTEE = {"kind": "ensemble", "members": 3, "member": {"kind": "painn", "features": 4}}
 

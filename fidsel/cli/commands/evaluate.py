@@ -39,11 +39,11 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Compare a model with labels: MAE and RMSE of forces and energies, by element and by molecule."""
+    from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
     from fidsel.report.parity import parity_plot, require_picture
     from fidsel.tasks.evaluate import EvaluateRequest, evaluate_files
     from fidsel.tasks.select import require_writable
-    from fidsel.tasks.train import LabelFile
 
     require_writable(out)
     require_picture(out)

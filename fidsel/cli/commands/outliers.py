@@ -45,11 +45,11 @@ def outliers(
     as_json: AsJson = False,
 ) -> None:
     """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
+    from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
     from fidsel.report import write_report
     from fidsel.tasks.outliers import OutlierRequest, outliers_of_files
     from fidsel.tasks.select import require_writable
-    from fidsel.tasks.train import LabelFile
 
     require_writable(out, report)
     state = State(charge, spin)

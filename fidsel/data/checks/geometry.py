@@ -6,6 +6,7 @@ from ase.geometry import complete_cell
 from scipy.spatial import cKDTree
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.data import state
 from fidsel.data.checks.finding import Finding, about
 from fidsel.data.frames import Frames
 
@@ -41,9 +42,7 @@ def sound(frames: Frames) -> tuple[list[Finding], BoolArray]:
 
 def electrons(frames: Frames) -> list[Finding]:
     """Report charges and spins that leave an impossible number of electrons."""
-    count = np.add.reduceat(frames.numbers, frames.offsets[:-1]) - frames.charge
-    odd = (count - frames.spin) % 2 != 0
-    impossible = (count < 0) | (frames.spin < 0) | (frames.spin > count)
+    _, odd, impossible = state.electrons(frames)
     alone = odd & (frames.sizes == 1) & (frames.spin == 0)
     return about(
         "error", "electrons", odd & ~alone,

@@ -109,16 +109,17 @@ def ratio(y: FloatArray, x: FloatArray) -> float:
     return float(quotient[order][np.searchsorted(heaped, heaped[-1] / 2)])
 
 
-def rank_correlation(x: FloatArray, y: FloatArray) -> float:
-    """Return Spearman's correlation of ranks, 0 where either is constant.
+def rank_correlation(x: FloatArray, y: FloatArray) -> float | None:
+    """Return Spearman's correlation of ranks, None where it is undefined: one value, or either constant.
 
     >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 1e9]))
     1.0
     """
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return 0.0
-    first, second = (np.argsort(np.argsort(values, kind="stable")) for values in (x, y))
-    return float(np.corrcoef(first, second)[0, 1])
+    from scipy.stats import spearmanr
+
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    return float(spearmanr(x, y).statistic)
 
 
 def net_share(frames: Frames) -> tuple[FloatArray, FloatArray]:

@@ -47,11 +47,10 @@ def energy_scale(frames: Frames) -> list[Finding]:
     """Report energies larger than those of all electrons (Thomas–Fermi), level by level."""
     found = []
     limit = frames.sum_per_frame(ELECTRONS * frames.numbers ** (7 / 3))
-    sizes = frames.sizes
     for level in sorted(set(frames.level.tolist())):
         here = (frames.level == level) & np.isfinite(frames.energy)
         if here.any():
-            beyond = float(np.median((np.abs(frames.energy) - SLACK * sizes)[here] / limit[here]))
+            beyond = float(np.median((np.abs(frames.energy) - SLACK * frames.sizes)[here] / limit[here]))
             if beyond > BEYOND:
                 text = f"energies{_of(level)} are {beyond:.3g} × those of all electrons: they are not in eV "
                 text += "(kcal/mol give about 17, kJ/mol 70, meV 750); give --units"
@@ -92,7 +91,7 @@ def _stiffness(partner: FloatArray, length: FloatArray, force: FloatArray, of: s
     if not stretch:
         return []
     d, f = np.concatenate(stretch), np.concatenate(change)
-    times, r = -ratio(f, d), -rank_correlation(f, d)
+    times, r = -ratio(f, d), -(rank_correlation(f, d) or 0.0)
     if not abs(r) >= max(CLEAR, min(MOST, CHANCE / np.sqrt(len(d)))):
         return []
     facts = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from ase import Atoms
@@ -14,11 +14,12 @@ from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.data.checks.geometry import sound
 from fidsel.data.checks.quick import quick_check, refuse_errors
+from fidsel.data.label_file import LabelFile
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.data.read import AS_NAMED, read
 from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
-from fidsel.data.units import Units
+from fidsel.data.units import Units, parse_units
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import Label, LabelError, Value
 
@@ -76,6 +77,12 @@ class TableSource:
         for name in ("tolerance", "seconds_per_label"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise UsageError(f"{name} of a table must be a number ≥ 0, got {getattr(self, name)}")
+
+    @classmethod
+    def of(cls, file: LabelFile) -> Self:
+        """Return the table that a file of labels is; its labels are taken as they are."""
+        path, energy, forces = file.parts
+        return cls(path, energy, forces, parse_units(file.units), state=file.state, trust_labels=True)
 
     def settings(self) -> Mapping[str, Value]:
         """Return what is read from which table, not its content, which may grow (see `confirm`)."""

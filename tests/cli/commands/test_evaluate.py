@@ -13,9 +13,9 @@ import fidsel as library
 from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.data import Frames, write
+from fidsel.data.label_file import LabelFile
 from fidsel.tasks.evaluate import EvaluateRequest, evaluate_files
 from fidsel.tasks.outlier_map import training_frames
-from fidsel.tasks.train import LabelFile
 
 
 @pytest.fixture
