@@ -86,7 +86,7 @@ def describe_clusters(
             for i in (near[c], _largest(errors, inside))
         ]
         size, measured = int(inside.sum()), int((inside & known).sum())
-        rmse = total.of(c) if total else np.nan
+        rmse = total.rmse_of(c) if total else np.nan
         spread = _energies(energies, inside)
         found.append(ClusterDescription(name, size, len(frames) - size, rmse, measured, spread, told, *shown))
     found.sort(key=lambda row: (-row.rmse if row.measured else np.inf, row.cluster))

@@ -23,6 +23,8 @@ class Pool:
     costs      (n, n_fidelities)   base unit    predicted cost of a label, cheapest fidelity first
     labelled   (n,)                             True where an accurate label is owned: never picked
     unit       text                             of `errors`: eV/Å, or eV for energy errors per frame
+    levels     n_fidelities texts               names of the levels of theory, () = not told
+    cost_unit  text                             of `costs`, e.g. "core-second", "" = not told
     ========== =================== ============ ===================================================
     """
 
@@ -33,11 +35,15 @@ class Pool:
     costs: FloatArray
     labelled: BoolArray
     unit: str = "eV/Å"
+    levels: tuple[str, ...] = ()
+    cost_unit: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.features)
         if self.features.ndim != 2 or self.costs.ndim != 2:
             raise UsageError("features must be (n, d) and costs (n, n_fidelities)")
+        if len(self.levels) not in (0, self.costs.shape[1]):
+            raise UsageError(f"levels must name {self.costs.shape[1]} fidelities or none, got {self.levels}")
         for name in ("features", "clusters", "errors", "energies", "costs", "labelled"):
             array = getattr(self, name)
             if len(array) != n:

@@ -223,7 +223,7 @@ def energy_constants(frames: Frames, energy: FloatArray) -> FloatArray:
     median = np.array([np.median(difference[molecule == m]) for m in range(len(names))])
     weights = np.bincount(molecule).astype(np.float64)
     fitted = EnergyReference.fit(frames[known[first]], median, weights)
-    out[known] = fitted.of(frames[known])
+    out[known] = fitted.energy(frames[known])
     return out
 
 

@@ -14,7 +14,7 @@ from selected import stretched_water, water_report
 
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.report import Curve, Picked, Report, describe_clusters, picked, write_report
+from fidsel.report import LearningCurve, Picked, Report, describe_clusters, picked, write_report
 from fidsel.report.structures import turned
 from fidsel.selector import Picks, Pool, cluster_errors
 
@@ -124,7 +124,7 @@ def test_texts_are_escaped(tmp_path: Path) -> None:
         facts=((NASTY, NASTY),),
         names=(NASTY, "b"),
         notes=(NASTY,),
-        curves=(Curve(NASTY, [1.0, 2.0], [0.1, 0.05]),),
+        curves=(LearningCurve(NASTY, [1.0, 2.0], [0.1, 0.05]),),
         picks=(Picked(NASTY, 1, NASTY, 1, NASTY, 0.1, NASTY),),
         spend=NASTY,
         quantity=NASTY,

@@ -95,6 +95,8 @@ def _pool(ws: Workspace, frames: Frames, keep: BoolArray, index: int) -> Pool:
         costs=np.broadcast_to(costs, (int(keep.sum()), len(costs))),
         labelled=_taken(ws, frames[keep], index),
         unit=error_unit(ws.campaign.accurate.forces),
+        levels=tuple(fidelity.name for fidelity in ws.campaign.fidelities),
+        cost_unit=ws.campaign.budget.unit,
     )
 
 

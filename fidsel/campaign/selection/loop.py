@@ -235,6 +235,7 @@ def _pool(task: Task, taken: IntArray) -> Pool:
         costs=np.ones((len(rows), 1)),
         labelled=np.isin(rows, taken),
         unit=task.unit,
+        cost_unit="label",
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from fidsel.campaign.selection.loop import Task, additions
 from fidsel.campaign.selection.settings import SelectionRound
 from fidsel.report import Picked, Report, describe_clusters
-from fidsel.report.plot import Curve
+from fidsel.report.plot import LearningCurve
 
 
 def selection_report(
@@ -58,12 +58,12 @@ def selection_report(
     )
 
 
-def _curve(name: str, rounds: Sequence[SelectionRound]) -> tuple[Curve, ...]:
+def _curve(name: str, rounds: Sequence[SelectionRound]) -> tuple[LearningCurve, ...]:
     points = [(one.labels, one.held_out.rmse) for one in rounds if one.held_out is not None]
     if not points:
         return ()
     labels, errors = zip(*points, strict=True)
-    return (Curve(name, tuple(float(n) for n in labels), tuple(errors)),)
+    return (LearningCurve(name, tuple(float(n) for n in labels), tuple(errors)),)
 
 
 def _facts(task: Task, rounds: Sequence[SelectionRound]) -> Iterator[tuple[str, str]]:

@@ -20,9 +20,10 @@ REMEMBERED = 4096
 
 
 class CheapLabels:
-    """The labels of a source as predictions, each frame labelled once.
+    """Predicts by a label source, and keeps its labels so that no frame is labelled twice.
 
-    Only frames of the very same coordinates share a label: what is remembered never shows.
+    A kept label is used only for a frame of exactly the same coordinates, so predictions are the same as
+    without keeping any.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class CheapLabels:
         self.source, self.seconds = source, 0.0
         self._known: dict[tuple[str, bytes, bytes], Label] = {}
 
-    def of(self, frames: Frames) -> Prediction:
+    def predict(self, frames: Frames) -> Prediction:
         """Return the cheap energies (n_frames,) eV and forces (n_atoms, 3) eV/Å.
 
         Raises
@@ -168,7 +169,7 @@ class Delta(ForceField):
             )
         # First, since it is quick and refuses frames before anything is computed for them.
         correction = self.correction.predict(frames)
-        cheap = self._labels.of(frames)
+        cheap = self._labels.predict(frames)
         return Prediction(cheap.energy + correction.energy, cheap.forces + correction.forces)
 
     @property

@@ -174,7 +174,7 @@ class Ensemble(ForceField):
         references = [member.references[head] for member in self.networks]
         if not all(reference.per_element for reference in references):
             raise UsageError("this ensemble was never trained: give it to training.train_one first")
-        energy = np.stack([reference.of(frames) for reference in references])
+        energy = np.stack([reference.energy(frames) for reference in references])
         forces = np.zeros((len(references), *frames.positions.shape))
         for rows, atoms in chunks(frames, PAIRS[first.device.type] // len(references)):
             batch = pad(frames[rows], first.dtype, first.device, head)

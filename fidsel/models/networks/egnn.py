@@ -1,14 +1,9 @@
 """EGNN on dense batches: messages from the features and the distance of each pair of atoms."""
 
-from collections.abc import Mapping
-from typing import Any, Self
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from fidsel.exceptions import UsageError
-from fidsel.models.contract import Tensors
 from fidsel.models.networks.base import NetworkForceField, seeded
 from fidsel.models.networks.batch import Batch
 from fidsel.models.networks.layered import LayeredNetwork
@@ -137,24 +132,3 @@ class EGNN(NetworkForceField):
         require_at_least(self.kind, features=(features, 2), layers=(layers, 1), radial=(radial, 1))
         require_positive(self.kind, "Å", cutoff=cutoff)
         super().__init__(seeded(seed, lambda: EGNNNetwork(features, layers, radial, cutoff)), level)
-
-    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Return what `NetworkForceField.state` does, and that sums and moves are scaled."""
-        settings, tensors = super().state()
-        return settings | {"scaled": True}, tensors
-
-    @classmethod
-    def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
-        """Return the model that `state` came from, on the CPU.
-
-        Raises
-        ------
-        UsageError
-            for files of before sums and moves were scaled: the same parameters mean another surface.
-        """
-        if not settings.get("scaled"):
-            raise UsageError(
-                "this egnn model was saved before its sums over neighbours were scaled, and would predict "
-                "something else now: train it again"
-            )
-        return super().from_state(settings, tensors)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.selector.pickers.candidates import candidates, column, make_picks
+from fidsel.selector.pickers.free_rows import column, free_rows, make_picks
 from fidsel.selector.pickers.reasons import counted
 from fidsel.selector.pool import Picks, Pool
 
@@ -50,7 +50,7 @@ class Stratified:
             where fewer than `n` frames are unlabelled.
         """
         column(pool, self.fidelity)
-        free = candidates(pool, n, np.zeros(len(pool)))
+        free = free_rows(pool, n, np.zeros(len(pool)))
         strata = energy_strata(pool.energies)
         size, have = (
             np.bincount(strata[rows], minlength=strata.max() + 1) for rows in (slice(None), pool.labelled)
