@@ -14,9 +14,9 @@ CUTOFF = 1.6
 
 def vectors(frames: Frames, cutoff: float) -> list[tuple[int, int, float, float, float]]:
     """Rows and vectors that `edges` finds, in order."""
-    pairs, shifts = edges(batch := pad(frames, torch.float64), cutoff)
+    index, shifts = edges(batch := pad(frames, torch.float64), cutoff)
     x = batch.positions[batch.mask]
-    found = torch.cat([pairs.T, x[pairs[1]] - x[pairs[0]] + shifts], dim=1)
+    found = torch.cat([index.T, x[index[1]] - x[index[0]] + shifts], dim=1)
     return sorted(tuple(round(value, 9) for value in row) for row in found.tolist())
 
 
@@ -44,5 +44,5 @@ def test_edges_reach_periodic_images() -> None:
 
 
 def test_atoms_alone_have_no_edges() -> None:
-    pairs, shifts = edges(pad(Frames.stack([2], np.zeros((3, 1, 3))), torch.float64), 5.0)
-    assert (pairs.shape, shifts.shape) == ((2, 0), (0, 3))
+    index, shifts = edges(pad(Frames.stack([2], np.zeros((3, 1, 3))), torch.float64), 5.0)
+    assert (index.shape, shifts.shape) == ((2, 0), (0, 3))
