@@ -16,7 +16,7 @@ from fidsel.config.recipe_parts import build_control, build_recipe, cheap_use, l
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
-from fidsel.md.normal_modes import normal_modes
+from fidsel.md.harmonic import normal_modes
 from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField

@@ -27,7 +27,7 @@ from fidsel.config.selectors import (
 )
 from fidsel.data import Frames, read_with_notes
 from fidsel.data.checks.geometry import sound
-from fidsel.data.read import log_notes
+from fidsel.data.reading import log_notes
 from fidsel.data.state import State
 from fidsel.data.structure import read_structure
 from fidsel.data.units import parse_units

@@ -11,7 +11,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
-from fidsel.data.split import BLOCKS, By, split
+from fidsel.data.splitting import BLOCKS, By, split
 from fidsel.exceptions import UsageError
 
 PER_ATOM = ("numbers", "positions", "forces")

@@ -8,7 +8,7 @@ import numpy as np
 
 from fidsel.data.checks.quick import quick_check, refuse_errors
 from fidsel.data.frames import Frames
-from fidsel.data.read import AS_NAMED, label_keys, read_logged
+from fidsel.data.reading import AS_NAMED, label_keys, read_logged
 from fidsel.data.state import State
 from fidsel.data.units import parse_units
 from fidsel.exceptions import UsageError

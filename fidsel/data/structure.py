@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ase import Atoms
 
-from fidsel.data.read import known_format, last_structure, require_file
+from fidsel.data.reading import known_format, last_structure, require_file
 from fidsel.exceptions import UsageError
 
 

@@ -14,7 +14,7 @@ from fidsel.config.build import open_campaign
 from fidsel.config.load import FILE
 from fidsel.data import Frames
 from fidsel.data.label_file import LabelFile
-from fidsel.data.read import AS_NAMED
+from fidsel.data.reading import AS_NAMED
 from fidsel.data.state import State
 from fidsel.data.units import parse_units
 from fidsel.exceptions import FidselError, UsageError

@@ -5,7 +5,7 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.md import PhysicalRange, SamplingPlan, Thermostat
-from fidsel.md.conformers import conformers
+from fidsel.md.conformer_search import conformers
 from fidsel.md.langevin import Snapshots
 from fidsel.md.trajectory import SHORTEST, Walk, correlation_times
 

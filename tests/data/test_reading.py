@@ -14,7 +14,7 @@ from fidsel.data import Frames, Units, read, read_with_notes, write
 from fidsel.data.formats.electrons import NAMES
 from fidsel.data.formats.labels import KNOWN
 from fidsel.data.frames import PER_ATOM, PER_FRAME
-from fidsel.data.read import FORMATS, NAMED, last_structure, read_logged
+from fidsel.data.reading import FORMATS, NAMED, last_structure, read_logged
 from fidsel.exceptions import FidselError, UsageError
 
 SUFFIXES = [".extxyz", ".npz", ".db"]
