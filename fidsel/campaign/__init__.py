@@ -7,8 +7,9 @@ from fidsel.campaign.plans.plan import (
     sample_pool,
 )
 from fidsel.campaign.records.folder import CampaignFolder
-from fidsel.campaign.records.round import ControlArm, Metrics, Pick, Round
+from fidsel.campaign.records.round import ControlArm, Pick, Round
 from fidsel.campaign.settings import Campaign, Rules
+from fidsel.training.evaluate import Metrics
 
 __all__ = [
     "Campaign",

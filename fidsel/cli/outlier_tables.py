@@ -62,8 +62,8 @@ def outlier_tables(found: "Found", top: int) -> None:
     ]
     table("the worst frames", columns, cells, text=4)
     for side, (whole, _) in sides.items():
-        mae = 1000 * (whole.mae or 0.0)
-        note(f"{side}: RMSE {1000 * whole.rmse:.4g}, MAE {mae:.4g} {unit} over {whole.frames} frames")
+        rmse, mae = 1000 * whole.error("rmse"), 1000 * whole.error("mae")
+        note(f"{side}: RMSE {rmse:.4g}, MAE {mae:.4g} {unit} over {whole.frames} frames")
     for text in [*words(found), *found.notes]:
         note(text)
 

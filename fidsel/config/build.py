@@ -21,17 +21,34 @@ from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
 from fidsel.selector.descriptors.soap import require_dscribe
+from fidsel.selector.stopping import Stopping
 from fidsel.tracking import Tracker
 
 
-def open_campaign(folder: Path, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
+def open_campaign(folder: Path | str, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
     """Return the campaign that fidsel.toml in a folder describes.
+
+    Parameters
+    ----------
+    folder : of the campaign.
+    overrides : settings in place of those of the file, `section.key=value`.
+    budget : what may be spent, e.g. "2core-h"; None = as the file says.
 
     Raises
     ------
     UsageError
         where the configuration is not valid or something it names cannot be had.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.testing import example_campaign
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     campaign = open_campaign(example_campaign(folder), ["campaign.name=water"])
+    >>> campaign.name, campaign.budget
+    ('water', Budget(16 labels))
     """
+    folder = Path(folder)
     return build_campaign(load_config(folder / FILE, overrides), folder, budget)
 
 
@@ -76,9 +93,13 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
             start=section.start,
             per_round=selector.per_round,
             probes=selector.probes,
-            target=section.target,
-            cluster_target=section.cluster_target,
-            patience=section.patience,
+            stopping=Stopping(
+                section.target,
+                section.cluster_target,
+                selector.coverage or Stopping.coverage,
+                section.patience,
+                measure=section.measure,
+            ),
             close_at=section.close_at,
             trust_labels=section.trust_labels,
             control=section.control,

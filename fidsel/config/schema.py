@@ -4,8 +4,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from fidsel.campaign.rounds.bounds import least_probes
-from fidsel.campaign.settings import ErrorKind
 from fidsel.config.levels import Level, refuse_unpriced
 from fidsel.config.models import EnsembleSection, ModelSection, SGDMLSection
 from fidsel.config.recipes import SURROGATES, RecipeSection
@@ -14,6 +12,8 @@ from fidsel.config.strict import Strict, named
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
+from fidsel.selector import ERROR_SOURCES
+from fidsel.selector.bounds import least_probes
 
 
 class CampaignSection(Strict):
@@ -33,7 +33,9 @@ class CampaignSection(Strict):
     start: PositiveInt | None = None
     """Accurate labels drawn at random for round 0; by default 40 % of the planned ones."""
     target: PositiveFloat | None = None
-    """Stop once the validation force MAE (eV/Å) is below this."""
+    """Stop once the error on the validation labels (eV/Å, of forces; eV without forces) is at most this."""
+    measure: Literal["mae", "rmse"] = "mae"
+    """The error that `target` and `patience` look at: mean absolute, or root-mean-square."""
     cluster_target: PositiveFloat | None = None
     """Stop once the bounds of a round (`selector.coverage`) are at most this (eV/Å) in every cluster."""
     patience: PositiveInt | None = None
@@ -195,50 +197,53 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _selectable(self) -> Self:
-        error, recipe = self.error_source, self.recipe
-        if error == "cheap" and len(self.fidelity) < 2:
-            raise ValueError("selector.error = 'cheap' needs a cheap fidelity; take 'probe'")
-        if error == "cheap" and recipe.kind not in SURROGATES:
+        source, recipe = ERROR_SOURCES[self.error_source], self.recipe
+        if source.needs_cheap and len(self.fidelity) < 2:
+            raise ValueError(f"selector.error = {source.name!r} needs a cheap fidelity; take 'probe'")
+        if source.needs_cheap and recipe.kind not in SURROGATES:
             raise ValueError(
-                f"selector.error = 'cheap' needs a recipe with a cheap model, not {recipe.kind!r}; take "
-                "'probe'"
+                f"selector.error = {source.name!r} needs a recipe with a cheap model, not {recipe.kind!r}; "
+                "take 'probe'"
             )
         models = [self.model, getattr(recipe, "surrogate", None) or self.model]
-        if error == "committee" and {model.kind for model in models} != {"ensemble"}:
+        if source.needs_committee and {model.kind for model in models} != {"ensemble"}:
             raise ValueError(
-                "selector.error = 'committee' needs models that can disagree: take model = { kind = "
+                f"selector.error = {source.name!r} needs models that can disagree: take model = {{ kind = "
                 "'ensemble', member = { kind = 'painn' } } (recipe.surrogate too, where it is given), or "
                 "error = 'probe'"
             )
         kinds = {model.member.kind if isinstance(model, EnsembleSection) else model.kind for model in models}
-        for name, value in (("error", error), ("descriptor", self.selector.descriptor)):
-            if value == "latent" and "sgdml" in kinds:
+        asking = {"error": source.needs_network, "descriptor": self.selector.descriptor == "latent"}
+        for name, wanted in asking.items():
+            if wanted and "sgdml" in kinds:
                 raise ValueError(
-                    f"selector.{name} = 'latent' needs a network's features, and 'sgdml' has none: take "
-                    "model.kind = 'painn' (recipe.surrogate too, where it is given), or another "
-                    f"selector.{name}"
+                    f"selector.{name} = {getattr(self.selector, name)!r} needs a network's features, and "
+                    "'sgdml' has none: take model.kind = 'painn' (recipe.surrogate too, where it is given), "
+                    f"or another selector.{name}"
                 )
         return self
 
     @model_validator(mode="after")
     def _boundable(self) -> Self:
-        error, coverage, probes = self.error_source, self.selector.coverage, self.selector.probes
+        source, coverage = ERROR_SOURCES[self.error_source], self.selector.coverage
         if coverage is None and self.campaign.cluster_target is not None:
             raise ValueError("campaign.cluster_target is for bounds of errors: give selector.coverage too")
         if coverage is None:
             return self
-        if error == "reference":
-            raise ValueError("selector.error = 'reference' knows the errors: leave out selector.coverage")
-        if probes < (least := least_probes(error, coverage)):
+        if source.knows_truth:
             raise ValueError(
-                f"selector.coverage = {coverage:g} with errors from {error!r} needs selector.probes of at "
-                f"least {least}, got {probes}"
+                f"selector.error = {source.name!r} knows the errors: leave out selector.coverage"
+            )
+        if (probes := self.selector.probes) < (least := least_probes(source, coverage)):
+            raise ValueError(
+                f"selector.coverage = {coverage:g} with errors from {source.name!r} needs selector.probes of "
+                f"at least {least}, got {probes}"
             )
         return self
 
     @property
-    def error_source(self) -> ErrorKind:
-        """Where errors on unlabelled frames come from."""
+    def error_source(self) -> str:
+        """Name of what tells errors on unlabelled frames."""
         return self.selector.error or ("cheap" if self.recipe.kind in SURROGATES else "probe")
 
 

@@ -2,17 +2,28 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, PositiveInt, Tag
+from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag, WithJsonSchema
 
 from fidsel.config.strict import OwnClass, Strict, kind_or_custom
+from fidsel.selector import ERROR_SOURCES, error_source
 
 DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
+
+
+def _known(name: str) -> str:
+    return error_source(name).name
+
+
+ErrorName = Annotated[
+    str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": sorted(ERROR_SOURCES)})
+]
+"""A name in `fidsel.selector.ERROR_SOURCES`."""
 
 
 class SelectorSection(Strict):
     """What all ways of picking have in common."""
 
-    error: Literal["cheap", "committee", "latent", "probe", "reference"] | None = None
+    error: ErrorName | None = None
     """Where errors on unlabelled frames come from: the model's error on cheap labels, the disagreement of an
     ensemble, the distance to the training frames in a network's features, random labels, or labels owned.
     By default "cheap" with recipes that make a model of the cheap level (asteroid, cokriging, joint),

@@ -25,6 +25,7 @@ class LabelFile:
     energy_key, forces_key : names of the labels that `text` does not name.
     trusted : whether labels that look wrong are taken all the same.
     state : charge and spin of frames for which the file names none.
+    frames : the labels themselves, where there is no file.
 
     Examples
     --------
@@ -38,11 +39,19 @@ class LabelFile:
     forces_key: str | None = None
     trusted: bool = False
     state: State = AS_NAMED
+    frames: Frames | None = None
+
+    @classmethod
+    def of(cls, labels: "Labels") -> "LabelFile":
+        """Return labels as a file of them: a path in words, or frames that were read already."""
+        if isinstance(labels, LabelFile):
+            return labels
+        return cls("frames", frames=labels) if isinstance(labels, Frames) else cls(str(labels))
 
     @property
     def parts(self) -> tuple[Path, str | None, str | None]:
         """Path, name of the energies and name of the forces; colons before the file's suffix are its own."""
-        if Path(self.text).exists():
+        if self.frames is not None or Path(self.text).exists():
             return Path(self.text), self.energy_key, self.forces_key
         named = re.fullmatch(r"(.*?\.\w+)(?::([^:/\\]*))?(?::([^:/\\]*))?", self.text)
         if named is None:
@@ -76,12 +85,20 @@ class LabelFile:
             where the file cannot be read or lacks labels.
         """
         path, energy, forces = self.parts
-        frames = read_logged(
-            path, units=parse_units(self.units), energy_key=energy, forces_key=forces, state=self.state
-        )
+        frames = self.frames
+        if frames is None:
+            frames = read_logged(
+                path, units=parse_units(self.units), energy_key=energy, forces_key=forces, state=self.state
+            )
         if labelled and not np.isfinite(frames.energy).any() and not frames.has_forces.any():
             raise UsageError(
                 f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY (keys in the file: "
                 f"{', '.join(label_keys(path)) or 'none'})"
+                if self.frames is None
+                else "the frames have no labels: read them with their energy_key and forces_key"
             )
         return frames if frames.level.all() else frames.replace(level=level)
+
+
+Labels = LabelFile | Frames | Path | str
+"""What labels may be given as, from Python."""

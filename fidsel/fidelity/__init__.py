@@ -15,6 +15,7 @@ from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
 from fidsel.fidelity.sources.pyscf import PySCFSource
 from fidsel.fidelity.sources.registry import SOURCES
 from fidsel.fidelity.sources.table import TableSource
+from fidsel.fidelity.sources.tblite import TBLiteSource
 from fidsel.fidelity.store.database import StoreError
 from fidsel.fidelity.store.labels import LabelStore, Statistics
 from fidsel.fidelity.store.ledger import Ledger
@@ -53,6 +54,7 @@ __all__ = [
     "Statistics",
     "StoreError",
     "SystemSource",
+    "TBLiteSource",
     "TableSource",
     "Task",
     "Usage",

@@ -1,8 +1,8 @@
 """Pool sampling and stability checks by molecular dynamics."""
 
 from fidsel.md.conformer_search import conformers
-from fidsel.md.langevin import Thermostat
 from fidsel.md.harmonic import normal_modes
+from fidsel.md.langevin import Thermostat
 from fidsel.md.physical import PhysicalRange
 from fidsel.md.pool import sample
 from fidsel.md.refresh import refresh_pool

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 import numpy as np
 from ase import Atoms
 
-from fidsel.campaign.plans.least import Least
+from fidsel.campaign.plans.minimum_budget import MinimumBudget
 from fidsel.campaign.plans.plan import unbought
 from fidsel.campaign.plans.prepare import payable_tests
 from fidsel.campaign.records.folder import CampaignFolder
@@ -197,9 +197,9 @@ def _budget(config: Config, folder: Path, seconds: Mapping[str, float]) -> str:
         return f"what it buys is not known, since no label of {', '.join(lacking)} could be had"
     campaign = build_campaign(config, folder)
     prices = {fidelity.name: fidelity.price.cost(seconds[fidelity.name]) for fidelity in campaign.fidelities}
-    least = Least.of(campaign, prices)
+    least = MinimumBudget.of(campaign, prices)
     least.require(campaign.budget)
-    told, test = least.told(campaign.budget), campaign.rules.test
+    told, test = least.summary(campaign.budget), campaign.rules.test
     if least.price:
         count = payable_tests(campaign.budget, least.price) if test is None else test
         told += (

@@ -20,7 +20,7 @@ from fidsel.config.strict import Strict
 from fidsel.data import Frames, leaks, split
 from fidsel.data.atomic import make_folder
 from fidsel.data.checks.finding import few
-from fidsel.data.label_file import LabelFile
+from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.data.reorder import in_order_of
 from fidsel.data.seed import checked_seed
@@ -54,20 +54,20 @@ class TrainConfig(Strict):
 
 
 def train_files(
-    accurate: LabelFile,
-    cheap: Sequence[LabelFile],
-    validation: LabelFile | None,
-    model: str,
-    recipe: str | None,
-    overrides: Sequence[str],
-    seed: int,
-    out: Path,
+    accurate: Labels,
+    cheap: Sequence[Labels] = (),
+    validation: Labels | None = None,
+    model: str = "sgdml",
+    recipe: str | None = None,
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+    out: Path | str = "model",
     *,
     force: bool = False,
     report: Reporter = silent,
     say: Callable[[str], None] = unheard,
 ) -> dict[str, Any]:
-    """Train on files, save the model into a folder and return what happened.
+    """Train on labels, save the model into a folder and return what happened.
 
     What is learnt is kept beside the folder until the model is there: the same call goes on from it where
     an earlier one was killed.
@@ -89,11 +89,22 @@ def train_files(
     UsageError
         where the seed is none, files and settings do not fit together, labels are wrong (see docs/checks.md),
         frames to train on are among those to validate on, or `out` holds a model.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.testing import example_frames
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = train_files(example_frames(20), overrides=["model.sigmas=[10]"], out=f"{folder}/model")
+    >>> found["recipe"], found["train"], found["validation"], found["validation_force_mae"] < 0.1
+    ('standard', 16, 4, True)
     """
     checked_seed(seed)
+    out, own, below = Path(out), LabelFile.of(accurate), [LabelFile.of(one) for one in cheap]
+    apart = None if validation is None else LabelFile.of(validation)
     if (out / JSON).exists() and not force:
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
-    kind = recipe or usual_recipe(model, len(cheap))
+    kind = recipe or usual_recipe(model, len(below))
     values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": kind}}
     try:
         config = check_config(TrainConfig, values, overrides, "the command line")
@@ -101,24 +112,24 @@ def train_files(
         if recipe is not None:
             raise
         raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
-    refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
+    refuse_mismatch(config.model.kind, config.recipe.kind, len(below))
     labelled = config.recipe.kind != "asteroid-unlabelled"
-    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
-    train, held = accurate.read("accurate"), validation.read("accurate") if validation else None
+    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(below))
+    train, held = own.read("accurate"), None if apart is None else apart.read("accurate")
     files = [
-        (accurate, train),
-        *zip(cheap, low, strict=True),
-        *([(validation, held)] if held and validation else []),
+        (own, train),
+        *zip(below, low, strict=True),
+        *([(apart, held)] if apart and held else []),
     ]
     odd = [text for file, frames in files for text in file.check(frames)]
     for text in odd:
         say(text)
-    sides = _sides(train, held, (accurate.text, validation.text if validation else ""), seed)
+    sides = _sides(train, held, (own.text, apart.text if apart else ""), seed)
     ordered = tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)
     data = TrainingData(*sides, ordered)
     if config.recipe.kind == "delta":
-        _require_pairs(data.train + data.validation, data.cheap[-1], cheap[-1].text)
-    table = partial(TableSource.of, cheap[-1]) if cheap else None
+        _require_pairs(data.train + data.validation, data.cheap[-1], below[-1].text)
+    table = partial(TableSource.of, below[-1]) if below else None
     make_folder(out)
     factory = model_factory(config.model, Path())
     key = key_of(data, factory, seed, [seed, placeless(config.model_dump(mode="json"))])

@@ -14,23 +14,20 @@ from fidsel.selector import (
     ERROR_SOURCES,
     LCMD,
     PICKERS,
-    Cheap,
     ClusterError,
-    Committee,
     CostAware,
-    ErrorSource,
+    Evidence,
     FarthestPoint,
     Greedy,
-    Latent,
     Picker,
     Picks,
     Pool,
-    Probe,
     Random,
     Reference,
     Stratified,
     needs_errors,
 )
+from fidsel.selector.error_sources.source import NOTHING
 from fidsel.selector.pickers.cluster_error import Strategy
 from fidsel.testing.picker import check_error_source, check_picker, example_pool
 
@@ -96,15 +93,12 @@ def test_cost_aware_pickers_keep_the_contract(inner: Picker, value: Literal["pla
 @pytest.mark.parametrize("name", sorted(ERROR_SOURCES))
 def test_every_error_source(name: str) -> None:
     pool = example_pool()
-    sources: dict[str, ErrorSource] = {
-        "cheap": Cheap(pool.errors * 0.7),
-        "committee": Committee(pool.errors * 0.3),
-        "latent": Latent(pool.features, pool.features[pool.labelled]),
-        "probe": Probe(),
-        "reference": Reference(),
-    }
-    assert isinstance(sources[name], ERROR_SOURCES[name])
-    check_error_source(sources[name], pool, pool.errors)
+    told = Evidence(
+        cheap_errors=lambda: pool.errors * 0.7,
+        disagreement=lambda: pool.errors * 0.3,
+        latent=lambda: (pool.features, pool.features[pool.labelled]),
+    )
+    check_error_source(ERROR_SOURCES[name](), pool, pool.errors, told)
 
 
 def coarse_pool(seed: int, levels: int, known: bool) -> Pool:
@@ -227,7 +221,7 @@ def test_writing_to_the_pool_is_refused_or_noticed() -> None:
 
 
 class _Boundless(Reference):
-    def estimate(self, pool: Pool, known: FloatArray) -> FloatArray:
+    def estimate(self, pool: Pool, known: FloatArray, evidence: Evidence = NOTHING) -> FloatArray:  # noqa: ARG002
         return np.full(len(pool), known.max() * np.nan)
 
 

@@ -12,8 +12,8 @@ from fidsel.fidelity.attempt import Attempt, Order
 from fidsel.fidelity.buying.breaker import Breaker, RepeatedFailureError
 from fidsel.fidelity.buying.late import Late, Quorum
 from fidsel.fidelity.buying.outcome import checked, past_budget, stated_seconds
-from fidsel.fidelity.buying.reservations import BATCH_SECONDS, BATCH_SIZE, QUICK, Reservations
-from fidsel.fidelity.engine.task import Engine, Lasting, Result, Task, Usage
+from fidsel.fidelity.buying.reservations import BATCH_SIZE, Reservations
+from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK, Engine, Lasting, Result, Task, Usage
 from fidsel.fidelity.source import Cause, Label, LabelError
 from fidsel.fidelity.store.failures import failed_frames
 from fidsel.fidelity.store.ledger import Ledger
@@ -248,14 +248,14 @@ class Buyer:
         free = inf if self.offers.budget is None else self.ledger.remaining(self.offers.budget)
         orders: list[Order] = []
         seconds = 0.0
-        while waiting and seconds < BATCH_SECONDS and len(orders) < BATCH_SIZE:
+        while waiting and seconds < GROUP_SECONDS and len(orders) < BATCH_SIZE:
             frame_id = waiting.pop()
             expected = self._stated or self.offers.seconds(self.predicted[frame_id])
             order = self.offers.order(frame_id, expected, free, len(waiting) + 1)
             if order is not None:
                 orders.append(order)
                 free -= order.cost
-                seconds += BATCH_SECONDS if isnan(expected) else expected
+                seconds += GROUP_SECONDS if isnan(expected) else expected
                 continue
             self._left.append(frame_id)
             if self.stop_on_refusal:

@@ -60,7 +60,7 @@ class Scenario:
 
 
 @dataclass(frozen=True)
-class Beside:
+class UnbudgetedLabels:
     """Labels that the budget does not pay for.
 
     Parameters
@@ -117,8 +117,13 @@ class Plan:
     seed: int
     warnings: tuple[str, ...]
     companion: float = 0.0
-    beside: tuple[Beside, ...] = ()
+    beside: tuple[UnbudgetedLabels, ...] = ()
     shown: str = ""
+
+    @property
+    def budget(self) -> Budget:
+        """What it spends."""
+        return Budget(self.total, cast("Unit", self.unit), self.shown)
 
     def __repr__(self) -> str:
         basis = "published priors" if self.basis == "priors" else f"{self.points} measured points"
@@ -144,7 +149,7 @@ class Plan:
         """Return an amount in the unit of the budget, as it is where the plan names no unit."""
         if self.unit not in get_args(Unit):
             return f"{amount:.4g} {self.unit}".strip()
-        return Budget(self.total, cast("Unit", self.unit), self.shown).format(amount)
+        return self.budget.format(amount)
 
     def to_json(self) -> str:
         """Return the plan as one JSON document."""
@@ -170,7 +175,7 @@ class Plan:
                 Scenario(row["name"], row["split"] and Split.from_record(row["split"]))
                 for row in record["scenarios"]
             )
-            record["beside"] = tuple(Beside(**row) for row in record.get("beside", ()))
+            record["beside"] = tuple(UnbudgetedLabels(**row) for row in record.get("beside", ()))
             return cls(**record)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"not a plan: {error}; write it again with `fidsel plan`") from error

@@ -80,7 +80,15 @@ class TableSource:
 
     @classmethod
     def of(cls, file: LabelFile) -> Self:
-        """Return the table that a file of labels is; its labels are taken as they are."""
+        """Return the table that a file of labels is; its labels are taken as they are.
+
+        Raises
+        ------
+        UsageError
+            where the labels are frames in memory, of which there is no file.
+        """
+        if file.frames is not None:
+            raise UsageError("recipe 'delta' looks cheap labels up in a file: write the frames into one")
         path, energy, forces = file.parts
         return cls(path, energy, forces, parse_units(file.units), state=file.state, trust_labels=True)
 

@@ -31,6 +31,7 @@ def data(accurate: int = 6, cheap: int = 30) -> TrainingData:
     return TrainingData(frames(accurate, 0), frames(6, 1), (low.replace(energy=low.energy + 90.0),))
 
 
+@pytest.mark.slow
 def test_cheap_labels_beat_accurate_ones_alone() -> None:
     known = data(accurate=5, cheap=120)
     stage = Stage("train", steps=150, batch=5, learning_rate=5e-3, validate_every=50)

@@ -26,6 +26,7 @@ def data(accurate: int = 4) -> TrainingData:
     return TrainingData(thermal(accurate, KELVIN, 1), thermal(6, KELVIN, 2), (BATH,))
 
 
+@pytest.mark.slow
 def test_configurations_without_labels_beat_few_labels_alone() -> None:
     known = replace(data(), validation=thermal(20, KELVIN, 2))
     stage = Stage("train", steps=150, batch=4, learning_rate=5e-3, validate_every=25)

@@ -67,6 +67,7 @@ def test_without_its_own_error_a_teacher_sees_little_bias_in_right_labels(commit
     assert own.report()["within_teacher_error"] > 0.2
 
 
+@pytest.mark.slow
 def test_folds_judge_their_own_frames_as_any_other() -> None:
     def ratio(teachers: Teachers) -> float:
         """Return B of accurate configurations among the cheap ones over B of others, all labels right."""
