@@ -93,7 +93,5 @@ def test_an_error_source_of_ones_own_guides_picks(folder: Path) -> None:
     for _ in iterate(campaign):
         pass
     assert len(CampaignFolder(folder).read_rounds()) == 2
-    with pytest.raises(
-        UsageError, match=r"must be a class with all methods of fidsel\.selector\.Error"
-    ):
+    with pytest.raises(UsageError, match=r"must be a class with all methods of fidsel\.selector\.Error"):
         open_campaign(folder, [*BY_ERRORS, "selector.error=highest:Highest"])

@@ -123,8 +123,8 @@ def _start(ws: Workspace, ready: Prepared) -> Allocation:
     name, why = campaign.accurate.name, "random start"
     accurate = ready.orders[name][: start_size(ws, planned[name])]
     cheap = {f.name: ready.orders[f.name][: max(planned[f.name], len(accurate))] for f in campaign.cheap}
-    row = {frame: i for i, frame in enumerate(ws.pool.ids)}
-    picks = tuple(Pick(frame, row[frame], name, -1, why) for frame in accurate)
+    rows = ws.pool.rows(accurate).tolist()
+    picks = tuple(Pick(frame, row, name, -1, why) for frame, row in zip(accurate, rows, strict=True))
     numbers = {level: len(ids) for level, ids in cheap.items()}
     cost = ws.cost(numbers | {name: len(accurate) + len(ready.held.validation)})
     notes = (*unbought(campaign), *gaps(campaign, ws.cover))

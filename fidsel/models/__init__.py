@@ -1,5 +1,6 @@
 """Force fields behind one contract."""
 
+from fidsel.fidelity.sources.registry import SOURCES
 from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.combinations.baseline import Baseline
 from fidsel.models.combinations.ensemble import Ensemble
@@ -19,6 +20,7 @@ from fidsel.models.registry import MODELS, load
 from fidsel.models.sgdml.force_field import SGDML
 from fidsel.models.source import ModelSource
 
+SOURCES["model"] = ModelSource
 MODELS |= {
     model.kind: model
     for model in (Baseline, EGNN, Ensemble, GemNet, MACE, Offset, PaiNN, Predictions, SchNet, SGDML, Sum)

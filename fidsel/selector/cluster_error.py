@@ -52,7 +52,7 @@ class ClusterErrors:
         """RMSE of the worst cluster, eV/Å."""
         return float(np.nanmax(self.rmse))
 
-    def of(self, cluster: int) -> float:
+    def rmse_of(self, cluster: int) -> float:
         """Return the RMSE of one cluster, eV/Å."""
         if cluster not in self.cluster:
             raise UsageError(f"there is no cluster {cluster}; there are {sorted(self.cluster)}")

@@ -1,6 +1,6 @@
 """What a picker sees and what it returns: arrays in, indices out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -35,6 +35,8 @@ class Pool:
     costs      (n, n_fidelities)   base unit    predicted cost of a label, cheapest fidelity first
     labelled   (n,)                             True where an accurate label is owned: never picked
     unit       text                             of `errors`: eV/Å, or eV for energy errors per frame
+    levels     n_fidelities texts               names of the levels of theory, () = not told
+    cost_unit  text                             of `costs`, e.g. "core-second", "" = not told
     ========== =================== ============ ===================================================
 
     Examples
@@ -54,11 +56,15 @@ class Pool:
     costs: FloatArray
     labelled: BoolArray
     unit: str = "eV/Å"
+    levels: tuple[str, ...] = ()
+    cost_unit: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.features)
         if self.features.ndim != 2 or self.costs.ndim != 2:
             raise UsageError("features must be (n, d) and costs (n, n_fidelities)")
+        if len(self.levels) not in (0, self.costs.shape[1]):
+            raise UsageError(f"levels must name {self.costs.shape[1]} fidelities or none, got {self.levels}")
         for name in ARRAYS:
             array = getattr(self, name)
             if len(array) != n:
@@ -78,6 +84,8 @@ class Pool:
         costs: ArrayLike = 1.0,
         labelled: ArrayLike = (),
         unit: str = "eV/Å",
+        levels: tuple[str, ...] = (),
+        cost_unit: str = "",
     ) -> Self:
         """Return the pool of some features; what is not given takes a value that favours no frame.
 
@@ -89,6 +97,7 @@ class Pool:
         costs : (n, n_fidelities), (n,) for one fidelity, or a number for all frames.
         labelled : rows that are never picked, or (n,) True where a frame is one of them.
         unit : of the errors.
+        levels, cost_unit : see `Pool`.
 
         Raises
         ------
@@ -110,6 +119,8 @@ class Pool:
             np.full((n, 1), cost) if cost.ndim == 0 else cost.reshape(len(cost), -1),
             _mask(labelled, n),
             unit,
+            levels,
+            cost_unit,
         )
 
     def __len__(self) -> int:
@@ -118,7 +129,7 @@ class Pool:
     def __getitem__(self, rows: IntArray | BoolArray) -> Self:
         """Return the pool of some frames."""
         arrays = {name: getattr(self, name)[rows] for name in ARRAYS}
-        return type(self)(**arrays, unit=self.unit)
+        return replace(self, **arrays)
 
     def __repr__(self) -> str:
         (n, d), clusters, levels = self.features.shape, len(np.unique(self.clusters)), self.costs.shape[1]

@@ -12,16 +12,16 @@ from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.build import open_campaign
 from fidsel.config.load import FILE
-from fidsel.config.parts import units
 from fidsel.data import Frames
+from fidsel.data.label_file import LabelFile
 from fidsel.data.reading import AS_NAMED
 from fidsel.data.state import State
+from fidsel.data.units import parse_units
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.source import LabelError
 from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.models import ForceField, Predictions, load
 from fidsel.models.files import JSON
-from fidsel.tasks.train import LabelFile
 
 ASE = "ase:"
 """What the name of an ASE calculator begins with, where a model may be one."""
@@ -70,7 +70,9 @@ def open_model(
             f"there is no {name!r}"
         )
     path, energy, forces = LabelFile(name).parts
-    found = Predictions.read(path, units=units(unit_text), energy_key=energy, forces_key=forces, state=state)
+    found = Predictions.read(
+        path, units=parse_units(unit_text), energy_key=energy, forces_key=forces, state=state
+    )
     found.require_other_than(frames, name)
     return found
 

@@ -63,7 +63,7 @@ class Outliers:
     def ratio(self) -> FloatArray:
         """(n,) error of a frame over the RMSE of its cluster."""
         by_cluster, count = cluster_errors(self.clusters, self.errors), int(self.clusters.max()) + 1
-        typical = np.array([by_cluster.of(c) for c in range(count)])[self.clusters]
+        typical = np.array([by_cluster.rmse_of(c) for c in range(count)])[self.clusters]
         ratio = np.full(len(self.frames), np.nan)
         np.divide(self.errors, typical, out=ratio, where=typical > 0)
         return ratio
@@ -76,7 +76,7 @@ class Outliers:
     @property
     def weights(self) -> FloatArray:
         """(n,) components of each frame's error: its atoms, or 1 for energies."""
-        sizes = np.diff(self.frames.offsets) if self.unit == "eV/Å" else np.ones(len(self.frames))
+        sizes = self.frames.sizes if self.unit == "eV/Å" else np.ones(len(self.frames))
         return np.asarray(sizes, dtype=np.float64)
 
     def rows(self, side: str) -> IntArray:

@@ -14,6 +14,7 @@ from fidsel.config.models import Device
 from fidsel.config.selectors import DescriptorName
 from fidsel.config.strict import Strict
 from fidsel.data.atomic import replacing
+from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
 from fidsel.models import ForceField
@@ -22,7 +23,6 @@ from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.tasks.model_files import open_model, untold
 from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of
 from fidsel.tasks.select import features
-from fidsel.tasks.train import LabelFile, Labels
 
 
 class OutlierConfig(Strict):

@@ -1,6 +1,5 @@
 """A selection from files of frames, without a campaign."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -26,6 +25,8 @@ from fidsel.config.strict import Strict
 from fidsel.data import Frames
 from fidsel.data.atomic import make_folder
 from fidsel.data.checks.finding import few
+from fidsel.data.digest import frames_digest
+from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup
 from fidsel.data.reorder import in_order_of
 from fidsel.exceptions import UsageError
@@ -35,7 +36,6 @@ from fidsel.report import Report
 from fidsel.selector import ErrorSource, Picker, Random, Reduced, error_source, make_descriptor, needs_errors
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
-from fidsel.tasks.train import LabelFile, Labels
 from fidsel.training.recipes.standard import STAGE
 
 
@@ -328,8 +328,8 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[
 def settings(task: Task, config: SelectConfig, error: str | None) -> Mapping[str, Any]:  # Any: plain values
     """Return what makes two selections the same; one may have more rounds, or run on another device."""
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
-    begun = digest(with_labels(task.frames, task.division.known))
-    kept = {"frames": begun, "cheap": None if task.twin is None else digest(task.twin.frames)}
+    begun = frames_digest(with_labels(task.frames, task.division.known))
+    kept = {"frames": begun, "cheap": None if task.twin is None else frames_digest(task.twin.frames)}
     return {**kept, "error": error, **numbers, **placeless(config.model_dump(mode="json"))}
 
 
@@ -346,18 +346,10 @@ def known_labels(path: Path, frames: Frames) -> BoolArray:
 
 def with_labels(frames: Frames, rows: BoolArray) -> Frames:
     """Return frames with labels where `rows` (n,) is True alone."""
-    atoms = np.repeat(rows, np.diff(frames.offsets))
+    atoms = np.repeat(rows, frames.sizes)
     return frames.replace(
         energy=np.where(rows, frames.energy, np.nan), forces=np.where(atoms[:, None], frames.forces, np.nan)
     )
-
-
-def digest(frames: Frames) -> str:
-    """Return a hash of configurations, labels and trajectories."""
-    found = hashlib.sha256("".join([*frames.ids, *frames.group]).encode())
-    for labels in (frames.energy, frames.forces):
-        found.update(np.ascontiguousarray(labels).tobytes())
-    return found.hexdigest()
 
 
 def error_kind(section: SelectorSection, picker: Picker, missing: IntArray, cheap: bool) -> str | None:

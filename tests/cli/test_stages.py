@@ -7,7 +7,8 @@ from morse_molecule import frames
 
 from fidsel.cli.stages import stage_lines
 from fidsel.data import write
-from fidsel.tasks.train import LabelFile, TrainRequest, run_training
+from fidsel.data.label_file import LabelFile
+from fidsel.tasks.train import TrainRequest, run_training
 
 KERNEL = {"sigma": 160.0, "lam": 1e-10, "tried": [{"sigma": 80.0}, {"sigma": 160.0}], "sigma_at_edge": True}
 

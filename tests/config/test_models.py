@@ -9,10 +9,11 @@ from pydantic import TypeAdapter
 from fidsel.config.load import check_config
 from fidsel.config.models import EnsembleSection, Model, ModelSection
 from fidsel.data import write
+from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import MACE, Ensemble, ForceField, PaiNN, load
 from fidsel.models.device import resolve
-from fidsel.tasks.train import LabelFile, TrainConfig, TrainRequest, run_training
+from fidsel.tasks.train import TrainConfig, TrainRequest, run_training
 
 COMMITTEE = {"kind": "ensemble", "members": 3, "member": {"kind": "painn", "features": 4}}
 

@@ -70,8 +70,8 @@ def test_wrong_energies_do_not_move_references_offsets_or_alignments() -> None:
     bad = spoilt(some, 3, 17)
     found = EnergyReference.fit(bad, bad.energy)
     assert found.outliers == 2
-    np.testing.assert_allclose(found.of(some), some.energy[rest].mean(), atol=1e-8)
-    np.testing.assert_allclose(Offset.matching(bad).predict(some).energy, found.of(some))
+    np.testing.assert_allclose(found.energy(some), some.energy[rest].mean(), atol=1e-8)
+    np.testing.assert_allclose(Offset.matching(bad).predict(some).energy, found.energy(some))
     pairs, others = some.replace(energy=some.energy + 321.0), frames(30, 9)
     for low, clean, count in (
         (pairs, pairs, 2),

@@ -28,7 +28,7 @@ def test_is_the_rmse_over_all_components_of_a_cluster(seed: int, n: int) -> None
         assert value == pytest.approx(np.sqrt((members**2).mean()))
         assert absolute == pytest.approx(np.abs(members).mean())
         assert count == (clusters == c).sum()
-        assert errors.of(c) == value
+        assert errors.rmse_of(c) == value
     everything = np.concatenate([r.ravel() for r in residuals])
     assert errors.overall == pytest.approx(np.sqrt((everything**2).mean()))
     assert errors.worst == max(errors.rmse)
@@ -67,7 +67,7 @@ def test_unusable_errors_are_refused() -> None:
     with pytest.raises(UsageError, match="positive"):
         cluster_errors(clusters, np.ones(2), np.array([0.0, 1.0]))
     with pytest.raises(UsageError, match="no cluster 7"):
-        cluster_errors(clusters, np.ones(2)).of(7)
+        cluster_errors(clusters, np.ones(2)).rmse_of(7)
 
 
 def test_worst_clusters_are_five_of_those_with_twenty_frames() -> None:

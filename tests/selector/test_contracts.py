@@ -137,7 +137,7 @@ def test_exact_unique_picks_whatever_the_pool(
     assert ((picks.fidelity >= 0) & (picks.fidelity < 2)).all()
     assert all(f"cluster {c} (" in why for c, why in zip(picks.cluster, picks.reason, strict=True))
     assert all(
-        f"; fidelity {f}, cost {pool.costs[i, f]:.4g}" in why
+        f"; at level {f + 1} of 2, cost {pool.costs[i, f]:.4g}" in why
         for i, f, why in zip(picks.indices, picks.fidelity, picks.reason, strict=True)
     )
 

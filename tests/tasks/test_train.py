@@ -6,37 +6,10 @@ import pytest
 from morse_molecule import frames
 
 from fidsel.data import Frames, write
+from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import load
-from fidsel.tasks.train import LabelFile, TrainRequest, run_training
-
-
-@pytest.mark.parametrize(
-    ("text", "path", "energy", "forces"),
-    [
-        ("a.npz", "a.npz", None, None),
-        ("a.npz:E:F", "a.npz", "E", "F"),
-        ("a.npz:E", "a.npz", "E", None),
-        ("a.npz::F", "a.npz", None, "F"),
-        ("b/a.1.extxyz:E:F", "b/a.1.extxyz", "E", "F"),
-        ("/x/y:z/a.npz:E:F", "/x/y:z/a.npz", "E", "F"),
-        (r"C:\data\a.npz", r"C:\data\a.npz", None, None),
-        (r"C:\my.data\a.npz:E:F", r"C:\my.data\a.npz", "E", "F"),
-    ],
-)
-def test_colons_name_the_labels(text: str, path: str, energy: str | None, forces: str | None) -> None:
-    assert LabelFile(text).parts == (Path(path), energy, forces)
-
-
-def test_file_that_exists_is_taken_as_it_is(tmp_path: Path) -> None:
-    odd = write(tmp_path / "a.npz:b:c.extxyz", frames(3))
-    assert LabelFile(str(odd)).parts == (odd, None, None)
-
-
-@pytest.mark.parametrize("text", ["a.npz:E:F:G", "nothing", "a.npz:x/y"])
-def test_other_texts_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY"):
-        _ = LabelFile(text).parts
+from fidsel.tasks.train import TrainRequest, run_training
 
 
 def train(

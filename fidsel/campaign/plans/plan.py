@@ -193,7 +193,7 @@ def priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owne
         owned=owned,
         available=max(available - owned, 0),
         seconds=measured.mean_seconds if measured.done else None,
-        prior=prior.of_molecule(int(np.diff(ws.pool.offsets).max())),
+        prior=prior.of_molecule(int(ws.pool.sizes.max())),
     )
 
 

@@ -46,9 +46,9 @@ def round_report(
     rounds : up to the one to report.
     """
     last, forces = rounds[-1], campaign.accurate.forces
-    row, away = {frame: i for i, frame in enumerate(pool.ids)}, frozenset(held)
+    away = set(held)
     fitted = [i for i, frame in enumerate(pool.ids) if frame not in away][: len(energies)]
-    rows = np.array([*fitted, *[row[frame] for frame in tested.frames]], dtype=np.int64)
+    rows = np.array([*fitted, *pool.rows(tested.frames)], dtype=np.int64)
     table = describe_clusters(
         pool[rows],
         np.concatenate([clusters.labels, tested.clusters]),

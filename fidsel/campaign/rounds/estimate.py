@@ -87,7 +87,6 @@ def _errors(ws: Workspace, model: Path, labelled: Frames) -> FloatArray:
 
 def _placed(frames: Frames, some: Frames, values: FloatArray) -> FloatArray:
     """Return (n,) values at the rows of some of the frames, NaN elsewhere."""
-    row = {frame: i for i, frame in enumerate(frames.ids)}
     out = np.full(len(frames), np.nan)
-    out[[row[frame] for frame in some.ids]] = values
+    out[frames.rows(some.ids)] = values
     return out

@@ -79,6 +79,8 @@ def _pool(ws: Workspace, view: View, frames: Frames, index: int) -> Pool:
         labelled=_taken(ws, frames, index),
         costs=np.tile([ws.price(fidelity) for fidelity in ws.campaign.fidelities], (len(frames), 1)),
         unit=error_unit(ws.campaign.accurate.forces),
+        levels=tuple(fidelity.name for fidelity in ws.campaign.fidelities),
+        cost_unit=ws.campaign.budget.unit,
     )
 
 

@@ -44,15 +44,14 @@ def trusted(campaign: Campaign, pool: Frames, data: TrainingData) -> Trusted:
         where the labels of a level are wrong as a whole: signs, units, energies per atom.
     """
     trust = campaign.rules.trust_labels
-    row = {frame: i for i, frame in enumerate(pool.ids)}
     accurate = data.train + data.validation
-    kept, notes = _level(campaign.accurate, accurate, row, trust)
+    kept, notes = _level(campaign.accurate, accurate, pool, trust)
     train = kept[kept < len(data.train)]
     validation = kept[kept >= len(data.train)] - len(data.train)
     cheap = list(data.cheap)
     if campaign.cheap_use != "frames":  # configurations without labels
         for i, fidelity in enumerate(campaign.cheap):
-            rows, more = _level(fidelity, cheap[i], row, trust)
+            rows, more = _level(fidelity, cheap[i], pool, trust)
             cheap[i] = cheap[i][rows]
             notes += more
     return Trusted(
@@ -61,15 +60,13 @@ def trusted(campaign: Campaign, pool: Frames, data: TrainingData) -> Trusted:
     )
 
 
-def _level(
-    fidelity: Fidelity, frames: Frames, row: dict[str, int], trust: bool
-) -> tuple[IntArray, list[str]]:
+def _level(fidelity: Fidelity, frames: Frames, pool: Frames, trust: bool) -> tuple[IntArray, list[str]]:
     """Return the rows to train on, and sentences about the labels of one level."""
     found = quick_check(frames.replace(level=None))
     if not trust:
         _refuse(fidelity, [f for f in found if f.severity == "error" and not f.frames])
     out = set() if trust else {i for f in found if f.severity == "error" for i in f.frames}
-    of_pool = np.array([row[frame] for frame in frames.ids], dtype=np.int64)
+    of_pool = pool.rows(frames.ids)
     left = ", left out of training" * (not trust)
     notes = [f"{fidelity.name}: {sentence(f.within(of_pool))}{left * (f.severity == 'error')}" for f in found]
     return np.array([i for i in range(len(frames)) if i not in out], dtype=np.int64), notes

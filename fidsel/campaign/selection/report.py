@@ -8,7 +8,7 @@ from fidsel.campaign.selection.loop import additions
 from fidsel.campaign.selection.settings import SelectionRound
 from fidsel.campaign.selection.task import Task
 from fidsel.report import Picked, Report, describe_clusters
-from fidsel.report.plot import Curve
+from fidsel.report.plot import LearningCurve
 
 
 def selection_report(
@@ -59,12 +59,12 @@ def selection_report(
     )
 
 
-def _curve(name: str, rounds: Sequence[SelectionRound]) -> tuple[Curve, ...]:
+def _curve(name: str, rounds: Sequence[SelectionRound]) -> tuple[LearningCurve, ...]:
     points = [(one.labels, one.held_out.error("rmse")) for one in rounds if one.held_out is not None]
     if not points:
         return ()
     labels, errors = zip(*points, strict=True)
-    return (Curve(name, tuple(float(n) for n in labels), tuple(errors)),)
+    return (LearningCurve(name, tuple(float(n) for n in labels), tuple(errors)),)
 
 
 def _facts(task: Task, rounds: Sequence[SelectionRound]) -> Iterator[tuple[str, str]]:

@@ -204,6 +204,7 @@ class Task:
             energies=self.space.energies[rows],
             labelled=np.isin(rows, taken),
             unit=self.unit,
+            cost_unit="label",
         )
 
     def evidence(self, additions: Sequence[IntArray]) -> Evidence:

@@ -45,8 +45,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
+    from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
-    from fidsel.tasks.train import LabelFile, TrainRequest, run_training
+    from fidsel.tasks.train import TrainRequest, run_training
 
     keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
     request = TrainRequest(

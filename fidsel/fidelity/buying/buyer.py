@@ -89,7 +89,6 @@ class Buyer:
         self.cost = self.seconds = 0.0
         self.stopped = ""
         """Why labels that the budget might have paid for were not bought; "" where there are none."""
-        self._rows = {frame_id: row for row, frame_id in enumerate(frames.ids)}
         self._left: list[str] = []
         self.flying: dict[str, Attempt] = {}
         self._slow: set[str] = set()
@@ -115,7 +114,7 @@ class Buyer:
             where labels fail alike one after the other; what arrived is stored.
         """
         self._left = list(ids)
-        with self.registry.buying(self, self._rows.keys()):
+        with self.registry.buying(self, frozenset(self.frames.ids)):
             self._slow.update(self.flying)
             self._total = len(ids) + len(self.flying)
             moves, fruitless = -1, 0
@@ -273,7 +272,7 @@ class Buyer:
             self._store()
         return Task(
             attempt.frame_id,
-            self.frames[self._rows[attempt.frame_id]],
+            self.frames[int(self.frames.rows([attempt.frame_id])[0])],
             self.fidelity.source,
             attempt.time_limit,
             predicted,

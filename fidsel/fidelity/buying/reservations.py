@@ -13,8 +13,8 @@ BATCH_SIZE = 500
 """Labels that are reserved in one transaction at most."""
 
 MARGIN = 1.5
-"""Times its predicted cost that must be there for a label to be begun, about the 95 % bound of the cost
-model's scatter: a label that is stopped on its way is money lost."""
+"""A label is begun only where the budget has so many times its predicted cost left: about the upper 95 %
+bound of the cost model, since a label that is stopped by the budget is paid for and lost."""
 
 QUICK_LIMIT = 2.0
 """core-seconds that each label predicted to take less than `QUICK` may take."""
@@ -28,10 +28,10 @@ its level does not, is taken to hang: a busy machine may well need ten times the
 
 
 class Reservations:
-    """Orders at one fidelity that the budget can pay for whatever becomes of them.
+    """Orders at one fidelity whose reserved costs the budget can pay, however long their labels take.
 
-    With a price per second a label may take, beyond its predicted cost p, an equal part of what is left,
-    so that all labels in flight together cannot pass the budget,
+    With a price per second, each label may cost its predicted cost p and an equal part of what is left. The
+    labels in flight together then cannot exceed the budget,
 
         c = min(rate × time limit, max(`MARGIN`·p, p + (free − p) / min(2·slots, left))),
 

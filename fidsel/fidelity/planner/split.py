@@ -122,11 +122,11 @@ class SplitProblem:
         return self.spare >= -ROUNDING * self.total
 
     def with_total(self, total: float) -> Self:
-        """Return the shop with another budget."""
+        """Return the problem with another budget."""
         return replace(self, total=total)
 
     def repriced(self, row: int, factor: float) -> Self:
-        """Return the shop with the price of one level multiplied; what is set aside stays."""
+        """Return the problem with the price of one level multiplied; what is set aside stays."""
         levels = list(self.levels)
         levels[row] = replace(levels[row], cost=factor * levels[row].cost)
         return replace(self, levels=tuple(levels))

@@ -86,7 +86,7 @@ class Ensemble(ForceField):
     def disagreement(self, frames: Frames, level: str | None = None) -> Disagreement:
         """Return how far the members' predictions are apart; it costs as much as `predict`."""
         energy, forces = (values.std(0, ddof=1) for values in self.each(frames, level))
-        square = np.add.reduceat((forces**2).mean(1), frames.offsets[:-1]) / np.diff(frames.offsets)
+        square = frames.sum_per_frame((forces**2).mean(1)) / frames.sizes
         return Disagreement(energy, forces, np.sqrt(square))
 
     def each(self, frames: Frames, level: str | None = None) -> tuple[FloatArray, FloatArray]:
@@ -145,7 +145,7 @@ class Ensemble(ForceField):
         return _Stack(networks) if networks and networks[0].network.vectorised else None
 
     def _pairs(self, frames: Frames) -> int:
-        return len(self.members) * int((np.diff(frames.offsets).astype(np.int64) ** 2).sum())
+        return len(self.members) * int((frames.sizes**2).sum())
 
     def _together(self, stack: "_Stack", frames: Frames, level: str | None) -> tuple[FloatArray, FloatArray]:
         first = self.networks[0]
@@ -155,7 +155,7 @@ class Ensemble(ForceField):
         references = [member.references[head] for member in self.networks]
         if not all(reference.per_element for reference in references):
             raise UsageError("this ensemble was never trained: give it to training.train_one first")
-        energy = np.stack([reference.of(frames) for reference in references])
+        energy = np.stack([reference.energy(frames) for reference in references])
         forces = np.zeros((len(references), *frames.positions.shape))
         for rows, atoms in chunks(frames, PAIRS[first.device.type] // len(references)):
             batch = pad(frames[rows], first.dtype, first.device, head)

@@ -90,11 +90,11 @@ class MACENetwork(Network):
                 f"{sorted(set(numbers.tolist()))}: build it with `elements` that contain them, e.g. "
                 f"model.elements={sorted(set(numbers.tolist()))}"
             )
-        pairs, shifts = edges(batch, self.reach)
+        index, shifts = edges(batch, self.reach)
         graph = {
             "positions": batch.positions[batch.mask],
             "node_attrs": element.to(batch.positions.dtype),
-            "edge_index": pairs,
+            "edge_index": index,
             "shifts": shifts,
             "cell": batch.cell.flatten(0, 1),
             "batch": torch.repeat_interleave(sizes),

@@ -177,8 +177,7 @@ def mean_latent(latent: FloatArray, frames: Frames) -> FloatArray:
         raise UsageError(
             f"latent features must have one row for each of {len(frames.numbers)} atoms, got {latent.shape}"
         )
-    sums = np.add.reduceat(latent, frames.offsets[:-1], axis=0) if len(frames) else latent[:0]
-    return np.asarray(sums / np.diff(frames.offsets)[:, None], dtype=np.float64)
+    return np.asarray(frames.sum_per_frame(latent) / frames.sizes[:, None], dtype=np.float64)
 
 
 def _dense(frames: Frames) -> DenseFrames:
@@ -196,7 +195,7 @@ def _dense(frames: Frames) -> DenseFrames:
 
 def _by_element(frames: Frames) -> Frames:
     """Reorder the atoms of each frame by atomic number."""
-    frame = np.repeat(np.arange(len(frames)), np.diff(frames.offsets))
+    frame = np.repeat(np.arange(len(frames)), frames.sizes)
     order: IntArray = np.lexsort((frames.numbers, frame))
     return frames.replace(
         numbers=frames.numbers[order], positions=frames.positions[order], forces=frames.forces[order]

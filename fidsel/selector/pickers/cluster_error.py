@@ -10,9 +10,9 @@ from fidsel.arrays import IntArray
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
 from fidsel.selector.clusters.ward import fine_clusters
 from fidsel.selector.pickers.allocation import in_proportion
-from fidsel.selector.pickers.candidates import candidates, column, known_errors, make_picks
 from fidsel.selector.pickers.farthest import FarthestPoint
 from fidsel.selector.pickers.fine_grid import FineGrid
+from fidsel.selector.pickers.free_rows import column, free_rows, known_errors, make_picks
 from fidsel.selector.pickers.greedy import Greedy
 from fidsel.selector.pickers.lcmd import LCMD
 from fidsel.selector.pickers.reasons import counted, milli
@@ -42,7 +42,7 @@ class Random:
         """Return `n` unlabelled frames in random order."""
         rng = np.random.default_rng(rng)
         column(pool, self.fidelity)
-        free = candidates(pool, n, np.zeros(len(pool)))
+        free = free_rows(pool, n, np.zeros(len(pool)))
         rows = rng.permutation(free.fresh)[:n]
         why = [f"drawn at random from {(~pool.labelled).sum()} unlabelled frames"] * len(rows)
         return make_picks(pool, n, (rows, why), rng.permutation(free.repeats), self.fidelity)
@@ -111,7 +111,7 @@ class ClusterError:
         """
         rng = np.random.default_rng(rng)
         column(pool, self.fidelity)
-        free = candidates(pool, n, pool.errors)
+        free = free_rows(pool, n, pool.errors)
         if n == 0:
             return make_picks(pool, n, (free.fresh[:0], ()), free.repeats, self.fidelity)
         known_errors(pool, "picking by cluster error")

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from fidsel.arguments import Internal
-from fidsel.selector.pickers.candidates import candidates, column, make_picks
+from fidsel.selector.pickers.free_rows import column, free_rows, make_picks
 from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
 from fidsel.selector.pool import Picks, Pool, Seed
 
@@ -40,7 +40,7 @@ class FarthestPoint:
             where fewer than `n` frames are unlabelled, or a feature is not finite.
         """
         column(pool, self.fidelity)
-        free = candidates(pool, n, np.zeros(len(pool)))
+        free = free_rows(pool, n, np.zeros(len(pool)))
         if n == 0:
             return make_picks(pool, n, (free.fresh[:0], ()), free.repeats, self.fidelity)
         near, rows = beside_labelled(pool, free.fresh)

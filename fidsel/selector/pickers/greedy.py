@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from fidsel.arguments import Internal
-from fidsel.selector.pickers.candidates import candidates, column, known_errors, make_picks
+from fidsel.selector.pickers.free_rows import column, free_rows, known_errors, make_picks
 from fidsel.selector.pool import Picks, Pool, Seed
 
 
@@ -39,7 +39,7 @@ class Greedy:
             where fewer than `n` frames are unlabelled, or the error of one of them is unknown.
         """
         column(pool, self.fidelity)
-        free = candidates(pool, n, pool.errors)
+        free = free_rows(pool, n, pool.errors)
         known_errors(pool, "picking by highest error")
         rows, repeats = (
             part[np.argsort(-pool.errors[part], kind="stable")] for part in (free.fresh, free.repeats)

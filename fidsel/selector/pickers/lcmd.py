@@ -8,7 +8,7 @@ import numpy as np
 
 from fidsel.arguments import Internal, check_arguments
 from fidsel.arrays import FloatArray
-from fidsel.selector.pickers.candidates import candidates, column, known_errors, make_picks
+from fidsel.selector.pickers.free_rows import column, free_rows, known_errors, make_picks
 from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
 from fidsel.selector.pickers.reasons import counted
 from fidsel.selector.pool import Picks, Pool, Seed
@@ -64,7 +64,7 @@ class LCMD:
             that of an unlabelled frame is unknown.
         """
         column(pool, self.fidelity)
-        free = candidates(pool, n, pool.errors if self.needs_errors else np.zeros(len(pool)))
+        free = free_rows(pool, n, pool.errors if self.needs_errors else np.zeros(len(pool)))
         if self.needs_errors:
             known_errors(pool, "weighing distances by errors")
         if n == 0:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fidsel.arguments import Internal
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.selector.pickers.candidates import candidates, column, make_picks
+from fidsel.selector.pickers.free_rows import column, free_rows, make_picks
 from fidsel.selector.pickers.reasons import counted
 from fidsel.selector.pool import Picks, Pool, Seed
 
@@ -52,7 +52,7 @@ class Stratified:
         """
         rng = np.random.default_rng(rng)
         column(pool, self.fidelity)
-        free = candidates(pool, n, np.zeros(len(pool)))
+        free = free_rows(pool, n, np.zeros(len(pool)))
         strata = energy_strata(pool.energies)
         size, have = (
             np.bincount(strata[rows], minlength=strata.max() + 1) for rows in (slice(None), pool.labelled)

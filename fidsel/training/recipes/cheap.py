@@ -57,7 +57,7 @@ class CheapPart:
         """Return the training frames with energies as the level gave them."""
         if self.alignment is None:
             return self.train
-        return self.train.replace(energy=self.train.energy - self.alignment.shift.of(self.train))
+        return self.train.replace(energy=self.train.energy - self.alignment.shift.energy(self.train))
 
     def aligned_validation(self) -> Frames:
         """Return the held-out frames without energies that are not on the accurate scale."""

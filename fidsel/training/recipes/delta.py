@@ -168,7 +168,7 @@ class _CheapLevel:
     def labelled(self, frames: Frames, rows: IntArray) -> Frames:
         """Return the frames with cheap labels: those found, the others computed."""
         missing = rows < 0
-        atoms = np.repeat(missing, np.diff(frames.offsets))
+        atoms = np.repeat(missing, frames.sizes)
         energy, forces = np.empty(len(frames)), np.empty_like(frames.forces)
         found = self.frames[rows[~missing]]
         energy[~missing], forces[~atoms] = found.energy, found.forces

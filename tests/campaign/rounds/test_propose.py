@@ -52,7 +52,7 @@ def test_kinds_that_need_no_errors_buy_nothing_for_them(
 ) -> None:
     found = picked(copytree(begun, tmp_path / "copy"), f"kind={kind} error=probe probes=3")
     assert len(found.picks) == 4
-    assert all(why in pick.reason and "; fidelity 1, cost 1" in pick.reason for pick in found.picks)
+    assert all(why in pick.reason and "; at accurate, cost 1" in pick.reason for pick in found.picks)
     assert all(f"cluster {pick.cluster} (" in pick.reason for pick in found.picks)
     assert found.error_source == {"kind": "none"}
     assert "probe" not in found.accounts

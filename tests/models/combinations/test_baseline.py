@@ -185,9 +185,9 @@ def test_features_and_disagreement_are_those_of_the_correction() -> None:
     assert np.array_equal(Baseline(members[0], labels).latent(TEST), members[0].latent(TEST))
     assert np.array_equal(whole.disagreement(TEST).forces, committee.disagreement(TEST).forces)
     assert whole.parts == (committee,)
-    with pytest.raises(UsageError, match="only networks have latent features"):
+    with pytest.raises(UsageError, match="a baseline model has no latent features"):
         model().latent(TEST)
-    with pytest.raises(UsageError, match="only an ensemble can disagree"):
+    with pytest.raises(UsageError, match="a baseline model has no members that could disagree"):
         model().disagreement(TEST)
 
 

@@ -42,7 +42,7 @@ def test_probe_estimates_against_the_known_answer() -> None:
     for c in range(10):
         value = np.unique(estimate[hidden & (pool.clusters == c)])
         assert len(value) == 1
-        assert value[0] == pytest.approx(truth.of(c), rel=0.35)
+        assert value[0] == pytest.approx(truth.rmse_of(c), rel=0.35)
     found = score(estimate, np.where(hidden, pool.errors, np.nan), pool.clusters)
     assert found.cluster_rank is not None
     assert found.cluster_rank > 0.9

@@ -208,9 +208,9 @@ def test_reasons_tell_cluster_size_and_error() -> None:
     assert first.startswith("cluster 4 (RMSE 2")
     error = f"8 frames), error {1000 * pool.errors[picks.indices[0]]:.3g} meV/Å: "
     assert error + "fine cluster 1 of 8 by error" in first
-    assert first.endswith("by highest error; fidelity 0, cost 1")
+    assert first.endswith("by highest error; cost 1")
     (drawn,) = Random().pick(pool, 1, np.random.default_rng(0)).reason
-    assert drawn.endswith("meV/Å: drawn at random from 400 unlabelled frames; fidelity 0, cost 1")
+    assert drawn.endswith("meV/Å: drawn at random from 400 unlabelled frames; cost 1")
     blank = replace(pool, errors=np.full(400, np.nan), costs=np.full((400, 1), np.nan))
     (drawn,) = Random().pick(blank, 1, np.random.default_rng(0)).reason
     assert drawn in {f"cluster {c} (98 frames): drawn at random from 400 unlabelled frames" for c in range(4)}

@@ -10,7 +10,7 @@ from damage import damaged_bytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fidsel.config.parts import read_structure
+from fidsel.data.structure import read_structure
 from fidsel.exceptions import UsageError
 
 

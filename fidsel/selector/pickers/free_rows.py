@@ -12,7 +12,7 @@ from fidsel.selector.pool import Picks, Pool
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class FreeRows:
     """The unlabelled frames of a pool, repeated configurations set apart.
 
     Parameters
@@ -25,7 +25,7 @@ class Candidates:
     repeats: IntArray
 
 
-def candidates(pool: Pool, n: int, preference: FloatArray) -> Candidates:
+def free_rows(pool: Pool, n: int, preference: FloatArray) -> FreeRows:
     """Return the frames that may be picked, in ascending order of rows.
 
     Parameters
@@ -46,7 +46,7 @@ def candidates(pool: Pool, n: int, preference: FloatArray) -> Candidates:
             "ask for fewer, or enlarge the pool"
         )
     fresh = _first_of_equals(pool.features, np.lexsort((-preference, ~pool.labelled))) & ~pool.labelled
-    return Candidates(np.flatnonzero(fresh), np.flatnonzero(~fresh & ~pool.labelled))
+    return FreeRows(np.flatnonzero(fresh), np.flatnonzero(~fresh & ~pool.labelled))
 
 
 def _first_of_equals(features: FloatArray, order: IntArray) -> BoolArray:
@@ -107,7 +107,7 @@ def make_picks(
     Parameters
     ----------
     chosen : at most n rows, and why each of them.
-    repeats : in order of preference, see `Candidates`.
+    repeats : in order of preference, see `FreeRows`.
     """
     level, (rows, why) = column(pool, fidelity), chosen
     again = repeats[: n - len(rows)]

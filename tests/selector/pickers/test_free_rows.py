@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fidsel.selector import Pool
-from fidsel.selector.pickers.candidates import candidates
+from fidsel.selector.pickers.free_rows import free_rows
 
 
 @given(seed=st.integers(0, 10_000), levels=st.integers(1, 5), width=st.integers(0, 4))
@@ -19,7 +19,7 @@ def test_one_of_equal_rows_is_fresh(seed: int, levels: int, width: int) -> None:
     labelled, preference = rng.random(n) < 0.1, rng.permutation(n).astype(float)
     nothing = np.zeros(n)
     pool = Pool(features, nothing.astype(int), nothing, nothing, np.ones((n, 1)), labelled)
-    found = candidates(pool, 0, preference)
+    found = free_rows(pool, 0, preference)
     taken = {tuple(features[row]) for row in np.flatnonzero(labelled)}
     best: dict[tuple[float, ...], int] = {}
     for row in np.argsort(-preference):
@@ -34,7 +34,7 @@ def test_ties_go_to_the_lowest_row(dtype: type) -> None:
     features = np.array([[1, 2], [1, 2], [3, 4], [1, 2], [3, 4]], dtype=dtype)
     nothing = np.zeros(5)
     pool = Pool(features, nothing.astype(int), nothing, nothing, np.ones((5, 1)), nothing.astype(bool))
-    found = candidates(pool, 2, nothing)
+    found = free_rows(pool, 2, nothing)
     assert found.fresh.tolist() == [0, 2]
     assert found.repeats.tolist() == [1, 3, 4]
-    assert candidates(pool, 2, np.array([0.0, 1.0, 0.0, 1.0, 2.0])).fresh.tolist() == [1, 4]
+    assert free_rows(pool, 2, np.array([0.0, 1.0, 0.0, 1.0, 2.0])).fresh.tolist() == [1, 4]
