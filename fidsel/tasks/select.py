@@ -23,7 +23,6 @@ from fidsel.config.recipes import StageSection
 from fidsel.config.selectors import Selector, SelectorSection, register_own
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
-from fidsel.data.atomic import make_folder
 from fidsel.data.checks.finding import few
 from fidsel.data.digest import frames_digest
 from fidsel.data.label_file import LabelFile, Labels
@@ -384,25 +383,3 @@ def error_kind(section: SelectorSection, picker: Picker, missing: IntArray, chea
             "probe or cheap, or a picker that looks at no errors"
         )
     return section.error or "reference"
-
-
-def require_writable(*paths: Path | None, folder: Path | None = None) -> None:
-    """Raise where a file or a folder cannot be written, before anything is computed for it.
-
-    Parameters
-    ----------
-    paths : files to be, in folders that exist.
-    folder : made where it is missing.
-
-    Raises
-    ------
-    UsageError
-        where a path is no file in a folder that exists.
-    FidselError
-        where the system refuses the folder.
-    """
-    for path in paths:
-        if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
-            raise UsageError(f"{path} must be a file in a folder that exists: make it, or name another")
-    if folder is not None:
-        make_folder(folder)

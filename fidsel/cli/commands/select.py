@@ -67,12 +67,13 @@ def select(
     """Pick frames where the model is wrong, train on them, measure on held-out frames, and repeat."""
     from fidsel.campaign.selection.settings import Selection
     from fidsel.campaign.settings import tells
+    from fidsel.data.atomic import require_writable
     from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
     from fidsel.models.watch import Watch
     from fidsel.report import write_report
     from fidsel.selector.stopping import Stopping
-    from fidsel.tasks.select import Request, open_selection, require_writable
+    from fidsel.tasks.select import Request, open_selection
 
     keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
     stopping = Stopping(target, cluster_target, coverage, patience, measure=measure)
