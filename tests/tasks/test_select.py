@@ -6,11 +6,11 @@ from morse_molecule import frames
 from small_task import kernel, without_labels
 
 from fidsel.data import write
+from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import PaiNN
 from fidsel.selector import error_source
 from fidsel.tasks.select import cheap_labels, refuse_unable
-from fidsel.tasks.train import LabelFile
 
 
 @pytest.mark.parametrize(
