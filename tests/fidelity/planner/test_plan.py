@@ -5,14 +5,14 @@ import pytest
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.planner.law import Interval
-from fidsel.fidelity.planner.plan import Beside, Plan, Scenario, Split
+from fidsel.fidelity.planner.plan import Plan, Scenario, Split, UnbudgetedLabels
 
 SPLIT = Split((2000, 200), 250.0, Interval(0.6, 0.5, 0.75), Interval(0.012, 0.01, 0.015), 3600.0)
 BARE = Split((0, 250), 250.0, Interval(1.0, 1.0, 1.0))
 PLAN = Plan(
     ("dft", "ccsd(t)"), (0.025, 1.0), (0, 3), 250.0, "label", 10.0, 10, "pilot", 7, SPLIT, (SPLIT, BARE),
     (SPLIT,), (Scenario("half the budget", BARE), Scenario("a tenth of it", None)), 4, 0, ("few points",),
-    0.025, (Beside("test labels", 100, 100.0),),
+    0.025, (UnbudgetedLabels("test labels", 100, 100.0),),
 )  # fmt: skip
 
 
