@@ -3,7 +3,7 @@ import pytest
 from error_pools import big_pool
 
 from fidsel.arrays import FloatArray
-from fidsel.config.selectors import ClusterErrorSection
+from fidsel.config.selectors import SELECTOR_SECTIONS
 from fidsel.exceptions import UsageError
 from fidsel.selector import ERROR_SOURCES, ErrorSource, Evidence, Pool, error_source
 from fidsel.selector.error_sources.source import NOTHING
@@ -65,5 +65,5 @@ class Distance(ErrorSource):
 
 def test_source_of_ones_own_is_one_class_and_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ERROR_SOURCES, "distance", Distance)
-    assert ClusterErrorSection(error="distance").error == "distance"
+    assert SELECTOR_SECTIONS["cluster-error"](error="distance").error == "distance"
     check_error_source(error_source("distance"), example_pool(), example_pool().errors)
