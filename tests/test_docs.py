@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from test_layers import ORDER, ROOT
 
-HOME = ROOT.parent
+HOME = Path(__file__).parent.parent
+"""The checkout: the package itself may be an installed one."""
 PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").glob("*.md")])
 ARCHITECTURE = HOME / "docs" / "architecture.md"
 ROOM = 20
