@@ -22,8 +22,8 @@ from fidsel.data.atomic import write_text
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.level import Fidelity
-from fidsel.fidelity.planner.law import DFT_PRIOR, FORCE_FIELD_PRIOR
 from fidsel.fidelity.planner.plan import Beside, Plan
+from fidsel.fidelity.planner.priors import kind_of
 from fidsel.fidelity.planner.recommend import PricedLevel, plan
 from fidsel.fidelity.sources.openmm import OpenMMSource
 from fidsel.fidelity.store.failures import failed_frames
@@ -206,14 +206,13 @@ def priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owne
     owned : labels it has for training.
     """
     measured = ws.store.statistics(fidelity)
-    prior = FORCE_FIELD_PRIOR if isinstance(fidelity.source, OpenMMSource) else DFT_PRIOR
     return PricedLevel(
         fidelity.name,
         price,
         owned=owned,
         available=max(available - owned, 0),
         seconds=measured.mean_seconds if measured.done else None,
-        prior=prior.of_molecule(int(np.diff(ws.pool.offsets).max())),
+        kind=kind_of(fidelity.name),
     )
 
 

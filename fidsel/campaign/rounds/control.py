@@ -17,7 +17,8 @@ from fidsel.campaign.rounds.training import watched
 from fidsel.campaign.rounds.training_set import Mixture, random_order
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
-from fidsel.fidelity.planner.law import CurvePoint, LawPrior, Posterior, fit_law, interval
+from fidsel.fidelity.planner.law import CurvePoint, Law, Link, fit_law, interval
+from fidsel.fidelity.planner.priors import law_prior
 from fidsel.training.stage import TrainingData
 
 FRACTIONS = (0.5, 0.7, 1.0)
@@ -91,16 +92,17 @@ def _owned(
     return ControlArm("owned", count, middle, low, high, 0.0, saved, extrapolated_from=len(owned))
 
 
-def _law(ws: Workspace, curve: Curve) -> Posterior:
-    points = [CurvePoint(n, (), error) for n, error in zip(curve.labels, curve.errors, strict=True)]
-    return fit_law(points, LawPrior(levels=()), seed=ws.campaign.seed_for("control law"))
+def _law(ws: Workspace, curve: Curve) -> Law:
+    points = [CurvePoint(Link(0), n, error) for n, error in zip(curve.labels, curve.errors, strict=True)]
+    prior = law_prior(["wavefunction"], int(np.diff(ws.pool.offsets).max()))
+    return fit_law(points, prior, seed=ws.campaign.seed_for("control law"))
 
 
-def saving(ws: Workspace, curve: Curve, law: Posterior, spent: float, error: float) -> Saving:
+def saving(ws: Workspace, curve: Curve, law: Law, spent: float, error: float) -> Saving:
     """Return the share of the control arm's spend that the campaign saved at equal error.
 
     saving = 1 − spent / (price · (n(error) + validation)), n(error) being where the control's learning
-    curve δ·n^(−β), fitted to its points, reaches the campaign's error. Negative where the campaign
+    curve, fitted to its points, reaches the campaign's error. Negative where the campaign
     spent more. The curve is believed up to `REACH` times its last point; beyond that the saving is
     what it is there, marked as a lower bound. The interval is that of the curve's posterior draws.
     """
@@ -110,23 +112,11 @@ def saving(ws: Workspace, curve: Curve, law: Posterior, spent: float, error: flo
         reached = min(max(labels, 1.0), furthest)
         return 1.0 - spent / (price * (reached + ws.campaign.rules.validation))
 
-    middle = float(labels_at(law.draws.mean(axis=0, keepdims=True), error)[0])
-    drawn = interval(labels_at(law.draws, error))
+    middle = float(law.mean.labels_at(error)[0])
+    drawn = interval(law.labels_at(error))
     return Saving(
         share(middle), middle > furthest, share(drawn.low), share(drawn.high), drawn.high > furthest
     )
-
-
-def labels_at(draws: FloatArray, error: float) -> FloatArray:
-    """Return how many labels δ·n^(−β) takes to reach an error under each draw, (n_draws,).
-
-    Parameters
-    ----------
-    draws : (n_draws, ≥ 2) ln δ and ln β, see `Posterior`.
-    """
-    with np.errstate(over="ignore"):  # a flat curve never gets there: infinitely many labels
-        found: FloatArray = np.exp((draws[:, 0] - np.log(max(error, 1e-12))) / np.exp(draws[:, 1]))
-    return found
 
 
 def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from math import inf
 
+import numpy as np
+
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.planner.law import CurvePoint, Interval, LawPrior, Posterior, fit_law, interval
+from fidsel.fidelity.planner.law import CurvePoint, Interval, Law, LawPrior, fit_law, interval
 from fidsel.fidelity.planner.plan import Plan, Scenario, Split
+from fidsel.fidelity.planner.priors import TYPICAL_ATOMS, law_prior
 from fidsel.fidelity.planner.split import LARGEST_SET, ROUNDING, PricedLevel, SplitProblem
 
 __all__ = ["MINIMUM_ACCURATE", "PricedLevel", "plan"]
@@ -22,6 +25,9 @@ PARETO_SHARES = (0.25, 0.35, 0.5, 0.7, 0.85, 1.0, 1.4, 2.0)
 FAR = 10
 """Ratio of accurate labels in the plan to those of the pilot from which the law is extrapolated far."""
 
+WORTH = 1.02
+"""Ratio of the error without a level to that with it below which the level is not worth having."""
+
 Describe = Callable[[SplitProblem, Sequence[int]], Split]
 
 
@@ -30,7 +36,8 @@ def plan(
     levels: Sequence[PricedLevel],
     *,
     points: Sequence[CurvePoint] = (),
-    law: Posterior | None = None,
+    law: Law | None = None,
+    prior: LawPrior | None = None,
     spent: float = 0.0,
     validation: int = 0,
     minimum: int = MINIMUM_ACCURATE,
@@ -50,8 +57,9 @@ def plan(
     ----------
     total : budget.
     levels : cheapest first; the last is the accurate one.
-    points : measured learning-curve points; with none the plan rests on published priors.
-    law : what is known of the law, instead of `points` and the levels' priors.
+    points : measured learning-curve points; with none the plan rests on the prior.
+    law : what is known of the law, instead of `points` and `prior`.
+    prior : of the law; None = that of the levels' kinds for a molecule of `TYPICAL_ATOMS`.
     spent : of the budget, for the pilot and whatever else has been bought already.
     validation : accurate labels still to be bought for validation.
     minimum : accurate training labels the plan must reach, owned ones included.
@@ -73,18 +81,20 @@ def plan(
     """
     _check(total, levels, spent, validation, minimum, workers)
     if law is None:
-        law = fit_law(points, LawPrior(tuple(level.prior for level in levels[:-1])), seed=seed)
+        known = prior or law_prior([level.kind for level in levels], TYPICAL_ATOMS)
+        law = fit_law(points, known, seed=seed)
     elif law.levels != len(levels) - 1:
         raise UsageError(f"the law knows {law.levels} cheap levels, the plan has {len(levels) - 1}")
     validating = validation * (levels[-1].cost - levels[-1].companion)
     shop = SplitProblem(tuple(levels), total, spent + validating, minimum, law)
     if not shop.open:
         raise _too_small(shop, spent, validation, show or (lambda amount: f"{amount:.4g} {unit}".rstrip()))
-    describe = _describer(shop, workers)
+    describe = _describer(shop, workers, absolute=bool(law.points) or prior is not None)
     best = shop.best()
-    rows = {best, shop.only_accurate()}
-    rows |= {shop.mostly(row, share) for row in range(len(shop.cheap)) for share in TABLE_SHARES}
-    recommended = describe(shop, best)
+    rows = {best} | {shop.mostly(row, share) for row in range(len(shop.cheap)) for share in TABLE_SHARES}
+    recommended, alone = describe(shop, best), shop.only_accurate()
+    table = [describe(alone, alone.best())]
+    table += [describe(shop, row) for row in sorted(rows, key=lambda row: (-row[-1], row)) if any(row[:-1])]
     return Plan(
         levels=tuple(level.name for level in levels),
         prices=tuple(level.cost for level in levels),
@@ -96,7 +106,7 @@ def plan(
         basis="pilot" if law.points else "priors",
         points=law.points,
         recommended=recommended,
-        table=tuple(describe(shop, row) for row in sorted(rows, key=lambda row: (-row[-1], row))),
+        table=tuple(table),
         pareto=_pareto(shop, describe),
         scenarios=_scenarios(shop, describe),
         workers=workers,
@@ -159,7 +169,7 @@ def _limits(shop: SplitProblem, chosen: Split) -> list[str]:
     return found
 
 
-def _describer(base: SplitProblem, workers: int) -> Describe:
+def _describer(base: SplitProblem, workers: int, absolute: bool) -> Describe:
     """Return what turns a purchase into a split, compared with the base budget's accurate labels."""
     standard = base.standard_errors()
 
@@ -171,7 +181,7 @@ def _describer(base: SplitProblem, workers: int) -> Describe:
             bought=tuple(bought),
             cost=shop.cost(bought) + shop.fixed,
             relative=interval(errors / standard),
-            error=interval(errors) if shop.law.points else None,
+            error=shop.predict(bought) if absolute else None,
             wall=sum(seconds) / workers if len(seconds) == len(paid) else None,
         )
 
@@ -186,10 +196,9 @@ def _pareto(shop: SplitProblem, describe: Describe) -> tuple[Split, ...]:
 
 def _scenarios(shop: SplitProblem, describe: Describe) -> tuple[Scenario, ...]:
     """Return what half and double the budget, and half and double each price, would change."""
-    found = {
-        "half the budget": shop.with_total(shop.total / 2),
-        "double the budget": shop.with_total(2 * shop.total),
-    }
+    found = {f"without {level.name}": shop.without(row) for row, level in enumerate(shop.cheap)}
+    found["half the budget"] = shop.with_total(shop.total / 2)
+    found["double the budget"] = shop.with_total(2 * shop.total)
     for row, level in enumerate(shop.levels):
         if level.cost:
             found[f"{level.name} at half the price"] = shop.repriced(row, 0.5)
@@ -203,18 +212,12 @@ def _warnings(shop: SplitProblem, chosen: Split, points: Sequence[CurvePoint]) -
     found = []
     if not shop.law.points:
         found.append(
-            "expected gains rest on published priors, not on trainings of this molecule: take them for a "
-            "guide and look at what the first rounds of `fidsel iterate` measure"
+            "expected errors rest on learning curves of other molecules, not on trainings of this one: take "
+            "them for a guide and look at what the first rounds of `fidsel iterate` measure"
         )
-    cheap = [n + level.owned for n, level in zip(chosen.bought, shop.cheap, strict=False)]
-    if any(cheap) and chosen.relative.high >= 1:
-        found.append(_doubtful(chosen.relative))
-    if sum(n > 0 for n in cheap) > 1:
-        found.append(
-            "the gains of several cheap levels are multiplied, which is optimistic: plan without one of them "
-            "too, and keep it only where that is clearly worse"
-        )
-    if points and chosen.bought[-1] + shop.accurate.owned > FAR * max(p.n_hi for p in points):
+    found += _worth(shop, chosen)
+    measured = [point.labels for point in points if point.link.level == len(shop.cheap)]
+    if measured and shop.trained(chosen.bought)[0] > FAR * max(measured):
         found.append(
             f"the plan has more than {FAR} times the accurate labels of the pilot: far extrapolation, so "
             "spend a part of the budget first and plan again with what it measured"
@@ -229,15 +232,25 @@ def _warnings(shop: SplitProblem, chosen: Split, points: Sequence[CurvePoint]) -
     return found
 
 
-def _doubtful(relative: Interval) -> str:
-    """Return what to make of cheap labels whose gain is not certain, with the interval that says so."""
-    expected = (
-        f"the error is expected at {relative.median:.2f} × that of accurate labels alone, 90 % interval "
-        f"{relative.low:.2f}–{relative.high:.2f}"
-    )
-    if relative.median >= 1:
-        return f"cheap labels may not pay: {expected}; leave the level out"
-    return (
-        f"cheap labels may not pay: {expected}, which includes no gain (1.00). More likely than not they do; "
-        "to be sure measure it (campaign.control = 'bought'), or leave the level out"
-    )
+def _worth(shop: SplitProblem, chosen: Split) -> list[str]:
+    """Return which levels the plan would be as good without, else how sure the gain of all is."""
+    n_lo = shop.trained(chosen.bought)[1]
+    score = shop.score(chosen.bought)
+    found = []
+    for row in np.flatnonzero(n_lo).tolist():
+        other = shop.without(row)
+        left = float(np.exp(other.score(other.best()) - score))
+        if left < WORTH:
+            found.append(
+                f"{shop.levels[row].name} is not worth its labels: without it the same money is expected to "
+                f"give {left:.2f} × this error; leave the level out"
+            )
+    spread = chosen.relative
+    if any(n_lo) and not found and spread.high >= 1:
+        found.append(
+            f"cheap labels may not pay: the error is expected at {spread.median:.2f} × that of accurate labels "
+            f"alone, 90 % interval {spread.low:.2f}–{spread.high:.2f}, which includes no gain (1.00). More "
+            "likely than not they do; to be sure measure it (campaign.control = 'bought'), or leave the level "
+            "out"
+        )
+    return found
