@@ -1,6 +1,6 @@
 """The campaign: buy, train, measure, pick again."""
 
-from fidsel.campaign.iterate import iterate
+from fidsel.campaign.loop import iterate
 from fidsel.campaign.plans.plan import (
     plan_campaign,
     plan_from_prices,

@@ -16,7 +16,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.level import Fidelity
-from fidsel.models import Delta, ForceField, load
+from fidsel.models import Baseline, ForceField, load
 from fidsel.models.watch import OnProgress, Progress
 from fidsel.selector.pool import Picker, needs_errors
 from fidsel.training.stage import ModelFactory, Recipe
@@ -114,7 +114,7 @@ class Rules:
     energy_clusters: int = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Campaign:
     """A campaign: fidelities, pool, model, recipe, picker, budget and rules.
 
@@ -183,6 +183,10 @@ class Campaign:
                 f"{self.accurate.price.value} each: take 'cheap' or 'probe', or a price of 0 for labels owned"
             )
 
+    def __repr__(self) -> str:
+        levels = ", ".join(fidelity.name for fidelity in self.fidelities)
+        return f"Campaign({self.name!r} in {self.folder.path}: {levels}; {self.budget})"
+
     @property
     def probing(self) -> bool:
         """Whether each round draws labels at random first, to learn or to bound errors from them."""
@@ -202,7 +206,11 @@ class Campaign:
     def load_model(self, folder: Path) -> ForceField:
         """Return a saved model that can predict: a Δ-model gets the dearest cheap level as its source."""
         model = load(folder, self.device)
-        return model.with_source(self.cheap[-1].source) if isinstance(model, Delta) else model
+        return (
+            model.with_source(self.cheap[-1].source)
+            if isinstance(model, Baseline) and model.source is None
+            else model
+        )
 
     def rng(self, purpose: str, index: int = 0) -> np.random.Generator:
         """Return the generator of one purpose and round, independent of all others."""

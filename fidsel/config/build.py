@@ -16,7 +16,7 @@ from fidsel.config.recipe_parts import build_control, build_recipe, cheap_use, l
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data import Frames
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
-from fidsel.md.normal_modes import normal_modes
+from fidsel.md.harmonic import normal_modes
 from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
@@ -24,14 +24,30 @@ from fidsel.selector.descriptors.soap import require_dscribe
 from fidsel.tracking import Tracker
 
 
-def open_campaign(folder: Path, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
+def open_campaign(folder: Path | str, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
     """Return the campaign that fidsel.toml in a folder describes.
+
+    Parameters
+    ----------
+    folder : of the campaign.
+    overrides : settings in place of those of the file, `section.key=value`.
+    budget : what may be spent, e.g. "2core-h"; None = as the file says.
 
     Raises
     ------
     UsageError
         where the configuration is not valid or something it names cannot be had.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.testing import example_campaign
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     campaign = open_campaign(example_campaign(folder), ["campaign.name=water"])
+    >>> campaign.name, campaign.budget
+    ('water', Budget(16 labels))
     """
+    folder = Path(folder)
     return build_campaign(load_config(folder / FILE, overrides), folder, budget)
 
 

@@ -16,6 +16,7 @@ from fidsel.config.levels import (
     PriceConfig,
     PySCFLevel,
     TableLevel,
+    TBLiteLevel,
 )
 from fidsel.config.memory import PYSCF_SHARE, parse_bytes
 from fidsel.config.schema import PoolSection
@@ -27,7 +28,7 @@ from fidsel.config.selectors import (
 )
 from fidsel.data import Frames, Units, read_with_notes
 from fidsel.data.checks.geometry import sound
-from fidsel.data.read import known_format, last_structure, log_notes, require_file
+from fidsel.data.reading import known_format, last_structure, log_notes, require_file
 from fidsel.data.state import State
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price
@@ -37,6 +38,7 @@ from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
 from fidsel.fidelity.sources.pyscf import PySCFSource
 from fidsel.fidelity.sources.table import TableSource
+from fidsel.fidelity.sources.tblite import TBLiteSource
 from fidsel.models.source import ModelSource
 from fidsel.selector import LCMD, PICKERS, ClusterError
 from fidsel.selector.pool import Picker
@@ -79,6 +81,8 @@ def build_source(level: Level, pool: PoolSection, root: Path, memory: int | None
             source = PySCFSource(**level.model_dump(exclude=NO_SETTINGS))
             if memory is not None:
                 source = replace(source, memory=max(1, min(source.memory, int(PYSCF_SHARE * memory / 1e6))))
+        case TBLiteLevel():
+            source = TBLiteSource(**level.model_dump(exclude=NO_SETTINGS))
         case CalculatorLevel():
             source = CalculatorSource(level.calculator, level.parameters, level.forces, level.threads)
         case ModelLevel():

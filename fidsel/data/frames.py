@@ -11,10 +11,12 @@ from ase import Atoms
 from numpy.typing import ArrayLike
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
-from fidsel.data.split import BLOCKS, By, split
+from fidsel.data.splitting import BLOCKS, By, split
 from fidsel.exceptions import UsageError
 
 PER_ATOM = ("numbers", "positions", "forces")
+FEW = 3
+"""Formulas and levels that are named where frames are shown."""
 PER_FRAME = ("energy", "cell", "pbc", "charge", "spin", "level", "group")
 
 
@@ -29,6 +31,9 @@ class DenseFrames(NamedTuple):
     """(n,) eV, NaN where not labelled."""
     forces: FloatArray
     """(n, N, 3) eV/Å, NaN where not labelled."""
+
+    def __repr__(self) -> str:
+        return f"DenseFrames({len(self.energy)} frames of {len(self.numbers)} atoms)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -208,14 +213,15 @@ class Frames(Sequence[Atoms]):
         return type(self)(offsets=offsets, **both)
 
     def __repr__(self) -> str:
-        formulas = sorted(set(self.formulas))
-        kinds = formulas[0] if len(formulas) == 1 else f"{len(formulas)} compositions"
+        kinds = _several(set(self.formulas), "formulas")
+        levels = {str(level) for level in self.level if level}
         labelled = (
             f"{np.isfinite(self.energy).sum()} energ{'y' if np.isfinite(self.energy).sum() == 1 else 'ies'}"
         )
         frames = "1 frame" if len(self) == 1 else f"{len(self)} frames"
         forces = f"{self.has_forces.sum()} forces"
-        return f"Frames({frames}, {len(self.numbers)} atoms, {kinds}, {labelled}, {forces})"
+        at = f" at {_several(levels, 'levels')}" if levels else ""
+        return f"Frames({frames}, {len(self.numbers)} atoms, {kinds}, {labelled}, {forces}{at})"
 
     @cached_property
     def formulas(self) -> tuple[str, ...]:
@@ -326,6 +332,11 @@ class Frames(Sequence[Atoms]):
         return DenseFrames(
             self.numbers[:size], self.positions.reshape(shape), self.energy, self.forces.reshape(shape)
         )
+
+
+def _several(names: set[str], what: str) -> str:
+    """Return a few names, or how many there are."""
+    return ", ".join(sorted(names)) if 0 < len(names) <= FEW else f"{len(names)} {what}"
 
 
 def _whole(atoms: Atoms, name: str) -> int:

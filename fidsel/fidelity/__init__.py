@@ -5,6 +5,7 @@ from fidsel.fidelity.budget import Budget, BudgetError
 from fidsel.fidelity.buying.buyer import PurchaseEvent
 from fidsel.fidelity.buying.late import Late
 from fidsel.fidelity.buying.purchase import Purchase, buy
+from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.engine.task import Engine, InlineEngine, Lasting, Task, Usage
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_smiles
@@ -13,6 +14,7 @@ from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
 from fidsel.fidelity.sources.pyscf import PySCFSource
 from fidsel.fidelity.sources.table import TableSource
+from fidsel.fidelity.sources.tblite import TBLiteSource
 from fidsel.fidelity.store.database import StoreError
 from fidsel.fidelity.store.labels import LabelStore, Statistics
 from fidsel.fidelity.store.ledger import Ledger
@@ -37,6 +39,7 @@ __all__ = [
     "Late",
     "Ledger",
     "Line",
+    "LocalEngine",
     "LockError",
     "MMFFSource",
     "Molecule",
@@ -49,6 +52,7 @@ __all__ = [
     "Statistics",
     "StoreError",
     "SystemSource",
+    "TBLiteSource",
     "TableSource",
     "Task",
     "Usage",

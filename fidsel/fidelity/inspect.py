@@ -7,7 +7,7 @@ import numpy as np
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames, Units, read_with_notes
 from fidsel.data.checks.check import Finding, check
-from fidsel.data.read import AS_NAMED
+from fidsel.data.reading import AS_NAMED
 from fidsel.data.state import State
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_atoms

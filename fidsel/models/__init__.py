@@ -1,7 +1,7 @@
 """Force fields behind one contract."""
 
 from fidsel.models.calculator import ForceFieldCalculator
-from fidsel.models.combinations.delta import Delta
+from fidsel.models.combinations.baseline import Baseline
 from fidsel.models.combinations.ensemble import Disagreement, Ensemble
 from fidsel.models.combinations.offset import Offset
 from fidsel.models.combinations.sum import Sum
@@ -21,7 +21,7 @@ from fidsel.models.source import ModelSource
 
 MODELS |= {
     model.kind: model
-    for model in (Delta, EGNN, Ensemble, GemNet, MACE, Offset, PaiNN, Predictions, SchNet, SGDML, Sum)
+    for model in (Baseline, EGNN, Ensemble, GemNet, MACE, Offset, PaiNN, Predictions, SchNet, SGDML, Sum)
 }
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "MACE",
     "MODELS",
     "SGDML",
-    "Delta",
+    "Baseline",
     "Disagreement",
     "EnergyReference",
     "Ensemble",

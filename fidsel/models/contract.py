@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from ase.calculators.calculator import Calculator
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import FloatArray, shown
 from fidsel.data import Frames
 from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.device import resolve
@@ -35,6 +35,7 @@ class Prediction:
 
     energy: FloatArray
     forces: FloatArray
+    __repr__ = shown
 
 
 class ForceField(ABC):

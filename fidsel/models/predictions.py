@@ -12,7 +12,7 @@ from fidsel.arrays import BoolArray, IntArray
 from fidsel.data import Frames, Units
 from fidsel.data.formats.labels import PREFIX
 from fidsel.data.lookup import TOLERANCE, Lookup
-from fidsel.data.read import AS_NAMED, label_keys, read_logged
+from fidsel.data.reading import AS_NAMED, label_keys, read_logged
 from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
 from fidsel.exceptions import UsageError

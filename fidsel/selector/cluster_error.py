@@ -6,7 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray, IntArray, shown
+from fidsel.data.notebook import html_table
 from fidsel.exceptions import UsageError
 
 
@@ -34,9 +35,16 @@ class ClusterErrors:
     overall: float
     mae: tuple[float, ...] = ()
     overall_mae: float | None = None
+    __repr__ = shown
 
     def __len__(self) -> int:
         return len(self.cluster)
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, the worst cluster first."""
+        rows = list(zip(self.cluster, self.population, self.rmse, strict=True))
+        title = f"errors of {len(self)} clusters, {self.overall:.4g} over all frames"
+        return html_table(title, ("cluster", "frames", "RMSE"), rows[::-1])
 
     @property
     def worst(self) -> float:

@@ -34,7 +34,7 @@ from fidsel.fidelity.engine.task import InlineEngine, Task, Usage
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.fidelity.store.audit import audit
 from fidsel.fidelity.store.labels import LabelStore
-from fidsel.md.conformers import conformers
+from fidsel.md.conformer_search import conformers
 from fidsel.md.pool import require_sampling
 from fidsel.models.device import resolve
 from fidsel.tasks.references import Reference, reference_for

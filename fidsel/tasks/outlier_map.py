@@ -6,12 +6,13 @@ from functools import cached_property
 
 import numpy as np
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
+from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray, shown
 from fidsel.campaign.selection.held_out import SetErrors, set_errors
 from fidsel.campaign.selection.settings import has_labels
 from fidsel.data import Frames
 from fidsel.data.lookup import Lookup
 from fidsel.exceptions import UsageError
+from fidsel.models.combinations.baseline import Baseline
 from fidsel.models.combinations.ensemble import Ensemble
 from fidsel.models.combinations.sum import Sum
 from fidsel.models.contract import ForceField
@@ -48,6 +49,7 @@ class Outliers:
     maes: FloatArray
     ratio: FloatArray
     unit: str
+    __repr__ = shown
 
     @property
     def weights(self) -> FloatArray:
@@ -187,7 +189,9 @@ def training_frames(model: ForceField) -> Frames | None:
     if isinstance(model, SGDML) and model.fitted is not None:
         positions = model.fitted.train.positions.cpu().numpy()
         return Frames.stack(model.fitted.numbers.cpu().numpy(), positions)
-    parts = model.members if isinstance(model, Ensemble) else model.parts if isinstance(model, Sum) else ()
+    parts = model.members if isinstance(model, Ensemble) else ()
+    if isinstance(model, Sum | Baseline):
+        parts = model.parts
     known = [training_frames(part) for part in parts]
     kept = [frames for frames in known if frames is not None]
     return sum(kept[1:], kept[0]) if kept and len(kept) == len(known) else None

@@ -1,7 +1,7 @@
 """A selection from files of frames, without a campaign."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from fidsel.campaign.selection.report import selection_report
 from fidsel.campaign.selection.settings import Selection, SelectionRound, divide, has_labels
 from fidsel.campaign.selection.sources import build_source
 from fidsel.campaign.selection.twin import Twin
-from fidsel.campaign.settings import LEARNED
+from fidsel.campaign.settings import LEARNED, Reporter, silent, tells
 from fidsel.config.load import check_config
 from fidsel.config.model_parts import model_factory
 from fidsel.config.models import PLACE, ModelSection
@@ -34,12 +34,13 @@ from fidsel.data.reorder import in_order_of
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField
 from fidsel.models.watch import QUIET, Watch
-from fidsel.report import write_report
+from fidsel.report import Report
 from fidsel.selector import make_descriptor
 from fidsel.selector.clusters.projection import Reduced
 from fidsel.selector.pickers.cluster_error import Random
 from fidsel.selector.pool import Picker, needs_errors
-from fidsel.tasks.train import LabelFile
+from fidsel.selector.stopping import Stopping
+from fidsel.tasks.train import LabelFile, Labels
 from fidsel.training.recipes.standard import STAGE
 
 
@@ -176,11 +177,21 @@ class FileSelection:
             "control": [plain_round(one) for one in self.control],
         }
 
-    def write_report(self, path: Path) -> None:
-        """Write the report of what is done as one HTML file."""
+    def __repr__(self) -> str:
+        told = "no round yet"
+        if self.rounds:
+            last = self.rounds[-1]
+            told = f"{len(self.rounds)} rounds, {last.labels} labels; {last.stop or 'not finished'}"
+        return f"FileSelection({self.request.pool.text}: {told})"
+
+    def _repr_html_(self) -> str:
+        """Return the report in a frame, for a notebook."""
+        return self.report()._repr_html_()
+
+    def report(self) -> Report:
+        """Return the report of what is done."""
         title = f"Selection from {Path(self.request.pool.parts[0]).name}"
-        arm = f"{self.request.picker} picks"
-        write_report(selection_report(self.task, self.rounds, self.control, title, arm), path)
+        return selection_report(self.task, self.rounds, self.control, title, f"{self.request.picker} picks")
 
     def save(self) -> None:
         """Write what is done into the file of picks."""
@@ -191,6 +202,71 @@ class FileSelection:
         """Return the model of the last round that was measured."""
         measured = [one for one in self.rounds if one.held_out is not None]
         return self.task.learn(additions(self.task, measured)).model
+
+
+def select_files(
+    pool: Labels,
+    *,
+    model: str = "sgdml",
+    picker: str = "cluster-error",
+    error: str | None = None,
+    cheap: Labels | None = None,
+    settings: Sequence[str] = (),
+    start: int | None = None,
+    size: int = 100,
+    rounds: int = 8,
+    holdout: float = 0.25,
+    seed: int = 0,
+    stopping: Stopping | None = None,
+    control: bool = True,
+    out: Path | str = "picks.npz",
+    report: Reporter = silent,
+) -> FileSelection:
+    """Pick frames where the model is wrong, train on them, measure, and repeat; return what was done.
+
+    Parameters
+    ----------
+    pool, model, picker, error, cheap, control, out : see `Request`.
+    settings : `model.key=value`, `selector.key=value` and `stage.key=value`.
+    start, size, rounds, holdout, seed, stopping : see `Selection`.
+    report : hears how far each training is.
+
+    Raises
+    ------
+    UsageError
+        where pool, settings and models do not fit together, or `out` holds another selection.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.testing import example_frames
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = select_files(
+    ...         example_frames(60),
+    ...         settings=["model.sigmas=[10]"],
+    ...         start=10,
+    ...         size=5,
+    ...         rounds=1,
+    ...         out=f"{folder}/picks.npz",
+    ...     )
+    >>> [one.labels for one in found.rounds], len(found.rounds[1].picks.indices)
+    ([10, 15], 5)
+    """
+    request = Request(
+        pool=LabelFile.of(pool),
+        model=model,
+        picker=picker,
+        error=error,
+        cheap=None if cheap is None else LabelFile.of(cheap),
+        overrides=tuple(settings),
+        selection=Selection(start, size, rounds, holdout, seed=seed, stopping=stopping or Stopping()),
+        control=control,
+        out=Path(out),
+    )
+    found = FileSelection(request, Watch(tells(report, "training")))
+    for _ in found.run():
+        pass
+    return found
 
 
 def features(name: str, frames: Frames, model: ForceField | None) -> FloatArray:

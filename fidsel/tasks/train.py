@@ -24,7 +24,7 @@ from fidsel.data.atomic import make_folder
 from fidsel.data.checks.finding import few
 from fidsel.data.checks.quick import quick_check, refuse_errors
 from fidsel.data.lookup import TOLERANCE, Lookup
-from fidsel.data.read import AS_NAMED, label_keys, read_logged
+from fidsel.data.reading import AS_NAMED, label_keys, read_logged
 from fidsel.data.reorder import in_order_of
 from fidsel.data.seed import checked_seed
 from fidsel.data.state import State
@@ -68,6 +68,7 @@ class LabelFile:
     energy_key, forces_key : names of the labels that `text` does not name.
     trusted : whether labels that look wrong are taken all the same.
     state : charge and spin of frames for which the file names none.
+    frames : the labels themselves, where there is no file.
 
     Examples
     --------
@@ -81,11 +82,19 @@ class LabelFile:
     forces_key: str | None = None
     trusted: bool = False
     state: State = AS_NAMED
+    frames: Frames | None = None
+
+    @classmethod
+    def of(cls, labels: "Labels") -> "LabelFile":
+        """Return labels as a file of them: a path in words, or frames that were read already."""
+        if isinstance(labels, LabelFile):
+            return labels
+        return cls("frames", frames=labels) if isinstance(labels, Frames) else cls(str(labels))
 
     @property
     def parts(self) -> tuple[Path, str | None, str | None]:
         """Path, name of the energies and name of the forces; colons before the file's suffix are its own."""
-        if Path(self.text).exists():
+        if self.frames is not None or Path(self.text).exists():
             return Path(self.text), self.energy_key, self.forces_key
         named = re.fullmatch(r"(.*?\.\w+)(?::([^:/\\]*))?(?::([^:/\\]*))?", self.text)
         if named is None:
@@ -94,6 +103,8 @@ class LabelFile:
 
     def source(self) -> TableSource:
         """Return the file as a source that looks labels up; `check` is for these."""
+        if self.frames is not None:
+            raise UsageError("recipe 'delta' looks cheap labels up in a file: write the frames into one")
         path, energy, forces = self.parts
         return TableSource(path, energy, forces, units(self.units), state=self.state, trust_labels=True)
 
@@ -124,32 +135,40 @@ class LabelFile:
             where the file cannot be read or lacks labels.
         """
         path, energy, forces = self.parts
-        frames = read_logged(
-            path, units=units(self.units), energy_key=energy, forces_key=forces, state=self.state
-        )
+        frames = self.frames
+        if frames is None:
+            frames = read_logged(
+                path, units=units(self.units), energy_key=energy, forces_key=forces, state=self.state
+            )
         if labelled and not np.isfinite(frames.energy).any() and not frames.has_forces.any():
             raise UsageError(
                 f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY (keys in the file: "
                 f"{', '.join(label_keys(path)) or 'none'})"
+                if self.frames is None
+                else "the frames have no labels: read them with their energy_key and forces_key"
             )
         return frames if frames.level.all() else frames.replace(level=level)
 
 
+Labels = LabelFile | Frames | Path | str
+"""What labels may be given as, from Python."""
+
+
 def train_files(
-    accurate: LabelFile,
-    cheap: Sequence[LabelFile],
-    validation: LabelFile | None,
-    model: str,
-    recipe: str | None,
-    overrides: Sequence[str],
-    seed: int,
-    out: Path,
+    accurate: Labels,
+    cheap: Sequence[Labels] = (),
+    validation: Labels | None = None,
+    model: str = "sgdml",
+    recipe: str | None = None,
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+    out: Path | str = "model",
     *,
     force: bool = False,
     report: Reporter = silent,
     say: Callable[[str], None] = unheard,
 ) -> dict[str, Any]:
-    """Train on files, save the model into a folder and return what happened.
+    """Train on labels, save the model into a folder and return what happened.
 
     What is learnt is kept beside the folder until the model is there: the same call goes on from it where
     an earlier one was killed.
@@ -171,11 +190,22 @@ def train_files(
     UsageError
         where the seed is none, files and settings do not fit together, labels are wrong (see docs/checks.md),
         frames to train on are among those to validate on, or `out` holds a model.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.testing import example_frames
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = train_files(example_frames(20), overrides=["model.sigmas=[10]"], out=f"{folder}/model")
+    >>> found["recipe"], found["train"], found["validation"], found["validation_force_mae"] < 0.1
+    ('standard', 16, 4, True)
     """
     checked_seed(seed)
+    out, own, below = Path(out), LabelFile.of(accurate), [LabelFile.of(one) for one in cheap]
+    apart = None if validation is None else LabelFile.of(validation)
     if (out / JSON).exists() and not force:
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
-    kind = recipe or usual_recipe(model, len(cheap))
+    kind = recipe or usual_recipe(model, len(below))
     values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": kind}}
     try:
         config = check_config(TrainConfig, values, overrides, "the command line")
@@ -183,24 +213,24 @@ def train_files(
         if recipe is not None:
             raise
         raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
-    refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
+    refuse_mismatch(config.model.kind, config.recipe.kind, len(below))
     labelled = config.recipe.kind != "asteroid-unlabelled"
-    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
-    train, held = accurate.read("accurate"), validation.read("accurate") if validation else None
+    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(below))
+    train, held = own.read("accurate"), None if apart is None else apart.read("accurate")
     files = [
-        (accurate, train),
-        *zip(cheap, low, strict=True),
-        *([(validation, held)] if held and validation else []),
+        (own, train),
+        *zip(below, low, strict=True),
+        *([(apart, held)] if apart and held else []),
     ]
     odd = [text for file, frames in files for text in file.check(frames)]
     for text in odd:
         say(text)
-    sides = _sides(train, held, (accurate.text, validation.text if validation else ""), seed)
+    sides = _sides(train, held, (own.text, apart.text if apart else ""), seed)
     ordered = tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)
     data = TrainingData(*sides, ordered)
     if config.recipe.kind == "delta":
-        _require_pairs(data.train + data.validation, data.cheap[-1], cheap[-1].text)
-    table = cheap[-1].source if cheap else None
+        _require_pairs(data.train + data.validation, data.cheap[-1], below[-1].text)
+    table = below[-1].source if below else None
     make_folder(out)
     factory = model_factory(config.model, Path())
     key = key_of(data, factory, seed, [seed, placeless(config.model_dump(mode="json"))])

@@ -11,11 +11,14 @@ check                of
 `check_error_source` an error source, on a pool with true errors
 ==================== ===================================================================
 
+`example_frames` makes labelled frames to try things on, `example_campaign` a campaign of seconds.
+
 Each runs the single checks of its module, which can be had alone, and raises an `AssertionError` naming
 the first rule that is broken. They look at rules, not at quality: that forces are the slope of the model's
 own energy, not that either is accurate; that a picker keeps its promises, not that its picks are good.
 """
 
+from fidsel.testing.example import example_campaign, example_frames
 from fidsel.testing.model import check_force_field
 from fidsel.testing.picker import check_error_source, check_picker
 from fidsel.testing.source import check_source
@@ -28,4 +31,6 @@ __all__ = [
     "check_picker",
     "check_source",
     "check_trainable",
+    "example_campaign",
+    "example_frames",
 ]

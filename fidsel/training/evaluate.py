@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidsel.arrays import BoolArray, FloatArray
+from fidsel.arrays import BoolArray, FloatArray, shown
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField
@@ -34,6 +34,7 @@ class Errors:
     per_frame_force_mae: FloatArray
     per_frame_force_rmse: FloatArray
     per_frame_energy: FloatArray
+    __repr__ = shown
 
 
 def errors(model: ForceField, frames: Frames) -> Errors:

@@ -6,6 +6,7 @@ from math import inf
 from numbers import Integral
 from typing import Any, Literal, Protocol, get_args
 
+from fidsel.arrays import shown
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError, unknown
 from fidsel.models.contract import ForceField
@@ -114,6 +115,7 @@ class History:
     best_step: int = 0
     seconds: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict)
+    __repr__ = shown
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from tiny_campaign import labels, picks, rounds, run, write_campaign
 
 from fidsel.campaign import plan_campaign
 from fidsel.campaign.edits import RULES, rule_of
-from fidsel.campaign.iterate import silent
+from fidsel.campaign.loop import silent
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import LabelStore

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fidsel.cli.output import PlainLines, document, number_text, plain, table
+from fidsel.cli.output import document, number_text, plain, table
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -37,10 +37,3 @@ def test_table_shows_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
     assert "0.1235" in shown
     assert "–" in shown
     assert number_text(3) == "3"
-
-
-def test_plain_lines_say_when_work_begins_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
-    report = PlainLines()
-    for done in range(101):
-        report("labels", done, 100)
-    assert capsys.readouterr().err == "labels: 0/100\nlabels: 100/100\n"

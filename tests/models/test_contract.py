@@ -28,7 +28,7 @@ BUILDERS: dict[str, Callable[[], ForceField]] = {
     "sgdml": fitted_sgdml,
     "sum": lambda: Sum([fitted_sgdml(0), fitted_sgdml(1)], "morse"),
 } | {kind: partial(trained, kind) for kind in ARCHITECTURES}
-APART = {"delta", "mace", "predictions"}
+APART = {"baseline", "mace", "predictions"}
 """A loaded Δ-model has no source, a table no gradients, MACE needs an extra and treats crystals: their own
 tests run the checks that hold."""
 

@@ -13,7 +13,8 @@ from morse_molecule import SWAP, frames
 from morse_source import Morse
 
 from fidsel.data import Frames
-from fidsel.models import MACE, SGDML, Delta, Ensemble, ForceField, NetworkForceField, Sum, load
+from fidsel.models import MACE, SGDML, Baseline, Ensemble, ForceField, NetworkForceField, Sum, load
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.testing import model as contract
 from fidsel.testing.model import check_moving
 from fidsel.training.optimise.fit import fit
@@ -63,7 +64,7 @@ def springs(n: int, seed: int = 0) -> Frames:
 MODELS: dict[str, Callable[[], ForceField]] = {
     **{kind: lambda kind=kind: network(kind) for kind in EVERY},  # type: ignore[misc]
     "committee": lambda: Ensemble([network("painn", seed) for seed in range(3)]),
-    "delta": lambda: Delta(kernel(), "morse", source=Morse("cheap")),
+    "baseline": lambda: Baseline(kernel(), SourceLabels(Morse("cheap"))),
     "heads": heads,
     "kernels": lambda: Ensemble([kernel(), kernel("iterative")]),
     "sgdml": kernel,

@@ -8,7 +8,7 @@ import pytest
 from ase import Atoms
 
 from fidsel.campaign import plan_campaign
-from fidsel.campaign.iterate import silent
+from fidsel.campaign.loop import silent
 from fidsel.campaign.plans.least import Least
 from fidsel.config.build import build_campaign, open_campaign
 from fidsel.config.load import load_config

@@ -7,7 +7,7 @@ import numpy as np
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models import Delta, Ensemble, ForceField, NetworkForceField, Sum
+from fidsel.models import Baseline, Ensemble, ForceField, NetworkForceField, Sum
 from fidsel.selector import mean_latent
 
 
@@ -48,10 +48,8 @@ def latent(model: ForceField, frames: Frames) -> FloatArray:
 
 
 def _parts(model: ForceField) -> tuple[ForceField, ...]:
-    """Return the models that add up to a model; the cheap source of a Δ-model is none of them."""
+    """Return the models that add up to a model; a baseline is none of them."""
     match model:
-        case Sum():
+        case Sum() | Baseline():
             return tuple(part for one in model.parts for part in _parts(one))
-        case Delta():
-            return _parts(model.correction)
     return (model,)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Charge, EnergyKey, ForcesKey, Spin, Units
-from fidsel.cli.output import AsJson, document, progress, table
+from fidsel.cli.output import AsJson, document, note, table
+from fidsel.cli.progress import progress
 
 
 def check(
@@ -28,6 +29,7 @@ def check(
     """Check labels for missing values, duplicates, clashes, wrong signs and implausible units."""
     from fidsel.config.parts import units as parsed
     from fidsel.data.checks.finding import few
+    from fidsel.data.checks.one_cause import one_cause
     from fidsel.data.state import State
     from fidsel.fidelity.inspect import inspect_file
     from fidsel.tasks.train import LabelFile
@@ -40,5 +42,7 @@ def check(
     else:
         rows = [(f.severity, f.rule, f.message, few(f.frames)) for f in findings]
         table(f"{file}: {frames!r}", ("severity", "rule", "finding", "frames"), rows, text=4)
+        if told := one_cause(findings):
+            note(told)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)

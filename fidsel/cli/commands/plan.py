@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import BreakLock
-from fidsel.cli.output import AsJson, Folder, Overrides, document, progress
-from fidsel.cli.tables import plan_tables
+from fidsel.cli.output import AsJson, Folder, Overrides, document
+from fidsel.cli.plan_tables import plan_tables
+from fidsel.cli.progress import progress
 
 Budgeted = Annotated[str | None, typer.Option(help="What may be spent, e.g. 2core-h or 250 (labels).")]
 Priced = Annotated[
@@ -38,8 +39,16 @@ def plan(
     With --price no campaign is needed: the answer comes from prices and published priors alone, as in
     fidsel plan --budget 250 --price ccsdt=1 --price dft=0.025
     """
-    from fidsel.tasks.plan import make_plan
+    from fidsel.tasks import plan as task
 
     with progress() as report:
-        made, total = make_plan(folder, settings or (), budget, price, validation, report, break_lock)
-    document(json.loads(made.to_json())) if as_json else plan_tables(made, total)
+        made = task.plan(
+            folder,
+            settings or (),
+            budget=budget,
+            prices=price or (),
+            validation=validation,
+            report=report,
+            break_lock=break_lock,
+        )
+    document(json.loads(made.to_json())) if as_json else plan_tables(made)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
-from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
+from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note
+from fidsel.cli.progress import progress
 from fidsel.cli.tables import selection_line, selection_table
 
 WAITING = 5
@@ -67,6 +68,7 @@ def select(
     from fidsel.campaign.settings import tells
     from fidsel.data.state import State
     from fidsel.models.watch import Watch
+    from fidsel.report import write_report
     from fidsel.selector.stopping import Stopping
     from fidsel.tasks.select import FileSelection, Request, require_writable
     from fidsel.tasks.train import LabelFile
@@ -99,7 +101,7 @@ def select(
         if save_model is not None:
             chosen.model().save(save_model)
         if report is not None:
-            chosen.write_report(report)
+            write_report(chosen.report(), report)
     document(chosen.document()) if as_json else selection_table(chosen)
     if chosen.rounds[-1].held_out is None:
         raise typer.Exit(WAITING)

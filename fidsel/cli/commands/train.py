@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
-from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
+from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note
+from fidsel.cli.progress import progress
 from fidsel.cli.stages import training_notes
 
 Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]

@@ -120,6 +120,11 @@ class Plan:
     beside: tuple[Beside, ...] = ()
     shown: str = ""
 
+    @property
+    def budget(self) -> Budget:
+        """What it spends."""
+        return Budget(self.total, cast("Unit", self.unit), self.shown)
+
     def __repr__(self) -> str:
         basis = "published priors" if self.basis == "priors" else f"{self.points} measured points"
         chosen, spread = self._bought(self.recommended), _spread(self.recommended.relative)
@@ -144,7 +149,7 @@ class Plan:
         """Return an amount in the unit of the budget, as it is where the plan names no unit."""
         if self.unit not in get_args(Unit):
             return f"{amount:.4g} {self.unit}".strip()
-        return Budget(self.total, cast("Unit", self.unit), self.shown).format(amount)
+        return self.budget.format(amount)
 
     def to_json(self) -> str:
         """Return the plan as one JSON document."""

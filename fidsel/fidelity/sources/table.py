@@ -16,7 +16,7 @@ from fidsel.data.checks.finding import every_atom, some_atom
 from fidsel.data.checks.geometry import sound
 from fidsel.data.checks.quick import quick_check, refuse_errors
 from fidsel.data.lookup import TOLERANCE, Lookup
-from fidsel.data.read import AS_NAMED, read
+from fidsel.data.reading import AS_NAMED, read
 from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
 from fidsel.data.units import Units

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import FloatArray, shown
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction, Tensors
@@ -44,6 +44,7 @@ class Disagreement:
     energy: FloatArray
     forces: FloatArray
     frame_forces: FloatArray
+    __repr__ = shown
 
 
 class Ensemble(ForceField):

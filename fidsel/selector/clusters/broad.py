@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray, IntArray, shown
 from fidsel.exceptions import UsageError
 from fidsel.selector.clusters.energy_bins import energy_centers, nearest_center
 from fidsel.selector.clusters.file import read_clusters, write_clusters
@@ -59,6 +59,7 @@ class BroadClusters:
     assignment: Assignment = "average"
     notes: tuple[str, ...] = ()
     projection: Projection | None = None
+    __repr__ = shown
 
     @classmethod
     def fit(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray, IntArray, shown
 from fidsel.exceptions import UsageError
 from fidsel.selector.error_sources.sources import checked, random_rows
 from fidsel.selector.pool import Pool
@@ -42,6 +42,7 @@ class Latent:
     features: FloatArray
     training: FloatArray
     neighbours: int = 5
+    __repr__ = shown
 
     def __post_init__(self) -> None:
         shapes = np.shape(self.features), np.shape(self.training)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray, IntArray, shown
 from fidsel.exceptions import UsageError
 from fidsel.selector.error_sources.shrinkage import shrunk_rms
 from fidsel.selector.pickers.allocation import in_proportion
@@ -50,6 +50,7 @@ class Cheap:
     """
 
     cheap_errors: FloatArray
+    __repr__ = shown
 
     def wants(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:  # noqa: ARG002
         """Return no rows: nothing has to be bought."""
@@ -89,6 +90,7 @@ class Committee:
     """
 
     disagreement: FloatArray
+    __repr__ = shown
 
     def wants(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:  # noqa: ARG002
         """Return no rows: nothing has to be bought."""

@@ -17,7 +17,7 @@ from fidsel.selector.pickers.greedy import Greedy
 from fidsel.selector.pickers.lcmd import LCMD
 from fidsel.selector.pickers.reasons import counted, milli
 from fidsel.selector.pickers.stratified import Stratified
-from fidsel.selector.pool import Picker, Picks, Pool
+from fidsel.selector.pool import Picker, Picks, Pool, Seed
 
 Strategy = Literal["worst", "population", "by-size", "random", "centroid"]
 
@@ -38,8 +38,9 @@ class Random:
 
     fidelity: int = -1
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
+    def pick(self, pool: Pool, n: int, rng: Seed) -> Picks:
         """Return `n` unlabelled frames in random order."""
+        rng = np.random.default_rng(rng)
         column(pool, self.fidelity)
         free = candidates(pool, n, np.zeros(len(pool)))
         rows = rng.permutation(free.fresh)[:n]
@@ -111,7 +112,7 @@ class ClusterError:
         if self.n_fine < 1 or self.subset < 1:
             raise UsageError(f"n_fine and subset must be ≥ 1, got {self.n_fine} and {self.subset}")
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
+    def pick(self, pool: Pool, n: int, rng: Seed) -> Picks:
         """Return `n` unlabelled frames, best first.
 
         Raises
@@ -119,6 +120,7 @@ class ClusterError:
         UsageError
             where fewer than `n` frames are unlabelled, or the error of one of them is unknown.
         """
+        rng = np.random.default_rng(rng)
         column(pool, self.fidelity)
         free = candidates(pool, n, pool.errors)
         if n == 0:

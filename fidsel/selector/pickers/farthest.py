@@ -7,7 +7,7 @@ import numpy as np
 
 from fidsel.selector.pickers.candidates import candidates, column, make_picks
 from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
-from fidsel.selector.pool import Picks, Pool
+from fidsel.selector.pool import Picks, Pool, Seed
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class FarthestPoint:
 
     fidelity: int = -1
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
+    def pick(self, pool: Pool, n: int, rng: Seed = 0) -> Picks:  # noqa: ARG002
         """Return `n` unlabelled frames, the farthest first; nothing is drawn.
 
         Raises

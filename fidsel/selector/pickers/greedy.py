@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from fidsel.selector.pickers.candidates import candidates, column, known_errors, make_picks
-from fidsel.selector.pool import Picks, Pool
+from fidsel.selector.pool import Picks, Pool, Seed
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Greedy:
 
     fidelity: int = -1
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
+    def pick(self, pool: Pool, n: int, rng: Seed = 0) -> Picks:  # noqa: ARG002
         """Return `n` unlabelled frames by falling error; nothing is drawn.
 
         Raises

@@ -11,7 +11,7 @@ from fidsel.exceptions import unknown
 from fidsel.selector.pickers.candidates import candidates, column, known_errors, make_picks
 from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
 from fidsel.selector.pickers.reasons import counted
-from fidsel.selector.pool import Picks, Pool
+from fidsel.selector.pool import Picks, Pool, Seed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,7 +54,7 @@ class LCMD:
         """Whether distances are weighed by errors."""
         return self.weights == "errors"
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
+    def pick(self, pool: Pool, n: int, rng: Seed = 0) -> Picks:  # noqa: ARG002
         """Return `n` unlabelled frames in order of picking; nothing is drawn.
 
         Raises

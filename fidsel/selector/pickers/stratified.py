@@ -8,7 +8,7 @@ import numpy as np
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.selector.pickers.candidates import candidates, column, make_picks
 from fidsel.selector.pickers.reasons import counted
-from fidsel.selector.pool import Picks, Pool
+from fidsel.selector.pool import Picks, Pool, Seed
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Stratified:
 
     fidelity: int = -1
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
+    def pick(self, pool: Pool, n: int, rng: Seed) -> Picks:
         """Return `n` unlabelled frames, the stratum that lacks most first.
 
         Raises
@@ -49,6 +49,7 @@ class Stratified:
         UsageError
             where fewer than `n` frames are unlabelled.
         """
+        rng = np.random.default_rng(rng)
         column(pool, self.fidelity)
         free = candidates(pool, n, np.zeros(len(pool)))
         strata = energy_strata(pool.energies)

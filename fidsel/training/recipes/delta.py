@@ -10,8 +10,9 @@ from fidsel.data import Frames
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
-from fidsel.models import Delta, ForceField, Offset, Predictions
-from fidsel.models.combinations.delta import CheapLabels
+from fidsel.models import Baseline, ForceField, Offset, Predictions
+from fidsel.models.combinations.baseline import over
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.evaluate import errors
 from fidsel.training.recipes.dispatch import train_one
@@ -49,7 +50,7 @@ def delta(
     seed : decides initial parameters and batches.
     source : computes the cheap level of accurate frames without such a label, and of every frame
         predicted; checked on one of the labels there are. None = the model returned cannot predict
-        before `Delta.with_source`.
+        before `Baseline.with_source`.
     stage : how a network is trained.
     tolerance : Å, largest difference of a coordinate between an accurate frame and its cheap label.
     watch : see `Recipe`.
@@ -92,7 +93,8 @@ def delta(
         **kept.report(),
         "warnings": kept.warnings,
     }
-    return Trained(Delta(kept.model, kept.model.level, source=source), (history,), diagnostics)
+    whole = Baseline(kept.model) if cheap.source is None else over(cheap.source, kept.model)
+    return Trained(whole, (history,), diagnostics)
 
 
 class _CheapLevel:
@@ -103,7 +105,7 @@ class _CheapLevel:
             raise UsageError(
                 "delta needs cheap labels of the accurate frames, or a source for them: got neither"
             )
-        self.source = None if source is None else CheapLabels(source)
+        self.source = None if source is None else SourceLabels(source)
         given = levels[-1] if levels else Frames.pack([], np.empty((0, 3)), [0])
         self.level = str(given.level[0]) if len(given) else ""
         self.frames = given[np.isfinite(given.energy) & given.has_forces]
@@ -135,11 +137,11 @@ class _CheapLevel:
         if len(paired):
             self._check_source(self.source, int(paired[0]))
 
-    def _check_source(self, source: CheapLabels, row: int) -> None:
+    def _check_source(self, source: SourceLabels, row: int) -> None:
         given = self.frames[[row]]
-        label = source.one(given, 0)
-        energy = abs(label.energy - float(given.energy[0]))
-        force = float(np.abs(np.asarray(label.forces) - given.forces).max())
+        label = source.of(given)
+        energy = float(np.abs(label.energy - given.energy).max())
+        force = float(np.abs(label.forces - given.forces).max())
         if max(energy, force) > SAME:
             raise UsageError(
                 f"the source must compute the cheap level {self.level!r}: its label of one frame differs by "
@@ -155,9 +157,8 @@ class _CheapLevel:
         found = self.frames[rows[~missing]]
         energy[~missing], forces[~atoms] = found.energy, found.forces
         if self.source is not None and missing.any():
-            computed = [self.source.one(frames, int(i)) for i in np.flatnonzero(missing)]
-            energy[missing] = [label.energy for label in computed]
-            forces[atoms] = np.concatenate([np.asarray(label.forces) for label in computed])
+            computed = self.source.of(frames[missing])
+            energy[missing], forces[atoms] = computed.energy, computed.forces
         return frames.replace(energy=energy, forces=forces, level=self.level)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tiny_campaign import run, write_campaign
 
 from fidsel.campaign import plan_campaign
-from fidsel.campaign.iterate import silent
+from fidsel.campaign.loop import silent
 from fidsel.campaign.plans.least import Least, shown_above
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError

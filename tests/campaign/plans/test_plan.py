@@ -8,7 +8,7 @@ from morse_molecule import NUMBERS
 from tiny_campaign import check_consistent, labels, rounds, run, write_campaign
 
 from fidsel.campaign import plan_campaign
-from fidsel.campaign.iterate import silent
+from fidsel.campaign.loop import silent
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelStore

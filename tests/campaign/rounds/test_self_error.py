@@ -5,7 +5,7 @@ from morse_molecule import frames
 
 from fidsel.campaign.rounds.self_error import disagreement, latent
 from fidsel.exceptions import UsageError
-from fidsel.models import SGDML, Delta, Ensemble, Sum
+from fidsel.models import SGDML, Baseline, Ensemble, Sum
 from fidsel.selector import mean_latent
 
 TEST = frames(5, 3)
@@ -22,7 +22,7 @@ def test_committees_that_add_up_disagree_in_squares(forces: bool) -> None:
     expected = np.hypot(*(part.frame_forces if forces else part.energy for part in apart))
     np.testing.assert_allclose(disagreement(Sum(parts), TEST, forces), expected)
     first = apart[0].frame_forces if forces else apart[0].energy
-    np.testing.assert_allclose(disagreement(Delta(parts[0]), TEST, forces), first)
+    np.testing.assert_allclose(disagreement(Baseline(parts[0]), TEST, forces), first)
 
 
 def test_features_of_networks_stand_side_by_side() -> None:

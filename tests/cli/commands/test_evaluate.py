@@ -13,9 +13,8 @@ import fidsel as library
 from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.data import Frames, write
-from fidsel.tasks.evaluate import EvaluateRequest, evaluate_files
+from fidsel.tasks.evaluate import evaluate
 from fidsel.tasks.outlier_map import training_frames
-from fidsel.tasks.train import LabelFile
 
 
 @pytest.fixture
@@ -181,8 +180,7 @@ def test_named_training_frames_are_left_out(tmp_path: Path) -> None:
     write(theirs, truth.replace(energy=truth.energy + 1.0))
     write(data, truth)
     write(some, truth[:5])
-    request = EvaluateRequest(str(theirs), LabelFile(str(data)), train=LabelFile(str(some)))
-    found = evaluate_files(request)
+    found = evaluate(theirs, data, train=some)
     assert (found.trained, found.evaluation.whole.frames) == (5, 15)
 
 

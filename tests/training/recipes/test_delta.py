@@ -10,7 +10,7 @@ from morse_source import LEVELS, Morse
 from fidsel.data import Frames, Units
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.sources.table import TableSource
-from fidsel.models import SGDML, Delta, ForceField, load
+from fidsel.models import SGDML, Baseline, ForceField, load
 from fidsel.models.networks.painn import PaiNN
 from fidsel.training.recipes.delta import delta
 from fidsel.training.stage import Recipe, Stage, TrainingData
@@ -49,7 +49,7 @@ def test_it_beats_learning_from_the_accurate_labels_alone() -> None:
 
 def test_the_correction_learns_the_difference_of_each_pair() -> None:
     trained = delta(data(), sgdml, 0, source=SOURCE)
-    assert isinstance(trained.model, Delta)
+    assert isinstance(trained.model, Baseline)
     pair, known = frames(10, seed=1), cheap(10, seed=1)
     learnt = trained.model.correction.predict(pair)
     assert learnt.forces == pytest.approx(pair.forces - known.forces, abs=1e-2)
@@ -62,8 +62,8 @@ def test_labels_are_paired_through_few_digits_and_across_a_shift_of_energies() -
     short = given.replace(positions=given.positions.round(5), energy=given.energy + 700.0)
     a = delta(exact, sgdml, 0).model
     b = delta(TrainingData(exact.train, exact.validation, (short,)), sgdml, 0).model
-    assert isinstance(a, Delta)
-    assert isinstance(b, Delta)
+    assert isinstance(a, Baseline)
+    assert isinstance(b, Baseline)
     a, b = a.with_source(SOURCE), b.with_source(SOURCE)
     assert force_mae(a) == pytest.approx(force_mae(b), rel=1e-3)
     assert a.predict(TEST).energy - b.predict(TEST).energy == pytest.approx(700.0, abs=1e-3)
@@ -108,7 +108,7 @@ def test_without_source_it_trains_but_does_not_predict() -> None:
     assert bare.diagnostics["validation"] == whole.diagnostics["validation"]
     with pytest.raises(UsageError, match="has no source"):
         bare.model.predict(TEST)
-    assert isinstance(bare.model, Delta)
+    assert isinstance(bare.model, Baseline)
     assert force_mae(bare.model.with_source(SOURCE)) == force_mae(whole.model)
 
 
@@ -151,7 +151,7 @@ def test_frames_without_a_cheap_label_are_counted() -> None:
 def test_a_source_of_another_level_is_refused() -> None:
     with pytest.raises(UsageError, match="must compute the cheap level 'cheap': its label of one frame"):
         delta(data(), sgdml, 0, source=Morse("accurate"))
-    with pytest.raises(UsageError, match="needs forces of its cheap level"):
+    with pytest.raises(UsageError, match="a baseline must have forces"):
         delta(data(), sgdml, 0, source=Morse("cheap", forces=False))
 
 
@@ -162,7 +162,10 @@ def test_a_frame_the_source_fails_for_is_named() -> None:
         one_in: int = 1
 
     none = TrainingData(data().train, data().validation)
-    with pytest.raises(FidselError, match=rf"could not label frame 0 \(CH2O, id {none.train.ids[0]}\)"):
+    with pytest.raises(
+        FidselError,
+        match=rf"could not label 10 of 10 frames, the first of them frame 0 \(CH2O, id {none.train.ids[0]}\)",
+    ):
         delta(none, sgdml, 0, source=Failing("cheap"))
 
 
@@ -190,7 +193,7 @@ def test_a_network_corrects_and_comes_back(tmp_path: Path) -> None:
         trained.diagnostics["validation"]["force_mae"] < trained.diagnostics["cheap_validation"]["force_mae"]
     )
     loaded = load(trained.model.save(tmp_path))
-    assert isinstance(loaded, Delta)
+    assert isinstance(loaded, Baseline)
     assert force_mae(loaded.with_source(SOURCE)) == force_mae(trained.model)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import FloatArray, shown
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.md.langevin import Thermostat
@@ -34,6 +34,7 @@ class Stability:
     times: FloatArray
     reasons: tuple[str, ...]
     duration: float
+    __repr__ = shown
 
     @property
     def stable(self) -> float:

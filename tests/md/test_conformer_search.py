@@ -7,7 +7,7 @@ from ase import Atoms
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.sources.openmm import MMFFSource
-from fidsel.md.conformers import conformers
+from fidsel.md.conformer_search import conformers
 
 
 def test_conformers_are_minima_in_order_of_energy() -> None:

@@ -47,6 +47,16 @@ def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = Fa
     ------
     FidselError
         where the campaign cannot go on; what was bought stays bought.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.config.build import open_campaign
+    >>> from fidsel.testing import example_campaign
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rounds = list(iterate(open_campaign(example_campaign(folder))))
+    >>> [found.index for found in rounds], rounds[-1].spent <= 16
+    ([0, 1], True)
     """
     with open_workspace(campaign, report, break_lock) as ws:
         done = list(campaign.folder.read_rounds())

@@ -10,7 +10,7 @@ from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.sources.mmff_terms import mmff_terms
 from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.md import PhysicalRange, conformers, normal_modes
-from fidsel.md.normal_modes import HBAR, modes_of
+from fidsel.md.harmonic import HBAR, modes_of
 from fidsel.md.pool import as_frames
 
 

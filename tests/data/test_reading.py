@@ -14,8 +14,9 @@ from fidsel.data import Frames, Units, read, read_with_notes, write
 from fidsel.data.formats.electrons import NAMES
 from fidsel.data.formats.labels import KNOWN
 from fidsel.data.frames import PER_ATOM, PER_FRAME
-from fidsel.data.read import FORMATS, NAMED, last_structure, read_logged
+from fidsel.data.reading import FORMATS, NAMED, last_structure, read_logged
 from fidsel.exceptions import FidselError, UsageError
+from fidsel.testing import example_frames
 
 SUFFIXES = [".extxyz", ".npz", ".db"]
 
@@ -254,3 +255,13 @@ def test_notes_are_logged(tmp_path: Path) -> None:
         log.removeHandler(handler)
         log.setLevel(logging.NOTSET)
     assert told[0].startswith(f"{path}: energies from 'energy' (3 of 3 frames)")
+
+
+def test_units_may_be_given_in_words(tmp_path: Path) -> None:
+    file = write(tmp_path / "water.extxyz", example_frames(3))
+    said, parsed = (read(file, units=units) for units in ("kcal/mol,Bohr", Units.parse("kcal/mol,Bohr")))
+    assert np.array_equal(said.energy, parsed.energy)
+    assert np.array_equal(said.positions, parsed.positions)
+    assert not np.allclose(said.positions, example_frames(3).positions)
+    with pytest.raises(UsageError, match="parsec"):
+        read(file, units="eV,parsec")

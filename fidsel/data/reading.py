@@ -89,7 +89,7 @@ def read(
     *,
     level: str = "",
     group: str = "",
-    units: Units | None = None,
+    units: Units | str | None = None,
     energy_key: str | None = None,
     forces_key: str | None = None,
     state: State = AS_NAMED,
@@ -106,8 +106,9 @@ def read(
     path : the file.
     level : level of theory of the labels, where the file does not name it; asks for labels.
     group : trajectory or source, where the file does not name it.
-    units : units of the file, in place of what it states. XYZ and ASE files are in eV and Å unless they say
-        otherwise; an npz archive must say (`e_unit`, `r_unit`) or they must be given.
+    units : units of the file, e.g. "kcal/mol,Angstrom", in place of what it states. XYZ and ASE files are
+        in eV and Å unless they say otherwise; an npz archive must say (`e_unit`, `r_unit`) or they must be
+        given.
     energy_key, forces_key : names of the labels in the file. Where one is given only the labels
         named are read, so that energies and forces of two levels are never mixed. By default names that
         mean the energy or the forces everywhere are looked for. A minus in front of `forces_key`, as in
@@ -123,8 +124,11 @@ def read(
 
     Examples
     --------
-    >>> h2co = read("h2co.npz", level="ccsd(t)", units=Units.parse("eV,Angstrom"),
-    ...             energy_key="E_ccsdt", forces_key="F_ccsdt")  # doctest: +SKIP
+    >>> import tempfile
+    >>> water = Frames.stack([8, 1, 1], [[[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]], energy=[-76.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     read(write(f"{folder}/water.extxyz", water), level="hf")
+    Frames(1 frame, 3 atoms, H2O, 1 energy, 0 forces at hf)
     """
     return read_with_notes(
         path,
@@ -142,7 +146,7 @@ def read_with_notes(
     *,
     level: str = "",
     group: str = "",
-    units: Units | None = None,
+    units: Units | str | None = None,
     energy_key: str | None = None,
     forces_key: str | None = None,
     labels: bool = True,
@@ -160,7 +164,7 @@ def read_with_notes(
     UsageError
         as `read` does.
     """
-    path = Path(path)
+    path, units = Path(path), Units.parse(units) if isinstance(units, str) else units
     negative = forces_key is not None and forces_key.startswith("-")
     forces_key = forces_key[1:] if forces_key is not None and negative else forces_key
     loaded = _load(path, Keys(energy_key, forces_key, labels))
