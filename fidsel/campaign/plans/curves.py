@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from fidsel.data import Frames
-from fidsel.fidelity.planner.law import CurvePoint, Link
+from fidsel.fidelity.planner.law import CurvePoint, Link, Normal
 from fidsel.models import Fittable, ForceField
 from fidsel.training.evaluate import validation_error
 from fidsel.training.stage import ModelFactory
@@ -23,7 +23,7 @@ CHOOSING, MOST_CHOOSING = 0.3, 20
 """Part of the labels of a fold, and most of them, that choose the length scale; the others are scored on."""
 MOST = 300
 """Labels of a level used at most: fits to more take long, and extrapolation from these is short."""
-SPREAD = 0.12
+SPREAD = 0.2
 """Standard deviation of ln error, beside that between folds: they share frames."""
 
 
@@ -54,6 +54,23 @@ def measured_curves(
     return tuple(points)
 
 
+def force_ratios(levels: Sequence[Frames]) -> dict[Link, Normal]:
+    """Return ln of the mean force difference of each two levels over the mean force of the cheaper one.
+
+    The standard deviation is that of sampling; levels that share fewer than two frames are left out.
+    """
+    found = {}
+    for base, level in combinations(range(len(levels)), 2):
+        both = difference(levels[level], levels[base])
+        if len(both) < 2 or not both.has_forces.all():
+            continue
+        each = np.add.reduceat(np.abs(both.forces).mean(axis=1), both.offsets[:-1]) / np.diff(both.offsets)
+        typical = np.nanmean(np.abs(levels[base].forces))
+        spread = each.std(ddof=1) / each.mean() / len(each) ** 0.5
+        found[Link(level, base)] = Normal(float(np.log(each.mean() / typical)), float(spread))
+    return found
+
+
 def difference(frames: Frames, base: Frames) -> Frames:
     """Return the frames that have both labels, with the difference of the two."""
     row = {name: i for i, name in enumerate(base.ids)}
@@ -63,7 +80,7 @@ def difference(frames: Frames, base: Frames) -> Frames:
 
 
 def _curve(link: Link, frames: Frames, model: Fittable) -> list[CurvePoint]:
-    """Return the points of one curve, mean over folds of ln error."""
+    """Return the points of one curve, the mean error over folds."""
     parts = FEWEST_FOLDS if len(frames) > MANY else max(FEWEST_FOLDS, -(-len(frames) // HELD))
     folds = [np.arange(start, len(frames), parts) for start in range(parts)]
     errors: dict[int, list[float]] = {}
@@ -76,10 +93,10 @@ def _curve(link: Link, frames: Frames, model: Fittable) -> list[CurvePoint]:
             n = round(share * min(len(fold) for fold in folds) * (parts - 1))
             if n >= FEWEST:
                 fitted, _ = model.fit(frames[rest[:n]], frames[held[:choosing]])
-                errors.setdefault(n, []).append(np.log(validation_error(fitted, frames[held[choosing:]])))
-    return [CurvePoint(link, n, float(np.exp(np.mean(found))), _sd(found)) for n, found in errors.items()]
+                errors.setdefault(n, []).append(validation_error(fitted, frames[held[choosing:]]))
+    return [CurvePoint(link, n, float(np.mean(found)), _sd(found)) for n, found in errors.items()]
 
 
-def _sd(logs: Sequence[float]) -> float:
-    """Return the standard deviation of the mean of ln errors of the folds."""
-    return float(np.hypot(SPREAD, np.std(logs, ddof=1) / len(logs) ** 0.5)) if len(logs) > 1 else 2 * SPREAD
+def _sd(errors: Sequence[float]) -> float:
+    """Return the standard deviation of ln of the mean over folds."""
+    return float(np.hypot(SPREAD, np.std(errors, ddof=1) / np.mean(errors) / len(errors) ** 0.5))

@@ -14,6 +14,9 @@ from fidsel.exceptions import UsageError
 REFERENCE = 100.0
 """Labels at which the error of a link is quoted."""
 
+EARLY = 2.4
+"""What the error of few labels exceeds the straight line of the others by, at most, as a fraction of it."""
+
 SCATTER = 0.15
 """Standard deviation of ln error of a measurement whose own is not given, and of a training about its law."""
 
@@ -21,6 +24,8 @@ DRAWS, SCORED = 400, 100
 """Draws of a law, and those of them that splits are compared with."""
 
 INTERVAL = (0.05, 0.5, 0.95)
+MOST = 1e9
+"""Labels beyond which a curve is not followed."""
 SLOWEST = 0.05
 """Least exponent of a learning curve: more labels never harm."""
 
@@ -56,18 +61,20 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True)
 class LinkPrior:
-    """What is known of a learning curve e(n) = e₁₀₀·((n + onset)/(100 + onset))^(−α) before it is measured.
+    """What is known of a learning curve e(n) = s·(n/100)^(−α)·(1 + 2.4/(1 + (n/early)²)) before it is measured.
+
+    The last factor is the steep fall of the first labels, which a model of many atoms learns its springs by.
 
     Parameters
     ----------
-    scale : ln of e₁₀₀ over that of the accurate level's own curve.
+    scale : ln of s over that of the accurate level's own curve.
     exponent : α, over the exponent that the curves of a molecule share.
-    onset : labels from which on the curve is a straight line in a double logarithmic plot.
+    early : labels up to which the curve is steeper; 0 = none.
     """
 
     scale: Normal
     exponent: Normal
-    onset: float
+    early: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class LawPrior:
     Parameters
     ----------
     links : of the own curve of each level and of the difference of each two.
-    scale : ln of the accurate level's own error at 100 labels, eV/Å.
+    scale : ln of s of the accurate level's own curve, eV/Å.
     exponent : the exponent that the curves of a molecule share.
     exact : levels that are computed where the model predicts, so that nothing of them is learnt.
     """
@@ -129,14 +136,14 @@ class Law:
     Parameters
     ----------
     links : of the chain, in the order of the draws.
-    onsets : (n_links,) see `LinkPrior`.
-    draws : (n_draws, n_links, 2) samples of ln e₁₀₀ and α of each link.
+    early : (n_links,) see `LinkPrior`.
+    draws : (n_draws, n_links, 2) samples of ln s and α of each link.
     points : how many measured points it rests on.
     exact : see `LawPrior`.
     """
 
     links: tuple[Link, ...]
-    onsets: FloatArray
+    early: FloatArray
     draws: FloatArray
     points: int
     exact: frozenset[int] = frozenset()
@@ -181,12 +188,12 @@ class Law:
 
     def labels_at(self, error: float) -> FloatArray:
         """Return how many accurate labels alone come to an error under each draw, (n_draws,)."""
-        row = self.links.index(Link(self.levels))
-        scale, exponent = self.draws[:, row].T
-        with np.errstate(over="ignore"):  # a flat curve never gets there: infinitely many labels
-            ratio = np.exp((scale - log(max(error, 1e-12))) / exponent)
-        found: FloatArray = ratio * (REFERENCE + self.onsets[row]) - self.onsets[row]
-        return found
+        labels = np.log(np.geomspace(1.0, MOST, 4000))
+        curves = self._curve(self.draws, Link(self.levels), np.exp(labels))
+        wanted, found = log(max(error, 1e-300)), np.empty(len(curves))
+        for draw, curve in enumerate(curves):
+            found[draw] = np.interp(-wanted, -curve, labels, right=inf)
+        return np.exp(found)
 
     def _log_errors(self, draws: FloatArray, counts: FloatArray) -> FloatArray:
         """Return ln error, (n_draws, m), of m splits with (m, levels + 1) labels, cheapest level first."""
@@ -210,9 +217,8 @@ class Law:
     def _curve(self, draws: FloatArray, link: Link, labels: FloatArray) -> FloatArray:
         """Return ln error of a link, (n_draws, m)."""
         row = self.links.index(link)
-        reach = _reach(labels, self.onsets[row])
-        out: FloatArray = draws[:, row, :1] - draws[:, row, 1:] * reach
-        return out
+        out: FloatArray = draws[:, row, :1] - draws[:, row, 1:] * _reach(labels)
+        return out + _excess(labels, self.early[row])
 
 
 def interval(values: FloatArray) -> Interval:
@@ -221,16 +227,23 @@ def interval(values: FloatArray) -> Interval:
     return Interval(float(median), float(low), float(high))
 
 
-def _reach(labels: ArrayLike, onset: ArrayLike) -> FloatArray:
-    """Return ln((n + onset)/(100 + onset)), the abscissa in which learning curves are straight."""
-    found: FloatArray = np.log((np.asarray(labels) + onset) / (REFERENCE + np.asarray(onset)))
+def _reach(labels: ArrayLike) -> FloatArray:
+    """Return ln(n/100), the abscissa in which learning curves become straight."""
+    found: FloatArray = np.log(np.asarray(labels, float) / REFERENCE)
+    return found
+
+
+def _excess(labels: ArrayLike, early: ArrayLike) -> FloatArray:
+    """Return what ln error of few labels is above the straight line."""
+    n1 = np.asarray(early, float)
+    found: FloatArray = np.log1p(EARLY * n1**2 / (n1**2 + np.square(np.asarray(labels, float))))
     return found
 
 
 def fit_law(points: Sequence[CurvePoint], prior: LawPrior, *, seed: int, draws: int = DRAWS) -> Law:
     """Return what measured points and the prior say about the law.
 
-    ln error is linear in ln e₁₀₀ and α of its link, so the posterior is that of Bayesian linear regression.
+    ln error is linear in ln s and α of its link, so the posterior is that of Bayesian linear regression.
     The links share a scale and an exponent (those of the molecule) beside what each has of its own: so the
     curve of a cheap level, measured for little, also tells what accurate labels alone would bring.
 
@@ -250,21 +263,22 @@ def fit_law(points: Sequence[CurvePoint], prior: LawPrior, *, seed: int, draws: 
     links, k = tuple(prior.links), len(prior.links)
     if unknown := {point.link for point in points} - set(links):
         raise UsageError(f"points of links {sorted(map(tuple, unknown))}, the law knows {links}")
-    onsets = np.array([one.onset for one in prior.links.values()])
+    early = np.array([one.early for one in prior.links.values()])
     known = [prior.scale._replace(sd=10.0) if points else prior.scale, prior.exponent]
     known += [one.scale for one in prior.links.values()] + [one.exponent for one in prior.links.values()]
     mean, sd = np.array(known).T
     row = np.array([links.index(point.link) for point in points], dtype=np.int64)
-    reach = _reach([point.labels for point in points], onsets[row])
+    labels = [point.labels for point in points]
+    reach, excess = _reach(labels), _excess(labels, early[row])
     own = np.eye(k)[row]
     design = np.column_stack([np.ones(len(row)), -reach, own, -reach[:, None] * own])
     weight = np.array([point.sd**-2 for point in points])
     precision = np.diag(sd**-2.0) + (design.T * weight) @ design
-    target = mean / sd**2 + (design.T * weight) @ np.log([point.error for point in points])
+    target = mean / sd**2 + (design.T * weight) @ (np.log([point.error for point in points]) - excess)
     centre = np.linalg.solve(precision, target)
     random = np.random.default_rng(seed).standard_normal((draws, len(mean)))
     theta = centre + np.linalg.solve(np.linalg.cholesky(precision).T, random.T).T
     scale, exponent = theta[:, :1] + theta[:, 2 : 2 + k], theta[:, 1:2] + theta[:, 2 + k :]
     return Law(
-        links, onsets, np.stack([scale, np.maximum(exponent, SLOWEST)], axis=-1), len(points), prior.exact
+        links, early, np.stack([scale, np.maximum(exponent, SLOWEST)], axis=-1), len(points), prior.exact
     )

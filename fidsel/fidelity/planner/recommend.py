@@ -38,6 +38,7 @@ def plan(
     points: Sequence[CurvePoint] = (),
     law: Law | None = None,
     prior: LawPrior | None = None,
+    absolute: bool = False,
     spent: float = 0.0,
     validation: int = 0,
     minimum: int = MINIMUM_ACCURATE,
@@ -60,6 +61,7 @@ def plan(
     points : measured learning-curve points; with none the plan rests on the prior.
     law : what is known of the law, instead of `points` and `prior`.
     prior : of the law; None = that of the levels' kinds for a molecule of `TYPICAL_ATOMS`.
+    absolute : whether the prior's scale is known, so that errors are told without points too.
     spent : of the budget, for the pilot and whatever else has been bought already.
     validation : accurate labels still to be bought for validation.
     minimum : accurate training labels the plan must reach, owned ones included.
@@ -89,7 +91,7 @@ def plan(
     shop = SplitProblem(tuple(levels), total, spent + validating, minimum, law)
     if not shop.open:
         raise _too_small(shop, spent, validation, show or (lambda amount: f"{amount:.4g} {unit}".rstrip()))
-    describe = _describer(shop, workers, absolute=bool(law.points) or prior is not None)
+    describe = _describer(shop, workers, absolute or law.points > 0)
     best = shop.best()
     rows = {best} | {shop.mostly(row, share) for row in range(len(shop.cheap)) for share in TABLE_SHARES}
     recommended, alone = describe(shop, best), shop.only_accurate()

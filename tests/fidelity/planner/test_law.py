@@ -16,7 +16,7 @@ from fidsel.fidelity.planner.law import (
 )
 
 LINKS = (Link(0), Link(1), Link(1, 0))
-VAGUE = LinkPrior(Normal(0.0, 1.0), Normal(0.0, 0.3), onset=10.0)
+VAGUE = LinkPrior(Normal(0.0, 1.0), Normal(0.0, 0.3), early=10.0)
 PRIOR = LawPrior(dict.fromkeys(LINKS, VAGUE), Normal(-4.0, 1.0), Normal(0.8, 0.2))
 
 
@@ -87,8 +87,8 @@ def test_labels_at_inverts_the_curve_of_accurate_labels() -> None:
     assert one.labels_at(0.2) == pytest.approx([50.0])
     prior = fit_law([], LawPrior({Link(0): VAGUE}, Normal(0.0, 1.0), Normal(0.8, 0.2)), seed=0)
     for drawn, labels in zip(prior.draws[:5], prior.labels_at(0.1)[:5], strict=True):
-        alone = Law(prior.links, prior.onsets, drawn[None], 0)
-        assert error(alone, max(labels, 1)) == pytest.approx(0.1 if labels >= 1 else error(alone, 1))
+        alone = Law(prior.links, prior.early, drawn[None], 0)
+        assert error(alone, labels) == pytest.approx(min(0.1, error(alone, 1)), rel=1e-3)
     flat = law((1.0, 1e-6), links=(Link(0),))
     assert flat.labels_at(1e-3)[0] == np.inf
 
@@ -125,7 +125,7 @@ def test_the_unit_of_the_points_is_that_of_the_law() -> None:
 
 def test_a_cheap_curve_tells_what_accurate_labels_would_bring() -> None:
     """The links share scale and exponent: measured cheap labels move and narrow the accurate curve."""
-    tight = LinkPrior(Normal(0.0, 0.2), Normal(0.0, 0.05), onset=10.0)
+    tight = LinkPrior(Normal(0.0, 0.2), Normal(0.0, 0.05))
     prior = LawPrior(dict.fromkeys(LINKS, tight), Normal(-4.0, 1.0), Normal(0.8, 0.3))
     steep = fit_law([CurvePoint(Link(0), n, 50 / n, 0.05) for n in (20, 60, 200)], prior, seed=0)
     blind = fit_law([], prior, seed=0)
