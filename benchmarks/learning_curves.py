@@ -1,8 +1,8 @@
 """How kernels learn levels and differences of levels: the measurements behind the planner's priors.
 
-Force error of sGDML on held-out frames against training frames, for each level of each molecule and for
-the difference of each two levels: CCSD(T)-F12 and B3LYP of formaldehyde, CCSD(T) of malonaldehyde, PBE/def2-SVP
-and PBE+TS of seven molecules of revised MD17, with GFN2-xTB and MMFF94 computed here.
+Force error of sGDML on held-out frames against training frames, for levels of theory and for their
+differences: CCSD(T)-F12 and B3LYP of formaldehyde, CCSD(T) of malonaldehyde, PBE/def2-SVP and PBE+TS of seven
+molecules of revised MD17, with GFN2-xTB and MMFF94 computed here.
 
     python benchmarks/learning_curves.py --part cells.jsonl         # about an hour on two cores
     python benchmarks/learning_curves.py --part cells.jsonl --json  # one JSON document
@@ -121,9 +121,7 @@ def run(cell: Cell, folder: Path) -> Row:
     )
     known, _ = SGDML(**MODEL).fit(train, validation)
     kernel = SGDML(**MODEL, symmetries=known.permutations.tolist())
-    curve = [
-        [n, errors(kernel.fit(train[:n], validation)[0], test).force_mae / KCAL] for n in counts[:-1]
-    ]
+    curve = [[n, errors(kernel.fit(train[:n], validation)[0], test).force_mae / KCAL] for n in counts[:-1]]
     curve.append([counts[-1], errors(known, test).force_mae / KCAL])
     return asdict(cell) | {
         "atoms": atoms,

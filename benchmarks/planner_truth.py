@@ -123,7 +123,7 @@ def load(name: str, folder: Path) -> tuple[Any, Any]:
 
 
 def orders(name: str, seed: int, accurate: Any, cheap: Any) -> tuple[Any, Any, Any, Any]:
-    """Return rows of test, validation and accurate frames, and of cheap ones, in the order they are bought."""
+    """Return rows of test, validation, accurate and cheap frames, in the order they are bought."""
     setup, rng = SETUPS[name], np.random.default_rng(seed)
     rows = rng.permutation(len(accurate))
     kept = setup.test + setup.validation
@@ -214,7 +214,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument("--only", nargs="+", choices=SETUPS, default=list(SETUPS), help="these pairs of levels")
+    parser.add_argument(
+        "--only", nargs="+", choices=SETUPS, default=list(SETUPS), help="these pairs of levels"
+    )
     add_workers(parser)
     given = parser.parse_args()
     rows = run_cells(

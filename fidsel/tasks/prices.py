@@ -6,7 +6,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.planner.plan import Plan
-from fidsel.fidelity.planner.prices import plan_from_prices
+from fidsel.fidelity.planner.prices import RECIPE, plan_from_prices
 
 VALIDATION = 10
 """Accurate validation labels of a plan from prices."""
@@ -48,5 +48,4 @@ def plan_prices(
         atoms = len(from_smiles(smiles).numbers)
     if isinstance(prices, Mapping):
         prices = [f"{name}={cost}" for name, cost in prices.items()]
-    given = {} if recipe is None else {"recipe": recipe}
-    return plan_from_prices(Budget.parse(budget), prices, labels, atoms=atoms, **given)
+    return plan_from_prices(Budget.parse(budget), prices, labels, atoms=atoms, recipe=recipe or RECIPE)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidsel.arrays import FloatArray
 from fidsel.campaign.records.round import ControlArm, HeldOut, Metrics, Round, Saving
 from fidsel.campaign.rounds.measure import metrics
 from fidsel.campaign.rounds.training import watched

@@ -34,7 +34,9 @@ def plan(
     atoms: Annotated[
         int | None, typer.Option(help="With --price: atoms of the molecule, 12 if not told.")
     ] = None,
-    smiles: Annotated[str | None, typer.Option(help="With --price: the molecule, in place of --atoms.")] = None,
+    smiles: Annotated[
+        str | None, typer.Option(help="With --price: the molecule, in place of --atoms.")
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(help="With --price: cokriging (if not told), delta, asteroid or joint."),
@@ -51,17 +53,32 @@ def plan(
     With --price no campaign is needed: the answer comes from prices and from learning curves of other
     molecules, as in fidsel plan --budget 250 --price ccsdt=1 --price dft=0.025 --atoms 9
     """
-    given = {"validation": validation, "atoms": atoms, "smiles": smiles, "recipe": recipe}
-    if price:
+    if price:  # nothing of a campaign, which takes seconds to load
         from fidsel.tasks.prices import plan_prices
 
-        made = plan_prices(budget, price, **given, settings=settings or ())
+        made = plan_prices(
+            budget,
+            price,
+            validation=validation,
+            atoms=atoms,
+            smiles=smiles,
+            recipe=recipe,
+            settings=settings or (),
+        )
     else:
         from fidsel.tasks.plan import plan as plan_folder
 
         with progress() as report:
             made = plan_folder(
-                folder, settings or (), budget=budget, **given, report=report, break_lock=break_lock
+                folder,
+                settings or (),
+                budget=budget,
+                validation=validation,
+                atoms=atoms,
+                smiles=smiles,
+                recipe=recipe,
+                report=report,
+                break_lock=break_lock,
             )
     if picture is not None:
         from fidsel.report.splits import draw_splits

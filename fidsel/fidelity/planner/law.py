@@ -1,4 +1,4 @@
-"""The learning law: a chain of levels has a learning curve for each of its links, and their errors add in squares."""
+"""The learning law: each link of a chain of levels has a learning curve, and their errors add in squares."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True)
 class LinkPrior:
-    """What is known of a learning curve e(n) = s·(n/100)^(−α)·(1 + 2.4/(1 + (n/early)²)) before it is measured.
+    """What is known of a learning curve e(n) = s·(n/100)^(−α)·(1 + 2.4/(1 + (n/early)²)) beforehand.
 
     The last factor is the steep fall of the first labels, which a model of many atoms learns its springs by.
 
@@ -119,7 +119,9 @@ class CurvePoint:
 
     def __post_init__(self) -> None:
         if not (self.labels >= 1 and 0 < self.error < inf and 0 < self.sd < inf):
-            raise UsageError(f"a curve point needs ≥ 1 labels, a positive error and a positive sd, got {self}")
+            raise UsageError(
+                f"a curve point needs ≥ 1 labels, a positive error and a positive sd, got {self}"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +130,9 @@ class Law:
 
     The chain begins with a model of the cheapest level that has labels; each further level adds a model of
     its difference to the one before, up to the accurate level. Links were measured to err independently
-    (r = 0.03), so that their errors add in squares. A frame labelled at a level is labelled at all cheaper
-    ones that are used: n_k is the largest number of labels at level k or above. Without cheap labels the law
-    is the accurate level's own curve, that of standard training, and no mixture is taken to be worse than
-    this curve, since recipes keep the better model.
+    (r = 0.03), so that their errors add in squares. Without cheap labels the law is the accurate level's own
+    curve, that of standard training, and no mixture is taken to be worse than this curve, since recipes keep
+    the better model: that is also what many accurate labels beside few cheap ones come to.
 
     Parameters
     ----------
@@ -199,7 +200,6 @@ class Law:
         """Return ln error, (n_draws, m), of m splits with (m, levels + 1) labels, cheapest level first."""
         used: BoolArray = counts > 0
         used[:, [*self.exact, self.levels]] = True
-        reached = np.maximum.accumulate((counts * used)[:, ::-1], axis=1)[:, ::-1]
         out = self._curve(draws, Link(self.levels), counts[:, -1])
         for pattern in np.unique(used, axis=0):
             chain = np.flatnonzero(pattern)
@@ -210,7 +210,7 @@ class Law:
             for base, level in zip([None, *chain[:-1].tolist()], chain.tolist(), strict=True):
                 if base is None and level in self.exact:
                     continue
-                squares += np.exp(2 * self._curve(draws, Link(level, base), reached[rows, level]))
+                squares += np.exp(2 * self._curve(draws, Link(level, base), counts[rows, level]))
             out[:, rows] = np.minimum(out[:, rows], np.log(squares) / 2)
         return out
 

@@ -11,10 +11,19 @@ from fidsel.fidelity.planner.priors import MEASURED, TYPICAL_ATOMS, Learner, kin
 from fidsel.fidelity.planner.recommend import plan
 from fidsel.fidelity.planner.split import PricedLevel
 
+LARGEST_KERNEL = 10_000
+"""Labels of a level that a kernel takes at most, by memory and time."""
 MINIMUM = 3
 """Accurate training labels below which no residual can be fitted and validated."""
 
-RECIPES: Final[dict[str, Learner]] = {"cokriging": "kernel", "delta": "kernel", "asteroid": "network", "joint": "network"}
+RECIPE: Final = "cokriging"
+"""That is planned for where none is named."""
+RECIPES: Final[dict[str, Learner]] = {
+    "cokriging": "kernel",
+    "delta": "kernel",
+    "asteroid": "network",
+    "joint": "network",
+}
 """Recipes that mix levels, with what learns in them."""
 
 
@@ -24,7 +33,7 @@ def plan_from_prices(
     validation: int,
     *,
     atoms: int | None = None,
-    recipe: str = "cokriging",
+    recipe: str = RECIPE,
 ) -> Plan:
     """Return a plan from prices and what was measured on other molecules alone.
 
@@ -52,6 +61,8 @@ def plan_from_prices(
     if atoms is not None and atoms < 2:
         raise UsageError(f"a molecule has at least 2 atoms, got {atoms}")
     levels = sorted(map(_priced, prices), key=lambda level: level.cost)
+    if RECIPES[recipe] == "kernel":
+        levels = [replace(level, largest=LARGEST_KERNEL) for level in levels]
     exact = _computed(levels) if recipe == "delta" else ()
     kinds = [level.kind for level in levels]
     prior = law_prior(kinds, atoms or TYPICAL_ATOMS, RECIPES[recipe], exact)
@@ -94,7 +105,10 @@ def _assumed(levels: Sequence[PricedLevel], atoms: int | None, recipe: str) -> t
     """Return what a plan takes for granted, a sentence each."""
     size = f"{TYPICAL_ATOMS} atoms (give --atoms or --smiles)" if atoms is None else f"{atoms} atoms"
     kinds = ", ".join(f"{level.name} is a {level.kind} method" for level in levels[:-1])
-    found = [f"a molecule of {size}, at room temperature to 500 K", f"{levels[-1].name} is the accurate level"]
+    found = [
+        f"a molecule of {size}, at room temperature to 500 K",
+        f"{levels[-1].name} is the accurate level",
+    ]
     found[1] += f"; {kinds}" if kinds else ""
     found.append(f"recipe {recipe}, a {RECIPES[recipe]}; learning curves measured on {MEASURED}")
     return tuple(found)

@@ -134,6 +134,6 @@ def kind_of(name: str) -> Kind:
     ('force field', 'semi-empirical', 'dft', 'wavefunction', 'wavefunction')
     """
     for kind, words in WORDS.items():
-        if re.search(rf"(?<![a-z])({words})(?![a-z])", re.sub(r"(?<=[a-z])(?=\d)|\d+s?$", " ", name.lower())):
+        if re.search(rf"(?<![a-z])({words})(?![a-z])", name.lower()):
             return kind
     return "dft"

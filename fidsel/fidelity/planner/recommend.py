@@ -6,17 +6,17 @@ from math import inf
 import numpy as np
 
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.planner.law import CurvePoint, Interval, Law, LawPrior, fit_law, interval
+from fidsel.fidelity.planner.law import CurvePoint, Law, LawPrior, fit_law, interval
 from fidsel.fidelity.planner.plan import Plan, Scenario, Split
 from fidsel.fidelity.planner.priors import TYPICAL_ATOMS, law_prior
-from fidsel.fidelity.planner.split import LARGEST_SET, ROUNDING, PricedLevel, SplitProblem
+from fidsel.fidelity.planner.split import ROUNDING, PricedLevel, SplitProblem
 
 __all__ = ["MINIMUM_ACCURATE", "PricedLevel", "plan"]
 
 MINIMUM_ACCURATE = 20
 """Accurate labels below which no recipe is worth running."""
 
-TABLE_SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
+TABLE_SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85)
 """Shares of the money that go to a cheap level in the table, beside none and the best."""
 
 PARETO_SHARES = (0.25, 0.35, 0.5, 0.7, 0.85, 1.0, 1.4, 2.0)
@@ -78,7 +78,7 @@ def plan(
     Examples
     --------
     >>> best = plan(250, [PricedLevel("dft", 0.025), PricedLevel("ccsd(t)", 1.0)]).recommended
-    >>> best.cost <= 250, best.bought[0] > 1000, best.bought[1] > 150
+    >>> best.cost <= 250, best.bought[0] > 1000, best.bought[1] > 50
     (True, True, True)
     """
     _check(total, levels, spent, validation, minimum, workers)
@@ -151,14 +151,14 @@ def _check(
 def _limits(shop: SplitProblem, chosen: Split) -> list[str]:
     """Return what else than the budget decided the numbers: the largest set planned, levels of one price."""
     capped = [
-        level.name
+        level
         for n, level in zip(chosen.bought, shop.levels, strict=True)
-        if level.available is None and n == LARGEST_SET
+        if level.available is None and n == level.largest
     ]
     found = [
-        f"no more than {LARGEST_SET} labels of {name} are planned, the largest set that the law was seen to "
-        "hold for; what they leave of the budget goes to other levels or stays unspent"
-        for name in capped
+        f"no more than {level.largest} labels of {level.name} are planned, the largest set that can be "
+        "trained on; what they leave of the budget goes to other levels or stays unspent"
+        for level in capped
     ]
     accurate = shop.accurate
     alike = [level.name for level in shop.cheap if 0 < level.cost >= accurate.cost - accurate.companion]

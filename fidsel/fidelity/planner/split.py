@@ -14,8 +14,8 @@ from fidsel.fidelity.planner.law import Interval, Law
 from fidsel.fidelity.planner.priors import Kind
 
 LARGEST_SET = 100_000
-"""Labels of one level that are bought at most where nothing else limits them: the largest cheap set
-the law's priors were seen to hold for."""
+"""Labels of one level that are bought at most where nothing else limits them: the largest cheap set that
+networks were seen to gain from."""
 
 RATIOS = {1: 1.03, 2: 1.15, 3: 1.5}
 """Ratio of neighbouring cheap numbers tried, by the number of cheap levels; 2 where there are more."""
@@ -32,11 +32,12 @@ class PricedLevel:
     name : short name.
     cost : of one label, in the unit of the budget; 0 for free labels.
     owned : labels already there; they count for training and cost nothing.
-    available : labels that can still be bought (frames in the pool); None = `LARGEST_SET`.
+    available : labels that can still be bought (frames in the pool); None = `largest`.
     seconds : core-seconds of one label, for the wall time; None = unknown.
     kind : of theory, which decides what is expected of it before anything is measured.
     companion : of `cost`, what labels of the same frame at the cheap levels take; validation labels have none.
         With companions every accurate frame is one of each cheap level that is not left out.
+    largest : labels that can be trained on.
 
     Examples
     --------
@@ -51,6 +52,7 @@ class PricedLevel:
     seconds: float | None = None
     kind: Kind = "dft"
     companion: float = 0.0
+    largest: int = LARGEST_SET
 
     def __post_init__(self) -> None:
         if not (0 <= self.cost < inf):
@@ -65,7 +67,7 @@ class PricedLevel:
     @property
     def limit(self) -> int:
         """Labels that can still be bought."""
-        return LARGEST_SET if self.available is None else self.available
+        return self.largest if self.available is None else self.available
 
     def affordable(self, money: float) -> int:
         """Return how many labels that money buys, at most those available."""

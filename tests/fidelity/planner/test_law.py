@@ -20,7 +20,9 @@ VAGUE = LinkPrior(Normal(0.0, 1.0), Normal(0.0, 0.3), early=10.0)
 PRIOR = LawPrior(dict.fromkeys(LINKS, VAGUE), Normal(-4.0, 1.0), Normal(0.8, 0.2))
 
 
-def law(*curves: tuple[float, float], links: tuple[Link, ...] = LINKS, exact: frozenset[int] = frozenset()) -> Law:
+def law(
+    *curves: tuple[float, float], links: tuple[Link, ...] = LINKS, exact: frozenset[int] = frozenset()
+) -> Law:
     """Return a law without doubt from e(1) and α of each link, whose curves are straight: e = e(1)·n^(−α)."""
     draws = [(np.log(start) - slope * np.log(REFERENCE), slope) for start, slope in curves]
     return Law(links, np.zeros(len(links)), np.array([draws]), 1, exact)
@@ -40,12 +42,14 @@ def test_errors_of_the_links_add_in_squares() -> None:
         links=(Link(0), Link(1), Link(2), Link(1, 0), Link(2, 0), Link(2, 1)),
     )  # fmt: skip
     assert error(three, 25, 900, 100) == pytest.approx(np.sqrt(4 / 900 + 1 / 100 + 0.16 / 25))
-    assert error(three, 25, 900, 0) == pytest.approx(np.sqrt(4 / 900 + 0.81 / 25)), "the middle level left out"
+    assert error(three, 25, 900, 0) == pytest.approx(np.sqrt(4 / 900 + 0.81 / 25)), (
+        "the middle level left out"
+    )
     assert error(three, 25, 0, 100) == pytest.approx(np.sqrt(9 / 100 + 0.16 / 25)), "the cheapest left out"
 
 
 def test_few_cheap_labels_beside_many_accurate_ones_are_no_worse_than_none() -> None:
-    """Accurate frames are labelled cheaply too, and a recipe keeps the better of mixture and standard."""
+    """A recipe keeps the better of mixture and standard training."""
     two = law((8.0, 0.5), (8.0, 0.5), (4.0, 0.5))
     assert error(two, 52, 1) == error(two, 52, 0) == pytest.approx(8 * 52**-0.5)
     helpful = law((8.0, 0.5), (8.0, 0.5), (0.1, 0.5))
@@ -117,7 +121,11 @@ def test_many_points_recover_the_law() -> None:
 
 
 def test_the_unit_of_the_points_is_that_of_the_law() -> None:
-    points = [CurvePoint(Link(1, 0), 20.0, 0.4), CurvePoint(Link(0), 100.0, 0.5), CurvePoint(Link(1), 20.0, 2.0)]
+    points = [
+        CurvePoint(Link(1, 0), 20.0, 0.4),
+        CurvePoint(Link(0), 100.0, 0.5),
+        CurvePoint(Link(1), 20.0, 2.0),
+    ]
     large = [CurvePoint(p.link, p.labels, 1e4 * p.error) for p in points]
     small, big = fit_law(points, PRIOR, seed=0), fit_law(large, PRIOR, seed=0)
     assert big.predict(20, (300,)).median == pytest.approx(1e4 * small.predict(20, (300,)).median, rel=0.05)
