@@ -67,8 +67,7 @@ def pilot_labels(campaign: Campaign, prices: Mapping[str, float]) -> dict[str, i
     none = dict.fromkeys(prices, 0)
     if campaign.cheap_use not in ("labels", "pairs") or not campaign.cheap or not measurable(campaign):
         return none
-    total, companions = campaign.budget.total, sum(prices[level.name] for level in campaign.cheap)
-    price = prices[campaign.accurate.name] + companions
+    total, price = campaign.budget.total, prices[campaign.accurate.name]
     pairs = floor(ACCURATE_SHARE * total / price) if price > 0 else MOST_PAIRS
     if campaign.rules.start is not None:
         pairs = min(pairs, campaign.rules.start)

@@ -47,8 +47,7 @@ def plan(
     break_lock: BreakLock = False,
     as_json: AsJson = False,
 ) -> None:
-    """Plan a campaign: label a few frames at every fidelity, learn from them what a label costs and brings,
-    and recommend a split.
+    """Plan a campaign: label a few frames, learn what a label costs and brings, and recommend a split.
 
     With --price no campaign is needed: the answer comes from prices and from learning curves of other
     molecules, as in fidsel plan --budget 250 --price ccsdt=1 --price dft=0.025 --atoms 9

@@ -49,8 +49,8 @@ DIFFERENCE: Final[Mapping[Learner, Mapping[Kind, Normal]]] = {
         "wavefunction": Normal(-0.75, 0.5),
     },
 }
-"""The same of the difference of a level to this cheaper one. A kernel learns a smooth difference for itself; a
-network moves a whole surface by it, which takes more labels."""
+"""The same of the difference of a level to this cheaper one. A kernel learns a smooth difference for itself;
+a network moves a whole surface by it, which takes more labels."""
 
 PER_FORCE: Final[Mapping[Kind, Normal]] = {
     "force field": Normal(0.82, 0.45),

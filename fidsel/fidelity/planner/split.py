@@ -35,8 +35,8 @@ class PricedLevel:
     available : labels that can still be bought (frames in the pool); None = `largest`.
     seconds : core-seconds of one label, for the wall time; None = unknown.
     kind : of theory, which decides what is expected of it before anything is measured.
-    companion : of `cost`, what labels of the same frame at the cheap levels take; validation labels have none.
-        With companions every accurate frame is one of each cheap level that is not left out.
+    companion : of `cost`, what labels of the same frame at the cheap levels take; validation labels have
+        none. With companions every accurate frame is one of each cheap level that is not left out.
     largest : labels that can be trained on.
 
     Examples
@@ -200,7 +200,7 @@ class SplitProblem:
         return int(n_hi[0]), tuple(n_lo[0].tolist())
 
     def _trained(self, dear: IntArray, cheap: IntArray) -> tuple[IntArray, IntArray]:
-        """Return accurate (m,) and cheap (m, levels) labels that are trained on: owned ones and companions."""
+        """Return accurate (m,) and cheap (m, levels) labels trained on, with owned ones and companions."""
         n_hi = dear + self.accurate.owned
         n_lo = cheap + np.array([level.owned for level in self.cheap], np.int64)
         if self.accurate.companion:

@@ -16,7 +16,8 @@ WITH_FORCE_FIELD = [0.843, 0.048, 0.516, 0.337, 0.301]
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("mmff94", "force field"), ("MMFF94s", "force field"), ("mm", "force field"), ("GAFF2", "force field"),
+        ("mmff94", "force field"), ("MMFF94s", "force field"), ("mm", "force field"),
+        ("GAFF2", "force field"),
         ("gfn2", "semi-empirical"), ("GFN2-xTB", "semi-empirical"), ("xtb", "semi-empirical"),
         ("PM6", "semi-empirical"), ("tblite", "semi-empirical"),
         ("dft", "dft"), ("pbe", "dft"), ("b3lyp", "dft"), ("wB97M-V", "dft"), ("cheap", "dft"),
@@ -73,7 +74,9 @@ def test_measured_force_differences_count_by_what_they_are_worth() -> None:
     blind = law_prior(["dft", "wavefunction"], 9).links[link].scale
 
     def told(ratio: float, sd: float) -> Normal:
-        return law_prior(["dft", "wavefunction"], 9, ratios={link: Normal(np.log(ratio), sd)}).links[link].scale
+        return (
+            law_prior(["dft", "wavefunction"], 9, ratios={link: Normal(np.log(ratio), sd)}).links[link].scale
+        )
 
     sure, vague = told(0.4, 0.01), told(0.4, 5.0)
     assert vague.mean == pytest.approx(blind.mean, abs=0.05)

@@ -102,7 +102,7 @@ def test_accurate_labels_alone_are_not_charged_for_cheap_ones() -> None:
 
 
 def test_companions_are_cheap_labels_too() -> None:
-    """Where accurate frames are labelled cheaply as well, no split has fewer cheap labels than accurate ones."""
+    """Where accurate frames are labelled cheaply too, no split has fewer cheap labels than accurate ones."""
     levels = (replace(DFT, cost=0.5), replace(CCSDT, cost=1.5, companion=0.5))
     shop = SplitProblem(levels, 100, 0.0, 3, PRIOR)
     assert shop.trained((5, 40)) == (40, (40,))
@@ -203,7 +203,9 @@ def test_what_half_the_budget_cannot_pay_for_is_left_open() -> None:
     assert {s.name: s.split for s in made.scenarios}["half the budget"] is None
 
 
-def curve(link: Link, first: float, slope: float, labels: tuple[int, ...] = (30, 60, 120)) -> list[CurvePoint]:
+def curve(
+    link: Link, first: float, slope: float, labels: tuple[int, ...] = (30, 60, 120)
+) -> list[CurvePoint]:
     return [CurvePoint(link, n, first * n**-slope, 0.05) for n in labels]
 
 
