@@ -12,7 +12,7 @@ Needs the reference data in FIDSEL_DATA (default ../shared/data) and tblite.
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -28,8 +28,8 @@ LADDER = (5, 12, 30, 65, 140, 300)
 LARGEST = 3000
 """Equations of the largest training, frames × (3N − 6)."""
 MODEL: dict[str, Any] = {"sigmas": [5.0, 10.0, 20.0, 40.0, 80.0], "refine": 0, "solver": "quick"}
-LEVELS = {"ccsd(t)": 0, "pbe": 1, "md17": 2, "b3lyp": 2, "gfn2": 3, "mmff94": 4}
-"""From accurate to cheap."""
+BUDGETS = ((30, 20), (60, 40), (200, 40), (200, 1000))
+"""Accurate-label equivalents, and how many cheap labels one of them pays for."""
 MOLECULES = {
     "h2co": ("ccsd(t)", "b3lyp", "gfn2", "mmff94"),
     "malonaldehyde-ccsd(t)": ("ccsd(t)", "gfn2"),
@@ -132,6 +132,79 @@ def run(cell: Cell, folder: Path) -> Row:
     }
 
 
+def law_of(rows: Sequence[Row], molecule: str, base: str) -> Any:
+    """Return the planner's law of a molecule from its measured curves, nearly without a prior."""
+    from fidsel.fidelity.planner.law import CurvePoint, LawPrior, Link, LinkPrior, Normal, fit_law
+
+    links = {
+        (base, ""): Link(0),
+        (MOLECULES[molecule][0], ""): Link(1),
+        (MOLECULES[molecule][0], base): Link(1, 0),
+    }
+    mine = [row for row in rows if row["molecule"] == molecule and (row["level"], row["base"]) in links]
+    points = [
+        CurvePoint(links[row["level"], row["base"]], n, error) for row in mine for n, error in row["curve"]
+    ]
+    early = prior_of(base, mine[0]["atoms"]).links[Link(0)].early
+    vague = LinkPrior(Normal(-1.0, 2.0), Normal(0.0, 0.2), early)
+    return fit_law(
+        points, LawPrior(dict.fromkeys(links.values(), vague), Normal(0, 3), Normal(0.6, 0.3)), seed=0
+    )
+
+
+def prior_of(base: str, atoms: int) -> Any:
+    """Return what the planner expects of a level below an accurate one."""
+    from fidsel.fidelity.planner.priors import Kind, law_prior
+
+    kinds: dict[str, Kind] = {"gfn2": "semi-empirical", "mmff94": "force field"}
+    return law_prior([kinds.get(base, "dft"), "wavefunction"], atoms)
+
+
+def left_out(rows: Sequence[Row]) -> list[Row]:
+    """Return how good the plan for a molecule is whose curves the prior has not seen.
+
+    The prior is the mean over the other molecules, with their spread; the truth the law fitted to the
+    molecule's own curves. Budgets are `BUDGETS`.
+    """
+    from fidsel.fidelity.planner.law import LawPrior, LinkPrior, Normal
+    from fidsel.fidelity.planner.recommend import PricedLevel, plan
+
+    found = []
+    for kind, bases in {"dft": ("md17", "b3lyp"), "gfn2": ("gfn2",), "mmff94": ("mmff94",)}.items():
+        laws = {
+            (molecule, base): law_of(rows, molecule, base)
+            for molecule, levels in MOLECULES.items()
+            for base in bases
+            if base in levels[1:]
+        }
+        for (molecule, _), law in laws.items():
+            others = [one.mean.draws[0] for key, one in laws.items() if key[0] != molecule]
+            scale = np.array([[draw[row, 0] - draw[1, 0] for row in (0, 1, 2)] for draw in others])
+            slope = np.array([draw[:, 1] for draw in others])
+            links = {
+                link: LinkPrior(
+                    Normal(*spread(scale[:, row])), Normal(*spread(slope[:, row] - slope[:, 1])), early
+                )
+                for row, (link, early) in enumerate(zip(law.links, law.early, strict=True))
+            }
+            prior = LawPrior(links, Normal(0, 1), Normal(*spread(slope[:, 1])))
+            for total, ratio in BUDGETS:
+                levels = [PricedLevel("cheap", 1 / ratio, available=5000), PricedLevel("accurate", 1.0)]
+                bought = plan(total, levels, prior=prior, minimum=4).recommended.bought
+                best = plan(total, levels, law=law, minimum=4).recommended.bought
+                errors = [float(np.median(law.errors(n[1], n[:1]))) for n in (bought, best)]
+                found.append({
+                    "kind": kind, "molecule": molecule, "total": total, "ratio": ratio,
+                    "planned": bought, "best": best, "regret": errors[0] / errors[1],
+                })  # fmt: skip
+    return found
+
+
+def spread(values: Any) -> tuple[float, float]:
+    """Return mean and standard deviation, at least 0.05."""
+    return float(values.mean()), float(max(values.std(ddof=1), 0.05))
+
+
 def main() -> None:
     """Run the benchmark and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -141,14 +214,20 @@ def main() -> None:
     given = parser.parse_args()
     told = {"model": MODEL, "ladder": LADDER, "largest": LARGEST, "validation": VALIDATION, "test": TEST}
     rows = run_cells(list(cells()), run, given.part, given.workers, data_folder(), settings=lambda _: told)
+    unseen = left_out(rows)
     if given.json:
-        found = {"benchmark": "learning_curves", "unit": "kcal/mol/Å", **machine(), "cells": rows}
-        print(json.dumps(found, indent=1))
+        found = {"benchmark": "learning_curves", "unit": "kcal/mol/Å", **machine()}
+        print(json.dumps(found | {"left_out": unseen, "cells": rows}, indent=1))
         return
     for row in rows:
         of = row["level"] + (f" − {row['base']}" if row["base"] else "")
         points = ", ".join(f"{n}: {error:.3g}" for n, error in row["curve"])
         print(f"{row['molecule']:22} {of:18} seed {row['seed']}  |F| {row['amplitude']:.3g}; {points}")
+    for row in unseen:
+        print(
+            f"{row['molecule']:22} {row['kind']:7} {row['total']:4} at {row['ratio']} : 1  planned unseen "
+            f"{row['planned']}, best {row['best']}: {row['regret']:.2f} × its error"
+        )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ Needs h2co/h2co.npz, malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz and rmd17/mal
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -28,6 +28,9 @@ from cells import KCAL, Row, add_workers, data_folder, formaldehyde, machine, ma
 SEEDS = (0, 1, 2)
 LEAST = 4
 """Fewest accurate training labels of a split."""
+PILOT = 0.15
+"""Part of the budget that a pilot takes at most."""
+ATOMS = {"h2co": 4, "malonaldehyde": 9, "ethanol": 9}
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,138 @@ def settings(cell: Cell) -> Row:
     }  # fmt: skip
 
 
+def error_line(rows: Sequence[Row], name: str, budget: Budget, column: str) -> list[tuple[int, int, float]]:
+    """Return cheap labels, accurate labels and error of each split of a budget that all seeds measured.
+
+    Parameters
+    ----------
+    column : "mae" of the recipe, or "paired_mae" of a residual learnt from true differences.
+    """
+    setup, found = SETUPS[name], []
+    measured: dict[tuple[int, int], list[float]] = {}
+    for row in rows:
+        for split in row["splits"] if row["data"] == name else ():
+            error = split["mae"] if row["cheap"] == 0 else split.get(column)
+            if error is not None:
+                measured.setdefault((row["cheap"], split["accurate"]), []).append(error)
+    for cheap in setup.ladder:
+        accurate = budget.total - setup.validation - -(-cheap // budget.ratio)
+        errors = measured.get((cheap, accurate), [])
+        if len(errors) == len(SEEDS):
+            found.append((cheap, accurate, float(np.exp(np.log(errors).mean()))))
+    return found
+
+
+def error_at(line: Sequence[tuple[int, int, float]], cheap: float) -> float | None:
+    """Return the error of a split between the measured ones, read from a line in logarithms."""
+    mixed = [point for point in line if point[0]]
+    if not mixed or not mixed[0][0] <= cheap <= mixed[-1][0] * 1.05:
+        return None
+    places, errors = np.log([point[0] for point in mixed]), np.log([point[2] for point in mixed])
+    return float(np.exp(np.interp(np.log(cheap), places, errors)))
+
+
+def planned(name: str, budget: Budget, points: Any = (), ratios: Any = None, atoms: int | None = None) -> Any:
+    """Return the plan for a budget."""
+    from fidsel.fidelity.planner.priors import law_prior
+    from fidsel.fidelity.planner.recommend import PricedLevel, plan
+
+    setup = SETUPS[name]
+    levels = [
+        PricedLevel("cheap", 1 / budget.ratio, available=setup.ladder[-1]),
+        PricedLevel("accurate", 1.0, kind="wavefunction"),
+    ]
+    prior = law_prior(["dft", "wavefunction"], atoms or ATOMS[name], ratios=ratios)
+    return plan(budget.total, levels, points=points, prior=prior, validation=setup.validation, minimum=LEAST)
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """A plan from labels of at most `PILOT` of a budget."""
+
+    data: str
+    total: int
+    ratio: int
+    seed: int
+
+
+def run_pilot(cell: Pilot, folder: Path) -> Row:
+    """Measure the curves of a pilot and plan with them; its labels are the first of the training labels."""
+    import torch
+
+    from fidsel.campaign.plans.curves import EQUATIONS, MOST_CHEAP, MOST_PAIRS, force_ratios, measured_curves
+    from fidsel.models import SGDML
+
+    torch.set_num_threads(1)
+    setup, budget, start = SETUPS[cell.data], Budget(cell.total, cell.ratio), process_time()
+    accurate, cheap = load(cell.data, folder)
+    _, _, own, bought = orders(cell.data, cell.seed, accurate, cheap)
+    pairs = min(MOST_PAIRS, max(3, int(0.1 * cell.total)))
+    count = max(pairs, min(MOST_CHEAP, int((PILOT * cell.total - pairs) * cell.ratio)))
+    levels = [cheap[bought[:count]], accurate[own[:pairs]]]
+    most = EQUATIONS // (3 * ATOMS[cell.data] - 6)
+    points = measured_curves(levels, lambda seed: SGDML(**setup.model), cell.seed, most)  # noqa: ARG005
+    made = planned(cell.data, budget, points, force_ratios(levels))
+    error = made.recommended.error
+    return asdict(cell) | {
+        "pilot": [count, pairs],
+        "bought": made.recommended.bought,
+        "error": None if error is None else [value / KCAL for value in error],
+        "seconds": process_time() - start,
+    }
+
+
+def compared(rows: Sequence[Row], pilots: Sequence[Row], column: str) -> list[Row]:
+    """Return, for each budget, the best measured split beside the planned ones and even halves."""
+    found = []
+    for name in sorted({row["data"] for row in rows}):
+        for budget in SETUPS[name].budgets:
+            line = error_line(rows, name, budget, column)
+            if len(line) < 3:
+                continue
+            best = min(line, key=lambda point: point[2])
+            bare, blind = (planned(name, budget, atoms=n).recommended.bought for n in (None, 12))
+            half = (budget.total - SETUPS[name].validation) / 2 * budget.ratio
+            mine = [p for p in pilots if (p["data"], p["total"], p["ratio"]) == (name, *astuple(budget))]
+
+            def ratio(cheap: float, line: Any = line, best: Any = best) -> float | None:
+                error = error_at(line, cheap)
+                return None if error is None else error / best[2]
+
+            found.append(asdict(budget) | {
+                "data": name, "splits": len(line), "best": best, "alone": line[0][2] / best[2],
+                "bare": [*bare, ratio(bare[0])], "without atoms": [*blind, ratio(blind[0])],
+                "halves": ratio(half),
+                "pilot": [[*p["bought"], ratio(p["bought"][0]), _covered(p, line)] for p in mine],
+            })  # fmt: skip
+    return found
+
+
+def _covered(pilot: Row, line: Any) -> bool | None:
+    """Return whether the error at a planned split lies in the interval that the plan gave."""
+    error = error_at(line, pilot["bought"][0])
+    if error is None or pilot["error"] is None:
+        return None
+    return bool(pilot["error"][1] <= error <= pilot["error"][2])
+
+
+def summary(found: Sequence[Row]) -> Row:
+    """Return how often plans are good enough."""
+    bare = [row["bare"][2] for row in found if row["bare"][2]]
+    pilot = [plan[2] for row in found for plan in row["pilot"] if plan[2]]
+    covered = [plan[3] for row in found for plan in row["pilot"] if plan[3] is not None]
+    halves = [row["halves"] for row in found if row["halves"]]
+    return {
+        "bare ≤ 1.5": float(np.mean(np.array(bare) <= 1.5)),
+        "pilot ≤ 1.1": float(np.mean(np.array(pilot) <= 1.1)),
+        "covered": float(np.mean(covered)),
+        "mean ratios": {
+            name: float(np.exp(np.log(values).mean()))
+            for name, values in (("bare", bare), ("pilot", pilot), ("halves", halves))
+        },
+    }
+
+
 def main() -> None:
     """Run the benchmark and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -219,10 +354,27 @@ def main() -> None:
     )
     add_workers(parser)
     given = parser.parse_args()
-    rows = run_cells(
-        list(cells(given.only)), run, given.part, given.workers, data_folder(), settings=settings
-    )
-    print(json.dumps({"benchmark": "planner_truth", "unit": "kcal/mol/Å", **machine(), "cells": rows}))
+    folder, part = data_folder(), given.part
+    rows = run_cells(list(cells(given.only)), run, part, given.workers, folder, settings=settings)
+    wanted = [
+        Pilot(name, *astuple(b), seed) for name in given.only for b in SETUPS[name].budgets for seed in SEEDS
+    ]
+    pilots = run_cells(wanted, run_pilot, part and part.with_suffix(".pilots.jsonl"), given.workers, folder)
+    found = {column: compared(rows, pilots, column) for column in ("mae", "paired_mae")}
+    if given.json:
+        print(json.dumps({
+            "benchmark": "planner_truth", "unit": "kcal/mol/Å", **machine(), "seeds": SEEDS,
+            "summary": {column: summary(one) for column, one in found.items() if one}, "compared": found,
+            "cells": rows, "pilots": pilots,
+        }, indent=1))  # fmt: skip
+        return
+    for column, one in found.items():
+        print(f"{column}: {summary(one)}" if one else f"{column}: nothing is finished")
+        for row in one:
+            cheap, accurate, error = row["best"]
+            print(f"{row['data']:13} {row['total']:4} at {row['ratio']:2} : 1", end="  ")
+            print(f"best {accurate} + {cheap}: {error:.4f}  bare {row['bare']}", end="  ")
+            print("pilot", [one[:3] for one in row["pilot"]], "halves", row["halves"])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ SHARES = (0.25, 0.5, 1.0)
 """Nested parts of the other labels that a model is fitted to."""
 FEWEST = 5
 """Labels of the smallest fit: below, kernels have not begun to learn."""
+KEPT = 0.9
+"""Part of the labels of a cheap level that its model is fitted to; recipes hold out the rest."""
 CHOOSING, MOST_CHOOSING = 0.3, 20
 """Part of the labels of a fold, and most of them, that choose the length scale; the others are scored on."""
 EQUATIONS = 2000
@@ -139,7 +141,8 @@ def measured_curves(
         return ()
     points = []
     for row, frames in enumerate(levels):
-        points += _curve(Link(row), frames[:most], fresh)
+        cheap = row < len(levels) - 1
+        points += _curve(Link(row), frames[:most], fresh, KEPT if cheap else 1.0)
     for base, level in combinations(range(len(levels)), 2):
         points += _curve(Link(level, base), difference(levels[level], levels[base])[:most], fresh)
     return tuple(points)
@@ -170,8 +173,13 @@ def difference(frames: Frames, base: Frames) -> Frames:
     return own.replace(energy=own.energy - other.energy, forces=own.forces - other.forces)
 
 
-def _curve(link: Link, frames: Frames, model: Fittable) -> list[CurvePoint]:
-    """Return the points of one curve, the mean error over folds."""
+def _curve(link: Link, frames: Frames, model: Fittable, kept: float = 1.0) -> list[CurvePoint]:
+    """Return the points of one curve, the mean error over folds.
+
+    Parameters
+    ----------
+    kept : part of the labels bought that a model is fitted to.
+    """
     parts = FEWEST_FOLDS if len(frames) > MANY else max(FEWEST_FOLDS, -(-len(frames) // HELD))
     folds = [np.arange(start, len(frames), parts) for start in range(parts)]
     errors: dict[int, list[float]] = {}
@@ -185,7 +193,7 @@ def _curve(link: Link, frames: Frames, model: Fittable) -> list[CurvePoint]:
             if n >= FEWEST:
                 fitted, _ = model.fit(frames[rest[:n]], frames[held[:choosing]])
                 errors.setdefault(n, []).append(validation_error(fitted, frames[held[choosing:]]))
-    return [CurvePoint(link, n, float(np.mean(found)), _sd(found)) for n, found in errors.items()]
+    return [CurvePoint(link, n / kept, float(np.mean(found)), _sd(found)) for n, found in errors.items()]
 
 
 def _sd(errors: Sequence[float]) -> float:

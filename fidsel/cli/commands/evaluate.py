@@ -42,7 +42,8 @@ def evaluate(
     """Compare a model with labels: MAE and RMSE of forces and energies, by element and by molecule."""
     from fidsel.config.load import check_config
     from fidsel.data.state import State
-    from fidsel.report.parity import parity_plot, require_picture
+    from fidsel.report.parity import parity_plot
+    from fidsel.report.plot import require_picture
     from fidsel.tasks import evaluate as task
     from fidsel.tasks.select import require_writable
     from fidsel.tasks.train import LabelFile

@@ -52,6 +52,10 @@ def plan(
     With --price no campaign is needed: the answer comes from prices and from learning curves of other
     molecules, as in fidsel plan --budget 250 --price ccsdt=1 --price dft=0.025 --atoms 9
     """
+    if picture is not None:
+        from fidsel.report.splits import draw_splits, require_picture
+
+        require_picture(picture)
     if price:  # nothing of a campaign, which takes seconds to load
         from fidsel.tasks.prices import plan_prices
 
@@ -80,8 +84,6 @@ def plan(
                 break_lock=break_lock,
             )
     if picture is not None:
-        from fidsel.report.splits import draw_splits
-
         draw_splits(made, picture)
         note(f"error over the split: {picture}")
     document(json.loads(made.to_json())) if as_json else plan_tables(made)
