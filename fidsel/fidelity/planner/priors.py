@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from math import hypot, log
 from typing import Final, Literal
@@ -68,6 +69,7 @@ def law_prior(
     learner: Learner = "kernel",
     exact: Sequence[int] = (),
     ratios: Mapping[Link, Normal] | None = None,
+    baseline: Kind | None = None,
 ) -> LawPrior:
     """Return what is expected of a chain of levels.
 
@@ -78,6 +80,8 @@ def law_prior(
     learner : what is trained.
     exact : rows of levels that are computed where the model predicts.
     ratios : ln of the mean force difference of two levels over their mean force, where measured.
+    baseline : kind of what every label is counted from, computed where the model predicts: levels are learnt
+        as differences to it, and the difference of two levels is what it was.
 
     Examples
     --------
@@ -100,7 +104,20 @@ def law_prior(
         if link in known and learner == "kernel":
             scale = _combined(scale, PER_FORCE[kind], known[link])
         links[link] = LinkPrior(scale, Normal(-0.12, 0.1), early)
-    return LawPrior(links, _scale(atoms), _exponent(freedom, learner), frozenset(exact))
+    scale = _scale(atoms)
+    if baseline is not None:
+        gain = DIFFERENCE[learner][baseline]
+        scale = _shifted(scale, gain.mean, gain.sd)
+        links |= {
+            link: replace(one, scale=_shifted(one.scale, -gain.mean, 0.0))
+            for link, one in links.items()
+            if link.base is not None
+        }
+    return LawPrior(links, scale, _exponent(freedom, learner), frozenset(exact))
+
+
+def _shifted(known: Normal, by: float, sd: float) -> Normal:
+    return Normal(known.mean + by, hypot(known.sd, sd))
 
 
 def _combined(expected: Normal, per_force: Normal, ratio: Normal) -> Normal:

@@ -5,7 +5,7 @@ import pytest
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
-from fidsel.fidelity.planner.prices import LARGEST_KERNEL, plan_from_prices
+from fidsel.fidelity.planner.prices import LARGEST_KERNEL, baseline_gain, plan_from_prices
 
 BUDGET = Budget.parse("30")
 PRICES = ["ccsdt=1", "dft=0.05"]
@@ -57,6 +57,14 @@ def test_a_plan_gains_more_than_halving_the_money(atoms: int) -> None:
     halves = min(made.table, key=lambda row: abs(row.bought[0] * 0.05 - 27.5))
     assert made.recommended.relative.median <= halves.relative.median * (1 + 1e-9)
     assert np.isfinite(made.recommended.relative).all()
+
+
+@pytest.mark.parametrize(("n_lo", "ratio"), [(0, 0.430 / 0.828), (2000, 0.3025 / 0.413)])
+def test_a_baseline_is_expected_to_gain_what_it_did(n_lo: int, ratio: float) -> None:
+    """Malonaldehyde, 200 CCSD(T) labels alone and with 2000 of DFT, with and without GFN2-xTB beneath."""
+    gain = baseline_gain(["dft", "wavefunction"], 9, 200, (n_lo,))
+    assert gain.low < ratio < gain.high < 1.1
+    assert gain.median == pytest.approx(ratio, rel=0.3)
 
 
 @pytest.mark.parametrize(
