@@ -95,7 +95,7 @@ def law_prior(
         raise UsageError(f"a law needs at least one level and one atom, got {kinds} and {atoms}")
     freedom = max(3 * atoms - 6, 1)
     known, last = ratios or {}, len(kinds) - 1
-    early = 3.3 * (freedom / 21) ** 2.5 if learner == "kernel" else 0.0
+    early = max(2.0, 3.3 * (freedom / 21) ** 2.5) if learner == "kernel" else 0.0
     own = [OWN[kind] for kind in kinds[:-1]] + [Normal(0.0, 0.01)]
     links = {Link(row): LinkPrior(scale, Normal(0.0, 0.05), early) for row, scale in enumerate(own)}
     for base, level in combinations(range(last + 1), 2):
