@@ -3,8 +3,9 @@
 from fidsel.campaign.loop import iterate
 from fidsel.campaign.plans.plan import plan_campaign, sample_pool
 from fidsel.campaign.records.folder import CampaignFolder
-from fidsel.campaign.records.round import ControlArm, Metrics, Pick, Round
+from fidsel.campaign.records.round import ControlArm, Pick, Round
 from fidsel.campaign.settings import Campaign, Rules
+from fidsel.training.evaluate import Metrics
 
 __all__ = [
     "Campaign",

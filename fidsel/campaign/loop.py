@@ -7,7 +7,8 @@ from time import perf_counter
 
 from fidsel.campaign.plans.coverage import gaps
 from fidsel.campaign.plans.plan import Prepared, prepare, start_size, unbought
-from fidsel.campaign.plans.share import frame_cost
+from fidsel.campaign.plans.round_size import frame_cost
+from fidsel.campaign.records.decisions import Identity
 from fidsel.campaign.records.round import Allocation, Pick, Round
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.rounds.propose import choose
@@ -15,18 +16,11 @@ from fidsel.campaign.rounds.publish import measured, publish
 from fidsel.campaign.rounds.purchases import purchase
 from fidsel.campaign.rounds.suspicion import trusted
 from fidsel.campaign.rounds.training import forget_trainings, watched
-from fidsel.campaign.rounds.training_set import (
-    mixture,
-    read_allocation,
-    read_late,
-    training_data,
-    write_allocation,
-)
+from fidsel.campaign.rounds.training_set import training_data
 from fidsel.campaign.settings import Campaign, Reporter, silent
-from fidsel.campaign.workspace import Workspace, identify, open_workspace
+from fidsel.campaign.workspace import Workspace, open_workspace
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.level import Fidelity
-from fidsel.selector.stopping import Stopping
 from fidsel.training.stage import Trained, TrainingData
 
 
@@ -60,7 +54,7 @@ def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = Fa
     """
     with open_workspace(campaign, report, break_lock) as ws:
         done = list(campaign.folder.read_rounds())
-        if done and done[0].campaign != identify(campaign, ws.store):
+        if done and done[0].campaign != ws.journal.require(Identity).id:
             home = campaign.folder
             raise FidselError(
                 f"{home.rounds} and {home.store} belong to different campaigns: put back the store the "
@@ -77,13 +71,16 @@ def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = Fa
 
 def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
     """Return why the campaign ends after these rounds, "" where it goes on."""
-    rules, last = ws.campaign.rules, done[-1]
-    if reached := _low_enough(ws, done):
-        return reached
+    rules, last, rule = ws.campaign.rules, done[-1], ws.campaign.rules.stopping
+    bounds = last.error_source.get("bounds", {}).get("clusters", {})
+    errors = [one.validation.error(rule.measure) for one in done]
+    unit = error_unit(ws.campaign.accurate.forces)
+    if stop := rule.reason(errors, unit, max(bounds.values(), default=None)):
+        return stop.text
     if last.index >= rules.rounds:
         return f"round limit: {rules.rounds} rounds of picking are done (campaign.rounds)"
     cost = frame_cost(ws)
-    if any((read_late(ws.store, last.index) or {}).values()):
+    if any(ws.journal.late(last.index).values()):
         return ""  # the next round trains on them, and picks what the budget pays for
     if not ws.campaign.budget.pays(last.spent + cost):
         return f"budget spent: the next frame costs {ws.campaign.budget.format(cost)}"
@@ -92,45 +89,30 @@ def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
     return ""
 
 
-def _low_enough(ws: Workspace, done: Sequence[Round]) -> str:
-    """Return which rule on errors ends the campaign, "" where none does."""
-    rules, last, unit = ws.campaign.rules, done[-1], error_unit(ws.campaign.accurate.forces)
-    if rules.target is not None and last.validation.headline <= rules.target:
-        return f"target reached: validation error {last.validation.headline:.4g} ≤ {rules.target:.4g} {unit}"
-    bounds = last.error_source.get("bounds", {}).get("clusters", {})
-    if rules.cluster_target is not None and bounds and max(bounds.values()) <= rules.cluster_target:
-        return (
-            f"target reached in every cluster: errors before this round were bound to at most "
-            f"{max(bounds.values()):.4g} ≤ {rules.cluster_target:.4g} {unit}"
-        )
-    return Stopping(patience=rules.patience).flat([one.validation.headline for one in done])
-
-
 def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) -> Round:
     began = perf_counter()
-    allocation = read_allocation(ws.store, index)
-    if allocation is None:
+    campaign, journal = ws.campaign, ws.journal
+    if journal.read(Allocation, index) is None:
         ws.begin("choosing frames" if index else "drawing the random start")
-        allocation = _start(ws, ready) if index == 0 else choose(ws, ready, index)
-        write_allocation(ws.store, index, allocation)
-    purchase(ws, ready.held, index, allocation)
+        journal.write(_start(ws, ready) if index == 0 else choose(ws, ready, index), index)
+    purchase(ws, ready.held, index)
     labelled = perf_counter()
-    ids = mixture(ws, index)
-    believed = trusted(ws, training_data(ws, ids, ready.held))
-    data = believed.data
+    data = training_data(campaign, ws.store, ws.pool, journal.training_ids(index), ready.held)
+    checked = trusted(campaign, ws.pool, data)
+    data = checked.data
     trained = _train(ws, data, index)
     seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
     ws.ledger.charge(
         "training", _training_amount(ws, seconds["training"]), f"round {index}", seconds["training"]
     )
     ws.begin("measuring on held-out labels")
-    found = measured(ws, ready.held, index, done, allocation, ids, data, trained, seconds)
-    notes = (*found.record.notes, *believed.notes)
+    found = measured(ws, ready.held, done, data, trained, seconds)
+    notes = (*found.record.notes, *checked.notes)
     found = replace(
         found, record=replace(found.record, notes=notes, stop=stop_reason(ws, [*done, found.record]))
     )
     publish(ws, ready.held, found, done, trained)
-    forget_trainings(ws)
+    forget_trainings(campaign.folder)
     return found.record
 
 
@@ -142,8 +124,8 @@ def _start(ws: Workspace, ready: Prepared) -> Allocation:
     name, why = campaign.accurate.name, "random start"
     accurate = ready.orders[name][: start_size(ws, made)]
     cheap = {f.name: ready.orders[f.name][: max(planned[f.name], len(accurate))] for f in campaign.cheap}
-    row = {frame: i for i, frame in enumerate(ws.pool.ids)}
-    picks = tuple(Pick(frame, row[frame], name, -1, why) for frame in accurate)
+    rows = ws.pool.rows(accurate).tolist()
+    picks = tuple(Pick(frame, row, name, -1, why) for frame, row in zip(accurate, rows, strict=True))
     numbers = {level: len(ids) for level, ids in cheap.items()}
     cost = ws.cost(numbers | {name: len(accurate) + len(ready.held.validation)})
     notes = (*unbought(campaign), *gaps(campaign, ws.cover))
@@ -159,7 +141,8 @@ def _train(ws: Workspace, data: TrainingData, index: int) -> Trained:
     # of a recipe that takes bare configurations the levels are none, the frames one set
     for fidelity, frames in zip(campaign.cheap, data.cheap, strict=False):
         _require(ws, fidelity, "training", len(frames), 2)
-    trained = watched(ws, campaign.recipe, data, campaign.seed_for("training", index), "training")
+    seed = campaign.seed_for("training", index)
+    trained = watched(campaign, ws.report, campaign.recipe, data, seed, "training")
     ws.report("training", 1, 1)
     return trained
 

@@ -65,21 +65,21 @@ def show_log() -> None:
 def document(value: Any) -> None:  # Any: plain values, NumPy's too
     """Print one JSON document on stdout; NaN and infinities, which JSON has not, become null."""
     escaped = not is_utf8(sys.stdout)
-    result(json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=escaped) + "\n")
+    result(json.dumps(json_value(value), indent=1, allow_nan=False, ensure_ascii=escaped) + "\n")
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """Return a value as JSON knows it.
 
-    >>> plain({"a": (1, float("nan")), 2: Path("x")})
+    >>> json_value({"a": (1, float("nan")), 2: Path("x")})
     {'a': [1, None], '2': 'x'}
     """
     if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
+        return {str(key): json_value(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(inner) for inner in value]
+        return [json_value(inner) for inner in value]
     if hasattr(value, "tolist"):  # NumPy's arrays and numbers
-        return plain(value.tolist())
+        return json_value(value.tolist())
     if isinstance(value, float):
         return value if isfinite(value) else None
     return value if value is None or isinstance(value, (str, int)) else str(value)

@@ -8,10 +8,10 @@ from fidsel.cli.output import note, table
 if TYPE_CHECKING:
     from fidsel.campaign.records.round import ControlArm, Round
     from fidsel.campaign.records.summary import Summary
-    from fidsel.campaign.selection.held_out import SetErrors
     from fidsel.campaign.selection.settings import SelectionRound
     from fidsel.fidelity.budget import Budget
     from fidsel.tasks.select import FileSelection
+    from fidsel.training.evaluate import Metrics
 
 KCAL = 0.0433641
 """eV in one kcal/mol."""
@@ -20,11 +20,11 @@ KCAL = 0.0433641
 def round_line(record: "Round", budget: "Budget") -> str:
     """Return one line on a finished round."""
     labels = ", ".join(f"{count} {name}" for name, count in record.labels.items())
-    error = _force(record.metrics.force_mae) if record.metrics.force_mae is not None else "energies only"
-    return (
-        f"round {record.index}: {labels}; force MAE {error}, energy MAE "
-        f"{1000 * record.metrics.energy_mae:.3g} meV; spent {budget.format(record.spent)} of {budget}"
-    )
+    force, energy = record.metrics.force_mae, record.metrics.energy_mae
+    error = "energies only" if force is None else _force(force)
+    energies = "" if energy is None else f", energy MAE {1000 * energy:.3g} meV"
+    spent = f"spent {budget.format(record.spent)} of {budget}"
+    return f"round {record.index}: {labels}; force MAE {error}{energies}; {spent}"
 
 
 def _force(value: float | None) -> str:
@@ -62,7 +62,7 @@ def campaign_table(found: "Summary") -> None:
                 record.cost / size,
                 record.spent / size,
                 None if force is None else 1000 * force,
-                1000 * energy,
+                None if energy is None else 1000 * energy,
                 *_control_cells(record.control),
             ]
         )
@@ -117,11 +117,8 @@ def selection_line(found: "SelectionRound", unit: str) -> str:
     start = f"round {found.index}: {found.labels} labels"
     if found.held_out is None:
         return f"{start}; {found.stop}"
-    worst = "–" if found.held_out.worst is None else f"{1000 * found.held_out.worst:.4g}"
-    return (
-        f"{start}; held-out RMSE {1000 * found.held_out.rmse:.4g}, worst clusters {worst}, 99th percentile "
-        f"{1000 * found.held_out.p99:.4g} m{unit}"
-    )
+    rmse, worst, tail = ("–" if cell is None else f"{cell:.4g}" for cell in _set_cells(found.held_out))
+    return f"{start}; held-out RMSE {rmse}, worst clusters {worst}, 99th percentile {tail} m{unit}"
 
 
 def selection_table(found: "FileSelection") -> None:
@@ -132,7 +129,7 @@ def selection_table(found: "FileSelection") -> None:
     rows = []
     for i, one in enumerate(found.rounds):
         arm = found.control[i].held_out if i < len(found.control) else None
-        cells = [*_set_cells(one.held_out), None if one.pool is None else 1000 * one.pool.rmse]
+        cells = [*_set_cells(one.held_out), _set_cells(one.pool)[0]]
         rows.append([str(one.index), one.labels, *cells, *_set_cells(arm)[:2]])
     table(f"selection from {found.request.pool.text}", columns, rows)
     for one in found.rounds:
@@ -141,7 +138,8 @@ def selection_table(found: "FileSelection") -> None:
     note(f"{found.rounds[-1].stop or 'not finished'}; picks in {found.request.out}")
 
 
-def _set_cells(found: "SetErrors | None") -> list[float | None]:
+def _set_cells(found: "Metrics | None") -> list[float | None]:
     if found is None:
         return [None, None, None]
-    return [None if value is None else 1000 * value for value in (found.rmse, found.worst, found.p99)]
+    values = (found.error("rmse"), found.worst, found.p99)
+    return [None if value is None else 1000 * value for value in values]

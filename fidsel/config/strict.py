@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LONGEST_NAME = 200
 
-OwnClass = Annotated[str, Field(pattern=r"^\w+(\.\w+)*:\w+$")]
-"""A person's own class, written `package.module:Class`."""
+OWN = r"^\w+(\.\w+)*:\w+$"
+OwnClass = Annotated[str, Field(pattern=OWN)]
+"""A user's own class, written `package.module:Class`."""
 
 
 class Strict(BaseModel):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fidsel.exceptions import UsageError, unknown
 
 if TYPE_CHECKING:
-    from fidsel.arrays import IntArray, StrArray
+    from fidsel.arrays import BoolArray, IntArray, StrArray
     from fidsel.data.frames import Frames
 
 F = TypeVar("F", bound="Frames")
@@ -21,6 +21,9 @@ BLOCKS = 20
 
 SHORTEST = 10
 """Frames a block has at least, unless its side is smaller: shorter blocks would be a shuffle."""
+
+BARRED = "barred"
+"""The side of frames that are kept away from all others by `spread_over_blocks`."""
 
 
 def split(
@@ -83,6 +86,66 @@ def split_indices(
         return _by_block(np.argsort(member, kind="stable"), counts, rng, blocks)
     exact = all(isinstance(size, Integral) for size in sizes.values())
     return _by_group(member, counts, rng, exact)
+
+
+def spread_over_blocks(
+    group: "StrArray",
+    sides: Mapping[str, tuple[int, float]],
+    rng: np.random.Generator,
+    able: "BoolArray | None" = None,
+) -> dict[str, list[int]]:
+    """Return few frames from each of many blocks for some sides, in order of drawing, and those barred.
+
+    Each trajectory is cut into contiguous blocks of `SHORTEST` frames. Each side draws whole blocks at
+    random, as many as its share allows so that few frames come from each, and takes frames at random inside
+    them. All else in a drawn block is barred, so that no frame of a side has one of no side next to it inside
+    its block.
+
+    Parameters
+    ----------
+    group : (n,) trajectory of each frame.
+    sides : how many frames each wants, and the largest share of the blocks it draws from while fewer do.
+    able : (n,) True for frames that a side can take; None = all.
+
+    Returns
+    -------
+    Rows of each side, and under `BARRED` those of none that share a block with one.
+
+    Raises
+    ------
+    UsageError
+        where there are too few blocks.
+    """
+    block = _block_numbers(group)
+    can = np.ones(len(group), dtype=np.bool_) if able is None else able
+    order = [int(b) for b in rng.permutation(block.max() + 1)]
+    found: dict[str, list[int]] = {BARRED: []}
+    for side, (count, share) in sides.items():
+        wanted = min(count, max(int(share * (block.max() + 1)), 1))
+        drawn: list[list[int]] = []
+        while order and (len(drawn) < wanted or sum(int(can[rows].sum()) for rows in drawn) < count):
+            drawn.append(np.flatnonzero(block == order.pop()).tolist())
+        inside = [[row for row in rng.permutation(rows).tolist() if can[row]] for rows in drawn]
+        turns = [rows[turn] for turn in range(SHORTEST) for rows in inside if turn < len(rows)]
+        if len(turns) < count:
+            raise UsageError(
+                f"the frames have too few blocks of {SHORTEST} for {count} {side} frames: take more frames, "
+                f"or fewer {side} ones"
+            )
+        found[side] = turns[:count]
+        found[BARRED] += sorted({row for rows in drawn for row in rows} - set(turns[:count]))
+    return found
+
+
+def _block_numbers(group: "StrArray") -> "IntArray":
+    """Return (n,) number of the contiguous block each row belongs to; blocks never cross groups."""
+    _, member = np.unique(group, return_inverse=True)
+    within = np.empty(len(group), dtype=np.int64)
+    for g in range(member.max() + 1):
+        rows = np.flatnonzero(member == g)
+        within[rows] = np.arange(len(rows)) // SHORTEST
+    _, number = np.unique(np.column_stack([member, within]), axis=0, return_inverse=True)
+    return np.asarray(number, dtype=np.int64).reshape(-1)
 
 
 def _counts(sizes: Mapping[str, float], n: int) -> dict[str, int]:

@@ -13,6 +13,7 @@ from fidsel.fidelity.source import Cause, Coverage, Label, LabelError, LabelSour
 from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
 from fidsel.fidelity.sources.pyscf import PySCFSource
+from fidsel.fidelity.sources.registry import SOURCES
 from fidsel.fidelity.sources.table import TableSource
 from fidsel.fidelity.sources.tblite import TBLiteSource
 from fidsel.fidelity.store.database import StoreError
@@ -21,6 +22,7 @@ from fidsel.fidelity.store.ledger import Ledger
 from fidsel.fidelity.store.lock import CampaignLock, LockError, open_store
 
 __all__ = [
+    "SOURCES",
     "Attempt",
     "Budget",
     "BudgetError",

@@ -46,7 +46,7 @@ def parity_figure(found: Evaluation, *, title: str = "") -> "Figure":
 
 
 def _forces(found: Evaluation) -> tuple[FloatArray, FloatArray]:
-    known = np.repeat(found.frames.has_forces, np.diff(found.frames.offsets))
+    known = np.repeat(found.frames.has_forces, found.frames.sizes)
     return found.frames.forces[known].ravel(), found.prediction.forces[known].ravel()
 
 

@@ -39,7 +39,7 @@ LABELLED = 30
 
 
 @dataclass(frozen=True)
-class Curve:
+class LearningCurve:
     """One arm of a learning-curve plot.
 
     Parameters
@@ -163,7 +163,7 @@ def cluster_error_figure(
 
 
 def learning_curve_plot(
-    curves: Sequence[Curve],
+    curves: Sequence[LearningCurve],
     path: Path | str,
     *,
     spend_label: str = "spent (core-h)",
@@ -180,7 +180,7 @@ def learning_curve_plot(
 
 @default_style()
 def learning_curve_figure(
-    curves: Sequence[Curve],
+    curves: Sequence[LearningCurve],
     *,
     spend_label: str = "spent (core-h)",
     unit: str = "meV/Å",
@@ -189,7 +189,7 @@ def learning_curve_figure(
 ) -> "Figure":
     """Return error against spend, one line per arm on logarithmic axes.
 
-    Bands are ± one standard error, or between `Curve.low` and `Curve.high`.
+    Bands are ± one standard error, or between `LearningCurve.low` and `LearningCurve.high`.
 
     `quantity` names the error on its axis.
 
@@ -277,7 +277,7 @@ def _text(words: str) -> str:
 def _bars(
     axes: "Axes", errors: ClusterErrors, order: Sequence[int], scale: float, look: _Look, *, prefix: str = ""
 ) -> None:
-    heights, overall = np.array([scale * errors.of(c) for c in order]), scale * errors.overall
+    heights, overall = np.array([scale * errors.rmse_of(c) for c in order]), scale * errors.overall
     axes.bar(range(len(order)), heights, look.width, color=look.bar, label=f"{prefix}cluster RMSE")
     axes.axhline(
         overall, color=look.line, linestyle=look.style, linewidth=1.2, label=f"{prefix}overall: {overall:.3g}"
@@ -286,7 +286,7 @@ def _bars(
     axes.scatter(unknown, 0 * unknown, 24, marker="x", color=look.line, clip_on=False)
 
 
-def _log_axes(axes: "Axes", curves: Sequence[Curve]) -> None:
+def _log_axes(axes: "Axes", curves: Sequence[LearningCurve]) -> None:
     from matplotlib.ticker import LogFormatter, MaxNLocator, NullLocator
 
     plain: list[Axis] = []

@@ -1,6 +1,6 @@
 """What a picker sees and what it returns: arrays in, indices out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -17,6 +17,9 @@ Seed = np.random.Generator | int
 FEW, SHOWN = 8, 50
 """Picks that one line and a notebook show."""
 
+ARRAYS = ("features", "clusters", "errors", "energies", "costs", "labelled")
+"""Fields of a pool that have one row per frame."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pool:
@@ -32,6 +35,8 @@ class Pool:
     costs      (n, n_fidelities)   base unit    predicted cost of a label, cheapest fidelity first
     labelled   (n,)                             True where an accurate label is owned: never picked
     unit       text                             of `errors`: eV/Å, or eV for energy errors per frame
+    levels     n_fidelities texts               names of the levels of theory, () = not told
+    cost_unit  text                             of `costs`, e.g. "core-second", "" = not told
     ========== =================== ============ ===================================================
 
     Examples
@@ -51,12 +56,16 @@ class Pool:
     costs: FloatArray
     labelled: BoolArray
     unit: str = "eV/Å"
+    levels: tuple[str, ...] = ()
+    cost_unit: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.features)
         if self.features.ndim != 2 or self.costs.ndim != 2:
             raise UsageError("features must be (n, d) and costs (n, n_fidelities)")
-        for name in ("features", "clusters", "errors", "energies", "costs", "labelled"):
+        if len(self.levels) not in (0, self.costs.shape[1]):
+            raise UsageError(f"levels must name {self.costs.shape[1]} fidelities or none, got {self.levels}")
+        for name in ARRAYS:
             array = getattr(self, name)
             if len(array) != n:
                 raise UsageError(f"{name} must have one row for each of the {n} frames, got {len(array)}")
@@ -75,6 +84,8 @@ class Pool:
         costs: ArrayLike = 1.0,
         labelled: ArrayLike = (),
         unit: str = "eV/Å",
+        levels: tuple[str, ...] = (),
+        cost_unit: str = "",
     ) -> Self:
         """Return the pool of some features; what is not given takes a value that favours no frame.
 
@@ -86,6 +97,7 @@ class Pool:
         costs : (n, n_fidelities), (n,) for one fidelity, or a number for all frames.
         labelled : rows that are never picked, or (n,) True where a frame is one of them.
         unit : of the errors.
+        levels, cost_unit : see `Pool`.
 
         Raises
         ------
@@ -107,10 +119,17 @@ class Pool:
             np.full((n, 1), cost) if cost.ndim == 0 else cost.reshape(len(cost), -1),
             _mask(labelled, n),
             unit,
+            levels,
+            cost_unit,
         )
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def __getitem__(self, rows: IntArray | BoolArray) -> Self:
+        """Return the pool of some frames."""
+        arrays = {name: getattr(self, name)[rows] for name in ARRAYS}
+        return replace(self, **arrays)
 
     def __repr__(self) -> str:
         (n, d), clusters, levels = self.features.shape, len(np.unique(self.clusters)), self.costs.shape[1]
@@ -200,21 +219,3 @@ class Picker(Protocol):
 def needs_errors(picker: Picker) -> bool:
     """Return whether a picker reads `Pool.errors`; one that does not say is taken to."""
     return bool(getattr(picker, "needs_errors", True))
-
-
-class ErrorSource(Protocol):
-    """Estimates the model's error on every frame of the pool, in two phases."""
-
-    def wants(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:
-        """Return at most `n` rows to label first, in order of drawing (may be none)."""
-        ...
-
-    def estimate(self, pool: Pool, known: FloatArray) -> FloatArray:
-        """Return (n,) estimated force RMSE per frame, eV/Å.
-
-        Parameters
-        ----------
-        pool : the candidates.
-        known : (n,) measured force RMSE where a label exists that the model was not trained on, else NaN.
-        """
-        ...

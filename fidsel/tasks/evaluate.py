@@ -12,12 +12,12 @@ from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.models import Device
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
+from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.notebook import html_table
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
 from fidsel.tasks.model_files import open_model, untold
-from fidsel.tasks.outlier_map import TRAIN, sides_of, training_frames
-from fidsel.tasks.train import LabelFile, Labels
+from fidsel.tasks.outlier_map import TRAIN, sides_of
 from fidsel.training import evaluation
 from fidsel.training.evaluation import Evaluation
 
@@ -118,7 +118,7 @@ def evaluate(
         device=device,
         report=report,
     )
-    kept = training_frames(made)
+    kept = made.training_frames
     seen = seen if kept is None else seen[sides_of(seen, kept, None) != TRAIN]
     _require_unseen(seen, model, labels)
     found, trained = evaluation.evaluate(made, seen), len(every) - len(seen)

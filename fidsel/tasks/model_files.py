@@ -12,17 +12,16 @@ from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.build import open_campaign
 from fidsel.config.load import FILE
-from fidsel.config.parts import units
 from fidsel.data import Frames
+from fidsel.data.label_file import LabelFile
 from fidsel.data.reading import AS_NAMED
 from fidsel.data.state import State
+from fidsel.data.units import parse_units
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.source import LabelError
 from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.models import ForceField, Predictions, load
 from fidsel.models.files import JSON
-from fidsel.tasks.outlier_map import training_frames
-from fidsel.tasks.train import LabelFile
 
 ASE = "ase:"
 """What the name of an ASE calculator begins with, where a model may be one."""
@@ -71,7 +70,9 @@ def open_model(
             f"there is no {name!r}"
         )
     path, energy, forces = LabelFile(name).parts
-    found = Predictions.read(path, units=units(unit_text), energy_key=energy, forces_key=forces, state=state)
+    found = Predictions.read(
+        path, units=parse_units(unit_text), energy_key=energy, forces_key=forces, state=state
+    )
     found.require_other_than(frames, name)
     return found
 
@@ -109,7 +110,7 @@ def untold(
     name: ForceField | Path | str, model: ForceField, data: LabelFile, train: LabelFile | None
 ) -> tuple[str, ...]:
     """Return a sentence where nobody says what a model was trained on; a calculator was on nothing."""
-    if train is not None or training_frames(model) is not None or str(name).startswith(ASE):
+    if train is not None or model.training_frames is not None or str(name).startswith(ASE):
         return ()
     return (
         f"{name} does not tell what it was trained on: training frames in {data.text} count as unseen; name "

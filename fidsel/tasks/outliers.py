@@ -14,14 +14,15 @@ from fidsel.config.models import Device
 from fidsel.config.selectors import DescriptorName
 from fidsel.config.strict import Strict
 from fidsel.data.atomic import replacing
+from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
 from fidsel.models import ForceField
 from fidsel.report import Report
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.tasks.model_files import open_model, untold
-from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of, training_frames
+from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of
 from fidsel.tasks.select import features
-from fidsel.tasks.train import LabelFile, Labels
 
 
 class OutlierConfig(Strict):
@@ -33,9 +34,9 @@ class OutlierConfig(Strict):
     """Where a model of fidsel's predicts: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
     descriptor: DescriptorName = "pair-distances"
     """Descriptor of a frame."""
-    clusters: PositiveInt = 10
+    clusters: PositiveInt = GEOMETRY
     """Broad clusters by geometry."""
-    energy_clusters: PositiveInt = 5
+    energy_clusters: PositiveInt = ENERGY
     """Energy clusters inside each."""
 
 
@@ -60,7 +61,7 @@ class Found:
 
     def __repr__(self) -> str:
         told = [
-            f"{side} RMSE {1000 * errors.rmse:.4g} m{self.outliers.unit} on {errors.frames} frames"
+            f"{side} RMSE {1000 * errors.error('rmse'):.4g} m{self.outliers.unit} on {errors.frames} frames"
             for side, (errors, _) in self.outliers.by_side().items()
         ]
         return f"Found({self.title}: {', '.join(told)})"
@@ -99,8 +100,8 @@ def outliers(
     calculator: Mapping[str, Any] | None = None,
     device: str = "auto",
     descriptor: DescriptorName = "pair-distances",
-    clusters: int = 10,
-    energy_clusters: int = 5,
+    clusters: int = GEOMETRY,
+    energy_clusters: int = ENERGY,
     seed: int = 0,
     report: Reporter = silent,
 ) -> Found:
@@ -154,7 +155,7 @@ def outliers(
         report=report,
     )
     given = [] if named is None else [named.read("accurate", labelled=False).unlabelled()]
-    trained = [kept for kept in (training_frames(made), *given) if kept is not None]
+    trained = [kept for kept in (made.training_frames, *given) if kept is not None]
     found = find_outliers(
         made,
         frames,

@@ -7,9 +7,10 @@ from typing import Final
 
 from ase import Atoms
 
-from fidsel.campaign.plans.least import FEWEST, shown_above
+from fidsel.campaign.plans.minimum_budget import FEWEST, MinimumBudget, shown_above
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.buying.reservations import MARGIN
 from fidsel.fidelity.sources.expected import expected_seconds, expected_xtb_seconds
 
 BUDGETS: Final = ("20core-min", "40core-min", "60core-min")
@@ -135,7 +136,11 @@ def starting_point(atoms: Atoms, budget: str | None, force_field: bool) -> Start
     for wanted in (WANTED, FEWEST):
         for one, time in zip(tried, clock, strict=True):
             for method, each in seconds.items():
-                if time.pays((VALIDATION + wanted) * each + wanted * _beside(method, atoms)):
+                headroom = (MARGIN - 1) * each
+                takes = MinimumBudget(
+                    method, each, _beside(method, atoms), VALIDATION, wanted, headroom=headroom
+                )
+                if time.pays(takes.total):
                     return Start(
                         method, each, _levels(method, seconds, one, force_field), one, pool_size(len(atoms))
                     )

@@ -246,6 +246,14 @@ def test_target_ends_a_campaign(tmp_path: Path) -> None:
     assert found[0].stop.startswith("target reached")
 
 
+def test_target_may_be_of_the_rmse(tmp_path: Path) -> None:
+    error = run(write_campaign(tmp_path / "first"), "campaign.rounds=1", "campaign.target=10.0")[0].validation
+    between = (error.error("mae") + error.error("rmse")) / 2
+    target = (f"campaign.target={between}", "campaign.rounds=1")
+    assert len(run(write_campaign(tmp_path / "one"), *target)) == 1
+    assert len(run(write_campaign(tmp_path / "two"), *target, "campaign.measure=rmse")) == 2
+
+
 def test_clusters_by_soap(tmp_path: Path) -> None:
     pytest.importorskip("dscribe", reason="pip install 'fidsel[soap]'")
     found = run(write_campaign(tmp_path), "selector.descriptor=soap", "campaign.rounds=1", "budget.total=20")
@@ -257,7 +265,7 @@ def test_flat_curve_ends_a_campaign(tmp_path: Path) -> None:
     overrides = ["campaign.patience=1", "campaign.rounds=5", "budget.total=60", "model.lam=1.0"]
     found = run(write_campaign(tmp_path), *overrides)
     errors = [one.validation.headline for one in found]
-    assert found[-1].stop.startswith("flat: 1 round lowered the error by")
+    assert found[-1].stop.startswith("flat: 1 round lowered the MAE by")
     assert errors[-1] > 0.98 * min(errors[:-1])
     assert len(found) < 6
 

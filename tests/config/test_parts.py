@@ -172,7 +172,7 @@ def test_a_table_has_the_state_of_the_pool(peroxide: Path, tmp_path: Path) -> No
     dense = frames.dense()
     np.savez(
         tmp_path / "labels.npz", z=dense.numbers, R=dense.positions, E=np.arange(60.0),
-        F=np.ones_like(dense.positions),
+        F=np.random.default_rng(0).normal(size=dense.positions.shape),
         e_unit="eV", r_unit="Ang",
     )  # fmt: skip
     pool = f'[pool]\nsource = "file"\npath = "{peroxide}"\ncharge = -2\n'

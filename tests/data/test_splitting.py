@@ -4,6 +4,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fidsel.data import Frames, neighbour_share, split, split_indices
+from fidsel.data.splitting import BARRED, SHORTEST, spread_over_blocks
 from fidsel.exceptions import UsageError
 
 THREE = {"train": 0.8, "validation": 0.1, "test": 0.1}
@@ -123,3 +124,40 @@ def test_impossible_splits_are_refused(sizes: dict, changes: dict, match: str) -
 def test_side_that_rounds_to_no_configuration_is_refused() -> None:
     with pytest.raises(UsageError, match=r"30 configurations are too few .* every side needs at least one"):
         split_indices(np.full(30, "a"), {"a": 16 / 33, "b": 1 / 33}, seed=0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    sizes=st.lists(st.integers(20, 60), min_size=2, max_size=5),
+    test=st.integers(0, 12),
+    validation=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)
+def test_spread_sides_share_no_block(sizes: list[int], test: int, validation: int, seed: int) -> None:
+    group = np.concatenate([[f"g{i}"] * size for i, size in enumerate(sizes)])
+    asked = {"test": (test, 0.2), "validation": (validation, 0.1)}
+    sides = spread_over_blocks(group, asked, np.random.default_rng(seed))
+    again = spread_over_blocks(group, asked, np.random.default_rng(seed))
+    assert sides == again
+    assert (len(sides["test"]), len(sides["validation"])) == (test, validation)
+    block = [(g, row // SHORTEST) for g, size in enumerate(sizes) for row in range(size)]
+    everything = sides["test"] + sides["validation"] + sides[BARRED]
+    assert len(everything) == len(set(everything))
+    away = {block[row] for row in everything}
+    assert not {block[row] for row in sides["test"]} & {block[row] for row in sides["validation"]}
+    assert all(row in everything for row in range(len(group)) if block[row] in away)
+
+
+def test_too_few_blocks_to_spread_over() -> None:
+    with pytest.raises(UsageError, match="too few blocks of 10 for 5 validation frames"):
+        spread_over_blocks(
+            np.array(["a"] * 15), {"test": (12, 0.2), "validation": (5, 0.1)}, np.random.default_rng(0)
+        )
+
+
+def test_frames_that_cannot_be_held_out_are_barred_where_others_are() -> None:
+    able = np.arange(200) % 2 == 0
+    found = spread_over_blocks(np.array(["a"] * 200), {"test": (8, 0.2)}, np.random.default_rng(0), able)
+    assert all(able[row] for row in found["test"])
+    assert len({row // SHORTEST for row in found["test"]}) == 4, "a fifth of 20 blocks"
+    assert len(found[BARRED]) == 4 * SHORTEST - 8

@@ -19,7 +19,7 @@ from fidsel.testing import model as contract
 from fidsel.testing.model import check_moving
 from fidsel.training.optimise.fit import fit
 from fidsel.training.recipes.dispatch import train_one
-from fidsel.training.recipes.joint import joint
+from fidsel.training.recipes.joint import Joint
 from fidsel.training.stage import Stage, TrainingData
 
 pytestmark = [
@@ -168,7 +168,7 @@ def test_a_committee_learns_there_as_one_program(kind: str) -> None:
 def test_heads_learn_there_together() -> None:
     low = frames(30, 5, depth=3.6, level="low")
     data = TrainingData(frames(20), frames(10, seed=1), (low,))
-    trained = joint(data, lambda seed: network("painn", seed).to("cuda"), 0, stage=LONG)
+    trained = Joint(stage=LONG)(data, lambda seed: network("painn", seed).to("cuda"), 0)
     assert isinstance(trained.model, NetworkForceField)
     assert (trained.model.levels, trained.model.device.type) == (("low", "morse"), "cuda")
     (history,) = trained.histories

@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from fidsel.arrays import BoolArray
 from fidsel.campaign.edits import enforce
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.coverage import gaps, trainable
 from fidsel.campaign.plans.curves import Measured, campaign_law, level_kind, pilot_labels
-from fidsel.campaign.plans.least import FEWEST, Least
+from fidsel.campaign.plans.minimum_budget import FEWEST, MinimumBudget
+from fidsel.campaign.plans.pilot import buy_pilot
 from fidsel.campaign.plans.prepare import bounded_test, ensure_held_out, ensure_pool, refuse_few
+from fidsel.campaign.records.decisions import PlanRecord, Sampled
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.settings import Campaign, Reporter
@@ -20,11 +24,9 @@ from fidsel.campaign.stage import begin_stage
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
-from fidsel.exceptions import FidselError
 from fidsel.fidelity.level import Fidelity
-from fidsel.fidelity.planner.plan import Beside, Plan
+from fidsel.fidelity.planner.plan import Plan, UnbudgetedLabels
 from fidsel.fidelity.planner.recommend import PricedLevel, plan
-from fidsel.fidelity.store.failures import failed_frames
 from fidsel.fidelity.store.lock import open_store
 
 START_SHARE = 0.4
@@ -61,81 +63,58 @@ def prepare(ws: Workspace) -> Prepared:
     FidselError
         where every pilot label of a fidelity failed.
     """
-    if ws.store.record("pool") is None:
+    campaign, journal = ws.campaign, ws.journal
+    if journal.read(Sampled) is None:
         ws.begin("pool")
     ws.report("pool", 0, 1)
-    ensure_pool(ws.campaign, ws.store)
+    ensure_pool(campaign, journal)
     ws.report("pool", 1, 1)
-    held = ensure_held_out(ws)
-    refuse_few(ws.campaign, ws.cover, [row for row, frame in enumerate(ws.pool.ids) if frame in held.all])
-    orders = _orders(ws, held)
-    record, begun = ws.store.record("plan") or {}, ws.store.record("round-0") is not None
-    inputs = _inputs(ws)
-    if not record or (not begun and record.get("inputs", inputs) != inputs):
-        _pilot(ws, orders[ws.campaign.accurate.name])
-        held = bounded_test(ws, held)
-        pilot = pilot_labels(ws.campaign, ws.prices())
-        for fidelity in ws.campaign.fidelities:
+    held = ensure_held_out(campaign, journal, ws.pool, ws.cover)
+    refuse_few(campaign, ws.cover, [row for row, frame in enumerate(ws.pool.ids) if frame in held.all])
+    orders = start_orders(campaign, ws.pool, journal.require(Sampled).frames, held, ws.cover)
+    record, inputs = journal.read(PlanRecord), plan_inputs(campaign, ws.cover)
+    if record is None or (not journal.begun and record.inputs != inputs):
+        buy_pilot(ws, orders[campaign.accurate.name])
+        held = bounded_test(campaign, journal, ws.price(campaign.accurate))
+        pilot = pilot_labels(campaign, ws.prices())
+        for fidelity in campaign.fidelities:
             if count := pilot[fidelity.name]:
                 ws.buy(fidelity, orders[fidelity.name][:count], "pilot")
-        record = {"text": _make_plan(ws, held, orders, pilot).to_json(), "inputs": inputs}
-        ws.store.put_record("plan", record)
-    text = record["text"]
-    path = ws.campaign.folder.plan
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_text(path, text)
-    return Prepared(held, orders, Plan.from_json(text))
+        record = PlanRecord(_make_plan(ws, held, orders, pilot).to_json(), inputs)
+        journal.write(record)
+    path = campaign.folder.plan
+    if not path.exists() or path.read_text(encoding="utf-8") != record.text:
+        write_text(path, record.text)
+    return Prepared(held, orders, Plan.from_json(record.text))
 
 
-def _inputs(ws: Workspace) -> dict[str, Any]:  # Any: plain values
-    """Return the settings that a plan follows."""
-    campaign = ws.campaign
+def plan_inputs(campaign: Campaign, cover: Mapping[str, BoolArray]) -> dict[str, Any]:  # Any: plain values
+    """Return the settings that a plan follows.
+
+    Parameters
+    ----------
+    cover : (n_pool,) per level: whether it has a label of each.
+    """
     levels = [[level.name, level.key, level.price.value, level.price.per] for level in campaign.fidelities]
     money = [campaign.budget.total, campaign.budget.unit]
     held = [campaign.rules.test, campaign.rules.validation]
-    able = blake2b(np.stack(list(ws.cover.values())).tobytes(), digest_size=8).hexdigest()
+    able = blake2b(np.stack(list(cover.values())).tobytes(), digest_size=8).hexdigest()
     return {
         "budget": money, "levels": levels, "held-out": held, "cheap": campaign.cheap_use, "able": able,
     }  # fmt: skip
 
 
-def _orders(ws: Workspace, held: HeldOut) -> dict[str, tuple[str, ...]]:
-    both = random_order(ws, held, "random", trainable(ws.campaign, ws.cover))
+def start_orders(
+    campaign: Campaign, pool: Frames, sampled: int, held: HeldOut, cover: Mapping[str, BoolArray]
+) -> dict[str, tuple[str, ...]]:
+    """Return the candidates of each level in the random order that labels are bought in, see `Prepared`."""
+    both = random_order(pool, sampled, held, trainable(campaign, cover), campaign.rng("random"))
     first = set(both)
-    orders = {ws.campaign.accurate.name: both}
-    for fidelity in ws.campaign.cheap:
-        able = random_order(ws, held, "random", ws.cover[fidelity.name])
+    orders = {campaign.accurate.name: both}
+    for fidelity in campaign.cheap:
+        able = random_order(pool, sampled, held, cover[fidelity.name], campaign.rng("random"))
         orders[fidelity.name] = (*both, *(frame for frame in able if frame not in first))
     return orders
-
-
-def _pilot(ws: Workspace, order: tuple[str, ...]) -> None:
-    """Label the first frames of the random order at every fidelity whose cost must be measured.
-
-    One label of each comes first: where the budget can never pay for the campaign, no more are bought.
-    """
-    measured = [fidelity for fidelity in ws.campaign.fidelities if not fidelity.price.declared]
-    for fidelity in measured:
-        ws.buy(fidelity, order[:1], "pilot")
-    if all(len(ws.store.measured(fidelity)[1]) for fidelity in measured):
-        Least.of(ws.campaign, ws.prices(), ws.wasted()).require(ws.campaign.budget)
-    for fidelity in measured:
-        bought = ws.buy(fidelity, order[: ws.campaign.rules.pilot], "pilot")
-        if not bought.ids_done and not bought.ids_owned:
-            raise _no_pilot(ws, fidelity)
-
-
-def _no_pilot(ws: Workspace, fidelity: Fidelity) -> FidselError:
-    """Return why a level gave no pilot label; its frames are tried again, as nothing can go on without."""
-    ws.ledger.try_again([one.attempt for one in failed_frames(ws.store, fidelity)], asked=True)
-    start = f"no pilot label of {fidelity.name} could be had"
-    reasons = sorted(set(ws.store.failures(fidelity).values()))
-    if not reasons:
-        return FidselError(f"{start}: the budget of {ws.campaign.budget} does not pay for them; raise it")
-    return FidselError(
-        f"{start}: {reasons[0].rstrip('. ')}. Mend the cause (`fidsel doctor` labels one frame with each "
-        "level) and give the same command again: these frames are tried once more"
-    )
 
 
 def _make_plan(
@@ -143,7 +122,7 @@ def _make_plan(
 ) -> Plan:
     """Return the plan for the whole budget, with what one accurate training frame really costs."""
     campaign, rules, prices = ws.campaign, ws.campaign.rules, ws.prices()
-    Least.of(campaign, prices, ws.wasted()).require(campaign.budget)
+    MinimumBudget.of(campaign, prices, ws.wasted()).require(campaign.budget)
     measured = measured_law(ws, {name: order[: pilot[name]] for name, order in orders.items()}, 0)
     made = plan(
         campaign.budget.total,
@@ -162,7 +141,7 @@ def _make_plan(
     return replace(
         made,
         warnings=warnings,
-        beside=_beside(ws, held, made),
+        beside=_unbudgeted(ws, held, made),
         shown=campaign.budget.shown,
         pilot=tuple(pilot[fidelity.name] for fidelity in campaign.fidelities),
     )
@@ -185,14 +164,14 @@ def unbought(campaign: Campaign) -> tuple[str, ...]:
     )
 
 
-def _beside(ws: Workspace, held: HeldOut, made: Plan) -> tuple[Beside, ...]:
+def _unbudgeted(ws: Workspace, held: HeldOut, made: Plan) -> tuple[UnbudgetedLabels, ...]:
     """Return what is bought beside the budget."""
     price = made.prices[-1] - made.companion
     _, seconds = ws.store.measured(ws.campaign.accurate)
     each = float(seconds.mean()) / ws.engine.workers if len(seconds) else None
 
-    def row(what: str, labels: int) -> Beside:
-        return Beside(what, labels, labels * price, None if each is None else labels * each)
+    def row(what: str, labels: int) -> UnbudgetedLabels:
+        return UnbudgetedLabels(what, labels, labels * price, None if each is None else labels * each)
 
     found = [row("test labels", len(held.test))]
     if ws.campaign.rules.control == "bought" and price > 0:
@@ -213,7 +192,7 @@ def measured_law(ws: Workspace, random: Mapping[str, Sequence[str]], index: int)
     campaign = ws.campaign
     levels = [ws.labelled(fidelity, random[fidelity.name]) for fidelity in campaign.fidelities]
     ws.begin("measuring learning curves")
-    atoms = int(np.diff(ws.pool.offsets).max())
+    atoms = int(ws.pool.sizes.max())
     measured = campaign_law(campaign, levels, atoms, campaign.seed_for("curves", index))
     if measured.points:
         amount = measured.seconds if campaign.budget.unit == "core-second" else 0.0
@@ -283,11 +262,12 @@ def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:
         where it was sampled with other settings than those of now.
     """
     with open_store(campaign.folder.store, break_lock) as (store, _):
-        identify(campaign, store)
-        enforce(campaign, store)
-        if store.record("pool") is None:
-            begin_stage(store, "pool")
-        return ensure_pool(campaign, store)
+        journal = Journal(store)
+        identify(campaign, journal)
+        enforce(campaign, journal)
+        if journal.read(Sampled) is None:
+            begin_stage(journal, "pool")
+        return ensure_pool(campaign, journal)
 
 
 def plan_campaign(campaign: Campaign, report: Reporter, break_lock: bool = False) -> Plan:

@@ -41,12 +41,12 @@ def evaluate(
 ) -> None:
     """Compare a model with labels: MAE and RMSE of forces and energies, by element and by molecule."""
     from fidsel.config.load import check_config
+    from fidsel.data.atomic import require_writable
+    from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
     from fidsel.report.parity import parity_plot
     from fidsel.report.plot import require_picture
     from fidsel.tasks import evaluate as task
-    from fidsel.tasks.select import require_writable
-    from fidsel.tasks.train import LabelFile
 
     require_writable(out)
     require_picture(out)

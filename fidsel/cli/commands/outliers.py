@@ -47,11 +47,11 @@ def outliers(
 ) -> None:
     """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
     from fidsel.config.load import check_config
+    from fidsel.data.atomic import require_writable
+    from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
     from fidsel.report import write_report
     from fidsel.tasks import outliers as task
-    from fidsel.tasks.select import require_writable
-    from fidsel.tasks.train import LabelFile
 
     require_writable(out, report)
     state = State(charge, spin)

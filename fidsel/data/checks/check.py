@@ -78,7 +78,7 @@ def check(
     found, usable = sound(frames)
     rows = np.flatnonzero(usable)
     if len(rows):
-        kept = np.repeat(usable, np.diff(frames.offsets))
+        kept = np.repeat(usable, frames.sizes)
         reference = None if reference_forces is None else reference_forces[kept]
         scale = partial(force_scale, reference=reference, name=reference_name)
         found += [finding.within(rows) for finding in _rules(frames[rows], forces, scale)]

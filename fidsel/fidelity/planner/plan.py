@@ -60,7 +60,7 @@ class Scenario:
 
 
 @dataclass(frozen=True)
-class Beside:
+class UnbudgetedLabels:
     """Labels that the budget does not pay for.
 
     Parameters
@@ -119,7 +119,7 @@ class Plan:
     seed: int
     warnings: tuple[str, ...]
     companion: float = 0.0
-    beside: tuple[Beside, ...] = ()
+    beside: tuple[UnbudgetedLabels, ...] = ()
     shown: str = ""
     pilot: tuple[int, ...] = ()
     assumed: tuple[str, ...] = ()
@@ -189,7 +189,7 @@ class Plan:
                 Scenario(row["name"], row["split"] and Split.from_record(row["split"]))
                 for row in record["scenarios"]
             )
-            record["beside"] = tuple(Beside(**row) for row in record.get("beside", ()))
+            record["beside"] = tuple(UnbudgetedLabels(**row) for row in record.get("beside", ()))
             return cls(**record)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"not a plan: {error}; write it again with `fidsel plan`") from error

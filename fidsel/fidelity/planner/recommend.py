@@ -88,42 +88,44 @@ def plan(
     elif law.levels != len(levels) - 1:
         raise UsageError(f"the law knows {law.levels} cheap levels, the plan has {len(levels) - 1}")
     validating = validation * (levels[-1].cost - levels[-1].companion)
-    shop = SplitProblem(tuple(levels), total, spent + validating, minimum, law)
-    if not shop.open:
-        raise _too_small(shop, spent, validation, show or (lambda amount: f"{amount:.4g} {unit}".rstrip()))
-    describe = _describer(shop, workers, absolute or law.points > 0)
-    best = shop.best()
-    rows = {best} | {shop.mostly(row, share) for row in range(len(shop.cheap)) for share in TABLE_SHARES}
-    recommended, alone = describe(shop, best), shop.only_accurate()
-    table = [describe(alone, alone.best())]
-    table += [describe(shop, row) for row in sorted(rows, key=lambda row: (-row[-1], row)) if any(row[:-1])]
+    problem = SplitProblem(tuple(levels), total, spent + validating, minimum, law)
+    if not problem.open:
+        raise _too_small(problem, spent, validation, show or (lambda amount: f"{amount:.4g} {unit}".rstrip()))
+    describe = _describer(problem, workers, absolute or law.points > 0)
+    best = problem.best()
+    rows = {best} | {problem.mostly(row, share) for row in range(len(levels) - 1) for share in TABLE_SHARES}
+    recommended, alone = describe(problem, best), problem.only_accurate()
+    mixtures = (row for row in sorted(rows, key=lambda row: (-row[-1], row)) if any(row[:-1]))
+    table = (describe(alone, alone.best()), *(describe(problem, row) for row in mixtures))
     return Plan(
         levels=tuple(level.name for level in levels),
         prices=tuple(level.cost for level in levels),
         owned=tuple(level.owned for level in levels),
         total=total,
         unit=unit,
-        fixed=shop.fixed,
+        fixed=problem.fixed,
         validation=validation,
         basis="pilot" if law.points else "priors",
         points=law.points,
         recommended=recommended,
-        table=tuple(table),
-        pareto=_pareto(shop, describe),
-        scenarios=_scenarios(shop, describe),
+        table=table,
+        pareto=_pareto(problem, describe),
+        scenarios=_scenarios(problem, describe),
         workers=workers,
         seed=seed,
-        warnings=tuple(_warnings(shop, recommended, points)),
+        warnings=tuple(_warnings(problem, recommended, points)),
         companion=levels[-1].companion,
     )
 
 
-def _too_small(shop: SplitProblem, spent: float, validation: int, show: Callable[[float], str]) -> UsageError:
-    least = shop.fixed + shop.least * shop.accurate.cost
+def _too_small(
+    problem: SplitProblem, spent: float, validation: int, show: Callable[[float], str]
+) -> UsageError:
+    least = problem.fixed + problem.least * problem.accurate.cost
     fewer = ", or validate on fewer" if validation else ""
     return UsageError(
-        f"a budget of {show(shop.total)} does not pay for {show(spent)} already spent, {validation} "
-        f"validation and {shop.least} training labels of {shop.accurate.name}: raise it to at least "
+        f"a budget of {show(problem.total)} does not pay for {show(spent)} already spent, {validation} "
+        f"validation and {problem.least} training labels of {problem.accurate.name}: raise it to at least "
         f"{show(least)}{fewer}"
     )
 
@@ -148,11 +150,11 @@ def _check(
         )
 
 
-def _limits(shop: SplitProblem, chosen: Split) -> list[str]:
+def _limits(problem: SplitProblem, chosen: Split) -> list[str]:
     """Return what else than the budget decided the numbers: the largest set planned, levels of one price."""
     capped = [
         level
-        for n, level in zip(chosen.bought, shop.levels, strict=True)
+        for n, level in zip(chosen.bought, problem.levels, strict=True)
         if level.available is None and n == level.largest
     ]
     found = [
@@ -160,8 +162,8 @@ def _limits(shop: SplitProblem, chosen: Split) -> list[str]:
         "trained on; what they leave of the budget goes to other levels or stays unspent"
         for level in capped
     ]
-    accurate = shop.accurate
-    alike = [level.name for level in shop.cheap if 0 < level.cost >= accurate.cost - accurate.companion]
+    accurate = problem.accurate
+    alike = [level.name for level in problem.cheap if 0 < level.cost >= accurate.cost - accurate.companion]
     if alike:
         found.append(
             f"{', '.join(alike)}: a label costs no less than one of {accurate.name}, which is taken for the "
@@ -175,77 +177,77 @@ def _describer(base: SplitProblem, workers: int, absolute: bool) -> Describe:
     """Return what turns a purchase into a split, compared with the base budget's accurate labels."""
     standard = base.standard_errors()
 
-    def describe(shop: SplitProblem, bought: Sequence[int]) -> Split:
-        errors = shop.errors(bought)
-        paid = [(n, level.seconds) for n, level in zip(bought, shop.levels, strict=True) if n]
+    def describe(problem: SplitProblem, bought: Sequence[int]) -> Split:
+        errors = problem.errors(bought)
+        paid = [(n, level.seconds) for n, level in zip(bought, problem.levels, strict=True) if n]
         seconds = [n * each for n, each in paid if each is not None]
         return Split(
             bought=tuple(bought),
-            cost=shop.cost(bought) + shop.fixed,
+            cost=problem.cost(bought) + problem.fixed,
             relative=interval(errors / standard),
-            error=shop.predict(bought) if absolute else None,
+            error=problem.predict(bought) if absolute else None,
             wall=sum(seconds) / workers if len(seconds) == len(paid) else None,
         )
 
     return describe
 
 
-def _pareto(shop: SplitProblem, describe: Describe) -> tuple[Split, ...]:
+def _pareto(problem: SplitProblem, describe: Describe) -> tuple[Split, ...]:
     """Return the best split of smaller and larger budgets: error against spend."""
-    shops = [shop.with_total(share * shop.total) for share in PARETO_SHARES]
-    return tuple(describe(other, other.best()) for other in shops if other.open)
+    problems = [problem.with_total(share * problem.total) for share in PARETO_SHARES]
+    return tuple(describe(other, other.best()) for other in problems if other.open)
 
 
-def _scenarios(shop: SplitProblem, describe: Describe) -> tuple[Scenario, ...]:
+def _scenarios(problem: SplitProblem, describe: Describe) -> tuple[Scenario, ...]:
     """Return what half and double the budget, and half and double each price, would change."""
-    found = {f"without {level.name}": shop.without(row) for row, level in enumerate(shop.cheap)}
-    found["half the budget"] = shop.with_total(shop.total / 2)
-    found["double the budget"] = shop.with_total(2 * shop.total)
-    for row, level in enumerate(shop.levels):
+    found = {f"without {level.name}": problem.without(row) for row, level in enumerate(problem.cheap)}
+    found["half the budget"] = problem.with_total(problem.total / 2)
+    found["double the budget"] = problem.with_total(2 * problem.total)
+    for row, level in enumerate(problem.levels):
         if level.cost:
-            found[f"{level.name} at half the price"] = shop.repriced(row, 0.5)
-            found[f"{level.name} at double the price"] = shop.repriced(row, 2.0)
+            found[f"{level.name} at half the price"] = problem.repriced(row, 0.5)
+            found[f"{level.name} at double the price"] = problem.repriced(row, 2.0)
     return tuple(
         Scenario(name, describe(other, other.best()) if other.open else None) for name, other in found.items()
     )
 
 
-def _warnings(shop: SplitProblem, chosen: Split, points: Sequence[CurvePoint]) -> list[str]:
+def _warnings(problem: SplitProblem, chosen: Split, points: Sequence[CurvePoint]) -> list[str]:
     found = []
-    if not shop.law.points:
+    if not problem.law.points:
         found.append(
             "expected errors rest on learning curves of other molecules, not on trainings of this one: take "
             "them for a guide and look at what the first rounds of `fidsel iterate` measure"
         )
-    found += _worth(shop, chosen)
-    measured = [point.labels for point in points if point.link.level == len(shop.cheap)]
-    if measured and shop.trained(chosen.bought)[0] > FAR * max(measured):
+    found += _worth(problem, chosen)
+    measured = [point.labels for point in points if point.link.level == len(problem.cheap)]
+    if measured and problem.trained(chosen.bought)[0] > FAR * max(measured):
         found.append(
             f"the plan has more than {FAR} times the accurate labels of the pilot: far extrapolation, so "
             "spend a part of the budget first and plan again with what it measured"
         )
-    found += _limits(shop, chosen)
-    sold_out = all(n == level.limit for n, level in zip(chosen.bought, shop.levels, strict=True))
-    if sold_out and chosen.cost < shop.total * (1 - ROUNDING):
+    found += _limits(problem, chosen)
+    sold_out = all(n == level.limit for n, level in zip(chosen.bought, problem.levels, strict=True))
+    if sold_out and chosen.cost < problem.total * (1 - ROUNDING):
         found.append(
-            f"the pool is used up: {1 - chosen.cost / shop.total:.0%} of the budget stay unspent, enlarge it "
-            "(pool.frames, or a longer file)"
+            f"the pool is used up: {1 - chosen.cost / problem.total:.0%} of the budget stay unspent, enlarge "
+            "it (pool.frames, or a longer file)"
         )
     return found
 
 
-def _worth(shop: SplitProblem, chosen: Split) -> list[str]:
+def _worth(problem: SplitProblem, chosen: Split) -> list[str]:
     """Return which levels the plan would be as good without, else how sure the gain of all is."""
-    n_lo = shop.trained(chosen.bought)[1]
-    score = shop.score(chosen.bought)
+    n_lo = problem.trained(chosen.bought)[1]
+    score = problem.score(chosen.bought)
     found = []
     for row in np.flatnonzero(n_lo).tolist():
-        other = shop.without(row)
+        other = problem.without(row)
         left = float(np.exp(other.score(other.best()) - score))
         if left < WORTH:
             found.append(
-                f"{shop.levels[row].name} is not worth its labels: without it the same money is expected to "
-                f"give {left:.2f} × this error; leave the level out"
+                f"{problem.levels[row].name} is not worth its labels: without it the same money is expected "
+                f"to give {left:.2f} × this error; leave the level out"
             )
     spread = chosen.relative
     if any(n_lo) and not found and spread.high >= 1:

@@ -126,17 +126,17 @@ class SplitProblem:
         return self.spare >= -ROUNDING * self.total
 
     def with_total(self, total: float) -> Self:
-        """Return the shop with another budget."""
+        """Return the problem with another budget."""
         return replace(self, total=total)
 
     def repriced(self, row: int, factor: float) -> Self:
-        """Return the shop with the price of one level multiplied; what is set aside stays."""
+        """Return the problem with the price of one level multiplied; what is set aside stays."""
         levels = list(self.levels)
         levels[row] = replace(levels[row], cost=factor * levels[row].cost)
         return replace(self, levels=tuple(levels))
 
     def without(self, *rows: int) -> Self:
-        """Return the shop without some cheap levels, whose labels accurate frames do not get either."""
+        """Return the problem without some cheap levels, whose labels accurate frames do not get either."""
         levels = list(self.levels)
         spared = sum(levels[row].cost for row in rows) if self.accurate.companion else 0.0
         for row in rows:
@@ -147,7 +147,7 @@ class SplitProblem:
         return replace(self, levels=tuple(levels), law=law)
 
     def only_accurate(self) -> Self:
-        """Return the shop of accurate labels alone, for which nothing is paid at cheap levels."""
+        """Return the problem of accurate labels alone, for which nothing is paid at cheap levels."""
         return self.without(*range(len(self.cheap)))
 
     def cost(self, bought: Sequence[int]) -> float:

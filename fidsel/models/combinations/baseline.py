@@ -4,17 +4,13 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Self
 
-from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource, Value
 from fidsel.fidelity.sources.rebuild import described, rebuilt
-from fidsel.models.combinations.ensemble import Disagreement, Ensemble
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.combinations.sum import Sum
 from fidsel.models.contract import ForceField, Prediction, Tensors
-from fidsel.models.networks.base import NetworkForceField
-from fidsel.models.ranges import Ranges
 from fidsel.models.registry import join, part
 from fidsel.models.source import ModelSource
 
@@ -54,7 +50,7 @@ class Baseline(ForceField):
         given = None if baseline is None else dict(baseline.source.settings())
         if given is not None and settings is not None:
             _require_same(dict(settings), given)
-        self.correction, self.baseline = correction, baseline
+        self.parts, self.baseline = (correction,), baseline
         self.settings = given if settings is None else dict(settings)
 
     def facts(self) -> tuple[str, ...]:
@@ -63,16 +59,21 @@ class Baseline(ForceField):
         return (repr(self.correction), f"baseline {_spelled(self.settings or {})}{missing}")
 
     @property
-    def parts(self) -> tuple[ForceField, ...]:
-        """What has learnt: the correction."""
-        return (self.correction,)
+    def correction(self) -> ForceField:
+        """What has learnt: the whole less its baseline."""
+        return self.parts[0]
+
+    @property
+    def needs_source(self) -> bool:
+        """Whether its baseline has no source."""
+        return self.baseline is None
 
     @property
     def source(self) -> LabelSource | None:
         """What computes the baseline, if it was given."""
         return None if self.baseline is None else self.baseline.source
 
-    def with_source(self, source: LabelSource) -> "Baseline":
+    def with_source(self, source: LabelSource) -> Self:
         """Return a copy that computes its baseline with `source`.
 
         Raises
@@ -80,7 +81,7 @@ class Baseline(ForceField):
         UsageError
             for a source without forces, or whose settings differ from those the model was trained with.
         """
-        return Baseline(self.correction, SourceLabels(source), self.settings)
+        return type(self)(self.correction, SourceLabels(source), self.settings)
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return the baseline's labels plus the correction; see `ForceField.predict`.
@@ -103,39 +104,10 @@ class Baseline(ForceField):
         known = self.baseline.of(frames)
         return Prediction(known.energy + correction.energy, known.forces + correction.forces)
 
-    def latent(self, frames: Frames) -> FloatArray:
-        """Return the features of the correction, (n_atoms, d).
-
-        Raises
-        ------
-        UsageError
-            where it has none.
-        """
-        if isinstance(self.correction, NetworkForceField | Ensemble | Baseline):
-            return self.correction.latent(frames)
-        raise UsageError(f"only networks have latent features, the correction is a {self.correction.kind}")
-
-    def disagreement(self, frames: Frames, level: str | None = None) -> Disagreement:
-        """Return how far the members of the correction disagree: a baseline is the same for all.
-
-        Raises
-        ------
-        UsageError
-            where it is no ensemble.
-        """
-        if isinstance(self.correction, Ensemble | Baseline):
-            return self.correction.disagreement(frames, level)
-        raise UsageError(f"only an ensemble can disagree, the correction is a {self.correction.kind}")
-
-    @property
-    def seen(self) -> tuple[Ranges, ...]:
-        """Those of the correction; see `ForceField.seen`."""
-        return self.correction.seen
-
     def to(self, device: str) -> Self:
         """Return a copy whose correction is on a device, with the same source; see `ForceField.to`."""
         other = copy.copy(self)  # it shares the labels that are known already
-        other.correction = self.correction.to(device)
+        other.parts = (self.correction.to(device),)
         return other
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:

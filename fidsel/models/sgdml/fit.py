@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fidsel.models.sgdml.factor import IndefiniteError, kernel_panels
-from fidsel.models.sgdml.fitted import Examples, Fitted, symmetric_pairs
+from fidsel.models.sgdml.fitted import Examples, Fitted, descriptor_symmetries
 from fidsel.models.sgdml.kernel import Expansion, describe, geometry
 from fidsel.models.sgdml.solve import Solution, Solver, System, Watched, solve_exact
 from fidsel.models.watch import Task
@@ -62,7 +62,7 @@ def fit_forces(
         system = System.of(geometry(train.positions, fits.centre), train)
         iteration = None if kept is None or "iteration" not in kept[0] else (kept[0]["iteration"], kept[1])
         course = Watched(task, {"tried": list(fits.tried)}, iteration)
-        found = fits.weigh(train, sigma, lam, solver.solve(system, fits.pairs, sigma, lam, course))
+        found = fits.weigh(train, sigma, lam, solver.solve(system, fits.symmetries, sigma, lam, course))
         if again:
             fits.note(found)
     return found.fitted.with_constant(), {
@@ -88,16 +88,16 @@ class Trial(NamedTuple):
 
 
 class _Fits:
-    """Fits to parts of one training set; pairs, centre and number of equations per frame are theirs."""
+    """Fits to parts of one training set; symmetries, centre and number of equations per frame are theirs."""
 
     def __init__(
         self, train: Examples, validation: Examples, numbers: Tensor, permutations: Tensor, task: Task
     ) -> None:
         self.train, self.validation, self.task = train, validation, task
         self.numbers, self.permutations = numbers, permutations
-        self.pairs = symmetric_pairs(permutations)
-        self.centre = describe(train.positions)[:, self.pairs].mean((0, 1))
-        self.equations = min(self.pairs.shape[1], max(3 * len(numbers) - 6, 1))
+        self.symmetries = descriptor_symmetries(permutations)
+        self.centre = describe(train.positions)[:, self.symmetries].mean((0, 1))
+        self.equations = min(self.symmetries.shape[1], max(3 * len(numbers) - 6, 1))
         self.tried: list[dict[str, Any]] = []
 
     def search(self, n: int, grid: "Grid", lams: Sequence[float]) -> tuple[float, float, Trial | None]:
@@ -132,7 +132,7 @@ class _Fits:
         self, system: System, train: Examples, sigma: float, lams: Sequence[float], best: list[Trial]
     ) -> float:
         """Return the lowest error at one σ; the best fit so far takes its place in the list."""
-        panels = list(kernel_panels(system.frames, self.pairs, sigma))
+        panels = list(kernel_panels(system.frames, self.symmetries, sigma))
         for lam in lams:
             try:
                 solution = solve_exact(system, lambda: (panel.clone() for panel in panels), lam)

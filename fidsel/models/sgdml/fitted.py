@@ -88,14 +88,14 @@ class Fitted:
 
     def expansion(self) -> Expansion:
         """Return the energy surface, without the constant."""
-        x, pairs = describe(self.train.positions) - self.centre, symmetric_pairs(self.permutations)
-        return Expansion.unfold(x, self.v, pairs, self.centre, self.sigma)
+        x, symmetries = describe(self.train.positions) - self.centre, descriptor_symmetries(self.permutations)
+        return Expansion.unfold(x, self.v, symmetries, self.centre, self.sigma)
 
     def ranges(self) -> MoleculeRanges:
         """Return the range of each distance in the training frames and their symmetric copies."""
         apart = distances(self.train.positions.cpu().numpy())
-        pairs = symmetric_pairs(self.permutations).cpu().numpy()
-        return MoleculeRanges(apart.min(0)[pairs].min(0), apart.max(0)[pairs].max(0))
+        symmetries = descriptor_symmetries(self.permutations).cpu().numpy()
+        return MoleculeRanges(apart.min(0)[symmetries].min(0), apart.max(0)[symmetries].max(0))
 
     def with_constant(self) -> Self:
         """Return a copy whose weighted mean energy is that of the training frames that have one.
@@ -135,14 +135,13 @@ class Fitted:
         t = tensors
         train = Examples(t["positions"], t["forces"], t["energy"], t["weights"])
         sigma, lam, constant = (scalars[name] for name in ("sigma", "lam", "constant"))
-        # files of earlier versions do not tell charge and spin
         electrons = Electrons(int(scalars["charge"]), int(scalars["spin"])) if "charge" in scalars else None
         return cls(
             t["numbers"], t["permutations"], train, t["v"], t["centre"], sigma, lam, constant, electrons
         )
 
 
-def symmetric_pairs(permutations: Tensor) -> Tensor:
+def descriptor_symmetries(permutations: Tensor) -> Tensor:
     """Return (P, D) descriptor entries under each permutation, on the permutations' device."""
     return torch.from_numpy(pair_indices(permutations.cpu().numpy())).to(permutations.device)
 
@@ -156,7 +155,7 @@ def distinct(positions: Tensor, permutations: Tensor, tolerance: float = 1e-6) -
     permutations : (P, N).
     tolerance : largest descriptor distance, 1/Å, at which frames count as equal.
     """
-    x, pairs = describe(positions), symmetric_pairs(permutations)
+    x, symmetries = describe(positions), descriptor_symmetries(permutations)
     keep = torch.ones(len(x), dtype=torch.bool, device=x.device)
     norms, order = x.norm(dim=1).sort(stable=True)  # equal frames have equal norms
     for step in range(1, len(x)):
@@ -164,6 +163,6 @@ def distinct(positions: Tensor, permutations: Tensor, tolerance: float = 1e-6) -
         if not near.any():
             break
         first, second = order[:-step][near], order[step:][near]
-        gap = (x[first][:, pairs] - x[second].unsqueeze(1)).norm(dim=2).amin(1)
+        gap = (x[first][:, symmetries] - x[second].unsqueeze(1)).norm(dim=2).amin(1)
         keep[torch.maximum(first, second)[gap < tolerance]] = False
     return keep

@@ -8,7 +8,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError, unknown
-from fidsel.selector.pickers.candidates import candidates, known_errors
+from fidsel.selector.pickers.free_rows import free_rows, known_errors
 from fidsel.selector.pickers.reasons import at_cost
 from fidsel.selector.pool import Picker, Picks, Pool, Seed, needs_errors
 
@@ -67,7 +67,7 @@ class CostAware:
             per fidelity, or an error that is a value is unknown.
         """
         rng = np.random.default_rng(rng)
-        distinct = len(candidates(pool, n, np.zeros(len(pool))).fresh)
+        distinct = len(free_rows(pool, n, np.zeros(len(pool))).fresh)
         gains = self._gains(pool)
         length = max(n, min(int(np.ceil(self.breadth * n)), distinct))
         blind = replace(pool, costs=np.full(pool.costs.shape, np.nan))

@@ -4,7 +4,6 @@ from architectures import network
 from morse_molecule import frames
 
 from fidsel.campaign.rounds.self_error import disagreement, latent
-from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, Baseline, Ensemble, Sum
 from fidsel.selector import mean_latent
 
@@ -32,11 +31,3 @@ def test_features_of_networks_stand_side_by_side() -> None:
     np.testing.assert_array_equal(latent(one, TEST), expected[0])
     np.testing.assert_array_equal(latent(Sum([kernel, one, two]), TEST), np.hstack(expected))
     np.testing.assert_allclose(latent(Ensemble([one, two]), TEST), np.hstack(expected), atol=1e-12)
-
-
-def test_models_without_any_are_named() -> None:
-    kernel = SGDML([10.0]).fit(frames(10), frames(0))[0]
-    with pytest.raises(UsageError, match="needs models that can disagree, this one is a 'sgdml'"):
-        disagreement(kernel, TEST, forces=True)
-    with pytest.raises(UsageError, match="needs a network's features, this model is a 'sgdml'"):
-        latent(kernel, TEST)

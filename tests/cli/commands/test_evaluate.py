@@ -14,7 +14,6 @@ from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.data import Frames, write
 from fidsel.tasks.evaluate import evaluate
-from fidsel.tasks.outlier_map import training_frames
 
 
 @pytest.fixture
@@ -163,7 +162,7 @@ def test_training_frames_are_left_out(
     file = f"{finished / 'pool.npz'}:E_accurate:F_accurate"
     found = json.loads(ran(capfd, finished, file, "--json").out)
     assert found["frames"] + found["training_frames_left_out"] == 80
-    kept = training_frames(library.load(finished / "rounds" / "0000" / "model"))
+    kept = library.load(finished / "rounds" / "0000" / "model").training_frames
     assert kept is not None
     assert found["training_frames_left_out"] == len(set(kept.ids))
     assert "left out: the model was trained on them" in found["notes"][0]

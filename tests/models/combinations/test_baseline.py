@@ -16,7 +16,6 @@ from fidsel.models.combinations.baseline import over
 from fidsel.models.combinations.labels import BaselineError, SourceLabels
 from fidsel.models.files import read_state, write_state
 from fidsel.tasks.model_files import open_model
-from fidsel.tasks.outlier_map import training_frames
 from fidsel.testing import model as contract
 
 CHEAP = Morse("cheap")
@@ -186,9 +185,9 @@ def test_features_and_disagreement_are_those_of_the_correction() -> None:
     assert np.array_equal(Baseline(members[0], labels).latent(TEST), members[0].latent(TEST))
     assert np.array_equal(whole.disagreement(TEST).forces, committee.disagreement(TEST).forces)
     assert whole.parts == (committee,)
-    with pytest.raises(UsageError, match="only networks have latent features"):
+    with pytest.raises(UsageError, match="a baseline model has no latent features"):
         model().latent(TEST)
-    with pytest.raises(UsageError, match="only an ensemble can disagree"):
+    with pytest.raises(UsageError, match="a baseline model has no members that could disagree"):
         model().disagreement(TEST)
 
 
@@ -213,6 +212,6 @@ def test_error_analysis_takes_it_from_its_folder(tmp_path: Path) -> None:
     whole, test = real(xtb())
     again = open_model(str(whole.save(tmp_path / "model")), test)
     assert np.array_equal(again.predict(test).forces, whole.predict(test).forces)
-    learnt = training_frames(again)
+    learnt = again.training_frames
     assert learnt is not None
     assert len(learnt) == 20
