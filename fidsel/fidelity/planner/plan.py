@@ -180,7 +180,9 @@ class Plan:
         """
         try:
             record = json.loads(text)
-            for name in ("levels", "prices", "owned", "warnings", "pilot", "assumed"):
+            for name in ("levels", "prices", "owned", "warnings"):
+                record[name] = tuple(record[name])
+            for name in ("pilot", "assumed"):
                 record[name] = tuple(record.get(name, ()))
             for name in ("table", "pareto"):
                 record[name] = tuple(Split.from_record(row) for row in record[name])
