@@ -155,7 +155,7 @@ def run(cell: Cell, folder: Path) -> Row:
     import torch
 
     from fidsel.models import SGDML
-    from fidsel.training import TrainingData, cokriging, errors, standard
+    from fidsel.training import Cokriging, Standard, TrainingData, errors
 
     torch.set_num_threads(1)
     setup, start = SETUPS[cell.data], process_time()
@@ -166,10 +166,10 @@ def run(cell: Cell, folder: Path) -> Row:
     for count in setup.splits(cell.cheap):
         data = TrainingData(accurate[own[:count]], accurate[held], (cheap[bought[: cell.cheap]],))
         if cell.cheap:
-            trained = cokriging(data, lambda seed: SGDML(**setup.model), cell.seed, surrogate=memory)  # noqa: ARG005
+            trained = Cokriging(surrogate=memory)(data, lambda seed: SGDML(**setup.model), cell.seed)  # noqa: ARG005
         else:
             data = TrainingData(data.train, data.validation)
-            trained = standard(data, lambda seed: SGDML(**setup.model), cell.seed)  # noqa: ARG005
+            trained = Standard()(data, lambda seed: SGDML(**setup.model), cell.seed)  # noqa: ARG005
         mae = errors(trained.model, accurate[test]).force_mae / KCAL
         row: Row = {"accurate": count, "mae": mae, "kept": trained.diagnostics.get("kept")}
         if cell.cheap and setup.paired:

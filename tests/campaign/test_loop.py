@@ -137,7 +137,10 @@ def stopped_at(campaign: Campaign, moment: str) -> None:
     ("moments", "overrides"),
     [
         (["cheap labels (train) 3/", "training", "accurate labels (train) 1/"], []),
-        (["accurate labels (probe) 2/"] * 2, ["selector.error=probe", "selector.probes=3"]),
+        (
+            ["accurate labels (probe) 2/"] * 2,
+            ["selector.error=probe", "selector.probes=3", "budget.total=40"],
+        ),
     ],
 )
 def test_interrupted_picks_the_same(tmp_path: Path, moments: list[str], overrides: list[str]) -> None:

@@ -6,6 +6,8 @@ import pytest
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.planner.prices import LARGEST_KERNEL, baseline_gain, plan_from_prices
+from fidsel.fidelity.planner.prices import RECIPES as PLANNED
+from fidsel.training import RECIPES
 
 BUDGET = Budget.parse("30")
 PRICES = ["ccsdt=1", "dft=0.05"]
@@ -43,6 +45,10 @@ def test_recipes_expect_other_errors() -> None:
     assert correction.recommended.bought[0] == 0, "the cheap labels of accurate frames are all it takes"
     assert correction.prices == pytest.approx((0.025, 1.025))
     assert correction.recommended.relative.median < kernel.recommended.relative.median
+
+
+def test_recipes_are_those_there_are() -> None:
+    assert set(PLANNED) <= set(RECIPES)
 
 
 def test_a_kernel_is_given_no_more_than_it_can_take() -> None:
