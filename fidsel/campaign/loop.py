@@ -119,9 +119,10 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
 def _start(ws: Workspace, ready: Prepared) -> Allocation:
     """Return round 0: accurate and cheap labels of random frames, as many as planned."""
     campaign = ws.campaign
-    planned = dict(zip(ready.plan.levels, ready.plan.recommended.bought, strict=True))
+    made = ready.plan
+    planned = dict(zip(made.levels, map(max, made.recommended.bought, made.labelled), strict=True))
     name, why = campaign.accurate.name, "random start"
-    accurate = ready.orders[name][: start_size(ws, planned[name])]
+    accurate = ready.orders[name][: start_size(ws, made)]
     cheap = {f.name: ready.orders[f.name][: max(planned[f.name], len(accurate))] for f in campaign.cheap}
     rows = ws.pool.rows(accurate).tolist()
     picks = tuple(Pick(frame, row, name, -1, why) for frame, row in zip(accurate, rows, strict=True))

@@ -12,16 +12,19 @@ if TYPE_CHECKING:
 def plan_tables(made: "Plan") -> None:
     """Print the splits of a plan, the recommended one marked, and what another budget or price would do."""
     budget = made.budget
-    columns = ["", *made.levels, "cost", f"error, × accurate alone for {budget}", "90 %", "wall time s"]
+    columns = ["", *made.levels, "cost", f"error, × accurate alone for {budget}", "90 %"]
+    columns += [*(["force MAE meV/Å"] if made.recommended.error else []), "wall time s"]
     mark = made.recommended.bought
     rows = [["→" if split.bought == mark else "", *_split_cells(split, budget)] for split in made.table]
-    basis = "published priors" if made.basis == "priors" else f"{made.points} measured points"
-    table(f"plan for {budget}; gains from {basis}", columns, rows)
+    basis = "other molecules" if made.basis == "priors" else f"{made.points} measured points"
+    table(f"plan for {budget}; errors expected from {basis}", columns, rows)
     others = [[case.name, *_split_cells(case.split, budget)] for case in made.scenarios if case.split]
     table("what if", columns, others)
     note(f"what if: errors are relative to accurate labels alone at these prices and the full {budget}")
     note(f"per label: {_prices(made, budget)}; {_beforehand(made, budget)}")
     beside_note(made)
+    for text in made.assumed:
+        note(f"assumed: {text}")
     for text in made.warnings:
         note(text)
 
@@ -56,4 +59,15 @@ def _beforehand(made: "Plan", budget: "Budget") -> str:
 
 def _split_cells(split: "Split", budget: "Budget") -> list[object]:
     spread = f"{split.relative.low:.2f}–{split.relative.high:.2f}"
-    return [*split.bought, budget.format(split.cost), f"{split.relative.median:.2f}", spread, split.wall]
+    error = split.error
+    told = (
+        [] if error is None else [f"{1e3 * error.median:.2g} ({1e3 * error.low:.2g}–{1e3 * error.high:.2g})"]
+    )
+    return [
+        *split.bought,
+        budget.format(split.cost),
+        f"{split.relative.median:.2f}",
+        spread,
+        *told,
+        split.wall,
+    ]

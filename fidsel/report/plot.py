@@ -243,6 +243,12 @@ def svg(figure: "Figure", name: str) -> str:
     return out.getvalue()
 
 
+def require_picture(path: Path | None) -> None:
+    """Raise a `UsageError` for a path that is no picture's, before anything is computed for it."""
+    if path is not None and path.suffix not in (".png", ".svg"):
+        raise UsageError(f"a picture is written as .png or .svg, got {path}")
+
+
 def _scale(unit: str) -> float:
     units = FORCE_UNITS | ENERGY_UNITS
     if unit not in units:

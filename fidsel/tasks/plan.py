@@ -1,18 +1,14 @@
 """A plan for a campaign, or from bare prices."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from fidsel.campaign import plan_campaign, plan_from_prices
+from fidsel.campaign import plan_campaign
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.planner.plan import Plan
-
-VALIDATION = 10
-"""Accurate validation labels of a plan from prices."""
+from fidsel.tasks.prices import plan_prices
 
 
 def plan(
@@ -22,6 +18,9 @@ def plan(
     budget: str | None = None,
     prices: Mapping[str, float] | Sequence[str] = (),
     validation: int | None = None,
+    atoms: int | None = None,
+    smiles: str | None = None,
+    recipe: str | None = None,
     report: Reporter = silent,
     break_lock: bool = False,
 ) -> Plan:
@@ -32,7 +31,9 @@ def plan(
     folder, settings : the campaign, whose pilot labels are bought; with prices no settings are taken.
     budget : what may be spent, e.g. "2core-h"; None = as fidsel.toml says.
     prices : cost per label of each level, or "name=cost", in base units of the budget; none = a campaign's.
-    validation : accurate validation labels, where prices are given; None = `VALIDATION`.
+    validation : accurate validation labels, where prices are given; None = 10.
+    atoms, smiles : the molecule, where prices are given; None = one of 12 atoms.
+    recipe : that will train, where prices are given; None = "cokriging".
     report : hears how far the pilot has come.
     break_lock : take the campaign from a process that seems to hold it.
 
@@ -43,29 +44,33 @@ def plan(
 
     Examples
     --------
-    >>> plan(budget="250", prices={"ccsdt": 1.0, "dft": 0.025}).recommended.bought
-    (2112, 187)
+    >>> plan(budget="250", prices={"ccsdt": 1.0, "dft": 0.025}, atoms=9).levels
+    ('dft', 'ccsdt')
     """
-    if not prices:
-        if validation is not None:
-            raise UsageError(
-                f"--validation goes with --price; for the campaign write campaign.validation={validation}"
-            )
-        return plan_campaign(open_campaign(Path(folder), settings, budget), report, break_lock)
-    if budget is None:
-        raise UsageError(
-            "with --price say what may be spent: --budget 2core-h with prices in core-seconds, or --budget "
-            "250 with prices relative to an accurate label"
+    if prices:
+        return plan_prices(
+            budget,
+            prices,
+            validation=validation,
+            atoms=atoms,
+            smiles=smiles,
+            recipe=recipe,
+            settings=settings,
         )
-    if settings:
+    _refuse_price_options(validation, atoms, smiles, recipe)
+    return plan_campaign(open_campaign(Path(folder), settings, budget), report, break_lock)
+
+
+def _refuse_price_options(
+    validation: int | None, atoms: int | None, smiles: str | None, recipe: str | None
+) -> None:
+    """Raise a `UsageError` where a campaign's plan is given what its fidsel.toml says."""
+    if validation is not None:
         raise UsageError(
-            f"with --price no campaign is looked at, so nothing but options may be given, got "
-            f"{' '.join(settings)!r}: leave it out, or write a unit with its number (--budget 2core-h)"
+            f"--validation goes with --price; for the campaign write campaign.validation={validation}"
         )
-    labels = VALIDATION if validation is None else validation
-    if labels < 0:
-        raise UsageError(f"the number of validation labels must be ≥ 0, got {labels}")
-    total = Budget.parse(budget)
-    if isinstance(prices, Mapping):
-        prices = [f"{name}={cost}" for name, cost in prices.items()]
-    return replace(plan_from_prices(total, prices, labels), shown=total.shown)
+    if not (atoms is None and smiles is None and recipe is None):
+        raise UsageError(
+            "--atoms, --smiles and --recipe go with --price; a campaign's pool and recipe are those of its "
+            "fidsel.toml"
+        )

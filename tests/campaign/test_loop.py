@@ -139,7 +139,7 @@ def stopped_at(campaign: Campaign, moment: str) -> None:
         (["cheap labels (train) 3/", "training", "accurate labels (train) 1/"], []),
         pytest.param(
             ["accurate labels (probe) 2/"] * 2,
-            ["selector.error=probe", "selector.probes=3"],
+            ["selector.error=probe", "selector.probes=3", "budget.total=40"],
             marks=pytest.mark.slow,
         ),
     ],
@@ -173,7 +173,7 @@ def test_probes_enter_training_a_round_later(tmp_path: Path) -> None:
 
 def test_no_money_for_probes_is_said(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path)
-    scarce = ("selector.per_round=1", "campaign.rounds=1", "budget.total=9.7")
+    scarce = ("selector.per_round=1", "campaign.rounds=1", "budget.total=11")
     found = run(folder, "selector.error=probe", *scarce)
     assert any("too little is left to pay for probes" in note for note in found[-1].notes)
 
@@ -340,7 +340,7 @@ def test_budget_ends_in_the_middle_of_a_round(tmp_path: Path) -> None:
 def test_measured_costs_are_planned_anew(tmp_path: Path) -> None:
     """Cheap labels that take less time than they did are worth buying beyond those of picked frames."""
     prices = [f"fidelity.{i}.price={{per='core-second',value=1}}" for i in (0, 1)]
-    overrides = [*prices, "budget={total=60, unit='core-s'}", "fidelity.1.options.seconds=2.0"]
+    overrides = [*prices, "budget={total=90, unit='core-s'}", "fidelity.1.options.seconds=2.0"]
     folder = write_campaign(tmp_path, cheap="slow = 1.0", accurate="slow = 2.0")
     run(folder, *overrides, "fidelity.0.options.seconds=1.0", "campaign.target=1000.0")
     quick = ["fidelity.0.options.seconds=0.001", "fidelity.0.options.slow=0.001"]
@@ -348,7 +348,7 @@ def test_measured_costs_are_planned_anew(tmp_path: Path) -> None:
     with LabelStore(folder / "labels.db", read_only=True) as store:
         drafts = [store.record(f"round-{k}-draft") or {} for k in range(1, len(found))]
     assert any(draft["cheap"].get("cheap") for draft in drafts)
-    assert found[-1].spent <= 60 * (1 + 1e-9)
+    assert found[-1].spent <= 90 * (1 + 1e-9)
     check_consistent(folder)
 
 

@@ -9,7 +9,14 @@ from matplotlib.image import imread
 
 from fidsel.exceptions import UsageError
 from fidsel.report import LearningCurve, cluster_error_plot, learning_curve_plot
-from fidsel.report.plot import BLUE, FORCE_UNITS, cluster_error_figure, learning_curve_figure, svg
+from fidsel.report.plot import (
+    BLUE,
+    FORCE_UNITS,
+    cluster_error_figure,
+    learning_curve_figure,
+    require_picture,
+    svg,
+)
 from fidsel.selector import ClusterErrors, cluster_errors
 
 
@@ -150,6 +157,13 @@ def test_bad_requests(errors: ClusterErrors, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="curve 'a' needs as many"):
         LearningCurve("a", [1.0, 2.0], [1.0])
     assert not path.exists()
+
+
+def test_a_picture_is_named_before_it_is_drawn() -> None:
+    require_picture(None)
+    require_picture(Path("x.svg"))
+    with pytest.raises(UsageError, match=r"\.png or \.svg, got x\.pdf"):
+        require_picture(Path("x.pdf"))
 
 
 def test_figures_do_not_depend_on_settings_of_matplotlib() -> None:

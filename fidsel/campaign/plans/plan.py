@@ -12,6 +12,7 @@ from fidsel.arrays import BoolArray
 from fidsel.campaign.edits import enforce
 from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.coverage import gaps, trainable
+from fidsel.campaign.plans.curves import Measured, campaign_law, level_kind, pilot_labels
 from fidsel.campaign.plans.minimum_budget import FEWEST, MinimumBudget
 from fidsel.campaign.plans.pilot import buy_pilot
 from fidsel.campaign.plans.prepare import bounded_test, ensure_held_out, ensure_pool, refuse_few
@@ -23,13 +24,9 @@ from fidsel.campaign.stage import begin_stage
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
-from fidsel.exceptions import UsageError
-from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.level import Fidelity
-from fidsel.fidelity.planner.law import DFT_PRIOR, FORCE_FIELD_PRIOR
 from fidsel.fidelity.planner.plan import Plan, UnbudgetedLabels
 from fidsel.fidelity.planner.recommend import PricedLevel, plan
-from fidsel.fidelity.sources.openmm import OpenMMSource
 from fidsel.fidelity.store.lock import open_store
 
 START_SHARE = 0.4
@@ -79,7 +76,11 @@ def prepare(ws: Workspace) -> Prepared:
     if record is None or (not journal.begun and record.inputs != inputs):
         buy_pilot(ws, orders[campaign.accurate.name])
         held = bounded_test(campaign, journal, ws.price(campaign.accurate))
-        record = PlanRecord(_make_plan(ws, held, orders).to_json(), inputs)
+        pilot = pilot_labels(campaign, ws.prices())
+        for fidelity in campaign.fidelities:
+            if count := pilot[fidelity.name]:
+                ws.buy(fidelity, orders[fidelity.name][:count], "pilot")
+        record = PlanRecord(_make_plan(ws, held, orders, pilot).to_json(), inputs)
         journal.write(record)
     path = campaign.folder.plan
     if not path.exists() or path.read_text(encoding="utf-8") != record.text:
@@ -116,20 +117,18 @@ def start_orders(
     return orders
 
 
-def _make_plan(ws: Workspace, held: HeldOut, orders: Mapping[str, tuple[str, ...]]) -> Plan:
+def _make_plan(
+    ws: Workspace, held: HeldOut, orders: Mapping[str, tuple[str, ...]], pilot: Mapping[str, int]
+) -> Plan:
     """Return the plan for the whole budget, with what one accurate training frame really costs."""
     campaign, rules, prices = ws.campaign, ws.campaign.rules, ws.prices()
     MinimumBudget.of(campaign, prices, ws.wasted()).require(campaign.budget)
-    levels = []
-    for fidelity in campaign.fidelities:
-        alone = campaign.cheap_use == "labels" or fidelity is campaign.accurate
-        levels.append(priced(ws, fidelity, prices[fidelity.name], len(orders[fidelity.name]) if alone else 0))
-    # an accurate training frame gets its cheap labels too
-    companion = sum(prices[fidelity.name] for fidelity in campaign.cheap)
-    levels[-1] = replace(levels[-1], cost=levels[-1].cost + companion, companion=companion)
+    measured = measured_law(ws, {name: order[: pilot[name]] for name, order in orders.items()}, 0)
     made = plan(
         campaign.budget.total,
-        levels,
+        priced_levels(ws, orders),
+        points=measured.points,
+        law=measured.law,
         spent=ws.wasted(),
         validation=rules.validation,
         minimum=FEWEST,
@@ -139,7 +138,13 @@ def _make_plan(ws: Workspace, held: HeldOut, orders: Mapping[str, tuple[str, ...
         seed=campaign.seed_for("plan"),
     )
     warnings = (*unbought(campaign), *gaps(campaign, ws.cover), *made.warnings)
-    return replace(made, warnings=warnings, beside=_unbudgeted(ws, held, made), shown=campaign.budget.shown)
+    return replace(
+        made,
+        warnings=warnings,
+        beside=_unbudgeted(ws, held, made),
+        shown=campaign.budget.shown,
+        pilot=tuple(pilot[fidelity.name] for fidelity in campaign.fidelities),
+    )
 
 
 def unbought(campaign: Campaign) -> tuple[str, ...]:
@@ -176,7 +181,49 @@ def _unbudgeted(ws: Workspace, held: HeldOut, made: Plan) -> tuple[UnbudgetedLab
     return tuple(one for one in found if one.labels)
 
 
-def priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owned: int = 0) -> PricedLevel:
+def measured_law(ws: Workspace, random: Mapping[str, Sequence[str]], index: int) -> Measured:
+    """Return what labels tell of the learning law, and charge the time that takes beside the budget.
+
+    Parameters
+    ----------
+    random : frames of each level that were drawn at random, in order of buying.
+    index : of the round that is planned.
+    """
+    campaign = ws.campaign
+    levels = [ws.labelled(fidelity, random[fidelity.name]) for fidelity in campaign.fidelities]
+    ws.begin("measuring learning curves")
+    atoms = int(ws.pool.sizes.max())
+    measured = campaign_law(campaign, levels, atoms, campaign.seed_for("curves", index))
+    if measured.points:
+        amount = measured.seconds if campaign.budget.unit == "core-second" else 0.0
+        ws.ledger.charge("training", amount, f"learning curves before round {index}", measured.seconds)
+    return measured
+
+
+def priced_levels(
+    ws: Workspace, orders: Mapping[str, Sequence[str]], owned: Mapping[str, int] | None = None
+) -> list[PricedLevel]:
+    """Return the levels of a campaign as the planner sees them.
+
+    Parameters
+    ----------
+    orders : frames that each level could label.
+    owned : labels that each level has for training; None = none.
+    """
+    campaign, prices, known = ws.campaign, ws.prices(), owned or {}
+    levels = []
+    for fidelity in campaign.fidelities:
+        name = fidelity.name
+        alone = campaign.cheap_use == "labels" or fidelity is campaign.accurate
+        available = len(orders[name]) if alone else 0
+        levels.append(_priced(ws, fidelity, prices[name], available, known.get(name, 0)))
+    # an accurate training frame gets its cheap labels too
+    companion = sum(prices[fidelity.name] for fidelity in campaign.cheap)
+    levels[-1] = replace(levels[-1], cost=levels[-1].cost + companion, companion=companion)
+    return levels
+
+
+def _priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owned: int) -> PricedLevel:
     """Return a fidelity as the planner sees it; pilot labels are counted as still to be bought.
 
     Parameters
@@ -186,25 +233,24 @@ def priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owne
     owned : labels it has for training.
     """
     measured = ws.store.statistics(fidelity)
-    prior = FORCE_FIELD_PRIOR if isinstance(fidelity.source, OpenMMSource) else DFT_PRIOR
     return PricedLevel(
         fidelity.name,
         price,
         owned=owned,
         available=max(available - owned, 0),
         seconds=measured.mean_seconds if measured.done else None,
-        prior=prior.of_molecule(int(ws.pool.sizes.max())),
+        kind=level_kind(fidelity),
     )
 
 
-def start_size(ws: Workspace, planned: int) -> int:
+def start_size(ws: Workspace, made: Plan) -> int:
     """Return how many accurate labels round 0 draws at random."""
-    rules = ws.campaign.rules
+    rules, planned = ws.campaign.rules, made.recommended.bought[-1]
     if rules.rounds == 0:
         return planned
     wanted = rules.start if rules.start is not None else round(START_SHARE * planned)
     piloted = 0 if ws.campaign.accurate.price.declared else rules.pilot
-    return min(planned, max(FEWEST, piloted, wanted))
+    return min(planned, max(FEWEST, piloted, *made.pilot[-1:], wanted))
 
 
 def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:
@@ -228,30 +274,3 @@ def plan_campaign(campaign: Campaign, report: Reporter, break_lock: bool = False
     """Return the plan of a campaign: sample, hold out, label a pilot, recommend; kept in plan.json."""
     with open_workspace(campaign, report, break_lock) as ws:
         return prepare(ws).plan
-
-
-def plan_from_prices(budget: Budget, prices: Sequence[str], validation: int) -> Plan:
-    """Return a plan from prices and published priors alone.
-
-    Parameters
-    ----------
-    budget : what may be spent.
-    prices : "name=cost" per label, base units of the budget; the dearest level is the accurate one.
-    validation : accurate labels kept for validation.
-
-    Raises
-    ------
-    UsageError
-        where a price cannot be read or the budget is too small.
-    """
-    levels = []
-    for text in prices:
-        name, _, number = text.partition("=")
-        try:
-            levels.append(PricedLevel(name.strip(), float(number)))
-        except ValueError as error:
-            raise UsageError(f"a price is written NAME=COST with a positive cost, got {text!r}") from error
-    levels.sort(key=lambda level: level.cost)
-    return plan(
-        budget.total, levels, validation=validation, minimum=FEWEST, unit=budget.unit, show=budget.format
-    )

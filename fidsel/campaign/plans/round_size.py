@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from fidsel.campaign.plans.minimum_budget import FEWEST
-from fidsel.campaign.plans.plan import Prepared, priced
+from fidsel.campaign.plans.plan import Prepared, measured_law, priced_levels
 from fidsel.campaign.settings import Campaign
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.planner.recommend import plan
@@ -61,26 +61,28 @@ def _affordable(ws: Workspace, extra: Mapping[str, tuple[str, ...]], price: floa
 
 
 def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[str, ...]]:
-    """Return the random frames that measured costs make worth a cheap label beyond those owned.
+    """Return the random frames that measured costs and curves make worth a cheap label beyond those owned.
 
-    Declared prices were known when the campaign was planned: nothing is planned anew with them.
+    Where prices are declared and nothing can be measured, all was known when the campaign was planned.
     """
-    campaign, prices = ws.campaign, ws.prices()
-    remaining = ws.remaining()
-    settled = all(fidelity.price.declared for fidelity in campaign.fidelities)
-    if settled or remaining <= 0 or campaign.cheap_use != "labels":
+    campaign, remaining = ws.campaign, ws.remaining()
+    if remaining <= 0 or campaign.cheap_use != "labels" or not campaign.cheap:
         return {}
     ids = ws.journal.bought(index - 1)
+    measured = measured_law(ws, {**ids.cheap, campaign.accurate.name: ids.random}, index)
+    if not measured.points and all(fidelity.price.declared for fidelity in campaign.fidelities):
+        return {}
     owned = {name: len(frames) for name, frames in ids.cheap.items()}
     owned[campaign.accurate.name] = max(FEWEST, len(ids.accurate))
-    costs = dict(prices) | {campaign.accurate.name: sum(prices.values())}
-    levels = [
-        priced(ws, fidelity, costs[fidelity.name], len(ready.orders[fidelity.name]), owned[fidelity.name])
-        for fidelity in campaign.fidelities
-    ]
-    seed = campaign.seed_for("plan", index)
     made = plan(
-        remaining, levels, minimum=FEWEST, workers=ws.engine.workers, unit=campaign.budget.unit, seed=seed
+        remaining,
+        priced_levels(ws, ready.orders, owned),
+        points=measured.points,
+        law=measured.law,
+        minimum=FEWEST,
+        workers=ws.engine.workers,
+        unit=campaign.budget.unit,
+        seed=campaign.seed_for("plan", index),
     )
     extra = {}
     for fidelity, number in zip(campaign.cheap, made.recommended.bought, strict=False):

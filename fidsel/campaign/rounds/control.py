@@ -9,9 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
 
-import numpy as np
-
-from fidsel.arrays import FloatArray
 from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.records.decisions import Sampled
 from fidsel.campaign.records.round import ControlArm, HeldOut, Round, Saving
@@ -19,7 +16,8 @@ from fidsel.campaign.rounds.training import watched
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
-from fidsel.fidelity.planner.law import CurvePoint, LawPrior, Posterior, fit_law, interval
+from fidsel.fidelity.planner.law import CurvePoint, Law, Link, fit_law, interval
+from fidsel.fidelity.planner.priors import law_prior
 from fidsel.training.evaluate import Metrics, errors
 from fidsel.training.stage import TrainingData
 
@@ -95,23 +93,22 @@ def _owned(
     return ControlArm("owned", count, middle, low, high, 0.0, saved, extrapolated_from=len(owned))
 
 
-def _law(ws: Workspace, curve: Curve) -> Posterior:
-    points = [CurvePoint(n, (), error) for n, error in zip(curve.labels, curve.errors, strict=True)]
-    return fit_law(points, LawPrior(levels=()), seed=ws.campaign.seed_for("control law"))
+def _law(ws: Workspace, curve: Curve) -> Law:
+    points = [CurvePoint(Link(0), n, error) for n, error in zip(curve.labels, curve.errors, strict=True)]
+    prior = law_prior(["wavefunction"], int(ws.pool.sizes.max()))
+    return fit_law(points, prior, seed=ws.campaign.seed_for("control law"))
 
 
-def _saving(ws: Workspace, curve: Curve, law: Posterior, spent: float, error: float) -> Saving:
+def _saving(ws: Workspace, curve: Curve, law: Law, spent: float, error: float) -> Saving:
     price, validation = ws.price(ws.campaign.accurate), ws.campaign.rules.validation
     return saving(law, REACH * curve.labels[-1], error, spent, price, validation)
 
 
-def saving(
-    law: Posterior, furthest: float, error: float, spent: float, price: float, validation: int
-) -> Saving:
+def saving(law: Law, furthest: float, error: float, spent: float, price: float, validation: int) -> Saving:
     """Return the share of the control arm's spend that the campaign saved at equal error.
 
     saving = 1 − spent / (price · (n(error) + validation)), n(error) being where the control's learning
-    curve δ·n^(−β), fitted to its points, reaches the campaign's error. Negative where the campaign
+    curve, fitted to its points, reaches the campaign's error. Negative where the campaign
     spent more. Beyond `furthest` labels the curve is not believed: the saving is what it is there, marked as
     a lower bound. The interval is that of the curve's posterior draws.
 
@@ -129,23 +126,11 @@ def saving(
         reached = min(max(labels, 1.0), furthest)
         return 1.0 - spent / (price * (reached + validation))
 
-    middle = float(labels_at(law.draws.mean(axis=0, keepdims=True), error)[0])
-    drawn = interval(labels_at(law.draws, error))
+    middle = float(law.mean.labels_at(error)[0])
+    drawn = interval(law.labels_at(error))
     return Saving(
         share(middle), middle > furthest, share(drawn.low), share(drawn.high), drawn.high > furthest
     )
-
-
-def labels_at(draws: FloatArray, error: float) -> FloatArray:
-    """Return how many labels δ·n^(−β) takes to reach an error under each draw, (n_draws,).
-
-    Parameters
-    ----------
-    draws : (n_draws, ≥ 2) ln δ and ln β, see `Posterior`.
-    """
-    with np.errstate(over="ignore"):  # a flat curve never gets there: infinitely many labels
-        found: FloatArray = np.exp((draws[:, 0] - np.log(max(error, 1e-12))) / np.exp(draws[:, 1]))
-    return found
 
 
 def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:

@@ -44,7 +44,8 @@ def evaluate(
     from fidsel.data.atomic import require_writable
     from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
-    from fidsel.report.parity import parity_plot, require_picture
+    from fidsel.report.parity import parity_plot
+    from fidsel.report.plot import require_picture
     from fidsel.tasks import evaluate as task
 
     require_writable(out)

@@ -4,26 +4,22 @@ import numpy as np
 import pytest
 
 from fidsel.campaign.records.round import Saving
-from fidsel.campaign.rounds.control import REACH, Curve, labels_at, saving
-from fidsel.fidelity.planner.law import CurvePoint, LawPrior, Posterior, fit_law
+from fidsel.campaign.rounds.control import REACH, Curve, saving
+from fidsel.fidelity.planner.law import REFERENCE, CurvePoint, Law, Link, fit_law
+from fidsel.fidelity.planner.priors import law_prior
 
 PRICE, VALIDATION = 2.0, 5
 CURVE = Curve((10, 20, 40), (1.0, 0.5, 0.25))  # β = 1: error = 10 / labels
 
 
-def saved(law: Posterior, spent: float, error: float) -> Saving:
+def saved(law: Law, spent: float, error: float) -> Saving:
     return saving(law, REACH * CURVE.labels[-1], error, spent, PRICE, VALIDATION)
 
 
-def law(*draws: tuple[float, float]) -> Posterior:
-    """Return a law from δ and β of each draw."""
-    return Posterior(np.log(np.array(draws)), len(CURVE.labels))
-
-
-def test_labels_at_inverts_the_curve() -> None:
-    draws = np.log([[10.0, 1.0], [4.0, 0.5]])
-    np.testing.assert_allclose(labels_at(draws, 0.2), [50.0, 400.0])
-    assert labels_at(np.log([[1.0, 1e-6]]), 1e-3)[0] == np.inf
+def law(*draws: tuple[float, float]) -> Law:
+    """Return the law error = δ·n^(−β) from δ and β of each draw."""
+    curves = [[(np.log(delta) - beta * np.log(REFERENCE), beta)] for delta, beta in draws]
+    return Law((Link(0),), np.zeros(1), np.array(curves), len(CURVE.labels))
 
 
 def test_a_certain_curve_gives_its_saving_without_a_spread() -> None:
@@ -61,8 +57,8 @@ def test_beyond_the_reach_of_the_curve_both_ends_are_bounds() -> None:
 
 
 def test_three_scattered_points_do_not_settle_a_saving() -> None:
-    points = [CurvePoint(n, (), e) for n, e in zip(CURVE.labels, CURVE.errors, strict=True)]
-    fitted = fit_law(points, LawPrior(levels=()), seed=0)
+    points = [CurvePoint(Link(0), n, e) for n, e in zip(CURVE.labels, CURVE.errors, strict=True)]
+    fitted = fit_law(points, law_prior(["wavefunction"], atoms=4), seed=0)
     found = saved(fitted, spent=PRICE * 52, error=0.2)
     assert found.low is not None
     assert found.high is not None

@@ -25,7 +25,7 @@ def test_a_plan_says_what_to_buy() -> None:
         "Plan(250 labels: buy 2000 dft + 200 ccsd(t); error 0.60 (0.50–0.75) of that of accurate labels "
         "alone, by 7 measured points)"
     )
-    assert "published priors" in repr(replace(PLAN, basis="priors"))
+    assert "by other molecules" in repr(replace(PLAN, basis="priors"))
     assert repr(replace(PLAN, unit="apples")).startswith("Plan(250 apples: ")
 
 

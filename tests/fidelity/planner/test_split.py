@@ -5,10 +5,12 @@ import pytest
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.planner.law import fit_law
+from fidsel.fidelity.planner.priors import law_prior
 from fidsel.fidelity.planner.split import LARGEST_SET, PricedLevel, SplitProblem
 
+LAW = fit_law([], law_prior(["dft", "wavefunction"], atoms=9), seed=0)
 CHEAP, DEAR = PricedLevel("dft", 0.1), PricedLevel("ccsd(t)", 1.0, owned=4)
-PROBLEM = SplitProblem((CHEAP, DEAR), total=100.0, fixed=20.0, minimum=10, law=fit_law([], seed=0))
+PROBLEM = SplitProblem((CHEAP, DEAR), total=100.0, fixed=20.0, minimum=10, law=LAW)
 
 
 def test_what_money_buys() -> None:
@@ -37,7 +39,8 @@ def test_the_minimum_is_set_aside_first() -> None:
 
 
 def test_purchases_cost_what_their_labels_do() -> None:
-    assert PROBLEM.only_accurate() == (0, 80)
+    alone = PROBLEM.only_accurate()
+    assert alone.best() == alone.mostly(0, 0.5) == (0, 80)
     assert PROBLEM.mostly(0, 0.5) == (400, 40)
     assert PROBLEM.mostly(0, 1.0) == (740, 6), "the minimum of accurate labels stays"
     assert PROBLEM.cost((400, 40)) == pytest.approx(80.0)
@@ -57,3 +60,11 @@ def test_the_best_purchase_beats_others_and_spends_what_there_is() -> None:
 
 def test_accurate_labels_alone_are_the_measure() -> None:
     np.testing.assert_array_equal(PROBLEM.standard_errors(), PROBLEM.law.errors(84, (0,)))
+
+
+def test_levels_that_are_left_out_cost_nothing() -> None:
+    paired = replace(PROBLEM, levels=(CHEAP, replace(DEAR, cost=1.1, companion=0.1)))
+    without = paired.without(0)
+    assert without.accurate.cost == pytest.approx(1.0)
+    assert without.accurate.companion == 0
+    assert without.best() == (0, 80)
