@@ -1,6 +1,6 @@
 """`Workspace`: what a running campaign holds open, and the purchases it makes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
@@ -56,6 +56,7 @@ class Workspace:
     report: Reporter
     _pool: Frames | None = field(default=None, init=False)
     _cover: Mapping[str, BoolArray] | None = field(default=None, init=False)
+    _barred: frozenset[str] = field(default=frozenset(), init=False)
 
     @property
     def store(self) -> LabelStore:
@@ -71,10 +72,16 @@ class Workspace:
 
     @property
     def cover(self) -> Mapping[str, BoolArray]:
-        """(n_pool,) per level: whether it has a label of each configuration of the pool."""
+        """(n_pool,) per level: whether it has a label of each configuration of the pool, none of a barred one."""
         if self._cover is None:
-            self._cover = cover_of(self.campaign, self.pool)
+            free = np.array([frame not in self._barred for frame in self.pool.ids], dtype=bool)
+            cover = cover_of(self.campaign, self.pool)
+            self._cover = {level: able & free for level, able in cover.items()}
         return self._cover
+
+    def bar(self, frames: Collection[str]) -> None:
+        """Leave out configurations: none of them is held out, picked or trained on from now on."""
+        self._barred, self._cover = frozenset(frames), None
 
     def add_candidates(self, frames: Frames) -> int:
         """Store new configurations and return how many of them were not known."""

@@ -18,6 +18,7 @@ from fidsel.campaign.plans.pilot import buy_pilot
 from fidsel.campaign.plans.prepare import bounded_test, ensure_held_out, ensure_pool, refuse_few
 from fidsel.campaign.records.decisions import PlanRecord, Sampled
 from fidsel.campaign.records.round import HeldOut
+from fidsel.campaign.rounds.baseline import chosen_baseline, label_baseline
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.stage import begin_stage
@@ -69,6 +70,7 @@ def prepare(ws: Workspace) -> Prepared:
     ws.report("pool", 0, 1)
     ensure_pool(campaign, journal)
     ws.report("pool", 1, 1)
+    label_baseline(ws)
     held = ensure_held_out(campaign, journal, ws.pool, ws.cover)
     refuse_few(campaign, ws.cover, [row for row, frame in enumerate(ws.pool.ids) if frame in held.all])
     orders = start_orders(campaign, ws.pool, journal.require(Sampled).frames, held, ws.cover)
@@ -193,7 +195,8 @@ def measured_law(ws: Workspace, random: Mapping[str, Sequence[str]], index: int)
     levels = [ws.labelled(fidelity, random[fidelity.name]) for fidelity in campaign.fidelities]
     ws.begin("measuring learning curves")
     atoms = int(ws.pool.sizes.max())
-    measured = campaign_law(campaign, levels, atoms, campaign.seed_for("curves", index))
+    seed = campaign.seed_for("curves", index)
+    measured = campaign_law(campaign, levels, atoms, seed, chosen_baseline(ws))
     if measured.points:
         amount = measured.seconds if campaign.budget.unit == "core-second" else 0.0
         ws.ledger.charge("training", amount, f"learning curves before round {index}", measured.seconds)

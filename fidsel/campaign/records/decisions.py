@@ -76,6 +76,14 @@ class Refreshed:
 
 
 @dataclass(frozen=True)
+class BaselineVerdict:
+    """Whether trainings use the baseline, as it was measured on the campaign's labels, and that in words."""
+
+    used: bool
+    why: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """The settings a campaign was begun with, edits since then included, by name."""
 

@@ -12,6 +12,7 @@ from math import floor
 from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.records.decisions import Sampled
 from fidsel.campaign.records.round import ControlArm, HeldOut, Round, Saving
+from fidsel.campaign.rounds.baseline import chosen_baseline
 from fidsel.campaign.rounds.training import watched
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.workspace import Workspace
@@ -139,6 +140,7 @@ def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:
     ws.begin("training the control arm")
     data = TrainingData(train, ws.labelled(campaign.accurate, held.validation))
     what = f"control arm of {len(train)} labels"
-    trained = watched(campaign, ws.report, campaign.control_recipe, data, campaign.seed_for("control"), what)
+    seed, baseline = campaign.seed_for("control"), chosen_baseline(ws)
+    trained = watched(campaign, ws.report, campaign.control_recipe, data, seed, what, baseline)
     shown = ws.labelled(campaign.accurate, held.test or held.validation)
     return errors(trained.model, shown).metrics()
