@@ -9,6 +9,8 @@ import numpy as np
 from fidsel.arrays import IntArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
+from fidsel.models.combinations.baseline import over
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.contract import ForceField, Watchable
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.recipes.dispatch import train_one
@@ -54,6 +56,7 @@ def learner(
     *,
     stage: Stage = STAGE,
     watch: Watch = QUIET,
+    baseline: SourceLabels | None = None,
 ) -> Learner:
     """Return the learner that suits a model.
 
@@ -64,11 +67,41 @@ def learner(
     seed : decides initial parameters, batches and validation frames.
     stage : how networks are trained.
     watch : hears how far each training is; it keeps nothing.
+    baseline : is beneath the model, see `fidsel.training.baseline`.
+
+    Raises
+    ------
+    BaselineError
+        where the baseline fails for some frames.
     """
+    if baseline is not None:
+        above = learner(model, baseline.subtract(frames), seed, stage=stage, watch=watch)
+        return OverBaseline(above, baseline)
     watch = replace(watch, checkpoints=None)  # these are of one training
     if isinstance(model(seed), Updatable):
         return Incremental(model, frames, seed, watch=watch)
     return Retrained(model, frames, seed, stage, watch)
+
+
+class OverBaseline:
+    """Adds a baseline to models of what labels are above it.
+
+    Parameters
+    ----------
+    learner : learns the labels minus those of the baseline.
+    baseline : is added to its models.
+    """
+
+    def __init__(self, learner: Learner, baseline: SourceLabels) -> None:
+        self._learner, self._baseline = learner, baseline
+
+    def learn(self, additions: Sequence[IntArray]) -> ForceField:
+        """Return the baseline plus the model of all additions."""
+        return over(self._baseline, self._learner.learn(additions))
+
+    def sibling(self) -> Self:
+        """Return a learner with the same baseline that goes its own way from the start."""
+        return type(self)(self._learner.sibling(), self._baseline)
 
 
 class Start:
