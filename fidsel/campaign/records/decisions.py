@@ -77,8 +77,9 @@ class Refreshed:
 
 @dataclass(frozen=True)
 class BaselineVerdict:
-    """Whether trainings use the baseline, as it was measured on the campaign's labels, and that in words."""
+    """Whether trainings use the baseline of a key, as measured on the campaign's labels, and that in words."""
 
+    key: str
     used: bool
     why: str
 

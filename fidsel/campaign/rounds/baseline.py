@@ -1,6 +1,7 @@
 """The baseline of a campaign: its labels of the whole pool, and whether it is used."""
 
 from fidsel.campaign.records.decisions import BaselineVerdict
+from fidsel.campaign.settings import CampaignBaseline
 from fidsel.campaign.workspace import Workspace
 from fidsel.exceptions import FidselError
 from fidsel.models.combinations.labels import SourceLabels
@@ -40,19 +41,26 @@ def label_baseline(ws: Workspace) -> None:
 
 def chosen_baseline(ws: Workspace) -> SourceLabels | None:
     """Return the baseline that trainings use; None = there is none, or it was measured not to help."""
-    baseline, record = ws.campaign.baseline, ws.journal.read(BaselineVerdict)
-    if baseline is None or not (baseline.always or record is None or record.used):
+    baseline = ws.campaign.baseline
+    if baseline is None:
         return None
-    return baseline.labels
+    record = _verdict(ws, baseline)
+    return baseline.labels if baseline.always or record is None or record.used else None
 
 
 def judge_baseline(ws: Workspace, data: TrainingData) -> tuple[str, ...]:
     """Measure whether the baseline helps, on the first round with labels enough, and say what was found."""
     baseline = ws.campaign.baseline
-    if baseline is None or baseline.always or ws.journal.read(BaselineVerdict) is not None:
+    if baseline is None or baseline.always or _verdict(ws, baseline) is not None:
         return ()
     ws.begin("testing whether the baseline helps")
     found = judge(data, baseline.labels, ws.campaign.seed_for("baseline"))
     if found.measured:
-        ws.journal.write(BaselineVerdict(found.used, found.why))
+        ws.journal.write(BaselineVerdict(baseline.level.key, found.used, found.why))
     return (f"{baseline.level.name}: {found.why}",)
+
+
+def _verdict(ws: Workspace, baseline: CampaignBaseline) -> BaselineVerdict | None:
+    """Return what was measured of this baseline; one that an edit has replaced is measured anew."""
+    record = ws.journal.read(BaselineVerdict)
+    return record if record is not None and record.key == baseline.level.key else None

@@ -103,8 +103,10 @@ def test_whether_it_helps_is_measured_once_and_kept(tmp_path: Path) -> None:
         assert ws.journal.require(BaselineVerdict).used
         assert judge_baseline(ws, data(ws, 15)) == ()
         assert chosen_baseline(ws) is ws.campaign.baseline.labels  # type: ignore[union-attr]
-        ws.journal.write(BaselineVerdict(False, "it does not"))
+        ws.journal.write(BaselineVerdict(ws.campaign.baseline.level.key, False, "it does not"))  # type: ignore[union-attr]
         assert chosen_baseline(ws) is None
+        ws.journal.write(BaselineVerdict("that of another", False, "it does not"))
+        assert chosen_baseline(ws) is not None
         ws.campaign = beneath(ws.campaign, LOW, always=True)
         assert chosen_baseline(ws) is not None
 
