@@ -140,9 +140,9 @@ class Units:
         return f"{self.energy},{self.length}" + (f",{self.force}" if self.force else "")
 
 
-def parse_units(text: str | None) -> Units | None:
-    """Return the units that a text gives as `Units.parse` does, None where none is given."""
-    return None if text is None else Units.parse(text)
+def parse_units(given: Units | str | None) -> Units | None:
+    """Return the units that a text gives as `Units.parse` does; units, and None, as they are."""
+    return Units.parse(given) if isinstance(given, str) else given
 
 
 def energy_unit(text: str) -> str | None:

@@ -107,6 +107,11 @@ class LabelSource(Protocol):
     one (see `WarmUp`). The same configuration always gives the same label: nothing is carried over from one
     call to the next.
 
+    In fidsel itself the arguments of its constructor are the keys of a `[[fidelity]]` section, but for those
+    marked `Internal`. Of these a campaign gives the ones that have such a name: `name`, of the level;
+    `threads`, cores a label uses; `memory`, MB that a program may plan its arrays for; `molecule`, a function
+    that returns the pool's; `state`, charge and spin of frames whose file names none.
+
     What it prints goes to a log that failures quote. Programs that it starts count as its own: their CPU time
     is charged, limits hold for all of them together, and those that are left in a session of their own end
     with the label, unless `warm_up` started them.
@@ -175,6 +180,15 @@ class Coverage(Protocol):
 
     def covers(self, frames: Frames) -> BoolArray:
         """Return (n_frames,) whether each frame can be labelled."""
+        ...
+
+
+@runtime_checkable
+class Ready(Protocol):
+    """What a label source may offer so that what it lacks is said before anything is bought."""
+
+    def require_ready(self) -> None:
+        """Raise `UsageError` where no label can be had, as from a table without any."""
         ...
 
 

@@ -13,7 +13,7 @@ from command_line import fidsel
 
 from fidsel.config import load_config
 from fidsel.config.build import build_campaign, sample_pool
-from fidsel.config.levels import TBLiteLevel
+from fidsel.config.levels import LEVEL_SECTIONS
 from fidsel.config.parts import build_fidelity, molecule, read_pool
 from fidsel.config.schema import PoolSection
 from fidsel.data import Frames, read, write
@@ -233,7 +233,7 @@ def test_a_file_of_single_atoms_is_no_pool(tmp_path: Path) -> None:
 )
 def test_tight_binding_is_a_level_of_its_own(settings: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("tblite", reason="needs pip install 'fidsel[xtb]'")
-    level = TBLiteLevel(name="xtb", kind="tblite", **settings)
+    level = LEVEL_SECTIONS["tblite"](name="xtb", kind="tblite", **settings)
     fidelity = build_fidelity(level, PoolSection(source="md", smiles="O", frames=1), tmp_path)
     assert fidelity.source == TBLiteSource(**settings)
     known = reference_for(level)
