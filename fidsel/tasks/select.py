@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from fidsel.report import Report
 from fidsel.selector import ErrorSource, Picker, Random, Reduced, error_source, make_descriptor, needs_errors
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
+from fidsel.tasks.baseline import file_baseline
 from fidsel.training.recipes.standard import STAGE
 
 
@@ -177,13 +179,15 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     kind = error_kind(section, picker, np.flatnonzero(~known), request.cheap is not None)
     source = error_source(kind or "reference")
     seed, stage, twin = request.selection.seed, config.stage.applied(STAGE), None
+    beneath = file_baseline(config.model.baseline, frames)
+    learner_of = partial(learner, model, seed=seed, stage=stage, baseline=beneath)
     if kind is not None:
         refuse_unable(source, model(seed))
         if source.needs_cheap:
             cheap, more = cheap_labels(request.cheap, frames)
             odd += more
-            twin = Twin(cheap, learner(model, cheap, seed, stage=stage, watch=watch.part("cheap")))
-    learns = learner(model, frames, seed, stage=stage, watch=watch)
+            twin = Twin(cheap, learner_of(cheap, watch=watch.part("cheap")))
+    learns = learner_of(frames, watch=watch)
     numbers = replace(
         request.selection,
         size=section.per_round or request.selection.size,

@@ -10,6 +10,7 @@ import numpy as np
 
 from fidsel.campaign.rounds.training import key_of, placeless
 from fidsel.campaign.settings import Reporter, silent, tells
+from fidsel.config.levels import BaselineSection
 from fidsel.config.load import check_config
 from fidsel.config.models import MODEL_SECTIONS, Model
 from fidsel.config.recipes import RecipeSettings
@@ -25,8 +26,11 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.sources.table import TableSource
 from fidsel.models import ForceField
 from fidsel.models.checkpoints import Checkpoints, discard_others
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.files import JSON
 from fidsel.models.watch import Watch
+from fidsel.tasks.baseline import file_baseline, named_baseline
+from fidsel.training.baseline import judge, require_baseline_use, train_over
 from fidsel.training.evaluate import errors
 from fidsel.training.recipes.usual import usual_recipe
 from fidsel.training.stage import Trained, TrainingData
@@ -64,6 +68,7 @@ class TrainRequest:
     overrides : `model.key=value` and `recipe.key=value` settings.
     seed : decides every draw.
     force : whether a model that is there may be replaced.
+    baseline : what lies beneath the model, see `named_baseline`; None = as `overrides` say.
     """
 
     accurate: LabelFile
@@ -75,6 +80,7 @@ class TrainRequest:
     overrides: tuple[str, ...] = ()
     seed: int = 0
     force: bool = False
+    baseline: str | None = None
 
     def config(self) -> TrainConfig:
         """Return the checked settings.
@@ -87,6 +93,8 @@ class TrainRequest:
         section = MODEL_SECTIONS.get(self.model)
         kind = self.recipe or usual_recipe(section.made if section else None, len(self.cheap))
         values: dict[str, Any] = {"model": {"kind": self.model}, "recipe": {"kind": kind}}
+        if self.baseline is not None:
+            values["model"]["baseline"] = named_baseline(self.baseline)
         try:
             config = check_config(TrainConfig, values, self.overrides, "the command line")
         except UsageError as error:
@@ -95,6 +103,8 @@ class TrainRequest:
             raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
         if config.recipe.recipe is not None:
             config.recipe.recipe.require(type(config.model).made, len(self.cheap))
+            if config.model.baseline is not None:
+                require_baseline_use(config.recipe.recipe)
         return config
 
 
@@ -108,6 +118,7 @@ def train_files(
     seed: int = 0,
     out: Path | str = "model",
     *,
+    baseline: str | None = None,
     force: bool = False,
     report: Reporter = silent,
     say: Callable[[str], None] = unheard,
@@ -119,7 +130,7 @@ def train_files(
 
     Parameters
     ----------
-    accurate, cheap, validation, model, recipe, overrides, seed, out, force : see `TrainRequest`.
+    accurate, cheap, validation, model, recipe, overrides, seed, out, baseline, force : see `TrainRequest`.
     report : hears how far it is.
     say : hears what is odd about the labels before anything is trained on them.
 
@@ -148,6 +159,7 @@ def train_files(
         overrides=tuple(overrides),
         seed=seed,
         force=force,
+        baseline=baseline,
     )
     return run_training(request, report, say)
 
@@ -162,6 +174,7 @@ def run_training(
     config = request.config()
     recipe = config.recipe.build(Path())
     data, odd = _labels(request, labelled=recipe.takes != "frames", say=say)
+    baseline, verdict = _baseline(config.model.baseline, data, seed, say)
     if recipe.needs_source:
         _require_pairs(data.train + data.validation, data.cheap[-1], cheap[-1].text)
         recipe = recipe.with_source(TableSource.of(cheap[-1]))
@@ -169,9 +182,10 @@ def run_training(
     factory = config.model.build(Path())
     key = key_of(data, factory, seed, [seed, placeless(config.model_dump(mode="json"))])
     with _kept(out, key) as kept:
-        trained = recipe(data, factory, seed, watch=Watch(tells(report, "training"), kept))
+        watch = Watch(tells(report, "training"), kept)
+        trained = train_over(recipe, data, factory, seed, baseline, watch=watch)
         trained.model.save(out)
-    found = {"recipe": config.recipe.kind, "odd": odd}
+    found = {"recipe": config.recipe.kind, "odd": odd, "baseline": verdict}
     return found | _report(trained, data, out) | {"notes": kept.notes}
 
 
@@ -192,6 +206,20 @@ def _labels(
     names = request.accurate.text, validation.text if validation else ""
     sides = _sides(train, held, names, request.seed)
     return TrainingData(*sides, tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)), odd
+
+
+def _baseline(
+    section: BaselineSection | None, data: TrainingData, seed: int, say: Callable[[str], None]
+) -> tuple[SourceLabels | None, str | None]:
+    """Return the baseline that a training uses, and why it does or does not, which is said."""
+    labels = file_baseline(section, data.train)
+    if section is None or labels is None:
+        return None, None
+    if section.always:
+        return labels, "as asked"
+    verdict = judge(data, labels, seed)
+    say(verdict.why)
+    return (labels if verdict.used else None), verdict.why
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pytest
 
 from fidsel.campaign.journal import NAMES, Journal
 from fidsel.campaign.records.decisions import (
+    BaselineVerdict,
     EditNote,
     EditNotes,
     HeldOutFor,
@@ -43,6 +44,7 @@ RECORDS: list[Any] = [
     Draft(2, ("p",), {"cheap": ("x",)}),
     LateLabels({"dear": ("a",), "cheap": ()}),
     Refreshed("6 new candidates"),
+    BaselineVerdict("k3", used=True, why="it helps"),
 ]
 
 

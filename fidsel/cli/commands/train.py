@@ -33,6 +33,13 @@ def train(
             "by default standard or, with --cheap, joint for networks, asteroid for mace, else cokriging."
         ),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="Quick potential beneath the model: gfn2, gfn1, mmff94, a model's folder, an ASE calculator "
+            "or package.module:Class; used where it makes the labels easier to learn."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
     trust_labels: TrustLabels = False,
     units: Units = None,
@@ -60,6 +67,7 @@ def train(
         overrides=tuple(with_device(settings, device)),
         seed=seed,
         force=force,
+        baseline=baseline,
     )
     with progress() as report:
         found = run_training(request, report, note)
