@@ -36,6 +36,7 @@ RECORDS: list[Any] = [
     HeldOut(("a",), ("b", "c"), ()),
     HeldOutFor({"test": None, "budget": 22.0}, bounded=False),
     PlanRecord("{}", {"cheap": "labels"}),
+    BaselineVerdict("k3", used=True, why="it helps"),
     Settings({"campaign.seed": 1, "pool.temperature": [300.0]}),
     EditNotes((EditNote(1, "budget.total = 3"),)),
     TableContents({"k1": "abcd"}),
@@ -44,7 +45,6 @@ RECORDS: list[Any] = [
     Draft(2, ("p",), {"cheap": ("x",)}),
     LateLabels({"dear": ("a",), "cheap": ()}),
     Refreshed("6 new candidates"),
-    BaselineVerdict("k3", used=True, why="it helps"),
 ]
 
 
