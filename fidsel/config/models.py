@@ -52,6 +52,8 @@ class SGDMLSection(LearnerSection):
     """Regularisation λ."""
     symmetries: bool = True
     """Recover the permutation group of the molecule from the data."""
+    metric: Literal["learnt", "identity"] = "learnt"
+    """Try learnt weights of the inverse distances beside those of 1, and keep what is better."""
     solver: Literal["auto", "exact", "iterative", "quick"] = "auto"
     """Factorise the kernel matrix or iterate without it: by memory, or by what is quick without updates."""
     memory: PositiveFloat | None = None

@@ -25,7 +25,7 @@ from fidsel.models.require import (
     require_finite,
     require_level,
 )
-from fidsel.models.sgdml.fit import fit_forces
+from fidsel.models.sgdml.fit import WIDEN, Search, fit_forces
 from fidsel.models.sgdml.fitted import Fitted, Solved, distinct
 from fidsel.models.sgdml.frames import (
     check_labelled,
@@ -36,6 +36,7 @@ from fidsel.models.sgdml.frames import (
     require_molecule,
 )
 from fidsel.models.sgdml.kernel import Expansion
+from fidsel.models.sgdml.metric import METRICS
 from fidsel.models.sgdml.posterior import factorised, force_covariance, signal_variance
 from fidsel.models.sgdml.solve import SOLVERS, Solver, device_memory
 from fidsel.models.sgdml.symmetry import check_permutations, recover_permutations
@@ -43,10 +44,8 @@ from fidsel.models.sgdml.update import update_forces
 from fidsel.models.watch import QUIET, Task, Watch
 
 SIGMAS = (2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
-SAVED = ("sigmas", "lam", "symmetries", "max_perms", "refine", "solver", "tolerance", "iterations")
+SAVED = ("sigmas", "lam", "symmetries", "max_perms", "refine", "metric", "solver", "tolerance", "iterations")
 """Arguments that are settings of a saved model, each also an attribute."""
-WIDEN = 4
-"""Times the built-in grid of σ is widened, by a factor of 2, where the best σ lies at its edge."""
 MEMORY_SHARE = 0.5
 """Part of a device's memory that a fit may use."""
 
@@ -68,6 +67,10 @@ class SGDML(ForceField):
         for none, or permutations of the atoms that generate them.
     max_perms : largest symmetry group accepted.
     refine : times the interval around the best σ is halved.
+    metric : "learnt" to try, beside the identity, weights of the inverse distances, one for each class of
+        atom pairs that symmetries map onto each other (automatic relevance determination); whichever leaves
+        less wrong is taken. "identity" for weights of 1, as published. One `sigmas` and one `lam` leave no
+        choice: they are taken as they are, with the identity. `update` keeps the metric.
     device : where it computes, see `fidsel.models.device.resolve`; not part of what is saved.
     level : level of theory of the labels.
     solver : "exact" by a factor of the kernel matrix, which `update` can grow; "iterative", without the
@@ -94,6 +97,7 @@ class SGDML(ForceField):
         symmetries: bool | Sequence[Sequence[int]] = True,
         max_perms: int = 100,
         refine: int = 1,
+        metric: str = "learnt",
         device: str = "cpu",
         level: str = "",
         solver: str = "auto",
@@ -108,14 +112,15 @@ class SGDML(ForceField):
         for name, values in (("sigmas", self.sigmas), ("lam", self.lam)):
             if not values or not all(0 < value < inf for value in values):
                 raise UsageError(f"{name} must be positive and finite, at least one, got {values}")
-        if solver not in SOLVERS:
-            raise unknown("solver", solver, SOLVERS)
+        for name, value, allowed in (("solver", solver, SOLVERS), ("metric", metric, METRICS)):
+            if value not in allowed:
+                raise unknown(name, value, allowed)
         if (memory is not None and memory <= 0) or not 0 < tolerance < 1 or iterations < 1:
             raise UsageError(
                 "memory must be positive, tolerance between 0 and 1 and iterations at least 1, "
                 f"got {memory}, {tolerance} and {iterations}"
             )
-        self.symmetries, self.max_perms, self.refine = symmetries, max_perms, refine
+        self.symmetries, self.max_perms, self.refine, self.metric = symmetries, max_perms, refine, metric
         self.device = resolve(device)
         self.solver, self.memory, self.tolerance, self.iterations = solver, memory, tolerance, iterations
         self.fitted = None if fitted is None else fitted.to(self.device)
@@ -124,7 +129,8 @@ class SGDML(ForceField):
         if self.fitted is None:
             return f"SGDML(not fitted, {len(self.sigmas)} σ, level {self.level!r})"
         n, perms = len(self.fitted.train), len(self.fitted.permutations)
-        return f"SGDML({n} frames, {perms} permutations, σ = {self.fitted.sigma:g}, level {self.level!r})"
+        width = f"σ = {self.fitted.sigma:g}{', learnt metric' if self.fitted.weighed else ''}"
+        return f"SGDML({n} frames, {perms} permutations, {width}, level {self.level!r})"
 
     @property
     def permutations(self) -> IntArray:
@@ -140,12 +146,14 @@ class SGDML(ForceField):
         Parameters
         ----------
         train : frames of one molecule with forces; energies are used where there are any.
-        validation : the same; may be empty where there is one `sigmas` and one `lam`.
+        validation : the same; they choose σ, λ and the metric, together with the leave-one-out errors of
+            the training frames where they are fewer than 20, so there may be none.
         weights : (n_train,) importance of each frame; scaled to mean 1. A frame of weight 0 is left out.
 
         Returns
         -------
-        model, and a record: σ, λ and the validation force RMSE (eV/Å) of each that was tried, the
+        model, and a record: σ, λ, metric and the validation force RMSE (eV/Å) of each that was tried, what
+        they were chosen by (`score`, the lowest), a `warning` where the best σ is the last one tried, the
         symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not),
         how many frames gave the energy constant (`energies`) and how many were too far
         off to (`energy_outliers`). σ and λ of many frames are searched on evenly spaced
@@ -157,11 +165,10 @@ class SGDML(ForceField):
         ------
         UsageError
             for frames without forces or finite positions, with coinciding atoms, periodic frames, several
-            molecules, charges or spins, no validation frames to choose σ with, or more than fits in memory.
+            molecules, charges or spins, or more than fits in memory.
         FidselError
             where an iteration got nowhere.
         """
-        self._check_choice(validation)
         check_training(train, validation)
         task = self._watch.task([self.state()[0], len(train), len(validation)])
         kept = task.load()
@@ -190,10 +197,9 @@ class SGDML(ForceField):
             labelled(validation, np.ones(len(validation)), len(numbers), self.device),
             numbers=torch.tensor(numbers, device=self.device),
             permutations=there,
-            sigmas=self.sigmas,
-            lams=self.lam,
-            refine=self.refine,
-            widen=WIDEN if self.sigmas == SIGMAS else 0,
+            search=Search(
+                self.sigmas, self.lam, self.refine, WIDEN if self.sigmas == SIGMAS else 0, self.metric
+            ),
             solver=solver,
             task=task,
         )
@@ -204,7 +210,7 @@ class SGDML(ForceField):
     def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
         """Return the model fitted to its training frames and more, and a record.
 
-        σ, λ, symmetries and the centre of the descriptor stay. The forces are those of a new fit. An
+        σ, λ, symmetries, centre and metric of the descriptor stay. The forces are those of a new fit. An
         exact model that still has its factorised matrix (after `fit` or `update`, not after `load`, `to`
         another device or in another process) only pays for the rows that the frames add to it.
 
@@ -313,7 +319,8 @@ class SGDML(ForceField):
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, on the CPU."""
         fitted = Fitted.restore(tensors, settings["fitted"]) if "fitted" in settings else None
-        return cls(**{name: settings[name] for name in (*SAVED, "level")}, fitted=fitted)
+        known = {"metric": "identity"} | settings  # files of earlier versions do not tell it
+        return cls(**{name: known[name] for name in (*SAVED, "level")}, fitted=fitted)
 
     @property
     def seen(self) -> tuple[Ranges, ...]:
@@ -377,12 +384,6 @@ class SGDML(ForceField):
             return recover_permutations(numbers, seen, max_perms=self.max_perms)
         given = self.symmetries or [range(len(numbers))]
         return check_permutations(np.array(given, dtype=np.int64), numbers), {"given": True}
-
-    def _check_choice(self, validation: Frames) -> None:
-        if not len(validation) and len(self.sigmas) * len(self.lam) > 1:
-            raise UsageError(
-                "choosing sigma or lam needs validation frames, got none: give one of each, or frames"
-            )
 
 
 def _counts(fitted: Fitted, left_out: int) -> dict[str, int]:

@@ -6,7 +6,7 @@ from torch import Tensor
 from fidsel.exceptions import UsageError
 from fidsel.models.sgdml.factor import factorise, kernel_panels
 from fidsel.models.sgdml.fitted import Fitted, Solved, symmetric_pairs
-from fidsel.models.sgdml.kernel import Geometry, geometry, kernel
+from fidsel.models.sgdml.kernel import Geometry, kernel
 from fidsel.models.sgdml.solve import Solver, System
 
 
@@ -20,7 +20,7 @@ def factorised(fitted: Fitted, solver: Solver) -> Solved:
     """
     if fitted.solved is not None:
         return fitted.solved
-    frames, pairs = geometry(fitted.train.positions, fitted.centre), symmetric_pairs(fitted.permutations)
+    frames, pairs = fitted.geometry(fitted.train.positions), symmetric_pairs(fitted.permutations)
     system = System.of(frames, fitted.train)
     if solver.way(len(system.targets)) == "iterative":
         raise UsageError("a covariance needs a model fitted with solver = 'exact', got an iterative one")
@@ -40,7 +40,7 @@ def force_covariance(fitted: Fitted, solved: Solved, left: Tensor, right: Tensor
     (n·3N, k·3N) eV²/Å², for a prior with the kernel as it is, see `signal_variance`.
     """
     pairs = symmetric_pairs(fitted.permutations)
-    here, there = geometry(left, fitted.centre), geometry(right, fitted.centre)
+    here, there = fitted.geometry(left), fitted.geometry(right)
     known = [solved.lower.divided(kernel(some, solved.frames, pairs, fitted.sigma)) for some in (here, there)]
     reduced = kernel(here, there, pairs, fitted.sigma).addmm_(known[0], known[1].mT, alpha=-1)
     return _cartesian(here, _cartesian(there, reduced.mT).mT)
