@@ -13,7 +13,7 @@ from fidsel.models.sgdml.fitted import Examples, Fitted, symmetric_pairs
 from fidsel.models.sgdml.grid import Grid
 from fidsel.models.sgdml.kernel import Expansion, Geometry, describe, geometry
 from fidsel.models.sgdml.leave_one_out import LeftOut
-from fidsel.models.sgdml.metric import MetricProblem, learn_metric
+from fidsel.models.sgdml.metric import STEPS, Evaluation, MetricProblem, learn_metric
 from fidsel.models.sgdml.solve import Solution, Solver, System, Watched, solve_exact
 from fidsel.models.watch import Task
 
@@ -78,7 +78,8 @@ def fit_forces(
     """
     fits, n = _Fits(train, validation, numbers, permutations, task), len(train)
     kept = task.load()
-    fits.tried = [] if kept is None else kept[0]["tried"]
+    if kept is not None:
+        fits.tried, fits.evaluations = kept[0]["tried"], kept[0]["evaluations"]
     rows, sigma, lam, found = 0, search.sigmas[0], search.lams[0], None
     if search.open:
         rows = min(n, max(1, fits.affordable(solver.memory) // fits.equations))
@@ -88,7 +89,7 @@ def fit_forces(
     if found is None or again:
         system = System.of(fits.geometry(train), train)
         iteration = None if kept is None or "iteration" not in kept[0] else (kept[0]["iteration"], kept[1])
-        course = Watched(task, {"tried": list(fits.tried)}, iteration)
+        course = Watched(task, fits.kept(), iteration)
         found = fits.weigh(train, sigma, lam, solver.solve(system, fits.pairs, sigma, lam, course))
         if again:
             fits.note(found)
@@ -144,6 +145,7 @@ class _Fits:
         self.equations = min(self.pairs.shape[1], max(3 * len(numbers) - 6, 1))
         self.metric, self.weights = "identity", torch.ones_like(self.centre)
         self.tried: list[dict[str, Any]] = []
+        self.evaluations: list[Evaluation] = []
         self._few = len(validation) < FEW
         self._best: Trial | None = None  # of those of this run; it holds a factor
 
@@ -151,6 +153,10 @@ class _Fits:
         """Return how many equations can be searched on."""
         most, size = (INVERSE_ROWS, INVERSE_BYTES) if self._few else (SEARCH_ROWS, SEARCH_BYTES)
         return min(most, int((memory / size) ** 0.5))
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a search that is stopped goes on from."""
+        return {"tried": list(self.tried), "evaluations": list(self.evaluations)}
 
     def geometry(self, some: Examples) -> Geometry:
         """Return frames in the space of the present metric."""
@@ -167,7 +173,7 @@ class _Fits:
         problem = MetricProblem.of(train, self.pairs, self.centre, lowest["sigma"], lowest["lam"])
         if search.metric == "learnt" and problem.classes > 1:  # one weight alone is a length scale
             identity = self.weights
-            learnt, sigma = learn_metric(problem, self.task)
+            learnt, sigma = learn_metric(problem, self.evaluations, self._after_evaluation)
             self.metric, self.weights = "learnt", learnt
             self._look(train, Grid((sigma / NEAR, sigma, sigma * NEAR), search.refine, WIDEN), search.lams)
             lowest = self._lowest()
@@ -192,6 +198,12 @@ class _Fits:
             return lowest
 
         grid.minimum(score)
+
+    def _after_evaluation(self) -> None:
+        if self.task.due():
+            self.task.save(self.kept(), {})
+        done = len(self.evaluations)
+        self.task.tell(done, max(STEPS, done + 1), "weightings", exp(self.evaluations[-1][0]))
 
     def _lowest(self) -> dict[str, Any]:
         """Return the best of what was tried."""
@@ -221,7 +233,7 @@ class _Fits:
             if self._best is None or (trial.score, sigma) < (self._best.score, self._best.sigma):
                 self._best = trial
         if self.task.due():
-            self.task.save({"tried": self.tried}, {})
+            self.task.save(self.kept(), {})
         return min(scores, default=inf)
 
     def _judge(self, trial: Trial, system: System) -> float:

@@ -6,6 +6,7 @@ malonaldehyde and residuals between their levels, weights by marginal likelihood
 (docs/choosing.md).
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +23,6 @@ from fidsel.models.sgdml.fitted import Examples
 from fidsel.models.sgdml.kernel import BLOCK_BYTES, Geometry, geometry, kernel, radial
 from fidsel.models.sgdml.leave_one_out import LeftOut
 from fidsel.models.sgdml.solve import System
-from fidsel.models.watch import Task
 
 METRICS = ("learnt", "identity")
 FRAMES, ROWS = 60, 1300
@@ -31,6 +31,10 @@ STEPS = 30
 """Most steps of the minimisation; it mostly ends before."""
 RANGE = 30.0
 """Largest factor between a weight and that of the identity."""
+
+
+Evaluation = tuple[float, list[float]]
+"""Leave-one-out error and its gradient."""
 
 
 def pair_classes(pairs: Tensor) -> Tensor:
@@ -42,21 +46,26 @@ def pair_classes(pairs: Tensor) -> Tensor:
     return torch.unique(pairs.amin(0), return_inverse=True)[1]
 
 
-def learn_metric(problem: "MetricProblem", task: Task) -> tuple[Tensor, float]:
+def learn_metric(
+    problem: "MetricProblem", known: list[Evaluation], after: Callable[[], None]
+) -> tuple[Tensor, float]:
     """Return (D,) weights of mean square 1, and the σ that belongs to them.
 
     Parameters
     ----------
     problem : with a σ and a λ that suit weights of 1, where the search begins.
-    task : hears how far it is.
+    known : what the first evaluations gave in a search that was stopped; the others are added.
+    after : called after each of them.
     """
-    seen: list[tuple[float, FloatArray]] = []
+    places: list[FloatArray] = []
 
     def value(logs: FloatArray) -> tuple[float, FloatArray]:
-        found, slope = problem(torch.from_numpy(logs))
-        seen.append((found, logs.copy()))
-        task.tell(len(seen), max(STEPS, len(seen) + 1), "weights", float(np.exp(found)))
-        return found, slope.numpy()
+        if len(known) == len(places):
+            found, slope = problem(torch.from_numpy(logs))
+            known.append((found, slope.tolist()))
+            after()
+        places.append(logs.copy())
+        return known[len(places) - 1][0], np.array(known[len(places) - 1][1])
 
     start, bound = np.zeros(problem.classes), float(np.log(RANGE))
     with suppress(IndefiniteError):  # what was found until then is as good
@@ -68,9 +77,9 @@ def learn_metric(problem: "MetricProblem", task: Task) -> tuple[Tensor, float]:
             bounds=[(-bound, bound)] * len(start),
             options={"maxiter": STEPS},
         )
-    task.tell(len(seen), len(seen), "weights")
-    best = min(seen, key=lambda one: one[0], default=(0.0, start))
-    weights = problem.weights(torch.from_numpy(best[1]))
+    errors = [error for error, _ in known[: len(places)]]
+    logs = places[errors.index(min(errors))] if errors else start
+    weights = problem.weights(torch.from_numpy(logs))
     scale = float(weights.square().mean().sqrt())
     return weights / scale, problem.sigma / scale
 

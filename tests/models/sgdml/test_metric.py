@@ -11,10 +11,15 @@ from fidsel.models import SGDML, load
 from fidsel.models.sgdml.fit import FEW
 from fidsel.models.sgdml.fitted import Examples
 from fidsel.models.sgdml.kernel import describe, geometry, kernel
-from fidsel.models.sgdml.metric import MetricProblem, learn_metric, metric_gradient, pair_classes
+from fidsel.models.sgdml.metric import (
+    Evaluation,
+    MetricProblem,
+    learn_metric,
+    metric_gradient,
+    pair_classes,
+)
 from fidsel.models.sgdml.posterior import signal_variance
 from fidsel.models.sgdml.symmetry import pair_indices
-from fidsel.models.watch import Task
 from fidsel.testing import check_fittable, check_force_field
 
 NONE, TEST = frames(0), frames(40, seed=9)
@@ -108,7 +113,7 @@ def test_a_learnt_metric_halves_the_error_of_h2co(data_folder: Path) -> None:
 def test_the_identity_is_taken_where_it_validates_better(monkeypatch: pytest.MonkeyPatch) -> None:
     """With weights that a search has led astray."""
     astray = torch.tensor([0.1, 0.1, 0.1, 2.0, 2.0, 2.0]).double()
-    monkeypatch.setattr("fidsel.models.sgdml.fit.learn_metric", lambda problem, task: (astray, problem.sigma))  # noqa: ARG005
+    monkeypatch.setattr("fidsel.models.sgdml.fit.learn_metric", lambda problem, *_: (astray, problem.sigma))
     given = only_ch(20), only_ch(FEW, 1)
     model, record = SGDML().fit(*given)
     plain, alone = SGDML(metric="identity").fit(*given)
@@ -194,12 +199,21 @@ def test_the_same_frames_give_the_same_metric() -> None:
     assert np.array_equal(weights(learnt()), weights(learnt()))
 
 
+def test_a_search_that_was_stopped_goes_on() -> None:
+    whole: list[Evaluation] = []
+    metric, sigma = learn_metric(problem(only_ch(12)), whole, lambda: None)
+    again, calls = whole[:3], []
+    found = learn_metric(problem(only_ch(12)), again, lambda: calls.append(1))
+    assert (torch.equal(found[0], metric), found[1]) == (True, sigma)
+    assert (again, len(calls)) == (whole, len(whole) - 3)
+
+
 def test_few_frames_are_enough_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [len(problem(only_ch(n)).importance) for n in (7, 70)] == [7, 60]
     monkeypatch.setattr("fidsel.models.sgdml.metric.ROWS", 10 * 6)
     one = problem(only_ch(40))
     assert len(one.importance) == 10
-    found, sigma = learn_metric(one, Task())
+    found, sigma = learn_metric(one, [], lambda: None)
     start = one(torch.zeros(4).double())[0]
     again = MetricProblem(one.system, one.importance, one.pairs, sigma, one.lam)
     assert again(found[[0, 1, 3, 5]].log())[0] < start

@@ -22,7 +22,7 @@ TEST = frames(50, seed=99)
 
 
 def sgdml(_: int) -> ForceField:
-    return SGDML([4.0, 8.0, 16.0], refine=0)
+    return SGDML([4.0, 8.0, 16.0], refine=0, metric="identity")
 
 
 def smooth(_: int) -> ForceField:
@@ -209,7 +209,7 @@ def test_published_gain_on_formaldehyde(data_folder: Path) -> None:
         )
 
     train, validation, test = labelled("ccsdt", 0, 25), labelled("ccsdt", 25, 75), labelled("ccsdt", 75, 575)
-    model = SGDML([5.0, 10.0, 20.0], refine=0)
+    model = SGDML([5.0, 10.0, 20.0], refine=0, metric="identity")
     trained = cokriging(TrainingData(train, validation, (labelled("b3lyp", 575, 875),)), lambda _: model, 0)
     kcal = 0.0433641
     assert 0.12 < force_mae(model.fit(train, validation)[0], test) / kcal < 0.3
