@@ -13,7 +13,7 @@ from fidsel.models.sgdml.fitted import Examples, Fitted, symmetric_pairs
 from fidsel.models.sgdml.grid import Grid
 from fidsel.models.sgdml.kernel import Expansion, Geometry, describe, geometry
 from fidsel.models.sgdml.leave_one_out import LeftOut
-from fidsel.models.sgdml.metric import STEPS, Evaluation, MetricProblem, learn_metric
+from fidsel.models.sgdml.metric import METRICS, STEPS, Evaluation, MetricProblem, learn_metric
 from fidsel.models.sgdml.solve import Solution, Solver, System, Watched, solve_exact
 from fidsel.models.watch import Task
 
@@ -129,7 +129,7 @@ class Trial(NamedTuple):
     lam: float
     fitted: Fitted
     solution: Solution
-    score: float | None = None
+    score: float = inf
 
 
 class _Fits:
@@ -169,14 +169,14 @@ class _Fits:
         """
         train = self.train.spaced(n)
         self._look(train, Grid(search.sigmas, search.refine, search.widen), search.lams)
-        lowest = self._lowest()
+        lowest = self._lowest(("identity",))
         problem = MetricProblem.of(train, self.pairs, self.centre, lowest["sigma"], lowest["lam"])
         if search.metric == "learnt" and problem.classes > 1:  # one weight alone is a length scale
             identity = self.weights
             learnt, sigma = learn_metric(problem, self.evaluations, self._after_evaluation)
             self.metric, self.weights = "learnt", learnt
             self._look(train, Grid((sigma / NEAR, sigma, sigma * NEAR), search.refine, WIDEN), search.lams)
-            lowest = self._lowest()
+            lowest = self._lowest(METRICS)
             self.metric = lowest["metric"]
             self.weights = learnt if self.metric == "learnt" else identity
         self.task.tell(self._widths(), self._widths(), "widths")
@@ -205,9 +205,10 @@ class _Fits:
         done = len(self.evaluations)
         self.task.tell(done, max(STEPS, done + 1), "weightings", exp(self.evaluations[-1][0]))
 
-    def _lowest(self) -> dict[str, Any]:
-        """Return the best of what was tried."""
-        lowest = min(self.tried, key=lambda one: (_score(one), one["sigma"]))
+    def _lowest(self, metrics: Sequence[str]) -> dict[str, Any]:
+        """Return the best of what was tried with some metrics."""
+        tried = [one for one in self.tried if one["metric"] in metrics]
+        lowest = min(tried, key=lambda one: (_score(one), one["sigma"]))
         if _score(lowest) == inf:
             raise IndefiniteError(lowest["failed"])
         return lowest
@@ -227,10 +228,10 @@ class _Fits:
                 self.tried.append({"sigma": sigma, "lam": lam, "metric": self.metric} | failed)
                 continue
             trial = self.weigh(train, sigma, lam, solution)
-            trial = trial._replace(score=self._judge(trial, system))
+            scores.append(self._judge(trial, system))
+            trial = trial._replace(score=scores[-1])
             self.note(trial)
-            scores.append(trial.score)
-            if self._best is None or (trial.score, sigma) < (self._best.score, self._best.sigma):
+            if self._best is None or trial.score < self._best.score:
                 self._best = trial
         if self.task.due():
             self.task.save(self.kept(), {})
@@ -262,7 +263,8 @@ class _Fits:
     def note(self, trial: Trial) -> None:
         """Add a fit to those that were tried."""
         facts = {"sigma": trial.sigma, "lam": trial.lam, "metric": self.metric}
-        found = {"jitter": trial.solution.jitter, "force_rmse": trial.rmse, "score": trial.score}
+        score = None if trial.score == inf else trial.score
+        found = {"jitter": trial.solution.jitter, "force_rmse": trial.rmse, "score": score}
         self.tried.append(facts | found)
 
 

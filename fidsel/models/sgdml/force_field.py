@@ -319,7 +319,7 @@ class SGDML(ForceField):
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, on the CPU."""
         fitted = Fitted.restore(tensors, settings["fitted"]) if "fitted" in settings else None
-        known = {"metric": "identity"} | settings  # files of earlier versions do not tell it
+        known = {"metric": "identity", **settings}  # files of earlier versions do not tell it
         return cls(**{name: known[name] for name in (*SAVED, "level")}, fitted=fitted)
 
     @property

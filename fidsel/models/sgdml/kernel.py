@@ -185,8 +185,8 @@ class Expansion:
         cls, x: Tensor, v: Tensor, pairs: Tensor, centre: Tensor, metric: Tensor, sigma: float
     ) -> "Expansion":
         """Return the expansion over all symmetric copies of (n, D) descriptors and coefficients."""
-        copies = (part[:, pairs].flatten(0, 1).contiguous() for part in (x, v))
-        return cls(*copies, centre, metric, sigma)
+        x, v = (part[:, pairs].flatten(0, 1).contiguous() for part in (x, v))
+        return cls(x, v, centre, metric, sigma)
 
     def __call__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return energies (n,) without constant, and forces (n, N, 3), of (n, N, 3) positions."""

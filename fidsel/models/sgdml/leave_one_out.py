@@ -44,7 +44,8 @@ class LeftOut:
     @cached_property
     def residuals(self) -> Tensor:
         """r, (n, m) eV/Å."""
-        return torch.linalg.solve(self.blocks, self.solved.view(self.blocks.shape[:2]))
+        found: Tensor = torch.linalg.solve(self.blocks, self.solved.view(self.blocks.shape[:2]))
+        return found
 
     @property
     def log_error(self) -> float:

@@ -43,7 +43,8 @@ def pair_classes(pairs: Tensor) -> Tensor:
     >>> pair_classes(torch.tensor([[0, 1, 2], [1, 0, 2]])).tolist()
     [0, 0, 1]
     """
-    return torch.unique(pairs.amin(0), return_inverse=True)[1]
+    classes: Tensor = torch.unique(pairs.amin(0), return_inverse=True)[1]
+    return classes
 
 
 def learn_metric(

@@ -47,6 +47,35 @@ def test_sigma_and_lambda_are_chosen_on_validation() -> None:
     assert record["validation_force_rmse"] == pytest.approx(rmse)
 
 
+def rippled(n: int, seed: int) -> Frames:
+    """Return frames whose energy Σ x² + 0.5 sin(150 x)/150, x = 1/r, has waves too short to be learnt."""
+    positions = frames(n, seed).dense().positions
+    first, second = np.triu_indices(4, 1)
+    bond = positions[:, first] - positions[:, second]
+    x = 1 / np.linalg.norm(bond, axis=2)
+    pull = ((2 * x + 0.5 * np.cos(150 * x)) * x**3)[..., None] * bond
+    forces = np.zeros_like(positions)
+    for pair, (i, j) in enumerate(zip(first, second, strict=True)):
+        forces[:, i] += pull[:, pair]
+        forces[:, j] -= pull[:, pair]
+    return Frames.stack([6, 8, 1, 1], positions, forces=forces)
+
+
+def test_a_walk_downhill_would_end_in_a_local_minimum() -> None:
+    given = rippled(10, 0), rippled(30, 1)
+    _, record = SGDML(metric="identity").fit(*given)
+
+    def rmse(sigma: float) -> float:
+        return float(SGDML([sigma]).fit(*given)[1]["validation_force_rmse"])
+
+    sigma = 5.0
+    while rmse(sigma / 2) < rmse(sigma):
+        sigma /= 2
+    assert rmse(sigma) < min(rmse(2 * sigma), rmse(4 * sigma))
+    assert record["sigma"] > 160
+    assert record["validation_force_rmse"] < 0.75 * rmse(sigma)
+
+
 def test_the_built_in_grid_is_widened_and_a_given_one_is_not() -> None:
     far, validation = frames(12), frames(10, 1)
     _, record = SGDML(SIGMAS, 1e-10).fit(far, validation)
