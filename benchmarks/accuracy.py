@@ -185,19 +185,20 @@ def settings(cell: Cell) -> Row:
 def train(cell: Cell, data: Any) -> Any:
     """Return what the recipe of a cell returns."""
     from fidsel.models import MODELS as KINDS
-    from fidsel.training import asteroid, cokriging, joint, standard
+    from fidsel.training import Asteroid, Cokriging, Joint, Standard
 
     def model(seed: int) -> Any:
         return KINDS[cell.model](**MODELS[cell.model], **({} if cell.model == "sgdml" else {"seed": seed}))
 
     if cell.recipe == "cokriging":
-        return cokriging(data, model, cell.seed, held_out=HELD_OUT, bias_weights=cell.bias_weights)
+        return Cokriging(held_out=HELD_OUT, bias_weights=cell.bias_weights)(data, model, cell.seed)
     taken = stages(cell)
     if cell.recipe == "standard":
-        return standard(data, model, cell.seed, **taken)
+        return Standard(**taken)(data, model, cell.seed)
     if cell.recipe == "joint":
-        return joint(data, model, cell.seed, **taken)
-    return asteroid(data, model, cell.seed, **taken, gammas=GAMMAS, bias_weights=cell.bias_weights)
+        return Joint(**taken)(data, model, cell.seed)
+    weights = {"gammas": GAMMAS, "bias_weights": True} if cell.bias_weights else {}
+    return Asteroid(**taken, **weights)(data, model, cell.seed)
 
 
 def run(cell: Cell, folder: Path, threads: int) -> dict[str, Any]:

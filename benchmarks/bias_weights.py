@@ -40,7 +40,7 @@ from scipy.stats import spearmanr
 from fidsel.data import Frames, leaks
 from fidsel.models import PaiNN
 from fidsel.training.evaluate import errors
-from fidsel.training.recipes.asteroid import FINETUNE, GAMMAS, IDENTIFY, PRETRAIN, asteroid
+from fidsel.training.recipes.asteroid import FINETUNE, GAMMAS, IDENTIFY, PRETRAIN, Asteroid
 from fidsel.training.stage import TrainingData
 from fidsel.training.weights.teachers import Teaching, teach
 
@@ -134,14 +134,8 @@ def run(cell: Cell, folder: Path, ranked: bool) -> dict[str, Any]:
     torch.set_num_threads(1)
     start, cpu = perf_counter(), process_time()
     labels = (paired if cell.data == "h2co" else unpaired)(folder, cell.seed)
-    trained = asteroid(
-        labels.train,
-        painn,
-        cell.seed,
-        teaching=VARIANTS[cell.variant],
-        bias_weights=cell.variant != "none",
-        **STAGES,
-    )
+    recipe = Asteroid(teaching=VARIANTS[cell.variant], bias_weights=cell.variant != "none", **STAGES)
+    trained = recipe(labels.train, painn, cell.seed)
     cpu = process_time() - cpu
     (level,) = trained.diagnostics["levels"]
     effective = {w["gamma"]: w["effective_sample_size"] for w in level.get("weights", ())}

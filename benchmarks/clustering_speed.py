@@ -1,4 +1,4 @@
-"""Clusters of large pools: weighted Ward over micro-clusters against Ward on a subset the others join.
+"""Clusters of large pools: weighted Ward over k-means clusters against Ward on a subset the others join.
 
     python benchmarks/clustering_speed.py                            # table; about half an hour of one core
     python benchmarks/clustering_speed.py --json                     # one JSON document
@@ -56,7 +56,7 @@ class Cell:
     molecule : whose frames.
     frames : of the pool.
     clusters : geometry clusters.
-    method : "micro" or "subset".
+    method : "kmeans" or "subset".
     subset : rows that Ward itself clusters with "subset"; all of them is Ward as such.
     seed : of the clustering.
     """
@@ -71,12 +71,12 @@ class Cell:
 
 def all_cells(seeds: int) -> list[Cell]:
     """Return the cells, those of 10 000 frames first."""
-    small = [("micro", 20_000), ("subset", 2_000), ("subset", 10_000)]
-    large = [("micro", 20_000), ("subset", 20_000)]
+    small = [("kmeans", 20_000), ("subset", 2_000), ("subset", 10_000)]
+    large = [("kmeans", 20_000), ("subset", 20_000)]
     cells = [
         Cell("ethanol", 10_000, clusters, method, subset, seed)
         for clusters, (method, subset), seed in product((10, 200), small, range(seeds))
-        if subset < 10_000 or method == "micro" or seed == 0
+        if subset < 10_000 or method == "kmeans" or seed == 0
     ]
     pools = [("ethanol", 100_000, 10), ("ethanol", 100_000, 200), ("aspirin", 100_000, 10)]
     pools += [("ethanol", 1_000_000, 10)]
@@ -112,7 +112,7 @@ def measure(cell: Cell, folder: Path) -> Row:
     """Return one clustering's times, memory and quality; peak memory needs a fresh process."""
     whole = np.load(folder / f"{cell.molecule}.npy", mmap_mode="r")
     features = np.array(whole[:: len(whole) // cell.frames])
-    fit(features[:100], cell, micro=10)  # imports
+    fit(features[:100], cell, n_kmeans=10)  # imports
     wall, cpu = time.perf_counter(), time.process_time()
     clusters = fit(features, cell)
     times = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
@@ -120,7 +120,7 @@ def measure(cell: Cell, folder: Path) -> Row:
     row = asdict(cell) | times | {
         "features": features.shape[1],
         "memory_gb": peak,
-        "micro": len(clusters.reference) if cell.method == "micro" else None,
+        "kmeans": len(clusters.reference) if cell.method == "kmeans" else None,
         "found": len(clusters),
         "squares": within(features, clusters),
         "load": os.getloadavg()[0],
@@ -133,9 +133,9 @@ def measure(cell: Cell, folder: Path) -> Row:
     return row
 
 
-def fit(features: FloatArray, cell: Cell, micro: int | None = None) -> BroadClusters:
+def fit(features: FloatArray, cell: Cell, n_kmeans: int | None = None) -> BroadClusters:
     """Return the clusters of a cell."""
-    extra = {} if micro is None else {"micro": micro}
+    extra = {} if n_kmeans is None else {"n_kmeans": n_kmeans}
     return BroadClusters.fit(
         features, n_geometry=cell.clusters, method=cell.method, subset=cell.subset, seed=cell.seed, **extra
     )
@@ -162,10 +162,10 @@ def run(cell: Cell, folder: Path, threads: int) -> Row:
 
 def summary(rows: list[Row], limit: float, memory: float) -> Row:
     """Return the targets, what was reached, and whether that is enough."""
-    million = next(r for r in rows if r["frames"] == 1_000_000 and r["method"] == "micro")
+    million = next(r for r in rows if r["frames"] == 1_000_000 and r["method"] == "kmeans")
     ratios = {}
     for r in rows:
-        if r["method"] == "micro" and r["seed"] == 0:
+        if r["method"] == "kmeans" and r["seed"] == 0:
             size = {"frames": r["frames"], "molecule": r["molecule"], "clusters": r["clusters"]}
             others = [o for o in rows if o["method"] == "subset" and size.items() <= o.items()]
             subset = [o for o in others if o["subset"] < o["frames"] and o["seed"] == 0]
@@ -188,13 +188,13 @@ def show(rows: list[Row], found: Row) -> None:
     print("molecule    frames   d  clusters  way          seconds  processor (s)    GB  squares (Å²)   Rand")
     for r in rows:
         rand = f"{r['rand']:6.3f}" if "rand" in r else ""
-        way = "micro" if r["method"] == "micro" else f"subset {min(r['subset'], r['frames'])}"
+        way = "kmeans" if r["method"] == "kmeans" else f"subset {min(r['subset'], r['frames'])}"
         print(
             f"{r['molecule']:8} {r['frames']:9} {r['features']:3} {r['clusters']:9}  {way:12} "
             f"{r['seconds']:7.1f} {r['cpu_seconds']:14.1f} {r['memory_gb']:5.2f} {r['squares']:13.6g} {rand}"
         )
     for name, ratio in found["squares_ratio"].items():
-        print(f"summed squares, micro / subset, {name}: {ratio:.4f}")
+        print(f"summed squares, k-means / subset, {name}: {ratio:.4f}")
     print("met: " + ", ".join(f"{name} {'yes' if met else 'no'}" for name, met in found["met"].items()))
 
 

@@ -37,14 +37,14 @@ import numpy as np
 import torch
 from cells import KCAL, Row, add_workers, data_folder, machine, md17, run_cells
 
-from fidsel.campaign.selection.held_out import set_errors, worst_clusters
 from fidsel.campaign.selection.learner import learner
-from fidsel.campaign.selection.loop import Task, additions, select
+from fidsel.campaign.selection.loop import additions, select
 from fidsel.campaign.selection.settings import Selection
-from fidsel.campaign.selection.sources import build_source
-from fidsel.campaign.selection.twin import Twin
+from fidsel.campaign.selection.task import Task, Twin
 from fidsel.models import SGDML, Ensemble, ForceField, PaiNN
-from fidsel.selector import DESCRIPTORS, LCMD, PICKERS, BroadClusters, Picker, cluster_errors, needs_errors
+from fidsel.selector import DESCRIPTORS, LCMD, PICKERS, BroadClusters, Picker, cluster_errors, error_source
+from fidsel.selector.cluster_error import worst_clusters
+from fidsel.selector.step import Step
 
 START, SIZE, ROUNDS = 200, 100, 4
 EVERY = {"ethanol": 3, "uracil": 3}
@@ -112,15 +112,13 @@ def run(cell: Cell, folder: Path) -> Row:
         cheap = md17(folder, cell.molecule, "pbe")
         twin = Twin(cheap, learner(lambda _: SGDML(), cheap, cell.seed))
     picker, probes = CONTESTANTS[cell.picker](), PROBES if cell.error == "probe" else 0
-    task = Task(
+    task = Task.of(
         frames,
         DESCRIPTORS["pair-distances"](frames),
         learner(lambda seed: model(cell, seed), frames, cell.seed),
-        picker,
-        build_source(cell.error if needs_errors(picker) else None, frames, model(cell, 0), twin),
+        Step(picker, error_source(cell.error)),
         Selection(START, SIZE - probes, ROUNDS, probes=probes, seed=cell.seed),
-        reference=cell.error == "reference",
-        probing=probes > 0,
+        twin=twin,
     )
     held = task.division.held_out
     own = BroadClusters.fit(DESCRIPTORS["inverse-distances"](frames), frames.energy, seed=1000 + cell.seed)
@@ -128,8 +126,8 @@ def run(cell: Cell, folder: Path) -> Row:
     for one in select(task):
         rounds.append(one)
         errors = plain_model_errors(task, rounds, cell) / KCAL
-        found = set_errors(errors[held], clusters)
-        curve.append({"labels": one.labels, **{name: getattr(found, name) for name in METRICS}})
+        found = {name: measure(name, errors[held], clusters) for name in METRICS}
+        curve.append({"labels": one.labels, **found})
     return asdict(cell) | {
         "curve": curve,
         "frames": {"pool": len(task.division.pool), "held_out": len(held)},
@@ -215,8 +213,7 @@ def measure(name: str, errors: np.ndarray, clusters: np.ndarray) -> float:
         return float(np.sqrt(np.mean(errors**2)))
     if name == "p99":
         return float(np.percentile(errors, 99))
-    found = cluster_errors(clusters, errors)
-    worst = worst_clusters(found.rmse, found.population)
+    worst = worst_clusters(cluster_errors(clusters, errors))
     return np.nan if worst is None else worst
 
 

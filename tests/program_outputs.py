@@ -1,9 +1,13 @@
 """Outputs of quantum-chemistry programs, short but in their form, of a diatomic with a known potential."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pytest
 from ase import units
+
+from fidsel.data import Frames
 
 DEPTH, WIDTH, REST = 0.17, 1.03, 1.40
 """Hartree, 1/Bohr and Bohr of the Morse potential; its zero is at −1 Hartree at infinite distance."""
@@ -153,3 +157,31 @@ def turbomole(step: Diatomic) -> str:
 
 def _fortran(value: float) -> str:
     return f"{value:.14E}".replace("E", "D")
+
+
+STEP = Diatomic(1.55)
+WRITERS = {"orca": orca, "gaussian": gaussian, "psi4": psi4, "xtb": xtb}
+
+
+def job(folder: Path, program: str, step: Diatomic = STEP, **how: object) -> Path:
+    """Write an output of a program, in a folder of its own where another file goes with it."""
+    if program == "psi4":
+        pytest.importorskip("cclib", reason="needs pip install 'fidsel[outputs]'")
+    folder.mkdir(parents=True, exist_ok=True)
+    if program == "xtb":
+        (folder / "gradient").write_text(turbomole(step))
+    path = folder / f"{program}.out"
+    path.write_text(WRITERS[program](step, **how))
+    return path
+
+
+def assert_is(frames: Frames, step: Diatomic, i: int = 0) -> None:
+    """Hold energy, place and forces, minus the gradient, against the potential."""
+    assert frames.energy[i] == pytest.approx(step.energy * units.Hartree, abs=3e-8)
+    rows = slice(frames.offsets[i], frames.offsets[i + 1])
+    np.testing.assert_allclose(
+        frames.positions[rows][1] - frames.positions[rows][0], [0, 0, step.angstrom], atol=1e-7
+    )
+    expected = np.array([[0, 0, -g] for _, g in step.rows]) * units.Hartree / units.Bohr
+    np.testing.assert_allclose(frames.forces[rows], expected, atol=1e-6)
+    assert (frames.charge[i], frames.spin[i]) == (step.charge, step.multiplicity - 1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fidsel.data import Frames
-from fidsel.report import ClusterTable, Curve, Picked, Report, describe_clusters
+from fidsel.report import ClusterTable, LearningCurve, Picked, Report, describe_clusters
 from fidsel.selector import cluster_errors
 
 NUMBERS = [8, 1, 1]
@@ -37,8 +37,8 @@ def water_report(**changes: object) -> Report:
         "before": cluster_errors(clusters, 2 * errors),
         "names": ("round 0", "round 3"),
         "curves": (
-            Curve("campaign", [10.0, 20.0], [0.08, 0.04]),
-            Curve("random labels", [10.0, 20.0], [0.08, 0.06]),
+            LearningCurve("campaign", [10.0, 20.0], [0.08, 0.04]),
+            LearningCurve("random labels", [10.0, 20.0], [0.08, 0.06]),
         ),
         "clusters": water_table(),
         "picks": tuple(Picked(str(i), 1, f"reason {i}", i // 4) for i in range(12)),

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import fidsel
 
-ORDER = ["exceptions", "arrays", "data", "fidelity", "selector", "models", "training", "md", "report"]
+ORDER = [
+    "exceptions",
+    "arguments",
+    "arrays",
+    "data",
+    "fidelity",
+    "selector",
+    "models",
+    "training",
+    "md",
+    "report",
+]
 ORDER += ["campaign", "tracking", "testing", "config", "tasks", "cli"]
 ROOT = Path(fidsel.__file__).parent
 

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -12,8 +14,10 @@ from morse_molecule import NUMBERS, frames, morse
 from morse_source import LEVELS
 
 from fidsel.campaign import Round, iterate
+from fidsel.campaign.plans.prepare import ensure_pool
 from fidsel.campaign.records.folder import CampaignFolder
-from fidsel.campaign.settings import Campaign
+from fidsel.campaign.settings import Campaign, silent
+from fidsel.campaign.workspace import Workspace, open_workspace
 from fidsel.config.build import open_campaign
 from fidsel.fidelity import LabelStore, Ledger
 from fidsel.fidelity.budget import counted
@@ -138,6 +142,14 @@ def finish(campaign: Campaign) -> None:
     """Run a campaign to its end."""
     for _ in iterate(campaign):
         pass
+
+
+@contextmanager
+def opened(folder: Path, *overrides: str) -> Iterator[Workspace]:
+    """Hold a campaign open whose pool is sampled, and nothing else done."""
+    with open_workspace(open_campaign(folder, overrides), silent) as ws:
+        ensure_pool(ws.campaign, ws.journal)
+        yield ws
 
 
 def rounds(folder: Path) -> list[Round]:

@@ -1,14 +1,11 @@
 """The campaign: buy, train, measure, pick again."""
 
-from fidsel.campaign.iterate import iterate
-from fidsel.campaign.plans.plan import (
-    plan_campaign,
-    plan_from_prices,
-    sample_pool,
-)
+from fidsel.campaign.loop import iterate
+from fidsel.campaign.plans.plan import plan_campaign, sample_pool
 from fidsel.campaign.records.folder import CampaignFolder
-from fidsel.campaign.records.round import ControlArm, Metrics, Pick, Round
+from fidsel.campaign.records.round import ControlArm, Pick, Round
 from fidsel.campaign.settings import Campaign, Rules
+from fidsel.training.evaluate import Metrics
 
 __all__ = [
     "Campaign",
@@ -20,6 +17,5 @@ __all__ = [
     "Rules",
     "iterate",
     "plan_campaign",
-    "plan_from_prices",
     "sample_pool",
 ]

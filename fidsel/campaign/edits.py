@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import EditNote, EditNotes, Sampled, Settings
 from fidsel.campaign.settings import Campaign
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.store.labels import LabelStore
 
 Effect = Literal["refused", "next round", "harmless"]
-Stage = Literal["pool", "money", "round 0", "clusters"]
+Milestone = Literal["pool", "money", "round 0", "clusters"]
 
 ANEW: Final = "set it back, or start a new campaign in another folder"
-RECORD, NOTED = "settings", "edits"
 
-STAGES: Final[Mapping[Stage, str]] = {
+MILESTONES: Final[Mapping[Milestone, str]] = {
     "pool": "once the pool is sampled",
     "money": "once a label is paid",
     "round 0": "once round 0 is drawn",
@@ -36,13 +37,13 @@ class Rule:
     pattern : settings, `section.key`; `*` stands for anything, also for the name of a level.
     effect : "refused", taken from the next round on, or harmless: no result depends on it.
     why : in a few words.
-    since : refused from this stage on; before, an edit is taken as it comes.
+    since : refused from this milestone on; before, an edit is taken as it comes.
     """
 
     pattern: str
     effect: Effect
     why: str
-    since: Stage = "round 0"
+    since: Milestone = "round 0"
 
 
 RULES: Final = (
@@ -53,6 +54,7 @@ RULES: Final = (
     Rule("campaign.validation", "refused", "held-out configurations are drawn once"),
     Rule("campaign.start", "refused", "it is the size of round 0"),
     Rule("campaign.target", "next round", "it decides when to stop"),
+    Rule("campaign.measure", "next round", "it decides when to stop"),
     Rule("campaign.cluster_target", "next round", "it decides when to stop"),
     Rule("campaign.patience", "next round", "it decides when to stop"),
     Rule("campaign.trust_labels", "next round", "rounds that are finished keep what they were trained on"),
@@ -125,7 +127,7 @@ class Edit:
     rule: Rule
 
 
-def enforce(campaign: Campaign, store: LabelStore) -> None:
+def enforce(campaign: Campaign, journal: Journal) -> None:
     """Refuse edits that cannot be, and write down those that are taken with the round they begin with.
 
     Raises
@@ -133,30 +135,94 @@ def enforce(campaign: Campaign, store: LabelStore) -> None:
     UsageError
         where the campaign was begun with settings that cannot change any more.
     """
-    before, now = _begun(campaign, store), settings(campaign)
-    edits = [
-        Edit(name, before[name], now[name], rule_of(name))
-        for name in now
-        if name in before and before[name] != now[name]
-    ]
+    now = settings(campaign)
+    if (begun := journal.read(Settings)) is None:
+        journal.write(Settings(now))
+        return
+    edits = changes(begun.values, now)
     refused = [
-        edit for edit in edits if edit.rule.effect == "refused" and _past(edit.rule.since, campaign, store)
+        edit for edit in edits if edit.rule.effect == "refused" and _past(edit.rule.since, campaign, journal)
     ]
     if refused:
-        raise UsageError("; ".join([*(_refusal(edit, store) for edit in refused), ANEW]))
-    if before != now:
-        store.put_record(RECORD, now)
-    if noted := [
-        edit for edit in edits if edit.rule.effect != "harmless" and not edit.name.endswith(".labels")
-    ]:
-        index = campaign.folder.finished()
-        told = [{"round": index, "text": _sentence(edit, campaign)} for edit in noted]
-        store.put_record(NOTED, {"edits": [*_noted(store), *told]})
+        raise UsageError("; ".join([*(_refusal(edit, journal.store) for edit in refused), ANEW]))
+    if begun.values != now:
+        journal.write(Settings(now))
+    index = campaign.folder.finished()
+    taken = tuple(
+        EditNote(index, _sentence(edit, campaign))
+        for edit in edits
+        if edit.rule.effect != "harmless" and not edit.name.endswith(".labels")
+    )
+    if taken:
+        journal.write(EditNotes((*_noted(journal), *taken)))
 
 
-def notes(store: LabelStore, index: int) -> tuple[str, ...]:
+def notes(journal: Journal, index: int) -> tuple[str, ...]:
     """Return a sentence for each edit that was first taken in a round."""
-    return tuple(f"edited before this round: {row['text']}" for row in _noted(store) if row["round"] == index)
+    return tuple(f"edited before this round: {note.text}" for note in _noted(journal) if note.round == index)
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Edit, ...]:
+    """Return how two sets of settings differ; one that is missing counts as None.
+
+    A table that was added or removed as a whole is one edit, with the strictest rule of its settings. What
+    came or went because the `kind` of its table is another one is no edit of its own.
+
+    >>> begun, now = {"recipe.kind": "delta"}, {"recipe.kind": "delta", "recipe.base.kind": "sgdml"}
+    >>> [(edit.name, edit.then, edit.now) for edit in changes(begun, now)]
+    [('recipe.base', None, 'sgdml')]
+    """
+    found: dict[str, Edit] = {}
+    for name in dict.fromkeys((*now, *before)):
+        then, current = before.get(name), now.get(name)
+        if then == current or _implied(name, before, now):
+            continue
+        whole = name
+        if then is None or current is None:
+            whole = _absent(name, before if then is None else now)
+        rule = rule_of(name)
+        if whole not in found or rule.effect == "refused":
+            found[whole] = Edit(whole, _content(whole, before), _content(whole, now), rule)
+    return tuple(found.values())
+
+
+def _implied(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether a setting came or went with another one that tells the edit."""
+    if before.get(name) is not None and now.get(name) is not None:
+        return False
+    if name.startswith("fidelity.") and name.endswith((".labels", ".price")):
+        return True  # `fidelity` lists the levels
+    if rule_of(name).effect == "refused":
+        return False
+    kinds = [(before.get(f"{table}.kind"), now.get(f"{table}.kind")) for table in _tables(name)]
+    return any(then != current and None not in (then, current) for then, current in kinds)
+
+
+def _absent(name: str, where: Mapping[str, Any]) -> str:
+    """Return the outermost table of a section that is missing around a setting, else the setting."""
+    for table in _tables(name)[1:]:
+        if _content(table, where) is None:
+            return table
+    return name
+
+
+def _tables(name: str) -> list[str]:
+    """Return the tables that a setting lies in, outermost first."""
+    parts = name.split(".")
+    return [".".join(parts[:i]) for i in range(1, len(parts))]
+
+
+def _content(name: str, where: Mapping[str, Any]) -> Any:
+    """Return the value of a setting; of a table its kind, or all that it holds as text; None for nothing."""
+    if where.get(name) is not None:
+        return where[name]
+    inner = {
+        key.removeprefix(f"{name}."): value
+        for key, value in where.items()
+        if key.startswith(f"{name}.") and value is not None
+    }
+    text = ", ".join(f"{key} = {_text(value)}" for key, value in inner.items())
+    return inner.get("kind", text or None)
 
 
 def settings(campaign: Campaign) -> dict[str, Any]:  # Any: plain values
@@ -169,7 +235,8 @@ def settings(campaign: Campaign) -> dict[str, Any]:  # Any: plain values
     for section, values in campaign.config.items():
         if section == "fidelity":
             for level in values:
-                found |= {f"fidelity.{level['name']}.{key}": value for key, value in level.items()}
+                name = f"fidelity.{level['name']}"
+                found |= {f"{name}.{key}": value for key, value in level.items() if key != "price"}
         elif section != "budget":
             found |= _flat(section, values)
     found |= {"campaign.seed": campaign.seed, "budget.total": budget.total, "budget.unit": budget.unit}
@@ -191,31 +258,24 @@ def _flat(name: str, value: Any) -> dict[str, Any]:
     }
 
 
-def _begun(campaign: Campaign, store: LabelStore) -> dict[str, Any]:
-    """Return the settings the campaign was begun with, edits since then included; kept on the first call."""
-    record = store.record(RECORD)
-    if record is None:
-        record = settings(campaign)
-        store.put_record(RECORD, record)
-    return record
+def _noted(journal: Journal) -> tuple[EditNote, ...]:
+    return (journal.read(EditNotes) or EditNotes()).edits
 
 
-def _noted(store: LabelStore) -> list[dict[str, Any]]:
-    return list((store.record(NOTED) or {}).get("edits", []))
-
-
-def _past(stage: Stage, campaign: Campaign, store: LabelStore) -> bool:
-    """Return whether a campaign is past a stage."""
-    match stage:
-        case "pool" | "round 0":
-            return store.record(stage.replace(" ", "-")) is not None
+def _past(milestone: Milestone, campaign: Campaign, journal: Journal) -> bool:
+    """Return whether a campaign is past a milestone."""
+    match milestone:
+        case "pool":
+            return journal.read(Sampled) is not None
+        case "round 0":
+            return journal.begun
         case "money":
-            return bool(store.query("SELECT 1 FROM ledger LIMIT 1"))
+            return bool(journal.store.query("SELECT 1 FROM ledger LIMIT 1"))
     return (campaign.folder.round(0) / "clusters.json").exists()
 
 
 def _sentence(edit: Edit, campaign: Campaign) -> str:
-    now, then = _told(edit.now), _told(edit.then)
+    now, then = _text(edit.now), _text(edit.then)
     if edit.name == "budget.total":
         now, then = (campaign.budget.format(amount) for amount in (edit.now, edit.then))
     return f"{edit.name} = {now} (it was {then})"
@@ -230,10 +290,10 @@ def _refusal(edit: Edit, store: LabelStore) -> str:
             "labels would be left behind"
         )
     return (
-        f"the campaign was begun with {edit.name} = {_told(edit.then)}, got {_told(edit.now)}, and it cannot "
-        f"change {STAGES[edit.rule.since]}: {edit.rule.why}"
+        f"the campaign was begun with {edit.name} = {_text(edit.then)}, got {_text(edit.now)}, and it cannot "
+        f"change {MILESTONES[edit.rule.since]}: {edit.rule.why}"
     )
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.settings import Campaign
 from fidsel.campaign.workspace import identify
 from fidsel.fidelity.store.failures import Failure, failed_frames, retry
@@ -59,7 +60,7 @@ def retry_failed(campaign: Campaign, cause: str | None = None, break_lock: bool 
         where another process drives the campaign.
     """
     with open_store(campaign.folder.store, break_lock) as (store, _):
-        identify(campaign, store)
+        identify(campaign, Journal(store))
         return retry(store, campaign.fidelities, cause)
 
 
@@ -80,5 +81,5 @@ def release_labels(campaign: Campaign, frames: Sequence[str] | None, break_lock:
         where another process drives the campaign.
     """
     with open_store(campaign.folder.store, break_lock) as (store, _):
-        identify(campaign, store)
+        identify(campaign, Journal(store))
         return release(store, campaign.fidelities, frames)

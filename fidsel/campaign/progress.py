@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fidsel.campaign.rounds.training_set import read_allocation, read_draft
-from fidsel.campaign.stage import RECORD, label_stage
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import Levels, Sampled, Stage
+from fidsel.campaign.records.round import Allocation, HeldOut
+from fidsel.campaign.stage import label_stage
 from fidsel.fidelity.store.labels import FAILED, LabelStore
 
 
@@ -71,35 +73,34 @@ class Progress:
 
 def read_progress(store: LabelStore, index: int) -> Progress:
     """Return how far the round after `index` finished ones has come."""
-    stage = store.record(RECORD) or {}
-    steps = [] if index else [_pool(store)]
-    levels: Mapping[str, str] = dict((store.record("levels") or {}).get("levels", ()))
+    journal = Journal(store)
+    stage, levels = journal.read(Stage) or Stage(), (journal.read(Levels) or Levels()).keys
+    steps = [] if index else [_pool(journal)]
     if levels:
-        steps += _labels(store, index, levels)
-    if (total := int(stage.get("total", 0))) and not any(step.what == stage["what"] for step in steps):
-        key = levels.get(stage["level"], "")
-        steps.append(Step(stage["what"], min(_paid(store, stage["account"], key), total), total))
-    return Progress(index, tuple(steps), str(stage.get("what", "")), float(stage.get("since", 0.0)))
+        steps += _labels(journal, index, levels)
+    if stage.total and not any(step.what == stage.what for step in steps):
+        paid = _paid(store, stage.account, levels.get(stage.level, ""))
+        steps.append(Step(stage.what, min(paid, stage.total), stage.total))
+    return Progress(index, tuple(steps), stage.what, stage.since)
 
 
-def _pool(store: LabelStore) -> Step:
-    frames = int((store.record("pool") or {}).get("frames", 0))
-    return Step(f"pool of {frames} configurations" if frames else "pool", int(frames > 0), 1)
+def _pool(journal: Journal) -> Step:
+    sampled = journal.read(Sampled)
+    return Step(f"pool of {sampled.frames} configurations", 1, 1) if sampled else Step("pool", 0, 1)
 
 
-def _labels(store: LabelStore, index: int, levels: Mapping[str, str]) -> list[Step]:
+def _labels(journal: Journal, index: int, levels: Mapping[str, str]) -> list[Step]:
     """Return the purchases that are decided; those of the held-out labels belong to round 0."""
     accurate, wanted = list(levels)[-1], list[tuple[str, str, Sequence[str]]]()
-    draft, allocation = read_draft(store, index), read_allocation(store, index)
-    if not index:
-        held = store.record("held-out") or {}
-        wanted += [(side, accurate, held.get(side, ())) for side in ("validation", "test")]
-    if draft is not None:
-        wanted.append(("probe", accurate, draft.probes))
+    held = None if index else journal.read(HeldOut)
+    if held is not None:
+        wanted += [("validation", accurate, held.validation), ("test", accurate, held.test)]
+    wanted.append(("probe", accurate, journal.probes(index)))
+    allocation = journal.read(Allocation, index)
     if allocation is not None:
         wanted += [("train", level, ids) for level, ids in allocation.cheap.items()]
         wanted.append(("train", accurate, allocation.accurate))
-    known = {level: _ended(store, key) for level, key in levels.items()}
+    known = {level: _ended(journal.store, key) for level, key in levels.items()}
     return [
         Step(
             label_stage(account, level),

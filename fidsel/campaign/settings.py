@@ -3,31 +3,28 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
-from zlib import crc32
 
 import numpy as np
 
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.data import Frames
-from fidsel.data.seed import checked_seed
+from fidsel.data.seed import checked_seed, named_rng
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.level import Fidelity
-from fidsel.models import Delta, ForceField, load
+from fidsel.models import ForceField, load
 from fidsel.models.watch import OnProgress, Progress
-from fidsel.selector.pool import Picker, needs_errors
-from fidsel.training.stage import ModelFactory, Recipe
+from fidsel.selector import Picker, error_source
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
+from fidsel.selector.step import Step
+from fidsel.selector.stopping import Stopping
+from fidsel.training.stage import CheapUse, ModelFactory, Recipe
 
-ErrorKind = Literal["cheap", "committee", "latent", "probe", "reference"]
 ControlKind = Literal["owned", "bought", "off"]
-CheapUse = Literal["labels", "pairs", "frames", "none"]
-"""What a recipe takes of cheap levels: their labels, those of accurate frames alone, configurations without
-labels, or nothing."""
-LEARNED = frozenset({"latent", "probe"})
-"""Error sources that must see the errors of some frames drawn at random."""
 
 
 class Reporter(Protocol):
@@ -81,15 +78,12 @@ class Rules:
     coverage : fraction of frames whose errors are to stay below the bounds that a round records; None = no
         bounds.
     pilot : labels per fidelity bought to measure costs, part of the training data afterwards.
-    target : eV/Å, stop once the validation error is below; None = never.
-    cluster_target : eV/Å, stop once the bounds of a round (see `coverage`) are at most this in every
-        cluster; None = never.
-    patience : stop once so many rounds together have not lowered the validation error by 2 %; None = never.
+    stopping : when validation errors, or the bounds of a round (see `coverage`), end the campaign.
     close_at : fraction of a round's training labels, level by level, that its training waits for; see
         `fidsel.campaign.rounds.purchases`.
     trust_labels : whether labels that look wrong (see `fidsel.data.checks.quick`) are trained on.
     control : the control arm.
-    error : where errors on unlabelled frames come from.
+    error : name of the error source, see `fidsel.selector.ERROR_SOURCES`.
     descriptor : as `fidsel.selector.make_descriptor` names it.
     clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
     """
@@ -102,19 +96,17 @@ class Rules:
     probes: int = 10
     coverage: float | None = None
     pilot: int = 3
-    target: float | None = None
-    cluster_target: float | None = None
-    patience: int | None = None
+    stopping: Stopping = field(default_factory=Stopping)
     close_at: float = 1.0
     trust_labels: bool = False
     control: ControlKind = "owned"
-    error: ErrorKind = "cheap"
+    error: str = "cheap"
     descriptor: str = "pair-distances"
-    clusters: int = 10
-    energy_clusters: int = 5
+    clusters: int = GEOMETRY
+    energy_clusters: int = ENERGY
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Campaign:
     """A campaign: fidelities, pool, model, recipe, picker, budget and rules.
 
@@ -162,32 +154,42 @@ class Campaign:
         names = [fidelity.name for fidelity in self.fidelities]
         if not names or len(set(names)) != len(names):
             raise UsageError(f"a campaign needs fidelities of different names, got {names}")
-        if self.rules.cluster_target is not None and self.rules.coverage is None:
+        if self.rules.stopping.cluster_target is not None and self.rules.coverage is None:
             raise UsageError("a cluster_target is for bounds of errors, which need a coverage: give both")
-        if not needs_errors(self.picker):
+        if not self.step.estimates:
             if self.rules.coverage is not None:
                 raise UsageError(
                     f"a coverage is that of bounds on estimated errors, and {type(self.picker).__name__} "
                     "needs none: leave out selector.coverage, or take selector.kind = 'cluster-error'"
                 )
             return
-        if self.rules.error == "cheap" and not self.cheap:
-            raise UsageError("the error source 'cheap' needs a cheap fidelity; take 'probe'")
-        if self.rules.error == "cheap" and self.accurate.forces and not self.cheap[-1].forces:
+        source = self.step.source
+        if source.needs_cheap and not self.cheap:
+            raise UsageError(f"the error source {source.name!r} needs a cheap fidelity; take 'probe'")
+        if source.needs_cheap and self.accurate.forces and not self.cheap[-1].forces:
             raise UsageError(
-                f"the error source 'cheap' compares forces, and {self.cheap[-1].name} has none: take 'probe'"
+                f"the error source {source.name!r} compares forces, and {self.cheap[-1].name} has none: take "
+                "'probe'"
             )
-        if self.rules.error == "reference" and self.accurate.price.value > 0:
+        if source.knows_truth and self.accurate.price.value > 0:
             raise UsageError(
-                f"the error source 'reference' reads the accurate label of every frame, and those cost "
+                f"the error source {source.name!r} reads the accurate label of every frame, and those cost "
                 f"{self.accurate.price.value} each: take 'cheap' or 'probe', or a price of 0 for labels owned"
             )
+
+    @cached_property
+    def step(self) -> Step:
+        """How each round decides what to label."""
+        return Step(self.picker, error_source(self.rules.error), self.rules.coverage)
+
+    def __repr__(self) -> str:
+        levels = ", ".join(fidelity.name for fidelity in self.fidelities)
+        return f"Campaign({self.name!r} in {self.folder.path}: {levels}; {self.budget})"
 
     @property
     def probing(self) -> bool:
         """Whether each round draws labels at random first, to learn or to bound errors from them."""
-        wanted = self.rules.error in LEARNED or self.rules.coverage is not None
-        return wanted and needs_errors(self.picker)
+        return self.step.probes
 
     @property
     def accurate(self) -> Fidelity:
@@ -202,11 +204,11 @@ class Campaign:
     def load_model(self, folder: Path) -> ForceField:
         """Return a saved model that can predict: a Δ-model gets the dearest cheap level as its source."""
         model = load(folder, self.device)
-        return model.with_source(self.cheap[-1].source) if isinstance(model, Delta) else model
+        return model.with_source(self.cheap[-1].source) if model.needs_source else model
 
     def rng(self, purpose: str, index: int = 0) -> np.random.Generator:
         """Return the generator of one purpose and round, independent of all others."""
-        return np.random.default_rng([self.seed, crc32(purpose.encode()), index])
+        return named_rng(self.seed, purpose, index)
 
     def seed_for(self, purpose: str, index: int = 0) -> int:
         """Return an integer seed of one purpose and round."""

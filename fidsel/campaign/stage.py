@@ -1,17 +1,19 @@
 """What a driver does at the moment, written down for whoever looks from outside."""
 
 from time import time
-from typing import Final
 
-from fidsel.fidelity.store.labels import LabelStore
-
-RECORD: Final = "stage"
-"""Record of the store that holds the stage, when it began and, for labels, how many are wanted."""
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import Stage
 
 
-def begin_stage(store: LabelStore, what: str, **more: str | int) -> None:
+def begin_stage(journal: Journal, what: str) -> None:
     """Write down what is being done from now on."""
-    store.put_record(RECORD, {"what": what, "since": time(), **more})
+    journal.write(Stage(what, time()))
+
+
+def begin_purchase(journal: Journal, account: str, level: str, total: int) -> None:
+    """Write down that so many labels of a level are being bought."""
+    journal.write(Stage(label_stage(account, level), time(), account, level, total))
 
 
 def label_stage(account: str, level: str) -> str:

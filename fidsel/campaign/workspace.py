@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray
 from fidsel.campaign.edits import enforce
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.confirm import confirm_tables
 from fidsel.campaign.plans.coverage import cover_of
+from fidsel.campaign.records.decisions import Identity, Levels
 from fidsel.campaign.settings import Campaign, Reporter
-from fidsel.campaign.stage import begin_stage, label_stage
+from fidsel.campaign.stage import begin_purchase, begin_stage
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.buyer import PurchaseEvent
@@ -31,14 +32,15 @@ MEASURED = 1000
 """Labels at most that the cost of the next ones is learned from."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Workspace:
     """A campaign with its store, ledger and engine open.
 
     Parameters
     ----------
     campaign : the campaign.
-    store, ledger : frames, labels and money.
+    journal : what it has written down, in its store.
+    ledger : money.
     lock : holds the campaign for this process.
     engine : computes labels.
     late : labels under way that no purchase waits for.
@@ -46,33 +48,42 @@ class Workspace:
     """
 
     campaign: Campaign
-    store: LabelStore
+    journal: Journal
     ledger: Ledger
     lock: CampaignLock
     engine: Engine
     late: Late
     report: Reporter
+    _pool: Frames | None = field(default=None, init=False)
+    _cover: Mapping[str, BoolArray] | None = field(default=None, init=False)
 
-    @cached_property
+    @property
+    def store(self) -> LabelStore:
+        """Frames, labels and records."""
+        return self.journal.store
+
+    @property
     def pool(self) -> Frames:
         """All configurations without labels, in order of insertion; read once."""
-        return self.store.frames()
+        if self._pool is None:
+            self._pool = self.store.frames()
+        return self._pool
 
-    @cached_property
+    @property
     def cover(self) -> Mapping[str, BoolArray]:
         """(n_pool,) per level: whether it has a label of each configuration of the pool."""
-        return cover_of(self.campaign, self.pool)
+        if self._cover is None:
+            self._cover = cover_of(self.campaign, self.pool)
+        return self._cover
 
     def add_candidates(self, frames: Frames) -> int:
         """Store new configurations and return how many of them were not known."""
-        added = self.store.add_frames(frames)
-        for name in ("pool", "cover"):
-            vars(self).pop(name, None)
-        return added
+        self._pool = self._cover = None
+        return self.store.add_frames(frames)
 
-    def begin(self, what: str, **more: str | int) -> None:
+    def begin(self, what: str) -> None:
         """Write down what is being done, for `fidsel status`."""
-        begin_stage(self.store, what, **more)
+        begin_stage(self.journal, what)
 
     def labelled(self, fidelity: Fidelity, ids: Sequence[str]) -> Frames:
         """Return those of the frames that have a label, in the given order."""
@@ -85,34 +96,39 @@ class Workspace:
         account: str,
         *,
         close_at: float = 1.0,
+        most: float | None = None,
     ) -> Purchase:
         """Label frames at a fidelity and judge the labels; those owned already are not bought again.
 
         Parameters
         ----------
         close_at : fraction that is waited for; see `fidsel.fidelity.buy`.
+        most : what may be spent, base units; None = the whole budget.
 
         Raises
         ------
         FidselError
-            where labels fail alike one after the other, or the budget pays for no label of this level.
+            where labels fail alike one after the other, or the budget pays for no label of this level; with
+            `most`, the caller looks at `Purchase.stopped`.
         """
         what = f"{fidelity.name} labels ({account})"
         self.lock.check()
-        wanted = len(set(ids))
-        self.begin(label_stage(account, fidelity.name), account=account, level=fidelity.name, total=wanted)
+        begin_purchase(self.journal, account, fidelity.name, len(set(ids)))
 
         def count(event: PurchaseEvent) -> None:
             self.report(what, event.finished, event.total)
 
         frames = self.store.frames(tuple(dict.fromkeys(ids)))
+        budget = self.campaign.budget
+        if most is not None:
+            budget = replace(budget, total=min(budget.total, self.spent() + most))
         bought = buy(
             self.store,
             self.engine,
             fidelity,
             frames,
             account,
-            budget=self.campaign.budget,
+            budget=budget,
             predicted_seconds=self.predicted_seconds(fidelity, frames),
             on_event=count,
             late=self.late,
@@ -120,7 +136,7 @@ class Workspace:
         )
         self.judge(fidelity)
         self.store.checkpoint()
-        if bought.stopped and not self.store.statistics(fidelity).done:
+        if most is None and bought.stopped and not self.store.statistics(fidelity).done:
             raise FidselError(bought.stopped)
         return bought
 
@@ -200,13 +216,13 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
     """
     folder = campaign.folder
     with open_store(folder.store, break_lock) as (store, lock):
-        identify(campaign, store)
-        enforce(campaign, store)
-        confirm_tables(campaign, store)
-        store.put_record("levels", {"levels": [[one.name, one.key] for one in campaign.fidelities]})
-        ledger = Ledger(store)
+        journal, ledger = Journal(store), Ledger(store)
+        identify(campaign, journal)
+        enforce(campaign, journal)
+        confirm_tables(campaign, journal)
+        journal.write(Levels(tuple((one.name, one.key) for one in campaign.fidelities)))
         with campaign.engine() as engine, Late(ledger, engine) as late:
-            ws = Workspace(campaign, store, ledger, lock, engine, late, report)
+            ws = Workspace(campaign, journal, ledger, lock, engine, late, report)
             yield ws
             if late:
                 ws.begin("waiting for late labels")
@@ -214,10 +230,9 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
             ws.judge()
 
 
-def identify(campaign: Campaign, store: LabelStore) -> str:
+def identify(campaign: Campaign, journal: Journal) -> str:
     """Return the identity of the campaign in a store, given when the store was new."""
-    record = store.record("campaign")
-    if record is None:
-        record = {"id": str(uuid4()), "name": campaign.name, "seed": campaign.seed}
-        store.put_record("campaign", record)
-    return str(record["id"])
+    if (known := journal.read(Identity)) is None:
+        known = Identity(str(uuid4()), campaign.name, campaign.seed)
+        journal.write(known)
+    return known.id

@@ -85,13 +85,13 @@ def _write_log(error: BaseException) -> Path | None:
 
 
 def _place() -> str:
-    """Return where to report: the address in the package's metadata, or who installed it."""
+    """Return where to report: the address in the package's metadata, or whom to ask where it names none."""
     with suppress(PackageNotFoundError):
         for line in metadata("fidsel").get_all("Project-URL") or ():
             name, _, address = str(line).partition(",")
             if name.strip().lower() in {"issues", "bug tracker", "repository"}:
                 return f"at {address.strip()}"
-    return "where you have fidsel from"
+    return "to those who gave you this copy of fidsel, which names no address"
 
 
 def _version() -> str:

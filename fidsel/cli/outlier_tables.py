@@ -29,10 +29,10 @@ def outlier_document(found: "Found", top: int) -> dict[str, Any]:
 
 def words(found: "Found") -> list[str]:
     """Return what is unusual about the worst cluster, in sentences."""
-    from fidsel.report.sentences import findings, plain
+    from fidsel.report.sentences import as_text, findings
 
     report = found.outliers.report("")
-    return [plain(sentence, f"m{found.outliers.unit}") for sentence in findings(report)]
+    return [as_text(sentence, f"m{found.outliers.unit}") for sentence in findings(report)]
 
 
 def outlier_tables(found: "Found", top: int) -> None:
@@ -62,8 +62,8 @@ def outlier_tables(found: "Found", top: int) -> None:
     ]
     table("the worst frames", columns, cells, text=4)
     for side, (whole, _) in sides.items():
-        mae = 1000 * (whole.mae or 0.0)
-        note(f"{side}: RMSE {1000 * whole.rmse:.4g}, MAE {mae:.4g} {unit} over {whole.frames} frames")
+        rmse, mae = 1000 * whole.error("rmse"), 1000 * whole.error("mae")
+        note(f"{side}: RMSE {rmse:.4g}, MAE {mae:.4g} {unit} over {whole.frames} frames")
     for text in [*words(found), *found.notes]:
         note(text)
 
@@ -71,7 +71,7 @@ def outlier_tables(found: "Found", top: int) -> None:
 def _cluster_cells(found: "ClusterErrors", cluster: int) -> list[float | None]:
     if cluster not in found.cluster:
         return [None, None]
-    return [1000 * found.of(cluster), 1000 * found.mae[found.cluster.index(cluster)]]
+    return [1000 * found.rmse_of(cluster), 1000 * found.mae[found.cluster.index(cluster)]]
 
 
 def _marks(row: "ClusterDescription") -> str:

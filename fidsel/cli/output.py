@@ -1,22 +1,16 @@
-"""What commands print: tables on stdout, progress and notes on stderr, or one JSON document."""
+"""What commands print: tables on stdout, notes on stderr, or one JSON document."""
 
 import json
 import logging
-import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from fidsel.cli.streams import is_utf8, writable
-
-if TYPE_CHECKING:
-    from fidsel.campaign.settings import Reporter
 
 Folder = Annotated[Path, typer.Option("--folder", "-C", help="Campaign folder, the one with fidsel.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
@@ -71,21 +65,21 @@ def show_log() -> None:
 def document(value: Any) -> None:  # Any: plain values, NumPy's too
     """Print one JSON document on stdout; NaN and infinities, which JSON has not, become null."""
     escaped = not is_utf8(sys.stdout)
-    result(json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=escaped) + "\n")
+    result(json.dumps(json_value(value), indent=1, allow_nan=False, ensure_ascii=escaped) + "\n")
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """Return a value as JSON knows it.
 
-    >>> plain({"a": (1, float("nan")), 2: Path("x")})
+    >>> json_value({"a": (1, float("nan")), 2: Path("x")})
     {'a': [1, None], '2': 'x'}
     """
     if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
+        return {str(key): json_value(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(inner) for inner in value]
+        return [json_value(inner) for inner in value]
     if hasattr(value, "tolist"):  # NumPy's arrays and numbers
-        return plain(value.tolist())
+        return json_value(value.tolist())
     if isinstance(value, float):
         return value if isfinite(value) else None
     return value if value is None or isinstance(value, (str, int)) else str(value)
@@ -117,68 +111,3 @@ def number_text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value)
-
-
-@contextmanager
-def progress() -> Iterator["Reporter"]:
-    """Give a reporter that draws a bar on a terminal and plain lines, some seconds apart, elsewhere.
-
-    Meanwhile what libraries print goes to stderr: stdout is for the result.
-    """
-    with _stdout_to_stderr(), _bars() if sys.stderr.isatty() else nullcontext(PlainLines()) as report:
-        yield report
-
-
-@contextmanager
-def _bars() -> Iterator["Reporter"]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[detail]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}  # rich's TaskID
-
-        def report(what: str, done: int, total: int, detail: str = "") -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total, detail=detail)
-            bar.update(tasks[what], completed=done, total=total, visible=done < total, detail=detail)
-
-        yield report
-
-
-@contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """Send to stderr what is printed, also by C code and child processes."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
-QUIET = 10.0
-"""Seconds between two lines on the same work in a log."""
-
-
-class PlainLines:
-    """A reporter for logs: a line when something begins, ends, or `QUIET` seconds have passed."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, float] = {}
-
-    def __call__(self, what: str, done: int, total: int, detail: str = "") -> None:
-        """Print `what: done/total detail` now and then."""
-        now = monotonic()
-        if what not in self._last or done == total or now - self._last[what] > QUIET:
-            self._last[what] = now
-            note(f"{what}: {done}/{total} {detail}".rstrip())

@@ -1,35 +1,30 @@
-"""The tables of `plan`, `iterate`, `status` and `select`."""
+"""The tables of `iterate`, `status` and `select`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fidsel.cli.output import note, table
 
 if TYPE_CHECKING:
-    from fidsel.campaign.failures import LevelFailure
     from fidsel.campaign.records.round import ControlArm, Round
     from fidsel.campaign.records.summary import Summary
-    from fidsel.campaign.selection.held_out import SetErrors
     from fidsel.campaign.selection.settings import SelectionRound
     from fidsel.fidelity.budget import Budget
-    from fidsel.fidelity.planner.plan import Plan, Split
     from fidsel.tasks.select import FileSelection
+    from fidsel.training.evaluate import Metrics
 
 KCAL = 0.0433641
 """eV in one kcal/mol."""
-
-SHORT = 12
-"""Characters of a frame's id that tell it from others."""
 
 
 def round_line(record: "Round", budget: "Budget") -> str:
     """Return one line on a finished round."""
     labels = ", ".join(f"{count} {name}" for name, count in record.labels.items())
-    error = _force(record.metrics.force_mae) if record.metrics.force_mae is not None else "energies only"
-    return (
-        f"round {record.index}: {labels}; force MAE {error}, energy MAE "
-        f"{1000 * record.metrics.energy_mae:.3g} meV; spent {budget.format(record.spent)} of {budget}"
-    )
+    force, energy = record.metrics.force_mae, record.metrics.energy_mae
+    error = "energies only" if force is None else _force(force)
+    energies = "" if energy is None else f", energy MAE {1000 * energy:.3g} meV"
+    spent = f"spent {budget.format(record.spent)} of {budget}"
+    return f"round {record.index}: {labels}; force MAE {error}{energies}; {spent}"
 
 
 def _force(value: float | None) -> str:
@@ -67,7 +62,7 @@ def campaign_table(found: "Summary") -> None:
                 record.cost / size,
                 record.spent / size,
                 None if force is None else 1000 * force,
-                1000 * energy,
+                None if energy is None else 1000 * energy,
                 *_control_cells(record.control),
             ]
         )
@@ -108,18 +103,6 @@ def _progress_lines(found: "Summary") -> None:
     note(found.driver.words if found.driver else "no process works on it: `fidsel iterate` begins or goes on")
 
 
-def usage_lines(found: "Summary") -> None:
-    """Say where the best model of a campaign is and how to use it."""
-    if found.model is None:
-        return
-    from fidsel.campaign.records.best import python_lines
-
-    note("use it in Python, for ASE Atoms in the order of the training frames (train.extxyz beside it):")
-    for line in python_lines(found.model):
-        note(f"    {line}")
-    note(f"measure it on labels of your own: fidsel evaluate {found.model} FILE --out parity.png")
-
-
 def _control_cells(arm: "ControlArm | None") -> list[object]:
     if arm is None:
         return [None, None, None]
@@ -129,64 +112,13 @@ def _control_cells(arm: "ControlArm | None") -> list[object]:
     return [arm.labels, error, arm.saving.cell]
 
 
-def plan_tables(made: "Plan", budget: "Budget") -> None:
-    """Print the splits of a plan, the recommended one marked, and what another budget or price would do."""
-    columns = ["", *made.levels, "cost", f"error, × accurate alone for {budget}", "90 %", "wall time s"]
-    mark = made.recommended.bought
-    rows = [["→" if split.bought == mark else "", *_split_cells(split, budget)] for split in made.table]
-    basis = "published priors" if made.basis == "priors" else f"{made.points} measured points"
-    table(f"plan for {budget}; gains from {basis}", columns, rows)
-    others = [[case.name, *_split_cells(case.split, budget)] for case in made.scenarios if case.split]
-    table("what if", columns, others)
-    note(f"what if: errors are relative to accurate labels alone at these prices and the full {budget}")
-    note(f"per label: {_prices(made, budget)}; {_beforehand(made, budget)}")
-    beside_note(made, budget)
-    for text in made.warnings:
-        note(text)
-
-
-def beside_note(made: "Plan", budget: "Budget") -> None:
-    """Tell what is bought beside the budget, and how long it takes."""
-    for row in made.beside:
-        wall = "" if row.wall is None else f", {row.wall / 60:.2g} min on {made.workers} workers"
-        note(f"beside the budget of {budget}: {row.labels} {row.what}, {budget.format(row.cost)}{wall}")
-
-
-def _prices(made: "Plan", budget: "Budget") -> str:
-    """Return what a label costs at each level, and why an accurate one may cost more than its price."""
-    told = [f"{name} {budget.format(cost)}" for name, cost in zip(made.levels, made.prices, strict=True)]
-    if made.companion:
-        own, beside = budget.format(made.prices[-1] - made.companion), budget.format(made.companion)
-        told[-1] += (
-            f" ({own}, and {beside} for the same frame at the cheaper levels, where each accurate frame is "
-            "labelled too)"
-        )
-    return ", ".join(told)
-
-
-def _beforehand(made: "Plan", budget: "Budget") -> str:
-    """Return what the budget pays for beside the training labels of the table."""
-    cost = made.validation * (made.prices[-1] - made.companion)
-    spent = made.fixed - cost
-    told = f"set aside beforehand: {made.validation} validation labels, {budget.format(cost)}"
-    return told + (f"; spent in vain: {budget.format(spent)}" if spent > 1e-9 * made.fixed else "")
-
-
-def _split_cells(split: "Split", budget: "Budget") -> list[object]:
-    spread = f"{split.relative.low:.2f}–{split.relative.high:.2f}"
-    return [*split.bought, budget.format(split.cost), f"{split.relative.median:.2f}", spread, split.wall]
-
-
 def selection_line(found: "SelectionRound", unit: str) -> str:
     """Return one line on a round of a selection."""
     start = f"round {found.index}: {found.labels} labels"
     if found.held_out is None:
         return f"{start}; {found.stop}"
-    worst = "–" if found.held_out.worst is None else f"{1000 * found.held_out.worst:.4g}"
-    return (
-        f"{start}; held-out RMSE {1000 * found.held_out.rmse:.4g}, worst clusters {worst}, 99th percentile "
-        f"{1000 * found.held_out.p99:.4g} m{unit}"
-    )
+    rmse, worst, tail = ("–" if cell is None else f"{cell:.4g}" for cell in _set_cells(found.held_out))
+    return f"{start}; held-out RMSE {rmse}, worst clusters {worst}, 99th percentile {tail} m{unit}"
 
 
 def selection_table(found: "FileSelection") -> None:
@@ -197,7 +129,7 @@ def selection_table(found: "FileSelection") -> None:
     rows = []
     for i, one in enumerate(found.rounds):
         arm = found.control[i].held_out if i < len(found.control) else None
-        cells = [*_set_cells(one.held_out), None if one.pool is None else 1000 * one.pool.rmse]
+        cells = [*_set_cells(one.held_out), _set_cells(one.pool)[0]]
         rows.append([str(one.index), one.labels, *cells, *_set_cells(arm)[:2]])
     table(f"selection from {found.request.pool.text}", columns, rows)
     for one in found.rounds:
@@ -206,34 +138,8 @@ def selection_table(found: "FileSelection") -> None:
     note(f"{found.rounds[-1].stop or 'not finished'}; picks in {found.request.out}")
 
 
-def _set_cells(found: "SetErrors | None") -> list[float | None]:
+def _set_cells(found: "Metrics | None") -> list[float | None]:
     if found is None:
         return [None, None, None]
-    return [None if value is None else 1000 * value for value in (found.rmse, found.worst, found.p99)]
-
-
-def failure_table(found: "Sequence[LevelFailure]", budget: "Budget") -> None:
-    """Print frames without a label to use, level by level, and what can be done about them."""
-    if not found:
-        note("every label that was asked for is there and is used")
-        return
-    size, unit = budget.scale
-    rows = [
-        (
-            row.level,
-            row.failure.frame_id[:SHORT],
-            row.failure.cause,
-            "again" if row.failure.again else "",
-            row.failure.error,
-            row.row,
-            row.failure.tries or None,
-            row.failure.cost / size,
-        )
-        for row in found
-    ]
-    columns = ("level", "frame", "cause", "tried", "why", "row of the pool", "failed", f"cost {unit}")
-    table("frames without a label to use", columns, rows, text=5)
-    note(
-        "`fidsel retry` (--cause NAME) has failed labels tried again, `fidsel release FRAME` trains on "
-        "labels that were set aside (quarantined)"
-    )
+    values = (found.error("rmse"), found.worst, found.p99)
+    return [None if value is None else 1000 * value for value in values]

@@ -1,6 +1,7 @@
 """From a checked configuration to a campaign that runs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,28 +11,46 @@ from fidsel.campaign.settings import Campaign, Refresh, Rules
 from fidsel.config.levels import refuse_unpriced
 from fidsel.config.load import FILE, load_config
 from fidsel.config.memory import memory_share
-from fidsel.config.model_parts import device_of, model_factory
-from fidsel.config.parts import build_fidelity, build_picker, build_source, molecule, read_pool
-from fidsel.config.recipe_parts import build_control, build_recipe, cheap_use, levels_bought
+from fidsel.config.parts import build_fidelity, build_source, levels_bought, molecule, read_pool
 from fidsel.config.schema import Config, PoolSection
+from fidsel.config.selectors import register_own
 from fidsel.data import Frames
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
-from fidsel.md.normal_modes import normal_modes
+from fidsel.md.harmonic import normal_modes
 from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
 from fidsel.selector.descriptors.soap import require_dscribe
+from fidsel.selector.stopping import Stopping
 from fidsel.tracking import Tracker
+from fidsel.training import Recipe
+from fidsel.training.recipes.standard import control
 
 
-def open_campaign(folder: Path, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
+def open_campaign(folder: Path | str, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
     """Return the campaign that fidsel.toml in a folder describes.
+
+    Parameters
+    ----------
+    folder : of the campaign.
+    overrides : settings in place of those of the file, `section.key=value`.
+    budget : what may be spent, e.g. "2core-h"; None = as the file says.
 
     Raises
     ------
     UsageError
         where the configuration is not valid or something it names cannot be had.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.testing import example_campaign
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     campaign = open_campaign(example_campaign(folder), ["campaign.name=water"])
+    >>> campaign.name, campaign.budget
+    ('water', Budget(16 labels))
     """
+    folder = Path(folder)
     return build_campaign(load_config(folder / FILE, overrides), folder, budget)
 
 
@@ -44,12 +63,14 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
             require_sampling(made)
     if selector.descriptor == "soap":
         require_dscribe()
+    register_own(selector, folder)
     total = config.budget.parsed(budget)
     refuse_unpriced(config.fidelity, total.unit)
-    use = cheap_use(config.recipe)
-    levels = levels_bought(use, config.fidelity)
+    recipe = config.recipe.build(folder)
+    levels = levels_bought(recipe.takes, config.fidelity)
     *cheap, _ = levels
-    cheap_source = partial(build_source, cheap[-1], config.pool, folder) if cheap else None
+    if recipe.needs_source:
+        recipe = recipe.with_source(build_source(cheap[-1], config.pool, folder))
     threads = max(level.threads for level in levels)
     workers = config.engine.workers or max(1, available_cores() // threads)
     share = memory_share(workers)
@@ -58,38 +79,37 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         name=section.name,
         seed=section.seed,
         fidelities=tuple(build_fidelity(level, config.pool, folder, share) for level in levels),
-        cheap_use=use,
+        cheap_use=recipe.takes,
         idle=tuple(level.name for level in config.fidelity if level not in levels),
         sample=partial(sample_pool, config.pool, folder, section.seed),
-        model=model_factory(config.model, folder),
-        device=device_of(config.model),
-        recipe=build_recipe(config.recipe, folder, cheap_source),
-        control_recipe=build_control(config.recipe, len(cheap) if use == "labels" else 1),
-        picker=build_picker(selector, folder),
+        model=config.model.build(folder),
+        device=config.model.where,
+        recipe=recipe,
+        control_recipe=control(recipe, len(cheap) if recipe.takes == "labels" else 1),
+        picker=selector.build(folder),
         budget=total,
         engine=partial(LocalEngine, workers, threads),
         refresh=build_refresh(config.pool),
-        rules=Rules(
-            test=section.test,
-            validation=section.validation,
-            rounds=section.rounds,
-            start=section.start,
-            per_round=selector.per_round,
-            probes=selector.probes,
-            target=section.target,
-            cluster_target=section.cluster_target,
-            patience=section.patience,
-            close_at=section.close_at,
-            trust_labels=section.trust_labels,
-            control=section.control,
-            error=config.error_source,
-            coverage=selector.coverage,
-            descriptor=selector.descriptor,
-            clusters=selector.clusters,
-            energy_clusters=selector.energy_clusters,
-        ),
+        rules=rules(config, recipe),
         config=plain(config),
     )
+
+
+def rules(config: Config, recipe: Recipe) -> Rules:
+    """Return the numbers that steer a campaign: each is a key of `[campaign]` or `[selector]`."""
+    section, selector = config.campaign, config.selector
+    given = {**dict(section), **dict(selector)}
+    names = {field.name for field in fields(Rules)}
+    stopping = Stopping(
+        section.target,
+        section.cluster_target,
+        selector.coverage or Stopping.coverage,
+        section.patience,
+        measure=section.measure,
+    )
+    error = selector.error or ("cheap" if recipe.has_surrogates else "probe")
+    taken = {name: value for name, value in given.items() if name in names}
+    return Rules(**taken | {"error": error, "stopping": stopping})
 
 
 def open_tracker(folder: Path, overrides: Sequence[str] = ()) -> Tracker | None:

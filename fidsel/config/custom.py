@@ -1,4 +1,4 @@
-"""A person's own label sources, models and pickers: found, built and checked as far as that is quick."""
+"""A user's own classes, of every sort: found, built and checked as far as that is quick."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,10 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
 from fidsel.models import MODELS, Fittable, ForceField
 from fidsel.models.networks.base import NetworkForceField
-from fidsel.selector.pool import Picker
+from fidsel.selector import ERROR_SOURCES, ErrorSource, Picker
 from fidsel.testing.picker import check_picker, example_pool
 from fidsel.testing.source import check_picklable, check_settings
+from fidsel.training.stage import Recipe
 
 Options = Mapping[str, Any]  # Any: whatever TOML holds
 
@@ -66,7 +67,7 @@ def own_model(kind: str, root: Path) -> type[ForceField]:
         raise UsageError(
             f"model {kind!r} must be a class with all methods of fidsel.models.ForceField, got {found!r}"
         )
-    if not issubclass(found, NetworkForceField) and not issubclass(found, Fittable):
+    if not is_trainable(found):
         raise UsageError(
             f"model {kind!r} must be trainable: derive it from fidsel.models.NetworkForceField, or give it "
             "fit(train, validation, weights)"
@@ -77,6 +78,35 @@ def own_model(kind: str, root: Path) -> type[ForceField]:
             f"model {kind!r} must have a `kind`, a text that no other model has, got {name!r}: model files "
             "carry it"
         )
+    return found
+
+
+def is_trainable(model: type[ForceField]) -> bool:
+    """Return whether models of a class can be trained by themselves."""
+    return issubclass(model, (NetworkForceField, Fittable))
+
+
+def own_recipe(kind: str, root: Path) -> type[Recipe]:
+    """Return a class of recipes; `fidsel.testing.check_recipe` checks what it trains."""
+    found = own_class(kind, root)
+    if not (isclass(found) and issubclass(found, Recipe)) or isabstract(found):
+        raise UsageError(
+            f"recipe {kind!r} must be a class with all methods of fidsel.training.Recipe, got {found!r}"
+        )
+    return found
+
+
+def own_error_source(kind: str, root: Path) -> type[ErrorSource]:
+    """Return a class of error sources, known from now on to `fidsel.selector.error_source` by its path."""
+    found = own_class(kind, root)
+    if not (isclass(found) and issubclass(found, ErrorSource)) or isabstract(found):
+        raise UsageError(
+            f"error source {kind!r} must be a class with all methods of fidsel.selector.ErrorSource, got "
+            f"{found!r}"
+        )
+    if not isinstance(getattr(found, "name", None), str):
+        raise UsageError(f"error source {kind!r} must have a `name`, a text that messages call it by")
+    ERROR_SOURCES[kind] = found
     return found
 
 

@@ -26,21 +26,31 @@ EXAMPLES = {
 
 def explain(error: ValidationError, values: Mapping[str, Any]) -> str:
     """Return all complaints about some values in one paragraph."""
-    return "; ".join(_sentence(row, place(row["loc"], values)) for row in error.errors())
+    return "; ".join(
+        _sentence(row, place(row["loc"], values, missing=row["type"] == "missing")) for row in error.errors()
+    )
 
 
-def place(loc: Sequence[str | int], values: Any) -> str:  # Any: what TOML holds before it is checked
+def place(loc: Sequence[str | int], values: Any, *, missing: bool = False) -> str:  # Any: what TOML holds
     """Return where in the file a complaint points, without the names pydantic gives to alternatives.
 
-    >>> place(("fidelity", 1, "pyscf", "basis"), {"fidelity": [{}, {"kind": "pyscf"}]})
+    Parameters
+    ----------
+    loc : as pydantic has it; a step that is not in the values names an alternative.
+    values : what is not valid.
+    missing : whether the last step is a key that should be there.
+
+    Examples
+    --------
+    >>> place(("fidelity", 1, "pyscf", "basis"), {"fidelity": [{}, {"kind": "pyscf"}]}, missing=True)
     'fidelity.1.basis'
     """
     steps: list[str] = []
-    for step in loc:
+    for i, step in enumerate(loc):
         inside = isinstance(values, dict) and step in values
         if inside or (isinstance(values, list) and isinstance(step, int) and step < len(values)):
             values = values[step]
-        elif isinstance(values, dict) and step in (values.get("kind"), "custom", "cluster-error"):
+        elif isinstance(values, dict) and not (missing and i == len(loc) - 1):
             continue
         elif not isinstance(values, dict):
             break

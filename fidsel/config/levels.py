@@ -10,6 +10,7 @@ from fidsel.config.strict import OwnClass, Strict, kind_or_custom
 from fidsel.data.lookup import TOLERANCE
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Per
+from fidsel.fidelity.sources.tblite import Method, Solvation
 
 
 class PriceConfig(Strict):
@@ -101,17 +102,37 @@ class PySCFLevel(LevelConfig):
     """Largest number of SCF and of CC iterations."""
 
 
+class TBLiteLevel(LevelConfig):
+    """Extended tight binding by tblite: milliseconds a label, with the charge and spin of each frame."""
+
+    kind: Literal["tblite"]
+    """Extended tight binding."""
+    method: Method = "GFN2-xTB"
+    """Parametrisation; GFN2-xTB is the newest, IPEA1-xTB was made for ionisation energies."""
+    solvent: str | None = None
+    """Name of a solvent, e.g. "water"; by default the gas phase. Forces in a solvent change with the
+    orientation of the molecule, in water by up to 12 meV/Å: no model learns below that."""
+    solvation: Solvation = "alpb"
+    """Model of the solvent."""
+    temperature: PositiveFloat = 300.0
+    """K, of the electrons; a higher one helps open shells to converge and changes the numbers."""
+    accuracy: PositiveFloat = 1.0
+    """Of the convergence thresholds, in units of tblite's own; less is tighter."""
+    max_iterations: PositiveInt = 250
+    """Largest number of iterations of the charges."""
+
+
 class CalculatorLevel(LevelConfig):
-    """Any ASE calculator by name (orca, psi4, cp2k, emt, ...), tblite, quippy or torchani."""
+    """Any ASE calculator by name (orca, psi4, cp2k, emt, ...), quippy or torchani."""
 
     kind: Literal["calculator"]
     """Any ASE calculator."""
     calculator: str
-    """Name as ASE knows it; also "tblite" (extra `xtb`), "quippy" (extra `gap`), "torchani" (extra `ani`)."""
+    """Name as ASE knows it; also "quippy" (extra `gap`), "torchani" (extra `ani`), "tblite" for crystals."""
     parameters: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the calculator, e.g. { orcasimpleinput = "CCSD(T) cc-pVDZ" } or, for tblite,
-    { method = "GFN2-xTB", charge = "{charge}" }: a frame's charge and multiplicity go where they are asked
-    for; torchani takes { model = "ANI2x" }. Paths must be absolute."""
+    """Keyword arguments of the calculator, e.g. { orcasimpleinput = "CCSD(T) cc-pVDZ", charge = "{charge}" }:
+    a frame's charge and multiplicity go where they are asked for; torchani takes { model = "ANI2x" }. Paths
+    must be absolute."""
     forces: bool = True
     """Whether the method gives forces."""
 
@@ -138,6 +159,7 @@ Level = Annotated[
     Annotated[TableLevel, Tag("table")]
     | Annotated[OpenMMLevel, Tag("openmm")]
     | Annotated[PySCFLevel, Tag("pyscf")]
+    | Annotated[TBLiteLevel, Tag("tblite")]
     | Annotated[CalculatorLevel, Tag("calculator")]
     | Annotated[ModelLevel, Tag("model")]
     | Annotated[CustomLevel, Tag("custom")],

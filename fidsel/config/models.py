@@ -1,21 +1,20 @@
-"""`[model]`: the force field that is trained."""
+"""`[model]`: the force field that is trained, by the arguments of its class."""
 
 import re
+from collections.abc import Mapping
+from functools import partial
+from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    Discriminator,
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    Tag,
-    model_validator,
-)
+from pydantic import AfterValidator, Field
 
-from fidsel.config.strict import OwnClass, Strict, kind_or_custom
+from fidsel.config.custom import build_own_model, is_trainable, own_model
+from fidsel.config.sections import ClassSection, Kinds, Section, section
+from fidsel.config.strict import OwnClass
+from fidsel.models import MODELS, Ensemble, ForceField
+from fidsel.models.device import resolve
+from fidsel.training.stage import ModelFactory
 
 
 def _device(name: str) -> str:
@@ -28,166 +27,99 @@ def _device(name: str) -> str:
 Device = Annotated[str, AfterValidator(_device)]
 """Where a model computes."""
 
-PLACE: dict[str, bool | dict[str, bool]] = {"device": True, "member": {"device": True}}
-"""Keys of a model section that change no result but its rounding: runs that differ in them go on."""
+
+class ModelSection(Section):
+    """The force field that is trained."""
+
+    made: ClassVar[type[ForceField] | None] = None
+    """Class of the model; None = the user's own, which is not looked at before it is built."""
+
+    @property
+    def where(self) -> str:
+        """The device, as it is written."""
+        return str(getattr(self, "device", "auto"))
+
+    @property
+    def learner(self) -> type[ForceField] | None:
+        """Class of the model or, of an ensemble, of its members."""
+        return type(self).made
 
 
-class LearnerSection(Strict):
+class LearnerSection(ClassSection, ModelSection):
     """A model that is trained by itself."""
 
-    kind: str
-    """Which model."""
+    made: ClassVar[type[ForceField]]
+
     device: Device = "auto"
     """Where it is trained and predicts: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
 
+    def build(self, root: Path) -> ModelFactory:
+        """Return what builds untrained models on the device; paths start at `root`."""
+        resolve(self.device)
+        return partial(self._build, self.arguments(root))
 
-class SGDMLSection(LearnerSection):
-    """Symmetric gradient-domain kernel model (closed-form fit; one small molecule)."""
-
-    kind: Literal["sgdml"]
-    """Symmetric gradient-domain kernel model."""
-    sigmas: tuple[PositiveFloat, ...] | None = None
-    """Kernel widths σ, 1/Å, tried on the validation labels; None = a built-in grid, widened if need be."""
-    lam: PositiveFloat = 1e-10
-    """Regularisation λ."""
-    symmetries: bool = True
-    """Recover the permutation group of the molecule from the data."""
-    metric: Literal["learnt", "identity"] = "learnt"
-    """Try learnt weights of the inverse distances beside those of 1, and keep what is better."""
-    solver: Literal["auto", "exact", "iterative", "quick"] = "auto"
-    """Factorise the kernel matrix or iterate without it: by memory, or by what is quick without updates."""
-    memory: PositiveFloat | None = None
-    """GiB the fit may take; by default half of the machine's."""
+    def _build(self, arguments: Mapping[str, Any], seed: int) -> ForceField:
+        made = type(self).made
+        seeded: dict[str, Any] = {"seed": seed} if "seed" in signature(made).parameters else {}
+        return made(**arguments, **seeded).to(self.device)
 
 
-class PaiNNSection(LearnerSection):
-    """Polarizable atom interaction network (equivariant message passing)."""
-
-    kind: Literal["painn"]
-    """Equivariant message-passing network."""
-    features: PositiveInt = 64
-    """Feature channels per atom."""
-    layers: PositiveInt = 2
-    """Message passes."""
-    cutoff: PositiveFloat = 5.0
-    """Cutoff radius, Å."""
+LEARNERS: dict[str, type[LearnerSection]] = {
+    kind: section(kind, model, LearnerSection) for kind, model in MODELS.items() if is_trainable(model)
+}
+"""Sections of the models that can be trained."""
 
 
-class SchNetSection(LearnerSection):
-    """Continuous-filter convolutional network (messages weighed by functions of the distance)."""
-
-    kind: Literal["schnet"]
-    """Continuous-filter convolutional network."""
-    features: PositiveInt = 64
-    """Feature channels per atom."""
-    layers: PositiveInt = 6
-    """Interactions."""
-    cutoff: PositiveFloat = 5.0
-    """Cutoff radius, Å."""
-    radial: PositiveInt = 25
-    """Gaussians that the distances are expanded in."""
-
-
-class EGNNSection(LearnerSection):
-    """E(n) graph network (messages from both atoms' features and their distance)."""
-
-    kind: Literal["egnn"]
-    """E(n) graph network."""
-    features: PositiveInt = 128
-    """Feature channels per atom and message."""
-    layers: PositiveInt = 5
-    """Message passes."""
-    cutoff: PositiveFloat = 5.0
-    """Cutoff radius, Å."""
-
-
-class GemNetSection(LearnerSection):
-    """GemNet-T (messages between directed edges over the angle between them; accurate and slow).
-
-    The published network, four times the cost of the default: blocks 4, atom 128, edge 128,
-    triplet 64, bilinear 64.
-    """
-
-    kind: Literal["gemnet"]
-    """Geometric message-passing network with triplets."""
-    blocks: PositiveInt = 2
-    """Interactions."""
-    atom: PositiveInt = 64
-    """Features per atom."""
-    edge: PositiveInt = 64
-    """Features per edge."""
-    triplet: PositiveInt = 32
-    """Features per edge inside the sum over triplets."""
-    bilinear: PositiveInt = 32
-    """Features per edge after the sum over triplets."""
-    cutoff: PositiveFloat = 5.0
-    """Cutoff radius, Å."""
-
-
-class MACESection(LearnerSection):
-    """Higher-order equivariant message passing through mace-torch, also for crystals (extra `mace`)."""
-
-    kind: Literal["mace"]
-    """MACE; needs `pip install 'fidsel[mace]'`."""
-    elements: tuple[PositiveInt, ...] = (1, 6, 7, 8)
-    """Atomic numbers of the elements in the data; each costs weights and time."""
-    channels: PositiveInt = 64
-    """Feature channels per atom, of each degree."""
-    max_l: NonNegativeInt = 1
-    """Highest degree of the features that atoms exchange: 0 invariant, 1 also vectors, ..."""
-    layers: PositiveInt = 2
-    """Interactions."""
-    correlation: PositiveInt = 3
-    """Neighbours that one message couples."""
-    cutoff: PositiveFloat = 5.0
-    """Cutoff radius, Å."""
-    checkpoint: Path | None = None
-    """A `*.model` file of MACE's own to start from, in place of the keys above."""
-    head: str | None = None
-    """Which of the checkpoint's levels of theory, where it has several."""
-    trust: bool = False
-    """Whether the checkpoint's origin is trusted: reading such a file can run any code."""
-
-    @model_validator(mode="after")
-    def _one_architecture(self) -> Self:
-        mixed = sorted(self.model_fields_set - {"kind", "device", "checkpoint", "head", "trust"})
-        if self.checkpoint is not None and mixed:
-            raise ValueError(f"a checkpoint brings its own {', '.join(mixed)}: leave them out")
-        return self
-
-
-class CustomModelSection(LearnerSection):
-    """A person's own model, `kind = "package.module:Class"`; check its contract with `fidsel.testing`."""
-
-    kind: OwnClass
-    """A trainable ForceField: a class in a module of the campaign's folder or of PYTHONPATH."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the class, beside `seed`."""
-
-
-NetworkSection = PaiNNSection | SchNetSection | EGNNSection | GemNetSection | MACESection
-BuiltInModel = SGDMLSection | NetworkSection
-
-
-class EnsembleSection(Strict):
+class EnsembleSection(ModelSection):
     """Several models of one kind: their mean, and their disagreement as an estimate of its error."""
 
-    kind: Literal["ensemble"]
+    made = Ensemble
+
+    kind: Literal["ensemble"] = "ensemble"
     """A committee."""
     members: Annotated[int, Field(ge=2)] = 4
     """How many."""
-    member: Annotated[BuiltInModel, Field(discriminator="kind")] = PaiNNSection(kind="painn")
+    member: Annotated[LearnerSection, Kinds(LEARNERS)] = LEARNERS["painn"](kind="painn")
     """Each of them, as a model section: { kind = "painn", ... }; by default PaiNN as it is."""
 
+    @property
+    def where(self) -> str:
+        """The device of the members."""
+        return self.member.where
 
-ModelSection = Annotated[
-    Annotated[SGDMLSection, Tag("sgdml")]
-    | Annotated[PaiNNSection, Tag("painn")]
-    | Annotated[SchNetSection, Tag("schnet")]
-    | Annotated[EGNNSection, Tag("egnn")]
-    | Annotated[GemNetSection, Tag("gemnet")]
-    | Annotated[MACESection, Tag("mace")]
-    | Annotated[EnsembleSection, Tag("ensemble")]
-    | Annotated[CustomModelSection, Tag("custom")],
-    Discriminator(kind_or_custom),
-]
+    @property
+    def learner(self) -> type[ForceField]:
+        """Class of the members."""
+        return type(self.member).made
+
+    def build(self, root: Path) -> ModelFactory:
+        """Return what builds ensembles of untrained models; paths start at `root`."""
+        return partial(Ensemble.of, self.member.build(root), self.members)
+
+
+class OwnModelSection(ModelSection):
+    """A user's own model, `kind = "package.module:Class"`; check its contract with `fidsel.testing`."""
+
+    kind: OwnClass
+    """A trainable ForceField: a class in a module of the campaign's folder or of PYTHONPATH."""
+    device: Device = "auto"
+    """Where it is trained and predicts: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of the class, beside `seed`."""
+
+    def build(self, root: Path) -> ModelFactory:
+        """Return what builds untrained models on the device, once one could be built."""
+        resolve(self.device)
+        factory = partial(self._build, own_model(self.kind, root))
+        factory(seed=0)
+        return factory
+
+    def _build(self, found: type[ForceField], seed: int) -> ForceField:
+        return build_own_model(found, self.kind, self.options, seed).to(self.device)
+
+
+MODEL_SECTIONS: dict[str, type[ModelSection]] = {
+    **LEARNERS, "ensemble": EnsembleSection, "custom": OwnModelSection
+}  # fmt: skip
+Model = Annotated[ModelSection, Kinds(MODEL_SECTIONS)]
+"""A `[model]` section."""

@@ -1,12 +1,13 @@
 """From sections of the configuration to label sources, models, pickers and pools."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
-from fidsel.config.custom import own_picker, own_source
+from fidsel.config.custom import own_source
 from fidsel.config.levels import (
     CalculatorLevel,
     CustomLevel,
@@ -16,19 +17,16 @@ from fidsel.config.levels import (
     PriceConfig,
     PySCFLevel,
     TableLevel,
+    TBLiteLevel,
 )
 from fidsel.config.memory import PYSCF_SHARE, parse_bytes
 from fidsel.config.schema import PoolSection
-from fidsel.config.selectors import (
-    ClusterErrorSection,
-    CustomSelectorSection,
-    LCMDSection,
-    Selector,
-)
-from fidsel.data import Frames, Units, read_with_notes
+from fidsel.data import Frames, read_with_notes
 from fidsel.data.checks.geometry import sound
-from fidsel.data.read import known_format, last_structure, log_notes, require_file
+from fidsel.data.reading import log_notes
 from fidsel.data.state import State
+from fidsel.data.structure import read_structure
+from fidsel.data.units import parse_units
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_smiles
@@ -37,9 +35,9 @@ from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
 from fidsel.fidelity.sources.pyscf import PySCFSource
 from fidsel.fidelity.sources.table import TableSource
+from fidsel.fidelity.sources.tblite import TBLiteSource
 from fidsel.models.source import ModelSource
-from fidsel.selector import LCMD, PICKERS, ClusterError
-from fidsel.selector.pool import Picker
+from fidsel.training.stage import CheapUse
 
 NO_SETTINGS = {"name", "price", "time_limit", "memory_limit", "kind"}
 """Keys of a level that are no settings of its source."""
@@ -66,7 +64,9 @@ def build_source(level: Level, pool: PoolSection, root: Path, memory: int | None
     match level:
         case TableLevel():
             keys = level.energy_key, level.forces_key if level.forces else None
-            table = TableSource(root / level.path, *keys, units(level.units), level.forces, level.tolerance)
+            table = TableSource(
+                root / level.path, *keys, parse_units(level.units), level.forces, level.tolerance
+            )
             known = state(pool, root, others=True)
             source = _with_labels(
                 replace(table, state=known, name=level.name, trust_labels=level.trust_labels)
@@ -79,6 +79,8 @@ def build_source(level: Level, pool: PoolSection, root: Path, memory: int | None
             source = PySCFSource(**level.model_dump(exclude=NO_SETTINGS))
             if memory is not None:
                 source = replace(source, memory=max(1, min(source.memory, int(PYSCF_SHARE * memory / 1e6))))
+        case TBLiteLevel():
+            source = TBLiteSource(**level.model_dump(exclude=NO_SETTINGS))
         case CalculatorLevel():
             source = CalculatorSource(level.calculator, level.parameters, level.forces, level.threads)
         case ModelLevel():
@@ -86,6 +88,16 @@ def build_source(level: Level, pool: PoolSection, root: Path, memory: int | None
         case CustomLevel():
             source = own_source(level.kind, level.options, root)
     return source
+
+
+def levels_bought(use: CheapUse, levels: Sequence[Level]) -> tuple[Level, ...]:
+    """Return the levels of a campaign that its recipe trains on; no other part asks for cheap labels.
+
+    The error source "cheap" goes with recipes that take the labels of all levels.
+    """
+    if use == "labels":
+        return tuple(levels)
+    return tuple(levels[-2:] if use == "pairs" else levels[-1:])
 
 
 def _with_labels(table: TableSource) -> TableSource:
@@ -98,11 +110,6 @@ def _with_labels(table: TableSource) -> TableSource:
             f"no frame of {table.path} has forces; name them by forces_key, or say forces = false"
         )
     return table
-
-
-def units(text: str | None) -> Units | None:
-    """Return units from "energy,length", None for none."""
-    return None if text is None else Units.parse(text)
 
 
 def molecule(pool: PoolSection, root: Path) -> Molecule:
@@ -138,26 +145,6 @@ def _structure(pool: PoolSection, root: Path) -> Atoms:
     return State(pool.charge, pool.spin).given_to(Frames.from_atoms([atoms]), named, str(path))[0]
 
 
-def read_structure(path: Path) -> Atoms:
-    """Return the last structure of a file in any format that fidsel or ASE reads."""
-    from ase.io import iread
-    from ase.io.formats import UnknownFileTypeError
-
-    if known_format(path):
-        return last_structure(path)
-    require_file(path)
-    try:
-        *_, structure = iread(path)
-    except UnknownFileTypeError as error:
-        raise UsageError(
-            f"the structure {path} has an ending that ASE knows no format for: take xyz, mol, sdf, pdb, cif, "
-            "or another of `ase info --formats`"
-        ) from error
-    except Exception as error:  # isolation boundary: ASE's readers raise what they like
-        raise UsageError(f"the structure {path} cannot be read: {error or type(error).__name__}") from error
-    return structure
-
-
 def read_pool(pool: PoolSection, root: Path, told: bool = False) -> Frames:
     """Return the configurations of a pool that is a file, without labels.
 
@@ -169,27 +156,17 @@ def read_pool(pool: PoolSection, root: Path, told: bool = False) -> Frames:
     if pool.path is None:
         raise UsageError("a pool from a file needs pool.path")
     path = root / pool.path
-    frames, notes = read_with_notes(path, units=units(pool.units), labels=False, state=state(pool, root))
+    frames, notes = read_with_notes(
+        path, units=parse_units(pool.units), labels=False, state=state(pool, root)
+    )
     frames = frames.unlabelled()
     if told:
         log_notes(path, notes)
     if wrong := sound(frames)[0]:
         raise UsageError(f"the pool {root / pool.path} has frames that cannot be: {wrong[0].message}")
-    if (np.diff(frames.offsets) == 1).all() and not frames.pbc.any():
+    if (frames.sizes == 1).all() and not frames.pbc.any():
         raise UsageError(
             f"every frame of the pool {root / pool.path} is one atom alone, the same wherever it lies: take "
             "frames of a molecule or a cluster"
         )
     return frames if pool.frames is None else frames[: pool.frames]
-
-
-def build_picker(section: Selector, root: Path) -> Picker:
-    """Return the picker of a `[selector]` section."""
-    match section:
-        case CustomSelectorSection():
-            return own_picker(section.kind, section.options, root)
-        case ClusterErrorSection():
-            return ClusterError(strategy=section.strategy, n_fine=section.fine_clusters)
-        case LCMDSection():
-            return LCMD(section.weights)
-    return PICKERS[section.kind]()

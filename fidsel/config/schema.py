@@ -1,19 +1,30 @@
 """The schema of fidsel.toml, section by section."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
-from fidsel.campaign.rounds.bounds import least_probes
-from fidsel.campaign.settings import ErrorKind
 from fidsel.config.levels import Level, refuse_unpriced
-from fidsel.config.models import EnsembleSection, ModelSection, SGDMLSection
-from fidsel.config.recipes import SURROGATES, RecipeSection
-from fidsel.config.selectors import ClusterErrorSection, Selector
+from fidsel.config.models import LEARNERS, Model
+from fidsel.config.recipes import RecipeSettings, with_recipe
+from fidsel.config.selectors import SELECTOR_SECTIONS, Selector
 from fidsel.config.strict import Strict, named
 from fidsel.data.seed import checked_seed
-from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
+from fidsel.models import ForceField
+from fidsel.selector import ERROR_SOURCES
+from fidsel.selector.bounds import least_probes
+
+QUICK = ("openmm", "table", "model")
+"""Kinds of levels that can be computed for every configuration that is predicted."""
 
 
 class CampaignSection(Strict):
@@ -33,7 +44,9 @@ class CampaignSection(Strict):
     start: PositiveInt | None = None
     """Accurate labels drawn at random for round 0; by default 40 % of the planned ones."""
     target: PositiveFloat | None = None
-    """Stop once the validation force MAE (eV/Å) is below this."""
+    """Stop once the error on the validation labels (eV/Å, of forces; eV without forces) is at most this."""
+    measure: Literal["mae", "rmse"] = "mae"
+    """The error that `target` and `patience` look at: mean absolute, or root-mean-square."""
     cluster_target: PositiveFloat | None = None
     """Stop once the bounds of a round (`selector.coverage`) are at most this (eV/Å) in every cluster."""
     patience: PositiveInt | None = None
@@ -131,17 +144,20 @@ class TrackingSection(Strict):
 class Config(Strict):
     """All of fidsel.toml."""
 
+    # a recipe that is not given is the usual one, so the JSON schema does not ask for it
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("recipe"))
+
     campaign: CampaignSection = CampaignSection()
     """What the campaign is called and how it is judged."""
     pool: PoolSection
     """Where candidate configurations come from."""
     fidelity: tuple[Level, ...] = Field(min_length=1)
     """Levels of theory, cheapest first; the last one is the accurate one."""
-    model: ModelSection = SGDMLSection(kind="sgdml")
+    model: Model = LEARNERS["sgdml"](kind="sgdml")
     """The force field that is trained."""
-    recipe: RecipeSection
-    """How the mixture of labels is trained on."""
-    selector: Selector = ClusterErrorSection()
+    recipe: RecipeSettings
+    """How the mixture of labels is trained on; by default as docs/choosing.md advises for the model."""
+    selector: Selector = SELECTOR_SECTIONS["cluster-error"](kind="cluster-error")
     """How configurations are picked."""
     budget: BudgetSection
     """What may be spent on labels for training and validation."""
@@ -149,6 +165,12 @@ class Config(Strict):
     """Where labels are computed."""
     tracking: TrackingSection = TrackingSection()
     """Where rounds are logged."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_recipe(cls, values: Any) -> Any:  # Any: what TOML holds before it is checked
+        levels = values.get("fidelity") if isinstance(values, dict) else None
+        return with_recipe(values, len(levels) - 1) if isinstance(levels, list | tuple) else values
 
     @model_validator(mode="after")
     def _levels_in_order(self) -> Self:
@@ -175,101 +197,80 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _trainable(self) -> Self:
-        # configurations without labels come from the pool, not from a cheap level
-        bare = self.recipe.kind == "asteroid-unlabelled"
-        refuse_mismatch(self.model.kind, self.recipe.kind, 1 if bare else len(self.fidelity) - 1)
-        learner = self.model.member if isinstance(self.model, EnsembleSection) else self.model
+        recipe, model, learner = self.recipe.recipe, type(self.model).made, self.model.learner
         *cheap, accurate = self.fidelity
-        if learner.kind == "sgdml" and not getattr(accurate, "forces", True):
+        if recipe is not None:
+            # configurations without labels come from the pool, not from a cheap level
+            levels = 1 if recipe.takes == "frames" else len(cheap)
+            recipe.require(model, levels)
+        if learner is not None and learner.needs_forces and not getattr(accurate, "forces", True):
             raise ValueError(
-                f"model 'sgdml' learns from forces, and fidelity {accurate.name!r} has forces = false: take "
-                "model.kind = 'painn'"
+                f"model {learner.kind!r} learns from forces, and fidelity {accurate.name!r} has forces = "
+                "false: take model.kind = 'painn'"
             )
-        if self.recipe.kind == "delta" and cheap[-1].kind not in ("openmm", "table", "model"):
+        if recipe is not None and recipe.needs_source and cheap[-1].kind not in QUICK:
             raise ValueError(
-                f"recipe 'delta' computes level {cheap[-1].name!r} for every configuration it predicts, "
-                f"beside the budget; in a campaign that must be a quick level of kind 'openmm', 'table' or "
-                f"'model', got {cheap[-1].kind!r}: take 'cokriging', or fidsel train with labels you own"
+                f"recipe {recipe.kind!r} computes level {cheap[-1].name!r} for every configuration it "
+                f"predicts, beside the budget; in a campaign that must be a quick level of kind "
+                f"{', '.join(map(repr, QUICK))}, got {cheap[-1].kind!r}: take 'cokriging', or fidsel train "
+                "with labels you own"
             )
         return self
 
     @model_validator(mode="after")
     def _selectable(self) -> Self:
-        error, recipe = self.error_source, self.recipe
-        if error == "cheap" and len(self.fidelity) < 2:
-            raise ValueError("selector.error = 'cheap' needs a cheap fidelity; take 'probe'")
-        if error == "cheap" and recipe.kind not in SURROGATES:
+        source, recipe = ERROR_SOURCES.get(self.error_source), self.recipe.recipe
+        if source is None:
+            return self
+        if source.needs_cheap and len(self.fidelity) < 2:
+            raise ValueError(f"selector.error = {source.name!r} needs a cheap fidelity; take 'probe'")
+        if source.needs_cheap and recipe is not None and not recipe.has_surrogates:
             raise ValueError(
-                f"selector.error = 'cheap' needs a recipe with a cheap model, not {recipe.kind!r}; take "
-                "'probe'"
+                f"selector.error = {source.name!r} needs a recipe with a cheap model, not {recipe.kind!r}; "
+                "take 'probe'"
             )
-        models = [self.model, getattr(recipe, "surrogate", None) or self.model]
-        if error == "committee" and {model.kind for model in models} != {"ensemble"}:
+        models = [self.model, getattr(self.recipe, "surrogate", None) or self.model]
+        if source.needs_committee and any(_lacks(type(one).made, "disagreement") for one in models):
             raise ValueError(
-                "selector.error = 'committee' needs models that can disagree: take model = { kind = "
+                f"selector.error = {source.name!r} needs models that can disagree: take model = {{ kind = "
                 "'ensemble', member = { kind = 'painn' } } (recipe.surrogate too, where it is given), or "
                 "error = 'probe'"
             )
-        kinds = {model.member.kind if isinstance(model, EnsembleSection) else model.kind for model in models}
-        for name, value in (("error", error), ("descriptor", self.selector.descriptor)):
-            if value == "latent" and "sgdml" in kinds:
+        asking = {"error": source.needs_network, "descriptor": self.selector.descriptor == "latent"}
+        for name, wanted in asking.items():
+            if wanted and any(_lacks(one.learner, "latent") for one in models):
                 raise ValueError(
-                    f"selector.{name} = 'latent' needs a network's features, and 'sgdml' has none: take "
-                    "model.kind = 'painn' (recipe.surrogate too, where it is given), or another "
-                    f"selector.{name}"
+                    f"selector.{name} = {getattr(self.selector, name)!r} needs a network's features, and "
+                    "'sgdml' has none: take model.kind = 'painn' (recipe.surrogate too, where it is given), "
+                    f"or another selector.{name}"
                 )
         return self
 
     @model_validator(mode="after")
     def _boundable(self) -> Self:
-        error, coverage, probes = self.error_source, self.selector.coverage, self.selector.probes
+        source, coverage = ERROR_SOURCES.get(self.error_source), self.selector.coverage
         if coverage is None and self.campaign.cluster_target is not None:
             raise ValueError("campaign.cluster_target is for bounds of errors: give selector.coverage too")
-        if coverage is None:
+        if coverage is None or source is None:
             return self
-        if error == "reference":
-            raise ValueError("selector.error = 'reference' knows the errors: leave out selector.coverage")
-        if probes < (least := least_probes(error, coverage)):
+        if source.knows_truth:
             raise ValueError(
-                f"selector.coverage = {coverage:g} with errors from {error!r} needs selector.probes of at "
-                f"least {least}, got {probes}"
+                f"selector.error = {source.name!r} knows the errors: leave out selector.coverage"
+            )
+        if (probes := self.selector.probes) < (least := least_probes(source, coverage)):
+            raise ValueError(
+                f"selector.coverage = {coverage:g} with errors from {source.name!r} needs selector.probes of "
+                f"at least {least}, got {probes}"
             )
         return self
 
     @property
-    def error_source(self) -> ErrorKind:
-        """Where errors on unlabelled frames come from."""
-        return self.selector.error or ("cheap" if self.recipe.kind in SURROGATES else "probe")
+    def error_source(self) -> str:
+        """Name of what tells errors on unlabelled frames."""
+        recipe = self.recipe.recipe
+        return self.selector.error or ("cheap" if recipe and recipe.has_surrogates else "probe")
 
 
-def usual_recipe(model: str, cheap: int) -> str:
-    """Return the recipe for a kind of model and a number of cheap levels where a person names none.
-
-    Of those in docs/choosing.md: networks learn all levels at once, MACE, which has one head, level after
-    level; kernels, ensembles and a person's own models, which may be either, learn what a model of the
-    cheap levels lacks.
-    """
-    if not cheap:
-        return "standard"
-    if model in ("sgdml", "ensemble") or ":" in model:
-        return "cokriging"
-    return "asteroid" if model == "mace" else "joint"
-
-
-def refuse_mismatch(model: str, recipe: str, cheap: int) -> None:
-    """Raise unless a recipe can train the kind of model on that many cheap levels."""
-    if recipe != "standard" and cheap == 0:
-        raise UsageError(f"recipe {recipe!r} needs cheap labels beside the accurate ones; take 'standard'")
-    if recipe not in ("standard", "delta", "cokriging") and model == "sgdml":
-        raise UsageError(
-            f"recipe {recipe!r} trains networks: take model.kind = 'painn', or recipe 'cokriging'"
-        )
-    if model == "mace" and recipe == "joint":
-        raise UsageError(
-            "recipe 'joint' gives each level a head, and a MACE model has one: take recipe 'asteroid'"
-        )
-    if model == "ensemble" and recipe not in ("standard", "delta", "cokriging"):
-        raise UsageError(
-            f"recipe {recipe!r} trains one network, not an ensemble: take recipe 'standard', 'delta' or "
-            "'cokriging', or a model.kind of a single network"
-        )
+def _lacks(model: type[ForceField] | None, ability: str) -> bool:
+    """Return whether a class of models is known to refuse a method of `ForceField`."""
+    return model is not None and getattr(model, ability) is getattr(ForceField, ability)

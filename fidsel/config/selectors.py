@@ -1,20 +1,46 @@
-"""`[selector]`: how configurations are picked."""
+"""`[selector]`: how configurations are picked, by the fields of a picker."""
 
-from typing import Annotated, Any, Literal
+import re
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, PositiveInt, Tag
+from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema
 
-from fidsel.config.strict import OwnClass, Strict, kind_or_custom
+from fidsel.config.custom import own_error_source, own_picker
+from fidsel.config.sections import ClassSection, Kinds, section
+from fidsel.config.strict import OWN, OwnClass
+from fidsel.selector import ERROR_SOURCES, PICKERS, error_source
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
+from fidsel.selector.pool import Picker
 
 DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
 
 
-class SelectorSection(Strict):
-    """What all ways of picking have in common."""
+def _known(name: str) -> str:
+    """Return the name of an error source; a class of the user's own is looked for when it is built."""
+    return name if re.fullmatch(OWN, name) else error_source(name).name
 
-    error: Literal["cheap", "committee", "latent", "probe", "reference"] | None = None
+
+ErrorName = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "enum": sorted(ERROR_SOURCES)}, {"type": "string", "pattern": OWN}]}
+    ),
+]
+"""A name in `fidsel.selector.ERROR_SOURCES`, or a class of the user's own, "package.module:Class"."""
+
+
+class SelectorSection(ClassSection):
+    """How configurations are picked."""
+
+    made: ClassVar[type[Picker]]
+    checked = True
+
+    error: ErrorName | None = None
     """Where errors on unlabelled frames come from: the model's error on cheap labels, the disagreement of an
-    ensemble, the distance to the training frames in a network's features, random labels, or labels owned.
+    ensemble, the distance to the training frames in a network's features, random labels, or labels owned; or
+    an ErrorSource of your own, "package.module:Class".
     By default "cheap" with recipes that make a model of the cheap level (asteroid, cokriging, joint),
     "probe" with others. Kinds that need no errors estimate none."""
     per_round: PositiveInt | None = None
@@ -28,81 +54,39 @@ class SelectorSection(Strict):
     descriptor: DescriptorName = "pair-distances"
     """Descriptor of a frame: pair distances, their inverses, or sorted within element pairs; the features of
     the networks after round 0, or averaged SOAP (extra "soap"), which also fit pools of several molecules."""
-    clusters: PositiveInt = 10
+    clusters: PositiveInt = GEOMETRY
     """Broad clusters by geometry."""
-    energy_clusters: PositiveInt = 5
+    energy_clusters: PositiveInt = ENERGY
     """Energy clusters inside each."""
 
-
-class ClusterErrorSection(SelectorSection):
-    """Picks from the clusters the model predicts worst."""
-
-    kind: Literal["cluster-error"] = "cluster-error"
-    """Picking by cluster error."""
-    strategy: Literal["worst", "population", "by-size", "random", "centroid"] = "worst"
-    """How the picks are distributed over fine clusters; "worst" is the published rule."""
-    fine_clusters: PositiveInt = 200
-    """Fine clusters of the problem set."""
+    def build(self, root: Path) -> Picker:
+        """Return the picker."""
+        return type(self).made(**self.arguments(root))
 
 
-class RandomSection(SelectorSection):
-    """Picks at random; needs no errors."""
+class OwnSelectorSection(SelectorSection):
+    """A user's own picker, `kind = "package.module:Class"`; its contract is checked before use."""
 
-    kind: Literal["random"]
-    """Picking at random."""
-
-
-class StratifiedSection(SelectorSection):
-    """Picks so that the energies of the labelled frames follow those of the pool; needs no errors."""
-
-    kind: Literal["stratified"]
-    """Picking by energy."""
-
-
-class FarthestPointSection(SelectorSection):
-    """Picks what is farthest from all labelled frames in the descriptor; needs no errors."""
-
-    kind: Literal["farthest-point"]
-    """Farthest-point sampling."""
-
-
-class GreedySection(SelectorSection):
-    """Picks the highest estimated errors; with error = "committee", query by committee."""
-
-    kind: Literal["greedy"]
-    """Picking by highest error."""
-
-
-class LCMDSection(SelectorSection):
-    """Picks far from labelled frames where many frames are (largest-cluster maximum distance)."""
-
-    kind: Literal["lcmd"]
-    """Largest-cluster maximum distance."""
-    weights: Literal["none", "errors"] = "none"
-    """What squared distances are weighed by; "none" needs no errors, "errors" with error = "committee" is a
-    committee made diverse."""
-
-
-class CustomSelectorSection(SelectorSection):
-    """A person's own picker, `kind = "package.module:Class"`; its contract is checked before use."""
+    checked = False
 
     kind: OwnClass
     """A Picker: a class in a module of the campaign's folder or of PYTHONPATH."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the class."""
 
+    def build(self, root: Path) -> Picker:
+        """Return the picker; its module is looked for in `root` too."""
+        return own_picker(self.kind, self.options, root)
 
-def _picker(value: Any) -> str:  # Any: a dict before, a section after validation
-    return kind_or_custom(value) or "cluster-error"
+
+SELECTOR_SECTIONS: dict[str, type[SelectorSection]] = {
+    kind: section(kind, picker, SelectorSection) for kind, picker in PICKERS.items()
+} | {"custom": OwnSelectorSection}
+Selector = Annotated[SelectorSection, Kinds(SELECTOR_SECTIONS, "cluster-error")]
+"""A `[selector]` section."""
 
 
-Selector = Annotated[
-    Annotated[ClusterErrorSection, Tag("cluster-error")]
-    | Annotated[RandomSection, Tag("random")]
-    | Annotated[StratifiedSection, Tag("stratified")]
-    | Annotated[FarthestPointSection, Tag("farthest-point")]
-    | Annotated[GreedySection, Tag("greedy")]
-    | Annotated[LCMDSection, Tag("lcmd")]
-    | Annotated[CustomSelectorSection, Tag("custom")],
-    Discriminator(_picker),
-]
+def register_own(section: SelectorSection, root: Path) -> None:
+    """Let `fidsel.selector.error_source` know the error source of a section where it is a user's own."""
+    if section.error is not None and re.fullmatch(OWN, section.error):
+        own_error_source(section.error, root)

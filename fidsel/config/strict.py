@@ -1,14 +1,15 @@
 """The base of every section of fidsel.toml: frozen, no unknown keys, the nearest name as a hint."""
 
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LONGEST_NAME = 200
 
-OwnClass = Annotated[str, Field(pattern=r"^\w+(\.\w+)*:\w+$")]
-"""A person's own class, written `package.module:Class`."""
+OWN = r"^\w+(\.\w+)*:\w+$"
+OwnClass = Annotated[str, Field(pattern=OWN)]
+"""A user's own class, written `package.module:Class`."""
 
 
 class Strict(BaseModel):
@@ -23,10 +24,23 @@ class Strict(BaseModel):
             known = [field.alias or name for name, field in cls.model_fields.items()]
             for key in values:
                 if key not in known:
-                    near = get_close_matches(str(key), known, n=1)
-                    hint = f"did you mean {near[0]!r}? " if near else ""
+                    below = _sections_with(str(key), cls)
+                    near = [f"{name}.{key}" for name in below] or get_close_matches(str(key), known, n=1)
+                    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
                     raise ValueError(f"unknown key {key!r}: {hint}it takes {', '.join(known)}")
         return values
+
+
+def _sections_with(key: str, section: type[BaseModel]) -> list[str]:
+    """Return the sections inside a section that take a key."""
+    return [name for name, field in section.model_fields.items() if key in _keys(field.annotation)]
+
+
+def _keys(annotation: Any) -> set[str]:  # Any: a type as it is written
+    """Return the keys of the section that a type stands for, of all of them where it is one of several."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return set(annotation.model_fields)
+    return {key for one in get_args(annotation) for key in _keys(one)}
 
 
 def named(value: str) -> str:

@@ -3,8 +3,8 @@
 from fidsel.data.checks.check import Finding, check
 from fidsel.data.checks.leaks import leaks, neighbour_share
 from fidsel.data.frames import DenseFrames, Frames
-from fidsel.data.read import read, read_with_notes, write
-from fidsel.data.split import split, split_indices
+from fidsel.data.reading import read, read_with_notes, write
+from fidsel.data.splitting import split, split_indices
 from fidsel.data.units import Units
 
 __all__ = [

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from fidsel.exceptions import FidselError
+from fidsel.exceptions import FidselError, UsageError
 
 ADVICE = {
     errno.ENOENT: "make its folder first, or choose another",
@@ -130,3 +130,25 @@ def _refused(path: Path, error: OSError) -> FidselError:
     advice = ADVICE.get(error.errno or 0, "choose another folder")
     kept = ". What was there before is unchanged" if path.exists() else ""
     return FidselError(f"could not write {path}: {error.strerror or error}{kept}; {advice}")
+
+
+def require_writable(*paths: Path | None, folder: Path | None = None) -> None:
+    """Raise where a file or a folder cannot be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    paths : files to be, in folders that exist.
+    folder : made where it is missing.
+
+    Raises
+    ------
+    UsageError
+        where a path is no file in a folder that exists.
+    FidselError
+        where the system refuses the folder.
+    """
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
+            raise UsageError(f"{path} must be a file in a folder that exists: make it, or name another")
+    if folder is not None:
+        make_folder(folder)

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple, Self, overload
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
-from fidsel.data.split import BLOCKS, By, split
+from fidsel.data.splitting import BLOCKS, By, split
 from fidsel.exceptions import UsageError
 
 PER_ATOM = ("numbers", "positions", "forces")
+FEW = 3
+"""Formulas and levels that are named where frames are shown."""
 PER_FRAME = ("energy", "cell", "pbc", "charge", "spin", "level", "group")
 
 
@@ -29,6 +31,9 @@ class DenseFrames(NamedTuple):
     """(n,) eV, NaN where not labelled."""
     forces: FloatArray
     """(n, N, 3) eV/Å, NaN where not labelled."""
+
+    def __repr__(self) -> str:
+        return f"DenseFrames({len(self.energy)} frames of {len(self.numbers)} atoms)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,7 +96,7 @@ class Frames(Sequence[Atoms]):
             view = array.view()
             view.flags.writeable = False
             object.__setattr__(self, name, view)
-        if n < 0 or self.offsets[0] != 0 or self.offsets[-1] != atoms or (np.diff(self.offsets) < 1).any():
+        if n < 0 or self.offsets[0] != 0 or self.offsets[-1] != atoms or (self.sizes < 1).any():
             raise UsageError("offsets must rise strictly from 0 to the number of atoms")
 
     @classmethod
@@ -187,7 +192,7 @@ class Frames(Sequence[Atoms]):
             index = np.asarray(index)
             index = index.astype(np.int64) if index.size == 0 else index
         rows = np.arange(len(self))[index]
-        sizes = np.diff(self.offsets)[rows]
+        sizes = self.sizes[rows]
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         atoms = np.repeat(self.offsets[rows] - offsets[:-1], sizes) + np.arange(offsets[-1])
         return type(self)(
@@ -208,14 +213,67 @@ class Frames(Sequence[Atoms]):
         return type(self)(offsets=offsets, **both)
 
     def __repr__(self) -> str:
-        formulas = sorted(set(self.formulas))
-        kinds = formulas[0] if len(formulas) == 1 else f"{len(formulas)} compositions"
+        kinds = _several(set(self.formulas), "formulas")
+        levels = {str(level) for level in self.level if level}
         labelled = (
             f"{np.isfinite(self.energy).sum()} energ{'y' if np.isfinite(self.energy).sum() == 1 else 'ies'}"
         )
         frames = "1 frame" if len(self) == 1 else f"{len(self)} frames"
         forces = f"{self.has_forces.sum()} forces"
-        return f"Frames({frames}, {len(self.numbers)} atoms, {kinds}, {labelled}, {forces})"
+        at = f" at {_several(levels, 'levels')}" if levels else ""
+        return f"Frames({frames}, {len(self.numbers)} atoms, {kinds}, {labelled}, {forces}{at})"
+
+    @cached_property
+    def sizes(self) -> IntArray:
+        """(n_frames,) number of atoms of each frame."""
+        sizes: IntArray = np.diff(self.offsets)
+        sizes.flags.writeable = False
+        return sizes
+
+    def per_frame(self, reduce: np.ufunc, values: ArrayLike) -> NDArray[Any]:
+        """Return (n_frames, ...) values per atom, (n_atoms, ...), reduced over the atoms of each frame.
+
+        Parameters
+        ----------
+        reduce : such as `numpy.maximum` or `numpy.logical_and`.
+
+        Raises
+        ------
+        UsageError
+            unless there is one value per atom.
+        """
+        each = np.asarray(values)
+        if each.shape[:1] != self.numbers.shape:
+            raise UsageError(f"values must be one for each of {len(self.numbers)} atoms, got {each.shape}")
+        return np.asarray(reduce.reduceat(each, self.offsets[:-1], axis=0))
+
+    def sum_per_frame(self, values: ArrayLike) -> NDArray[Any]:
+        """Return (n_frames, ...) sums over the atoms of each frame of values per atom, (n_atoms, ...).
+
+        >>> Frames.stack([8, 1, 1], np.zeros((2, 3, 3))).sum_per_frame(np.arange(6.0)).tolist()
+        [3.0, 12.0]
+        """
+        return self.per_frame(np.add, values)
+
+    def rows(self, ids: Iterable[str]) -> IntArray:
+        """Return the row of each of some identities, the first of several rows with the same one.
+
+        Raises
+        ------
+        UsageError
+            naming an identity that no frame has.
+        """
+        wanted = list(ids)
+        if missing := [identity for identity in wanted if identity not in self._first_row]:
+            raise UsageError(
+                f"ids must be those of these {len(self)} frames, {len(missing)} of {len(wanted)} are not "
+                f"(the first is {missing[0]!r}): take them from `ids`"
+            )
+        return np.array([self._first_row[identity] for identity in wanted], dtype=np.int64)
+
+    @cached_property
+    def _first_row(self) -> dict[str, int]:
+        return {identity: len(self) - 1 - i for i, identity in enumerate(reversed(self.ids))}
 
     @cached_property
     def formulas(self) -> tuple[str, ...]:
@@ -232,8 +290,7 @@ class Frames(Sequence[Atoms]):
     @cached_property
     def has_forces(self) -> BoolArray:
         """(n_frames,) True where every force component of the frame is labelled."""
-        finite = np.isfinite(self.forces).all(axis=1)
-        return np.logical_and.reduceat(finite, self.offsets[:-1]) if len(self) else np.empty(0, bool)
+        return self.per_frame(np.logical_and, np.isfinite(self.forces).all(axis=1))
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -244,7 +301,7 @@ class Frames(Sequence[Atoms]):
         UsageError
             where a position or cell is NaN or infinite: such a frame has no identity.
         """
-        finite = np.logical_and.reduceat(np.isfinite(self.positions).all(axis=1), self.offsets[:-1])
+        finite = self.per_frame(np.logical_and, np.isfinite(self.positions).all(axis=1))
         finite = finite & np.isfinite(self.cell).all(axis=(1, 2))
         if not finite.all():
             raise UsageError(
@@ -315,7 +372,7 @@ class Frames(Sequence[Atoms]):
         if n == 0:
             raise UsageError("dense() needs at least one frame, got none")
         size = self.offsets[1]
-        same = len(self.numbers) == n * size and (np.diff(self.offsets) == size).all()
+        same = len(self.numbers) == n * size and (self.sizes == size).all()
         if not same or (self.numbers.reshape(n, size) != self.numbers[:size]).any():
             kinds = ", ".join(list(self.composition())[:5])
             order = f"; {other}" if (other := self._reordered()) else ""
@@ -326,6 +383,11 @@ class Frames(Sequence[Atoms]):
         return DenseFrames(
             self.numbers[:size], self.positions.reshape(shape), self.energy, self.forces.reshape(shape)
         )
+
+
+def _several(names: set[str], what: str) -> str:
+    """Return a few names, or how many there are."""
+    return ", ".join(sorted(names)) if 0 < len(names) <= FEW else f"{len(names)} {what}"
 
 
 def _whole(atoms: Atoms, name: str) -> int:

@@ -49,7 +49,7 @@ class AnyOrder:
         order : (m_atoms,); atom a of frame i is atom order[offsets[i] + a] of the frame in that row.
         """
         found, order = np.full(len(frames), -1), np.arange(len(frames.numbers))
-        order -= np.repeat(frames.offsets[:-1], np.diff(frames.offsets))
+        order -= np.repeat(frames.offsets[:-1], frames.sizes)
         for kind, asked, points in self._kinds(frames):
             if kind not in self._index:
                 continue

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidsel.arrays import BoolArray
+from fidsel.arrays import BoolArray, IntArray
 from fidsel.data.frames import Frames
 from fidsel.exceptions import UsageError
 
@@ -60,6 +60,20 @@ class State:
         return out
 
 
+def electrons(frames: Frames) -> tuple[IntArray, BoolArray, BoolArray]:
+    """Return the number of electrons of each frame, and what is wrong with it.
+
+    Returns
+    -------
+    count : (n_frames,) ΣZ − charge.
+    odd : (n_frames,) True where count and spin (2S) are not both even or both odd.
+    impossible : (n_frames,) True where the count is negative, or so many electrons cannot be unpaired.
+    """
+    count = frames.sum_per_frame(frames.numbers) - frames.charge
+    impossible = (count < 0) | (frames.spin < 0) | (frames.spin > count)
+    return count, (count - frames.spin) % 2 != 0, impossible
+
+
 def _refuse_other(name: str, given: int, found: BoolArray, where: str) -> None:
     other = np.flatnonzero(found != given)
     if other.size:
@@ -71,9 +85,8 @@ def _refuse_other(name: str, given: int, found: BoolArray, where: str) -> None:
 
 def _require_electrons(frames: Frames, where: str) -> None:
     """Raise unless every frame has a number of electrons that goes with its spin."""
-    count = np.add.reduceat(frames.numbers, frames.offsets[:-1]) - frames.charge
-    odd = (count - frames.spin) % 2 != 0
-    wrong = np.flatnonzero((count < 0) | (frames.spin < 0) | (frames.spin > count) | odd)
+    count, odd, impossible = electrons(frames)
+    wrong = np.flatnonzero(impossible | odd)
     if wrong.size:
         i = int(wrong[0])
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -22,8 +23,8 @@ def from_plain(
 ) -> T:  # Any: what JSON holds
     """Return the dataclass that a mapping of plain values describes.
 
-    Fields may be text, numbers, truth values, `Any`, other dataclasses, `tuple[X, ...]`, `Mapping[str, X]`
-    and unions of these. A field with a default may be missing.
+    Fields may be text, numbers, truth values, names (`StrEnum`), `Any`, other dataclasses,
+    `tuple[X, ...]`, `Mapping[str, X]` and unions of these. A field with a default may be missing.
 
     Parameters
     ----------
@@ -74,8 +75,11 @@ def _convert(kind: Any, value: Any, where: str, extra: bool) -> Any:
     return _scalar(kind, value, where)
 
 
-def _scalar(kind: type, value: Any, where: str) -> Any:
-    """Return text, a number or a truth value; whole numbers are numbers, truth values are not."""
+def _scalar(kind: Any, value: Any, where: str) -> Any:
+    """Return text, a number, a truth value or a name; whole numbers are numbers, truth values are not."""
+    if issubclass(kind, StrEnum):
+        names = [str(one) for one in kind]
+        return kind(_required(value in names, value, where, f"one of {', '.join(names)}"))
     if kind is float and type(value) is int and abs(value) <= 2**53:
         return float(value)
     return _required(type(value) is kind, value, where, WORDS[kind])

@@ -140,6 +140,11 @@ class Units:
         return f"{self.energy},{self.length}" + (f",{self.force}" if self.force else "")
 
 
+def parse_units(text: str | None) -> Units | None:
+    """Return the units that a text gives as `Units.parse` does, None where none is given."""
+    return None if text is None else Units.parse(text)
+
+
 def energy_unit(text: str) -> str | None:
     """Return the key of `ENERGY` that a text spells, None for none.
 

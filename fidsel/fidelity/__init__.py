@@ -5,6 +5,7 @@ from fidsel.fidelity.budget import Budget, BudgetError
 from fidsel.fidelity.buying.buyer import PurchaseEvent
 from fidsel.fidelity.buying.late import Late
 from fidsel.fidelity.buying.purchase import Purchase, buy
+from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.engine.task import Engine, InlineEngine, Lasting, Task, Usage
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_smiles
@@ -12,13 +13,16 @@ from fidsel.fidelity.source import Cause, Coverage, Label, LabelError, LabelSour
 from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
 from fidsel.fidelity.sources.pyscf import PySCFSource
+from fidsel.fidelity.sources.registry import SOURCES
 from fidsel.fidelity.sources.table import TableSource
+from fidsel.fidelity.sources.tblite import TBLiteSource
 from fidsel.fidelity.store.database import StoreError
 from fidsel.fidelity.store.labels import LabelStore, Statistics
 from fidsel.fidelity.store.ledger import Ledger
 from fidsel.fidelity.store.lock import CampaignLock, LockError, open_store
 
 __all__ = [
+    "SOURCES",
     "Attempt",
     "Budget",
     "BudgetError",
@@ -37,6 +41,7 @@ __all__ = [
     "Late",
     "Ledger",
     "Line",
+    "LocalEngine",
     "LockError",
     "MMFFSource",
     "Molecule",
@@ -49,6 +54,7 @@ __all__ = [
     "Statistics",
     "StoreError",
     "SystemSource",
+    "TBLiteSource",
     "TableSource",
     "Task",
     "Usage",

@@ -58,7 +58,7 @@ class BudgetError(FidselError):
         self.reserved, self.cost, self.remaining = reserved, cost, remaining
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Budget:
     """How much may be spent.
 
@@ -72,7 +72,7 @@ class Budget:
     Examples
     --------
     >>> Budget.parse("2core-h")
-    Budget(total=7200.0, unit='core-second', shown='core-h')
+    Budget(2 core-h)
     >>> str(Budget.parse("75core-min")), str(Budget.parse("37.5")), Budget.parse("2core-h").format(90)
     ('75 core-min', '37.5 labels', '0.025 core-h')
     """
@@ -150,6 +150,9 @@ class Budget:
 
     def __str__(self) -> str:
         return self.format(self.total)
+
+    def __repr__(self) -> str:
+        return f"Budget({self})"
 
     def pays(self, amount: float) -> bool:
         """Return whether spending `amount` altogether stays within the total, up to rounding."""

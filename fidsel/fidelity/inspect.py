@@ -7,7 +7,7 @@ import numpy as np
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames, Units, read_with_notes
 from fidsel.data.checks.check import Finding, check
-from fidsel.data.read import AS_NAMED
+from fidsel.data.reading import AS_NAMED
 from fidsel.data.state import State
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_atoms
@@ -60,7 +60,7 @@ def mmff_forces(frames: Frames) -> tuple[FloatArray, tuple[str, ...]]:
     """
     out, why = np.full_like(frames.forces, np.nan), []
     for rows in _molecules(frames):
-        if (size := int(np.diff(frames.offsets)[rows[0]])) > LARGEST:
+        if (size := int(frames.sizes[rows[0]])) > LARGEST:
             why.append(f"{frames.formulas[rows[0]]}: {size} atoms, more than {LARGEST}")
             continue
         sample = rows[np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(np.int64))]
@@ -81,7 +81,7 @@ def _molecules(frames: Frames) -> list[IntArray]:
     """
     finite = np.all(np.isfinite(frames.positions), axis=1)
     rows: dict[tuple[bytes, int], list[int]] = {}
-    for i in np.flatnonzero(frames.has_forces & (np.diff(frames.offsets) > 1)).tolist():
+    for i in np.flatnonzero(frames.has_forces & (frames.sizes > 1)).tolist():
         atoms = slice(frames.offsets[i], frames.offsets[i + 1])
         if finite[atoms].all():
             rows.setdefault((frames.numbers[atoms].tobytes(), int(frames.charge[i])), []).append(i)

@@ -8,9 +8,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from fidsel.exceptions import UsageError
+from fidsel.arrays import BoolArray
+from fidsel.data.frames import Frames
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.task import Usage
-from fidsel.fidelity.source import LabelSource
+from fidsel.fidelity.source import Coverage, LabelSource
 
 Per = Literal["label", "core-second", "allocated-second"]
 """What a price is for."""
@@ -96,6 +98,24 @@ class Fidelity:
     def forces(self) -> bool:
         """Whether labels at this level carry forces."""
         return self.source.forces
+
+    def covers(self, frames: Frames) -> BoolArray:
+        """Return (n,) whether each frame can be labelled; all where its source says nothing (see `Coverage`).
+
+        Raises
+        ------
+        FidselError
+            where the source's `covers` does not answer for each frame.
+        """
+        if not isinstance(self.source, Coverage):
+            return np.ones(len(frames), dtype=bool)
+        found = np.asarray(self.source.covers(frames), dtype=bool)
+        if found.shape != (len(frames),):
+            raise FidselError(
+                f"`covers` of the source of {self.name} must return one truth value per frame, "
+                f"({len(frames)},), got {found.shape}"
+            )
+        return found
 
     @cached_property
     def key(self) -> str:

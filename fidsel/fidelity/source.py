@@ -7,7 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from ase import Atoms
 
-from fidsel.arrays import BoolArray, FloatArray
+from fidsel.arrays import BoolArray, FloatArray, shown
 from fidsel.data.frames import Frames
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.label_values import energy_of, forces_of
@@ -54,6 +54,7 @@ class Label:
     forces: FloatArray | None
     seconds: float = 0.0
     provenance: Mapping[str, Value] = field(default_factory=dict)
+    __repr__ = shown
 
     def __post_init__(self) -> None:
         try:

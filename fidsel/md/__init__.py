@@ -1,13 +1,13 @@
 """Pool sampling and stability checks by molecular dynamics."""
 
-from fidsel.md.conformers import conformers
+from fidsel.md.conformer_search import conformers
+from fidsel.md.harmonic import normal_modes
 from fidsel.md.langevin import Thermostat
-from fidsel.md.normal_modes import normal_modes
 from fidsel.md.physical import PhysicalRange
 from fidsel.md.pool import sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.md.report import Sample, SampleReport, TrajectoryReport
-from fidsel.md.stability import Stability, stability
+from fidsel.md.survival import Stability, stability
 from fidsel.md.trajectory import SamplingPlan
 
 __all__ = [

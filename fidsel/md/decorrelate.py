@@ -1,6 +1,5 @@
 """How far apart in a trajectory two frames must be to be worth two labels."""
 
-import math
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
@@ -38,11 +37,6 @@ def autocorrelation_time(series: FloatArray, window: float = 5.0) -> float:
     tau = 2 * np.cumsum(correlation / correlation[0]) - 1
     enough = np.flatnonzero(np.arange(len(x)) >= window * tau)
     return float(max(1.0, tau[enough[0]] if enough.size else tau[-1]))
-
-
-def decorrelation_stride(series: Sequence[FloatArray]) -> int:
-    """Return the stride, in samples, at which the slowest of several series is decorrelated."""
-    return math.ceil(max(autocorrelation_time(values) for values in series))
 
 
 def geometry_coordinate(numbers: Sequence[int] | IntArray, positions: FloatArray) -> FloatArray:

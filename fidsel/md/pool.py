@@ -11,7 +11,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import Molecule
 from fidsel.fidelity.sources.openmm import MMFFSource, OpenMMSource
-from fidsel.md.conformers import conformers as embed
+from fidsel.md.conformer_search import conformers as embed
 from fidsel.md.physical import PhysicalRange
 from fidsel.md.report import Sample, SampleReport, TrajectoryReport
 from fidsel.md.trajectory import SamplingPlan, Walk

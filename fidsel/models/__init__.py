@@ -1,11 +1,12 @@
 """Force fields behind one contract."""
 
+from fidsel.fidelity.sources.registry import SOURCES
 from fidsel.models.calculator import ForceFieldCalculator
-from fidsel.models.combinations.delta import Delta
-from fidsel.models.combinations.ensemble import Disagreement, Ensemble
+from fidsel.models.combinations.baseline import Baseline
+from fidsel.models.combinations.ensemble import Ensemble
 from fidsel.models.combinations.offset import Offset
 from fidsel.models.combinations.sum import Sum
-from fidsel.models.contract import Fittable, ForceField, Prediction
+from fidsel.models.contract import Disagreement, Fittable, ForceField, Prediction
 from fidsel.models.files import read_state, write_state
 from fidsel.models.gemnet.network import GemNet
 from fidsel.models.mace.adapter import MACE
@@ -19,9 +20,10 @@ from fidsel.models.registry import MODELS, load
 from fidsel.models.sgdml.force_field import SGDML
 from fidsel.models.source import ModelSource
 
+SOURCES["model"] = ModelSource
 MODELS |= {
     model.kind: model
-    for model in (Delta, EGNN, Ensemble, GemNet, MACE, Offset, PaiNN, Predictions, SchNet, SGDML, Sum)
+    for model in (Baseline, EGNN, Ensemble, GemNet, MACE, Offset, PaiNN, Predictions, SchNet, SGDML, Sum)
 }
 
 __all__ = [
@@ -29,7 +31,7 @@ __all__ = [
     "MACE",
     "MODELS",
     "SGDML",
-    "Delta",
+    "Baseline",
     "Disagreement",
     "EnergyReference",
     "Ensemble",

@@ -2,16 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import reduce
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
 from ase.calculators.calculator import Calculator
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import FloatArray, shown
 from fidsel.data import Frames
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.source import LabelSource
 from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.device import resolve
 from fidsel.models.files import write_state
@@ -35,6 +38,26 @@ class Prediction:
 
     energy: FloatArray
     forces: FloatArray
+    __repr__ = shown
+
+
+@dataclass(frozen=True, eq=False)
+class Disagreement:
+    """Standard deviation s = √(Σ_k (x_k − x̄)² / (K − 1)) of the predictions of K members.
+
+    ============= ============= ====== =================================================
+    field         shape         unit   meaning
+    ============= ============= ====== =================================================
+    energy        (n_frames,)   eV     of the total energy
+    forces        (n_atoms, 3)  eV/Å   of each component
+    frame_forces  (n_frames,)   eV/Å   RMS of `forces` over the frame's 3N components
+    ============= ============= ====== =================================================
+    """
+
+    energy: FloatArray
+    forces: FloatArray
+    frame_forces: FloatArray
+    __repr__ = shown
 
 
 class ForceField(ABC):
@@ -43,6 +66,9 @@ class ForceField(ABC):
     Subclasses give `predict`, and `state` with its inverse `from_state`, from which files, copies
     and the ASE calculator follow. A force field is immutable once built: training returns another.
 
+    What else a model can do it says by overriding what is refused here: `latent`, `disagreement`,
+    `training_frames`, `with_source`. A model made of others hands these on to its `parts` or `members`.
+
     Parameters
     ----------
     level : level of theory it predicts by default.
@@ -50,6 +76,14 @@ class ForceField(ABC):
 
     kind: str
     """Name in `fidsel.models.MODELS` and in files."""
+    needs_forces: ClassVar[bool] = False
+    """Whether it learns from forces alone."""
+    has_heads: ClassVar[bool] = False
+    """Whether it can have a head for each of several levels, see `NetworkForceField.with_heads`."""
+    parts: "tuple[ForceField, ...]" = ()
+    """Models that add up to it, such as a surrogate and its correction; none = it is one model."""
+    members: "tuple[ForceField, ...]" = ()
+    """Models that it is the mean of; none = it is one model."""
 
     def __init__(self, level: str = "") -> None:
         self.level = level
@@ -107,7 +141,7 @@ class ForceField(ABC):
     @property
     def seen(self) -> tuple[Ranges, ...]:
         """Ranges of the distances in the frames it has learnt from, of each of its parts; none = unknown."""
-        return ()
+        return tuple(known for model in (*self.parts, *self.members) for known in model.seen)
 
     def extrapolation(self, frames: Frames) -> FloatArray:
         """Return how far each frame is outside of the frames it has learnt from, (n_frames,) Å.
@@ -119,6 +153,85 @@ class ForceField(ABC):
         if not self.seen:
             return np.full(len(frames), np.nan)
         return np.array([found.by for found in furthest(self.seen, frames)])
+
+    @property
+    def needs_source(self) -> bool:
+        """Whether it computes a level of theory for what it predicts, and was not given its source yet."""
+        return False
+
+    @property
+    def training_frames(self) -> Frames | None:
+        """Configurations it was trained on, without labels; None where it does not keep them all."""
+        known = [model.training_frames for model in (*self.parts, *self.members)]
+        kept = [frames for frames in known if frames is not None]
+        return sum(kept[1:], kept[0]) if kept and len(kept) == len(known) else None
+
+    @property
+    def has_latent(self) -> bool:
+        """Whether it, or one of its parts, has features of its own; see `latent`."""
+        return type(self).latent is not ForceField.latent or any(part.has_latent for part in self.parts)
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether it, or one of its parts, is made of models that can disagree; see `disagreement`."""
+        own = type(self).disagreement is not ForceField.disagreement
+        return own or any(part.disagrees for part in self.parts)
+
+    def latent(self, frames: Frames) -> FloatArray:
+        """Return invariant features of each atom, (n_atoms, d); those of parts side by side.
+
+        Raises
+        ------
+        UsageError
+            where the model has none, and see `predict`.
+        """
+        features = [part.latent(frames) for part in self.parts if part.has_latent]
+        if not features:
+            raise UsageError(
+                f"a {self.kind} model has no latent features, those of a network: take model.kind = 'painn', "
+                "or a descriptor and an error source other than 'latent'"
+            )
+        return np.concatenate(features, axis=1)
+
+    def disagreement(self, frames: Frames, level: str | None = None) -> Disagreement:  # noqa: ARG002
+        """Return how far the answers of its members are apart.
+
+        Committees that add up, such as a surrogate and its correction, were trained independently:
+        s² = Σ_k s_k² over the parts that are committees.
+
+        Raises
+        ------
+        UsageError
+            where no part has members that could disagree, and see `predict`.
+        """
+        found = [part.disagreement(frames) for part in self.parts if part.disagrees]
+        if not found:
+            raise UsageError(
+                f"a {self.kind} model has no members that could disagree: take model.kind = 'ensemble', or "
+                "error = 'probe'"
+            )
+        return Disagreement(
+            *(reduce(np.hypot, [getattr(one, field.name) for one in found]) for field in fields(Disagreement))
+        )
+
+    def with_source(self, source: LabelSource) -> Self:
+        """Return a copy that computes its own level of theory with a label source, see `needs_source`.
+
+        Raises
+        ------
+        UsageError
+            where the model computes no other level.
+        """
+        raise UsageError(f"a {self.kind} model computes no other level of theory, got {source!r}")
+
+    def correcting(self, before: "ForceField | None") -> "ForceField":  # noqa: ARG002
+        """Return an untrained copy fit to learn what a chain of models lacks, itself where nothing changes.
+
+        Parameters
+        ----------
+        before : the trained model that the chain begins with; None = this one begins it.
+        """
+        return self
 
     def calculator(self) -> Calculator:
         """Return an ASE calculator (energy in eV, forces in eV/Å)."""

@@ -17,7 +17,7 @@ from fidsel.exceptions import UsageError
 
 FORMAT = "fidsel-model"
 VERSION = 2
-"""Version 1 has no digest of the settings."""
+"""Of both files; other versions are not read."""
 JSON, TENSORS = "model.json", "model.safetensors"
 
 State = tuple[dict[str, Any], dict[str, torch.Tensor]]
@@ -61,7 +61,7 @@ def read_state(folder: Path | str) -> State:
     Raises
     ------
     UsageError
-        where the files are missing, truncated, of another program or of a newer format.
+        where the files are missing, truncated, of another program or of another format.
     """
     folder = Path(folder)
     settings, digest = _read_json(folder / JSON)
@@ -93,15 +93,15 @@ def _read_json(path: Path) -> tuple[dict[str, Any], str]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UsageError(f"{path} must be a model saved by fidsel, got another JSON file")
     version = content.get("version")
-    if type(version) is not int or not 1 <= version <= VERSION:
+    if version != VERSION:
         raise UsageError(
-            f"{path} has format version {version!r}, this fidsel reads 1 to {VERSION}: "
-            f"it was written by fidsel {content.get('fidsel')}, install that version or a newer one"
+            f"{path} must have format version {VERSION}, got {version!r}: it was written by fidsel "
+            f"{content.get('fidsel')}, install that version, or train again"
         )
     settings, digest = content.get("settings"), content.get("tensors")
     if not isinstance(settings, dict) or not isinstance(digest, str) or "kind" not in settings:
         raise UsageError(f"{path} is damaged: it lacks the model's settings, kind or tensor digest")
-    if version > 1 and content.get("checked") != _settings_digest(settings):
+    if content.get("checked") != _settings_digest(settings):
         raise UsageError(
             f"{path} is damaged: its settings are not those that were saved. Copy it again, or train again"
         )

@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from fidsel.arrays import BoolArray, IntArray
+from fidsel.arrays import BoolArray
 from fidsel.data import Frames, Units
 from fidsel.data.formats.labels import PREFIX
 from fidsel.data.lookup import TOLERANCE, Lookup
-from fidsel.data.read import AS_NAMED, label_keys, read_logged
+from fidsel.data.reading import AS_NAMED, label_keys, read_logged
 from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
 from fidsel.exceptions import UsageError
@@ -115,11 +115,11 @@ class Predictions(ForceField):
     def _found(self, frames: Frames) -> Frames:
         """Return the predictions for frames, in the order of their atoms."""
         rows = self._lookup.find(frames)
-        order = np.arange(len(frames.numbers)) - np.repeat(frames.offsets[:-1], np.diff(frames.offsets))
+        order = np.arange(len(frames.numbers)) - np.repeat(frames.offsets[:-1], frames.sizes)
         if len(missing := np.flatnonzero(rows < 0)):
             kept = np.zeros(len(frames), dtype=bool)
             kept[missing] = True
-            atoms = np.repeat(kept, np.diff(frames.offsets))
+            atoms = np.repeat(kept, frames.sizes)
             rows[missing], order[atoms] = AnyOrder(self.frames, self.tolerance).find(frames[missing])
         _require_all(
             frames,
@@ -132,7 +132,7 @@ class Predictions(ForceField):
         return found.replace(
             numbers=frames.numbers,
             positions=frames.positions,
-            forces=found.forces[order + np.repeat(found.offsets[:-1], np.diff(found.offsets))],
+            forces=found.forces[order + np.repeat(found.offsets[:-1], found.sizes)],
         )
 
     def require_other_than(self, labelled: Frames, name: str) -> None:
@@ -148,7 +148,7 @@ class Predictions(ForceField):
         known, found = known[rows >= 0], self.frames[rows[rows >= 0]]
         if len(known) < SEVERAL:
             return
-        atoms = np.repeat(known.has_forces, np.diff(known.offsets))
+        atoms = np.repeat(known.has_forces, known.sizes)
         same = (found.energy == known.energy)[np.isfinite(known.energy)].all()
         if same and (found.forces == known.forces)[atoms].all():
             raise UsageError(
@@ -186,12 +186,11 @@ def _require_one_kind(path: Path | str, frames: Frames) -> None:
 
 def _require_one_each(frames: Frames) -> None:
     """Raise a `UsageError` where one configuration has two different predictions."""
-    first: dict[str, int] = {}
-    rows: IntArray = np.array([first.setdefault(identity, i) for i, identity in enumerate(frames.ids)])
+    rows = frames.rows(frames.ids)
     again = frames[rows]
     same = np.isclose(frames.energy, again.energy, rtol=0, atol=1e-9, equal_nan=True)
     close = np.isclose(frames.forces, again.forces, rtol=0, atol=1e-9, equal_nan=True).all(axis=1)
-    same &= np.logical_and.reduceat(close, frames.offsets[:-1])
+    same &= frames.per_frame(np.logical_and, close)
     if not same.all():
         i = int(same.argmin())
         raise UsageError(

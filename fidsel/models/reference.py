@@ -21,7 +21,7 @@ def compositions(frames: Frames) -> tuple[IntArray, FloatArray]:
     """
     elements, column = np.unique(frames.numbers, return_inverse=True)
     counts = np.zeros((len(frames), len(elements)))
-    row = np.repeat(np.arange(len(frames)), np.diff(frames.offsets))
+    row = np.repeat(np.arange(len(frames)), frames.sizes)
     np.add.at(counts, (row, column), 1.0)
     return elements, counts
 
@@ -45,7 +45,7 @@ class EnergyReference:
     --------
     >>> water = Frames.stack([8, 1, 1], np.zeros((2, 3, 3)), energy=[-76.0, -78.0])
     >>> reference = EnergyReference.fit(water, water.energy)
-    >>> reference.rank, np.allclose(reference.of(water), -77.0)
+    >>> reference.rank, np.allclose(reference.energy(water), -77.0)
     (1, True)
     """
 
@@ -96,7 +96,7 @@ class EnergyReference:
         """Return the reference that `state` came from."""
         return cls({int(z): float(e) for z, e in state["per_element"].items()}, int(state["rank"]))
 
-    def of(self, frames: Frames) -> FloatArray:
+    def energy(self, frames: Frames) -> FloatArray:
         """Return E_ref of each frame, (n_frames,) eV.
 
         Raises

@@ -16,6 +16,9 @@ UNFIT = (
 )  # fmt: skip
 """What a model's constructor raises for settings or tensors that are missing or of another type or shape."""
 
+RENAMED = {"delta": "baseline"}
+"""Kinds in files of earlier versions, and what they are called now."""
+
 MODELS: dict[str, type[ForceField]] = {}
 """Model classes by kind; `fidsel.models` fills it, and a person's own class may be added."""
 
@@ -33,6 +36,14 @@ def load(folder: Path | str, device: str = "cpu") -> ForceField:
     UsageError
         where the folder holds no readable model, or one of an unknown kind, and for a device that is not
         there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.models import PaiNN
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load(PaiNN(features=8, layers=1).save(f"{folder}/model")).kind
+    'painn'
     """
     state = read_state(folder)
     try:
@@ -49,7 +60,7 @@ def load(folder: Path | str, device: str = "cpu") -> ForceField:
 
 def build(settings: Mapping[str, Any], tensors: Tensors) -> ForceField:
     """Return the model that settings (with `kind`) and tensors describe."""
-    kind = str(settings["kind"])
+    kind = RENAMED.get(str(settings["kind"]), str(settings["kind"]))
     if kind not in MODELS:
         raise unknown("model kind", kind, MODELS)
     return MODELS[kind].from_state(settings, tensors)

@@ -18,7 +18,7 @@ COINCIDE = 1e-3
 
 @contextmanager
 def blaming(what: str) -> Iterator[None]:
-    """Name the frames that a `UsageError` is about where there are several sets of them.
+    """Put the name of a set of frames in front of the message of a `UsageError` raised inside.
 
     >>> with blaming("validation frames"):
     ...     raise UsageError("atoms must be apart, ...")

@@ -47,7 +47,17 @@ class ModelSource:
 
     def warm_up(self, atoms: Atoms) -> None:  # noqa: ARG002 - the same for every frame
         """Load the model."""
-        _model(Path(self.path), self.digest)
+        self.model()
+
+    def model(self) -> ForceField:
+        """Return the model.
+
+        Raises
+        ------
+        UsageError
+            where its files have changed or are gone.
+        """
+        return _model(Path(self.path), self.digest)
 
     def label(self, atoms: Atoms) -> Label:
         """Return the model's energy and forces.
@@ -59,7 +69,7 @@ class ModelSource:
         LabelError
             "refused" for a configuration the model cannot treat.
         """
-        model = _model(Path(self.path), self.digest)
+        model = self.model()
         check_positions(atoms)
         try:
             prediction = model.predict(Frames.from_atoms([atoms]))

@@ -12,23 +12,23 @@ from fidsel.report.content import (
 from fidsel.report.describe import describe_clusters
 from fidsel.report.document import Report
 from fidsel.report.page import write_report
-from fidsel.report.plot import Curve, cluster_error_plot, learning_curve_plot
-from fidsel.report.sentences import findings, plain
+from fidsel.report.plot import LearningCurve, cluster_error_plot, learning_curve_plot
+from fidsel.report.sentences import as_text, findings
 
 __all__ = [
     "ClusterDescription",
     "ClusterTable",
-    "Curve",
     "Energies",
+    "LearningCurve",
     "Mark",
     "Picked",
     "Report",
     "Structure",
+    "as_text",
     "cluster_error_plot",
     "describe_clusters",
     "findings",
     "learning_curve_plot",
     "picked",
-    "plain",
     "write_report",
 ]

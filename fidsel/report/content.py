@@ -1,6 +1,5 @@
 """The parts of a report: plain values, made by whoever selected."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,15 +145,11 @@ class Picked:
     at_random: bool = False
 
 
-def picked(picks: Picks, pool: Pool, *, in_round: int = -1, levels: Sequence[str] = ()) -> tuple[Picked, ...]:
-    """Return picks as a report shows them, by their rows in the pool.
-
-    Parameters
-    ----------
-    levels : names of the columns of `Pool.costs`; none = not shown.
-    """
+def picked(picks: Picks, pool: Pool, *, in_round: int = -1) -> tuple[Picked, ...]:
+    """Return picks as a report shows them, by their rows in the pool."""
+    names = pool.levels or [""] * pool.costs.shape[1]
     return tuple(
-        Picked(str(row), cluster, reason, in_round, levels[level] if levels else "", float(pool.errors[row]))
+        Picked(str(row), cluster, reason, in_round, names[level], float(pool.errors[row]))
         for row, level, cluster, reason in zip(
             picks.indices.tolist(), picks.fidelity.tolist(), picks.cluster.tolist(), picks.reason, strict=True
         )

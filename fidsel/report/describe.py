@@ -86,7 +86,7 @@ def describe_clusters(
             for i in (near[c], _largest(errors, inside))
         ]
         size, measured = int(inside.sum()), int((inside & known).sum())
-        rmse = total.of(c) if total else np.nan
+        rmse = total.rmse_of(c) if total else np.nan
         spread = _energies(energies, inside)
         found.append(ClusterDescription(name, size, len(frames) - size, rmse, measured, spread, told, *shown))
     found.sort(key=lambda row: (-row.rmse if row.measured else np.inf, row.cluster))
@@ -105,7 +105,7 @@ def _require(frames: Frames, **arrays: FloatArray | IntArray | None) -> None:
 
 
 def _same_atoms(frames: Frames) -> bool:
-    sizes = np.diff(frames.offsets)
+    sizes = frames.sizes
     return bool(
         (sizes == sizes[0]).all()
         and (frames.numbers.reshape(len(frames), -1) == frames.numbers[: sizes[0]]).all()

@@ -9,7 +9,7 @@ import numpy as np
 from fidsel.exceptions import UsageError
 from fidsel.report.content import UNITS, ClusterTable, Picked
 from fidsel.report.page import page
-from fidsel.report.plot import Curve
+from fidsel.report.plot import LearningCurve
 from fidsel.selector.cluster_error import ClusterErrors
 
 HEIGHT = 720
@@ -45,7 +45,7 @@ class Report:
     errors: ClusterErrors | None = None
     before: ClusterErrors | None = None
     names: tuple[str, str] = ("before", "after")
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[LearningCurve, ...] = ()
     spend: str = "labels"
     quantity: str = "force RMSE"
     clusters: ClusterTable | None = None

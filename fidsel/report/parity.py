@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fidsel.arrays import FloatArray
-from fidsel.exceptions import UsageError
 from fidsel.report.plot import BLUE, default_style, save_figure
 from fidsel.training.evaluation import Deviation, Evaluation
 
@@ -21,12 +20,6 @@ DRAWN = 20_000
 def parity_plot(found: Evaluation, path: Path | str, *, title: str = "") -> Path:
     """Write the figure of `parity_figure` as PNG or SVG, by the ending of the path."""
     return save_figure(parity_figure(found, title=title), path)
-
-
-def require_picture(path: Path | None) -> None:
-    """Raise a `UsageError` for a path that is no picture's, before anything is computed for it."""
-    if path is not None and path.suffix not in (".png", ".svg"):
-        raise UsageError(f"a picture is written as .png or .svg, got {path}")
 
 
 @default_style()
@@ -53,7 +46,7 @@ def parity_figure(found: Evaluation, *, title: str = "") -> "Figure":
 
 
 def _forces(found: Evaluation) -> tuple[FloatArray, FloatArray]:
-    known = np.repeat(found.frames.has_forces, np.diff(found.frames.offsets))
+    known = np.repeat(found.frames.has_forces, found.frames.sizes)
     return found.frames.forces[known].ravel(), found.prediction.forces[known].ravel()
 
 

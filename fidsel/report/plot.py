@@ -39,7 +39,7 @@ LABELLED = 30
 
 
 @dataclass(frozen=True)
-class Curve:
+class LearningCurve:
     """One arm of a learning-curve plot.
 
     Parameters
@@ -163,7 +163,7 @@ def cluster_error_figure(
 
 
 def learning_curve_plot(
-    curves: Sequence[Curve],
+    curves: Sequence[LearningCurve],
     path: Path | str,
     *,
     spend_label: str = "spent (core-h)",
@@ -180,7 +180,7 @@ def learning_curve_plot(
 
 @default_style()
 def learning_curve_figure(
-    curves: Sequence[Curve],
+    curves: Sequence[LearningCurve],
     *,
     spend_label: str = "spent (core-h)",
     unit: str = "meV/Å",
@@ -189,7 +189,7 @@ def learning_curve_figure(
 ) -> "Figure":
     """Return error against spend, one line per arm on logarithmic axes.
 
-    Bands are ± one standard error, or between `Curve.low` and `Curve.high`.
+    Bands are ± one standard error, or between `LearningCurve.low` and `LearningCurve.high`.
 
     `quantity` names the error on its axis.
 
@@ -243,6 +243,12 @@ def svg(figure: "Figure", name: str) -> str:
     return out.getvalue()
 
 
+def require_picture(path: Path | None) -> None:
+    """Raise a `UsageError` for a path that is no picture's, before anything is computed for it."""
+    if path is not None and path.suffix not in (".png", ".svg"):
+        raise UsageError(f"a picture is written as .png or .svg, got {path}")
+
+
 def _scale(unit: str) -> float:
     units = FORCE_UNITS | ENERGY_UNITS
     if unit not in units:
@@ -271,7 +277,7 @@ def _text(words: str) -> str:
 def _bars(
     axes: "Axes", errors: ClusterErrors, order: Sequence[int], scale: float, look: _Look, *, prefix: str = ""
 ) -> None:
-    heights, overall = np.array([scale * errors.of(c) for c in order]), scale * errors.overall
+    heights, overall = np.array([scale * errors.rmse_of(c) for c in order]), scale * errors.overall
     axes.bar(range(len(order)), heights, look.width, color=look.bar, label=f"{prefix}cluster RMSE")
     axes.axhline(
         overall, color=look.line, linestyle=look.style, linewidth=1.2, label=f"{prefix}overall: {overall:.3g}"
@@ -280,7 +286,7 @@ def _bars(
     axes.scatter(unknown, 0 * unknown, 24, marker="x", color=look.line, clip_on=False)
 
 
-def _log_axes(axes: "Axes", curves: Sequence[Curve]) -> None:
+def _log_axes(axes: "Axes", curves: Sequence[LearningCurve]) -> None:
     from matplotlib.ticker import LogFormatter, MaxNLocator, NullLocator
 
     plain: list[Axis] = []

@@ -58,6 +58,6 @@ def _row(
     place = errors.cluster.index(cluster) if cluster in errors.cluster else None
     measured = 0 if place is None else errors.measured[place]
     size = described.size if described else 0 if place is None else errors.population[place]
-    old = before.of(cluster) if before is not None and place is not None else np.nan
+    old = before.rmse_of(cluster) if before is not None and place is not None else np.nan
     now = np.nan if place is None else errors.rmse[place]
     return Row(cluster, now, old, measured, size, errors.overall, described)

@@ -49,7 +49,7 @@ def in_unit(value: float, unit: str) -> str:
     return number(value * (FORCE_UNITS | ENERGY_UNITS)[unit])
 
 
-def plain(sentence: Sentence, unit: str) -> str:
+def as_text(sentence: Sentence, unit: str) -> str:
     """Return a sentence as text, its errors in a unit."""
     return "".join(
         part if isinstance(part, str) else f"{in_unit(part.value, unit)} {unit}" for part in sentence

@@ -16,16 +16,20 @@ from fidsel.selector.descriptors.distances import (
     sorted_distances,
 )
 from fidsel.selector.descriptors.soap import Soap
+from fidsel.selector.error_sources.cheap import Cheap
+from fidsel.selector.error_sources.committee import Committee
 from fidsel.selector.error_sources.latent import Latent
-from fidsel.selector.error_sources.registry import ERROR_SOURCES
-from fidsel.selector.error_sources.sources import Cheap, Committee, Probe, Reference
+from fidsel.selector.error_sources.probe import Probe
+from fidsel.selector.error_sources.reference import Reference
+from fidsel.selector.error_sources.registry import ERROR_SOURCES, error_source
+from fidsel.selector.error_sources.source import ErrorSource, Evidence
 from fidsel.selector.pickers.cluster_error import PICKERS, ClusterError, Random
 from fidsel.selector.pickers.cost_aware import CostAware
 from fidsel.selector.pickers.farthest import FarthestPoint
 from fidsel.selector.pickers.greedy import Greedy
 from fidsel.selector.pickers.lcmd import LCMD
 from fidsel.selector.pickers.stratified import Stratified
-from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool, needs_errors
+from fidsel.selector.pool import Picker, Picks, Pool, needs_errors
 
 __all__ = [
     "DESCRIPTORS",
@@ -41,6 +45,7 @@ __all__ = [
     "CostAware",
     "Descriptor",
     "ErrorSource",
+    "Evidence",
     "FarthestPoint",
     "Greedy",
     "Latent",
@@ -57,6 +62,7 @@ __all__ = [
     "Stratified",
     "calibrate",
     "cluster_errors",
+    "error_source",
     "fine_clusters",
     "hold_out",
     "inverse_distances",

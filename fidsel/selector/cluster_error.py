@@ -6,8 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray, IntArray, shown
+from fidsel.data.notebook import html_table
 from fidsel.exceptions import UsageError
+
+WORST, POPULATION = 5, 20
+"""The worst clusters that are averaged, and the frames a cluster must have to be one of them."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,6 @@ class ClusterErrors:
     measured          frames whose error is known
     overall    eV/Å   RMSE over all frames
     mae        eV/Å   mean absolute error per component; empty where not given
-    overall_mae eV/Å  of all frames; None where not given
     ========== ====== ==================================================================
     """
 
@@ -33,17 +36,23 @@ class ClusterErrors:
     measured: tuple[int, ...]
     overall: float
     mae: tuple[float, ...] = ()
-    overall_mae: float | None = None
+    __repr__ = shown
 
     def __len__(self) -> int:
         return len(self.cluster)
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, the worst cluster first."""
+        rows = list(zip(self.cluster, self.population, self.rmse, strict=True))
+        title = f"errors of {len(self)} clusters, {self.overall:.4g} over all frames"
+        return html_table(title, ("cluster", "frames", "RMSE"), rows[::-1])
 
     @property
     def worst(self) -> float:
         """RMSE of the worst cluster, eV/Å."""
         return float(np.nanmax(self.rmse))
 
-    def of(self, cluster: int) -> float:
+    def rmse_of(self, cluster: int) -> float:
         """Return the RMSE of one cluster, eV/Å."""
         if cluster not in self.cluster:
             raise UsageError(f"there is no cluster {cluster}; there are {sorted(self.cluster)}")
@@ -54,7 +63,6 @@ class ClusterErrors:
         return {
             "cluster": list(self.cluster), "rmse": _plain(self.rmse), "population": list(self.population),
             "measured": list(self.measured), "overall": self.overall, "mae": _plain(self.mae),
-            "overall_mae": self.overall_mae,
         }  # fmt: skip
 
     @classmethod
@@ -62,7 +70,7 @@ class ClusterErrors:
         """Return the errors that `to_dict` described."""
         return cls(
             tuple(values["cluster"]), _numbers(values["rmse"]), tuple(values["population"]),
-            tuple(values["measured"]), values["overall"], _numbers(values["mae"]), values["overall_mae"],
+            tuple(values["measured"]), values["overall"], _numbers(values["mae"]),
         )  # fmt: skip
 
 
@@ -111,16 +119,27 @@ def cluster_errors(
     square, overall = _group_means(inverse[known], frame_rmse[known] ** 2, weights[known], len(names))
     order = np.lexsort((names, square))
     mae: FloatArray = np.empty(0)
-    overall_mae = None
     if frame_mae is not None:
-        mae, overall_mae = _group_means(inverse[known], frame_mae[known], weights[known], len(names))
-        mae = mae[order]
+        mae = _group_means(inverse[known], frame_mae[known], weights[known], len(names))[0][order]
     return ClusterErrors(
         tuple(names[order].tolist()), tuple(np.sqrt(square[order]).tolist()),
         tuple(np.bincount(inverse)[order].tolist()),
         tuple(np.bincount(inverse[known], minlength=len(names))[order].tolist()),
-        float(np.sqrt(overall)), tuple(mae.tolist()), overall_mae,
+        float(np.sqrt(overall)), tuple(mae.tolist()),
     )  # fmt: skip
+
+
+def worst_clusters(errors: ClusterErrors) -> float | None:
+    """Return the mean RMSE of the five worst clusters with at least 20 frames, eV/Å; None without such.
+
+    Examples
+    --------
+    >>> worst_clusters(cluster_errors(np.repeat([0, 1], 30), np.repeat([1.0, 3.0], 30)))
+    2.0
+    """
+    pairs = zip(errors.rmse, errors.measured, strict=True)
+    able = sorted(error for error, size in pairs if size >= POPULATION)
+    return float(np.mean(able[-WORST:])) if able else None
 
 
 def _group_means(

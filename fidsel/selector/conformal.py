@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.data.checks.robust import rank_correlation
 from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import cluster_errors
 from fidsel.selector.grouping import Group, groups_with_enough
@@ -214,7 +215,7 @@ def score(
     real = cluster_errors(clusters[rows], truth[rows])
     names = sorted(real.cluster)
     return Score(
-        _spearman(np.array([ours.of(c) for c in names]), np.array([real.of(c) for c in names])),
+        _spearman(np.array([ours.rmse_of(c) for c in names]), np.array([real.rmse_of(c) for c in names])),
         _spearman(estimates[rows], truth[rows]),
         None if bounds is None else float((truth[rows] <= bounds[rows]).mean()),
         int(rows.sum()),
@@ -242,11 +243,5 @@ def _quantile(ratios: FloatArray, weights: FloatArray, coverage: float) -> float
 
 
 def _spearman(a: FloatArray, b: FloatArray) -> float | None:
-    from scipy.stats import rankdata
-
-    ranks = [
-        rankdata(np.round(x / max(x.max(), np.finfo(float).tiny), 9)) for x in (a, b)
-    ]  # rounding is a tie
-    if len(a) < 2 or np.ptp(ranks[0]) == 0 or np.ptp(ranks[1]) == 0:
-        return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    # what differs by rounding alone is a tie
+    return rank_correlation(*(np.round(x / max(x.max(), np.finfo(float).tiny), 9) for x in (a, b)))

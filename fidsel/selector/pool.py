@@ -1,15 +1,27 @@
 """What a picker sees and what it returns: arrays in, indices out."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.data.notebook import html_table
 from fidsel.exceptions import UsageError
+from fidsel.selector.clusters.broad import BroadClusters
+
+Seed = np.random.Generator | int
+"""What a picker draws from: a generator, or the seed of a new one."""
+
+FEW, SHOWN = 8, 50
+"""Picks that one line and a notebook show."""
+
+ARRAYS = ("features", "clusters", "errors", "energies", "costs", "labelled")
+"""Fields of a pool that have one row per frame."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Pool:
     """Candidate configurations as arrays; nothing in it is ever written to.
 
@@ -23,7 +35,18 @@ class Pool:
     costs      (n, n_fidelities)   base unit    predicted cost of a label, cheapest fidelity first
     labelled   (n,)                             True where an accurate label is owned: never picked
     unit       text                             of `errors`: eV/Å, or eV for energy errors per frame
+    levels     n_fidelities texts               names of the levels of theory, () = not told
+    cost_unit  text                             of `costs`, e.g. "core-second", "" = not told
     ========== =================== ============ ===================================================
+
+    Examples
+    --------
+    >>> pool = Pool.of([[0.0], [1.0], [2.0], [9.0]], labelled=[0])
+    >>> pool
+    Pool(4 frames, 1 feature, 1 labelled, no errors)
+    >>> from fidsel.selector import FarthestPoint
+    >>> FarthestPoint().pick(pool, 2).indices.tolist()
+    [3, 2]
     """
 
     features: FloatArray
@@ -33,12 +56,16 @@ class Pool:
     costs: FloatArray
     labelled: BoolArray
     unit: str = "eV/Å"
+    levels: tuple[str, ...] = ()
+    cost_unit: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.features)
         if self.features.ndim != 2 or self.costs.ndim != 2:
             raise UsageError("features must be (n, d) and costs (n, n_fidelities)")
-        for name in ("features", "clusters", "errors", "energies", "costs", "labelled"):
+        if len(self.levels) not in (0, self.costs.shape[1]):
+            raise UsageError(f"levels must name {self.costs.shape[1]} fidelities or none, got {self.levels}")
+        for name in ARRAYS:
             array = getattr(self, name)
             if len(array) != n:
                 raise UsageError(f"{name} must have one row for each of the {n} frames, got {len(array)}")
@@ -46,11 +73,93 @@ class Pool:
             view.flags.writeable = False
             object.__setattr__(self, name, view)
 
+    @classmethod
+    def of(
+        cls,
+        features: ArrayLike,
+        errors: ArrayLike | None = None,
+        *,
+        clusters: ArrayLike | int = 1,
+        energies: ArrayLike | None = None,
+        costs: ArrayLike = 1.0,
+        labelled: ArrayLike = (),
+        unit: str = "eV/Å",
+        levels: tuple[str, ...] = (),
+        cost_unit: str = "",
+    ) -> Self:
+        """Return the pool of some features; what is not given takes a value that favours no frame.
+
+        Parameters
+        ----------
+        features : (n, d) one row per frame.
+        errors, energies : (n,), see `Pool`; None = unknown.
+        clusters : (n,) broad cluster of each frame, or how many to make of the features.
+        costs : (n, n_fidelities), (n,) for one fidelity, or a number for all frames.
+        labelled : rows that are never picked, or (n,) True where a frame is one of them.
+        unit : of the errors.
+        levels, cost_unit : see `Pool`.
+
+        Raises
+        ------
+        UsageError
+            where shapes do not fit.
+        """
+        rows = np.array(features, dtype=np.float64)
+        if rows.ndim != 2:
+            raise UsageError(f"features must be (n, d), one row per frame, got shape {rows.shape}")
+        n, cost = len(rows), np.array(costs, dtype=np.float64)
+        made = np.array(clusters, dtype=np.int64)
+        if made.ndim == 0:
+            made = BroadClusters.fit(rows, n_geometry=int(made)).labels if made != 1 else np.zeros(n, int)
+        return cls(
+            rows,
+            made,
+            _values(errors, n),
+            _values(energies, n),
+            np.full((n, 1), cost) if cost.ndim == 0 else cost.reshape(len(cost), -1),
+            _mask(labelled, n),
+            unit,
+            levels,
+            cost_unit,
+        )
+
     def __len__(self) -> int:
         return len(self.features)
 
+    def __getitem__(self, rows: IntArray | BoolArray) -> Self:
+        """Return the pool of some frames."""
+        arrays = {name: getattr(self, name)[rows] for name in ARRAYS}
+        return replace(self, **arrays)
 
-@dataclass(frozen=True, eq=False)
+    def __repr__(self) -> str:
+        (n, d), clusters, levels = self.features.shape, len(np.unique(self.clusters)), self.costs.shape[1]
+        known = int(np.isfinite(self.errors).sum())
+        told = [
+            f"{n} frame{'s' * (n != 1)}",
+            f"{d} feature{'s' * (d != 1)}",
+            f"{int(self.labelled.sum())} labelled",
+        ]
+        told.append(f"{known if known < n else 'all'} errors known" if known else "no errors")
+        told += [f"{clusters} clusters"] * (clusters > 1) + [f"{levels} fidelities"] * (levels > 1)
+        return f"Pool({', '.join(told)})"
+
+
+def _values(given: ArrayLike | None, n: int) -> FloatArray:
+    return np.full(n, np.nan) if given is None else np.array(given, dtype=np.float64)
+
+
+def _mask(given: ArrayLike, n: int) -> BoolArray:
+    """Return (n,) True for the rows that are given, as a mask or by their numbers."""
+    rows, mask = np.array(given), np.zeros(n, dtype=bool)
+    if rows.dtype == bool:
+        return rows
+    if rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n):
+        raise UsageError(f"labelled must be whole numbers from 0 to {n - 1}, or a mask, got {given!r}")
+    mask[rows.astype(np.int64)] = True
+    return mask
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Picks:
     """Frames to label next, in order of picking.
 
@@ -61,6 +170,12 @@ class Picks:
     cluster : (k,) broad cluster of each pick, −1 where the picker knows none.
     reason : k short sentences for the report.
     notes : what the picker had to do that its caller should know (e.g. a lowered threshold).
+
+    Examples
+    --------
+    >>> picks = Picks(np.array([4, 1]), np.array([0, 0]), np.array([2, 0]), ("far away", "far away too"))
+    >>> picks
+    Picks(2 frames: 4, 1)
     """
 
     indices: IntArray
@@ -71,6 +186,16 @@ class Picks:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def __repr__(self) -> str:
+        shown = f": {', '.join(map(str, self.indices[:FEW].tolist()))}" if len(self) else ""
+        notes = f"; {len(self.notes)} note{'s' * (len(self.notes) != 1)}" if self.notes else ""
+        return f"Picks({len(self)} frame{'s' * (len(self) != 1)}{shown}{', ...' * (len(self) > FEW)}{notes})"
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, in order of picking."""
+        rows = zip(self.indices.tolist(), self.fidelity.tolist(), self.reason, strict=True)
+        return html_table(repr(self), ("frame", "fidelity", "reason"), list(rows)[:SHOWN], self.notes)
 
 
 class Picker(Protocol):
@@ -94,21 +219,3 @@ class Picker(Protocol):
 def needs_errors(picker: Picker) -> bool:
     """Return whether a picker reads `Pool.errors`; one that does not say is taken to."""
     return bool(getattr(picker, "needs_errors", True))
-
-
-class ErrorSource(Protocol):
-    """Estimates the model's error on every frame of the pool, in two phases."""
-
-    def wants(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:
-        """Return at most `n` rows to label first, in order of drawing (may be none)."""
-        ...
-
-    def estimate(self, pool: Pool, known: FloatArray) -> FloatArray:
-        """Return (n,) estimated force RMSE per frame, eV/Å.
-
-        Parameters
-        ----------
-        pool : the candidates.
-        known : (n,) measured force RMSE where a label exists that the model was not trained on, else NaN.
-        """
-        ...

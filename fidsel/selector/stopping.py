@@ -2,12 +2,48 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.selector.conformal import calibrate
+
+
+class Why(StrEnum):
+    """What ends a selection or a campaign."""
+
+    TARGET = "target"
+    CLUSTER_TARGET = "cluster target"
+    FLAT = "flat"
+    ROUNDS = "round limit"
+    BUDGET = "budget spent"
+    POOL = "pool exhausted"
+    PROBES = "probes without labels"
+    PICKS = "picks without labels"
+
+    @property
+    def waiting(self) -> bool:
+        """Whether rounds go on once labels have come."""
+        return self in (Why.PROBES, Why.PICKS)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why there are no more rounds.
+
+    Parameters
+    ----------
+    why : the reason.
+    text : the same with its numbers, as a sentence.
+    """
+
+    why: Why
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True)
@@ -25,11 +61,12 @@ class Stopping:
     coverage : of `cluster_target`.
     patience : stop once this many rounds together have not lowered the smallest error by `least_gain`.
     least_gain : relative fall of the error that counts as progress.
+    measure : the error of `target` and `patience`: "mae", mean absolute, or "rmse", root-mean-square.
 
     Examples
     --------
-    >>> Stopping(patience=2).flat([0.4, 0.3, 0.299, 0.2985])
-    'flat: 2 rounds lowered the error by 0.5 %, less than 2 %'
+    >>> str(Stopping(patience=2).reason([0.4, 0.3, 0.299, 0.2985], "eV/Å"))
+    'flat: 2 rounds lowered the MAE by 0.5 %, less than 2 %'
     """
 
     target: float | None = None
@@ -37,6 +74,7 @@ class Stopping:
     coverage: float = 0.9
     patience: int | None = None
     least_gain: float = 0.02
+    measure: str = "mae"
 
     def __post_init__(self) -> None:
         for name in ("target", "cluster_target"):
@@ -50,58 +88,48 @@ class Stopping:
                 f"coverage must lie between 0 and 1 and least_gain in [0, 1), got {self.coverage} and "
                 f"{self.least_gain}"
             )
+        if self.measure not in ("mae", "rmse"):
+            raise UsageError(f"measure must be 'mae' or 'rmse', got {self.measure!r}")
 
-    def low(self, error: float, unit: str) -> str:
-        """Return that the error over all frames reached its target, "" where it did not."""
-        if self.target is None or error > self.target:
-            return ""
-        return f"target reached: error {error:.4g} ≤ {self.target:.4g} {unit}"
-
-    def everywhere_low(
-        self, frame_errors: FloatArray, clusters: IntArray, unit: str, merges: IntArray | None = None
-    ) -> str:
-        """Return that all clusters reached their target, "" where one did not.
+    def reason(self, errors: Sequence[float], unit: str, bound: float | None = None) -> Stop | None:
+        """Return which rule ends the selection, None where it goes on.
 
         Parameters
         ----------
-        frame_errors : (n,) errors of random frames that were not trained on.
-        clusters : (n,) their clusters.
-        merges : `BroadClusters.merges`, by which clusters with few frames join; None = they take the bound
-            of all frames.
-
-        Raises
-        ------
-        UsageError
-            for fewer frames than the coverage takes.
+        errors : `measure` of all rounds, in order, on frames that were not trained on.
+        unit : of errors.
+        bound : largest over clusters of what errors are bound by, see `worst_bound`; None where not known.
         """
-        if self.cluster_target is None:
-            return ""
-        bound = worst_bound(frame_errors, clusters, self.coverage, merges)
-        if bound > self.cluster_target:
-            return ""
-        return (
-            f"target reached in every cluster: {100 * self.coverage:g} % of its frames have an error of at "
-            f"most {bound:.4g} ≤ {self.cluster_target:.4g} {unit}"
-        )
+        if self.target is not None and errors[-1] <= self.target:
+            return Stop(
+                Why.TARGET, f"target reached: {self._name} {errors[-1]:.4g} ≤ {self.target:.4g} {unit}"
+            )
+        if self.cluster_target is not None and bound is not None and bound <= self.cluster_target:
+            return Stop(
+                Why.CLUSTER_TARGET,
+                f"target reached in every cluster: {100 * self.coverage:g} % of its frames are bound to have "
+                f"an error of at most {bound:.4g} ≤ {self.cluster_target:.4g} {unit}",
+            )
+        return self._flat(errors)
 
-    def flat(self, errors: Sequence[float]) -> str:
-        """Return that the error no longer falls, "" while it does.
-
-        Parameters
-        ----------
-        errors : of all rounds, in order.
-        """
+    def _flat(self, errors: Sequence[float]) -> Stop | None:
+        """Return that the error no longer falls, None while it does."""
         if self.patience is None or len(errors) <= self.patience:
-            return ""
+            return None
         before, after = min(errors[: -self.patience]), min(errors[-self.patience :])
         gain = 1 - after / before if before > 0 else 0.0
         if gain >= self.least_gain:
-            return ""
+            return None
         rounds = "1 round" if self.patience == 1 else f"{self.patience} rounds"
-        return (
-            f"flat: {rounds} lowered the error by {100 * max(gain, 0.0):.2g} %, less than "
-            f"{100 * self.least_gain:g} %"
+        return Stop(
+            Why.FLAT,
+            f"flat: {rounds} lowered the {self._name} by {100 * max(gain, 0.0):.2g} %, less than "
+            f"{100 * self.least_gain:g} %",
         )
+
+    @property
+    def _name(self) -> str:
+        return self.measure.upper()
 
 
 def worst_bound(
@@ -110,6 +138,19 @@ def worst_bound(
     """Return the largest over clusters of the conformal bound of a frame's error.
 
     With `merges` clusters none of the frames belongs to count too, by the bound of those they join.
+
+    Parameters
+    ----------
+    frame_errors : (n,) errors of random frames that were not trained on.
+    clusters : (n,) their clusters.
+    coverage : fraction of the frames that the bound holds for.
+    merges : `BroadClusters.merges`, by which clusters with few frames join; None = they take the bound
+        of all frames.
+
+    Raises
+    ------
+    UsageError
+        for fewer frames than the coverage takes.
     """
     ones, every = np.ones(len(frame_errors)), np.ones(len(frame_errors), dtype=bool)
     found = calibrate(ones, frame_errors, clusters, every, coverage=coverage, merges=merges)

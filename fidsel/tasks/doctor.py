@@ -14,7 +14,7 @@ from time import monotonic, sleep
 import numpy as np
 from ase import Atoms
 
-from fidsel.campaign.plans.least import Least
+from fidsel.campaign.plans.minimum_budget import MinimumBudget
 from fidsel.campaign.plans.plan import unbought
 from fidsel.campaign.plans.prepare import payable_tests
 from fidsel.campaign.records.folder import CampaignFolder
@@ -22,11 +22,10 @@ from fidsel.config.build import build_campaign, open_tracker
 from fidsel.config.levels import Level
 from fidsel.config.load import load_config
 from fidsel.config.memory import memory_share
-from fidsel.config.model_parts import device_of, model_factory
 from fidsel.config.models import ModelSection
-from fidsel.config.parts import build_fidelity, molecule, read_pool, read_structure
-from fidsel.config.recipe_parts import cheap_use, levels_bought
+from fidsel.config.parts import build_fidelity, levels_bought, molecule, read_pool
 from fidsel.config.schema import Config, PoolSection
+from fidsel.data.structure import read_structure
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.outcome import stated_seconds
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
@@ -34,7 +33,7 @@ from fidsel.fidelity.engine.task import InlineEngine, Task, Usage
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.fidelity.store.audit import audit
 from fidsel.fidelity.store.labels import LabelStore
-from fidsel.md.conformers import conformers
+from fidsel.md.conformer_search import conformers
 from fidsel.md.pool import require_sampling
 from fidsel.models.device import resolve
 from fidsel.tasks.references import Reference, reference_for
@@ -191,14 +190,14 @@ def _first_label(
 
 def _budget(config: Config, folder: Path, seconds: Mapping[str, float]) -> str:
     """Say what the budget buys at the prices just measured; raise where it cannot pay for the campaign."""
-    levels = levels_bought(cheap_use(config.recipe), config.fidelity)
+    levels = levels_bought(config.recipe.build(folder).takes, config.fidelity)
     if lacking := [level.name for level in levels if level.name not in seconds]:
         return f"what it buys is not known, since no label of {', '.join(lacking)} could be had"
     campaign = build_campaign(config, folder)
     prices = {fidelity.name: fidelity.price.cost(seconds[fidelity.name]) for fidelity in campaign.fidelities}
-    least = Least.of(campaign, prices)
+    least = MinimumBudget.of(campaign, prices)
     least.require(campaign.budget)
-    told, test = least.told(campaign.budget), campaign.rules.test
+    told, test = least.summary(campaign.budget), campaign.rules.test
     if least.price:
         count = payable_tests(campaign.budget, least.price) if test is None else test
         told += (
@@ -321,8 +320,8 @@ def _compute(device: str) -> None:
 
 def _model(section: ModelSection, folder: Path) -> str:
     """Build a model, and tell where it is trained."""
-    model_factory(section, folder)(seed=0)
-    device = device_of(section)
+    section.build(folder)(seed=0)
+    device = section.where
     _compute(there := resolve(device))
     return f"{section.kind} trains and predicts on {there} (device = {device!r})"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fidsel.campaign.edits import RULES, STAGES, Rule
+from fidsel.campaign.edits import MILESTONES, RULES, Rule
 from fidsel.config.schema import Config
 from fidsel.tasks.settings_page import refs
 
@@ -13,8 +13,9 @@ HEAD: Final = """\
 `fidsel.toml` may be edited at any time; the next command looks at what has changed since the last one.
 What cannot change is refused with the value that it had, and nothing is bought. What is taken is written
 into the notes of the round it begins with (`fidsel status`, `round.json`, the report). Of the rules below the
-first that fits a setting holds. `fidelity` is the list of levels that are bought, `fidelity.*` each of them,
-and `fidelity.*.labels` all settings of a level that change its numbers.
+first that fits a setting holds; settings and tables that are added or removed go by the same rules.
+`fidelity` is the list of levels that are bought, `fidelity.*` each of them, and `fidelity.*.labels` all
+settings of a level that change its numbers.
 
 | setting | edit | because |
 |---|---|---|
@@ -41,7 +42,7 @@ def editing_page() -> str:
 
 def _effect(rule: Rule) -> str:
     if rule.effect == "refused":
-        return f"refused {STAGES[rule.since]}"
+        return f"refused {MILESTONES[rule.since]}"
     return "taken from the next round on" if rule.effect == "next round" else "harmless"
 
 

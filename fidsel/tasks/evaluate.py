@@ -1,22 +1,25 @@
 """The errors of a model on a file of labels: from what a person named to models, frames and errors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from fidsel.campaign.settings import Reporter, silent
-from fidsel.config.load import check_config
 from fidsel.config.models import Device
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
+from fidsel.data.label_file import LabelFile, Labels
+from fidsel.data.notebook import html_table
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
-from fidsel.tasks.model_files import ASE, open_model
-from fidsel.tasks.outlier_map import TRAIN, sides_of, training_frames
-from fidsel.tasks.train import LabelFile
-from fidsel.training.evaluation import Evaluation, evaluate
+from fidsel.tasks.model_files import open_model, untold
+from fidsel.tasks.outlier_map import TRAIN, sides_of
+from fidsel.training import evaluation
+from fidsel.training.evaluation import Evaluation
 
 
 class EvaluateConfig(Strict):
@@ -28,27 +31,7 @@ class EvaluateConfig(Strict):
     """Where a model of fidsel's predicts: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
 
 
-@dataclass(frozen=True)
-class EvaluateRequest:
-    """What a person asks `fidsel evaluate` for.
-
-    Parameters
-    ----------
-    model : see `fidsel.tasks.model_files.open_model`.
-    data : labels.
-    train : the frames the model was trained on, left out; None = those it keeps itself, as kernel models do.
-    units : of a file of predictions.
-    overrides : settings of `EvaluateConfig`.
-    """
-
-    model: str
-    data: LabelFile
-    train: LabelFile | None = None
-    units: str | None = None
-    overrides: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluated:
     """Errors of a model on a file, and what a person should know of them.
 
@@ -63,72 +46,95 @@ class Evaluated:
     trained: int
     notes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return repr(self.evaluation)
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook."""
+        whole = self.evaluation.whole
+        kinds = {
+            "forces, meV/Å": whole.forces,
+            "energy, meV": whole.energy,
+            "energy, constant taken out, meV": whole.aligned,
+        }
+        rows = [(name, 1000 * one.mae, 1000 * one.rmse, one.number) for name, one in kinds.items() if one]
+        return html_table(
+            f"errors on {whole.frames} frames", ("errors", "MAE", "RMSE", "numbers"), rows, self.notes
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: energies in eV, forces in eV/Å."""
         found = self.evaluation.to_dict()
         return found | {"training_frames_left_out": self.trained, "notes": list(self.notes)}
 
 
-def evaluate_files(request: EvaluateRequest, report: Reporter = silent) -> Evaluated:
-    """Return the errors of a model on a file of labels.
+def evaluate(
+    model: ForceField | Path | str,
+    data: Labels,
+    *,
+    train: Labels | None = None,
+    units: str | None = None,
+    calculator: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    report: Reporter = silent,
+) -> Evaluated:
+    """Return the errors of a model on labels it was not trained on.
 
     Parameters
     ----------
-    request : what a person asked for.
+    model : a force field, or what names one; see `fidsel.tasks.model_files.open_model`.
+    data : labels.
+    train : frames the model was trained on, left out; None = those it keeps itself, as kernel models do.
+    units : "energy,length" of a file of predictions.
+    calculator : parameters of an ASE calculator, where the model is one.
+    device : where a model in a folder predicts.
     report : hears how far a calculator has come.
 
     Raises
     ------
     UsageError
-        where a file cannot be read, the model cannot predict its frames, or all of them were trained on.
+        where labels cannot be read, the model cannot predict them, or all of them were trained on.
 
     Examples
     --------
-    >>> evaluate_files(EvaluateRequest("model", LabelFile("test.extxyz"))).evaluation  # doctest: +SKIP
-    Evaluation(200 frames; force MAE 6.2, RMSE 9.1 meV/Å; energy MAE 1.3, RMSE 1.7 meV)
+    >>> from fidsel.testing import example_frames
+    >>> found = evaluate("ase:emt", example_frames(20))
+    >>> found.evaluation.whole.frames, sorted(found.evaluation.by_element)
+    (20, ['H', 'O'])
     """
-    config = check_config(EvaluateConfig, {}, request.overrides, "the command line")
-    every = request.data.read("accurate")
-    odd = request.data.oddities(every)
-    named = request.train.read("accurate", labelled=False) if request.train else None
+    labels, named = LabelFile.of(data), None if train is None else LabelFile.of(train)
+    every = labels.read("accurate")
+    odd = labels.oddities(every)
+    left = None if named is None else named.read("accurate", labelled=False)
     # the frames that are asked of a calculator or a file of predictions are those that count
-    seen = every if named is None else every[sides_of(every, named, None) != TRAIN]
-    _require_unseen(seen, request)
-    model = open_model(
-        request.model,
+    seen = every if left is None else every[sides_of(every, left, None) != TRAIN]
+    _require_unseen(seen, model, labels)
+    made = open_model(
+        model,
         seen,
-        unit_text=request.units,
-        state=request.data.state,
-        calculator=config.calculator,
-        device=config.device,
+        unit_text=units,
+        state=labels.state,
+        calculator=calculator,
+        device=device,
         report=report,
     )
-    kept = training_frames(model)
+    kept = made.training_frames
     seen = seen if kept is None else seen[sides_of(seen, kept, None) != TRAIN]
-    _require_unseen(seen, request)
-    found, trained = evaluate(model, seen), len(every) - len(seen)
-    return Evaluated(found, trained, (*_notes(request, model, trained, len(every)), *odd, *found.notes))
+    _require_unseen(seen, model, labels)
+    found, trained = evaluation.evaluate(made, seen), len(every) - len(seen)
+    notes = untold(model, made, labels, named)
+    if trained:
+        notes = (
+            f"{trained} of {len(every)} frames are left out: the model was trained on them, and what it says "
+            "of them is no prediction",
+        )
+    return Evaluated(found, trained, (*notes, *odd, *found.notes))
 
 
-def _require_unseen(frames: Frames, request: EvaluateRequest) -> None:
+def _require_unseen(frames: Frames, model: ForceField | Path | str, data: LabelFile) -> None:
     labelled = np.isfinite(frames.energy).any() or frames.has_forces.any() if len(frames) else False
     if not labelled:
         raise UsageError(
-            f"errors need labelled frames that {request.model} was not trained on, and {request.data.text} "
-            "has none: name another file"
+            f"errors need labelled frames that {model} was not trained on, and {data.text} has none: name "
+            "another file"
         )
-
-
-def _notes(request: EvaluateRequest, model: ForceField, trained: int, total: int) -> list[str]:
-    """Return what was left out, or could not be."""
-    if trained:
-        return [
-            f"{trained} of {total} frames are left out: the model was trained on them, and what it says of "
-            "them is no prediction"
-        ]
-    if request.train is None and not request.model.startswith(ASE) and training_frames(model) is None:
-        return [
-            f"{request.model} does not tell what it was trained on: training frames in {request.data.text} "
-            "count as unseen; name them by --train"
-        ]
-    return []

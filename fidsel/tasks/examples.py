@@ -61,8 +61,7 @@ unit = "label"
 CALCULATOR: Final = Example(
     "An ASE calculator with parameters",
     "MMFF94 samples the configurations and is the cheap level. ORCA labels them; its command stands in ASE's "
-    "configuration file. Four cores a label are charged as four core-seconds a second. GFN2-xTB is "
-    '`calculator = "tblite"` with `parameters = { method = "GFN2-xTB", charge = "{charge}" }`.',
+    "configuration file. Four cores a label are charged as four core-seconds a second.",
     """\
 [pool]
 source = "md"

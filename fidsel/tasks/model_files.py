@@ -12,23 +12,23 @@ from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.build import open_campaign
 from fidsel.config.load import FILE
-from fidsel.config.parts import units
 from fidsel.data import Frames
-from fidsel.data.read import AS_NAMED
+from fidsel.data.label_file import LabelFile
+from fidsel.data.reading import AS_NAMED
 from fidsel.data.state import State
+from fidsel.data.units import parse_units
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.source import LabelError
 from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.models import ForceField, Predictions, load
 from fidsel.models.files import JSON
-from fidsel.tasks.train import LabelFile
 
 ASE = "ase:"
 """What the name of an ASE calculator begins with, where a model may be one."""
 
 
 def open_model(
-    name: str,
+    name: ForceField | Path | str,
     frames: Frames,
     *,
     unit_text: str | None = None,
@@ -41,8 +41,8 @@ def open_model(
 
     Parameters
     ----------
-    name : a folder with a saved model, the folder of a round or of a campaign (its best round), a file of
-        predictions (FILE or FILE:ENERGY_KEY:FORCES_KEY), or `ase:NAME` for a calculator.
+    name : a force field, a folder with a saved model, the folder of a round or of a campaign (its best
+        round), a file of predictions (FILE or FILE:ENERGY_KEY:FORCES_KEY), or `ase:NAME` for a calculator.
     frames : to be predicted; a calculator computes them here.
     unit_text : "energy,length" of a file of predictions.
     state : charge and spin of its frames, where it names none.
@@ -57,6 +57,9 @@ def open_model(
     FidselError
         where a calculator fails for a frame.
     """
+    if isinstance(name, ForceField):
+        return name
+    name = str(name)
     if name.startswith(ASE):
         return _computed(CalculatorSource(name.removeprefix(ASE), calculator or {}), name, frames, report)
     if Path(name).is_dir():
@@ -67,7 +70,9 @@ def open_model(
             f"there is no {name!r}"
         )
     path, energy, forces = LabelFile(name).parts
-    found = Predictions.read(path, units=units(unit_text), energy_key=energy, forces_key=forces, state=state)
+    found = Predictions.read(
+        path, units=parse_units(unit_text), energy_key=energy, forces_key=forces, state=state
+    )
     found.require_other_than(frames, name)
     return found
 
@@ -99,6 +104,18 @@ def load_folder(folder: Path | str, device: str = "cpu") -> ForceField:
     # the campaign makes classes of the user's own known, and has the cheap level of a Δ-model
     campaign = open_campaign(home_of)
     return replace(campaign, device=device).load_model(folder)
+
+
+def untold(
+    name: ForceField | Path | str, model: ForceField, data: LabelFile, train: LabelFile | None
+) -> tuple[str, ...]:
+    """Return a sentence where nobody says what a model was trained on; a calculator was on nothing."""
+    if train is not None or model.training_frames is not None or str(name).startswith(ASE):
+        return ()
+    return (
+        f"{name} does not tell what it was trained on: training frames in {data.text} count as unseen; name "
+        "them by --train",
+    )
 
 
 def _computed(source: CalculatorSource, name: str, frames: Frames, report: Reporter) -> ForceField:

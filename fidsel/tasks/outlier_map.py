@@ -6,20 +6,17 @@ from functools import cached_property
 
 import numpy as np
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
-from fidsel.campaign.selection.held_out import SetErrors, set_errors
+from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray, shown
+from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.selection.settings import has_labels
 from fidsel.data import Frames
 from fidsel.data.lookup import Lookup
 from fidsel.exceptions import UsageError
-from fidsel.models.combinations.ensemble import Ensemble
-from fidsel.models.combinations.sum import Sum
 from fidsel.models.contract import ForceField
-from fidsel.models.sgdml.force_field import SGDML
 from fidsel.report import ClusterTable, Report, describe_clusters
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
-from fidsel.selector.clusters.broad import BroadClusters
-from fidsel.training.evaluate import errors
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY, BroadClusters
+from fidsel.training.evaluate import Errors, Metrics, errors
 
 TRAIN, POOL, HELD_OUT = "training", "pool", "held out"
 
@@ -33,10 +30,12 @@ class Outliers:
     ========= ========= ====== =================================================================
     sides     (n,) text        "training" (left out), "pool" or "held out"
     clusters  (n,)             broad cluster of each frame
-    errors    (n,)      eV/Å   force RMSE of each frame; NaN for training frames
+    seen      (m,)             labelled frames that were not trained on
+    found     (m,)             their errors
+    unit      text             "eV/Å", or "eV" where labels are energies alone
+    errors    (n,)      eV/Å   force RMSE of each frame; NaN where not `seen`
     maes      (n,)      eV/Å   force MAE of each frame, the same way
     ratio     (n,)             error of a frame over the RMSE of its cluster, on all sides
-    unit      text             "eV/Å", or "eV" where labels are energies alone
     ========= ========= ====== =================================================================
     """
 
@@ -44,30 +43,56 @@ class Outliers:
     features: FloatArray
     sides: StrArray
     clusters: IntArray
-    errors: FloatArray
-    maes: FloatArray
-    ratio: FloatArray
+    seen: IntArray
+    found: Errors
     unit: str
+    __repr__ = shown
+
+    @cached_property
+    def errors(self) -> FloatArray:
+        """(n,) force RMSE of each frame, or |ΔE|."""
+        return self._placed(self.found.per_frame)
+
+    @cached_property
+    def maes(self) -> FloatArray:
+        """(n,) force MAE of each frame, or |ΔE|."""
+        forces = self.unit == "eV/Å"
+        return self._placed(self.found.per_frame_force_mae if forces else self.found.per_frame_energy)
+
+    @cached_property
+    def ratio(self) -> FloatArray:
+        """(n,) error of a frame over the RMSE of its cluster."""
+        by_cluster, count = cluster_errors(self.clusters, self.errors), int(self.clusters.max()) + 1
+        typical = np.array([by_cluster.rmse_of(c) for c in range(count)])[self.clusters]
+        ratio = np.full(len(self.frames), np.nan)
+        np.divide(self.errors, typical, out=ratio, where=typical > 0)
+        return ratio
+
+    def _placed(self, values: FloatArray) -> FloatArray:
+        out = np.full(len(self.frames), np.nan)
+        out[self.seen] = values
+        return out
 
     @property
     def weights(self) -> FloatArray:
         """(n,) components of each frame's error: its atoms, or 1 for energies."""
-        sizes = np.diff(self.frames.offsets) if self.unit == "eV/Å" else np.ones(len(self.frames))
+        sizes = self.frames.sizes if self.unit == "eV/Å" else np.ones(len(self.frames))
         return np.asarray(sizes, dtype=np.float64)
 
     def rows(self, side: str) -> IntArray:
         """Return the frames of a side."""
         return np.flatnonzero(self.sides == side)
 
-    def by_side(self) -> Mapping[str, tuple[SetErrors, ClusterErrors]]:
+    def by_side(self) -> Mapping[str, tuple[Metrics, ClusterErrors]]:
         """Return the errors of each side that has frames, held-out ones apart from those of the pool."""
-        sides = {side: self.rows(side) for side in (POOL, HELD_OUT)}
         found = {}
-        for side, rows in sides.items():
+        for side in (POOL, HELD_OUT):
+            rows = self.rows(side)
             if len(rows):
-                errors, clusters, weights = self.errors[rows], self.clusters[rows], self.weights[rows]
-                by_cluster = cluster_errors(clusters, errors, weights, self.maes[rows])
-                found[side] = set_errors(errors, clusters, weights, by_cluster.overall_mae), by_cluster
+                clusters, maes = self.clusters[rows], self.maes[rows]
+                by_cluster = cluster_errors(clusters, self.errors[rows], self.weights[rows], maes)
+                known = np.flatnonzero(np.isin(self.seen, rows))
+                found[side] = self.found[known].metrics(self.clusters[self.seen[known]]), by_cluster
         return found
 
     @cached_property
@@ -95,7 +120,7 @@ class Outliers:
         facts = [
             (
                 f"RMSE and MAE, {side}",
-                f"{1000 * errors.rmse:.4g} and {1000 * (errors.mae or 0.0):.4g} m{self.unit} "
+                f"{1000 * errors.error('rmse'):.4g} and {1000 * errors.error():.4g} m{self.unit} "
                 f"({errors.frames} frames)",
             )
             for side, (errors, _) in found.items()
@@ -117,8 +142,8 @@ def find_outliers(
     features: FloatArray,
     sides: StrArray,
     *,
-    clusters: int = 10,
-    energy_clusters: int = 5,
+    clusters: int = GEOMETRY,
+    energy_clusters: int = ENERGY,
     seed: int = 0,
 ) -> Outliers:
     """Return where a model is wrong.
@@ -148,19 +173,12 @@ def find_outliers(
             f"errors need labelled frames that were not trained on; of {len(frames)} frames "
             f"{(sides == TRAIN).sum()} were, and {(~labelled).sum()} have no label"
         )
-    values, maes = np.full((2, len(frames)), np.nan)
-    found = errors(model, frames[seen])
-    values[seen] = found.per_frame_force_rmse if forces else found.per_frame_energy
-    maes[seen] = found.per_frame_force_mae if forces else found.per_frame_energy
     alike = len(set(frames.formulas)) == 1  # energies of several compositions do not compare
     made = BroadClusters.fit(
         features, frames.energy if alike else None, n_geometry=clusters, n_energy=energy_clusters, seed=seed
     ).labels
-    by_cluster = cluster_errors(made, values)
-    typical = np.array([by_cluster.of(c) for c in range(int(made.max()) + 1)])[made]
-    ratio = np.full(len(frames), np.nan)
-    np.divide(values, typical, out=ratio, where=typical > 0)
-    return Outliers(frames, features, sides, made, values, maes, ratio, "eV/Å" if forces else "eV")
+    found = errors(model, frames[seen])
+    return Outliers(frames, features, sides, made, seen, found, error_unit(forces))
 
 
 def sides_of(frames: Frames, train: Frames | None, held_out: Frames | None) -> StrArray:
@@ -180,17 +198,6 @@ def sides_of(frames: Frames, train: Frames | None, held_out: Frames | None) -> S
         )
     sides[held], sides[trained] = HELD_OUT, TRAIN
     return sides
-
-
-def training_frames(model: ForceField) -> Frames | None:
-    """Return the configurations that a model was trained on, None where it does not keep them all."""
-    if isinstance(model, SGDML) and model.fitted is not None:
-        positions = model.fitted.train.positions.cpu().numpy()
-        return Frames.stack(model.fitted.numbers.cpu().numpy(), positions)
-    parts = model.members if isinstance(model, Ensemble) else model.parts if isinstance(model, Sum) else ()
-    known = [training_frames(part) for part in parts]
-    kept = [frames for frames in known if frames is not None]
-    return sum(kept[1:], kept[0]) if kept and len(kept) == len(known) else None
 
 
 def _among(frames: Frames, others: Frames | None) -> BoolArray:

@@ -1,6 +1,6 @@
 """Where a model is wrong on files of labels: from what a person named to models, frames and sides."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,19 @@ from pydantic import Field, PositiveInt
 
 from fidsel.arrays import IntArray
 from fidsel.campaign.settings import Reporter, silent
-from fidsel.config.load import check_config
 from fidsel.config.models import Device
 from fidsel.config.selectors import DescriptorName
 from fidsel.config.strict import Strict
-from fidsel.data import Frames
 from fidsel.data.atomic import replacing
+from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
-from fidsel.tasks.model_files import ASE, open_model
-from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of, training_frames
+from fidsel.models import ForceField
+from fidsel.report import Report
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
+from fidsel.tasks.model_files import open_model, untold
+from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of
 from fidsel.tasks.select import features
-from fidsel.tasks.train import LabelFile
 
 
 class OutlierConfig(Strict):
@@ -33,41 +34,13 @@ class OutlierConfig(Strict):
     """Where a model of fidsel's predicts: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
     descriptor: DescriptorName = "pair-distances"
     """Descriptor of a frame."""
-    clusters: PositiveInt = 10
+    clusters: PositiveInt = GEOMETRY
     """Broad clusters by geometry."""
-    energy_clusters: PositiveInt = 5
+    energy_clusters: PositiveInt = ENERGY
     """Energy clusters inside each."""
 
 
-@dataclass(frozen=True)
-class OutlierRequest:
-    """What a person asks `fidsel outliers` for.
-
-    Parameters
-    ----------
-    model : a folder with a saved model, a file of predictions (FILE or FILE:ENERGY_KEY:FORCES_KEY), or
-        `ase:NAME` for a calculator.
-    data : labels.
-    train : the frames the model was trained on; None = those it keeps itself, as kernel models do.
-    held_out : frames shown apart from the others.
-    units : of the file of predictions.
-    overrides : settings of `OutlierConfig`.
-    seed : decides every draw.
-    """
-
-    model: str
-    data: LabelFile
-    train: LabelFile | None = None
-    held_out: LabelFile | None = None
-    units: str | None = None
-    overrides: tuple[str, ...] = ()
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        checked_seed(self.seed)
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Found:
     """Outliers, where their frames stand, and what a person should know of them.
 
@@ -77,12 +50,29 @@ class Found:
     notes : what a person should know.
     places : (n,) row of each frame in its file.
     data : how many frames are of the data; the others are of the file of held-out ones.
+    title : which model on which data.
     """
 
     outliers: Outliers
     notes: tuple[str, ...]
     places: IntArray
     data: int
+    title: str
+
+    def __repr__(self) -> str:
+        told = [
+            f"{side} RMSE {1000 * errors.error('rmse'):.4g} m{self.outliers.unit} on {errors.frames} frames"
+            for side, (errors, _) in self.outliers.by_side().items()
+        ]
+        return f"Found({self.title}: {', '.join(told)})"
+
+    def _repr_html_(self) -> str:
+        """Return the report in a frame, for a notebook."""
+        return self.report()._repr_html_()
+
+    def report(self) -> Report:
+        """Return the report: what is unusual where the model is worst."""
+        return self.outliers.report(self.title, self.notes)
 
     def place(self, row: int) -> tuple[str, int]:
         """Return the file, "data" or "held out", and the row in it of a frame."""
@@ -100,61 +90,87 @@ class Found:
             )  # fmt: skip
 
 
-def outliers_of_files(request: OutlierRequest, report: Reporter = silent) -> Found:
-    """Return where a model is wrong.
+def outliers(
+    model: ForceField | Path | str,
+    data: Labels,
+    *,
+    train: Labels | None = None,
+    held_out: Labels | None = None,
+    units: str | None = None,
+    calculator: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    descriptor: DescriptorName = "pair-distances",
+    clusters: int = GEOMETRY,
+    energy_clusters: int = ENERGY,
+    seed: int = 0,
+    report: Reporter = silent,
+) -> Found:
+    """Return where a model is wrong: clusters of labelled frames, and frames that stand out of theirs.
 
     Parameters
     ----------
-    request : what a person asked for.
+    model : a force field, or what names one; see `fidsel.tasks.model_files.open_model`.
+    data : labels.
+    train : frames the model was trained on, beside those it keeps itself, as kernel models do.
+    held_out : labels shown apart from the others.
+    units : "energy,length" of a file of predictions.
+    calculator : parameters of an ASE calculator, where the model is one.
+    device : where a model in a folder predicts.
+    descriptor : of a frame.
+    clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
+    seed : decides every draw.
     report : hears how far a calculator has come.
 
     Raises
     ------
     UsageError
-        where a file cannot be read, the model cannot predict its frames, or all of them were trained on.
+        where labels cannot be read, the model cannot predict them, or all of them were trained on.
+
+    Examples
+    --------
+    >>> from fidsel.testing import example_frames
+    >>> found = outliers("ase:emt", example_frames(20), clusters=2, energy_clusters=1)
+    >>> len(found.outliers.described), len(found.outliers.worst(3))
+    (2, 3)
     """
-    config = check_config(OutlierConfig, {}, request.overrides, "the command line")
-    frames = request.data.read("accurate")
-    odd = request.data.oddities(frames)
-    held = request.held_out.read("accurate") if request.held_out else None
-    if held is not None and request.held_out is not None:
-        odd += request.held_out.oddities(held)
-    data, places = len(frames), np.arange(len(frames))
-    if held is not None:
+    checked_seed(seed)
+    labels, named = LabelFile.of(data), None if train is None else LabelFile.of(train)
+    frames = labels.read("accurate")
+    odd = labels.oddities(frames)
+    own, places, held = len(frames), np.arange(len(frames)), None
+    if held_out is not None:
+        apart = LabelFile.of(held_out)
+        held = apart.read("accurate")
+        odd += apart.oddities(held)
         new = np.flatnonzero(Lookup(frames).find(held) < 0)
         frames = frames + held[new].replace(level=frames.level[0])
         places = np.concatenate([places, new])
-    model = open_model(
-        request.model,
-        frames,
-        unit_text=request.units,
-        state=request.data.state,
-        calculator=config.calculator,
-        device=config.device,
-        report=report,
-    )
-    kept = training_frames(model)
-    named = request.train.read("accurate", labelled=False) if request.train else None
-    train = named if kept is None else kept if named is None else kept + named.unlabelled()
-    found = find_outliers(
+    made = open_model(
         model,
         frames,
-        features(config.descriptor, frames, model),
-        sides_of(frames, train, held),
-        clusters=config.clusters,
-        energy_clusters=config.energy_clusters,
-        seed=request.seed,
+        unit_text=units,
+        state=labels.state,
+        calculator=calculator,
+        device=device,
+        report=report,
     )
-    return Found(found, (*_notes(request, train, found), *odd), places, data)
+    given = [] if named is None else [named.read("accurate", labelled=False).unlabelled()]
+    trained = [kept for kept in (made.training_frames, *given) if kept is not None]
+    found = find_outliers(
+        made,
+        frames,
+        features(descriptor, frames, made),
+        sides_of(frames, sum(trained[1:], trained[0]) if trained else None, held),
+        clusters=clusters,
+        energy_clusters=energy_clusters,
+        seed=seed,
+    )
+    notes = (*untold(model, made, labels, named), *_notes(found), *odd)
+    return Found(found, notes, places, own, f"{model} on {labels.text}")
 
 
-def _notes(request: OutlierRequest, train: Frames | None, found: Outliers) -> Sequence[str]:
+def _notes(found: Outliers) -> Sequence[str]:
     notes, total = [], len(found.frames)
-    if train is None and not request.model.startswith(ASE):
-        notes.append(
-            f"{request.model} does not tell what it was trained on: training frames in {request.data.text} "
-            "count as unseen; name them by --train"
-        )
     if trained := len(found.rows(TRAIN)):
         notes.append(f"{trained} of {total} frames are left out: the model was trained on them")
     if lost := int((np.isnan(found.errors) & (found.sides != TRAIN)).sum()):

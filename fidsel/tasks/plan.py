@@ -1,36 +1,39 @@
 """A plan for a campaign, or from bare prices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fidsel.campaign import plan_campaign, plan_from_prices
-from fidsel.campaign.settings import Reporter
+from fidsel.campaign import plan_campaign
+from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.planner.plan import Plan
-
-VALIDATION = 10
-"""Accurate validation labels of a plan from prices."""
+from fidsel.tasks.prices import plan_prices
 
 
-def make_plan(
-    folder: Path,
-    overrides: Sequence[str],
-    budget: str | None,
-    prices: Sequence[str] | None,
-    validation: int | None,
-    report: Reporter,
+def plan(
+    folder: Path | str = ".",
+    settings: Sequence[str] = (),
+    *,
+    budget: str | None = None,
+    prices: Mapping[str, float] | Sequence[str] = (),
+    validation: int | None = None,
+    atoms: int | None = None,
+    smiles: str | None = None,
+    recipe: str | None = None,
+    report: Reporter = silent,
     break_lock: bool = False,
-) -> tuple[Plan, Budget]:
-    """Return a plan and the budget it is for.
+) -> Plan:
+    """Return how many labels to buy at which level, and what that should bring.
 
     Parameters
     ----------
-    folder, overrides : the campaign, whose pilot labels are bought; with prices no overrides are taken.
+    folder, settings : the campaign, whose pilot labels are bought; with prices no settings are taken.
     budget : what may be spent, e.g. "2core-h"; None = as fidsel.toml says.
-    prices : "name=cost" per label, in base units of the budget; None = a campaign's.
-    validation : accurate validation labels, where prices are given; None = `VALIDATION`.
+    prices : cost per label of each level, or "name=cost", in base units of the budget; none = a campaign's.
+    validation : accurate validation labels, where prices are given; None = 10.
+    atoms, smiles : the molecule, where prices are given; None = one of 12 atoms.
+    recipe : that will train, where prices are given; None = "cokriging".
     report : hears how far the pilot has come.
     break_lock : take the campaign from a process that seems to hold it.
 
@@ -38,26 +41,36 @@ def make_plan(
     ------
     UsageError
         where prices are given without a budget or with settings of a campaign, or nothing can be planned.
+
+    Examples
+    --------
+    >>> plan(budget="250", prices={"ccsdt": 1.0, "dft": 0.025}, atoms=9).levels
+    ('dft', 'ccsdt')
     """
-    if not prices:
-        if validation is not None:
-            raise UsageError(
-                f"--validation goes with --price; for the campaign write campaign.validation={validation}"
-            )
-        campaign = open_campaign(folder, overrides, budget)
-        return plan_campaign(campaign, report, break_lock), campaign.budget
-    if budget is None:
-        raise UsageError(
-            "with --price say what may be spent: --budget 2core-h with prices in core-seconds, or --budget "
-            "250 with prices relative to an accurate label"
+    if prices:
+        return plan_prices(
+            budget,
+            prices,
+            validation=validation,
+            atoms=atoms,
+            smiles=smiles,
+            recipe=recipe,
+            settings=settings,
         )
-    if overrides:
+    _refuse_price_options(validation, atoms, smiles, recipe)
+    return plan_campaign(open_campaign(Path(folder), settings, budget), report, break_lock)
+
+
+def _refuse_price_options(
+    validation: int | None, atoms: int | None, smiles: str | None, recipe: str | None
+) -> None:
+    """Raise a `UsageError` where a campaign's plan is given what its fidsel.toml says."""
+    if validation is not None:
         raise UsageError(
-            f"with --price no campaign is looked at, so nothing but options may be given, got "
-            f"{' '.join(overrides)!r}: leave it out, or write a unit with its number (--budget 2core-h)"
+            f"--validation goes with --price; for the campaign write campaign.validation={validation}"
         )
-    labels = VALIDATION if validation is None else validation
-    if labels < 0:
-        raise UsageError(f"the number of validation labels must be ≥ 0, got {labels}")
-    total = Budget.parse(budget)
-    return plan_from_prices(total, prices, labels), total
+    if not (atoms is None and smiles is None and recipe is None):
+        raise UsageError(
+            "--atoms, --smiles and --recipe go with --price; a campaign's pool and recipe are those of its "
+            "fidsel.toml"
+        )

@@ -7,12 +7,13 @@ from typing import Final
 from ase import Atoms
 from ase.units import Hartree, kcal, mol
 
-from fidsel.config.levels import CalculatorLevel, Level, OpenMMLevel, PySCFLevel
+from fidsel.config.levels import CalculatorLevel, Level, OpenMMLevel, PySCFLevel, TBLiteLevel
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.fidelity.sources.pyscf import PySCFSource
+from fidsel.fidelity.sources.tblite import TBLiteSource
 
 HYDROGEN: Final = Atoms("H2", [[0, 0, 0], [0, 0, 0.74]])
 WATER: Final = Atoms("OHH", [[0, 0, 0], [0.9572, 0, 0], [-0.2399872, 0.9266272, 0]])
@@ -57,6 +58,9 @@ PYSCF: Final[Mapping[str, tuple[Atoms, str, float, float, str]]] = {
 MMFF_WATER: Final = 0.159176365
 """kcal/mol, `WATER` by RDKit 2026.09.1's MMFFGetMoleculeForceField(...).CalcEnergy(), MMFF94 and MMFF94s."""
 
+XTB_WATER: Final = {"GFN2-xTB": -5.0703694435, "GFN1-xTB": -5.7686410739, "IPEA1-xTB": -5.8262484121}
+"""Hartree, `WATER` by tblite.interface.Calculator(...).singlepoint() of tblite 0.8.0; 0.4 to 0.7 agree."""
+
 EMT_WATER: Final = 2.773940332
 """eV, `WATER` by ase.calculators.emt.EMT of ASE 3.29.0."""
 
@@ -81,6 +85,9 @@ def reference_for(level: Level) -> Reference | None:
         case OpenMMLevel(system=None, variant=variant):
             source_mmff, energy = MMFFSource(from_smiles("O"), variant), MMFF_WATER * kcal / mol
             return Reference(f"water, {variant}", source_mmff, WATER, energy, 1e-5, "RDKit 2026.09.1")
+        case TBLiteLevel(method=xtb):
+            source_xtb, energy = TBLiteSource(xtb), XTB_WATER[xtb] * Hartree
+            return Reference(f"water, {xtb}", source_xtb, WATER, energy, 1e-4, "tblite 0.8.0")
         case CalculatorLevel(calculator="emt"):
             return Reference("water, EMT", CalculatorSource("emt"), WATER, EMT_WATER, 1e-6, "ASE 3.29.0")
         case CalculatorLevel():

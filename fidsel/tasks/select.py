@@ -1,7 +1,6 @@
 """A selection from files of frames, without a campaign."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -10,43 +9,39 @@ from typing import Any
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.campaign.rounds.training import placeless
 from fidsel.campaign.selection.learner import learner
-from fidsel.campaign.selection.loop import Task, additions, select
+from fidsel.campaign.selection.loop import additions, select
 from fidsel.campaign.selection.picks_file import PicksFile, plain_round, read_known, read_rounds
 from fidsel.campaign.selection.report import selection_report
 from fidsel.campaign.selection.settings import Selection, SelectionRound, divide, has_labels
-from fidsel.campaign.selection.sources import build_source
-from fidsel.campaign.selection.twin import Twin
-from fidsel.campaign.settings import LEARNED
+from fidsel.campaign.selection.task import Task, Twin
+from fidsel.campaign.settings import Reporter, silent, tells
 from fidsel.config.load import check_config
-from fidsel.config.model_parts import model_factory
-from fidsel.config.models import PLACE, ModelSection
-from fidsel.config.parts import build_picker
-from fidsel.config.recipe_parts import build_stage
+from fidsel.config.models import Model
 from fidsel.config.recipes import StageSection
-from fidsel.config.selectors import Selector
+from fidsel.config.selectors import Selector, SelectorSection, register_own
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
-from fidsel.data.atomic import make_folder
 from fidsel.data.checks.finding import few
+from fidsel.data.digest import frames_digest
+from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup
 from fidsel.data.reorder import in_order_of
 from fidsel.exceptions import UsageError
-from fidsel.models.contract import ForceField
+from fidsel.models import ForceField
 from fidsel.models.watch import QUIET, Watch
-from fidsel.report import write_report
-from fidsel.selector import make_descriptor
-from fidsel.selector.clusters.projection import Reduced
-from fidsel.selector.pickers.cluster_error import Random
-from fidsel.selector.pool import Picker, needs_errors
-from fidsel.tasks.train import LabelFile
+from fidsel.report import Report
+from fidsel.selector import ErrorSource, Picker, Random, Reduced, error_source, make_descriptor, needs_errors
+from fidsel.selector.step import Step
+from fidsel.selector.stopping import Stopping
 from fidsel.training.recipes.standard import STAGE
 
 
 class SelectConfig(Strict):
     """The sections of fidsel.toml that a selection needs."""
 
-    model: ModelSection
+    model: Model
     """The force field."""
     selector: Selector
     """The picker."""
@@ -81,74 +76,32 @@ class Request:
     out: Path
 
 
+@dataclass
 class FileSelection:
     """A selection from files: run it, then look at its rounds, its model and its report.
 
     Parameters
     ----------
-    request : what a person asked for.
-    watch : hears how far each training is.
-
-    Attributes
-    ----------
-    rounds, control : of the selection and of its control arm, as far as they are done.
+    request : what was asked for.
+    task : what it comes to.
+    settings : what makes it this selection, see `settings`.
     odd : what is worth knowing about the labels, as sentences.
-
-    Raises
-    ------
-    UsageError
-        where files, settings and models do not fit together, labels are wrong (see docs/checks.md), or
-        `out` holds another selection.
+    arm : the control arm, None where there is none.
+    rounds, control : of the selection and of its control arm, as far as they are done.
     """
 
-    def __init__(self, request: Request, watch: Watch = QUIET) -> None:
-        values: dict[str, Any] = {"model": {"kind": request.model}, "selector": {"kind": request.picker}}
-        if request.error is not None:
-            values["selector"]["error"] = request.error
-        config = check_config(SelectConfig, values, request.overrides, "the command line")
-        section = config.selector
-        self.request, self.frames = request, request.pool.read("accurate")
-        self.odd = request.pool.check(self.frames)
-        known = known_labels(request.out, self.frames)
-        seed, model = request.selection.seed, model_factory(config.model, Path())
-        picker, missing = build_picker(section, Path()), np.flatnonzero(~known)
-        kind, labelled = error_kind(section, picker, missing, request.cheap is not None), not len(missing)
-        stage, twin = build_stage(config.stage, STAGE), None
-        if kind == "cheap":
-            cheap, odd = cheap_labels(request.cheap, self.frames)
-            self.odd += odd
-            twin = Twin(cheap, learner(model, cheap, seed, stage=stage, watch=watch.part("cheap")))
-        learns = learner(model, self.frames, seed, stage=stage, watch=watch)
-        first = None
-        if section.descriptor == "latent":
-            first = learns.learn([divide(self.frames, request.selection, known).start])
-        self.task = Task(
-            self.frames,
-            features(section.descriptor, self.frames, first),
-            learns,
-            picker,
-            build_source(kind, self.frames, model(seed), twin),
-            replace(
-                request.selection,
-                size=section.per_round or request.selection.size,
-                probes=section.probes,
-                clusters=section.clusters,
-                energy_clusters=section.energy_clusters,
-            ),
-            reference=labelled and kind in (None, "reference"),
-            probing=kind in LEARNED,
-            known=known,
-        )
-        self._settings = settings(self.task, config, kind, twin)
-        self.rounds, self.control = read_rounds(request.out, self._settings)
-        self._arm: Task | None = None
-        if request.control and labelled and not isinstance(picker, Random):
-            self._arm = self.task.control_arm()
+    request: Request
+    task: Task
+    settings: Mapping[str, Any]
+    odd: tuple[str, ...]
+    arm: Task | None
+    rounds: list[SelectionRound]
+    control: list[SelectionRound]
 
     def run(self) -> Iterator[SelectionRound]:
         """Yield the rounds that are not done yet; each is in the file before it is yielded."""
         for found in select(self.task, self.rounds):
-            self.rounds = [*(replace(one, stop="") for one in self.rounds[: found.index]), found]
+            self.rounds = [*(replace(one, stop=None) for one in self.rounds[: found.index]), found]
             self._follow()
             self.save()
             yield found
@@ -158,39 +111,190 @@ class FileSelection:
 
     def _follow(self) -> None:
         """Let the control arm catch up."""
-        if self._arm is not None and self.rounds[-1].held_out is not None:
-            arm = select(self._arm, self.control)
+        if self.arm is not None and self.rounds[-1].held_out is not None:
+            arm = select(self.arm, self.control)
             missing = len(self.rounds) - len(self.control)
-            self.control = [*(replace(one, stop="") for one in self.control), *islice(arm, missing)]
+            self.control = [*(replace(one, stop=None) for one in self.control), *islice(arm, missing)]
 
     def document(self) -> dict[str, Any]:
         """Return what was selected as plain values."""
         return {
             "picks": str(self.request.out),
-            "task": dict(self._settings),
+            "task": dict(self.settings),
             "unit": self.task.unit,
             "held_out": len(self.task.division.held_out),
             "pool": len(self.task.division.pool),
-            "stop": self.rounds[-1].stop if self.rounds else "",
+            "stop": str(self.rounds[-1].stop or "") if self.rounds else "",
             "rounds": [plain_round(one) for one in self.rounds],
             "control": [plain_round(one) for one in self.control],
         }
 
-    def write_report(self, path: Path) -> None:
-        """Write the report of what is done as one HTML file."""
+    def __repr__(self) -> str:
+        told = "no round yet"
+        if self.rounds:
+            last = self.rounds[-1]
+            told = f"{len(self.rounds)} rounds, {last.labels} labels; {last.stop or 'not finished'}"
+        return f"FileSelection({self.request.pool.text}: {told})"
+
+    def _repr_html_(self) -> str:
+        """Return the report in a frame, for a notebook."""
+        return self.report()._repr_html_()
+
+    def report(self) -> Report:
+        """Return the report of what is done."""
         title = f"Selection from {Path(self.request.pool.parts[0]).name}"
-        arm = f"{self.request.picker} picks"
-        write_report(selection_report(self.task, self.rounds, self.control, title, arm), path)
+        return selection_report(self.task, self.rounds, self.control, title, f"{self.request.picker} picks")
 
     def save(self) -> None:
         """Write what is done into the file of picks."""
-        kept = PicksFile(self._settings, self.task.division, tuple(self.rounds), tuple(self.control))
+        kept = PicksFile(self.settings, self.task.division, tuple(self.rounds), tuple(self.control))
         kept.save(self.request.out)
 
     def model(self) -> ForceField:
         """Return the model of the last round that was measured."""
         measured = [one for one in self.rounds if one.held_out is not None]
         return self.task.learn(additions(self.task, measured)).model
+
+
+def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
+    """Read the files of a selection and return it, with the rounds that are done.
+
+    Parameters
+    ----------
+    request : what is asked for.
+    watch : hears how far each training is.
+
+    Raises
+    ------
+    UsageError
+        where files, settings and models do not fit together, labels are wrong (see docs/checks.md), or
+        `request.out` holds another selection.
+    """
+    config = checked(request)
+    section, frames = config.selector, request.pool.read("accurate")
+    odd, known = request.pool.check(frames), known_labels(request.out, frames)
+    picker, model = section.build(Path()), config.model.build(Path())
+    kind = error_kind(section, picker, np.flatnonzero(~known), request.cheap is not None)
+    source = error_source(kind or "reference")
+    seed, stage, twin = request.selection.seed, config.stage.applied(STAGE), None
+    if kind is not None:
+        refuse_unable(source, model(seed))
+        if source.needs_cheap:
+            cheap, more = cheap_labels(request.cheap, frames)
+            odd += more
+            twin = Twin(cheap, learner(model, cheap, seed, stage=stage, watch=watch.part("cheap")))
+    learns = learner(model, frames, seed, stage=stage, watch=watch)
+    numbers = replace(
+        request.selection,
+        size=section.per_round or request.selection.size,
+        probes=section.probes,
+        clusters=section.clusters,
+        energy_clusters=section.energy_clusters,
+    )
+    first = None
+    if section.descriptor == "latent":
+        first = learns.learn([divide(frames, numbers, known).start])
+    described = features(section.descriptor, frames, first)
+    task = Task.of(frames, described, learns, Step(picker, source), numbers, twin=twin, known=known)
+    same = settings(task, config, kind)
+    compared = request.control and bool(known.all()) and not isinstance(picker, Random)
+    arm = task.control_arm() if compared else None
+    return FileSelection(request, task, same, odd, arm, *read_rounds(request.out, same))
+
+
+def checked(request: Request) -> SelectConfig:
+    """Return the settings of a request.
+
+    Raises
+    ------
+    UsageError
+        where they are not valid.
+    """
+    values: dict[str, Any] = {"model": {"kind": request.model}, "selector": {"kind": request.picker}}
+    if request.error is not None:
+        values["selector"]["error"] = request.error
+    config = check_config(SelectConfig, values, request.overrides, "the command line")
+    register_own(config.selector, Path())
+    return config
+
+
+def refuse_unable(source: ErrorSource, model: ForceField) -> None:
+    """Raise a `UsageError` where a model cannot tell what an error source asks for."""
+    if source.needs_committee and not model.disagrees:
+        raise UsageError(
+            f"error = {source.name!r} needs models that can disagree, a {model.kind} model is one: take "
+            "model 'ensemble', or error = 'probe'"
+        )
+    if source.needs_network and not model.has_latent:
+        raise UsageError(
+            f"error = {source.name!r} needs a network, a {model.kind} model has no latent features: take "
+            "model 'painn', or error = 'probe'"
+        )
+
+
+def select_files(
+    pool: Labels,
+    *,
+    model: str = "sgdml",
+    picker: str = "cluster-error",
+    error: str | None = None,
+    cheap: Labels | None = None,
+    settings: Sequence[str] = (),
+    start: int | None = None,
+    size: int = 100,
+    rounds: int = 8,
+    holdout: float = 0.25,
+    seed: int = 0,
+    stopping: Stopping | None = None,
+    control: bool = True,
+    out: Path | str = "picks.npz",
+    report: Reporter = silent,
+) -> FileSelection:
+    """Pick frames where the model is wrong, train on them, measure, and repeat; return what was done.
+
+    Parameters
+    ----------
+    pool, model, picker, error, cheap, control, out : see `Request`.
+    settings : `model.key=value`, `selector.key=value` and `stage.key=value`.
+    start, size, rounds, holdout, seed, stopping : see `Selection`.
+    report : hears how far each training is.
+
+    Raises
+    ------
+    UsageError
+        where pool, settings and models do not fit together, or `out` holds another selection.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.testing import example_frames
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = select_files(
+    ...         example_frames(60),
+    ...         settings=["model.sigmas=[10]"],
+    ...         start=10,
+    ...         size=5,
+    ...         rounds=1,
+    ...         out=f"{folder}/picks.npz",
+    ...     )
+    >>> [one.labels for one in found.rounds], len(found.rounds[1].picks)
+    ([10, 15], 5)
+    """
+    request = Request(
+        pool=LabelFile.of(pool),
+        model=model,
+        picker=picker,
+        error=error,
+        cheap=None if cheap is None else LabelFile.of(cheap),
+        overrides=tuple(settings),
+        selection=Selection(start, size, rounds, holdout, seed=seed, stopping=stopping or Stopping()),
+        control=control,
+        out=Path(out),
+    )
+    found = open_selection(request, Watch(tells(report, "training")))
+    for _ in found.run():
+        pass
+    return found
 
 
 def features(name: str, frames: Frames, model: ForceField | None) -> FloatArray:
@@ -212,7 +316,7 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[
     cheap = in_order_of(frames, file.read("cheap"))
     odd = file.check(cheap)
     rows = Lookup(cheap).find(frames)
-    if (lost := rows < 0).any():
+    if (lost := (rows < 0) | ~has_labels(cheap)[rows]).any():
         raise UsageError(
             f"{file.text} has no cheap label for {lost.sum()} of {len(frames)} frames of the pool: label "
             "these too, or take another source of errors"
@@ -220,14 +324,12 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[
     return cheap[rows], odd
 
 
-def settings(
-    task: Task, config: SelectConfig, error: str | None, twin: Twin | None
-) -> Mapping[str, Any]:  # Any: plain values
+def settings(task: Task, config: SelectConfig, error: str | None) -> Mapping[str, Any]:  # Any: plain values
     """Return what makes two selections the same; one may have more rounds, or run on another device."""
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
-    begun = digest(with_labels(task.frames, task.division.known))
-    kept = {"frames": begun, "cheap": None if twin is None else digest(twin.frames)}
-    return {**kept, "error": error, **numbers, **config.model_dump(mode="json", exclude={"model": PLACE})}
+    begun = frames_digest(with_labels(task.frames, task.division.known))
+    kept = {"frames": begun, "cheap": None if task.twin is None else frames_digest(task.twin.frames)}
+    return {**kept, "error": error, **numbers, **placeless(config.model_dump(mode="json"))}
 
 
 def known_labels(path: Path, frames: Frames) -> BoolArray:
@@ -243,21 +345,13 @@ def known_labels(path: Path, frames: Frames) -> BoolArray:
 
 def with_labels(frames: Frames, rows: BoolArray) -> Frames:
     """Return frames with labels where `rows` (n,) is True alone."""
-    atoms = np.repeat(rows, np.diff(frames.offsets))
+    atoms = np.repeat(rows, frames.sizes)
     return frames.replace(
         energy=np.where(rows, frames.energy, np.nan), forces=np.where(atoms[:, None], frames.forces, np.nan)
     )
 
 
-def digest(frames: Frames) -> str:
-    """Return a hash of configurations, labels and trajectories."""
-    found = hashlib.sha256("".join([*frames.ids, *frames.group]).encode())
-    for labels in (frames.energy, frames.forces):
-        found.update(np.ascontiguousarray(labels).tobytes())
-    return found.hexdigest()
-
-
-def error_kind(section: Selector, picker: Picker, missing: IntArray, cheap: bool) -> str | None:
+def error_kind(section: SelectorSection, picker: Picker, missing: IntArray, cheap: bool) -> str | None:
     """Return where errors of candidates come from, None for pickers that look at none.
 
     Parameters
@@ -289,25 +383,3 @@ def error_kind(section: Selector, picker: Picker, missing: IntArray, cheap: bool
             "probe or cheap, or a picker that looks at no errors"
         )
     return section.error or "reference"
-
-
-def require_writable(*paths: Path | None, folder: Path | None = None) -> None:
-    """Raise where a file or a folder cannot be written, before anything is computed for it.
-
-    Parameters
-    ----------
-    paths : files to be, in folders that exist.
-    folder : made where it is missing.
-
-    Raises
-    ------
-    UsageError
-        where a path is no file in a folder that exists.
-    FidselError
-        where the system refuses the folder.
-    """
-    for path in paths:
-        if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
-            raise UsageError(f"{path} must be a file in a folder that exists: make it, or name another")
-    if folder is not None:
-        make_folder(folder)

@@ -127,7 +127,7 @@ def _first(given: Mapping[str, Any]) -> Atoms:  # Any: settings of a pool
     section = check_config(PoolSection, source | known, (), "the new campaign")
     if section.source == "file":
         frames = read_pool(section, Path(), told=True)
-        return frames[int(np.argmax(np.diff(frames.offsets)))]
+        return frames[int(np.argmax(frames.sizes))]
     made = molecule(section, Path())
     _sampled(made)
     # only the elements count here

@@ -7,10 +7,11 @@ from typing import Final
 
 from ase import Atoms
 
-from fidsel.campaign.plans.least import FEWEST, shown_above
+from fidsel.campaign.plans.minimum_budget import FEWEST, MinimumBudget, shown_above
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
-from fidsel.fidelity.sources.expected import expected_seconds
+from fidsel.fidelity.buying.reservations import MARGIN
+from fidsel.fidelity.sources.expected import expected_seconds, expected_xtb_seconds
 
 BUDGETS: Final = ("20core-min", "40core-min", "60core-min")
 """Tried in turn where nobody says what may be spent: on two cores the last is half an hour."""
@@ -28,10 +29,8 @@ kind = "openmm"
 """
 XTB: Final = """\
 [[fidelity]]
-name = "gfn2-xtb"     # by tblite, which is installed here
-kind = "calculator"
-calculator = "tblite"
-parameters = {{ method = "GFN2-xTB", charge = "{{charge}}", multiplicity = "{{multiplicity}}" }}
+name = "gfn2-xtb"
+kind = "tblite"
 {cheap}
 """
 HARTREE_FOCK: Final = """\
@@ -137,7 +136,11 @@ def starting_point(atoms: Atoms, budget: str | None, force_field: bool) -> Start
     for wanted in (WANTED, FEWEST):
         for one, time in zip(tried, clock, strict=True):
             for method, each in seconds.items():
-                if time.pays((VALIDATION + wanted) * each + wanted * _beside(method, atoms)):
+                headroom = (MARGIN - 1) * each
+                takes = MinimumBudget(
+                    method, each, _beside(method, atoms), VALIDATION, wanted, headroom=headroom
+                )
+                if time.pays(takes.total):
                     return Start(
                         method, each, _levels(method, seconds, one, force_field), one, pool_size(len(atoms))
                     )
@@ -165,7 +168,7 @@ def _possible(method: str, atoms: Atoms) -> bool:
 
 def _beside(method: str, atoms: Atoms) -> float:
     """Return the core-seconds of the cheap labels of an accurate frame."""
-    return expected_seconds("mp2", BASIS, atoms) if method == "ccsd(t)" else 0.0
+    return expected_seconds("mp2", BASIS, atoms) if method == "ccsd(t)" else expected_xtb_seconds(atoms)
 
 
 def _levels(method: str, seconds: dict[str, float], budget: Budget, force_field: bool) -> str:

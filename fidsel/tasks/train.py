@@ -1,6 +1,5 @@
 """A force field from files of labels, without a campaign."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,22 +11,16 @@ import numpy as np
 from fidsel.campaign.rounds.training import key_of, placeless
 from fidsel.campaign.settings import Reporter, silent, tells
 from fidsel.config.load import check_config
-from fidsel.config.model_parts import model_factory
-from fidsel.config.models import ModelSection
-from fidsel.config.parts import units
-from fidsel.config.recipe_parts import build_recipe
-from fidsel.config.recipes import RecipeSection
-from fidsel.config.schema import refuse_mismatch, usual_recipe
+from fidsel.config.models import MODEL_SECTIONS, Model
+from fidsel.config.recipes import RecipeSettings
 from fidsel.config.strict import Strict
 from fidsel.data import Frames, leaks, split
 from fidsel.data.atomic import make_folder
 from fidsel.data.checks.finding import few
-from fidsel.data.checks.quick import quick_check, refuse_errors
+from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import TOLERANCE, Lookup
-from fidsel.data.read import AS_NAMED, label_keys, read_logged
 from fidsel.data.reorder import in_order_of
 from fidsel.data.seed import checked_seed
-from fidsel.data.state import State
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.sources.table import TableSource
 from fidsel.models import ForceField
@@ -35,6 +28,7 @@ from fidsel.models.checkpoints import Checkpoints, discard_others
 from fidsel.models.files import JSON
 from fidsel.models.watch import Watch
 from fidsel.training.evaluate import errors
+from fidsel.training.recipes.usual import usual_recipe
 from fidsel.training.stage import Trained, TrainingData
 
 HELD_OUT = 0.2
@@ -51,118 +45,81 @@ def unheard(text: str) -> None:
 class TrainConfig(Strict):
     """The sections of fidsel.toml that training needs."""
 
-    model: ModelSection
+    model: Model
     """The force field."""
-    recipe: RecipeSection
+    recipe: RecipeSettings
     """How it is trained."""
 
 
 @dataclass(frozen=True)
-class LabelFile:
-    """A file of labels at one level.
+class TrainRequest:
+    """What is asked of `fidsel train`.
 
     Parameters
     ----------
-    text : the file; `path:energy_key:forces_key` names the labels in it, either of which may be empty.
-    units : "energy,length", where the file does not say.
-    energy_key, forces_key : names of the labels that `text` does not name.
-    trusted : whether labels that look wrong are taken all the same.
-    state : charge and spin of frames for which the file names none.
-
-    Examples
-    --------
-    >>> [str(part) for part in LabelFile("data.npz:E_dft:F_dft").parts]
-    ['data.npz', 'E_dft', 'F_dft']
+    accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
+    out : folder of the model.
+    cheap : labels of the cheap levels, cheapest first.
+    model, recipe : their kinds; None = `usual_recipe` of files and model.
+    overrides : `model.key=value` and `recipe.key=value` settings.
+    seed : decides every draw.
+    force : whether a model that is there may be replaced.
     """
 
-    text: str
-    units: str | None = None
-    energy_key: str | None = None
-    forces_key: str | None = None
-    trusted: bool = False
-    state: State = AS_NAMED
+    accurate: LabelFile
+    out: Path
+    cheap: tuple[LabelFile, ...] = ()
+    validation: LabelFile | None = None
+    model: str = "sgdml"
+    recipe: str | None = None
+    overrides: tuple[str, ...] = ()
+    seed: int = 0
+    force: bool = False
 
-    @property
-    def parts(self) -> tuple[Path, str | None, str | None]:
-        """Path, name of the energies and name of the forces; colons before the file's suffix are its own."""
-        if Path(self.text).exists():
-            return Path(self.text), self.energy_key, self.forces_key
-        named = re.fullmatch(r"(.*?\.\w+)(?::([^:/\\]*))?(?::([^:/\\]*))?", self.text)
-        if named is None:
-            raise UsageError(f"labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY, got {self.text!r}")
-        return Path(named[1]), named[2] or self.energy_key, named[3] or self.forces_key
-
-    def source(self) -> TableSource:
-        """Return the file as a source that looks labels up; `check` is for these."""
-        path, energy, forces = self.parts
-        return TableSource(path, energy, forces, units(self.units), state=self.state, trust_labels=True)
-
-    def check(self, frames: Frames) -> tuple[str, ...]:
-        """Return what is worth knowing about its frames, as sentences.
+    def config(self) -> TrainConfig:
+        """Return the checked settings.
 
         Raises
         ------
         UsageError
-            where labels look wrong and are not trusted; it names frames and remedies.
+            where they are not valid, or the recipe cannot train the model on these files.
         """
-        return refuse_errors(quick_check(frames), str(self.parts[0]), self.trusted, "--trust-labels")
-
-    def oddities(self, frames: Frames) -> tuple[str, ...]:
-        """Return what looks wrong about its frames, as sentences, where nothing is trained on them."""
-        return refuse_errors(quick_check(frames), str(self.parts[0]), trusted=True, trust="")
-
-    def read(self, level: str, *, labelled: bool = True) -> Frames:
-        """Return its frames; `level` is their level where the file names none.
-
-        Parameters
-        ----------
-        labelled : whether they must have labels.
-
-        Raises
-        ------
-        UsageError
-            where the file cannot be read or lacks labels.
-        """
-        path, energy, forces = self.parts
-        frames = read_logged(
-            path, units=units(self.units), energy_key=energy, forces_key=forces, state=self.state
-        )
-        if labelled and not np.isfinite(frames.energy).any() and not frames.has_forces.any():
-            raise UsageError(
-                f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY (keys in the file: "
-                f"{', '.join(label_keys(path)) or 'none'})"
-            )
-        return frames if frames.level.all() else frames.replace(level=level)
+        section = MODEL_SECTIONS.get(self.model)
+        kind = self.recipe or usual_recipe(section.made if section else None, len(self.cheap))
+        values: dict[str, Any] = {"model": {"kind": self.model}, "recipe": {"kind": kind}}
+        try:
+            config = check_config(TrainConfig, values, self.overrides, "the command line")
+        except UsageError as error:
+            if self.recipe is not None:
+                raise
+            raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
+        if config.recipe.recipe is not None:
+            config.recipe.recipe.require(type(config.model).made, len(self.cheap))
+        return config
 
 
 def train_files(
-    accurate: LabelFile,
-    cheap: Sequence[LabelFile],
-    validation: LabelFile | None,
-    model: str,
-    recipe: str | None,
-    overrides: Sequence[str],
-    seed: int,
-    out: Path,
+    accurate: Labels,
+    cheap: Sequence[Labels] = (),
+    validation: Labels | None = None,
+    model: str = "sgdml",
+    recipe: str | None = None,
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+    out: Path | str = "model",
     *,
     force: bool = False,
     report: Reporter = silent,
     say: Callable[[str], None] = unheard,
 ) -> dict[str, Any]:
-    """Train on files, save the model into a folder and return what happened.
+    """Train on labels, save the model into a folder and return what happened.
 
     What is learnt is kept beside the folder until the model is there: the same call goes on from it where
     an earlier one was killed.
 
     Parameters
     ----------
-    accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
-    cheap : labels of the cheap levels, cheapest first.
-    model, recipe : their kinds; None = `usual_recipe` of files and model.
-    overrides : `model.key=value` and `recipe.key=value` settings.
-    seed : decides every draw.
-    out : folder of the model.
-    force : whether a model that is there may be replaced.
+    accurate, cheap, validation, model, recipe, overrides, seed, out, force : see `TrainRequest`.
     report : hears how far it is.
     say : hears what is odd about the labels before anything is trained on them.
 
@@ -171,45 +128,70 @@ def train_files(
     UsageError
         where the seed is none, files and settings do not fit together, labels are wrong (see docs/checks.md),
         frames to train on are among those to validate on, or `out` holds a model.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.testing import example_frames
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = train_files(example_frames(20), overrides=["model.sigmas=[10]"], out=f"{folder}/model")
+    >>> found["recipe"], found["train"], found["validation"], found["validation_force_mae"] < 0.1
+    ('standard', 16, 4, True)
     """
-    checked_seed(seed)
-    if (out / JSON).exists() and not force:
+    request = TrainRequest(
+        accurate=LabelFile.of(accurate),
+        out=Path(out),
+        cheap=tuple(LabelFile.of(one) for one in cheap),
+        validation=None if validation is None else LabelFile.of(validation),
+        model=model,
+        recipe=recipe,
+        overrides=tuple(overrides),
+        seed=seed,
+        force=force,
+    )
+    return run_training(request, report, say)
+
+
+def run_training(
+    request: TrainRequest, report: Reporter = silent, say: Callable[[str], None] = unheard
+) -> dict[str, Any]:
+    """Train as a request asks, save the model into its folder and return what happened; see `train_files`."""
+    seed, out, cheap = checked_seed(request.seed), request.out, request.cheap
+    if (out / JSON).exists() and not request.force:
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
-    kind = recipe or usual_recipe(model, len(cheap))
-    values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": kind}}
-    try:
-        config = check_config(TrainConfig, values, overrides, "the command line")
-    except UsageError as error:
-        if recipe is not None:
-            raise
-        raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
-    refuse_mismatch(config.model.kind, config.recipe.kind, len(cheap))
-    labelled = config.recipe.kind != "asteroid-unlabelled"
-    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
-    train, held = accurate.read("accurate"), validation.read("accurate") if validation else None
-    files = [
-        (accurate, train),
-        *zip(cheap, low, strict=True),
-        *([(validation, held)] if held and validation else []),
-    ]
-    odd = [text for file, frames in files for text in file.check(frames)]
-    for text in odd:
-        say(text)
-    sides = _sides(train, held, (accurate.text, validation.text if validation else ""), seed)
-    ordered = tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)
-    data = TrainingData(*sides, ordered)
-    if config.recipe.kind == "delta":
+    config = request.config()
+    recipe = config.recipe.build(Path())
+    data, odd = _labels(request, labelled=recipe.takes != "frames", say=say)
+    if recipe.needs_source:
         _require_pairs(data.train + data.validation, data.cheap[-1], cheap[-1].text)
-    table = cheap[-1].source if cheap else None
+        recipe = recipe.with_source(TableSource.of(cheap[-1]))
     make_folder(out)
-    factory = model_factory(config.model, Path())
+    factory = config.model.build(Path())
     key = key_of(data, factory, seed, [seed, placeless(config.model_dump(mode="json"))])
     with _kept(out, key) as kept:
-        watch = Watch(tells(report, "training"), kept)
-        trained = build_recipe(config.recipe, Path(), table)(data, factory, seed, watch=watch)
+        trained = recipe(data, factory, seed, watch=Watch(tells(report, "training"), kept))
         trained.model.save(out)
     found = {"recipe": config.recipe.kind, "odd": odd}
     return found | _report(trained, data, out) | {"notes": kept.notes}
+
+
+def _labels(
+    request: TrainRequest, *, labelled: bool, say: Callable[[str], None]
+) -> tuple[TrainingData, list[str]]:
+    """Return the labels of all files, and what is odd about them, which is said first."""
+    cheap, validation = request.cheap, request.validation
+    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
+    train = request.accurate.read("accurate")
+    held = validation.read("accurate") if validation else None
+    files = [(request.accurate, train), *zip(cheap, low, strict=True)]
+    if validation is not None and held is not None:
+        files.append((validation, held))
+    odd = [text for file, frames in files for text in file.check(frames)]
+    for text in odd:
+        say(text)
+    names = request.accurate.text, validation.text if validation else ""
+    sides = _sides(train, held, names, request.seed)
+    return TrainingData(*sides, tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)), odd
 
 
 @contextmanager
@@ -276,7 +258,7 @@ def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:
 
 def _validation_errors(model: ForceField, frames: Frames) -> dict[str, float | None]:
     """Return the errors on validation frames, eV/Å, eV and eV per atom; None where no frame has the label."""
-    found, sizes = errors(model, frames), np.diff(frames.offsets)
+    found, sizes = errors(model, frames), frames.sizes
     each = found.per_frame_energy[known := np.isfinite(found.per_frame_energy)] / sizes[known]
     values = {
         "force_mae": found.force_mae,

@@ -1,4 +1,4 @@
-"""Contract checks anyone can run on their own source, model or picker.
+"""Contract checks anyone can run on their own source, model, picker or recipe.
 
 ==================== ===================================================================
 check                of
@@ -9,15 +9,20 @@ check                of
 `check_fittable`     the same of a model with a closed-form fit
 `check_picker`       a picker, on a pool of points
 `check_error_source` an error source, on a pool with true errors
+`check_recipe`       a recipe, by training small models with it
 ==================== ===================================================================
+
+`example_frames` makes labelled frames to try things on, `example_campaign` a campaign of seconds.
 
 Each runs the single checks of its module, which can be had alone, and raises an `AssertionError` naming
 the first rule that is broken. They look at rules, not at quality: that forces are the slope of the model's
 own energy, not that either is accurate; that a picker keeps its promises, not that its picks are good.
 """
 
+from fidsel.testing.example import example_campaign, example_frames
 from fidsel.testing.model import check_force_field
 from fidsel.testing.picker import check_error_source, check_picker
+from fidsel.testing.recipe import check_recipe
 from fidsel.testing.source import check_source
 from fidsel.testing.trainable import check_fittable, check_trainable
 
@@ -26,6 +31,9 @@ __all__ = [
     "check_fittable",
     "check_force_field",
     "check_picker",
+    "check_recipe",
     "check_source",
     "check_trainable",
+    "example_campaign",
+    "example_frames",
 ]

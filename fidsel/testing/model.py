@@ -105,10 +105,10 @@ def check_forces_are_gradients(
     """
     random = np.random.default_rng(0).normal(size=frames.positions.shape)
     forces = model.predict(frames).forces
-    size = np.maximum(np.sqrt(_per_frame(forces**2, frames).mean(1) / np.diff(frames.offsets)), 0.1)
+    size = np.maximum(np.sqrt(frames.sum_per_frame(forces**2).mean(1) / frames.sizes), 0.1)
     for direction in (forces, random):
-        norm = np.sqrt(_per_frame(direction**2, frames).sum(1)).clip(np.finfo(float).tiny)
-        path = length * direction / np.repeat(norm, np.diff(frames.offsets))[:, None]
+        norm = np.sqrt(frames.sum_per_frame(direction**2).sum(1)).clip(np.finfo(float).tiny)
+        path = length * direction / np.repeat(norm, frames.sizes)[:, None]
         slope, deviation = (values / length for values in _unbalanced(model, frames, path))
         unsure = int((deviation / size).argmax())
         assert (deviation <= NOISE * size).all(), (
@@ -255,7 +255,7 @@ def _unbalanced(model: ForceField, frames: Frames, path: FloatArray) -> tuple[Fl
     """
     u = np.linspace(-1, 1, POINTS)
     points = [model.predict(_moved(frames, 0.5 * (1 + x) * path)) for x in u]
-    power = np.stack([_per_frame(p.forces * path, frames).sum(1) for p in points])
+    power = np.stack([frames.sum_per_frame(p.forces * path).sum(1) for p in points])
     work = chebval(u, chebint(chebfit(u, power, 4), scl=0.5)).T
     balance = np.stack([p.energy for p in points])
     balance = balance - balance[0] + work
@@ -279,12 +279,6 @@ def _rows(frames: Frames, permutation: IntArray) -> IntArray:
     """Return atom rows with each frame's atoms permuted."""
     rows: IntArray = (frames.offsets[:-1, None] + permutation).ravel()
     return rows
-
-
-def _per_frame(values: FloatArray, frames: Frames) -> FloatArray:
-    """Return sums over the atoms of each frame, (n_frames, 3)."""
-    sums: FloatArray = np.add.reduceat(values, frames.offsets[:-1], axis=0)
-    return sums
 
 
 def _assert_equal(expected: Prediction, got: Prediction, tolerance: float, rule: str) -> None:

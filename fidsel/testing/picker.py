@@ -8,7 +8,8 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
-from fidsel.selector.pool import ErrorSource, Picker, Picks, Pool, needs_errors
+from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence
+from fidsel.selector.pool import Picker, Picks, Pool, needs_errors
 
 FRAMES = 60
 
@@ -167,7 +168,9 @@ def check_follows_reordered_pool(picker: Picker, pool: Pool) -> None:
     _hold(set(here.tolist()) == set(there.tolist()), "reordering the pool changed which frames are picked")
 
 
-def check_error_source(source: ErrorSource, pool: Pool, truth: FloatArray) -> None:
+def check_error_source(
+    source: ErrorSource, pool: Pool, truth: FloatArray, evidence: Evidence = NOTHING
+) -> None:
     """Raise AssertionError naming the first rule of the contract that an error source breaks.
 
     Parameters
@@ -175,12 +178,13 @@ def check_error_source(source: ErrorSource, pool: Pool, truth: FloatArray) -> No
     pool : the candidates.
     truth : (n,) true errors, eV/Å; revealed to the source for the rows it wants, or for all of them
         where it wants none.
+    evidence : what the source is told of the pool beside.
     """
     wanted = check_wanted_rows(source, pool)
     known = np.full(len(pool), np.nan)
     rows = wanted if len(wanted) else np.arange(len(pool))
     known[rows] = truth[rows]
-    check_estimates(source, pool, known)
+    check_estimates(source, pool, known, evidence)
 
 
 def check_wanted_rows(source: ErrorSource, pool: Pool, n: int = 12) -> IntArray:
@@ -196,10 +200,10 @@ def check_wanted_rows(source: ErrorSource, pool: Pool, n: int = 12) -> IntArray:
     return wanted
 
 
-def check_estimates(source: ErrorSource, pool: Pool, known: FloatArray) -> None:
+def check_estimates(source: ErrorSource, pool: Pool, known: FloatArray, evidence: Evidence = NOTHING) -> None:
     """Every unlabelled frame gets a finite error ≥ 0, known ones their own, and `known` is not written to."""
     before = known.copy()
-    errors = source.estimate(pool, known)
+    errors = source.estimate(pool, known, evidence)
     _hold(np.array_equal(before, known, equal_nan=True), "estimate() wrote to known")
     _hold(errors.shape == (len(pool),), f"estimates must have shape ({len(pool)},), got {errors.shape}")
     free = errors[~pool.labelled]

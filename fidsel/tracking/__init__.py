@@ -1,6 +1,6 @@
 """Rounds to MLflow, and MLflow's page of them; a server that was away is caught up later."""
 
-from fidsel.tracking.serve import serve
+from fidsel.tracking.server import serve
 from fidsel.tracking.tracker import Tracker
 
 __all__ = ["Tracker", "serve"]

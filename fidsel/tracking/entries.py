@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fidsel.campaign.records.round import Metrics, Round
+from fidsel.campaign.records.round import Round
+from fidsel.training.evaluate import Metrics
 
 POINTS = 200
 """Most points of one loss curve."""

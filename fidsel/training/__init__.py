@@ -2,13 +2,14 @@
 
 from fidsel.training.evaluate import Errors, errors
 from fidsel.training.optimise.fit import fit, fit_members
-from fidsel.training.recipes.asteroid import asteroid
-from fidsel.training.recipes.cokriging import cokriging
-from fidsel.training.recipes.delta import delta
+from fidsel.training.recipes.asteroid import Asteroid
+from fidsel.training.recipes.cokriging import Cokriging
+from fidsel.training.recipes.delta import DeltaLearning
 from fidsel.training.recipes.dispatch import train_one
-from fidsel.training.recipes.joint import joint
-from fidsel.training.recipes.standard import standard
-from fidsel.training.recipes.unlabelled import asteroid_unlabelled
+from fidsel.training.recipes.joint import Joint
+from fidsel.training.recipes.standard import Standard
+from fidsel.training.recipes.unlabelled import AsteroidUnlabelled
+from fidsel.training.recipes.usual import usual_recipe
 from fidsel.training.stage import (
     History,
     Loss,
@@ -20,35 +21,32 @@ from fidsel.training.stage import (
     TrainingData,
 )
 
-RECIPES: dict[str, Recipe] = {
-    "asteroid": asteroid,
-    "asteroid-unlabelled": asteroid_unlabelled,
-    "cokriging": cokriging,
-    "delta": delta,
-    "joint": joint,
-    "standard": standard,
+RECIPES: dict[str, type[Recipe]] = {
+    recipe.kind: recipe
+    for recipe in (Standard, Asteroid, AsteroidUnlabelled, Cokriging, DeltaLearning, Joint)
 }
 """Recipes by the name configurations use."""
 
 __all__ = [
     "RECIPES",
+    "Asteroid",
+    "AsteroidUnlabelled",
+    "Cokriging",
+    "DeltaLearning",
     "Errors",
     "History",
+    "Joint",
     "Loss",
     "ModelFactory",
     "Recipe",
     "Stage",
+    "Standard",
     "Surrogate",
     "Trained",
     "TrainingData",
-    "asteroid",
-    "asteroid_unlabelled",
-    "cokriging",
-    "delta",
     "errors",
     "fit",
     "fit_members",
-    "joint",
-    "standard",
     "train_one",
+    "usual_recipe",
 ]

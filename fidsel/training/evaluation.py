@@ -101,7 +101,7 @@ class Evaluation:
     @cached_property
     def by_element(self) -> Mapping[str, Deviation]:
         """Errors of the forces, eV/Å per component, on the atoms of each element."""
-        known = np.repeat(self.frames.has_forces, np.diff(self.frames.offsets))
+        known = np.repeat(self.frames.has_forces, self.frames.sizes)
         difference, numbers = self.prediction.forces - self.frames.forces, self.frames.numbers
         found = {
             chemical_symbols[z]: Deviation.of(difference[known & (numbers == z)])
@@ -164,7 +164,7 @@ class Evaluation:
 
     def _of(self, rows: BoolArray) -> Deviations:
         """Return the errors on some frames."""
-        sizes = np.diff(self.frames.offsets)
+        sizes = self.frames.sizes
         atoms = np.repeat(rows & self.frames.has_forces, sizes)
         energy = (self.prediction.energy - self.frames.energy)[rows]
         known = np.isfinite(energy)
@@ -223,14 +223,14 @@ def energy_constants(frames: Frames, energy: FloatArray) -> FloatArray:
     median = np.array([np.median(difference[molecule == m]) for m in range(len(names))])
     weights = np.bincount(molecule).astype(np.float64)
     fitted = EnergyReference.fit(frames[known[first]], median, weights)
-    out[known] = fitted.of(frames[known])
+    out[known] = fitted.energy(frames[known])
     return out
 
 
 def _require_numbers(prediction: Prediction, frames: Frames) -> None:
     """Raise a `UsageError` where a model predicts NaN or infinities."""
     finite = np.isfinite(prediction.forces).all(axis=1)
-    good = np.logical_and.reduceat(finite, frames.offsets[:-1]) & np.isfinite(prediction.energy)
+    good = frames.per_frame(np.logical_and, finite) & np.isfinite(prediction.energy)
     if not good.all():
         bad: IntArray = np.flatnonzero(~good)
         raise UsageError(

@@ -37,8 +37,7 @@ def hold_out(levels: Sequence[Frames], held_out: float, seed: int) -> list[BoolA
     """
     largest, *others = sorted(levels, key=len, reverse=True)
     pool = sum(others, largest).unique()
-    row_of = {name: row for row, name in enumerate(pool.ids)}
-    rows = [np.array([row_of[name] for name in frames.ids], dtype=np.int64) for frames in levels]
+    rows = [pool.rows(frames.ids) for frames in levels]
     member = np.stack([np.isin(np.arange(len(pool)), own) for own in rows])
     sizes = member.sum(1)
     count = max(1, min(round(held_out * len(pool)), HELD_OUT * len(pool) // sizes.min(), len(pool) - 1))

@@ -237,7 +237,7 @@ def prepare(models: Sequence[NetworkForceField], frames: Frames, weights: FloatA
 
 def _reference(model: NetworkForceField, frames: Frames) -> FloatArray:
     """Return the reference energy of each frame at its own level, (n,) eV."""
-    each = np.stack([reference.of(frames) for reference in model.references])
+    each = np.stack([reference.energy(frames) for reference in model.references])
     energies: FloatArray = each[model.heads_of(frames), np.arange(len(frames))]
     return energies
 

@@ -1,14 +1,25 @@
 """A training stage is a frozen value; a recipe chains stages."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import inf
-from numbers import Integral
-from typing import Any, Literal, Protocol, get_args
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
+from fidsel.arguments import (
+    Bound,
+    Internal,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    check_arguments,
+)
+from fidsel.arrays import shown
 from fidsel.data import Frames
-from fidsel.exceptions import UsageError, unknown
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.source import LabelSource
+from fidsel.models.combinations.ensemble import Ensemble
 from fidsel.models.contract import ForceField
+from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
 
 Norm = Literal["norm", "l1", "l2", "huber"]
@@ -26,71 +37,64 @@ class Loss:
     energy : ℓ_e, on energies per frame.
     """
 
-    rho: float = 0.001
+    rho: Annotated[float, Bound(ge=0, le=1)] = 0.001
     force: Norm = "norm"
     energy: Norm = "l1"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rho <= 1:
-            raise UsageError(f"rho must lie between 0 and 1, got {self.rho}")
-        for name in ("force", "energy"):
-            if (kind := getattr(self, name)) not in get_args(Norm):
-                raise unknown(f"{name} loss", str(kind), get_args(Norm))
+        check_arguments(self)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One training run of a network: what is minimised and how.
+    """One training run of a network; what is not given is as the recipe has it.
 
     Parameters
     ----------
     name : shown in logs, e.g. "pre-train".
     steps : optimiser steps.
-    learning_rate : peak, reached after the warm-up.
+    learning_rate : peak learning rate, reached after the warm-up.
     warmup : fraction of the steps spent rising linearly to the peak, ≤ 0.05 recommended.
     final : learning rate at the last step as a fraction of the peak (exponential decay).
     batch : frames per step.
-    loss : what is minimised.
-    ema : decay of the exponential moving average of the parameters that is evaluated and kept.
+    rho : weight of the energy term in the loss, see `Loss`.
+    force_loss : loss on forces: norm, l1, l2 or huber.
+    energy_loss : loss on energies.
+    ema : decay of the averaged parameters that are evaluated and kept.
     clip : largest gradient norm, per member; 1e30 is as good as none.
-    weight_decay : AdamW.
-    patience : validations without improvement before the stage ends; None = run all steps.
+    weight_decay : AdamW's weight decay.
+    patience : validations without improvement before the stage ends; by default all steps are run.
     validate_every : steps between validations.
     frozen : names of parameters that stay as they are, or of modules, as "blocks.0", all of whose do.
-    compile : translate the step to machine code before the first one; needs a C++ compiler. Takes
-        minutes and halves the time of a step on a CPU, so it pays for long stages. On other
-        devices, and for networks with shapes that depend on the positions, nothing changes.
+    compile : translate the step to machine code first, which needs a C++ compiler: minutes, then about twice
+        as fast on a CPU. On other devices, and for networks with shapes that depend on the positions, nothing
+        changes.
     """
 
-    name: str = "train"
-    steps: int = 1000
-    learning_rate: float = 1e-3
-    warmup: float = 0.05
-    final: float = 0.01
-    batch: int = 10
-    loss: Loss = field(default_factory=Loss)
-    ema: float = 0.99
-    clip: float = 10.0
-    weight_decay: float = 2e-6
-    patience: int | None = None
-    validate_every: int = 50
-    frozen: tuple[str, ...] = ()
+    name: Annotated[str, Internal] = "train"
+    steps: PositiveInt = 1000
+    learning_rate: PositiveFloat = 1e-3
+    warmup: Annotated[float, Bound(ge=0, lt=1)] = 0.05
+    final: Annotated[float, Bound(gt=0, le=1)] = 0.01
+    batch: PositiveInt = 10
+    rho: Annotated[float, Bound(ge=0, le=1)] = 0.001
+    force_loss: Norm = "norm"
+    energy_loss: Norm = "l1"
+    ema: Annotated[float, Bound(ge=0, lt=1)] = 0.99
+    clip: PositiveFloat = 10.0
+    weight_decay: NonNegativeFloat = 2e-6
+    patience: PositiveInt | None = None
+    validate_every: PositiveInt = 50
+    frozen: Annotated[tuple[str, ...], Internal] = ()
     compile: bool = False
 
     def __post_init__(self) -> None:
-        patience = () if self.patience is None else ("patience",)
-        for name in ("steps", "batch", "validate_every", *patience):
-            if not (isinstance(count := getattr(self, name), Integral) and int(count) > 0):
-                raise UsageError(f"{name} of stage {self.name!r} must be a positive integer, got {count!r}")
-        for name in ("learning_rate", "clip"):
-            if not 0 < (value := getattr(self, name)) < inf:
-                raise UsageError(f"{name} of stage {self.name!r} must be positive and finite, got {value}")
-        if not 0 <= self.weight_decay < inf:
-            raise UsageError(
-                f"weight_decay of stage {self.name!r} must be finite and ≥ 0, got {self.weight_decay}"
-            )
-        if not (0 <= self.warmup < 1 and 0 < self.final <= 1 and 0 <= self.ema < 1):
-            raise UsageError(f"stage {self.name!r} needs 0 ≤ warmup < 1, 0 < final ≤ 1 and 0 ≤ ema < 1")
+        check_arguments(self, f" of stage {self.name!r}")
+
+    @property
+    def loss(self) -> Loss:
+        """What is minimised."""
+        return Loss(self.rho, self.force_loss, self.energy_loss)
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class History:
     best_step: int = 0
     seconds: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict)
+    __repr__ = shown
 
 
 @dataclass(frozen=True)
@@ -189,9 +194,34 @@ class ModelFactory(Protocol):
         ...
 
 
-class Recipe(Protocol):
-    """Chains stages into a trained force field."""
+CheapUse = Literal["labels", "pairs", "frames", "none"]
+"""What a recipe takes of cheap levels: their labels, those of accurate frames alone, configurations without
+labels, or nothing."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """Chains stages into a trained force field; a value whose fields are its settings.
+
+    A recipe is a frozen dataclass that derives from this class. It trains when it is called, and says by
+    class attributes what others ask. Its docstring describes every field under "Parameters": from there, and
+    from the annotations, fidsel.toml and its page of settings take them.
+    """
+
+    kind: ClassVar[str]
+    """Name in `fidsel.training.RECIPES` and in fidsel.toml."""
+    takes: ClassVar[CheapUse] = "labels"
+    """What it takes of cheap levels."""
+    needs_network: ClassVar[bool] = False
+    """Whether it trains in stages, which a closed-form fit or an ensemble cannot."""
+    needs_heads: ClassVar[bool] = False
+    """Whether its network must have a head for each level."""
+    needs_source: ClassVar[bool] = False
+    """Whether it computes the dearest cheap level, and so needs a `source`."""
+    has_surrogates: ClassVar[bool] = False
+    """Whether it makes models of the cheap levels, whose errors can guide picks; see `Trained.surrogates`."""
+
+    @abstractmethod
     def __call__(
         self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET
     ) -> Trained:
@@ -199,6 +229,57 @@ class Recipe(Protocol):
 
         Parameters
         ----------
+        data : labelled frames.
+        model : builds an untrained model.
+        seed : decides initial parameters, batches and all other draws.
         watch : hears how far it is, and keeps checkpoints from which the same call goes on after a kill.
         """
-        ...
+
+    @property
+    @abstractmethod
+    def first(self) -> Stage:
+        """The stage that learns accurate labels from random parameters."""
+
+    @abstractmethod
+    def steps(self, levels: int) -> int:
+        """Return the optimiser steps of all stages where a network trains on so many cheap levels."""
+
+    def with_source(self, source: LabelSource) -> Self:
+        """Return the recipe with what computes its cheap level, see `needs_source`."""
+        raise UsageError(f"recipe {self.kind!r} computes no cheap level, got {source!r}")
+
+    @classmethod
+    def require(cls, learner: type[ForceField] | None, cheap: int) -> None:
+        """Raise a `UsageError` unless the recipe can train a class of models on so many cheap levels.
+
+        Parameters
+        ----------
+        learner : None = not known yet, and taken to be one that it can.
+        cheap : levels.
+        """
+        if cls.takes != "none" and cheap == 0:
+            raise UsageError(
+                f"recipe {cls.kind!r} needs cheap labels beside the accurate ones; take 'standard'"
+            )
+        if learner is None:
+            return
+        if cls.needs_network and not issubclass(learner, NetworkForceField):
+            raise not_a_network(learner, cls.kind)
+        if cls.needs_heads and not learner.has_heads:
+            raise UsageError(
+                f"recipe {cls.kind!r} gives each level a head, and a {learner.kind} model has one: take "
+                "recipe 'asteroid'"
+            )
+
+
+def not_a_network(learner: type[ForceField], recipe: str) -> UsageError:
+    """Return the error for a class of models that cannot be trained in stages, as a recipe does."""
+    if issubclass(learner, Ensemble):
+        return UsageError(
+            f"recipe {recipe!r} trains one network, not an ensemble: take recipe 'standard' or 'cokriging', "
+            "or a model.kind of a single network"
+        )
+    return UsageError(
+        f"recipe {recipe!r} trains networks, and a {learner.kind} model is none: take model.kind = 'painn', "
+        "or recipe 'cokriging'"
+    )

@@ -42,6 +42,7 @@ def test_a_backup_holds_all_of_a_campaign(finished: Path, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["50% of #1?&"]
 
 
+@pytest.mark.slow
 def test_a_backup_of_a_campaign_under_way_goes_on_as_the_original(tmp_path: Path) -> None:
     slow = ("pause = 0.01", "pause = 0.1")
     folder = write_campaign(tmp_path / "original", 120, *slow)

@@ -5,11 +5,11 @@ from shutil import copytree
 from typing import Any
 
 import pytest
-from tiny_campaign import labels, picks, rounds, run, write_campaign
+from tiny_campaign import labels, opened, picks, rounds, run, write_campaign
 
 from fidsel.campaign import plan_campaign
-from fidsel.campaign.edits import RULES, rule_of
-from fidsel.campaign.iterate import silent
+from fidsel.campaign.edits import RULES, changes, rule_of
+from fidsel.campaign.loop import silent
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import LabelStore
@@ -96,6 +96,65 @@ def test_harmless_edits_are_not_noted(finished: Path, tmp_path: Path, override: 
     run(folder, override, "campaign.control=bought")
     assert record(folder, "edits") == {}
     assert picks(folder) == picks(finished)
+
+
+BEGUN = {
+    "campaign.seed": 0, "pool.structure": None, "recipe.kind": "delta", "recipe.stage.kind": None,
+    "recipe.stage.steps": 100, "fidelity.dft.labels": "k", "fidelity.dft.basis": "sto-3g", "model.lam": 1e-10,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ({}, []),
+        ({"model.lam": 1e-9}, [("model.lam", 1e-10, 1e-9, "next round")]),
+        ({"pool.structure": "a.xyz"}, [("pool.structure", None, "a.xyz", "refused")]),
+        ({"pool.units": "eV,Angstrom"}, [("pool.units", None, "eV,Angstrom", "refused")]),
+        ({"pool.charge": None}, []),
+        (
+            {"recipe.surrogate.kind": "sgdml", "recipe.surrogate.lam": 1.0},
+            [("recipe.surrogate", None, "sgdml", "next round")],
+        ),
+        ({"recipe.weights.low": 1.0}, [("recipe.weights", None, "low = 1.0", "next round")]),
+        ({"recipe.kind": "joint", "recipe.share": 0.2}, [("recipe.kind", "delta", "joint", "next round")]),
+        (
+            {"fidelity.mp2.labels": "m", "fidelity.mp2.name": "mp2", "fidelity.mp2.kind": "pyscf"},
+            [("fidelity.mp2", None, "pyscf", "refused")],
+        ),
+    ],
+)
+def test_settings_that_come_are_edits(now: dict[str, Any], expected: list[tuple[Any, ...]]) -> None:
+    """Both ways: what comes with an edit goes with the edit that takes it back."""
+    there, back = changes(BEGUN, BEGUN | now), changes(BEGUN | now, BEGUN)
+    assert [(edit.name, edit.then, edit.now, edit.rule.effect) for edit in there] == expected
+    assert [(edit.name, edit.now, edit.then, edit.rule.effect) for edit in back] == expected
+
+
+@pytest.mark.parametrize(
+    ("begun", "later"),
+    [((), ("recipe.surrogate={kind='sgdml', lam=1e-8}",)), (("recipe.surrogate={kind='sgdml'}",), ())],
+)
+def test_a_table_that_comes_or_goes_is_noted(
+    tmp_path: Path, begun: tuple[str, ...], later: tuple[str, ...]
+) -> None:
+    folder = write_campaign(tmp_path)
+    with opened(folder, *begun):
+        assert record(folder, "edits") == {}
+    with opened(folder, *later):
+        (note,) = record(folder, "edits")["edits"]
+    then, now = ("None", "sgdml") if later else ("sgdml", "None")
+    assert note == {"round": 0, "text": f"recipe.surrogate = {now} (it was {then})"}
+    with opened(folder, *later):
+        assert len(record(folder, "edits")["edits"]) == 1, "noted once"
+
+
+def test_a_setting_of_the_pool_that_comes_is_refused(tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path)
+    with opened(folder):
+        pass
+    with pytest.raises(UsageError, match=r"pool\.charge = None, got 1, .* the pool is sampled once"):
+        opened(folder, "pool.charge=1").__enter__()
 
 
 def test_before_round_0_levels_money_and_validation_may_change(tmp_path: Path) -> None:

@@ -85,7 +85,12 @@ def fill(folder: Path, spare: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("spare", [40_000, 450_000, 6_000_000])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "spare", [pytest.param(40_000, marks=SLOW), 450_000, pytest.param(6_000_000, marks=SLOW)]
+)
 def test_full_disk(small_disk: Path, finished: Path, tmp_path: Path, spare: int) -> None:
     """Full while labels are bought (little spare) or while rounds are written (more)."""
     folder = write_campaign(small_disk / "campaign")

@@ -115,6 +115,7 @@ def under_way(folder: Path) -> int:
         return int(store.query("SELECT count(*) FROM attempts WHERE status = 'open'")[0][0])
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_a_label(tmp_path: Path) -> None:
     """The label under way is lost, closed as such, and labelled by the next run."""
     folder = write_campaign(tmp_path, accurate="pause = 0.5")

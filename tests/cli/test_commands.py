@@ -90,7 +90,8 @@ def test_plan_from_prices(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> 
     cheap, accurate = plan["recommended"]["bought"]
     assert 0.1 * cheap + accurate + plan["fixed"] <= 60
     shown = fidsel(capfd, *words)
-    assert "priors" in shown.out
+    assert "errors expected from other molecules" in shown.out
+    assert "assumed: ccsdt is the accurate level; dft is a dft method" in " ".join(shown.err.split())
     assert "set aside beforehand: 10 validation labels, 10 labels" in shown.err
     assert "the full 60 labels" in shown.err
     assert not list(tmp_path.iterdir())

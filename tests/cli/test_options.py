@@ -150,6 +150,42 @@ def test_no_word_of_a_plan_is_ignored(
     assert told in found.err
 
 
+def test_a_plan_from_prices_is_for_a_molecule_and_a_recipe(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--budget", "60", "--price", "ccsdt=1", "--price", "dft=0.05", "--json")
+
+    def cheap(*given: str) -> int:
+        found = fidsel(capfd, "plan", *words, *given)
+        assert found.code == 0, found.err
+        return int(json.loads(found.out)["recommended"]["bought"][0])
+
+    assert cheap("--smiles", "C=O") == cheap("--atoms", "4") < cheap("--atoms", "9")
+    assert cheap("--atoms", "9", "--recipe", "joint") != cheap("--atoms", "9")
+    picture = tmp_path / "plan.png"
+    fidsel(capfd, "plan", *words, "--picture", picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    for given, told in [
+        (("--atoms", "4", "--smiles", "C=O"), "not by both"),
+        (("--picture", "plan.pdf"), ".png or .svg, got plan.pdf"),
+        (("--recipe", "standard"), "recipe that mixes levels"),
+    ]:
+        found = fidsel(capfd, "plan", *words, *given)
+        assert found.code == 2
+        assert told in found.err
+    refused = fidsel(capfd, "plan", "-C", write_campaign(tmp_path / "campaign"), "--atoms", "4")
+    assert refused.code == 2
+    assert "--atoms, --smiles and --recipe go with --price" in refused.err
+
+
+def test_a_plan_from_prices_loads_no_model() -> None:
+    words = ["plan", "--budget", "60", "--price", "ccsdt=1", "--price", "dft=0.05", "--atoms", "4"]
+    code = f"import sys; from fidsel.cli import main; sys.argv = ['fidsel', *{words}]\n"
+    code += "try: main()\nfinally: print([m for m in ('torch', 'sklearn', 'openmm') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.stdout.splitlines()[-1] == "[]", found.stderr
+
+
 def test_validation_labels_of_a_campaign_are_a_setting(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fidsel.cli.output import PlainLines, document, number_text, plain, table
+from fidsel.cli.output import document, json_value, number_text, table
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -18,12 +18,12 @@ VALUES = st.recursive(
 @given(VALUES)
 @settings(deadline=None, max_examples=20)
 def test_any_value_becomes_strict_json(value: object) -> None:
-    json.dumps(plain(value), allow_nan=False)
+    json.dumps(json_value(value), allow_nan=False)
 
 
 def test_numpy_and_paths_become_plain() -> None:
     value = {"a": np.float64(1.5), "b": np.array([1, 2]), "c": Path("x"), 3: np.array([np.nan, 2.0])}
-    assert plain(value) == {"a": 1.5, "b": [1, 2], "c": "x", "3": [None, 2.0]}
+    assert json_value(value) == {"a": 1.5, "b": [1, 2], "c": "x", "3": [None, 2.0]}
 
 
 def test_document_is_one_line_broken_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,10 +37,3 @@ def test_table_shows_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
     assert "0.1235" in shown
     assert "–" in shown
     assert number_text(3) == "3"
-
-
-def test_plain_lines_say_when_work_begins_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
-    report = PlainLines()
-    for done in range(101):
-        report("labels", done, 100)
-    assert capsys.readouterr().err == "labels: 0/100\nlabels: 100/100\n"

@@ -24,7 +24,7 @@ SMALL = {
     "sgdml": ["sigmas=[20.0]"],
 }
 """Settings of a small model of every kind that learns."""
-PREDICT_ONLY = {"delta", "offset", "predictions", "sum"}
+PREDICT_ONLY = {"baseline", "offset", "predictions", "sum"}
 EV = Units()
 STEPS = ["steps=4", "validate_every=4", "batch=4"]
 STAGES = {

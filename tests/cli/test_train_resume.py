@@ -73,6 +73,7 @@ def test_a_killed_training_on_files_goes_on_and_nothing_is_left_behind(
     assert content_digest(tmp_path / "model") == first
 
 
+@pytest.mark.slow
 def test_a_killed_round_goes_on_with_its_training(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = write_campaign(tmp_path / "campaign")
     network = 'model={kind="painn",features=4,layers=1}'

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -5,13 +7,11 @@ from pydantic import TypeAdapter
 
 from fidsel.config import Config
 from fidsel.config.load import check_config
-from fidsel.config.models import PaiNNSection, SGDMLSection
-from fidsel.config.recipe_parts import build_stage
+from fidsel.config.models import LEARNERS
 from fidsel.config.recipes import StageSection
-from fidsel.config.schema import refuse_mismatch, usual_recipe
 from fidsel.exceptions import UsageError
-from fidsel.models import MODELS, PaiNN
-from fidsel.models.sgdml.force_field import SGDML
+from fidsel.training import Cokriging
+from fidsel.training.recipes.cokriging import RESIDUAL
 from fidsel.training.recipes.standard import STAGE
 
 LEVELS = [
@@ -32,7 +32,7 @@ def checked(**changes: object) -> Config:
 
 def test_smallest_file_is_enough() -> None:
     config = checked()
-    assert config.model == SGDMLSection(kind="sgdml")
+    assert config.model == LEARNERS["sgdml"](kind="sgdml")
     assert config.selector.kind == "cluster-error"
     assert str(config.budget.parsed()) == "3 core-h"
     assert str(config.budget.parsed("5core-min")) == "5 core-min"
@@ -53,30 +53,39 @@ def test_every_section_refuses_keys_it_has_not() -> None:
         assert section["additionalProperties"] is False, name
 
 
-def test_defaults_are_those_of_the_classes() -> None:
-    settings = PaiNN().state()[0]["network"]
-    section = PaiNNSection(kind="painn")
-    for name in ("features", "layers", "cutoff"):
-        assert settings[name] == getattr(section, name)
-    assert SGDML().state()[0]["lam"] == (SGDMLSection(kind="sgdml").lam,)
-
-
 def test_stage_keeps_what_is_not_given() -> None:
-    assert build_stage(StageSection(), STAGE) == STAGE
-    made = build_stage(StageSection(steps=7, rho=0.5), STAGE)
+    assert StageSection().applied(STAGE) == STAGE
+    made = StageSection(steps=7, rho=0.5).applied(STAGE)
     assert (made.steps, made.loss.rho, made.batch, made.loss.force) == (7, 0.5, STAGE.batch, STAGE.loss.force)
 
 
-@pytest.mark.parametrize("model", [*sorted(MODELS), "my.module:Model"])
-def test_a_kind_of_model_can_be_trained_by_the_recipe_it_usually_takes(model: str) -> None:
-    for cheap in (0, 1, 2):
-        refuse_mismatch(model, usual_recipe(model, cheap), cheap)
-    assert usual_recipe(model, 0) == "standard"
+@pytest.mark.parametrize(
+    ("model", "levels", "recipe"),
+    [
+        ({}, 1, "standard"),
+        ({}, 2, "cokriging"),
+        ({"model": {"kind": "painn"}}, 1, "standard"),
+        ({"model": {"kind": "painn"}}, 3, "joint"),
+        ({"model": {"kind": "gemnet"}}, 2, "joint"),
+        ({"model": {"kind": "mace"}}, 2, "asteroid"),
+        ({"model": {"kind": "ensemble"}}, 2, "cokriging"),
+        ({"model": {"kind": "my.module:Model"}}, 2, "cokriging"),
+    ],
+)
+def test_a_model_takes_its_usual_recipe_where_none_is_named(
+    model: dict[str, Any], levels: int, recipe: str
+) -> None:
+    some = [LEVELS[0], {**LEVELS[0], "name": "more"}, LEVELS[1]][-levels:]
+    values = {key: value for key, value in GOOD.items() if key != "recipe"}
+    assert check_config(Config, values | model | {"fidelity": some}, (), "here").recipe.kind == recipe
 
 
-def test_networks_usually_learn_all_levels_at_once() -> None:
-    assert {usual_recipe(kind, 1) for kind in ("painn", "schnet", "egnn", "gemnet")} == {"joint"}
-    assert usual_recipe("mace", 1) == "asteroid"
+def test_settings_of_the_usual_recipe_need_no_kind() -> None:
+    config = checked(recipe={"stage": {"steps": 7}, "held_out": 0.2})
+    recipe = config.recipe.build(Path())
+    assert recipe == Cokriging(stage=replace(RESIDUAL, steps=7), held_out=0.2)
+    with pytest.raises(UsageError, match="recipe: unknown key 'pretrain'"):
+        checked(recipe={"pretrain": {"steps": 7}})
 
 
 def test_expanded_configuration_is_a_configuration() -> None:
@@ -111,7 +120,10 @@ def test_expanded_configuration_is_a_configuration() -> None:
         ),
         ({"recipe": {"kind": "asteroid"}}, "recipe 'asteroid' trains networks"),
         ({"recipe": {"kind": "asteroid-unlabelled", "temperature": 300}}, "-unlabelled' trains networks"),
-        ({"recipe": {"kind": "joint"}}, "recipe 'joint' trains networks: take model.kind = 'painn'"),
+        (
+            {"recipe": {"kind": "joint"}},
+            "recipe 'joint' trains networks, and a sgdml model is none: take model",
+        ),
         ({"recipe": {"kind": "joint", "share": 1}}, r"recipe\.share must be less than 1, got 1"),
         ({"model": {"kind": "sgdml", "sigmas": 10}}, r"sigmas must be a list, e\.g\. \[10\], got 10"),
         ({"recipe": {"kind": "asteroid-unlabelled"}}, r"is required, e\.g\. recipe\.temperature=500"),
@@ -141,7 +153,7 @@ def test_expanded_configuration_is_a_configuration() -> None:
         ),
         (
             {"model": {"kind": "mace"}, "recipe": {"kind": "joint"}},
-            "a MACE model has one: take recipe 'asteroid'",
+            "a mace model has one: take recipe 'asteroid'",
         ),
         (
             {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fidsel.data.atomic import replacing, replacing_folder, write_bytes, write_text
-from fidsel.exceptions import FidselError
+from fidsel.data.atomic import replacing, replacing_folder, require_writable, write_bytes, write_text
+from fidsel.exceptions import FidselError, UsageError
 
 
 @contextmanager
@@ -118,3 +118,11 @@ def test_a_failed_folder_leaves_the_earlier_one(tmp_path: Path) -> None:
         full_disk()
     assert (tmp_path / "model" / "a.txt").read_text() == "earlier"
     assert names(tmp_path) == ["model"]
+
+
+def test_what_cannot_be_written_is_told_before(tmp_path: Path) -> None:
+    require_writable(None, tmp_path / "new.npz", folder=tmp_path / "made")
+    assert (tmp_path / "made").is_dir()
+    for path in (tmp_path, tmp_path / "missing" / "a.npz"):
+        with pytest.raises(UsageError, match=f"{path} must be a file in a folder that exists"):
+            require_writable(path)

@@ -42,9 +42,42 @@ def test_slices_masks_and_sums_agree() -> None:
     assert len(frames[:0] + frames) == 5
 
 
+def test_sums_over_the_atoms_of_each_frame() -> None:
+    frames = mixed()
+    vectors = np.random.default_rng(0).normal(size=(len(frames.numbers), 3))
+    vectors[0, 1] = np.nan
+    sums = frames.sum_per_frame(vectors)
+    parts = np.split(vectors, frames.offsets[1:-1])
+    np.testing.assert_allclose(sums, [part.sum(axis=0) for part in parts], rtol=1e-15)
+    np.testing.assert_array_equal(np.isnan(sums), [[False, True, False]] + [[False] * 3] * 4)
+    assert frames.sizes.tolist() == [len(part) for part in parts]
+    np.testing.assert_array_equal(frames.per_frame(np.maximum, vectors[:, 0]), [max(p[:, 0]) for p in parts])
+    assert frames.per_frame(np.logical_and, np.isfinite(vectors).all(axis=1)).tolist() == [False] + [True] * 4
+
+
+def test_no_frames_have_no_sums() -> None:
+    none = mixed()[[]]
+    assert none.sizes.tolist() == none.sum_per_frame(np.empty(0)).tolist() == []
+    assert none.sum_per_frame(np.empty((0, 3))).shape == (0, 3)
+    assert none.has_forces.dtype == bool
+    assert none.rows([]).dtype == np.int64
+    with pytest.raises(UsageError, match=r"one for each of 0 atoms, got \(1,\)"):
+        none.sum_per_frame(np.zeros(1))
+
+
+def test_rows_of_identities() -> None:
+    frames = mixed()
+    twice = frames + frames.replace(level="mp2")
+    assert twice.rows([frames.ids[3], frames.ids[0], frames.ids[3]]).tolist() == [3, 0, 3]
+    with pytest.raises(UsageError, match=r"these 5 frames, 1 of 2 are not \(the first is 'abc'\)"):
+        frames.rows([frames.ids[0], "abc"])
+
+
 def test_arrays_are_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
         mixed().positions[0] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        mixed().sizes[0] = 0
 
 
 def test_identity_is_the_configuration() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fidsel.data import Frames, read, write
-from fidsel.data.state import State
+from fidsel.data.state import State, electrons
 from fidsel.exceptions import UsageError
 
 PEROXIDE = Frames.stack([8, 8], [[[0, 0, 0], [0, 0, 1.47 + 0.01 * i]] for i in range(3)])
@@ -62,3 +62,11 @@ def test_a_state_that_no_system_has_is_refused(state: State, tmp_path: Path) -> 
 def test_nothing_given_changes_nothing() -> None:
     assert State().given_to(PEROXIDE, {}, "a.xyz") is PEROXIDE
     assert np.array_equal(State(0).given_to(PEROXIDE, {}, "a.xyz").charge, PEROXIDE.charge)
+
+
+def test_electrons_of_frames() -> None:
+    count, odd, impossible = electrons(PEROXIDE.replace(charge=[-2, -1, 17], spin=[0, 0, 1]))
+    assert count.tolist() == [18, 17, -1]
+    assert odd.tolist() == [False, True, False]
+    assert impossible.tolist() == [False, False, True]
+    assert [found.shape for found in electrons(PEROXIDE[[]])] == [(0,)] * 3

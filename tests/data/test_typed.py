@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -12,6 +13,11 @@ from hypothesis import strategies as st
 
 from fidsel.data.typed import from_plain
 from fidsel.exceptions import UsageError
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,18 @@ class Outer:
     table: Mapping[str, float | None]
     free: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    colour: Colour = Colour.RED
 
 
 WHOLE = Outer(
-    2, True, (Inner(1.0), Inner(2.5, "b")), Inner(0.0), {"a": 1.0, "b": None}, {"c": [1, {}]}, ("w",)
+    2,
+    True,
+    (Inner(1.0), Inner(2.5, "b")),
+    Inner(0.0),
+    {"a": 1.0, "b": None},
+    {"c": [1, {}]},
+    ("w",),
+    Colour.BLUE,
 )
 
 
@@ -84,3 +98,9 @@ def test_any_damage_is_a_usage_error(value: Any) -> None:
 def test_what_is_no_table_at_all(value: Any) -> None:
     with pytest.raises(UsageError, match="it must be a table"):
         from_plain(Outer, value)
+
+
+def test_names_that_there_are_not_are_refused() -> None:
+    plain = asdict(WHOLE) | {"colour": "green"}
+    with pytest.raises(UsageError, match="colour must be one of red, blue, got 'green'"):
+        from_plain(Outer, plain)

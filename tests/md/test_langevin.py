@@ -12,7 +12,7 @@ from fidsel.arrays import FloatArray
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.sources.openmm import MMFFSource
-from fidsel.md.conformers import conformers
+from fidsel.md.conformer_search import conformers
 from fidsel.md.langevin import OpenMMRun, Thermostat
 from fidsel.md.physical import PhysicalRange
 from fidsel.md.replicas import ReplicaRun

@@ -13,12 +13,13 @@ from morse_molecule import SWAP, frames
 from morse_source import Morse
 
 from fidsel.data import Frames
-from fidsel.models import MACE, SGDML, Delta, Ensemble, ForceField, NetworkForceField, Sum, load
+from fidsel.models import MACE, SGDML, Baseline, Ensemble, ForceField, NetworkForceField, Sum, load
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.testing import model as contract
 from fidsel.testing.model import check_moving
 from fidsel.training.optimise.fit import fit
 from fidsel.training.recipes.dispatch import train_one
-from fidsel.training.recipes.joint import joint
+from fidsel.training.recipes.joint import Joint
 from fidsel.training.stage import Stage, TrainingData
 
 pytestmark = [
@@ -63,7 +64,7 @@ def springs(n: int, seed: int = 0) -> Frames:
 MODELS: dict[str, Callable[[], ForceField]] = {
     **{kind: lambda kind=kind: network(kind) for kind in EVERY},  # type: ignore[misc]
     "committee": lambda: Ensemble([network("painn", seed) for seed in range(3)]),
-    "delta": lambda: Delta(kernel(), "morse", source=Morse("cheap")),
+    "baseline": lambda: Baseline(kernel(), SourceLabels(Morse("cheap"))),
     "heads": heads,
     "kernels": lambda: Ensemble([kernel(), kernel("iterative")]),
     "sgdml": kernel,
@@ -167,7 +168,7 @@ def test_a_committee_learns_there_as_one_program(kind: str) -> None:
 def test_heads_learn_there_together() -> None:
     low = frames(30, 5, depth=3.6, level="low")
     data = TrainingData(frames(20), frames(10, seed=1), (low,))
-    trained = joint(data, lambda seed: network("painn", seed).to("cuda"), 0, stage=LONG)
+    trained = Joint(stage=LONG)(data, lambda seed: network("painn", seed).to("cuda"), 0)
     assert isinstance(trained.model, NetworkForceField)
     assert (trained.model.levels, trained.model.device.type) == (("low", "morse"), "cuda")
     (history,) = trained.histories

@@ -81,14 +81,14 @@ def test_files_keep_the_ranges(build: type, tmp_path: Path) -> None:
 
 def test_models_that_do_not_know_say_so() -> None:
     settings, tensors = network().state()
-    del settings["distances"]  # as files of earlier versions
-    old = PaiNN.from_state({**settings, "level": "morse"}, tensors)
-    assert np.isnan(old.extrapolation(TRAIN[:2])).all()
+    settings["distances"] = None  # as after a training on crystals
+    untold = PaiNN.from_state({**settings, "level": "morse"}, tensors)
+    assert np.isnan(untold.extrapolation(TRAIN[:2])).all()
     assert np.isnan(Offset.matching(TRAIN).extrapolation(TRAIN[:2])).all()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         atoms = stretched(3.0)[0]
-        atoms.calc = old.calculator()
+        atoms.calc = untold.calculator()
         atoms.get_potential_energy()
 
 

@@ -9,7 +9,7 @@ from morse_molecule import frames
 from fidsel.data import Frames, read
 from fidsel.models import SGDML, EnergyReference, Offset
 from fidsel.models.robust import LEAST, far_out
-from fidsel.training import Stage, TrainingData, standard
+from fidsel.training import Stage, Standard, TrainingData
 from fidsel.training.recipes.align import align
 
 OUTLIER = 1e4
@@ -70,8 +70,8 @@ def test_wrong_energies_do_not_move_references_offsets_or_alignments() -> None:
     bad = spoilt(some, 3, 17)
     found = EnergyReference.fit(bad, bad.energy)
     assert found.outliers == 2
-    np.testing.assert_allclose(found.of(some), some.energy[rest].mean(), atol=1e-8)
-    np.testing.assert_allclose(Offset.matching(bad).predict(some).energy, found.of(some))
+    np.testing.assert_allclose(found.energy(some), some.energy[rest].mean(), atol=1e-8)
+    np.testing.assert_allclose(Offset.matching(bad).predict(some).energy, found.energy(some))
     pairs, others = some.replace(energy=some.energy + 321.0), frames(30, 9)
     for low, clean, count in (
         (pairs, pairs, 2),
@@ -100,7 +100,7 @@ def test_wrong_energies_do_not_move_what_networks_say() -> None:
 
     stage = Stage(steps=40, learning_rate=5e-3, batch=5, validate_every=20)
     data = TrainingData(spoilt(frames(20), 7), frames(10, 1))
-    trained = standard(data, lambda seed: PaiNN(features=4, layers=1, seed=seed), 0, stage=stage)
+    trained = Standard(stage=stage)(data, lambda seed: PaiNN(features=4, layers=1, seed=seed), 0)
     test = frames(30, 2)
     assert np.abs(trained.model.predict(test).energy - test.energy).mean() < 3 * np.std(test.energy)
     assert trained.histories[0].notes["energy_outliers"] == 1

@@ -7,16 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ase import Atoms
 from matplotlib.image import imread
-from scipy.spatial.transform import Rotation
 from selected import stretched_water, water_report
 
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.report import Curve, Picked, Report, describe_clusters, picked, write_report
-from fidsel.report.structures import turned
-from fidsel.selector import Picks, Pool, cluster_errors
+from fidsel.report import LearningCurve, Picked, Report, describe_clusters, write_report
+from fidsel.selector import cluster_errors
 
 NASTY = """<script>alert("1")</script> & 'C:\\x' </td><!-- Å ∞ $\\frac{$ \u2028"""
 VOID = {"meta", "br", "input", "link", "img", "path", "use", "rect"}
@@ -124,7 +121,7 @@ def test_texts_are_escaped(tmp_path: Path) -> None:
         facts=((NASTY, NASTY),),
         names=(NASTY, "b"),
         notes=(NASTY,),
-        curves=(Curve(NASTY, [1.0, 2.0], [0.1, 0.05]),),
+        curves=(LearningCurve(NASTY, [1.0, 2.0], [0.1, 0.05]),),
         picks=(Picked(NASTY, 1, NASTY, 1, NASTY, 0.1, NASTY),),
         spend=NASTY,
         quantity=NASTY,
@@ -155,17 +152,6 @@ def test_structures_are_turned_and_nothing_but_what_is_shown(tmp_path: Path) -> 
             assert np.linalg.norm(bar["vectors"][0]) == pytest.approx(truth[0, 2], abs=3e-3)
             assert bar["bases"][0] == xyz[0].tolist()
     assert clusters["1"]["worst"]["row"] == int(errors.argmax())
-
-
-def test_turning_keeps_left_and_right_hands() -> None:
-    rng = np.random.default_rng(0)
-    numbers, xyz = [6, 1, 9, 17, 35], rng.standard_normal((5, 3))
-    seen: dict[bytes, np.ndarray] = {}
-    first = turned(Atoms(numbers, xyz), seen).positions
-    again = turned(Atoms(numbers, xyz @ Rotation.random(rng=rng).as_matrix() + 3.0), seen).positions
-    assert again == pytest.approx(first, abs=1e-9)
-    mirrored = turned(Atoms(numbers, -xyz), seen).positions
-    assert np.abs(mirrored - first).max() > 0.1
 
 
 def test_periodic_frames_are_shown_in_their_cell(tmp_path: Path) -> None:
@@ -240,20 +226,6 @@ def test_clusters_of_unknown_error_stand_beside_those_of_known(tmp_path: Path) -
     assert "50.0 " in found.text
     assert "50.0 (pooled)" not in found.text
     assert "200 (pooled)" in found.text
-
-
-def test_picks_of_a_pool_carry_their_estimated_errors(tmp_path: Path) -> None:
-    pool = Pool(
-        np.zeros((3, 1)), np.arange(3), np.array([0.1, np.nan, 0.3]), np.zeros(3), np.ones((3, 2)),
-        np.zeros(3, bool),
-    )  # fmt: skip
-    picks = Picks(np.array([2, 1]), np.array([1, 0]), np.array([2, 1]), ("worst", "next"))
-    rows = picked(picks, pool, in_round=4, levels=("dft", "cc"))
-    assert [(r.frame, r.cluster, r.level, r.round) for r in rows] == [("2", 2, "cc", 4), ("1", 1, "dft", 4)]
-    assert rows[0].error == 0.3
-    assert np.isnan(rows[1].error)
-    assert "estimated error, meV/Å" in page(Report("x", picks=rows), tmp_path).text
-    assert "level" not in page(Report("x", picks=picked(picks, pool)), tmp_path).text
 
 
 def test_figures_are_written_as_files_too(tmp_path: Path) -> None:

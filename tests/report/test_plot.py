@@ -8,8 +8,15 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from fidsel.exceptions import UsageError
-from fidsel.report import Curve, cluster_error_plot, learning_curve_plot
-from fidsel.report.plot import BLUE, FORCE_UNITS, cluster_error_figure, learning_curve_figure, svg
+from fidsel.report import LearningCurve, cluster_error_plot, learning_curve_plot
+from fidsel.report.plot import (
+    BLUE,
+    FORCE_UNITS,
+    cluster_error_figure,
+    learning_curve_figure,
+    require_picture,
+    svg,
+)
 from fidsel.selector import ClusterErrors, cluster_errors
 
 
@@ -64,7 +71,9 @@ def test_the_same_errors_give_the_same_file(errors: ClusterErrors, tmp_path: Pat
 
 def test_svg_keeps_words_and_tells_figures_of_a_page_apart(errors: ClusterErrors) -> None:
     bars = svg(cluster_error_figure(errors, unit="kcal/mol/Å"), "bars")
-    curves = svg(learning_curve_figure([Curve("random < picks & co", [1.0, 2.0], [0.2, 0.1])]), "curves")
+    curves = svg(
+        learning_curve_figure([LearningCurve("random < picks & co", [1.0, 2.0], [0.2, 0.1])]), "curves"
+    )
     assert ">force RMSE (kcal/mol/Å)<" in bars
     assert ">random &lt; picks &amp; co<" in curves
     ids = [{e.attrib["id"] for e in fromstring(text).iter() if "id" in e.attrib} for text in (bars, curves)]
@@ -97,26 +106,28 @@ def test_unknown_errors_and_one_cluster_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_curves_are_drawn(tmp_path: Path) -> None:
-    campaign = Curve("campaign", [4.0, 1.0, 2.0], [0.03, 0.1, 0.06], [0.003, 0.01, 0.006])
-    control = Curve("control", [0.0, 2.0], [0.1, 0.09], extrapolated=True)
-    for i, curves in enumerate([[campaign], [campaign, control], [Curve("one", [1.0], [0.0])]]):
+    campaign = LearningCurve("campaign", [4.0, 1.0, 2.0], [0.03, 0.1, 0.06], [0.003, 0.01, 0.006])
+    control = LearningCurve("control", [0.0, 2.0], [0.1, 0.09], extrapolated=True)
+    for i, curves in enumerate([[campaign], [campaign, control], [LearningCurve("one", [1.0], [0.0])]]):
         path = learning_curve_plot(curves, tmp_path / f"{i}.png", spend_label="spent (accurate labels)")
         assert imread(path).shape[:2] == (680, 1200)
 
 
 def test_a_band_is_drawn_between_its_ends() -> None:
-    band = Curve("control", [2.0, 1.0], [0.1, 0.2], extrapolated=True, low=[0.05, 0.15], high=[0.3, 0.4])
+    band = LearningCurve(
+        "control", [2.0, 1.0], [0.1, 0.2], extrapolated=True, low=[0.05, 0.15], high=[0.3, 0.4]
+    )
     (drawn,) = learning_curve_figure([band]).axes[0].collections
     corners = {(round(x, 6), round(y, 6)) for x, y in drawn.get_paths()[0].vertices}
     assert corners >= {(1.0, 150.0), (1.0, 400.0), (2.0, 50.0), (2.0, 300.0)}
-    assert not learning_curve_figure([Curve("plain", [1.0], [0.1])]).axes[0].collections
+    assert not learning_curve_figure([LearningCurve("plain", [1.0], [0.1])]).axes[0].collections
     with pytest.raises(UsageError, match=r"band of curve 'x' needs as many low \(1\) and high ends \(0\)"):
-        Curve("x", [1.0], [0.1], low=[0.1])
+        LearningCurve("x", [1.0], [0.1], low=[0.1])
 
 
 @pytest.mark.parametrize("most", [1.2, 2.0, 7.0, 30.0, 3000.0])
 def test_spend_axes_have_ticks_enough_to_read(most: float) -> None:
-    figure = learning_curve_figure([Curve("one", [130.0, 130.0 * most], [0.07, 0.05])])
+    figure = learning_curve_figure([LearningCurve("one", [130.0, 130.0 * most], [0.07, 0.05])])
     figure.canvas.draw()
     axis = figure.axes[0].xaxis
     told = [t.get_text() for t in (*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)) if t.get_text()]
@@ -136,7 +147,7 @@ def test_bad_requests(errors: ClusterErrors, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unit must be one of"):
         cluster_error_plot(errors, path, unit="hartree")
     with pytest.raises(UsageError, match="unit must be one of"):
-        learning_curve_plot([Curve("a", [1.0], [1.0])], path, unit="hartree")
+        learning_curve_plot([LearningCurve("a", [1.0], [1.0])], path, unit="hartree")
     with pytest.raises(UsageError, match=r"written as \.png or \.svg"):
         cluster_error_plot(errors, tmp_path / "a.pdf")
     with pytest.raises(UsageError, match="same clusters"):
@@ -144,8 +155,15 @@ def test_bad_requests(errors: ClusterErrors, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="at least one curve"):
         learning_curve_plot([], path)
     with pytest.raises(UsageError, match="curve 'a' needs as many"):
-        Curve("a", [1.0, 2.0], [1.0])
+        LearningCurve("a", [1.0, 2.0], [1.0])
     assert not path.exists()
+
+
+def test_a_picture_is_named_before_it_is_drawn() -> None:
+    require_picture(None)
+    require_picture(Path("x.svg"))
+    with pytest.raises(UsageError, match=r"\.png or \.svg, got x\.pdf"):
+        require_picture(Path("x.pdf"))
 
 
 def test_figures_do_not_depend_on_settings_of_matplotlib() -> None:

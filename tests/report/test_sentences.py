@@ -5,13 +5,13 @@ import pytest
 from selected import stretched_water, water_report, water_table
 
 from fidsel.data import Frames
-from fidsel.report import Picked, Report, describe_clusters, findings, plain
+from fidsel.report import Picked, Report, as_text, describe_clusters, findings
 from fidsel.report.sentences import number, percent
 from fidsel.selector import ClusterErrors, cluster_errors
 
 
 def words(report: Report, unit: str = "meV/Å") -> list[str]:
-    return [plain(sentence, unit) for sentence in findings(report)]
+    return [as_text(sentence, unit) for sentence in findings(report)]
 
 
 def test_the_worst_cluster_in_words() -> None:

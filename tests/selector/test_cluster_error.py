@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from fidsel.exceptions import UsageError
 from fidsel.selector import ClusterErrors, cluster_errors
+from fidsel.selector.cluster_error import worst_clusters
 
 
 @given(seed=st.integers(0, 1000), n=st.integers(1, 40))
@@ -27,10 +28,9 @@ def test_is_the_rmse_over_all_components_of_a_cluster(seed: int, n: int) -> None
         assert value == pytest.approx(np.sqrt((members**2).mean()))
         assert absolute == pytest.approx(np.abs(members).mean())
         assert count == (clusters == c).sum()
-        assert errors.of(c) == value
+        assert errors.rmse_of(c) == value
     everything = np.concatenate([r.ravel() for r in residuals])
     assert errors.overall == pytest.approx(np.sqrt((everything**2).mean()))
-    assert errors.overall_mae == pytest.approx(np.abs(everything).mean())
     assert errors.worst == max(errors.rmse)
 
 
@@ -67,4 +67,33 @@ def test_unusable_errors_are_refused() -> None:
     with pytest.raises(UsageError, match="positive"):
         cluster_errors(clusters, np.ones(2), np.array([0.0, 1.0]))
     with pytest.raises(UsageError, match="no cluster 7"):
-        cluster_errors(clusters, np.ones(2)).of(7)
+        cluster_errors(clusters, np.ones(2)).rmse_of(7)
+
+
+def test_worst_clusters_are_five_of_those_with_twenty_frames() -> None:
+    sizes = [20, 20, 20, 20, 20, 20, 19]
+    errors = np.repeat([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 9.0], sizes)
+    found = cluster_errors(np.repeat(np.arange(7), sizes), errors)
+    assert worst_clusters(found) == pytest.approx(np.mean([2, 3, 4, 5, 6]))
+    assert worst_clusters(cluster_errors(np.arange(30), np.ones(30))) is None
+
+
+def test_frames_whose_error_is_unknown_make_no_cluster_populous() -> None:
+    clusters, errors = np.repeat([0, 1], 20), np.repeat([1.0, 5.0], 20)
+    errors[-1] = np.nan
+    assert worst_clusters(cluster_errors(clusters, errors)) == pytest.approx(1.0)
+
+
+@given(st.integers(1, 200), st.integers(1, 8), st.integers(0, 100))
+@settings(max_examples=50, deadline=None)
+def test_the_worst_is_never_better_than_the_mean_cluster(n: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    errors, clusters = rng.exponential(size=n), rng.integers(0, k, n)
+    found = worst_clusters(cluster_errors(clusters, errors))
+    able = [c for c in range(k) if (clusters == c).sum() >= 20]
+    if not able:
+        assert found is None
+        return
+    every = [np.sqrt(np.mean(errors[clusters == c] ** 2)) for c in able]
+    assert found is not None
+    assert np.mean(every) - 1e-9 <= found <= max(every) + 1e-9

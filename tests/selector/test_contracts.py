@@ -14,23 +14,20 @@ from fidsel.selector import (
     ERROR_SOURCES,
     LCMD,
     PICKERS,
-    Cheap,
     ClusterError,
-    Committee,
     CostAware,
-    ErrorSource,
+    Evidence,
     FarthestPoint,
     Greedy,
-    Latent,
     Picker,
     Picks,
     Pool,
-    Probe,
     Random,
     Reference,
     Stratified,
     needs_errors,
 )
+from fidsel.selector.error_sources.source import NOTHING
 from fidsel.selector.pickers.cluster_error import Strategy
 from fidsel.testing.picker import check_error_source, check_picker, example_pool
 
@@ -48,7 +45,7 @@ BUILT_IN["cluster-error"] = st.builds(
     st.sampled_from(STRATEGIES),
     threshold=st.floats(0, 5),
     relative_to=st.sampled_from(["overall", "clusters"]),
-    n_fine=st.integers(1, 30),
+    fine_clusters=st.integers(1, 30),
     worst=st.floats(0.01, 1),
     subset=st.integers(5, 50),
 )
@@ -71,9 +68,9 @@ def test_every_picker_is_tested() -> None:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("n_fine", [1, 5, 200])
-def test_cluster_error_picker(strategy: Strategy, n_fine: int) -> None:
-    check_picker(ClusterError(strategy, n_fine=n_fine), random=strategy == "random")
+@pytest.mark.parametrize("fine_clusters", [1, 5, 200])
+def test_cluster_error_picker(strategy: Strategy, fine_clusters: int) -> None:
+    check_picker(ClusterError(strategy, fine_clusters=fine_clusters), random=strategy == "random")
 
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
@@ -96,15 +93,12 @@ def test_cost_aware_pickers_keep_the_contract(inner: Picker, value: Literal["pla
 @pytest.mark.parametrize("name", sorted(ERROR_SOURCES))
 def test_every_error_source(name: str) -> None:
     pool = example_pool()
-    sources: dict[str, ErrorSource] = {
-        "cheap": Cheap(pool.errors * 0.7),
-        "committee": Committee(pool.errors * 0.3),
-        "latent": Latent(pool.features, pool.features[pool.labelled]),
-        "probe": Probe(),
-        "reference": Reference(),
-    }
-    assert isinstance(sources[name], ERROR_SOURCES[name])
-    check_error_source(sources[name], pool, pool.errors)
+    told = Evidence(
+        cheap_errors=lambda: pool.errors * 0.7,
+        disagreement=lambda: pool.errors * 0.3,
+        latent=lambda: (pool.features, pool.features[pool.labelled]),
+    )
+    check_error_source(ERROR_SOURCES[name](), pool, pool.errors, told)
 
 
 def coarse_pool(seed: int, levels: int, known: bool) -> Pool:
@@ -143,7 +137,7 @@ def test_exact_unique_picks_whatever_the_pool(
     assert ((picks.fidelity >= 0) & (picks.fidelity < 2)).all()
     assert all(f"cluster {c} (" in why for c, why in zip(picks.cluster, picks.reason, strict=True))
     assert all(
-        f"; fidelity {f}, cost {pool.costs[i, f]:.4g}" in why
+        f"; at level {f + 1} of 2, cost {pool.costs[i, f]:.4g}" in why
         for i, f, why in zip(picks.indices, picks.fidelity, picks.reason, strict=True)
     )
 
@@ -227,7 +221,7 @@ def test_writing_to_the_pool_is_refused_or_noticed() -> None:
 
 
 class _Boundless(Reference):
-    def estimate(self, pool: Pool, known: FloatArray) -> FloatArray:
+    def estimate(self, pool: Pool, known: FloatArray, evidence: Evidence = NOTHING) -> FloatArray:  # noqa: ARG002
         return np.full(len(pool), known.max() * np.nan)
 
 

@@ -2,28 +2,37 @@ import numpy as np
 import pytest
 
 from fidsel.exceptions import UsageError
-from fidsel.selector.stopping import Stopping, worst_bound
+from fidsel.selector.stopping import Stop, Stopping, Why, worst_bound
 
 
 def test_nothing_stops_by_default() -> None:
-    off = Stopping()
-    assert not off.low(0.0, "eV/Å")
-    assert not off.everywhere_low(np.zeros(100), np.zeros(100, int), "eV/Å")
-    assert not off.flat([1.0] * 50)
+    assert Stopping().reason([1.0] * 49 + [0.0], "eV/Å", 0.0) is None
 
 
 def test_target_is_reached_at_or_below_it() -> None:
     rule = Stopping(target=0.02)
-    assert rule.low(0.02, "eV/Å") == "target reached: error 0.02 ≤ 0.02 eV/Å"
-    assert not rule.low(0.0201, "eV/Å")
+    assert rule.reason([0.02], "eV/Å") == Stop(Why.TARGET, "target reached: MAE 0.02 ≤ 0.02 eV/Å")
+    assert rule.reason([0.0201], "eV/Å") is None
+    assert rule.reason([0.01, 0.0201], "eV/Å") is None, "the last round counts"
+    text = str(Stopping(target=0.02, measure="rmse").reason([0.01], "eV"))
+    assert text == "target reached: RMSE 0.01 ≤ 0.02 eV"
 
 
-def test_one_bad_cluster_keeps_it_going() -> None:
-    errors, clusters = np.full(100, 0.01), np.repeat([0, 1], [60, 40])
+def test_all_clusters_must_reach_their_target() -> None:
     rule = Stopping(cluster_target=0.05)
-    assert "target reached in every cluster: 90 %" in rule.everywhere_low(errors, clusters, "eV/Å")
+    stop = rule.reason([1.0], "eV/Å", 0.05)
+    assert stop is not None
+    assert stop.why is Why.CLUSTER_TARGET
+    assert "in every cluster: 90 % of its frames are bound to have an error of at most 0.05" in str(stop)
+    assert rule.reason([1.0], "eV/Å", 0.051) is None
+    assert rule.reason([1.0], "eV/Å") is None, "nothing is known of the clusters"
+
+
+def test_one_bad_cluster_is_the_bound() -> None:
+    errors, clusters = np.full(100, 0.01), np.repeat([0, 1], [60, 40])
+    assert worst_bound(errors, clusters, 0.9) == pytest.approx(0.01)
     errors[clusters == 1] = 0.2
-    assert not rule.everywhere_low(errors, clusters, "eV/Å")
+    assert worst_bound(errors, clusters, 0.9) == pytest.approx(0.2)
 
 
 def test_clusters_without_frames_count_by_those_they_join() -> None:
@@ -56,7 +65,8 @@ def test_bound_covers_the_asked_share_of_new_frames() -> None:
     ],
 )
 def test_flat_curve(errors: list[float], stops: bool) -> None:
-    assert bool(Stopping(patience=2).flat(errors)) == stops
+    stop = Stopping(patience=2).reason(errors, "eV/Å")
+    assert (stop is not None and stop.why is Why.FLAT) == stops
 
 
 @pytest.mark.parametrize(
@@ -66,6 +76,7 @@ def test_flat_curve(errors: list[float], stops: bool) -> None:
         ({"cluster_target": -1.0}, "cluster_target must be a positive error"),
         ({"patience": 0}, "patience must be at least one round, got 0"),
         ({"coverage": 1.0}, "coverage must lie between 0 and 1"),
+        ({"measure": "median"}, "measure must be 'mae' or 'rmse', got 'median'"),
     ],
 )
 def test_impossible_rules_are_refused(values: dict[str, float], message: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_campaign
 from ase import Atoms
 from ase.io import write
 from small_campaign import CONFIG
@@ -142,6 +143,19 @@ def test_first_frame_comes_from_wherever_the_pool_starts(tmp_path: Path) -> None
     assert first_frame(structure, tmp_path, 0).positions == pytest.approx(water[1].positions, abs=1e-6)
     made = first_frame(PoolSection(source="md", smiles="[OH-]", frames=10), tmp_path, 0)
     assert (made.get_chemical_formula(), made.info["charge"]) == ("HO", -1)
+
+
+@pytest.mark.parametrize(("per", "waits"), [("allocated-second", True), ("core-second", False)])
+def test_the_budget_goes_by_the_clock_of_the_price(tmp_path: Path, per: str, waits: bool) -> None:
+    """A label waits for half a second and computes next to nothing: allocated cores cost it all the same."""
+    folder = tiny_campaign.write_campaign(tmp_path, cheap="pause = 0", accurate="pause = 0.5, slow = 0.6")
+    words = [f"fidelity.{i}.price={{per='{per}',value=1}}" for i in (0, 1)]
+    words += ["recipe={kind='standard'}", "selector.error=probe"]  # accurate labels alone are bought
+    rows = by_name(examine(folder, [*words, "budget={total=20, unit='core-s'}"]))
+    assert rows["budget"].ok, rows["budget"].detail
+    found = re.search(r"20 core-s pay for 5 validation and some (\d+) training", rows["budget"].detail)
+    assert found
+    assert (int(found[1]) <= 40) == waits
 
 
 def test_a_broken_library_is_a_row() -> None:

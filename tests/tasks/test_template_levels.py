@@ -8,8 +8,8 @@ import pytest
 from ase import Atoms
 
 from fidsel.campaign import plan_campaign
-from fidsel.campaign.iterate import silent
-from fidsel.campaign.plans.least import Least
+from fidsel.campaign.loop import silent
+from fidsel.campaign.plans.minimum_budget import MinimumBudget
 from fidsel.config.build import build_campaign, open_campaign
 from fidsel.config.load import load_config
 from fidsel.exceptions import UsageError
@@ -52,7 +52,7 @@ def test_the_default_budget_pays_for_the_default_levels(name: str, tmp_path: Pat
     for fidelity, section in zip(campaign.fidelities, campaign.config["fidelity"], strict=True):
         known = section["kind"] == "pyscf"
         prices[fidelity.name] = expected_seconds(section["method"], section["basis"], made) if known else 0.02
-    least = Least.of(campaign, prices)
+    least = MinimumBudget.of(campaign, prices)
     assert campaign.rules.validation == VALIDATION
     assert least.total <= campaign.budget.total
     assert least.with_training(WANTED) <= 1.06 * campaign.budget.total

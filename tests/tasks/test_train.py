@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,43 +6,18 @@ import pytest
 from morse_molecule import frames
 
 from fidsel.data import Frames, write
+from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import load
-from fidsel.tasks.train import LabelFile, train_files
-
-
-@pytest.mark.parametrize(
-    ("text", "path", "energy", "forces"),
-    [
-        ("a.npz", "a.npz", None, None),
-        ("a.npz:E:F", "a.npz", "E", "F"),
-        ("a.npz:E", "a.npz", "E", None),
-        ("a.npz::F", "a.npz", None, "F"),
-        ("b/a.1.extxyz:E:F", "b/a.1.extxyz", "E", "F"),
-        ("/x/y:z/a.npz:E:F", "/x/y:z/a.npz", "E", "F"),
-        (r"C:\data\a.npz", r"C:\data\a.npz", None, None),
-        (r"C:\my.data\a.npz:E:F", r"C:\my.data\a.npz", "E", "F"),
-    ],
-)
-def test_colons_name_the_labels(text: str, path: str, energy: str | None, forces: str | None) -> None:
-    assert LabelFile(text).parts == (Path(path), energy, forces)
-
-
-def test_file_that_exists_is_taken_as_it_is(tmp_path: Path) -> None:
-    odd = write(tmp_path / "a.npz:b:c.extxyz", frames(3))
-    assert LabelFile(str(odd)).parts == (odd, None, None)
-
-
-@pytest.mark.parametrize("text", ["a.npz:E:F:G", "nothing", "a.npz:x/y"])
-def test_other_texts_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY"):
-        _ = LabelFile(text).parts
+from fidsel.tasks.train import TrainRequest, run_training
 
 
 def train(
     accurate: LabelFile, cheap: list[LabelFile], out: Path, recipe: str | None = None
 ) -> dict[str, object]:
-    return train_files(accurate, cheap, None, "sgdml", recipe, ["model.sigmas=[10]"], 0, out)
+    return run_training(
+        TrainRequest(accurate, out, cheap=tuple(cheap), recipe=recipe, overrides=("model.sigmas=[10]",))
+    )
 
 
 def test_recipe_follows_the_files(tmp_path: Path) -> None:
@@ -62,7 +38,7 @@ def test_frames_to_validate_on_are_not_trained_on(tmp_path: Path) -> None:
     turned = some[10:13].replace(positions=-some[10:13].positions, forces=-some[10:13].forces)
     held = LabelFile(str(write(tmp_path / "held.extxyz", turned + frames(5, 9))))
     with pytest.raises(UsageError, match=r"3 of 30 frames of .*accurate.extxyz \(10, 11, 12\) are among"):
-        train_files(accurate, [], held, "sgdml", None, [], 0, tmp_path / "model")
+        run_training(TrainRequest(accurate, tmp_path / "model", validation=held))
     assert not (tmp_path / "model").exists()
 
 
@@ -71,9 +47,9 @@ def test_a_model_that_is_there_is_kept(tmp_path: Path) -> None:
     train(accurate, [], tmp_path / "model")
     before = (tmp_path / "model" / "model.json").read_bytes()
     with pytest.raises(UsageError, match="holds a model already, which is kept"):
-        train_files(accurate, [], None, "sgdml", None, ["model.sigmas=[20]"], 0, tmp_path / "model")
+        run_training(TrainRequest(accurate, tmp_path / "model", overrides=("model.sigmas=[20]",)))
     assert (tmp_path / "model" / "model.json").read_bytes() == before
-    train_files(accurate, [], None, "sgdml", None, ["model.sigmas=[20]"], 0, tmp_path / "model", force=True)
+    run_training(TrainRequest(accurate, tmp_path / "model", overrides=("model.sigmas=[20]",), force=True))
     assert (tmp_path / "model" / "model.json").read_bytes() != before
 
 
@@ -86,20 +62,24 @@ def test_recipe_that_does_not_fit_the_files_is_refused(tmp_path: Path) -> None:
 
 def test_a_recipe_that_nobody_named_is_said_where_its_settings_are_wrong(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
-    wrong, given = ["recipe.pretrain.steps=3"], (accurate, [accurate], None, "painn")
+    request = TrainRequest(
+        accurate, tmp_path / "model", (accurate,), model="painn", overrides=("recipe.pretrain.steps=3",)
+    )
     with pytest.raises(
         UsageError, match=r"pretrain.* \(recipe 'joint' is taken, as none is named by --recipe\)"
     ):
-        train_files(*given, None, wrong, 0, tmp_path / "model")
+        run_training(request)
     with pytest.raises(UsageError, match=r"unknown key 'pretrain'[^(]*$"):
-        train_files(*given, "joint", wrong, 0, tmp_path / "model")
+        run_training(replace(request, recipe="joint"))
 
 
 def test_an_ensemble_of_kernels_takes_a_recipe_it_can_be_trained_by(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
     cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(30, 1, depth=3.8, level="cheap"))))
     member = "model.member={kind='sgdml',sigmas=[10]}"
-    found = train_files(accurate, [cheap], None, "ensemble", None, [member], 0, tmp_path / "model")
+    found = run_training(
+        TrainRequest(accurate, tmp_path / "model", cheap=(cheap,), model="ensemble", overrides=(member,))
+    )
     assert found["recipe"] == "cokriging"
 
 
@@ -158,8 +138,10 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
             train(LabelFile(str(accurate)), [LabelFile(str(cheap))], tmp_path / "model", "cokriging")
     held = LabelFile(str(wrong))
     with pytest.raises(UsageError, match=r"wrong.extxyz cannot be trained on"):
-        train_files(
-            LabelFile(str(good)), [], held, "sgdml", None, ["model.sigmas=[10]"], 0, tmp_path / "model"
+        run_training(
+            TrainRequest(
+                LabelFile(str(good)), tmp_path / "model", validation=held, overrides=("model.sigmas=[10]",)
+            )
         )
     gradients = write(tmp_path / "gradients.extxyz", frames(30).replace(forces=-frames(30).forces))
     with pytest.raises(UsageError, match="forces have the wrong sign"):
@@ -170,8 +152,8 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
 def test_trusted_labels_are_trained_on_and_what_is_odd_is_told(tmp_path: Path) -> None:
     wrong = LabelFile(str(write(tmp_path / "wrong.extxyz", outlying(30))), trusted=True)
     told: list[str] = []
-    found = train_files(
-        wrong, [], None, "sgdml", None, ["model.sigmas=[10]"], 0, tmp_path / "model", say=told.append
+    found = run_training(
+        TrainRequest(wrong, tmp_path / "model", overrides=("model.sigmas=[10]",)), say=told.append
     )
     assert len(told) == 1
     assert "(frame 3)" in told[0]

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,18 @@ from morse_molecule import frames
 from fidsel.models import SGDML, Ensemble, ForceField, PaiNN
 from fidsel.models.checkpoints import Checkpoints
 from fidsel.models.watch import Progress, Watch
-from fidsel.training import RECIPES, Stage, Trained, TrainingData
+from fidsel.training import (
+    Asteroid,
+    AsteroidUnlabelled,
+    Cokriging,
+    Joint,
+    ModelFactory,
+    Recipe,
+    Stage,
+    Standard,
+    Trained,
+    TrainingData,
+)
 from fidsel.training.weights.teachers import Teaching
 
 TESTS = Path(__file__).parents[1]
@@ -45,22 +55,28 @@ def committee(seed: int) -> Ensemble:
     return Ensemble.of(kernel, 3, seed)
 
 
-CASES: dict[str, Callable[[Watch], Trained]] = {
-    "network": lambda watch: RECIPES["standard"](DATA, painn, 1, stage=STAGE, watch=watch),
-    "surrogate network": lambda watch: RECIPES["cokriging"](
-        DATA, painn, 1, stage=STAGE, surrogate_stage=replace(STAGE, steps=17), watch=watch
+CASES: dict[str, tuple[Recipe, ModelFactory]] = {
+    "network": (Standard(stage=STAGE), painn),
+    "surrogate network": (Cokriging(stage=STAGE, surrogate_stage=replace(STAGE, steps=17)), painn),
+    "members": (
+        Asteroid(
+            identify=replace(STAGE, name="identify"), pretrain=STAGE, finetune=STAGE,
+            gammas=(0.5, 2.0), bias_weights=True, teaching=Teaching(members=2),
+        ),
+        painn,
     ),
-    "members": lambda watch: RECIPES["asteroid"](
-        DATA, painn, 1, identify=replace(STAGE, name="identify"), pretrain=STAGE, finetune=STAGE,
-        gammas=(0.5, 2.0), bias_weights=True, teaching=Teaching(members=2), watch=watch,
+    "score": (
+        AsteroidUnlabelled(temperature=300.0, baseline=STAGE, pretrain=STAGE, finetune=STAGE), painn
     ),
-    "score": lambda watch: RECIPES["asteroid-unlabelled"](
-        DATA, painn, 1, temperature=300.0, baseline=STAGE, pretrain=STAGE, finetune=STAGE, watch=watch
-    ),
-    "kernels": lambda watch: RECIPES["cokriging"](DATA, kernel, 1, surrogate=iterative, watch=watch),
-    "committee of kernels": lambda watch: RECIPES["standard"](DATA, committee, 1, watch=watch),
-    "joint": lambda watch: RECIPES["joint"](DATA, painn, 1, stage=STAGE, finetune=STAGE, watch=watch),
+    "kernels": (Cokriging(surrogate=iterative), kernel),
+    "committee of kernels": (Standard(), committee),
+    "joint": (Joint(stage=STAGE, finetune=STAGE, fine_tune=True), painn),
 }  # fmt: skip
+
+
+def train(case: str, watch: Watch) -> Trained:
+    recipe, model = CASES[case]
+    return recipe(DATA, model, 1, watch=watch)
 
 
 def assert_same(one: ForceField, other: ForceField) -> None:
@@ -82,7 +98,7 @@ def run_until_killed(case: str, folder: Path, seen: int) -> Trained | None:
             raise Killed
 
     try:
-        return CASES[case](Watch(hear, Checkpoints(folder, KEY, every=-1.0)))
+        return train(case, Watch(hear, Checkpoints(folder, KEY, every=-1.0)))
     except Killed:
         return None
 
@@ -99,7 +115,7 @@ def every_message_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_recipe_that_is_stopped_again_and_again_ends_as_one_that_is_not(case: str, tmp_path: Path) -> None:
     messages: list[Progress] = []
-    whole = CASES[case](Watch(messages.append))
+    whole = train(case, Watch(messages.append))
     step = max(3, len(messages) // 4)
     stops, broken = 0, None
     while broken is None:
@@ -118,7 +134,7 @@ def test_a_recipe_that_is_stopped_again_and_again_ends_as_one_that_is_not(case: 
 
 def test_progress_names_the_stages_and_never_goes_back() -> None:
     heard: list[Progress] = []
-    CASES["surrogate network"](Watch(heard.append))
+    train("surrogate network", Watch(heard.append))
     stages = list(dict.fromkeys(one.stage for one in heard))
     assert stages == ["stage lo", "stage"]
     for stage, steps in zip(stages, (17, 25), strict=True):
@@ -138,14 +154,14 @@ import fidsel.models.sgdml.iterative as iterative
 watch.BETWEEN, checkpoints.SHARE, run.PIECE, iterative.RANK_PER_ROOT = -1.0, 0.0, 0.0, 0.3
 sys.path.insert(0, sys.argv[1])
 sys.path.insert(0, sys.argv[1] + "/training")
-from test_resume import CASES, KEY
+from test_resume import KEY, train
 told = 0
 def hear(progress):
     global told
     told += 1
     if told == int(sys.argv[4]):
         os.kill(os.getpid(), signal.SIGKILL)
-CASES[sys.argv[2]](watch.Watch(hear, checkpoints.Checkpoints(Path(sys.argv[3]), KEY, every=-1.0)))
+train(sys.argv[2], watch.Watch(hear, checkpoints.Checkpoints(Path(sys.argv[3]), KEY, every=-1.0)))
 """
 
 
@@ -156,8 +172,8 @@ def test_a_killed_process_leaves_what_the_next_goes_on_from(case: str, at: int, 
     assert child.returncode == -signal.SIGKILL
     heard: list[Progress] = []
     kept = Checkpoints(tmp_path, KEY)
-    again = CASES[case](Watch(heard.append, kept))
+    again = train(case, Watch(heard.append, kept))
     messages: list[Progress] = []
-    assert_same(CASES[case](Watch(messages.append)).model, again.model)
+    assert_same(train(case, Watch(messages.append)).model, again.model)
     assert kept.notes == []
     assert len(heard) < len(messages)

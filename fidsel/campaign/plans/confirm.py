@@ -1,14 +1,12 @@
 """Labels that were taken from a table must still be those of the table, which may grow meanwhile."""
 
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import TableContents
 from fidsel.campaign.settings import Campaign
 from fidsel.fidelity.sources.table import TableSource
-from fidsel.fidelity.store.labels import LabelStore
-
-RECORD = "tables"
-"""Name of the store's record of each table's content when it was last looked at."""
 
 
-def confirm_tables(campaign: Campaign, store: LabelStore) -> None:
+def confirm_tables(campaign: Campaign, journal: Journal) -> None:
     """Compare stored labels with tables whose file changed since they were last compared.
 
     Raises
@@ -16,10 +14,11 @@ def confirm_tables(campaign: Campaign, store: LabelStore) -> None:
     UsageError
         where a table gives another label for a frame than was taken from it.
     """
-    known = store.record(RECORD) or {}
+    record = journal.read(TableContents)
+    known = dict(record.contents) if record else {}
     for fidelity in campaign.fidelities:
         source = fidelity.source
         if isinstance(source, TableSource) and known.get(fidelity.key) != source.content():
-            source.confirm(store.labelled(fidelity))
+            source.confirm(journal.store.labelled(fidelity))
             known[fidelity.key] = source.content()
-            store.put_record(RECORD, known)
+            journal.write(TableContents(known))

@@ -7,28 +7,7 @@ import numpy as np
 from fidsel.arrays import BoolArray
 from fidsel.campaign.settings import Campaign
 from fidsel.data import Frames
-from fidsel.exceptions import FidselError
 from fidsel.fidelity.level import Fidelity
-
-
-def covered(fidelity: Fidelity, frames: Frames) -> BoolArray:
-    """Return (n,) whether a level has a label of each frame; all are taken to be had where it does not say.
-
-    Raises
-    ------
-    FidselError
-        where the source's `covers` does not answer for each frame.
-    """
-    covers = getattr(fidelity.source, "covers", None)
-    if covers is None:
-        return np.ones(len(frames), dtype=bool)
-    found = np.asarray(covers(frames), dtype=bool)
-    if found.shape != (len(frames),):
-        raise FidselError(
-            f"`covers` of the source of {fidelity.name} must return one truth value per frame, "
-            f"({len(frames)},), got {found.shape}"
-        )
-    return found
 
 
 def trainable(campaign: Campaign, cover: Mapping[str, BoolArray]) -> BoolArray:
@@ -49,7 +28,7 @@ def tested(campaign: Campaign, cover: Mapping[str, BoolArray]) -> BoolArray:
 
 def cover_of(campaign: Campaign, frames: Frames) -> dict[str, BoolArray]:
     """Return (n,) per level: whether it has a label of each frame."""
-    return {fidelity.name: covered(fidelity, frames) for fidelity in campaign.fidelities}
+    return {fidelity.name: fidelity.covers(frames) for fidelity in campaign.fidelities}
 
 
 def gaps(campaign: Campaign, cover: Mapping[str, BoolArray]) -> tuple[str, ...]:

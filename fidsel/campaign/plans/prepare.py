@@ -1,26 +1,23 @@
 """What happens once, before round 0: the pool, the held-out frames, the order of random draws."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from hashlib import blake2b
 from math import floor
 
-import numpy as np
-
-from fidsel.arrays import BoolArray, IntArray, StrArray
+from fidsel.arrays import BoolArray
 from fidsel.campaign.edits import ANEW
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.coverage import cover_of, gaps, tested, trainable
-from fidsel.campaign.plans.least import FEWEST
+from fidsel.campaign.plans.minimum_budget import FEWEST
+from fidsel.campaign.records.decisions import HeldOutFor, Sampled
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.settings import Campaign
-from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
+from fidsel.data.splitting import spread_over_blocks
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
-from fidsel.fidelity.store.labels import LabelStore
 
-BLOCK = 10
-"""Neighbouring frames of a trajectory that stay on one side."""
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 """Largest share of the pool's blocks a side draws from while fewer would do."""
 MOST_TESTED, LEAST_TESTED = 100, 10
@@ -29,7 +26,7 @@ TEST_BUDGET = 0.5
 """What test labels may cost beside the budget, as a part of it, where nobody says how many there are."""
 
 
-def ensure_pool(campaign: Campaign, store: LabelStore) -> Frames:
+def ensure_pool(campaign: Campaign, journal: Journal) -> Frames:
     """Return the pool, sampled and stored on the first call.
 
     Raises
@@ -37,16 +34,16 @@ def ensure_pool(campaign: Campaign, store: LabelStore) -> Frames:
     UsageError
         where the pool is too small for what is to be held out; a new one is not stored then.
     """
-    if store.record("pool") is None:
+    if journal.read(Sampled) is None:
         frames = campaign.sample().unlabelled().unique()
         cover = cover_of(campaign, frames)
         _require_enough(campaign, cover, "raise pool.frames (or give a longer file), or lower")
         sides = _draw(campaign, frames, cover)
         refuse_few(campaign, cover, [row for rows in sides.values() for row in rows])
-        store.add_frames(frames)
-        store.put_record("pool", {"frames": len(frames)})
+        journal.store.add_frames(frames)
+        journal.write(Sampled(len(frames)))
         return frames
-    return store.frames()
+    return journal.store.frames()
 
 
 def test_size(campaign: Campaign, pool: int) -> int:
@@ -66,11 +63,11 @@ def refuse_few(campaign: Campaign, cover: Mapping[str, BoolArray], held: Sequenc
     free = trainable(campaign, cover)
     free[list(held)] = False
     if free.sum() < FEWEST:
-        told = "; ".join(["", *gaps(campaign, cover)])
+        lacking = "; ".join(["", *gaps(campaign, cover)])
         raise UsageError(
             f"of {len(free)} configurations {free.sum()} may be trained on beside the held-out ones and "
             f"their neighbours, at least {FEWEST} are needed: take more (pool.frames, or a longer file), or "
-            f"lower campaign.test{told}"
+            f"lower campaign.test{lacking}"
         )
 
 
@@ -78,56 +75,65 @@ def _require_enough(campaign: Campaign, cover: Mapping[str, BoolArray], advice: 
     able = tested(campaign, cover)
     test, validation = test_size(campaign, int(able.sum())), campaign.rules.validation
     if able.sum() < (least := test + validation + 2):
-        told = "; ".join(["", *gaps(campaign, cover)])
+        lacking = "; ".join(["", *gaps(campaign, cover)])
         raise UsageError(
             f"the pool must hold at least {least} different configurations ({test} test, {validation} "
             f"validation and 2 to train on), got {able.sum()}: {advice} campaign.test or "
-            f"campaign.validation{told}"
+            f"campaign.validation{lacking}"
         )
 
 
-def ensure_held_out(ws: Workspace) -> HeldOut:
-    """Return the test and validation frames, drawn once; see `draw_held_out`.
+def ensure_held_out(
+    campaign: Campaign, journal: Journal, pool: Frames, cover: Mapping[str, BoolArray]
+) -> HeldOut:
+    """Return the test and validation frames, drawn once; see `spread_over_blocks`.
 
     Before round 0 is drawn they may be drawn anew, for other numbers of them or other levels.
+
+    Parameters
+    ----------
+    cover : (n_pool,) per level: whether it has a label of each.
 
     Raises
     ------
     UsageError
         where the pool has too few frames for them.
     """
-    rules = ws.campaign.rules
+    rules = campaign.rules
     asked = {
         "test": rules.test,
-        "budget": ws.campaign.budget.total if rules.test is None else None,
+        "budget": campaign.budget.total if rules.test is None else None,
         "validation": rules.validation,
-        "able": blake2b(tested(ws.campaign, ws.cover).tobytes(), digest_size=8).hexdigest(),
+        "able": blake2b(tested(campaign, cover).tobytes(), digest_size=8).hexdigest(),
     }
-    record, made_for = ws.store.record("held-out"), ws.store.record("held-out-for") or {}
-    begun = ws.store.record("round-0") is not None
-    if record is None or (not begun and made_for.get("asked", asked) != asked):
-        _require_enough(ws.campaign, ws.cover, f"the pool is kept as it was sampled: {ANEW}, or lower")
-        sides = _draw(ws.campaign, ws.pool, ws.cover)
-        record = {side: [ws.pool.ids[i] for i in rows] for side, rows in sides.items()}
-        ws.store.put_record("held-out", record)
-        ws.store.put_record("held-out-for", {"asked": asked, "bounded": False})
-    return HeldOut(tuple(record["test"]), tuple(record["validation"]), tuple(record["barred"]))
+    held, made_for = journal.read(HeldOut), journal.read(HeldOutFor)
+    if held is not None and (journal.begun or (made_for is not None and made_for.asked == asked)):
+        return held
+    _require_enough(campaign, cover, f"the pool is kept as it was sampled: {ANEW}, or lower")
+    sides = _draw(campaign, pool, cover)
+    held = HeldOut(**{side: tuple(pool.ids[i] for i in rows) for side, rows in sides.items()})
+    journal.write(held)
+    journal.write(HeldOutFor(asked, bounded=False))
+    return held
 
 
-def bounded_test(ws: Workspace, held: HeldOut) -> HeldOut:
+def bounded_test(campaign: Campaign, journal: Journal, price: float) -> HeldOut:
     """Return the held-out frames with a test set that costs at most half of the budget, made so once.
 
     Where `campaign.test` says how many there are, so many stay. What the price of a label spares is on no
     side. At least `LEAST_TESTED` stay.
+
+    Parameters
+    ----------
+    price : of an accurate label, base units.
     """
-    made_for = ws.store.record("held-out-for") or {}
-    price = ws.price(ws.campaign.accurate)
-    if ws.campaign.rules.test is not None or made_for.get("bounded") or price == 0:
+    held, made_for = journal.require(HeldOut), journal.require(HeldOutFor)
+    if campaign.rules.test is not None or made_for.bounded or price == 0:
         return held
-    kept = min(len(held.test), payable_tests(ws.campaign.budget, price))
+    kept = min(len(held.test), payable_tests(campaign.budget, price))
     held = HeldOut(held.test[:kept], held.validation, held.barred + held.test[kept:])
-    ws.store.put_record("held-out", asdict(held))
-    ws.store.put_record("held-out-for", made_for | {"bounded": True})
+    journal.write(held)
+    journal.write(replace(made_for, bounded=True))
     return held
 
 
@@ -141,58 +147,8 @@ def payable_tests(budget: Budget, price: float) -> int:
 
 
 def _draw(campaign: Campaign, frames: Frames, cover: Mapping[str, BoolArray]) -> dict[str, list[int]]:
+    """Return rows for test and validation, and those barred from training beside them."""
     able = tested(campaign, cover)
-    test = test_size(campaign, int(able.sum()))
-    return draw_held_out(frames.group, test, campaign.rules.validation, campaign.rng("held-out"), able)
-
-
-def draw_held_out(
-    group: StrArray,
-    test: int,
-    validation: int,
-    rng: np.random.Generator,
-    able: BoolArray | None = None,
-) -> dict[str, list[int]]:
-    """Return rows for test and validation, and the rows barred from training beside them.
-
-    Each trajectory is cut into contiguous blocks of `BLOCK` frames. Each side draws whole blocks at
-    random, as many as its share of the pool allows so that few frames come from each, and takes frames
-    at random inside them. Nothing in a drawn block is ever trained on, so that no held-out frame has a
-    training frame next to it inside its block.
-
-    Parameters
-    ----------
-    group : (n,) trajectory of each frame.
-    test, validation : how many frames of each side.
-    able : (n,) True for frames that can be held out; None = all.
-    """
-    block = _blocks(group)
-    can = np.ones(len(group), dtype=bool) if able is None else able
-    order = [int(b) for b in rng.permutation(block.max() + 1)]
-    sides: dict[str, list[int]] = {"barred": []}
-    for side, count, share in (("test", test, TEST_SHARE), ("validation", validation, VALIDATION_SHARE)):
-        wanted = min(count, max(int(share * (block.max() + 1)), 1))
-        drawn: list[list[int]] = []
-        while order and (len(drawn) < wanted or sum(int(can[rows].sum()) for rows in drawn) < count):
-            drawn.append(np.flatnonzero(block == order.pop()).tolist())
-        inside = [[row for row in rng.permutation(rows).tolist() if can[row]] for rows in drawn]
-        turns = [rows[turn] for turn in range(BLOCK) for rows in inside if turn < len(rows)]
-        if len(turns) < count:
-            raise UsageError(
-                f"the pool has too few blocks of {BLOCK} frames for {count} {side} frames: take more frames "
-                f"(pool.frames, or a longer file), or lower campaign.{side}"
-            )
-        sides[side] = turns[:count]
-        sides["barred"] += sorted({row for rows in drawn for row in rows} - set(turns[:count]))
-    return sides
-
-
-def _blocks(group: StrArray) -> IntArray:
-    """Return (n,) number of the contiguous block each row belongs to; blocks never cross groups."""
-    _, member = np.unique(group, return_inverse=True)
-    within = np.empty(len(group), dtype=np.int64)
-    for g in range(member.max() + 1):
-        rows = np.flatnonzero(member == g)
-        within[rows] = np.arange(len(rows)) // BLOCK
-    _, number = np.unique(np.column_stack([member, within]), axis=0, return_inverse=True)
-    return np.asarray(number, dtype=np.int64).reshape(-1)
+    test, validation = test_size(campaign, int(able.sum())), campaign.rules.validation
+    sides = {"test": (test, TEST_SHARE), "validation": (validation, VALIDATION_SHARE)}
+    return spread_over_blocks(frames.group, sides, campaign.rng("held-out"), able)

@@ -6,7 +6,7 @@ from pathlib import Path
 from fidsel.campaign.records.round import Round
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.fidelity.budget import Budget
-from fidsel.report import Curve, learning_curve_plot
+from fidsel.report import LearningCurve, learning_curve_plot
 
 CONTROL = {"bought": "random accurate labels, bought", "owned": "random accurate labels, extrapolated (90 %)"}
 
@@ -33,11 +33,11 @@ def headline(forces: bool) -> str:
     return "force MAE" if forces else "energy MAE"
 
 
-def learning_curves(rounds: Sequence[Round], budget: Budget) -> tuple[Curve, ...]:
+def learning_curves(rounds: Sequence[Round], budget: Budget) -> tuple[LearningCurve, ...]:
     """Return the headline error of every round against what had been spent, and of the control arm."""
     size, _ = budget.scale
     ours = [record.metrics.headline for record in rounds]
-    curves = [Curve("campaign", [record.spent / size for record in rounds], ours)]
+    curves = [LearningCurve("campaign", [record.spent / size for record in rounds], ours)]
     arms = [(record.spent / size, record.control) for record in rounds if record.control is not None]
     if arms:
         kind = arms[0][1].kind
@@ -46,6 +46,6 @@ def learning_curves(rounds: Sequence[Round], budget: Budget) -> tuple[Curve, ...
         extrapolated = kind == "owned"
         band = (low, high) if extrapolated else ((), ())
         curves.append(
-            Curve(CONTROL[kind], spent, errors, extrapolated=extrapolated, low=band[0], high=band[1])
+            LearningCurve(CONTROL[kind], spent, errors, extrapolated=extrapolated, low=band[0], high=band[1])
         )
     return tuple(curves)

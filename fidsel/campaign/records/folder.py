@@ -46,6 +46,11 @@ class CampaignFolder:
         """One folder per finished round."""
         return self.path / "rounds"
 
+    @property
+    def trainings(self) -> Path:
+        """Checkpoints of trainings under way."""
+        return self.rounds / ".training"
+
     def round(self, index: int) -> Path:
         """Folder of a round."""
         return self.rounds / f"{index:04d}"

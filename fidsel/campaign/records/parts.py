@@ -18,7 +18,6 @@ class ClusterRows:
     measured: tuple[int, ...]
     overall: float | None
     mae: tuple[float | None, ...]
-    overall_mae: float | None
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """The report of a round: made from what the round's folder and the store hold, without a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fidsel.arrays import FloatArray
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.records.best import best_round, best_words
 from fidsel.campaign.records.curves import headline, learning_curves, spend_label
-from fidsel.campaign.records.round import ControlArm, Metrics, Round
+from fidsel.campaign.records.round import ControlArm, HeldOut, Round
 from fidsel.campaign.rounds.held_out import HeldOutErrors
 from fidsel.campaign.rounds.measure import error_unit, read_clusters
 from fidsel.campaign.settings import Campaign
@@ -17,6 +18,7 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.report import Picked, Report, describe_clusters
 from fidsel.selector import BroadClusters, ClusterErrors
+from fidsel.training.evaluate import Metrics
 
 FILE = "report.html"
 
@@ -24,7 +26,7 @@ FILE = "report.html"
 def round_report(
     campaign: Campaign,
     pool: Frames,
-    held: Sequence[str],
+    held: Collection[str],
     clusters: BroadClusters,
     energies: FloatArray,
     tested: HeldOutErrors,
@@ -44,9 +46,9 @@ def round_report(
     rounds : up to the one to report.
     """
     last, forces = rounds[-1], campaign.accurate.forces
-    row, away = {frame: i for i, frame in enumerate(pool.ids)}, set(held)
+    away = set(held)
     fitted = [i for i, frame in enumerate(pool.ids) if frame not in away][: len(energies)]
-    rows = np.array([*fitted, *[row[frame] for frame in tested.frames]], dtype=np.int64)
+    rows = np.array([*fitted, *pool.rows(tested.frames)], dtype=np.int64)
     table = describe_clusters(
         pool[rows],
         np.concatenate([clusters.labels, tested.clusters]),
@@ -92,9 +94,7 @@ def read_report(campaign: Campaign, index: int | None = None) -> tuple[int, Repo
         raise UsageError(f"there is no round {last} to report: rounds 0 to {len(rounds) - 1} are finished")
     first = home.round(0)
     with LabelStore(home.store, read_only=True) as store:
-        record = store.record("held-out") or {}
-        pool = store.frames()
-    held = [frame for frames in record.values() for frame in frames]
+        held, pool = Journal(store).require(HeldOut).all, store.frames()
     clusters, energies = read_clusters(first)
     tested = HeldOutErrors.load(home.round(last))
     if unknown := set(tested.frames) - set(pool.ids):
@@ -147,12 +147,10 @@ def _facts(campaign: Campaign, pool: Frames, rounds: Sequence[Round]) -> tuple[t
 
 
 def _metrics(found: Metrics) -> str:
-    forces = [
-        f"force {name} {1000 * value:.3g} meV/Å"
-        for name, value in (("MAE", found.force_mae), ("RMSE", found.force_rmse))
-        if value is not None
-    ]
-    return ", ".join([*forces, f"energy MAE {1000 * found.energy_mae:.3g} meV"])
+    values = (("force MAE", found.force_mae), ("force RMSE", found.force_rmse))
+    forces = [f"{name} {1000 * value:.3g} meV/Å" for name, value in values if value is not None]
+    energy = [] if found.energy_mae is None else [f"energy MAE {1000 * found.energy_mae:.3g} meV"]
+    return ", ".join([*forces, *energy])
 
 
 def _control(arm: ControlArm, level: str, unit: str) -> str:

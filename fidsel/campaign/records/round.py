@@ -9,6 +9,7 @@ from fidsel.campaign.records.parts import check_parts
 from fidsel.data.notebook import html_table
 from fidsel.data.typed import from_plain
 from fidsel.exceptions import UsageError
+from fidsel.training.evaluate import Metrics
 
 
 @dataclass(frozen=True)
@@ -29,32 +30,6 @@ class Pick:
     fidelity: str
     cluster: int
     reason: str
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """Errors of a model on frames it was not trained on.
-
-    Parameters
-    ----------
-    frames : how many.
-    force_mae, force_rmse : eV/Å per component; None at a level without forces.
-    energy_mae : eV per frame, of absolute energies.
-    """
-
-    frames: int
-    force_mae: float | None
-    force_rmse: float | None
-    energy_mae: float
-
-    def __str__(self) -> str:
-        force = "" if self.force_mae is None else f"force MAE {1000 * self.force_mae:.3g} meV/Å, "
-        return f"{force}energy MAE {1000 * self.energy_mae:.3g} meV"
-
-    @property
-    def headline(self) -> float:
-        """The error a campaign is judged by: force MAE, or the energy MAE at a level without forces."""
-        return self.energy_mae if self.force_mae is None else self.force_mae
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,22 @@ arm is trained at the spend of every round ("bought").
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor
 
-import numpy as np
-
-from fidsel.arrays import FloatArray
-from fidsel.campaign.records.round import ControlArm, HeldOut, Metrics, Round, Saving
-from fidsel.campaign.rounds.measure import metrics
+from fidsel.campaign.plans.minimum_budget import FEWEST
+from fidsel.campaign.records.decisions import Sampled
+from fidsel.campaign.records.round import ControlArm, HeldOut, Round, Saving
 from fidsel.campaign.rounds.training import watched
-from fidsel.campaign.rounds.training_set import Mixture, random_order
+from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
-from fidsel.fidelity.planner.law import CurvePoint, LawPrior, Posterior, fit_law, interval
+from fidsel.fidelity.planner.law import CurvePoint, Law, Link, fit_law, interval
+from fidsel.fidelity.planner.priors import law_prior
+from fidsel.training.evaluate import Metrics, errors
 from fidsel.training.stage import TrainingData
 
 FRACTIONS = (0.5, 0.7, 1.0)
 """Nested subsets of the owned random labels that the learning curve is measured on."""
-FEWEST = 3
-"""Smallest training set of the control arm."""
-
 REACH = 10.0
 """How many times beyond its last point the learning curve is believed."""
 
@@ -37,30 +35,35 @@ class Curve:
     errors: tuple[float, ...]
 
 
-def affordable(ws: Workspace, spent: float) -> int:
-    """Return the accurate training labels that a spend would have bought, validation paid first."""
-    price = ws.price(ws.campaign.accurate)
-    paid = spent - price * ws.campaign.rules.validation
-    return int(np.floor(paid / price + 1e-9)) if price > 0 else 0
+def affordable(spent: float, price: float, validation: int) -> int:
+    """Return the accurate training labels that a spend would have bought, validation paid first.
+
+    >>> affordable(20.0, price=2.0, validation=4), affordable(20.0, price=0.0, validation=4)
+    (6, 0)
+    """
+    return floor(spent / price - validation + 1e-9) if price > 0 else 0
 
 
 def control_arm(
-    ws: Workspace, held: HeldOut, ids: Mixture, earlier: Sequence[Round], spent: float, ours: Metrics
+    ws: Workspace, held: HeldOut, earlier: Sequence[Round], spent: float, ours: Metrics
 ) -> ControlArm | None:
     """Return the control arm at a spend, None where it is off or the spend bought too few labels."""
-    kind, count = ws.campaign.rules.control, affordable(ws, spent)
+    rules = ws.campaign.rules
+    kind, count = rules.control, affordable(spent, ws.price(ws.campaign.accurate), rules.validation)
     if kind == "off" or count < FEWEST:
         return None
     if kind == "bought":
         return _bought(ws, held, count, earlier, spent, ours)
-    return _owned(ws, held, ids, count, spent, ours)
+    owned = ws.labelled(ws.campaign.accurate, ws.journal.training_ids(len(earlier)).random)
+    return _owned(ws, held, owned, count, spent, ours)
 
 
 def _bought(
     ws: Workspace, held: HeldOut, count: int, earlier: Sequence[Round], spent: float, ours: Metrics
 ) -> ControlArm | None:
     accurate = ws.campaign.accurate
-    order = random_order(ws, held, "control")[:count]
+    sampled, able = ws.journal.require(Sampled).frames, ws.cover[accurate.name]
+    order = random_order(ws.pool, sampled, held, able, ws.campaign.rng("control"))[:count]
     ws.buy(accurate, order, "control")
     train = ws.labelled(accurate, order)
     count = len(train)
@@ -72,14 +75,13 @@ def _bought(
         (*(arm.labels for arm in before), count), (*(arm.error for arm in before), measured.headline)
     )
     error = measured.headline
-    saved = saving(ws, curve, _law(ws, curve), spent, ours.headline)
+    saved = _saving(ws, curve, _law(ws, curve), spent, ours.headline)
     return ControlArm("bought", count, error, error, error, ws.ledger.spent("control"), saved, measured)
 
 
 def _owned(
-    ws: Workspace, held: HeldOut, ids: Mixture, count: int, spent: float, ours: Metrics
+    ws: Workspace, held: HeldOut, owned: Frames, count: int, spent: float, ours: Metrics
 ) -> ControlArm | None:
-    owned = ws.labelled(ws.campaign.accurate, ids.random)
     if len(owned) < FEWEST:
         return None
     numbers = sorted({max(FEWEST, round(part * len(owned))) for part in FRACTIONS})
@@ -87,46 +89,48 @@ def _owned(
     curve = Curve(tuple(numbers), found)
     law = _law(ws, curve)
     middle, low, high = law.predict(count, ())
-    saved = saving(ws, curve, law, spent, ours.headline)
+    saved = _saving(ws, curve, law, spent, ours.headline)
     return ControlArm("owned", count, middle, low, high, 0.0, saved, extrapolated_from=len(owned))
 
 
-def _law(ws: Workspace, curve: Curve) -> Posterior:
-    points = [CurvePoint(n, (), error) for n, error in zip(curve.labels, curve.errors, strict=True)]
-    return fit_law(points, LawPrior(levels=()), seed=ws.campaign.seed_for("control law"))
+def _law(ws: Workspace, curve: Curve) -> Law:
+    points = [CurvePoint(Link(0), n, error) for n, error in zip(curve.labels, curve.errors, strict=True)]
+    prior = law_prior(["wavefunction"], int(ws.pool.sizes.max()))
+    return fit_law(points, prior, seed=ws.campaign.seed_for("control law"))
 
 
-def saving(ws: Workspace, curve: Curve, law: Posterior, spent: float, error: float) -> Saving:
+def _saving(ws: Workspace, curve: Curve, law: Law, spent: float, error: float) -> Saving:
+    price, validation = ws.price(ws.campaign.accurate), ws.campaign.rules.validation
+    return saving(law, REACH * curve.labels[-1], error, spent, price, validation)
+
+
+def saving(law: Law, furthest: float, error: float, spent: float, price: float, validation: int) -> Saving:
     """Return the share of the control arm's spend that the campaign saved at equal error.
 
     saving = 1 − spent / (price · (n(error) + validation)), n(error) being where the control's learning
-    curve δ·n^(−β), fitted to its points, reaches the campaign's error. Negative where the campaign
-    spent more. The curve is believed up to `REACH` times its last point; beyond that the saving is
-    what it is there, marked as a lower bound. The interval is that of the curve's posterior draws.
-    """
-    furthest, price = REACH * curve.labels[-1], ws.price(ws.campaign.accurate)
-
-    def share(labels: float) -> float:
-        reached = min(max(labels, 1.0), furthest)
-        return 1.0 - spent / (price * (reached + ws.campaign.rules.validation))
-
-    middle = float(labels_at(law.draws.mean(axis=0, keepdims=True), error)[0])
-    drawn = interval(labels_at(law.draws, error))
-    return Saving(
-        share(middle), middle > furthest, share(drawn.low), share(drawn.high), drawn.high > furthest
-    )
-
-
-def labels_at(draws: FloatArray, error: float) -> FloatArray:
-    """Return how many labels δ·n^(−β) takes to reach an error under each draw, (n_draws,).
+    curve, fitted to its points, reaches the campaign's error. Negative where the campaign
+    spent more. Beyond `furthest` labels the curve is not believed: the saving is what it is there, marked as
+    a lower bound. The interval is that of the curve's posterior draws.
 
     Parameters
     ----------
-    draws : (n_draws, ≥ 2) ln δ and ln β, see `Posterior`.
+    law : learning curve of the control arm.
+    furthest : labels.
+    error : of the campaign, in the unit of the curve.
+    spent : by the campaign, base units.
+    price : of an accurate label, base units.
+    validation : labels that the control arm would have bought too.
     """
-    with np.errstate(over="ignore"):  # a flat curve never gets there: infinitely many labels
-        found: FloatArray = np.exp((draws[:, 0] - np.log(max(error, 1e-12))) / np.exp(draws[:, 1]))
-    return found
+
+    def share(labels: float) -> float:
+        reached = min(max(labels, 1.0), furthest)
+        return 1.0 - spent / (price * (reached + validation))
+
+    middle = float(law.mean.labels_at(error)[0])
+    drawn = interval(law.labels_at(error))
+    return Saving(
+        share(middle), middle > furthest, share(drawn.low), share(drawn.high), drawn.high > furthest
+    )
 
 
 def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:
@@ -135,5 +139,6 @@ def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:
     ws.begin("training the control arm")
     data = TrainingData(train, ws.labelled(campaign.accurate, held.validation))
     what = f"control arm of {len(train)} labels"
-    trained = watched(ws, campaign.control_recipe, data, campaign.seed_for("control"), what)
-    return metrics(trained.model, ws.labelled(campaign.accurate, held.test or held.validation))
+    trained = watched(campaign, ws.report, campaign.control_recipe, data, campaign.seed_for("control"), what)
+    shown = ws.labelled(campaign.accurate, held.test or held.validation)
+    return errors(trained.model, shown).metrics()

@@ -9,28 +9,14 @@ from typing import Any, Self
 import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.campaign.records.round import Metrics
 from fidsel.campaign.rounds.self_error import latent
-from fidsel.campaign.settings import Rules
+from fidsel.campaign.settings import Campaign, Rules
 from fidsel.data import Frames
 from fidsel.data.archive import check_array
 from fidsel.data.atomic import replacing, write_text
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.models import ForceField
 from fidsel.selector import BroadClusters, Descriptor, make_descriptor
-from fidsel.training.evaluate import errors
-
-
-def metrics(model: ForceField, frames: Frames) -> Metrics:
-    """Return the errors of a model on labelled frames."""
-    found = errors(model, frames)
-    forces = frames.has_forces.any()
-    return Metrics(
-        len(frames),
-        found.force_mae if forces else None,
-        found.force_rmse if forces else None,
-        found.energy_mae,
-    )
 
 
 def error_unit(forces: bool) -> str:
@@ -90,6 +76,12 @@ class Regions:
         with replacing(folder / "energies.npy") as path:
             np.save(path, self.energies)
         write_text(folder / "clusters.json", json.dumps(_settings(rules)))
+
+    @classmethod
+    def kept(cls, campaign: Campaign, pool: Frames) -> Self:
+        """Return the clusters of a campaign whose round 0 is finished; see `load`."""
+        folder = campaign.folder.round(0)
+        return cls.load(folder, campaign.rules, campaign.load_model(folder / "model"), pool)
 
     @classmethod
     def load(cls, folder: Path, rules: Rules, model: ForceField, pool: Frames) -> Self:

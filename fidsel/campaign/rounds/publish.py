@@ -9,21 +9,23 @@ from typing import Any
 
 from fidsel.campaign import edits
 from fidsel.campaign.records.curves import plot_learning_curve
+from fidsel.campaign.records.decisions import Identity
 from fidsel.campaign.records.report import FILE, round_report
 from fidsel.campaign.records.round import Allocation, HeldOut, Round
 from fidsel.campaign.rounds.control import control_arm
 from fidsel.campaign.rounds.estimate import ranking
 from fidsel.campaign.rounds.held_out import HeldOutErrors
-from fidsel.campaign.rounds.measure import Regions, error_unit, metrics
+from fidsel.campaign.rounds.measure import Regions, error_unit
 from fidsel.campaign.rounds.purchases import wanted_by
-from fidsel.campaign.rounds.training_set import Mixture, candidates, read_late
-from fidsel.campaign.workspace import Workspace, identify
+from fidsel.campaign.rounds.training_set import candidate_rows
+from fidsel.campaign.workspace import Workspace
 from fidsel.data import write
 from fidsel.data.atomic import write_text
 from fidsel.fidelity.level import Fidelity
+from fidsel.fidelity.store.labels import LabelStore
 from fidsel.report import cluster_error_plot, write_report
 from fidsel.selector import ClusterErrors, cluster_errors
-from fidsel.training.evaluate import frame_errors
+from fidsel.training.evaluate import errors
 from fidsel.training.stage import Trained, TrainingData
 
 NO_TEST = (
@@ -57,47 +59,52 @@ class Measured:
 def measured(
     ws: Workspace,
     held: HeldOut,
-    index: int,
     done: Sequence[Round],
-    allocation: Allocation,
-    ids: Mixture,
     data: TrainingData,
     trained: Trained,
     seconds: Mapping[str, float],
 ) -> Measured:
-    """Return the record of a round: errors by cluster, the control arm, what was spent."""
-    began, campaign = perf_counter(), ws.campaign
+    """Return the record of the round after those that are done: errors, the control arm, what was spent.
+
+    Parameters
+    ----------
+    data, trained : what it was trained on, and the model.
+    seconds : wall time of labelling and training.
+    """
+    began, campaign, index = perf_counter(), ws.campaign, len(done)
+    allocation = ws.journal.require(Allocation, index)
     test = ws.labelled(campaign.accurate, held.test)
     shown = test if len(test) else data.validation
     regions = _regions(ws, held, index, trained)
-    view, errors = regions.of(shown), frame_errors(trained.model, shown, campaign.accurate.forces)
-    ours, spent = metrics(trained.model, shown), ws.spent()
-    control = control_arm(ws, held, ids, done, spent, ours)
+    view, found = regions.of(shown), errors(trained.model, shown)
+    each = found.per_frame
+    ours, spent = found.metrics(view.clusters), ws.spent()
+    control = control_arm(ws, held, done, spent, ours)
     rank = ranking(ws, index, allocation.picks, allocation.error_source) if index else {}
     record = Round(
-        campaign=identify(campaign, ws.store),
+        campaign=ws.journal.require(Identity).id,
         index=index,
         picks=allocation.picks,
-        labels=_owned(ws, ids, held),
+        labels=_owned(ws, index, held),
         predicted_cost=allocation.predicted_cost,
         cost=spent - (done[-1].spent if done else 0.0),
         spent=spent,
         remaining=ws.remaining(),
         accounts=ws.ledger.accounts(),
         metrics=ours,
-        validation=metrics(trained.model, data.validation),
-        cluster_errors=cluster_errors(view.clusters, errors).to_dict(),
+        validation=errors(trained.model, data.validation).metrics(),
+        cluster_errors=cluster_errors(view.clusters, each).to_dict(),
         control=control,
         error_source={**allocation.error_source, **({"score": rank} if rank else {})},
         training=_training_record(trained),
         seconds={**seconds, "measuring": perf_counter() - began},
         notes=(
-            *edits.notes(ws.store, index),
+            *edits.notes(ws.journal, index),
             *allocation.notes,
-            *_notes(ws, held, index, allocation, len(test), trained),
+            *_notes(ws, held, index, len(test), trained),
         ),
     )
-    return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, errors))
+    return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, each))
 
 
 def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round], trained: Trained) -> None:
@@ -125,7 +132,7 @@ def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round]
         clusters, energies = found.regions.clusters, found.regions.energies
         rounds = [*done, found.record]
         write_report(
-            round_report(ws.campaign, ws.pool, sorted(held.all), clusters, energies, found.tested, rounds),
+            round_report(ws.campaign, ws.pool, held.all, clusters, energies, found.tested, rounds),
             folder / FILE,
         )
 
@@ -133,45 +140,42 @@ def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round]
 def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regions:
     campaign = ws.campaign
     if index > 0:
-        folder = campaign.folder.round(0)
-        return Regions.load(folder, campaign.rules, campaign.load_model(folder / "model"), ws.pool)
-    frames = ws.pool[candidates(ws, held)]
+        return Regions.kept(campaign, ws.pool)
+    frames = ws.pool[candidate_rows(ws.pool, held)]
     return Regions.fit(frames, trained.model, campaign.rules, campaign.seed_for("clusters"))
 
 
-def _owned(ws: Workspace, ids: Mixture, held: HeldOut) -> dict[str, int]:
+def _owned(ws: Workspace, index: int, held: HeldOut) -> dict[str, int]:
     """Return labels that the budget paid for, per fidelity."""
-    campaign = ws.campaign
+    campaign, ids = ws.campaign, ws.journal.training_ids(index)
     accurate = tuple(dict.fromkeys((*ids.accurate, *held.validation)))
     wanted = {**ids.cheap, campaign.accurate.name: accurate}
     return {f.name: len(ws.store.label_ids(f, wanted[f.name])) for f in campaign.fidelities}
 
 
-def _notes(
-    ws: Workspace, held: HeldOut, index: int, allocation: Allocation, tested: int, trained: Trained
-) -> list[str]:
+def _notes(ws: Workspace, held: HeldOut, index: int, tested: int, trained: Trained) -> list[str]:
     """Return what a person should know of a round beyond what the picker said."""
     campaign = ws.campaign
     found = [*trained.warnings, *([] if tested else [NO_TEST])]
     if not campaign.accurate.forces:
         found.append(ENERGIES_ONLY)
-    late, wanted = read_late(ws.store, index) or {}, wanted_by(ws, index, allocation)
+    late, wanted = ws.journal.late(index), wanted_by(campaign, ws.journal, index)
     for fidelity in campaign.fidelities:
         name, ids = fidelity.name, wanted[fidelity.name]
         away = frozenset(late.get(name, ()))
         if away:
             found.append(f"{len(away)} of {len(ids)} labels of {name} are late and join the next round")
-        found += _missing(ws, fidelity, [frame for frame in ids if frame not in away], "")
-    if allocation.picks and allocation.picks[0].cluster < 0:
-        found += _missing(ws, campaign.accurate, held.validation, "validation ")
-        found += _missing(ws, campaign.accurate, held.test, "test ")
+        found += missing(ws.store, fidelity, [frame for frame in ids if frame not in away])
+    if index == 0:
+        found += missing(ws.store, campaign.accurate, held.validation, "validation ")
+        found += missing(ws.store, campaign.accurate, held.test, "test ")
     return found
 
 
-def _missing(ws: Workspace, fidelity: Fidelity, wanted: Sequence[str], purpose: str) -> list[str]:
+def missing(store: LabelStore, fidelity: Fidelity, wanted: Sequence[str], purpose: str = "") -> list[str]:
     """Return sentences on labels that were wanted and are not there."""
-    lacking = set(wanted).difference(ws.store.label_ids(fidelity, wanted))
-    failures = ws.store.failures(fidelity, tuple(lacking))
+    lacking = set(wanted).difference(store.label_ids(fidelity, wanted))
+    failures = store.failures(fidelity, tuple(lacking))
     failed = [frame for frame in wanted if frame in lacking and frame in failures]
     found = []
     if failed:

@@ -16,13 +16,15 @@ what the budget buys in any case, it is what is still under way.
 
 from collections.abc import Mapping, Sequence
 
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import LateLabels
 from fidsel.campaign.records.round import Allocation, HeldOut
-from fidsel.campaign.rounds.training_set import bought_for_training, read_late, write_late
+from fidsel.campaign.settings import Campaign, Rules
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.level import Fidelity
 
 
-def purchase(ws: Workspace, held: HeldOut, index: int, allocation: Allocation) -> None:
+def purchase(ws: Workspace, held: HeldOut, index: int) -> None:
     """Buy what is allocated to a round, and what the round before closed without.
 
     Held-out labels come first, cheap ones before accurate ones.
@@ -30,37 +32,38 @@ def purchase(ws: Workspace, held: HeldOut, index: int, allocation: Allocation) -
     campaign, late = ws.campaign, dict[str, tuple[str, ...]]()
     ws.buy(campaign.accurate, held.validation, "validation")
     ws.buy(campaign.accurate, held.test, "test")
-    quantile = _quantile(ws, index, allocation)
-    wanted = wanted_by(ws, index, allocation)
+    quantile = _quantile(campaign.rules, index, ws.journal.require(Allocation, index))
+    wanted = wanted_by(campaign, ws.journal, index)
     for fidelity in campaign.fidelities:
         ids = wanted[fidelity.name]
         late[fidelity.name] = ws.buy(fidelity, ids, "train", close_at=quantile).ids_late
-    if quantile < 1 and read_late(ws.store, index) is None:
+    if quantile < 1 and ws.journal.read(LateLabels, index) is None:
         ws.late.collect()
         ws.judge()
-        write_late(ws.store, index, {f.name: _still_late(ws, f, late[f.name]) for f in campaign.fidelities})
+        left = {f.name: _still_late(ws, f, late[f.name]) for f in campaign.fidelities}
+        ws.journal.write(LateLabels(left), index)
 
 
-def wanted_by(ws: Workspace, index: int, allocation: Allocation) -> Mapping[str, tuple[str, ...]]:
+def wanted_by(campaign: Campaign, journal: Journal, index: int) -> Mapping[str, tuple[str, ...]]:
     """Return the frames a round labels for training per level, most wanted first.
 
     Those that the round before closed without come first, then what was bought before, so that what is late
     now is new, if it can be.
     """
-    accurate = ws.campaign.accurate.name
+    accurate, allocation = campaign.accurate.name, journal.require(Allocation, index)
     wanted = {**allocation.cheap, accurate: allocation.accurate}
-    carried = (read_late(ws.store, index - 1) or {}) if index else {}
-    if _quantile(ws, index, allocation) < 1:
-        before = bought_for_training(ws, index - 1) if index else None
-        known = {} if before is None else {**before.cheap, accurate: before.accurate}
+    carried = journal.late(index - 1)
+    if _quantile(campaign.rules, index, allocation) < 1:
+        before = journal.bought(index - 1)
+        known = {**before.cheap, accurate: before.accurate}
         wanted = {name: _known_first(ids, known.get(name, ())) for name, ids in wanted.items()}
     return {name: tuple(dict.fromkeys((*carried.get(name, ()), *ids))) for name, ids in wanted.items()}
 
 
-def _quantile(ws: Workspace, index: int, allocation: Allocation) -> float:
+def _quantile(rules: Rules, index: int, allocation: Allocation) -> float:
     """Return the fraction of its labels that a round waits for."""
-    last = index >= ws.campaign.rules.rounds or not allocation.picks
-    return 1.0 if last else ws.campaign.rules.close_at
+    last = index >= rules.rounds or not allocation.picks
+    return 1.0 if last else rules.close_at
 
 
 def _known_first(ids: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """New candidates from dynamics with the current model, once before each round of picking."""
 
-from fidsel.campaign.rounds.training_set import mixture
+from fidsel.campaign.records.decisions import Refreshed
 from fidsel.campaign.workspace import Workspace
 from fidsel.exceptions import FidselError
 
@@ -14,18 +14,17 @@ def refresh(ws: Workspace, index: int) -> tuple[str, ...]:
     make = ws.campaign.refresh
     if make is None:
         return ()
-    name = f"round-{index}-refresh"
-    record = ws.store.record(name)
-    if record is None:
+    if (record := ws.journal.read(Refreshed, index)) is None:
         model = ws.campaign.load_model(ws.campaign.folder.round(index - 1) / "model")
-        starts = ws.labelled(ws.campaign.accurate, mixture(ws, index - 1).accurate).unlabelled()
+        starts = ws.labelled(ws.campaign.accurate, ws.journal.training_ids(index - 1).accurate).unlabelled()
         try:
             frames = make(model, starts, ws.campaign.seed_for("refresh", index)).unlabelled()
         except FidselError as error:
-            record = {"note": f"no new candidates: {error}"}
+            note = f"no new candidates: {error}"
         else:
             groups = [f"round {index} {group}" for group in frames.group]
             added = ws.add_candidates(frames.replace(group=groups))
-            record = {"note": f"{added} new candidates from dynamics with the model of round {index - 1}"}
-        ws.store.put_record(name, record)
-    return (str(record["note"]),)
+            note = f"{added} new candidates from dynamics with the model of round {index - 1}"
+        record = Refreshed(note)
+        ws.journal.write(record, index)
+    return (record.note,)

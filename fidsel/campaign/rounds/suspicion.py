@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fidsel.arrays import IntArray
-from fidsel.campaign.workspace import Workspace
+from fidsel.campaign.settings import Campaign
 from fidsel.data import Frames
 from fidsel.data.checks.finding import Finding
 from fidsel.data.checks.quick import quick_check, sentence
@@ -29,26 +29,29 @@ class Trusted:
     notes: tuple[str, ...]
 
 
-def trusted(ws: Workspace, data: TrainingData) -> Trusted:
+def trusted(campaign: Campaign, pool: Frames, data: TrainingData) -> Trusted:
     """Return the labels to train on: single ones that look wrong are left out, and that is noted.
 
     With `Rules.trust_labels` all are kept. The labels stay in the store, whatever is found.
+
+    Parameters
+    ----------
+    pool : all configurations, whose rows the notes name.
 
     Raises
     ------
     FidselError
         where the labels of a level are wrong as a whole: signs, units, energies per atom.
     """
-    campaign = ws.campaign
-    row = {frame: i for i, frame in enumerate(ws.pool.ids)}
+    trust = campaign.rules.trust_labels
     accurate = data.train + data.validation
-    kept, notes = _level(ws, campaign.accurate, accurate, row)
+    kept, notes = _level(campaign.accurate, accurate, pool, trust)
     train = kept[kept < len(data.train)]
     validation = kept[kept >= len(data.train)] - len(data.train)
     cheap = list(data.cheap)
     if campaign.cheap_use != "frames":  # configurations without labels
         for i, fidelity in enumerate(campaign.cheap):
-            rows, more = _level(ws, fidelity, cheap[i], row)
+            rows, more = _level(fidelity, cheap[i], pool, trust)
             cheap[i] = cheap[i][rows]
             notes += more
     return Trusted(
@@ -57,16 +60,13 @@ def trusted(ws: Workspace, data: TrainingData) -> Trusted:
     )
 
 
-def _level(
-    ws: Workspace, fidelity: Fidelity, frames: Frames, row: dict[str, int]
-) -> tuple[IntArray, list[str]]:
+def _level(fidelity: Fidelity, frames: Frames, pool: Frames, trust: bool) -> tuple[IntArray, list[str]]:
     """Return the rows to train on, and sentences about the labels of one level."""
     found = quick_check(frames.replace(level=None))
-    trust = ws.campaign.rules.trust_labels
     if not trust:
         _refuse(fidelity, [f for f in found if f.severity == "error" and not f.frames])
     out = set() if trust else {i for f in found if f.severity == "error" for i in f.frames}
-    of_pool = np.array([row[frame] for frame in frames.ids], dtype=np.int64)
+    of_pool = pool.rows(frames.ids)
     left = ", left out of training" * (not trust)
     notes = [f"{fidelity.name}: {sentence(f.within(of_pool))}{left * (f.severity == 'error')}" for f in found]
     return np.array([i for i in range(len(frames)) if i not in out], dtype=np.int64), notes

@@ -3,23 +3,19 @@
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from fidsel.campaign.settings import tells
-from fidsel.campaign.workspace import Workspace
+from fidsel.campaign.records.folder import CampaignFolder
+from fidsel.campaign.settings import Campaign, Reporter, tells
 from fidsel.data import Frames
 from fidsel.models.checkpoints import Checkpoints, model_digest, training_key
 from fidsel.models.watch import Watch
 from fidsel.training.stage import ModelFactory, Recipe, Trained, TrainingData
 
 
-def kept_trainings(ws: Workspace) -> Path:
-    """Return the folder of the checkpoints of a campaign."""
-    return ws.campaign.folder.rounds / ".training"
-
-
-def watched(ws: Workspace, recipe: Recipe, data: TrainingData, seed: int, what: str) -> Trained:
+def watched(
+    campaign: Campaign, report: Reporter, recipe: Recipe, data: TrainingData, seed: int, what: str
+) -> Trained:
     """Return what a recipe makes of some labels, going on from where the same training was stopped.
 
     Parameters
@@ -27,20 +23,19 @@ def watched(ws: Workspace, recipe: Recipe, data: TrainingData, seed: int, what: 
     recipe, data, seed : the training, with the campaign's model.
     what : what it is for, as reports say it.
     """
-    model, kept = ws.campaign.model, None
-    config = ws.campaign.config
+    model, config, kept = campaign.model, campaign.config, None
     if {"model", "recipe"} <= config.keys():  # without, it is not known what else decides the result
         settings = [what, seed, *(placeless(config[part]) for part in ("model", "recipe"))]
-        kept = Checkpoints(kept_trainings(ws), key_of(data, model, seed, settings))
-    trained = recipe(data, model, seed, watch=Watch(tells(ws.report, what), kept))
+        kept = Checkpoints(campaign.folder.trainings, key_of(data, model, seed, settings))
+    trained = recipe(data, model, seed, watch=Watch(tells(report, what), kept))
     if kept is None or not kept.notes:
         return trained
     return replace(trained, diagnostics={**trained.diagnostics, "checkpoints": tuple(kept.notes)})
 
 
-def forget_trainings(ws: Workspace) -> None:
+def forget_trainings(folder: CampaignFolder) -> None:
     """Remove what is kept of trainings, once their round is written."""
-    shutil.rmtree(kept_trainings(ws), ignore_errors=True)
+    shutil.rmtree(folder.trainings, ignore_errors=True)
 
 
 def key_of(data: TrainingData, model: ModelFactory, seed: int, settings: object) -> str:

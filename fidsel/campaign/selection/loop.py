@@ -1,163 +1,25 @@
 """`select`: pick frames of a file, train, measure, pick again, as a generator of rounds."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from time import perf_counter
-from typing import NamedTuple, Self
+from typing import Literal
 
 import numpy as np
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray
-from fidsel.campaign.selection.held_out import SetErrors, set_errors
-from fidsel.campaign.selection.learner import Learner, same_rows
-from fidsel.campaign.selection.settings import NONE, Selection, SelectionRound, divide
-from fidsel.data import Frames
+from fidsel.arrays import IntArray
+from fidsel.campaign.records.round import Pick
+from fidsel.campaign.selection.settings import SelectionRound
+from fidsel.campaign.selection.task import Task
 from fidsel.data.checks.finding import few
-from fidsel.models.contract import ForceField
-from fidsel.selector.cluster_error import cluster_errors
-from fidsel.selector.clusters.broad import BroadClusters
-from fidsel.selector.conformal import Score, score
-from fidsel.selector.pickers.cluster_error import Random
-from fidsel.selector.pool import ErrorSource, Picker, Pool
-from fidsel.selector.stopping import Stopping
-from fidsel.training.evaluate import frame_errors
+from fidsel.selector import Picks, Pool, Score, cluster_errors, score
+from fidsel.selector.step import Proposal
+from fidsel.selector.stopping import Stop, Why, worst_bound
 
-ROUND_LIMIT = "round limit"
-UNLABELLED = "the {} have no labels yet: label them, then select again from the file that has their labels"
-
-
-@dataclass(frozen=True, eq=False)
-class Situation:
-    """What the errors of candidates may be estimated from.
-
-    Parameters
-    ----------
-    model : of the round before.
-    additions : rows of the file it was trained on, the start first.
-    candidates : rows of the file that a pool holds, in its order.
-    """
-
-    model: ForceField
-    additions: Sequence[IntArray]
-    candidates: IntArray
-
-
-Source = Callable[[Situation], ErrorSource]
-"""Makes the error source of a round."""
-
-
-class Learnt(NamedTuple):
-    """A model and its errors (n,) on all frames of the file, NaN without label."""
-
-    model: ForceField
-    errors: FloatArray
-
-
-class Task:
-    """A selection from a file: what stays the same from round to round.
-
-    Parameters
-    ----------
-    frames : of the file, some or all with labels.
-    features : (n, d) descriptor of each.
-    learner : trains on rows of `frames`.
-    picker : chooses.
-    source : makes the error source of a round; None for pickers that look at no errors.
-    selection : the numbers.
-    reference : whether labels of candidates may be looked at: the source is told all errors, and energies
-        of the labels make clusters; else it is told those of probes only.
-    probing : whether the source asks for labels of random frames in each round.
-    known : (n,) as for `divide`, where the selection began with fewer labels.
-
-    Raises
-    ------
-    UsageError
-        where too few frames have labels.
-    """
-
-    def __init__(
-        self,
-        frames: Frames,
-        features: FloatArray,
-        learner: Learner,
-        picker: Picker,
-        source: Source | None,
-        selection: Selection,
-        *,
-        reference: bool,
-        probing: bool = False,
-        known: BoolArray | None = None,
-    ) -> None:
-        self.frames, self.features, self.learner = frames, features, learner
-        self.picker, self.source, self.selection = picker, source, selection
-        self.reference, self.probing = reference, probing
-        self.division, self.forces = divide(frames, selection, known), bool(frames.has_forces.any())
-        self._last: tuple[list[IntArray], Learnt] | None = None
-
-    @property
-    def unit(self) -> str:
-        """Unit of all errors."""
-        return "eV/Å" if self.forces else "eV"
-
-    def learn(self, additions: Sequence[IntArray]) -> Learnt:
-        """Return the model trained on the rows of all additions, and its errors."""
-        if self._last is not None and same_rows(self._last[0], additions):
-            return self._last[1]
-        model = self.learner.learn(additions)
-        rows = np.flatnonzero(self.division.labelled)
-        values = np.full(len(self.frames), np.nan)
-        values[rows] = frame_errors(model, self.frames[rows], self.forces)
-        self._last = list(additions), Learnt(model, values)
-        return self._last[1]
-
-    @property
-    def weights(self) -> IntArray | None:
-        """(n,) components of each frame's error, to weigh frames of several molecules; None for energies."""
-        return np.diff(self.frames.offsets) if self.forces else None
-
-    @cached_property
-    def energies(self) -> FloatArray:
-        """(n,) eV that clusters and pickers see, NaN = unknown.
-
-        Of the labels, or of the first model where labels are not to be looked at; none where frames are of
-        several compositions, whose energies do not compare.
-        """
-        if len(set(self.frames.formulas)) > 1:
-            return np.full(len(self.frames), np.nan)
-        if self.reference and np.isfinite(self.frames.energy[self.division.pool]).any():
-            return self.frames.energy
-        return self.learner.learn([self.division.start]).predict(self.frames).energy
-
-    @cached_property
-    def clusters(self) -> tuple[BroadClusters, IntArray]:
-        """Broad clusters of the pool, and the cluster (n,) of every frame of the file."""
-        pool, numbers = self.division.pool, self.selection
-        made = BroadClusters.fit(
-            self.features[pool],
-            self.energies[pool],
-            n_geometry=numbers.clusters,
-            n_energy=numbers.energy_clusters,
-            seed=numbers.seed,
-        )
-        labels = np.empty(len(self.frames), dtype=np.int64)
-        others = np.setdiff1d(np.arange(len(labels)), pool)
-        labels[pool] = made.labels
-        labels[others] = made.assign(self.features[others], self.energies[others])
-        return made, labels
-
-    def control_arm(self) -> Self:
-        """Return the control arm: random frames on the same start and clusters, as many labels a round."""
-        probes = self.selection.probes if self.probing else 0
-        numbers = replace(self.selection, size=self.selection.size + probes, stopping=Stopping())
-        learner = self.learner.sibling()
-        arm = type(self)(
-            self.frames, self.features, learner, Random(), None, numbers, reference=self.reference,
-            known=self.division.known,
-        )  # fmt: skip
-        arm.energies, arm.clusters = self.energies, self.clusters
-        return arm
+LEVEL = "accurate"
+"""Level that the frames of a file are labelled at."""
 
 
 def select(task: Task, done: Sequence[SelectionRound] = ()) -> Iterator[SelectionRound]:
@@ -194,7 +56,8 @@ def additions(task: Task, rounds: Sequence[SelectionRound]) -> list[IntArray]:
     """Return the rows of the file that each round added to the training set; probes come a round later."""
     out = [task.division.start]
     for before, after in pairwise(rounds):
-        out.append(np.concatenate([before.probes, NONE if after.picks is None else after.picks.indices]))
+        rows = [*before.probes, *(pick.row for pick in after.picks)]
+        out.append(np.array(rows, dtype=np.int64))
     return out
 
 
@@ -202,40 +65,48 @@ def _start(task: Task) -> SelectionRound:
     repeats = task.division.repeats
     text = f"{repeats} frames repeat configurations that are held out: left out, as those stay unseen"
     notes = (text,) if repeats else ()
-    return SelectionRound(0, None, NONE, len(task.division.start), None, None, None, notes=notes)
+    return SelectionRound(0, (), (), len(task.division.start), notes=notes)
 
 
 def _pick(task: Task, rounds: Sequence[SelectionRound]) -> SelectionRound:
     """Return the next round with its picks, not measured yet."""
-    index, before = len(rounds), additions(task, rounds)
-    taken = np.concatenate([*before, rounds[-1].probes])
-    pool = _pool(task, taken)
-    probes, estimate = NONE, None
-    if task.source is not None:
-        source = task.source(Situation(task.learn(before).model, before, task.division.pool))
-        wanted = source.wants(pool, task.selection.probes, task.selection.rng(1, index))
-        probes = task.division.pool[wanted]
-        if not task.division.labelled[probes].all():
-            return _waiting(task, index, probes, len(taken) + len(probes))
-        pool, estimate = _estimate(task, source, pool, before, wanted)
-    count = min(task.selection.size, int((~pool.labelled).sum()))
-    picks = task.picker.pick(pool, count, task.selection.rng(2, index))
-    picks = replace(picks, indices=task.division.pool[picks.indices])
-    labels = len(taken) + len(probes) + count
-    return SelectionRound(index, picks, probes, labels, None, None, None, estimate, notes=picks.notes)
-
-
-def _pool(task: Task, taken: IntArray) -> Pool:
-    rows = task.division.pool
-    return Pool(
-        features=task.features[rows],
-        clusters=task.clusters[1][rows],
-        errors=np.full(len(rows), np.nan),
-        energies=task.energies[rows],
-        costs=np.ones((len(rows), 1)),
-        labelled=np.isin(rows, taken),
-        unit=task.unit,
+    index, before, rows = len(rounds), additions(task, rounds), task.division.pool
+    taken = np.array([*np.concatenate(before), *rounds[-1].probes], dtype=np.int64)
+    pool = task.candidates(taken)
+    draw = partial(task.selection.rng, index=index)
+    wanted = task.step.draw_probes(pool, task.selection.probes, draw)
+    probes = rows[wanted]
+    if not task.division.labelled[probes].all():
+        return _waiting(task, index, probes, len(taken) + len(probes))
+    known = np.full(len(pool), np.nan)
+    if task.step.estimates:
+        truth = task.learn(before).errors[rows]
+        known = np.where(pool.labelled, np.nan, truth) if task.step.source.knows_truth else known
+        known[wanted] = truth[wanted]
+    pool = replace(pool, labelled=pool.labelled | np.isin(rows, probes))
+    found = task.step.propose(pool, known, task.selection.size, draw, evidence=task.evidence(before))
+    return SelectionRound(
+        index,
+        picks=_described(task, found.picks),
+        probes=tuple(probes.tolist()),
+        labels=len(taken) + len(probes) + len(found.picks),
+        estimate=_quality(task, pool, found, before),
+        notes=found.picks.notes,
     )
+
+
+def _described(task: Task, picks: Picks) -> tuple[Pick, ...]:
+    rows = task.division.pool[picks.indices].tolist()
+    parts = zip(rows, picks.cluster.tolist(), picks.reason, strict=True)
+    return tuple(Pick(task.frames.ids[row], row, LEVEL, cluster, why) for row, cluster, why in parts)
+
+
+def _quality(task: Task, pool: Pool, found: Proposal, before: Sequence[IntArray]) -> Score | None:
+    """Return how well errors were estimated, as far as labels of the pool are known."""
+    if found.errors is None or task.step.source.knows_truth:
+        return None
+    free, truth = ~pool.labelled, task.learn(before).errors[task.division.pool]
+    return score(found.errors[free], truth[free], pool.clusters[free])
 
 
 def _waiting(task: Task, index: int, probes: IntArray, labels: int) -> SelectionRound:
@@ -244,81 +115,65 @@ def _waiting(task: Task, index: int, probes: IntArray, labels: int) -> Selection
     note = (
         f"errors are estimated from {len(probes)} probes, and {len(lost)} have no label: {few(lost.tolist())}"
     )
-    stop = UNLABELLED.format("probes")
-    return SelectionRound(index, None, probes, labels, None, None, None, notes=(note,), stop=stop)
+    stop = _unlabelled(Why.PROBES)
+    return SelectionRound(index, (), tuple(probes.tolist()), labels, notes=(note,), stop=stop)
 
 
-def _estimate(
-    task: Task, source: ErrorSource, pool: Pool, before: Sequence[IntArray], wanted: IntArray
-) -> tuple[Pool, Score | None]:
-    """Return the pool with errors estimated from the rows wanted, and how good the estimates are."""
-    rows = task.division.pool
-    truth = task.learn(before).errors[rows]
-    known = np.where(pool.labelled, np.nan, truth) if task.reference else np.full(len(rows), np.nan)
-    known[wanted] = truth[wanted]
-    labelled = pool.labelled.copy()
-    labelled[wanted] = True
-    guess = source.estimate(replace(pool, labelled=labelled), known)
-    free = ~labelled
-    good = None if task.reference else score(guess[free], truth[free], pool.clusters[free])
-    return replace(pool, labelled=labelled, errors=guess), good
+def _unlabelled(why: Literal[Why.PROBES, Why.PICKS]) -> Stop:
+    what = "probes" if why is Why.PROBES else "picks"
+    text = f"the {what} have no labels yet: label them, then select again from the file that has their labels"
+    return Stop(why, text)
 
 
 def _measure(task: Task, rounds: Sequence[SelectionRound], found: SelectionRound) -> SelectionRound:
     """Return a round with the errors of its model and whether the selection ends here."""
     now = additions(task, [*rounds, found])
     if not task.division.labelled[np.concatenate(now)].all():
-        return replace(found, stop=UNLABELLED.format("picks"))
-    learnt, clusters = task.learn(now), task.clusters[1]
-    held = task.division.held_out
+        return replace(found, stop=_unlabelled(Why.PICKS))
+    learnt, clusters, held = task.learn(now), task.space.clusters[1], task.division.held_out
     free = np.setdiff1d(task.division.pool, np.concatenate(now))
     free = free[task.division.labelled[free]]
+    weights = task.space.weights
     found = replace(
         found,
-        held_out=_of(task, held, learnt.errors, clusters),
-        pool=_of(task, free, learnt.errors, clusters) if len(free) else None,
+        held_out=learnt.metrics(held, clusters),
+        pool=learnt.metrics(free, clusters) if len(free) else None,
         clusters=cluster_errors(
             clusters[held],
             learnt.errors[held],
-            None if task.weights is None else task.weights[held].astype(np.float64),
+            None if weights is None else weights[held].astype(np.float64),
         ),
     )
-    return replace(found, stop=_stop(task, [*rounds, found], learnt.errors[held]))
-
-
-def _of(task: Task, rows: IntArray, errors: FloatArray, clusters: IntArray) -> SetErrors:
-    weights = None if task.weights is None else task.weights[rows]
-    return set_errors(errors[rows], clusters[rows], weights)
+    return replace(found, stop=_stop(task, [*rounds, found]))
 
 
 def _ended(task: Task, last: SelectionRound) -> bool:
     """Return whether the selection is over; one that reached its limit goes on where the limit was raised."""
-    raised = last.stop.startswith(ROUND_LIMIT) and last.index < task.selection.rounds
-    return bool(last.stop) and not raised
+    if last.stop is None:
+        return False
+    return last.stop.why is not Why.ROUNDS or last.index >= task.selection.rounds
 
 
 def _answered(task: Task, last: SelectionRound) -> bool:
     """Return whether the labels that a round waited for have come."""
-    if last.stop not in (UNLABELLED.format("picks"), UNLABELLED.format("probes")):
+    if last.stop is None or not last.stop.why.waiting:
         return False
-    rows = np.concatenate([last.probes, NONE if last.picks is None else last.picks.indices])
-    return bool(task.division.labelled[rows].all())
+    return bool(task.division.labelled[last.asked].all())
 
 
-def _stop(task: Task, rounds: Sequence[SelectionRound], held_errors: FloatArray) -> str:
-    """Return why the selection ends with the last of these rounds, "" where it goes on."""
-    numbers, last = task.selection, rounds[-1]
-    errors = [one.held_out.rmse for one in rounds if one.held_out is not None]
-    made, labels = task.clusters
-    clusters = labels[task.division.held_out]
-    why = (
-        numbers.stopping.low(errors[-1], task.unit)
-        or numbers.stopping.everywhere_low(held_errors, clusters, task.unit, made.merges)
-        or numbers.stopping.flat(errors)
-    )
-    if why:
-        return why
-    if last.index >= numbers.rounds:
-        return f"{ROUND_LIMIT}: {numbers.rounds} rounds of picking are done"
-    labelled = np.concatenate([*additions(task, rounds), last.probes])
-    return "pool exhausted: every candidate is labelled" if len(labelled) >= len(task.division.pool) else ""
+def _stop(task: Task, rounds: Sequence[SelectionRound]) -> Stop | None:
+    """Return why the selection ends with the last of these rounds, None where it goes on."""
+    rule, last, bound = task.selection.stopping, rounds[-1], None
+    errors = [one.held_out.error(rule.measure) for one in rounds if one.held_out is not None]
+    if rule.cluster_target is not None:
+        (made, labels), held = task.space.clusters, task.division.held_out
+        each = task.learn(additions(task, rounds)).errors[held]
+        bound = worst_bound(each, labels[held], rule.coverage, made.merges)
+    if stop := rule.reason(errors, task.unit, bound):
+        return stop
+    if last.index >= task.selection.rounds:
+        return Stop(Why.ROUNDS, f"round limit: {task.selection.rounds} rounds of picking are done")
+    labelled = sum(map(len, additions(task, rounds))) + len(last.probes)
+    if labelled >= len(task.division.pool):
+        return Stop(Why.POOL, "pool exhausted: every candidate is labelled")
+    return None

@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -12,14 +12,11 @@ from zipfile import BadZipFile
 import numpy as np
 
 from fidsel.arrays import BoolArray
-from fidsel.campaign.selection.held_out import SetErrors
-from fidsel.campaign.selection.settings import NONE, Division, SelectionRound
+from fidsel.campaign.selection.settings import Division, SelectionRound
 from fidsel.data.archive import check_archive
 from fidsel.data.atomic import replacing
+from fidsel.data.typed import from_plain
 from fidsel.exceptions import UsageError
-from fidsel.selector.cluster_error import ClusterErrors
-from fidsel.selector.conformal import Score
-from fidsel.selector.pool import Picks
 
 UNREADABLE = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, EOFError,
@@ -56,19 +53,19 @@ class PicksFile:
 
     def save(self, path: Path | str) -> Path:
         """Write the file, all or nothing, and return its path."""
-        picked = [(one.index, one.picks) for one in self.rounds if one.picks is not None]
+        picked = [(one.index, pick) for one in self.rounds for pick in one.picks]
         arrays = {
-            "picks": np.concatenate([NONE, *(picks.indices for _, picks in picked)]),
-            "round": np.concatenate([NONE, *(np.full(len(picks), index) for index, picks in picked)]),
-            "cluster": np.concatenate([NONE, *(picks.cluster for _, picks in picked)]),
-            "reason": np.array([why for _, picks in picked for why in picks.reason], dtype=np.str_),
+            "picks": np.array([pick.row for _, pick in picked], dtype=np.int64),
+            "round": np.array([index for index, _ in picked], dtype=np.int64),
+            "cluster": np.array([pick.cluster for _, pick in picked], dtype=np.int64),
+            "reason": np.array([pick.reason for _, pick in picked], dtype=np.str_),
             "start": self.division.start,
             "held_out": self.division.held_out,
             "known": self.division.known,
-            "probes": np.concatenate([NONE, *(one.probes for one in self.rounds)]),
+            "probes": np.array([row for one in self.rounds for row in one.probes], dtype=np.int64),
             "task": np.array(json.dumps(self.task)),
-            "rounds": np.array(json.dumps([_to_dict(one) for one in self.rounds])),
-            "control": np.array(json.dumps([_to_dict(one) for one in self.control])),
+            "rounds": np.array(json.dumps([asdict(one) for one in self.rounds])),
+            "control": np.array(json.dumps([asdict(one) for one in self.control])),
         }
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
@@ -91,7 +88,7 @@ def read_rounds(
         return [], []
     with _reading(path) as file:
         kept, *arms = (json.loads(str(file[name])) for name in ("task", "rounds", "control"))
-        rounds, control = ([_from_dict(row) for row in rows] for rows in arms)
+        rounds, control = ([from_plain(SelectionRound, row) for row in rows] for rows in arms)
     now = json.loads(json.dumps(task))
     if other := sorted(name for name in {*kept, *now} if kept.get(name) != now.get(name)):
         raise UsageError(
@@ -126,47 +123,7 @@ def _reading(path: Path | str) -> Iterator[Mapping[str, Any]]:  # Any: arrays
         raise UsageError(f"{path} is not a file of picks ({error}): name another one to write to") from error
 
 
-def _to_dict(one: SelectionRound) -> dict[str, Any]:
-    picks = one.picks
-    row = {name: getattr(one, name) for name in ("index", "labels", "seconds", "notes", "stop")}
-    row |= {name: _plain(getattr(one, name)) for name in ("held_out", "pool", "clusters", "estimate")}
-    row["probes"] = one.probes.tolist()
-    row["picks"] = None
-    if picks is not None:
-        arrays = {name: getattr(picks, name).tolist() for name in ("indices", "fidelity", "cluster")}
-        row["picks"] = arrays | {"reason": picks.reason, "notes": picks.notes}
-    return row
-
-
-def _plain(value: SetErrors | ClusterErrors | Score | None) -> dict[str, Any] | None:
-    return None if value is None else value.to_dict()
-
-
-def _from_dict(row: Mapping[str, Any]) -> SelectionRound:
-    picks = row["picks"]
-    if picks is not None:
-        indices, fidelity, cluster = (
-            np.array(picks[name], dtype=np.int64) for name in ("indices", "fidelity", "cluster")
-        )
-        picks = Picks(indices, fidelity, cluster, tuple(picks["reason"]), tuple(picks["notes"]))
-    held_out, pool, clusters, estimate = (row[name] for name in ("held_out", "pool", "clusters", "estimate"))
-    return SelectionRound(
-        index=row["index"],
-        picks=picks,
-        probes=np.array(row["probes"], dtype=np.int64),
-        labels=row["labels"],
-        held_out=held_out and SetErrors(**held_out),
-        pool=pool and SetErrors(**pool),
-        clusters=clusters and ClusterErrors.from_dict(clusters),
-        estimate=estimate and Score(**estimate),
-        seconds=row["seconds"],
-        notes=tuple(row["notes"]),
-        stop=row["stop"],
-    )
-
-
 def plain_round(one: SelectionRound) -> dict[str, Any]:
     """Return a round as plain values for JSON, its picks as rows of the file."""
-    row = _to_dict(one)
-    picks = row.pop("picks")
-    return row | {"picks": [] if picks is None else picks["indices"]}
+    stop = {"why": "", "stop": ""} if one.stop is None else {"why": one.stop.why, "stop": one.stop.text}
+    return asdict(one) | {"picks": [pick.row for pick in one.picks]} | stop

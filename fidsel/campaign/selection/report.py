@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fidsel.campaign.selection.loop import Task, additions
+from fidsel.campaign.selection.loop import additions
 from fidsel.campaign.selection.settings import SelectionRound
+from fidsel.campaign.selection.task import Task
 from fidsel.report import Picked, Report, describe_clusters
-from fidsel.report.plot import Curve
+from fidsel.report.plot import LearningCurve
 
 
 def selection_report(
@@ -37,9 +38,9 @@ def selection_report(
     found = task.learn(additions(task, kept)).errors
     described = describe_clusters(
         task.frames[unseen],
-        task.clusters[1][unseen],
+        task.space.clusters[1][unseen],
         found[unseen],
-        features=task.features[unseen],
+        features=task.space.features[unseen],
         rows=unseen,
     )
     return Report(
@@ -50,7 +51,7 @@ def selection_report(
         names=names,
         curves=(*_curve(arm, rounds), *_curve("control arm: random frames", control)),
         spend="labels",
-        quantity="held-out force RMSE" if task.forces else "held-out energy RMSE",
+        quantity="held-out force RMSE" if task.space.forces else "held-out energy RMSE",
         clusters=described,
         picks=tuple(_picked(rounds)),
         notes=tuple(f"round {one.index}: {note}" for one in rounds for note in one.notes),
@@ -58,12 +59,12 @@ def selection_report(
     )
 
 
-def _curve(name: str, rounds: Sequence[SelectionRound]) -> tuple[Curve, ...]:
-    points = [(one.labels, one.held_out.rmse) for one in rounds if one.held_out is not None]
+def _curve(name: str, rounds: Sequence[SelectionRound]) -> tuple[LearningCurve, ...]:
+    points = [(one.labels, one.held_out.error("rmse")) for one in rounds if one.held_out is not None]
     if not points:
         return ()
     labels, errors = zip(*points, strict=True)
-    return (Curve(name, tuple(float(n) for n in labels), tuple(errors)),)
+    return (LearningCurve(name, tuple(float(n) for n in labels), tuple(errors)),)
 
 
 def _facts(task: Task, rounds: Sequence[SelectionRound]) -> Iterator[tuple[str, str]]:
@@ -73,16 +74,14 @@ def _facts(task: Task, rounds: Sequence[SelectionRound]) -> Iterator[tuple[str, 
     yield "labels trained on", str(last.labels - len(last.probes))
     for name, found in (("held out", last.held_out), ("rest of the pool", last.pool)):
         if found is not None:
-            yield f"RMSE, {name}", f"{1000 * found.rmse:.4g} m{task.unit} ({found.frames} frames)"
+            yield f"RMSE, {name}", f"{1000 * found.error('rmse'):.4g} m{task.unit} ({found.frames} frames)"
             if found.worst is not None:
                 yield f"five worst clusters, {name}", f"{1000 * found.worst:.4g} m{task.unit}"
     if rounds[-1].stop:
-        yield "stopped", rounds[-1].stop
+        yield "stopped", str(rounds[-1].stop)
 
 
 def _picked(rounds: Sequence[SelectionRound]) -> Iterator[Picked]:
     for one in rounds:
-        if one.picks is not None:
-            rows = zip(one.picks.indices, one.picks.cluster, one.picks.reason, strict=True)
-            for row, cluster, reason in rows:
-                yield Picked(str(row), int(cluster), reason, one.index)
+        for pick in one.picks:
+            yield Picked(str(pick.row), pick.cluster, pick.reason, one.index)

@@ -5,22 +5,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray
-from fidsel.campaign.selection.held_out import SetErrors
+from fidsel.campaign.records.round import Pick
 from fidsel.data import Frames, split_indices
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
+from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.selector.conformal import Score
-from fidsel.selector.pool import Picks
-from fidsel.selector.stopping import Stopping
+from fidsel.selector.stopping import Stop, Stopping
+from fidsel.training.evaluate import Metrics
 
 BLOCKS = 40
 """Blocks of a trajectory that are held out or not as a whole."""
 START = 200
 """Frames to start from where all have labels."""
-NONE = np.empty(0, dtype=np.int64)
-"""No rows."""
+PURPOSES = ("start", "probe", "picks")
+"""What random numbers are drawn for."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Selection:
     rounds: int = 8
     holdout: float = 0.25
     probes: int = 20
-    clusters: int = 10
-    energy_clusters: int = 5
+    clusters: int = GEOMETRY
+    energy_clusters: int = ENERGY
     seed: int = 0
     stopping: Stopping = field(default_factory=Stopping)
 
@@ -60,9 +61,9 @@ class Selection:
         if not 0 < self.holdout < 1:
             raise UsageError(f"holdout must be a fraction between 0 and 1, got {self.holdout}")
 
-    def rng(self, purpose: int, index: int = 0) -> np.random.Generator:
+    def rng(self, purpose: str, index: int = 0) -> np.random.Generator:
         """Return the generator of one purpose and round."""
-        return np.random.default_rng([self.seed, purpose, index])
+        return np.random.default_rng([self.seed, PURPOSES.index(purpose), index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +88,15 @@ class Division:
     repeats: int = 0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class SelectionRound:
-    """What one round picked, and the model trained afterwards.
+    """What one round picked, and the model trained afterwards, as plain values.
 
     Parameters
     ----------
     index : 0 is the start.
-    picks : rows of the file in order of picking, with reasons; None for the start, and while probes have
-        no labels yet.
+    picks : frames in order of picking, `row` being that of the file; none for the start, and while probes
+        have no labels yet.
     probes : rows of the file labelled (or to be labelled) to estimate errors; they are trained on in the
         next round.
     labels : frames labelled so far, for training and as probes.
@@ -105,20 +106,25 @@ class SelectionRound:
     estimate : how well the estimates behind the picks ranked the pool, as far as its labels are known.
     seconds : wall time.
     notes : what a person should know.
-    stop : why the selection ends here, "" while it goes on.
+    stop : why the selection ends here, None while it goes on.
     """
 
     index: int
-    picks: Picks | None
-    probes: IntArray
+    picks: tuple[Pick, ...]
+    probes: tuple[int, ...]
     labels: int
-    held_out: SetErrors | None
-    pool: SetErrors | None
-    clusters: ClusterErrors | None
+    held_out: Metrics | None = None
+    pool: Metrics | None = None
+    clusters: ClusterErrors | None = None
     estimate: Score | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
-    stop: str = ""
+    stop: Stop | None = None
+
+    @property
+    def asked(self) -> IntArray:
+        """Rows of the file whose labels the round needs: its probes, then its picks."""
+        return np.array([*self.probes, *(pick.row for pick in self.picks)], dtype=np.int64)
 
 
 def divide(frames: Frames, selection: Selection, known: BoolArray | None = None) -> Division:
@@ -164,7 +170,7 @@ def divide(frames: Frames, selection: Selection, known: BoolArray | None = None)
             f"start (--start) must be 2 to {len(able)}, the labelled frames that are not held out, got {n}: "
             "label more frames, or start with fewer"
         )
-    start = selection.rng(0).choice(able, n, replace=False)
+    start = selection.rng("start").choice(able, n, replace=False)
     return Division(held, pool, start, now, labelled, len(others) - len(pool))
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Charge, EnergyKey, ForcesKey, Spin, Units
-from fidsel.cli.output import AsJson, document, progress, table
+from fidsel.cli.output import AsJson, document, note, table
+from fidsel.cli.progress import progress
 
 
 def check(
@@ -26,19 +27,22 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check labels for missing values, duplicates, clashes, wrong signs and implausible units."""
-    from fidsel.config.parts import units as parsed
     from fidsel.data.checks.finding import few
+    from fidsel.data.checks.one_cause import one_cause
+    from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
+    from fidsel.data.units import parse_units
     from fidsel.fidelity.inspect import inspect_file
-    from fidsel.tasks.train import LabelFile
 
     path, energy, force = LabelFile(file, units, energy_key, forces_key).parts
     with progress():
-        frames, findings = inspect_file(path, parsed(units), energy, force, forces, State(charge, spin))
+        frames, findings = inspect_file(path, parse_units(units), energy, force, forces, State(charge, spin))
     if as_json:
         document({"file": str(file), "frames": len(frames), "findings": [asdict(f) for f in findings]})
     else:
         rows = [(f.severity, f.rule, f.message, few(f.frames)) for f in findings]
         table(f"{file}: {frames!r}", ("severity", "rule", "finding", "frames"), rows, text=4)
+        if told := one_cause(findings):
+            note(told)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)

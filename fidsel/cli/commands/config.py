@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Folder, Overrides, document, note, progress, result
+from fidsel.cli.output import AsJson, Folder, Overrides, document, note, result
+from fidsel.cli.progress import progress
 from fidsel.exceptions import UsageError
 
 app = typer.Typer(help="Check or explain fidsel.toml.", no_args_is_help=True, rich_markup_mode=None)

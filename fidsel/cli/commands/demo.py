@@ -7,8 +7,9 @@ import typer
 
 from fidsel.cli.commands.iterate import iterate
 from fidsel.cli.options import Also, BreakLock, one_folder
-from fidsel.cli.output import AsJson, Overrides, note, progress
-from fidsel.cli.tables import beside_note
+from fidsel.cli.output import AsJson, Overrides, note
+from fidsel.cli.plan_tables import beside_note
+from fidsel.cli.progress import progress
 
 
 def demo(
@@ -20,12 +21,12 @@ def demo(
 ) -> None:
     """Run a campaign on formaldehyde: MMFF94, DFT and CCSD(T) labels, computed here and now."""
     from fidsel.tasks.demo import create_demo
-    from fidsel.tasks.plan import make_plan
+    from fidsel.tasks.plan import plan
 
     home = one_folder(folder, also, Path("fidsel-demo"))
     create_demo(home)
     with progress() as report:
-        made, budget = make_plan(home, settings or (), None, None, None, report, break_lock)
-    beside_note(made, budget)
+        made = plan(home, settings or (), report=report, break_lock=break_lock)
+    beside_note(made)
     iterate(home, settings, break_lock, None, as_json)
     note(f"open {home}: fidsel.toml, rounds/, labels.db; `fidsel ui -C {home}` shows the rounds in MLflow")

@@ -7,7 +7,8 @@ import typer
 
 from fidsel.cli.evaluate_tables import evaluation_tables
 from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Spin, Units, with_device
-from fidsel.cli.output import AsJson, document, note, progress
+from fidsel.cli.output import AsJson, document, note
+from fidsel.cli.progress import progress
 
 Model = Annotated[
     str,
@@ -39,20 +40,22 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Compare a model with labels: MAE and RMSE of forces and energies, by element and by molecule."""
+    from fidsel.config.load import check_config
+    from fidsel.data.atomic import require_writable
+    from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
-    from fidsel.report.parity import parity_plot, require_picture
-    from fidsel.tasks.evaluate import EvaluateRequest, evaluate_files
-    from fidsel.tasks.select import require_writable
-    from fidsel.tasks.train import LabelFile
+    from fidsel.report.parity import parity_plot
+    from fidsel.report.plot import require_picture
+    from fidsel.tasks import evaluate as task
 
     require_writable(out)
     require_picture(out)
     state = State(charge, spin)
     labels = LabelFile(data, units, energy_key, forces_key, state=state)
     held = LabelFile(train, units, state=state) if train else None
-    request = EvaluateRequest(model, labels, held, units, with_device(settings, device, "device"))
+    given = check_config(task.EvaluateConfig, {}, with_device(settings, device, "device"), "the command line")
     with progress() as say:
-        found = evaluate_files(request, say)
+        found = task.evaluate(model, labels, train=held, units=units, report=say, **dict(given))
         if out is not None:
             parity_plot(found.evaluation, out, title=f"{model} on {data}")
     if as_json:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidsel.cli.options import BreakLock, Device, with_device
-from fidsel.cli.output import AsJson, Folder, Overrides, document, note, progress
-from fidsel.cli.tables import campaign_table, round_line, usage_lines
+from fidsel.cli.output import AsJson, Folder, Overrides, document, note
+from fidsel.cli.progress import progress
+from fidsel.cli.tables import campaign_table, round_line
 
 if TYPE_CHECKING:
     from fidsel.campaign.records.summary import Summary
@@ -52,3 +53,15 @@ def summary(folder: Path, settings: Sequence[str], as_json: bool) -> "Summary":
     else:
         campaign_table(found)
     return found
+
+
+def usage_lines(found: "Summary") -> None:
+    """Say where the best model of a campaign is and how to use it."""
+    if found.model is None:
+        return
+    from fidsel.campaign.records.best import python_lines
+
+    note("use it in Python, for ASE Atoms in the order of the training frames (train.extxyz beside it):")
+    for line in python_lines(found.model):
+        note(f"    {line}")
+    note(f"measure it on labels of your own: fidsel evaluate {found.model} FILE --out parity.png")

@@ -7,7 +7,8 @@ import typer
 
 from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
 from fidsel.cli.outlier_tables import outlier_document, outlier_tables
-from fidsel.cli.output import AsJson, document, progress
+from fidsel.cli.output import AsJson, document
+from fidsel.cli.progress import progress
 
 Model = Annotated[
     str,
@@ -45,29 +46,31 @@ def outliers(
     as_json: AsJson = False,
 ) -> None:
     """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
+    from fidsel.config.load import check_config
+    from fidsel.data.atomic import require_writable
+    from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
     from fidsel.report import write_report
-    from fidsel.tasks.outliers import OutlierRequest, outliers_of_files
-    from fidsel.tasks.select import require_writable
-    from fidsel.tasks.train import LabelFile
+    from fidsel.tasks import outliers as task
 
     require_writable(out, report)
     state = State(charge, spin)
-    request = OutlierRequest(
-        model,
-        LabelFile(data, units, energy_key, forces_key, state=state),
-        train=LabelFile(train, units, state=state) if train else None,
-        held_out=LabelFile(held_out, units, energy_key, forces_key, state=state) if held_out else None,
-        units=units,
-        overrides=with_device(settings, device, "device"),
-        seed=seed,
-    )
+    given = check_config(task.OutlierConfig, {}, with_device(settings, device, "device"), "the command line")
     with progress() as say:
         say("comparing", 0, 1)
-        found = outliers_of_files(request, say)
+        found = task.outliers(
+            model,
+            LabelFile(data, units, energy_key, forces_key, state=state),
+            train=LabelFile(train, units, state=state) if train else None,
+            held_out=LabelFile(held_out, units, energy_key, forces_key, state=state) if held_out else None,
+            units=units,
+            seed=seed,
+            report=say,
+            **dict(given),
+        )
         if out is not None:
             found.save(out)
         if report is not None:
-            write_report(found.outliers.report(f"{model} on {data}", found.notes), report)
+            write_report(found.report(), report)
         say("comparing", 1, 1)
     document(outlier_document(found, top)) if as_json else outlier_tables(found, top)

@@ -23,12 +23,12 @@ def report(
     """Write the report of a round as one HTML file that opens offline; nothing is trained or labelled."""
     from fidsel.campaign.records.report import FILE, read_report
     from fidsel.config.build import open_campaign
-    from fidsel.report import findings, plain, write_report
+    from fidsel.report import as_text, findings, write_report
 
     campaign = open_campaign(folder, settings or ())
     index, found = read_report(campaign, number)
     path = write_report(found, out or campaign.folder.round(index) / FILE, figures)
-    words = [plain(sentence, f"m{found.unit}") for sentence in findings(found)]
+    words = [as_text(sentence, f"m{found.unit}") for sentence in findings(found)]
     if as_json:
         document(
             {

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from fidsel.cli.options import BreakLock
-from fidsel.cli.output import AsJson, Folder, Overrides, document, note, progress
+from fidsel.cli.output import AsJson, Folder, Overrides, document, note
+from fidsel.cli.progress import progress
 
 
 def sample(

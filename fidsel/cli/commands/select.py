@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
-from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
+from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note
+from fidsel.cli.progress import progress
 from fidsel.cli.tables import selection_line, selection_table
 
 WAITING = 5
@@ -38,7 +39,8 @@ def select(
     size: Annotated[int, typer.Option(help="Frames picked per round.")] = 100,
     rounds: Annotated[int, typer.Option(help="Rounds of picking.")] = 8,
     holdout: Annotated[float, typer.Option(help="Fraction held out, in blocks of the trajectory.")] = 0.25,
-    target: Annotated[float | None, typer.Option(help="Stop at this force RMSE, eV/Å.")] = None,
+    target: Annotated[float | None, typer.Option(help="Stop at this error of forces, eV/Å.")] = None,
+    measure: Annotated[str, typer.Option(help="Error of --target and --patience: mae or rmse.")] = "mae",
     cluster_target: Annotated[
         float | None, typer.Option(help="Stop once frames of every cluster stay below this, eV/Å.")
     ] = None,
@@ -65,14 +67,16 @@ def select(
     """Pick frames where the model is wrong, train on them, measure on held-out frames, and repeat."""
     from fidsel.campaign.selection.settings import Selection
     from fidsel.campaign.settings import tells
+    from fidsel.data.atomic import require_writable
+    from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
     from fidsel.models.watch import Watch
+    from fidsel.report import write_report
     from fidsel.selector.stopping import Stopping
-    from fidsel.tasks.select import FileSelection, Request, require_writable
-    from fidsel.tasks.train import LabelFile
+    from fidsel.tasks.select import Request, open_selection
 
     keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
-    stopping = Stopping(target, cluster_target, coverage, patience)
+    stopping = Stopping(target, cluster_target, coverage, patience, measure=measure)
     request = Request(
         pool=LabelFile(pool, *keys),
         model=model,
@@ -86,7 +90,7 @@ def select(
     )
     require_writable(out, report, folder=save_model)
     with progress() as say:
-        chosen = FileSelection(request, Watch(tells(say, "training")))
+        chosen = open_selection(request, Watch(tells(say, "training")))
         for text in chosen.odd:
             note(text)
         if chosen.rounds:
@@ -99,7 +103,8 @@ def select(
         if save_model is not None:
             chosen.model().save(save_model)
         if report is not None:
-            chosen.write_report(report)
+            write_report(chosen.report(), report)
     document(chosen.document()) if as_json else selection_table(chosen)
-    if chosen.rounds[-1].held_out is None:
+    stop = chosen.rounds[-1].stop
+    if stop is not None and stop.why.waiting:
         raise typer.Exit(WAITING)

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.commands.iterate import summary
+from fidsel.cli.failure_table import failure_table
 from fidsel.cli.output import AsJson, Folder, Overrides, document
-from fidsel.cli.tables import failure_table
 
 
 def status(

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
-from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note, progress
+from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note
+from fidsel.cli.progress import progress
 from fidsel.cli.stages import training_notes
 
 Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
@@ -44,15 +45,22 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
+    from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
-    from fidsel.tasks.train import LabelFile, train_files
+    from fidsel.tasks.train import TrainRequest, run_training
 
     keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
-    files = [LabelFile(path, *keys) for path in cheap or ()]
-    held = LabelFile(validation, *keys) if validation else None
+    request = TrainRequest(
+        accurate=LabelFile(accurate, *keys),
+        out=out,
+        cheap=tuple(LabelFile(path, *keys) for path in cheap or ()),
+        validation=LabelFile(validation, *keys) if validation else None,
+        model=model,
+        recipe=recipe,
+        overrides=tuple(with_device(settings, device)),
+        seed=seed,
+        force=force,
+    )
     with progress() as report:
-        labels, changes = LabelFile(accurate, *keys), with_device(settings, device)
-        found = train_files(
-            labels, files, held, model, recipe, changes, seed, out, force=force, report=report, say=note
-        )
+        found = run_training(request, report, note)
     document(found) if as_json else training_notes(found)

@@ -5,26 +5,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
-from fidsel.data.checks.robust import FEWEST, excess_energy, kinds, largest_forces, net_share, spread
+from fidsel.data.checks.limits import (
+    CLOSED,
+    ENERGY_LEAST,
+    ENERGY_LIMIT,
+    ENERGY_PER_ATOM,
+    ENERGY_SIGMAS,
+    FORCE_LIMIT,
+    energy_room,
+    force_sizes,
+)
+from fidsel.data.checks.robust import FEWEST, excess_energy, largest_forces, net_share, spread
 from fidsel.data.frames import Frames
 from fidsel.exceptions import UsageError
 
 Reasons = list[str | None]
 
-FORCE_LIMIT = 1e4
-"""eV/Å; two protons 0.04 Å apart repel each other so."""
-ENERGY_LIMIT = 1e6
-"""eV per atom; all electrons of the heaviest elements have about as much."""
-
-TIMES = 30.0
-"""A largest force so many times the usual one, beyond its spread, is no configuration of the same kind."""
-ENERGY_SIGMAS, ENERGY_LEAST, ENERGY_PER_ATOM = 30.0, 5.0, 1.0
-"""An energy is absurd beyond so many σ of its kind and beyond 5 eV + 1 eV per atom; a bond has 3 to 10 eV."""
 GAP_SIGMAS, GAP_LEAST, GAP_PER_ATOM, GAP_STRAIN = 20.0, 3.0, 0.2, 2.0
-"""The same of accurate − cheap energy, which varies less; strained frames have twice their strain as room."""
+"""The same limits of accurate − cheap energy, which varies less; strained frames have twice their strain as
+room."""
 
-NET_SHARE, NET_USUAL, NET_LEAST = 0.5, 0.02, 1.0
-"""A net force is absurd at half the norm of all forces, where it usually is below 2 %, and above 1 eV/Å."""
+NET_SHARE, NET_LEAST = 0.5, 1.0
+"""A net force of a closed system is absurd at half the norm of all forces, and above 1 eV/Å."""
 
 STRONG = 0.7
 """eV/Å; root-mean-square forces below which two levels may point in different directions."""
@@ -99,16 +101,16 @@ def absurd(
     sound = _impossible(both, reasons)
     judged = both.replace(
         energy=np.where(sound, both.energy, np.nan),
-        forces=np.where(np.repeat(sound, np.diff(both.offsets))[:, None], both.forces, np.nan),
+        forces=np.where(np.repeat(sound, both.sizes)[:, None], both.forces, np.nan),
     )
     if len(both):
         _unusual_forces(judged, reasons)
-        room = np.full(len(both), ENERGY_LEAST)
-        _unusual_energies(judged, judged.energy, reasons, (ENERGY_SIGMAS, ENERGY_PER_ATOM, room), "")
+        limits = (ENERGY_SIGMAS, ENERGY_LEAST, ENERGY_PER_ATOM)
+        _unusual_energies(judged, judged.energy, reasons, limits, "")
         gap = judged.energy - other.energy
         strain = np.maximum(np.nan_to_num(excess_energy(other, other.energy)), 0.0)
-        limits = (GAP_SIGMAS, GAP_PER_ATOM, GAP_LEAST + GAP_STRAIN * strain)
-        _unusual_energies(judged, gap, reasons, limits, " minus that of the cheap level")
+        room = (GAP_SIGMAS, GAP_LEAST + GAP_STRAIN * strain, GAP_PER_ATOM)
+        _unusual_energies(judged, gap, reasons, room, " minus that of the cheap level")
         _unlike_cheap(judged, other, reasons)
     return reasons[len(both) - len(new) :]
 
@@ -143,13 +145,10 @@ def _note(reasons: Reasons, bad: BoolArray, text: str, **values: FloatArray) -> 
 
 def _impossible(frames: Frames, reasons: Reasons) -> BoolArray:
     """Judge labels by themselves; return (n,) True where nothing was found."""
-    first, sizes = frames.offsets[:-1], np.diff(frames.offsets)
-    if not len(frames):
-        return np.empty(0, dtype=bool)
     _note(reasons, ~np.isfinite(frames.energy), "the energy is {energy}", energy=frames.energy)
-    given = ~np.logical_and.reduceat(np.isnan(frames.forces).all(axis=1), first)
+    given = ~frames.per_frame(np.logical_and, np.isnan(frames.forces).all(axis=1))
     _note(reasons, given & ~frames.has_forces, "some forces are NaN or infinite")
-    each = np.abs(frames.energy) / sizes
+    each = np.abs(frames.energy) / frames.sizes
     text = f"the energy is {{energy:.3g}} eV, more than {ENERGY_LIMIT:g} eV per atom"
     _note(reasons, each > ENERGY_LIMIT, text, energy=frames.energy)
     force = largest_forces(frames)
@@ -160,43 +159,35 @@ def _impossible(frames: Frames, reasons: Reasons) -> BoolArray:
 
 def _unusual_forces(frames: Frames, reasons: Reasons) -> None:
     """Judge sizes of forces and net forces against those of the other frames."""
-    force = largest_forces(frames)
-    with np.errstate(divide="ignore"):
-        size = np.log10(force)
-    if np.isfinite(size).sum() < FEWEST:
+    size, usual, room = force_sizes(frames)
+    if np.isnan(usual):
         return
-    usual, sigma = spread(size)
-    limit = usual + np.log10(TIMES) + 6 * sigma
     text = f"the largest force is {{force:.3g}} eV/Å, {{times:.3g}} times the usual {10**usual:.3g} eV/Å"
-    _note(reasons, size > limit, text, force=force, times=force / 10**usual)
+    _note(reasons, size > usual + room, text, force=10**size, times=10 ** (size - usual))
     net, share = net_share(frames)
-    if spread(share)[0] < NET_USUAL:
+    if spread(share)[0] < CLOSED:
         text = "the net force is {net:.3g} eV/Å, {share:.0%} of all forces, which add up to zero elsewhere"
         _note(reasons, (share > NET_SHARE) & (net > NET_LEAST), text, net=net, share=share)
 
 
 def _unusual_energies(
-    frames: Frames, energy: FloatArray, reasons: Reasons, limits: tuple[float, float, FloatArray], of: str
+    frames: Frames,
+    energy: FloatArray,
+    reasons: Reasons,
+    limits: tuple[float, FloatArray | float, float],
+    of: str,
 ) -> None:
     """Judge energies, or differences between levels, against what is usual for their composition.
 
     Parameters
     ----------
     energy : (n,) eV.
-    limits : σ and eV per atom that are allowed, and (n,) eV beside those.
+    limits : number of σ, eV and eV per atom, as `energy_room` takes them.
     of : what they are differences to.
     """
-    sigmas, per_atom, least = limits
-    excess = excess_energy(frames, energy)
-    kind = kinds(frames)
-    common = np.bincount(kind, weights=np.isfinite(excess))[kind] >= FEWEST
-    limit = least + per_atom * np.diff(frames.offsets)
-    for group, factor in [(kind == label, 1.0) for label in np.unique(kind[common])] + [(~common, 3.0)]:
-        # Sums of atomic energies miss the bonds: rare compositions get three times the room.
-        sigma = spread(excess[group])[1]
-        bad = group & (np.abs(excess) > np.maximum(factor * limit, sigmas * np.nan_to_num(sigma)))
-        text = f"the energy{of} is {{excess:+.4g}} eV from the usual of its composition (σ {sigma:.3g} eV)"
-        _note(reasons, bad, text, excess=excess)
+    excess, room, sigma = energy_room(frames, energy, *limits)
+    text = f"the energy{of} is {{excess:+.4g}} eV from the usual of its composition (σ {{sigma:.3g}} eV)"
+    _note(reasons, np.abs(excess) > room, text, excess=excess, sigma=sigma)
 
 
 def _unlike_cheap(frames: Frames, cheap: Frames, reasons: Reasons) -> None:
@@ -231,8 +222,8 @@ def _unlike_cheap(frames: Frames, cheap: Frames, reasons: Reasons) -> None:
 
 def _rms(frames: Frames, forces: FloatArray) -> FloatArray:
     """Return (n,) eV/Å, the root mean square over the atoms of each frame."""
-    squares = np.add.reduceat((forces**2).sum(axis=1), frames.offsets[:-1])
-    return np.asarray(np.sqrt(squares / np.diff(frames.offsets)))
+    squares = frames.sum_per_frame((forces**2).sum(axis=1))
+    return np.asarray(np.sqrt(squares / frames.sizes))
 
 
 def _nan(like: FloatArray) -> FloatArray:

@@ -62,6 +62,12 @@ def check(
     ------
     UsageError
         where `reference_forces` has another shape than the forces.
+
+    Examples
+    --------
+    >>> twice = Frames.stack([8, 1, 1], [[[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]] * 2, energy=-76.0)
+    >>> [(found.severity, found.rule) for found in check(twice, forces=False)]
+    [('warning', 'duplicates'), ('note', 'composition')]
     """
     if reference_forces is not None and reference_forces.shape != frames.forces.shape:
         raise UsageError(
@@ -72,7 +78,7 @@ def check(
     found, usable = sound(frames)
     rows = np.flatnonzero(usable)
     if len(rows):
-        kept = np.repeat(usable, np.diff(frames.offsets))
+        kept = np.repeat(usable, frames.sizes)
         reference = None if reference_forces is None else reference_forces[kept]
         scale = partial(force_scale, reference=reference, name=reference_name)
         found += [finding.within(rows) for finding in _rules(frames[rows], forces, scale)]

@@ -7,7 +7,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.data.checks.finding import Finding, about, some_atom
+from fidsel.data.checks.finding import Finding, about
+from fidsel.data.checks.limits import CLOSED
 from fidsel.data.checks.mistakes import energy_over_work
 from fidsel.data.checks.robust import FEWEST, net_share, rank_correlation, ratio, spread
 from fidsel.data.frames import Frames
@@ -26,9 +27,6 @@ FARTHEST = 1.0
 SHOWN = 10
 """Consistent sets that are named; of more the range of their slopes is told."""
 
-CLOSED = 0.02
-"""Net forces below 2 % of all forces: the energy does not change when the molecule is turned or moved."""
-
 SLOPE = (0.6, 1.6)
 """ΔE over −F·Δx of right labels, whose frames may be far apart; the nearest mistakes have 0.53 and 1.89."""
 BACKWARDS, TOGETHER = -0.5, 0.8
@@ -46,13 +44,13 @@ def labels(frames: Frames, forces: bool) -> list[Finding]:
     found = infinite(frames)
     for level in sorted(set(frames.level.tolist())):
         found += _level(frames, level, forces)
-    rows = some_atom(frames, np.any(np.isfinite(frames.forces), axis=1)) & ~frames.has_forces
+    rows = frames.per_frame(np.logical_or, np.isfinite(frames.forces).any(axis=1)) & ~frames.has_forces
     return found + about("warning", "labels", rows, "only some atoms have forces in {n} frames: relabel them")
 
 
 def infinite(frames: Frames) -> list[Finding]:
     """Report labels that are infinite."""
-    bad = np.isinf(frames.energy) | some_atom(frames, np.any(np.isinf(frames.forces), axis=1))
+    bad = np.isinf(frames.energy) | frames.per_frame(np.logical_or, np.isinf(frames.forces).any(axis=1))
     return about("error", "labels", bad, "labels are infinite in {n} frames: remove or relabel them")
 
 
@@ -118,7 +116,7 @@ def _judged(name: str, sets: list[_Pairs]) -> Finding:
     work = np.concatenate([pairs.work for pairs in sets])
     if not work.any():
         return Finding("error", "energy-force", f"the forces of {name} are all zero: were they read?")
-    slope, r = ratio(difference, work), rank_correlation(difference, work)
+    slope, r = ratio(difference, work), rank_correlation(difference, work) or 0.0
     other = 1 / ratio(work, difference)
     per_atom = ratio(difference, work / np.concatenate([np.full(len(p.work), p.atoms) for p in sets]))
     facts = f"{name}: ΔE against −F·Δx has slope {slope:.3g}, correlation {r:.3f} on {len(work)} near pairs"
@@ -173,6 +171,7 @@ def _stretches(rows: IntArray) -> IntArray:
 def _near_pairs(frames: Frames, name: str) -> _Pairs:
     """Return pairs of frames that are near once turned onto the first, where no outer field forbids that."""
     _, xyz, energy, force = frames.dense()
+    # of a closed system: the energy does not change when it is turned or moved
     if xyz.shape[1] > 1 and spread(net_share(frames)[1])[0] < CLOSED:
         xyz, turn = _superposed(xyz)
         force = force @ turn

@@ -7,7 +7,6 @@ from typing import Literal, Self
 import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray
-from fidsel.data.frames import Frames
 
 Severity = Literal["error", "warning", "note"]
 
@@ -48,13 +47,3 @@ def about(severity: Severity, rule: str, bad: BoolArray, message: str) -> list[F
     """Return a finding about the frames marked in `bad`, none where none is; {n} is their number."""
     rows = tuple(np.flatnonzero(bad).tolist())
     return [Finding(severity, rule, message.format(n=f"{len(rows)} of {len(bad)}"), rows)] if rows else []
-
-
-def every_atom(frames: Frames, marked: BoolArray) -> BoolArray:
-    """Return (n_frames,) True where all atoms of the frame are marked."""
-    return np.logical_and.reduceat(marked, frames.offsets[:-1])
-
-
-def some_atom(frames: Frames, marked: BoolArray) -> BoolArray:
-    """Return (n_frames,) True where any atom of the frame is marked."""
-    return np.logical_or.reduceat(marked, frames.offsets[:-1])

@@ -6,7 +6,8 @@ from ase.geometry import complete_cell
 from scipy.spatial import cKDTree
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
-from fidsel.data.checks.finding import Finding, about, every_atom
+from fidsel.data import state
+from fidsel.data.checks.finding import Finding, about
 from fidsel.data.frames import Frames
 
 CLOSEST = 0.4
@@ -25,8 +26,8 @@ CHUNK = 1 << 21
 def sound(frames: Frames) -> tuple[list[Finding], BoolArray]:
     """Return what makes frames unreadable, and (n_frames,) True where a frame can be checked further."""
     finite = np.all(np.isfinite(frames.positions), axis=1)
-    finite = every_atom(frames, finite) & np.isfinite(frames.cell).all(axis=(1, 2))
-    known = every_atom(frames, (frames.numbers >= 1) & (frames.numbers <= 118))
+    finite = frames.per_frame(np.logical_and, finite) & np.isfinite(frames.cell).all(axis=(1, 2))
+    known = frames.per_frame(np.logical_and, (frames.numbers >= 1) & (frames.numbers <= 118))
     findings = about(
         "error", "positions", ~finite, "positions or cell are NaN or infinite in {n} frames: remove them"
     )
@@ -41,10 +42,8 @@ def sound(frames: Frames) -> tuple[list[Finding], BoolArray]:
 
 def electrons(frames: Frames) -> list[Finding]:
     """Report charges and spins that leave an impossible number of electrons."""
-    count = np.add.reduceat(frames.numbers, frames.offsets[:-1]) - frames.charge
-    odd = (count - frames.spin) % 2 != 0
-    impossible = (count < 0) | (frames.spin < 0) | (frames.spin > count)
-    alone = odd & (np.diff(frames.offsets) == 1) & (frames.spin == 0)
+    _, odd, impossible = state.electrons(frames)
+    alone = odd & (frames.sizes == 1) & (frames.spin == 0)
     return about(
         "error", "electrons", odd & ~alone,
         "electrons and spin (2S) are not both even or both odd in {n} frames: name charge or spin in the "
@@ -61,9 +60,9 @@ def electrons(frames: Frames) -> list[Finding]:
 def distances(frames: Frames) -> list[Finding]:
     """Report atoms on top of each other and atoms alone."""
     nearest = nearest_distances(frames)
-    lowest = np.minimum.reduceat(nearest, frames.offsets[:-1])
-    several = np.diff(frames.offsets) > 1
-    highest = np.where(several, np.maximum.reduceat(nearest, frames.offsets[:-1]), 0.0)
+    lowest = frames.per_frame(np.minimum, nearest)
+    several = frames.sizes > 1
+    highest = np.where(several, frames.per_frame(np.maximum, nearest), 0.0)
     return about(
         "error", "distances", lowest < CLOSEST,
         f"atoms are closer than {CLOSEST} Å in {{n}} frames: lengths in nm, or broken frames",
@@ -128,7 +127,7 @@ def nearest_distances(frames: Frames) -> FloatArray:
     Periodic frames count the nearest image of every other atom.
     """
     nearest: FloatArray = np.full(len(frames.numbers), np.inf)
-    sizes, periodic = np.diff(frames.offsets), frames.pbc.any(axis=1)
+    sizes, periodic = frames.sizes, frames.pbc.any(axis=1)
     for i in np.flatnonzero(sizes > LARGE).tolist():
         nearest[frames.offsets[i] : frames.offsets[i + 1]] = _nearest_of_many(frames[i])
     for i in np.flatnonzero(periodic & (sizes > 1) & (sizes <= LARGE)).tolist():

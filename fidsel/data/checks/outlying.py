@@ -3,16 +3,18 @@
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray
-from fidsel.data.checks.absurd import (
+from fidsel.data.checks.finding import Finding, Severity, about
+from fidsel.data.checks.limits import (
+    CLOSED,
     ENERGY_LEAST,
     ENERGY_LIMIT,
     ENERGY_PER_ATOM,
     ENERGY_SIGMAS,
     FORCE_LIMIT,
-    TIMES,
+    energy_room,
+    force_sizes,
 )
-from fidsel.data.checks.finding import Finding, Severity, about
-from fidsel.data.checks.robust import FEWEST, excess_energy, kinds, largest_forces, net_share, spread
+from fidsel.data.checks.robust import FEWEST, largest_forces, net_share, spread
 from fidsel.data.frames import Frames
 
 DOUBTFUL = 0.6
@@ -21,8 +23,8 @@ DOUBTFUL = 0.6
 NAMED = 5
 """Frames whose values are told, as many as `few` shows the numbers of."""
 
-CLOSED, OPEN, LEAST = 0.02, 0.3, 0.5
-"""Net forces below 2 % of all forces are of a closed system; above 30 % and 0.5 eV/Å they are not."""
+OPEN, LEAST = 0.3, 0.5
+"""Net forces above 30 % of all forces and 0.5 eV/Å are not of a closed system."""
 
 
 def outliers(frames: Frames) -> tuple[list[Finding], BoolArray]:
@@ -49,21 +51,15 @@ def outliers(frames: Frames) -> tuple[list[Finding], BoolArray]:
 def _of_level(frames: Frames, of: str) -> tuple[list[Finding], BoolArray]:
     found, wild, strained = _forces(frames, of)
     more, odd = _energies(frames, strained, of)
-    tame = frames.replace(
-        forces=np.where(np.repeat(wild, np.diff(frames.offsets))[:, None], np.nan, frames.forces)
-    )
+    tame = frames.replace(forces=np.where(np.repeat(wild, frames.sizes)[:, None], np.nan, frames.forces))
     return found + more + _closed(tame, of) + _zeros(tame, of), wild | odd
 
 
 def _forces(frames: Frames, of: str) -> tuple[list[Finding], BoolArray, BoolArray]:
     """Return findings, where the largest force is an error, and where it is unusual."""
-    largest = largest_forces(frames)
-    with np.errstate(divide="ignore"):
-        size = np.log10(largest)
-    usual, sigma = spread(size) if np.isfinite(size).sum() >= FEWEST else (np.nan, np.nan)
-    limit = np.log10(TIMES) + 6 * sigma
-    bad = (size > usual + limit) | (largest > FORCE_LIMIT)
-    doubtful = (size > usual + DOUBTFUL * limit) & ~bad
+    largest, (size, usual, room) = largest_forces(frames), force_sizes(frames)
+    bad = (size > usual + room) | (largest > FORCE_LIMIT)
+    doubtful = (size > usual + DOUBTFUL * room) & ~bad
     compared = "" if np.isnan(usual) else f"; the usual one is {10**usual:.3g}"
     text = f"largest forces{of} are far too large in {{n}} frames: {{values}} eV/Å{compared}. "
     text += "Leave these frames out or relabel them"
@@ -74,17 +70,10 @@ def _forces(frames: Frames, of: str) -> tuple[list[Finding], BoolArray, BoolArra
 
 def _energies(frames: Frames, strained: BoolArray, of: str) -> tuple[list[Finding], BoolArray]:
     """Return findings, and where the energy is an error."""
-    sizes = np.diff(frames.offsets)
-    huge = np.abs(frames.energy) > ENERGY_LIMIT * sizes
-    excess, kind = excess_energy(frames, np.where(huge, np.nan, frames.energy)), kinds(frames)
-    common = np.bincount(kind, weights=np.isfinite(excess))[kind] >= FEWEST
-    limit = np.full(len(frames), np.inf)
-    for group, factor in [(kind == label, 1.0) for label in np.unique(kind[common])] + [(~common, 3.0)]:
-        sigma = np.nan_to_num(spread(excess[group])[1])
-        limit[group] = np.maximum(
-            factor * (ENERGY_LEAST + ENERGY_PER_ATOM * sizes[group]), ENERGY_SIGMAS * sigma
-        )
-    far, doubtful = np.abs(excess) > limit, np.abs(excess) > DOUBTFUL * limit
+    huge = np.abs(frames.energy) > ENERGY_LIMIT * frames.sizes
+    energy = np.where(huge, np.nan, frames.energy)
+    excess, room, _ = energy_room(frames, energy, ENERGY_SIGMAS, ENERGY_LEAST, ENERGY_PER_ATOM)
+    far, doubtful = np.abs(excess) > room, np.abs(excess) > DOUBTFUL * room
     bad = huge | (far & ~strained)
     text = f"energies{of} are far from the usual of their composition in {{n}} frames: {{values}} eV from "
     text += "it. Leave these frames out or relabel them"
@@ -112,7 +101,7 @@ def _zeros(frames: Frames, of: str) -> list[Finding]:
     """Report frames without forces, written as zeros, among others that have some."""
     largest = largest_forces(frames)
     usual = spread(largest)[0]
-    several = np.diff(frames.offsets) > 1
+    several = frames.sizes > 1
     zero = (largest == 0) & several & bool(usual > 0)
     text = f"all forces{of} are zero in {{n}} frames, and not in the others: leave these frames out where "
     return about("warning", "outliers", zero, text + "zero stands for a missing label")

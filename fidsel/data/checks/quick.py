@@ -68,7 +68,7 @@ def label_rules(frames: Frames) -> list[Finding]:
 
 def _finite(frames: Frames) -> BoolArray:
     """Return (n_frames,) True where no label is infinite."""
-    forces = np.logical_or.reduceat(np.isinf(frames.forces).any(axis=1), frames.offsets[:-1])
+    forces = frames.per_frame(np.logical_or, np.isinf(frames.forces).any(axis=1))
     return np.asarray(~np.isinf(frames.energy) & ~forces)
 
 

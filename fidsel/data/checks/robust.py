@@ -35,7 +35,7 @@ def kinds(frames: Frames) -> IntArray:
 def _settings(frames: Frames) -> FloatArray:
     """Return (n_frames, n_elements + 1) atoms of each element, and the charge."""
     elements, index = np.unique(frames.numbers, return_inverse=True)
-    owner = np.repeat(np.arange(len(frames)), np.diff(frames.offsets))
+    owner = np.repeat(np.arange(len(frames)), frames.sizes)
     counts = np.zeros((len(frames), len(elements) + 1))
     np.add.at(counts, (owner, index), 1.0)
     counts[:, -1] = frames.charge
@@ -86,7 +86,7 @@ def largest_forces(frames: Frames) -> FloatArray:
     """Return (n_frames,) eV/Å, norm of the largest force in each frame, NaN where forces are not labelled."""
     with np.errstate(over="ignore"):
         norms = np.linalg.norm(frames.forces, axis=1)
-    return np.maximum.reduceat(norms, frames.offsets[:-1]) if len(frames) else np.empty(0)
+    return frames.per_frame(np.maximum, norms)
 
 
 def ratio(y: FloatArray, x: FloatArray) -> float:
@@ -109,16 +109,17 @@ def ratio(y: FloatArray, x: FloatArray) -> float:
     return float(quotient[order][np.searchsorted(heaped, heaped[-1] / 2)])
 
 
-def rank_correlation(x: FloatArray, y: FloatArray) -> float:
-    """Return Spearman's correlation of ranks, 0 where either is constant.
+def rank_correlation(x: FloatArray, y: FloatArray) -> float | None:
+    """Return Spearman's correlation of ranks, None where it is undefined: one value, or either constant.
 
     >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 1e9]))
     1.0
     """
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return 0.0
-    first, second = (np.argsort(np.argsort(values, kind="stable")) for values in (x, y))
-    return float(np.corrcoef(first, second)[0, 1])
+    from scipy.stats import spearmanr
+
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    return float(spearmanr(x, y).statistic)
 
 
 def net_share(frames: Frames) -> tuple[FloatArray, FloatArray]:
@@ -126,10 +127,7 @@ def net_share(frames: Frames) -> tuple[FloatArray, FloatArray]:
 
     NaN where forces are not labelled; the part also where all are zero, and of single atoms.
     """
-    first = frames.offsets[:-1]
-    if not len(frames):
-        return np.empty(0), np.empty(0)
-    net = np.linalg.norm(np.add.reduceat(frames.forces, first), axis=1)
-    norm = np.sqrt(np.add.reduceat((frames.forces**2).sum(axis=1), first))
-    several = (np.diff(frames.offsets) > 1) & (norm > 0)
+    net = np.linalg.norm(frames.sum_per_frame(frames.forces), axis=1)
+    norm = np.sqrt(frames.sum_per_frame((frames.forces**2).sum(axis=1)))
+    several = (frames.sizes > 1) & (norm > 0)
     return net, np.divide(net, norm, out=np.full(len(net), np.nan), where=several)

@@ -46,12 +46,11 @@ SURE = 0.5
 def energy_scale(frames: Frames) -> list[Finding]:
     """Report energies larger than those of all electrons (Thomas–Fermi), level by level."""
     found = []
-    limit = np.add.reduceat(ELECTRONS * frames.numbers ** (7 / 3), frames.offsets[:-1])
-    sizes = np.diff(frames.offsets)
+    limit = frames.sum_per_frame(ELECTRONS * frames.numbers ** (7 / 3))
     for level in sorted(set(frames.level.tolist())):
         here = (frames.level == level) & np.isfinite(frames.energy)
         if here.any():
-            beyond = float(np.median((np.abs(frames.energy) - SLACK * sizes)[here] / limit[here]))
+            beyond = float(np.median((np.abs(frames.energy) - SLACK * frames.sizes)[here] / limit[here]))
             if beyond > BEYOND:
                 text = f"energies{_of(level)} are {beyond:.3g} × those of all electrons: they are not in eV "
                 text += "(kcal/mol give about 17, kJ/mol 70, meV 750); give --units"
@@ -92,7 +91,7 @@ def _stiffness(partner: FloatArray, length: FloatArray, force: FloatArray, of: s
     if not stretch:
         return []
     d, f = np.concatenate(stretch), np.concatenate(change)
-    times, r = -ratio(f, d), -rank_correlation(f, d)
+    times, r = -ratio(f, d), -(rank_correlation(f, d) or 0.0)
     if not abs(r) >= max(CLEAR, min(MOST, CHANCE / np.sqrt(len(d)))):
         return []
     facts = (
@@ -148,7 +147,7 @@ def force_scale(frames: Frames, reference: FloatArray | None, name: str) -> list
     if reference is None:
         return []
     found = []
-    level_of_atom = np.repeat(frames.level, np.diff(frames.offsets))
+    level_of_atom = np.repeat(frames.level, frames.sizes)
     usable = np.isfinite(reference).all(axis=1) & np.isfinite(frames.forces).all(axis=1)
     for level in sorted(set(level_of_atom[usable].tolist())):
         here = usable & (level_of_atom == level)

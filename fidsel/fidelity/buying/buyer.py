@@ -12,8 +12,8 @@ from fidsel.fidelity.attempt import Attempt, Order
 from fidsel.fidelity.buying.breaker import Breaker, RepeatedFailureError
 from fidsel.fidelity.buying.late import Late, Quorum
 from fidsel.fidelity.buying.outcome import checked, past_budget, stated_seconds
-from fidsel.fidelity.buying.reservations import BATCH_SECONDS, BATCH_SIZE, QUICK, Reservations
-from fidsel.fidelity.engine.task import Engine, Lasting, Result, Task, Usage
+from fidsel.fidelity.buying.reservations import BATCH_SIZE, Reservations
+from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK, Engine, Lasting, Result, Task, Usage
 from fidsel.fidelity.source import Cause, Label, LabelError
 from fidsel.fidelity.store.failures import failed_frames
 from fidsel.fidelity.store.ledger import Ledger
@@ -89,7 +89,6 @@ class Buyer:
         self.cost = self.seconds = 0.0
         self.stopped = ""
         """Why labels that the budget might have paid for were not bought; "" where there are none."""
-        self._rows = {frame_id: row for row, frame_id in enumerate(frames.ids)}
         self._left: list[str] = []
         self.flying: dict[str, Attempt] = {}
         self._slow: set[str] = set()
@@ -115,7 +114,7 @@ class Buyer:
             where labels fail alike one after the other; what arrived is stored.
         """
         self._left = list(ids)
-        with self.registry.buying(self, self._rows.keys()):
+        with self.registry.buying(self, frozenset(self.frames.ids)):
             self._slow.update(self.flying)
             self._total = len(ids) + len(self.flying)
             moves, fruitless = -1, 0
@@ -249,14 +248,14 @@ class Buyer:
         free = inf if self.offers.budget is None else self.ledger.remaining(self.offers.budget)
         orders: list[Order] = []
         seconds = 0.0
-        while waiting and seconds < BATCH_SECONDS and len(orders) < BATCH_SIZE:
+        while waiting and seconds < GROUP_SECONDS and len(orders) < BATCH_SIZE:
             frame_id = waiting.pop()
             expected = self._stated or self.offers.seconds(self.predicted[frame_id])
             order = self.offers.order(frame_id, expected, free, len(waiting) + 1)
             if order is not None:
                 orders.append(order)
                 free -= order.cost
-                seconds += BATCH_SECONDS if isnan(expected) else expected
+                seconds += GROUP_SECONDS if isnan(expected) else expected
                 continue
             self._left.append(frame_id)
             if self.stop_on_refusal:
@@ -273,7 +272,7 @@ class Buyer:
             self._store()
         return Task(
             attempt.frame_id,
-            self.frames[self._rows[attempt.frame_id]],
+            self.frames[int(self.frames.rows([attempt.frame_id])[0])],
             self.fidelity.source,
             attempt.time_limit,
             predicted,

@@ -15,7 +15,7 @@ from fidsel.fidelity.buying.late import Late, Quorum
 from fidsel.fidelity.buying.reservations import Reservations
 from fidsel.fidelity.engine.task import Engine, InlineEngine
 from fidsel.fidelity.level import Fidelity
-from fidsel.fidelity.source import Coverage, LabelSource
+from fidsel.fidelity.source import Coverage
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.ledger import Ledger
 
@@ -56,7 +56,6 @@ def buy(
     budget: Budget | None = None,
     predicted_seconds: FloatArray | None = None,
     stop_on_refusal: bool = True,
-    retry_failed: bool = False,
     on_event: Callable[[PurchaseEvent], None] | None = None,
     late: Late | None = None,
     close_at: float = 1.0,
@@ -95,7 +94,6 @@ def buy(
     predicted_seconds : (n_frames,) core-seconds each label is expected to take, NaN = unknown; None =
         the mean of the labels so far.
     stop_on_refusal : stop at the first frame the budget refuses; False = go on with cheaper ones.
-    retry_failed : try again what failed before.
     on_event : called for each label that ended, once it is stored.
     late : labels that earlier purchases have left: those that have come are stored, those of these frames
         and this account become part of this purchase, and those for another account are waited for.
@@ -123,8 +121,8 @@ def buy(
     mine = late.frames(fidelity, account)
     late.wait(fidelity, set(ids) - mine)
     owned = set(store.label_ids(fidelity, ids))
-    failed = set() if retry_failed else set(store.failed_ids(fidelity, ids))
-    failed -= _covered_now(fidelity.source, frames, failed)
+    failed = set(store.failed_ids(fidelity, ids))
+    failed -= _covered_now(fidelity, frames, failed)
     failed.update(store.aside_ids(fidelity, ids))
     known = owned | failed
     shares = ledger.share(account, fidelity, [i for i in ids if i in known], bounded)
@@ -155,12 +153,12 @@ def buy(
     )
 
 
-def _covered_now(source: LabelSource, frames: Frames, failed: set[str]) -> set[str]:
+def _covered_now(fidelity: Fidelity, frames: Frames, failed: set[str]) -> set[str]:
     """Return the frames that failed and that a source such as a table, which may grow, has now."""
     rows = [i for i, frame_id in enumerate(frames.ids) if frame_id in failed]
-    if not rows or not isinstance(source, Coverage):
+    if not rows or not isinstance(fidelity.source, Coverage):
         return set()
-    return {frames.ids[i] for i, covered in zip(rows, source.covers(frames[rows]), strict=True) if covered}
+    return {frames.ids[i] for i, covered in zip(rows, fidelity.covers(frames[rows]), strict=True) if covered}
 
 
 def _predictions(frames: Frames, seconds: FloatArray | None) -> dict[str, float]:

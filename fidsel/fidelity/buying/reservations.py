@@ -5,21 +5,19 @@ from math import inf, isnan
 from fidsel.fidelity.attempt import Order
 from fidsel.fidelity.budget import TOLERANCE, Budget
 from fidsel.fidelity.buying.outcome import stated_seconds
+from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.labels import LabelStore
 
-BATCH_SECONDS = 1.0
-"""Predicted core-seconds of labels that are reserved in one transaction, and sent out as one group."""
 BATCH_SIZE = 500
 """Labels that are reserved in one transaction at most."""
 
 MARGIN = 1.5
-"""Times its predicted cost that must be there for a label to be begun, about the 95 % bound of the cost
-model's scatter: a label that is stopped on its way is money lost."""
+"""A label is begun only where the budget has so many times its predicted cost left: about the upper 95 %
+bound of the cost model, since a label that is stopped by the budget is paid for and lost."""
 
-QUICK = 0.2
-"""core-seconds: labels predicted to take less go together, and each may take `QUICK_LIMIT`."""
 QUICK_LIMIT = 2.0
+"""core-seconds that each label predicted to take less than `QUICK` may take."""
 
 OVERHEAD = 1.05
 """Times threads × time limit that a label may use before it is taken for one that uses more threads."""
@@ -30,10 +28,10 @@ its level does not, is taken to hang: a busy machine may well need ten times the
 
 
 class Reservations:
-    """Orders at one fidelity that the budget can pay for whatever becomes of them.
+    """Orders at one fidelity whose reserved costs the budget can pay, however long their labels take.
 
-    With a price per second a label may take, beyond its predicted cost p, an equal part of what is left,
-    so that all labels in flight together cannot pass the budget,
+    With a price per second, each label may cost its predicted cost p and an equal part of what is left. The
+    labels in flight together then cannot exceed the budget,
 
         c = min(rate × time limit, max(`MARGIN`·p, p + (free − p) / min(2·slots, left))),
 
@@ -94,14 +92,14 @@ class Reservations:
         price, limit = self.fidelity.price, self.fidelity.time_limit
         known = None if isnan(predicted) else predicted
         cost = price.value if price.per == "label" else price.value * (known or 0.0)
+        slack = 0.0 if self.budget is None else self.budget.total * TOLERANCE
         if price.declared or self.budget is None:
-            slack = 0.0 if self.budget is None else self.budget.total * TOLERANCE
             return Order(frame_id, cost, known, limit) if cost == 0 or cost <= free + slack else None
         most = price.value * self.fidelity.threads * (inf if limit is None else limit)
         least = min(self._margin * cost, most)
-        if free <= 0 or least > free:
+        if free <= 0 or least > free + slack:
             return None
-        together = BATCH_SECONDS / known if known else 1.0
+        together = GROUP_SECONDS / known if known else 1.0
         slots = self.workers * min(max(together, 1.0), BATCH_SIZE)
         ceiling = min(most, max(least, cost + (free - cost) / min(2 * slots, left)))
         seconds = ceiling / price.value * (OVERHEAD if ceiling == most else 1.0)

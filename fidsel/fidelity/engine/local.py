@@ -13,14 +13,12 @@ from typing import Self
 
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.processes import processes
-from fidsel.fidelity.engine.task import Result, Task, Usage
+from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK, Result, Task, Usage
 from fidsel.fidelity.engine.watch import Watch
 from fidsel.fidelity.engine.worker import Worker
 
-SMALL = 0.2
-"""core-seconds: labels predicted to take less are sent in groups."""
-GROUP_SECONDS = 1.0
 GROUP_SIZE = 200
+"""Labels of a group at most."""
 DEATHS = 5
 """Workers that may be killed in a row through no label of theirs, before the engine gives up."""
 PATIENCE = 5.0
@@ -250,7 +248,7 @@ def group(tasks: Iterable[Task]) -> Iterator[tuple[Task, ...]]:
     """Yield tasks one by one, but those predicted below 0.2 s in groups of about a second."""
     held: list[Task] = []
     for task in tasks:
-        small = task.predicted is not None and task.predicted < SMALL
+        small = task.predicted is not None and task.predicted < QUICK
         if held and not (small and task.threads == held[0].threads):
             yield tuple(held)
             held = []

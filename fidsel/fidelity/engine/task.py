@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from ase import Atoms
 
@@ -62,6 +62,12 @@ class Usage:
 
 
 Result = tuple[Task, Label | LabelError, Usage]
+
+
+QUICK: Final = 0.2
+"""core-seconds: labels predicted to take less are ordered, sent and stored together."""
+GROUP_SECONDS: Final = 1.0
+"""Predicted core-seconds of quick labels that are reserved in one transaction and sent out as one group."""
 
 
 class Engine(Protocol):

@@ -1,129 +1,33 @@
-"""The learning law: how the error falls with accurate and with cheap labels, and what is known of it."""
+"""The learning law: each link of a chain of levels has a learning curve, and their errors add in squares."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from math import inf, log
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import least_squares
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import BoolArray, FloatArray
 from fidsel.exceptions import UsageError
 
-SCATTER = 0.1
-"""Relative standard deviation of a measured error whose own is not given: a training's seed noise."""
+REFERENCE = 100.0
+"""Labels at which the error of a link is quoted."""
 
-PUBLISHED_MOTIONS = 21
-"""Internal motions 3N − 6 of the smallest molecule (9 atoms) behind the published rows."""
+EARLY = 2.4
+"""What the error of few labels exceeds the straight line of the others by, at most, as a fraction of it."""
 
-DRAWS = 400
+SCATTER = 0.15
+"""Standard deviation of ln error of a measurement whose own is not given, and of a training about its law."""
+
+DRAWS, SCORED = 400, 100
+"""Draws of a law, and those of them that splits are compared with."""
+
 INTERVAL = (0.05, 0.5, 0.95)
-
-
-@dataclass(frozen=True)
-class LogNormal:
-    """A positive quantity known to a factor.
-
-    Parameters
-    ----------
-    median : its median.
-    sd : standard deviation of its natural logarithm, > 0.
-    """
-
-    median: float
-    sd: float
-
-    def __post_init__(self) -> None:
-        if not (0 < self.median < np.inf and 0 < self.sd < np.inf):
-            raise UsageError(f"a log-normal needs median > 0 and sd > 0, got {self.median} and {self.sd}")
-
-
-@dataclass(frozen=True)
-class LevelPrior:
-    """What is known of a cheap level before any training with it.
-
-    Parameters
-    ----------
-    gamma : γ, bias floor; unlimited cheap labels leave γ/(1 + γ) of the error.
-    alpha : α, exponent with which cheap labels help before the floor.
-    saturation : n₀, cheap labels from which on they help.
-    """
-
-    gamma: LogNormal
-    alpha: LogNormal
-    saturation: LogNormal
-
-    def of_molecule(self, n_atoms: int) -> "LevelPrior":
-        """Return the prior for a molecule of n atoms.
-
-        The published rows are of molecules with 9 to 21 atoms. A smaller one has fewer internal motions
-        f = 3n − 6 to learn and takes fewer cheap labels: n₀ is multiplied by min(1, (f/21)²), which
-        brings 500 at 9 atoms to 41 at 4 (H2CO as measured by `benchmarks/cheap_labels.py`).
-
-        >>> DFT_PRIOR.of_molecule(4).saturation.median.__round__(), DFT_PRIOR.of_molecule(21) == DFT_PRIOR
-        (41, True)
-        """
-        motions = max(3 * n_atoms - 6, 1)
-        scale = min(1.0, (motions / PUBLISHED_MOTIONS) ** 2)
-        return replace(self, saturation=replace(self.saturation, median=scale * self.saturation.median))
-
-
-BETA_PRIOR = LogNormal(0.75, 0.3)
-"""β: 1 (ASTEROID, fig. 1a), 0.72 and 0.75 (its −39 % error ≡ 2× the labels of GemNet, −56 % ≡ 3× of
-EGNN; doi:10.48550/arXiv.2306.03109), 0.69 (sGDML on H2CO, 10–100 labels), 0.42 (SchNet on a peptide,
-0.89 → 0.80 worth 6000 → 7750; doi:10.1063/5.0035530)."""
-
-DFT_PRIOR = LevelPrior(LogNormal(0.25, 1.3), LogNormal(0.55, 0.5), LogNormal(500.0, 1.5))
-"""A cheap level close to the accurate one. ASTEROID's force error with 200 CCSD(T) + 2000 DFT labels
-over that with 200 alone is 0.58, 0.71, 0.42, 0.52, 0.51 on five molecules; so, with that paper's
-β = 1, they are worth 280–470 CCSD(T) labels, 1.9 times their number on average. The widths cover those
-rows, and kernels on H2CO (600 B3LYP labels leave 0.16–0.26 of the error)."""
-
-FORCE_FIELD_PRIOR = LevelPrior(LogNormal(1.7, 0.9), LogNormal(0.55, 0.5), LogNormal(500.0, 1.5))
-"""A cheap level with a large bias. The same paper's ratio with many empirical force-field labels is
-0.54, 0.58, 0.64, 0.57, 0.86."""
-
-
-@dataclass(frozen=True)
-class LawPrior:
-    """What is known of the law before any training.
-
-    Parameters
-    ----------
-    levels : one prior for each cheap level, cheapest first; may be empty.
-    beta : β, exponent of the accurate labels.
-    """
-
-    levels: tuple[LevelPrior, ...] = (DFT_PRIOR,)
-    beta: LogNormal = BETA_PRIOR
-
-    @property
-    def quantities(self) -> tuple[LogNormal, ...]:
-        """β, then γ, α, n₀ of each cheap level."""
-        return self.beta, *(q for level in self.levels for q in (level.gamma, level.alpha, level.saturation))
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """One point of a learning curve.
-
-    Parameters
-    ----------
-    n_hi : accurate labels trained on, ≥ 1.
-    n_lo : labels of each cheap level, cheapest first.
-    error : measured on held-out accurate labels, > 0, in any unit.
-    sd : its standard deviation, if known.
-    """
-
-    n_hi: float
-    n_lo: tuple[float, ...]
-    error: float
-    sd: float | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.n_hi >= 1 and all(n >= 0 for n in self.n_lo) and 0 < self.error < np.inf):
-            raise UsageError(f"a curve point needs n_hi ≥ 1, n_lo ≥ 0 and a positive error, got {self}")
+MOST = 1e9
+"""Labels beyond which a curve is not followed."""
+SLOWEST = 0.05
+"""Least exponent of a learning curve: more labels never harm."""
 
 
 class Interval(NamedTuple):
@@ -134,38 +38,141 @@ class Interval(NamedTuple):
     high: float
 
 
-@dataclass(frozen=True, eq=False)
-class Posterior:
-    """The law error = δ·n_hi^(−β)·∏ₗ (γₗ + (1 + nₗ/n₀ₗ)^(−αₗ))/(1 + γₗ), and how well it is known.
+class Normal(NamedTuple):
+    """Mean and standard deviation of what is known of a number."""
 
-    δ·n_hi^(−β) is the learning curve of accurate labels alone (all nₗ = 0), so δ is that curve's value
-    at one label. The factor of a cheap level falls from 1 at nₗ = 0 to γₗ/(1 + γₗ): γ → ∞ is a
-    useless level, γ = 0 one without bias. Several cheap levels multiply, as if each helped
-    independently of the others; that is optimistic where they teach the same thing.
+    mean: float
+    sd: float
+
+
+class Link(NamedTuple):
+    """What one model of a chain learns.
 
     Parameters
     ----------
-    draws : (n_draws, 2 + 3·levels) samples of ln δ, ln β, then ln γ, ln α, ln n₀ of each cheap level.
-    points : how many measured points it rests on; with none δ is set to 1 and only ratios mean something.
+    level : row of the level it ends at, 0 = cheapest; the last is the accurate one.
+    base : row of the cheaper level whose difference to it is learnt; None = the level itself, which comes
+        first in a chain.
     """
 
-    draws: FloatArray
-    points: int
+    level: int
+    base: int | None = None
+
+
+@dataclass(frozen=True)
+class LinkPrior:
+    """What is known of a learning curve e(n) = s·(n/100)^(−α)·(1 + 2.4/(1 + (n/early)²)) beforehand.
+
+    The last factor is the steep fall of the first labels, which a model of many atoms learns its springs by.
+
+    Parameters
+    ----------
+    scale : ln of s over that of the accurate level's own curve.
+    exponent : α, over the exponent that the curves of a molecule share.
+    early : labels up to which the curve is steeper; 0 = none.
+    """
+
+    scale: Normal
+    exponent: Normal
+    early: float = 0.0
+
+
+@dataclass(frozen=True)
+class LawPrior:
+    """What is known of the law before any training.
+
+    Parameters
+    ----------
+    links : of the own curve of each level and of the difference of each two.
+    scale : ln of s of the accurate level's own curve, eV/Å.
+    exponent : the exponent that the curves of a molecule share.
+    exact : levels that are computed where the model predicts, so that nothing of them is learnt.
+    """
+
+    links: dict[Link, LinkPrior]
+    scale: Normal
+    exponent: Normal
+    exact: frozenset[int] = frozenset()
 
     @property
     def levels(self) -> int:
         """Number of cheap levels."""
-        return int(self.draws.shape[1] - 2) // 3
+        return max(link.level for link in self.links)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One measured point of a learning curve.
+
+    Parameters
+    ----------
+    link : whose curve.
+    labels : trained on, ≥ 1.
+    error : on frames that were not, > 0, in the unit of all other points.
+    sd : standard deviation of its logarithm, if known.
+    """
+
+    link: Link
+    labels: float
+    error: float
+    sd: float = SCATTER
+
+    def __post_init__(self) -> None:
+        if not (self.labels >= 1 and 0 < self.error < inf and 0 < self.sd < inf):
+            raise UsageError(
+                f"a curve point needs ≥ 1 labels, a positive error and a positive sd, got {self}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """The law e² = Σ_k e_k(n_k)², and how well it is known.
+
+    The chain begins with a model of the cheapest level that has labels; each further level adds a model of
+    its difference to the one before, up to the accurate level. Links were measured to err independently
+    (r = 0.03), so that their errors add in squares. Without cheap labels the law is the accurate level's own
+    curve, that of standard training, and no mixture is taken to be worse than this curve, since recipes keep
+    the better model: that is also what many accurate labels beside few cheap ones come to.
+
+    Parameters
+    ----------
+    links : of the chain, in the order of the draws.
+    early : (n_links,) see `LinkPrior`.
+    draws : (n_draws, n_links, 2) samples of ln s and α of each link.
+    points : how many measured points it rests on.
+    exact : see `LawPrior`.
+    """
+
+    links: tuple[Link, ...]
+    early: FloatArray
+    draws: FloatArray
+    points: int
+    exact: frozenset[int] = frozenset()
+
+    @property
+    def levels(self) -> int:
+        """Number of cheap levels."""
+        return max(link.level for link in self.links)
+
+    @property
+    def mean(self) -> Self:
+        """The law with one draw, the mean of all."""
+        return replace(self, draws=self.draws.mean(axis=0, keepdims=True))
 
     def errors(self, n_hi: float, n_lo: Sequence[float]) -> FloatArray:
-        """Return the error of one split under each draw, (n_draws,)."""
-        self._check(n_hi, n_lo)
-        out: FloatArray = np.exp(_log_error(self.draws, np.array([n_hi]), np.array([n_lo], float))[:, 0])
-        return out
+        """Return the error expected of one split under each draw, (n_draws,)."""
+        if n_hi < 1 or len(n_lo) != self.levels or min(n_lo, default=0) < 0:
+            raise UsageError(
+                f"a split needs n_hi ≥ 1 and {self.levels} cheap numbers ≥ 0, got {n_hi} and {tuple(n_lo)}"
+            )
+        found: FloatArray = np.exp(self._log_errors(self.draws, np.array([[*n_lo, n_hi]], float))[:, 0])
+        return found
 
     def predict(self, n_hi: float, n_lo: Sequence[float]) -> Interval:
-        """Return the error expected of one split, with its 90 % interval."""
-        return interval(self.errors(n_hi, n_lo))
+        """Return the error of one training with a split, with its 90 % interval."""
+        errors = self.errors(n_hi, n_lo)
+        scatter = np.random.default_rng(len(errors)).standard_normal(len(errors))
+        return interval(errors * np.exp(SCATTER * scatter))
 
     def mean_log_error(self, n_hi: ArrayLike, n_lo: ArrayLike) -> FloatArray:
         """Return (m,) posterior means of ln error, the score splits are chosen by.
@@ -175,114 +182,103 @@ class Posterior:
         n_hi : (m,) accurate labels.
         n_lo : (m, levels) cheap labels.
         """
-        n_lo = np.asarray(n_lo, float)
-        score = self.draws[:, 0].mean() - np.exp(self.draws[:, 1]).mean() * np.log(np.asarray(n_hi, float))
-        for level in range(self.levels):
-            numbers, rows = np.unique(n_lo[:, level], return_inverse=True)
-            score = score + _log_factor(self.draws, level, numbers).mean(axis=0)[rows]
-        out: FloatArray = score
+        counts = np.column_stack([np.asarray(n_lo, float), np.asarray(n_hi, float)])
+        every = max(1, len(self.draws) // SCORED)
+        scores: FloatArray = self._log_errors(self.draws[::every], counts).mean(axis=0)
+        return scores
+
+    def labels_at(self, error: float) -> FloatArray:
+        """Return how many accurate labels alone come to an error under each draw, (n_draws,)."""
+        labels = np.log(np.geomspace(1.0, MOST, 4000))
+        curves = self._curve(self.draws, Link(self.levels), np.exp(labels))
+        wanted, found = log(max(error, 1e-300)), np.empty(len(curves))
+        for draw, curve in enumerate(curves):
+            found[draw] = np.interp(-wanted, -curve, labels, right=inf)
+        return np.exp(found)
+
+    def _log_errors(self, draws: FloatArray, counts: FloatArray) -> FloatArray:
+        """Return ln error, (n_draws, m), of m splits with (m, levels + 1) labels, cheapest level first."""
+        used: BoolArray = counts > 0
+        used[:, [*self.exact, self.levels]] = True
+        out = self._curve(draws, Link(self.levels), counts[:, -1])
+        for pattern in np.unique(used, axis=0):
+            chain = np.flatnonzero(pattern)
+            if len(chain) == 1:
+                continue
+            rows = (used == pattern).all(axis=1)
+            squares = np.zeros((len(draws), int(rows.sum())))
+            for base, level in zip([None, *chain[:-1].tolist()], chain.tolist(), strict=True):
+                if base is None and level in self.exact:
+                    continue
+                squares += np.exp(2 * self._curve(draws, Link(level, base), counts[rows, level]))
+            out[:, rows] = np.minimum(out[:, rows], np.log(squares) / 2)
         return out
 
-    def _check(self, n_hi: float, n_lo: Sequence[float]) -> None:
-        if n_hi < 1 or len(n_lo) != self.levels or min(n_lo, default=0) < 0:
-            raise UsageError(
-                f"a split needs n_hi ≥ 1 and {self.levels} cheap numbers ≥ 0, got {n_hi} and {tuple(n_lo)}"
-            )
+    def _curve(self, draws: FloatArray, link: Link, labels: FloatArray) -> FloatArray:
+        """Return ln error of a link, (n_draws, m)."""
+        row = self.links.index(link)
+        out: FloatArray = draws[:, row, :1] - draws[:, row, 1:] * _reach(labels)
+        return out + _excess(labels, self.early[row])
 
 
 def interval(values: FloatArray) -> Interval:
-    """Return the median and the 90 % interval of some draws."""
+    """Return median and 90 % interval of draws."""
     low, median, high = np.quantile(values, INTERVAL)
     return Interval(float(median), float(low), float(high))
 
 
-def fit_law(
-    points: Sequence[CurvePoint], prior: LawPrior | None = None, *, seed: int, draws: int = DRAWS
-) -> Posterior:
+def _reach(labels: ArrayLike) -> FloatArray:
+    """Return ln(n/100), the abscissa in which learning curves become straight."""
+    found: FloatArray = np.log(np.asarray(labels, float) / REFERENCE)
+    return found
+
+
+def _excess(labels: ArrayLike, early: ArrayLike) -> FloatArray:
+    """Return what ln error of few labels is above the straight line."""
+    n1 = np.asarray(early, float)
+    found: FloatArray = np.log1p(EARLY * n1**2 / (n1**2 + np.square(np.asarray(labels, float))))
+    return found
+
+
+def fit_law(points: Sequence[CurvePoint], prior: LawPrior, *, seed: int, draws: int = DRAWS) -> Law:
     """Return what measured points and the prior say about the law.
 
-    Randomised maximum a posteriori: every draw perturbs the measured ln errors and the prior medians
-    by their standard deviations and minimises
-
-        Σ_i (ln error_i − ln law_i)²/s_i² + Σ_q (q − median_q)²/sd_q²,   s_i = sd_i/error_i,
-
-    which is exact sampling where ln law is linear. What the points do not determine stays at its
-    prior: a few points settle δ and narrow γ, learning curves of both levels settle the rest.
+    ln error is linear in ln s and α of its link, so the posterior is that of Bayesian linear regression.
+    The links share a scale and an exponent (those of the molecule) beside what each has of its own: so the
+    curve of a cheap level, measured for little, also tells what accurate labels alone would bring.
 
     Parameters
     ----------
-    points : measured points; with none the draws are those of the prior.
-    prior : one level prior for each cheap level.
-    seed : of the perturbations.
+    points : measured points; with none the draws are those of the prior. Otherwise nothing is presumed of
+        the scale, which has the unit of the points.
+    prior : of each link.
+    seed : of the draws.
     draws : how many.
 
-    Examples
-    --------
-    >>> law = fit_law([CurvePoint(100, (0,), 1.0), CurvePoint(100, (2000,), 0.5)], seed=0)
-    >>> 0.2 < law.predict(200, (2000,)).median < 0.4
-    True
+    Raises
+    ------
+    UsageError
+        where a point is of a link that the prior does not know.
     """
-    prior = prior or LawPrior()
-    for point in points:
-        if len(point.n_lo) != len(prior.levels):
-            raise UsageError(
-                f"every point needs one n_lo for each of {len(prior.levels)} cheap levels, got {point}"
-            )
-    centre = np.log([q.median for q in prior.quantities])
-    width = np.array([q.sd for q in prior.quantities])
-    rng = np.random.default_rng(seed)
-    starts = centre + width * rng.standard_normal((draws, len(centre)))
-    if not points:
-        return Posterior(np.column_stack([np.zeros(draws), starts]), 0)
-    n_hi, n_lo = np.array([p.n_hi for p in points], float), np.array([p.n_lo for p in points], float)
-    logs = np.log([p.error for p in points])
-    scatter = np.array([SCATTER if p.sd is None else p.sd / p.error for p in points])
-    if not (scatter > 0).all():
-        raise UsageError("the standard deviation of a point must be > 0; leave it out if it is unknown")
-    shaken = logs + scatter * rng.standard_normal((draws, len(logs)))
-
-    def jacobian(theta: FloatArray) -> FloatArray:
-        return np.vstack([_gradient(theta, n_hi, n_lo) / scatter[:, None], selector])
-
-    def optimum(target: FloatArray, around: FloatArray) -> FloatArray:
-        def residuals(theta: FloatArray) -> FloatArray:
-            misfit = (_log_error(theta[None], n_hi, n_lo)[0] - target) / scatter
-            return np.concatenate([misfit, (theta[1:] - around) / width])
-
-        first = np.concatenate([[target[0] + np.exp(around[0]) * np.log(n_hi[0])], around])
-        found: FloatArray = least_squares(residuals, first, jac=jacobian, method="lm").x
-        return found
-
-    selector = np.hstack([np.zeros((len(width), 1)), np.diag(1 / width)])
-    return Posterior(np.array([optimum(t, a) for t, a in zip(shaken, starts, strict=True)]), len(points))
-
-
-def _log_factor(draws: FloatArray, level: int, n: FloatArray) -> FloatArray:
-    """Return ln of what cheap labels leave of the error, (n_draws, m)."""
-    gamma, alpha, n0 = np.exp(draws[:, 2 + 3 * level : 5 + 3 * level]).T[:, :, None]
-    out: FloatArray = np.log(gamma + (1 + n / n0) ** -alpha) - np.log1p(gamma)
-    return out
-
-
-def _log_error(draws: FloatArray, n_hi: FloatArray, n_lo: FloatArray) -> FloatArray:
-    """Return ln error of m splits under each draw, (n_draws, m)."""
-    out: FloatArray = draws[:, :1] - np.exp(draws[:, 1:2]) * np.log(n_hi)
-    for level in range(n_lo.shape[1]):
-        out = out + _log_factor(draws, level, n_lo[:, level])
-    return out
-
-
-def _gradient(theta: FloatArray, n_hi: FloatArray, n_lo: FloatArray) -> FloatArray:
-    """∂ ln error/∂θ at m splits, (m, n_parameters)."""
-    columns = [np.ones(len(n_hi)), -np.exp(theta[1]) * np.log(n_hi)]
-    for level in range(n_lo.shape[1]):
-        gamma, alpha, n0 = np.exp(theta[2 + 3 * level : 5 + 3 * level])
-        ratio = n_lo[:, level] / n0
-        term = (1 + ratio) ** -alpha
-        share = alpha * term / (gamma + term)
-        columns += [
-            gamma / (gamma + term) - gamma / (1 + gamma),
-            -share * np.log1p(ratio),
-            share * ratio / (1 + ratio),
-        ]
-    return np.column_stack(columns)
+    links, k = tuple(prior.links), len(prior.links)
+    if unknown := {point.link for point in points} - set(links):
+        raise UsageError(f"points of links {sorted(map(tuple, unknown))}, the law knows {links}")
+    early = np.array([one.early for one in prior.links.values()])
+    known = [prior.scale._replace(sd=10.0) if points else prior.scale, prior.exponent]
+    known += [one.scale for one in prior.links.values()] + [one.exponent for one in prior.links.values()]
+    mean, sd = np.array(known).T
+    row = np.array([links.index(point.link) for point in points], dtype=np.int64)
+    labels = [point.labels for point in points]
+    reach, excess = _reach(labels), _excess(labels, early[row])
+    own = np.eye(k)[row]
+    design = np.column_stack([np.ones(len(row)), -reach, own, -reach[:, None] * own])
+    weight = np.array([point.sd**-2 for point in points])
+    precision = np.diag(sd**-2.0) + (design.T * weight) @ design
+    target = mean / sd**2 + (design.T * weight) @ (np.log([point.error for point in points]) - excess)
+    centre = np.linalg.solve(precision, target)
+    random = np.random.default_rng(seed).standard_normal((draws, len(mean)))
+    theta = centre + np.linalg.solve(np.linalg.cholesky(precision).T, random.T).T
+    scale, exponent = theta[:, :1] + theta[:, 2 : 2 + k], theta[:, 1:2] + theta[:, 2 + k :]
+    return Law(
+        links, early, np.stack([scale, np.maximum(exponent, SLOWEST)], axis=-1), len(points), prior.exact
+    )

@@ -60,7 +60,7 @@ class Scenario:
 
 
 @dataclass(frozen=True)
-class Beside:
+class UnbudgetedLabels:
     """Labels that the budget does not pay for.
 
     Parameters
@@ -98,6 +98,8 @@ class Plan:
     warnings : what a person should know before spending.
     companion : of the accurate price, what the cheap labels of the same frame take.
     beside : what is bought beside the budget.
+    pilot : of what is bought, labels of each level that the plan was measured on; empty = none.
+    assumed : what was taken for granted, a sentence each.
     """
 
     levels: tuple[str, ...]
@@ -117,11 +119,23 @@ class Plan:
     seed: int
     warnings: tuple[str, ...]
     companion: float = 0.0
-    beside: tuple[Beside, ...] = ()
+    beside: tuple[UnbudgetedLabels, ...] = ()
     shown: str = ""
+    pilot: tuple[int, ...] = ()
+    assumed: tuple[str, ...] = ()
+
+    @property
+    def budget(self) -> Budget:
+        """What it spends."""
+        return Budget(self.total, cast("Unit", self.unit), self.shown)
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """Labels of each level that the pilot bought."""
+        return self.pilot or (0,) * len(self.levels)
 
     def __repr__(self) -> str:
-        basis = "published priors" if self.basis == "priors" else f"{self.points} measured points"
+        basis = "other molecules" if self.basis == "priors" else f"{self.points} measured points"
         chosen, spread = self._bought(self.recommended), _spread(self.recommended.relative)
         return (
             f"Plan({self._amount(self.total)}: buy {chosen}; error {spread} of that of accurate labels "
@@ -140,11 +154,16 @@ class Plan:
     def _bought(self, split: Split) -> str:
         return " + ".join(f"{n} {name}" for n, name in zip(split.bought, self.levels, strict=True))
 
+    @property
+    def budget_words(self) -> str:
+        """The budget with its unit."""
+        return self._amount(self.total)
+
     def _amount(self, amount: float) -> str:
         """Return an amount in the unit of the budget, as it is where the plan names no unit."""
         if self.unit not in get_args(Unit):
             return f"{amount:.4g} {self.unit}".strip()
-        return Budget(self.total, cast("Unit", self.unit), self.shown).format(amount)
+        return self.budget.format(amount)
 
     def to_json(self) -> str:
         """Return the plan as one JSON document."""
@@ -163,6 +182,8 @@ class Plan:
             record = json.loads(text)
             for name in ("levels", "prices", "owned", "warnings"):
                 record[name] = tuple(record[name])
+            for name in ("pilot", "assumed"):
+                record[name] = tuple(record.get(name, ()))
             for name in ("table", "pareto"):
                 record[name] = tuple(Split.from_record(row) for row in record[name])
             record["recommended"] = Split.from_record(record["recommended"])
@@ -170,7 +191,7 @@ class Plan:
                 Scenario(row["name"], row["split"] and Split.from_record(row["split"]))
                 for row in record["scenarios"]
             )
-            record["beside"] = tuple(Beside(**row) for row in record.get("beside", ()))
+            record["beside"] = tuple(UnbudgetedLabels(**row) for row in record.get("beside", ()))
             return cls(**record)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"not a plan: {error}; write it again with `fidsel plan`") from error

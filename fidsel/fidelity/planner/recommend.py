@@ -3,17 +3,20 @@
 from collections.abc import Callable, Sequence
 from math import inf
 
+import numpy as np
+
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.planner.law import CurvePoint, Interval, LawPrior, Posterior, fit_law, interval
+from fidsel.fidelity.planner.law import CurvePoint, Law, LawPrior, fit_law, interval
 from fidsel.fidelity.planner.plan import Plan, Scenario, Split
-from fidsel.fidelity.planner.split import LARGEST_SET, ROUNDING, PricedLevel, SplitProblem
+from fidsel.fidelity.planner.priors import TYPICAL_ATOMS, law_prior
+from fidsel.fidelity.planner.split import ROUNDING, PricedLevel, SplitProblem
 
 __all__ = ["MINIMUM_ACCURATE", "PricedLevel", "plan"]
 
 MINIMUM_ACCURATE = 20
 """Accurate labels below which no recipe is worth running."""
 
-TABLE_SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
+TABLE_SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85)
 """Shares of the money that go to a cheap level in the table, beside none and the best."""
 
 PARETO_SHARES = (0.25, 0.35, 0.5, 0.7, 0.85, 1.0, 1.4, 2.0)
@@ -21,6 +24,9 @@ PARETO_SHARES = (0.25, 0.35, 0.5, 0.7, 0.85, 1.0, 1.4, 2.0)
 
 FAR = 10
 """Ratio of accurate labels in the plan to those of the pilot from which the law is extrapolated far."""
+
+WORTH = 1.02
+"""Ratio of the error without a level to that with it below which the level is not worth having."""
 
 Describe = Callable[[SplitProblem, Sequence[int]], Split]
 
@@ -30,7 +36,9 @@ def plan(
     levels: Sequence[PricedLevel],
     *,
     points: Sequence[CurvePoint] = (),
-    law: Posterior | None = None,
+    law: Law | None = None,
+    prior: LawPrior | None = None,
+    absolute: bool = False,
     spent: float = 0.0,
     validation: int = 0,
     minimum: int = MINIMUM_ACCURATE,
@@ -50,8 +58,10 @@ def plan(
     ----------
     total : budget.
     levels : cheapest first; the last is the accurate one.
-    points : measured learning-curve points; with none the plan rests on published priors.
-    law : what is known of the law, instead of `points` and the levels' priors.
+    points : measured learning-curve points; with none the plan rests on the prior.
+    law : what is known of the law, instead of `points` and `prior`.
+    prior : of the law; None = that of the levels' kinds for a molecule of `TYPICAL_ATOMS`.
+    absolute : whether the prior's scale is known, so that errors are told without points too.
     spent : of the budget, for the pilot and whatever else has been bought already.
     validation : accurate labels still to be bought for validation.
     minimum : accurate training labels the plan must reach, owned ones included.
@@ -68,50 +78,54 @@ def plan(
     Examples
     --------
     >>> best = plan(250, [PricedLevel("dft", 0.025), PricedLevel("ccsd(t)", 1.0)]).recommended
-    >>> best.cost <= 250, best.bought[0] > 1000, best.bought[1] > 150
+    >>> best.cost <= 250, best.bought[0] > 1000, best.bought[1] > 50
     (True, True, True)
     """
     _check(total, levels, spent, validation, minimum, workers)
     if law is None:
-        law = fit_law(points, LawPrior(tuple(level.prior for level in levels[:-1])), seed=seed)
+        known = prior or law_prior([level.kind for level in levels], TYPICAL_ATOMS)
+        law = fit_law(points, known, seed=seed)
     elif law.levels != len(levels) - 1:
         raise UsageError(f"the law knows {law.levels} cheap levels, the plan has {len(levels) - 1}")
     validating = validation * (levels[-1].cost - levels[-1].companion)
-    shop = SplitProblem(tuple(levels), total, spent + validating, minimum, law)
-    if not shop.open:
-        raise _too_small(shop, spent, validation, show or (lambda amount: f"{amount:.4g} {unit}".rstrip()))
-    describe = _describer(shop, workers)
-    best = shop.best()
-    rows = {best, shop.only_accurate()}
-    rows |= {shop.mostly(row, share) for row in range(len(shop.cheap)) for share in TABLE_SHARES}
-    recommended = describe(shop, best)
+    problem = SplitProblem(tuple(levels), total, spent + validating, minimum, law)
+    if not problem.open:
+        raise _too_small(problem, spent, validation, show or (lambda amount: f"{amount:.4g} {unit}".rstrip()))
+    describe = _describer(problem, workers, absolute or law.points > 0)
+    best = problem.best()
+    rows = {best} | {problem.mostly(row, share) for row in range(len(levels) - 1) for share in TABLE_SHARES}
+    recommended, alone = describe(problem, best), problem.only_accurate()
+    mixtures = (row for row in sorted(rows, key=lambda row: (-row[-1], row)) if any(row[:-1]))
+    table = (describe(alone, alone.best()), *(describe(problem, row) for row in mixtures))
     return Plan(
         levels=tuple(level.name for level in levels),
         prices=tuple(level.cost for level in levels),
         owned=tuple(level.owned for level in levels),
         total=total,
         unit=unit,
-        fixed=shop.fixed,
+        fixed=problem.fixed,
         validation=validation,
         basis="pilot" if law.points else "priors",
         points=law.points,
         recommended=recommended,
-        table=tuple(describe(shop, row) for row in sorted(rows, key=lambda row: (-row[-1], row))),
-        pareto=_pareto(shop, describe),
-        scenarios=_scenarios(shop, describe),
+        table=table,
+        pareto=_pareto(problem, describe),
+        scenarios=_scenarios(problem, describe),
         workers=workers,
         seed=seed,
-        warnings=tuple(_warnings(shop, recommended, points)),
+        warnings=tuple(_warnings(problem, recommended, points)),
         companion=levels[-1].companion,
     )
 
 
-def _too_small(shop: SplitProblem, spent: float, validation: int, show: Callable[[float], str]) -> UsageError:
-    least = shop.fixed + shop.least * shop.accurate.cost
+def _too_small(
+    problem: SplitProblem, spent: float, validation: int, show: Callable[[float], str]
+) -> UsageError:
+    least = problem.fixed + problem.least * problem.accurate.cost
     fewer = ", or validate on fewer" if validation else ""
     return UsageError(
-        f"a budget of {show(shop.total)} does not pay for {show(spent)} already spent, {validation} "
-        f"validation and {shop.least} training labels of {shop.accurate.name}: raise it to at least "
+        f"a budget of {show(problem.total)} does not pay for {show(spent)} already spent, {validation} "
+        f"validation and {problem.least} training labels of {problem.accurate.name}: raise it to at least "
         f"{show(least)}{fewer}"
     )
 
@@ -136,20 +150,20 @@ def _check(
         )
 
 
-def _limits(shop: SplitProblem, chosen: Split) -> list[str]:
+def _limits(problem: SplitProblem, chosen: Split) -> list[str]:
     """Return what else than the budget decided the numbers: the largest set planned, levels of one price."""
     capped = [
-        level.name
-        for n, level in zip(chosen.bought, shop.levels, strict=True)
-        if level.available is None and n == LARGEST_SET
+        level
+        for n, level in zip(chosen.bought, problem.levels, strict=True)
+        if level.available is None and n == level.largest
     ]
     found = [
-        f"no more than {LARGEST_SET} labels of {name} are planned, the largest set that the law was seen to "
-        "hold for; what they leave of the budget goes to other levels or stays unspent"
-        for name in capped
+        f"no more than {level.largest} labels of {level.name} are planned, the largest set that can be "
+        "trained on; what they leave of the budget goes to other levels or stays unspent"
+        for level in capped
     ]
-    accurate = shop.accurate
-    alike = [level.name for level in shop.cheap if 0 < level.cost >= accurate.cost - accurate.companion]
+    accurate = problem.accurate
+    alike = [level.name for level in problem.cheap if 0 < level.cost >= accurate.cost - accurate.companion]
     if alike:
         found.append(
             f"{', '.join(alike)}: a label costs no less than one of {accurate.name}, which is taken for the "
@@ -159,85 +173,88 @@ def _limits(shop: SplitProblem, chosen: Split) -> list[str]:
     return found
 
 
-def _describer(base: SplitProblem, workers: int) -> Describe:
+def _describer(base: SplitProblem, workers: int, absolute: bool) -> Describe:
     """Return what turns a purchase into a split, compared with the base budget's accurate labels."""
     standard = base.standard_errors()
 
-    def describe(shop: SplitProblem, bought: Sequence[int]) -> Split:
-        errors = shop.errors(bought)
-        paid = [(n, level.seconds) for n, level in zip(bought, shop.levels, strict=True) if n]
+    def describe(problem: SplitProblem, bought: Sequence[int]) -> Split:
+        errors = problem.errors(bought)
+        paid = [(n, level.seconds) for n, level in zip(bought, problem.levels, strict=True) if n]
         seconds = [n * each for n, each in paid if each is not None]
         return Split(
             bought=tuple(bought),
-            cost=shop.cost(bought) + shop.fixed,
+            cost=problem.cost(bought) + problem.fixed,
             relative=interval(errors / standard),
-            error=interval(errors) if shop.law.points else None,
+            error=problem.predict(bought) if absolute else None,
             wall=sum(seconds) / workers if len(seconds) == len(paid) else None,
         )
 
     return describe
 
 
-def _pareto(shop: SplitProblem, describe: Describe) -> tuple[Split, ...]:
+def _pareto(problem: SplitProblem, describe: Describe) -> tuple[Split, ...]:
     """Return the best split of smaller and larger budgets: error against spend."""
-    shops = [shop.with_total(share * shop.total) for share in PARETO_SHARES]
-    return tuple(describe(other, other.best()) for other in shops if other.open)
+    problems = [problem.with_total(share * problem.total) for share in PARETO_SHARES]
+    return tuple(describe(other, other.best()) for other in problems if other.open)
 
 
-def _scenarios(shop: SplitProblem, describe: Describe) -> tuple[Scenario, ...]:
+def _scenarios(problem: SplitProblem, describe: Describe) -> tuple[Scenario, ...]:
     """Return what half and double the budget, and half and double each price, would change."""
-    found = {
-        "half the budget": shop.with_total(shop.total / 2),
-        "double the budget": shop.with_total(2 * shop.total),
-    }
-    for row, level in enumerate(shop.levels):
+    found = {f"without {level.name}": problem.without(row) for row, level in enumerate(problem.cheap)}
+    found["half the budget"] = problem.with_total(problem.total / 2)
+    found["double the budget"] = problem.with_total(2 * problem.total)
+    for row, level in enumerate(problem.levels):
         if level.cost:
-            found[f"{level.name} at half the price"] = shop.repriced(row, 0.5)
-            found[f"{level.name} at double the price"] = shop.repriced(row, 2.0)
+            found[f"{level.name} at half the price"] = problem.repriced(row, 0.5)
+            found[f"{level.name} at double the price"] = problem.repriced(row, 2.0)
     return tuple(
         Scenario(name, describe(other, other.best()) if other.open else None) for name, other in found.items()
     )
 
 
-def _warnings(shop: SplitProblem, chosen: Split, points: Sequence[CurvePoint]) -> list[str]:
+def _warnings(problem: SplitProblem, chosen: Split, points: Sequence[CurvePoint]) -> list[str]:
     found = []
-    if not shop.law.points:
+    if not problem.law.points:
         found.append(
-            "expected gains rest on published priors, not on trainings of this molecule: take them for a "
-            "guide and look at what the first rounds of `fidsel iterate` measure"
+            "expected errors rest on learning curves of other molecules, not on trainings of this one: take "
+            "them for a guide and look at what the first rounds of `fidsel iterate` measure"
         )
-    cheap = [n + level.owned for n, level in zip(chosen.bought, shop.cheap, strict=False)]
-    if any(cheap) and chosen.relative.high >= 1:
-        found.append(_doubtful(chosen.relative))
-    if sum(n > 0 for n in cheap) > 1:
-        found.append(
-            "the gains of several cheap levels are multiplied, which is optimistic: plan without one of them "
-            "too, and keep it only where that is clearly worse"
-        )
-    if points and chosen.bought[-1] + shop.accurate.owned > FAR * max(p.n_hi for p in points):
+    found += _worth(problem, chosen)
+    measured = [point.labels for point in points if point.link.level == len(problem.cheap)]
+    if measured and problem.trained(chosen.bought)[0] > FAR * max(measured):
         found.append(
             f"the plan has more than {FAR} times the accurate labels of the pilot: far extrapolation, so "
             "spend a part of the budget first and plan again with what it measured"
         )
-    found += _limits(shop, chosen)
-    sold_out = all(n == level.limit for n, level in zip(chosen.bought, shop.levels, strict=True))
-    if sold_out and chosen.cost < shop.total * (1 - ROUNDING):
+    found += _limits(problem, chosen)
+    sold_out = all(n == level.limit for n, level in zip(chosen.bought, problem.levels, strict=True))
+    if sold_out and chosen.cost < problem.total * (1 - ROUNDING):
         found.append(
-            f"the pool is used up: {1 - chosen.cost / shop.total:.0%} of the budget stay unspent, enlarge it "
-            "(pool.frames, or a longer file)"
+            f"the pool is used up: {1 - chosen.cost / problem.total:.0%} of the budget stay unspent, enlarge "
+            "it (pool.frames, or a longer file)"
         )
     return found
 
 
-def _doubtful(relative: Interval) -> str:
-    """Return what to make of cheap labels whose gain is not certain, with the interval that says so."""
-    expected = (
-        f"the error is expected at {relative.median:.2f} × that of accurate labels alone, 90 % interval "
-        f"{relative.low:.2f}–{relative.high:.2f}"
-    )
-    if relative.median >= 1:
-        return f"cheap labels may not pay: {expected}; leave the level out"
-    return (
-        f"cheap labels may not pay: {expected}, which includes no gain (1.00). More likely than not they do; "
-        "to be sure measure it (campaign.control = 'bought'), or leave the level out"
-    )
+def _worth(problem: SplitProblem, chosen: Split) -> list[str]:
+    """Return which levels the plan would be as good without, else how sure the gain of all is."""
+    n_lo = problem.trained(chosen.bought)[1]
+    score = problem.score(chosen.bought)
+    found = []
+    for row in np.flatnonzero(n_lo).tolist():
+        other = problem.without(row)
+        left = float(np.exp(other.score(other.best()) - score))
+        if left < WORTH:
+            found.append(
+                f"{problem.levels[row].name} is not worth its labels: without it the same money is expected "
+                f"to give {left:.2f} × this error; leave the level out"
+            )
+    spread = chosen.relative
+    if any(n_lo) and not found and spread.high >= 1:
+        found.append(
+            f"cheap labels may not pay: the error is expected at {spread.median:.2f} × that of accurate "
+            f"labels alone, 90 % interval {spread.low:.2f}–{spread.high:.2f}, which includes no gain (1.00). "
+            "More likely than not they do; to be sure measure it (campaign.control = 'bought'), or leave the "
+            "level out"
+        )
+    return found

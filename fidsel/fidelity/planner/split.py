@@ -8,13 +8,14 @@ from typing import Self
 
 import numpy as np
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.planner.law import DFT_PRIOR, LevelPrior, Posterior
+from fidsel.fidelity.planner.law import Interval, Law
+from fidsel.fidelity.planner.priors import Kind
 
 LARGEST_SET = 100_000
-"""Labels of one level that are bought at most where nothing else limits them: the largest cheap set
-the law's priors were seen to hold for."""
+"""Labels of one level that are bought at most where nothing else limits them: the largest cheap set that
+networks were seen to gain from."""
 
 RATIOS = {1: 1.03, 2: 1.15, 3: 1.5}
 """Ratio of neighbouring cheap numbers tried, by the number of cheap levels; 2 where there are more."""
@@ -31,10 +32,12 @@ class PricedLevel:
     name : short name.
     cost : of one label, in the unit of the budget; 0 for free labels.
     owned : labels already there; they count for training and cost nothing.
-    available : labels that can still be bought (frames in the pool); None = `LARGEST_SET`.
+    available : labels that can still be bought (frames in the pool); None = `largest`.
     seconds : core-seconds of one label, for the wall time; None = unknown.
-    prior : what is expected of it as a cheap level.
-    companion : of `cost`, what labels of the same frame at other levels take; validation labels have none.
+    kind : of theory, which decides what is expected of it before anything is measured.
+    companion : of `cost`, what labels of the same frame at the cheap levels take; validation labels have
+        none. With companions every accurate frame is one of each cheap level that is not left out.
+    largest : labels that can be trained on.
 
     Examples
     --------
@@ -47,8 +50,9 @@ class PricedLevel:
     owned: int = 0
     available: int | None = None
     seconds: float | None = None
-    prior: LevelPrior = DFT_PRIOR
+    kind: Kind = "dft"
     companion: float = 0.0
+    largest: int = LARGEST_SET
 
     def __post_init__(self) -> None:
         if not (0 <= self.cost < inf):
@@ -63,7 +67,7 @@ class PricedLevel:
     @property
     def limit(self) -> int:
         """Labels that can still be bought."""
-        return LARGEST_SET if self.available is None else self.available
+        return self.largest if self.available is None else self.available
 
     def affordable(self, money: float) -> int:
         """Return how many labels that money buys, at most those available."""
@@ -89,7 +93,7 @@ class SplitProblem:
     total: float
     fixed: float
     minimum: int
-    law: Posterior
+    law: Law
 
     @property
     def cheap(self) -> tuple[PricedLevel, ...]:
@@ -122,22 +126,33 @@ class SplitProblem:
         return self.spare >= -ROUNDING * self.total
 
     def with_total(self, total: float) -> Self:
-        """Return the shop with another budget."""
+        """Return the problem with another budget."""
         return replace(self, total=total)
 
     def repriced(self, row: int, factor: float) -> Self:
-        """Return the shop with the price of one level multiplied; what is set aside stays."""
+        """Return the problem with the price of one level multiplied; what is set aside stays."""
         levels = list(self.levels)
         levels[row] = replace(levels[row], cost=factor * levels[row].cost)
         return replace(self, levels=tuple(levels))
 
+    def without(self, *rows: int) -> Self:
+        """Return the problem without some cheap levels, whose labels accurate frames do not get either."""
+        levels = list(self.levels)
+        spared = sum(levels[row].cost for row in rows) if self.accurate.companion else 0.0
+        for row in rows:
+            levels[row] = replace(levels[row], owned=0, available=0)
+        accurate, companion = self.accurate, max(self.accurate.companion - spared, 0.0)
+        levels[-1] = replace(accurate, cost=max(accurate.cost - spared, 0.0), companion=companion)
+        law = replace(self.law, exact=self.law.exact - set(rows))
+        return replace(self, levels=tuple(levels), law=law)
+
+    def only_accurate(self) -> Self:
+        """Return the problem of accurate labels alone, for which nothing is paid at cheap levels."""
+        return self.without(*range(len(self.cheap)))
+
     def cost(self, bought: Sequence[int]) -> float:
         """Return the price of a purchase."""
         return float(sum(n * level.cost for n, level in zip(bought, self.levels, strict=True)))
-
-    def only_accurate(self) -> tuple[int, ...]:
-        """Return the purchase of accurate labels alone."""
-        return (0,) * len(self.cheap) + (self.accurate.affordable(self.money),)
 
     def mostly(self, row: int, share: float) -> tuple[int, ...]:
         """Return the purchase that gives a share of the money to one cheap level, the rest to accurate."""
@@ -160,21 +175,43 @@ class SplitProblem:
         dear = np.array([self.accurate.affordable(rest) for rest in self.money - paid])
         keep = (dear >= self.least) & (paid <= self.money + ROUNDING * self.total)
         cheap, dear, paid = cheap[keep], dear[keep], paid[keep]
-        scores = self.law.mean_log_error(
-            dear + self.accurate.owned, cheap + np.array([level.owned for level in self.cheap], np.int64)
-        )
+        scores = self.law.mean_log_error(*self._trained(dear, cheap))
         row = np.lexsort((paid + dear * self.accurate.cost, np.round(scores, 12)))[0]
         return (*(int(n) for n in cheap[row]), int(dear[row]))
 
     def errors(self, bought: Sequence[int]) -> FloatArray:
-        """Return the error after a purchase under each draw of the law, (n_draws,)."""
-        cheap = [n + level.owned for n, level in zip(bought[:-1], self.cheap, strict=True)]
-        return self.law.errors(bought[-1] + self.accurate.owned, cheap)
+        """Return the error expected after a purchase under each draw of the law, (n_draws,)."""
+        n_hi, n_lo = self.trained(bought)
+        return self.law.errors(n_hi, n_lo)
+
+    def predict(self, bought: Sequence[int]) -> Interval:
+        """Return the error of one training after a purchase, with its 90 % interval."""
+        n_hi, n_lo = self.trained(bought)
+        return self.law.predict(n_hi, n_lo)
+
+    def score(self, bought: Sequence[int]) -> float:
+        """Return the posterior mean of ln error after a purchase."""
+        n_hi, n_lo = self.trained(bought)
+        return float(self.law.mean_log_error([n_hi], [n_lo])[0])
+
+    def trained(self, bought: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+        """Return the accurate and the cheap labels that are trained on after a purchase."""
+        n_hi, n_lo = self._trained(np.array(bought[-1:]), np.array([bought[:-1]], np.int64))
+        return int(n_hi[0]), tuple(n_lo[0].tolist())
+
+    def _trained(self, dear: IntArray, cheap: IntArray) -> tuple[IntArray, IntArray]:
+        """Return accurate (m,) and cheap (m, levels) labels trained on, with owned ones and companions."""
+        n_hi = dear + self.accurate.owned
+        n_lo = cheap + np.array([level.owned for level in self.cheap], np.int64)
+        if self.accurate.companion:
+            kept = np.array([level.owned + level.limit > 0 for level in self.cheap], dtype=bool)
+            n_lo = np.where(kept, np.maximum(n_lo, n_hi[:, None]), n_lo)
+        return n_hi, n_lo
 
     def standard_errors(self) -> FloatArray:
         """Return the error of all the money on accurate labels, trained on those alone, (n_draws,)."""
-        n_hi = self.accurate.owned + self.accurate.affordable(self.money)
-        return self.law.errors(n_hi, (0,) * len(self.cheap))
+        alone = self.only_accurate()
+        return alone.errors((0,) * len(self.cheap) + (alone.accurate.affordable(alone.money),))
 
 
 def _ladder(level: PricedLevel, money: float, ratio: float) -> list[int]:

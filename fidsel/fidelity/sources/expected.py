@@ -1,4 +1,4 @@
-"""What a label should take before any has been measured: a power of the number of basis functions."""
+"""What a label should take before any has been measured: a power of its size."""
 
 from typing import Final
 
@@ -17,6 +17,9 @@ SECONDS: Final = {
 """Per method: basis functions, core-seconds of a label with forces of that size, and the power it grows with
 between 18 and 100 functions, which is less than the formal one. Of 6-31G*, frozen core, DFT with density
 fitting and PBE on grid 1, one core; `benchmarks/label_costs.py` measures them."""
+
+XTB: Final = (9, 3e-3, 2.0)
+"""Atoms, core-seconds of a label of that size by GFN2-xTB, and the power it grows with from 4 to 21 atoms."""
 
 SMALLEST: Final = 0.05
 """core-seconds: what the smallest label takes for its set-up."""
@@ -40,3 +43,13 @@ def expected_seconds(method: str, basis: str, atoms: Atoms) -> float:
         raise unknown("method", method, SECONDS)
     size, seconds, power = SECONDS[method]
     return max(SMALLEST, float(seconds * (basis_functions(atoms, basis) / size) ** power))
+
+
+def expected_xtb_seconds(atoms: Atoms) -> float:
+    """Return the core-seconds that a label by tblite should take, right to a factor of about two.
+
+    >>> round(expected_xtb_seconds(Atoms("C9H8O4")), 3)
+    0.016
+    """
+    size, seconds, power = XTB
+    return float(seconds * (len(atoms) / size) ** power)

@@ -23,9 +23,8 @@ LINEAR_TYPES = frozenset([4, 53, 61])
 ELECTROSTATIC_14 = 0.75
 
 INSTEAD = (
-    'Label with GFN2-xTB (kind = "calculator", calculator = "tblite", parameters = { method = "GFN2-xTB", '
-    'charge = "{charge}" }) or quantum chemistry, and take the configurations from a file (pool.source = '
-    '"file")'
+    'Label with GFN2-xTB (kind = "tblite") or quantum chemistry, and take the configurations from a file '
+    '(pool.source = "file")'
 )
 """What to do where MMFF94 does not describe a molecule."""
 

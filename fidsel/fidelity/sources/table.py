@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from ase import Atoms
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data import Frames
-from fidsel.data.checks.finding import every_atom, some_atom
 from fidsel.data.checks.geometry import sound
 from fidsel.data.checks.quick import quick_check, refuse_errors
+from fidsel.data.label_file import LabelFile
 from fidsel.data.lookup import TOLERANCE, Lookup
-from fidsel.data.read import AS_NAMED, read
+from fidsel.data.reading import AS_NAMED, read
 from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
-from fidsel.data.units import Units
+from fidsel.data.units import Units, parse_units
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import Label, LabelError, Value
 
@@ -78,6 +78,20 @@ class TableSource:
             if not 0 <= getattr(self, name) < np.inf:
                 raise UsageError(f"{name} of a table must be a number ≥ 0, got {getattr(self, name)}")
 
+    @classmethod
+    def of(cls, file: LabelFile) -> Self:
+        """Return the table that a file of labels is; its labels are taken as they are.
+
+        Raises
+        ------
+        UsageError
+            where the labels are frames in memory, of which there is no file.
+        """
+        if file.frames is not None:
+            raise UsageError("recipe 'delta' looks cheap labels up in a file: write the frames into one")
+        path, energy, forces = file.parts
+        return cls(path, energy, forces, parse_units(file.units), state=file.state, trust_labels=True)
+
     def settings(self) -> Mapping[str, Value]:
         """Return what is read from which table, not its content, which may grow (see `confirm`)."""
         return {
@@ -107,7 +121,7 @@ class TableSource:
         taken = self._taken(frames)
         found = taken.rows >= 0
         if self.forces:
-            found &= every_atom(frames, np.all(np.isfinite(taken.forces), axis=1))
+            found &= frames.per_frame(np.logical_and, np.isfinite(taken.forces).all(axis=1))
         return found
 
     def warm_up(self, atoms: Atoms) -> None:  # noqa: ARG002 - the same for every frame
@@ -148,7 +162,7 @@ class TableSource:
         changed = np.abs(taken.energy - labelled.energy) > SAME_ENERGY
         if self.forces and len(labelled):
             apart = np.abs(taken.forces - labelled.forces) > SAME_FORCE
-            changed |= some_atom(labelled, np.any(apart, axis=1))
+            changed |= labelled.per_frame(np.logical_or, apart.any(axis=1))
         if changed.any():
             i = int(changed.argmax())
             raise UsageError(
@@ -161,7 +175,7 @@ class TableSource:
 
     def _taken(self, frames: Frames) -> "_Taken":
         """Return the labels of frames, in the order of their atoms; NaN where there are none."""
-        table, sizes = self._table(), np.diff(frames.offsets)
+        table, sizes = self._table(), frames.sizes
         rows, order = table.find(frames)
         known = rows >= 0
         energy = np.full(len(frames), np.nan)
@@ -237,10 +251,10 @@ class _Table:
     def find(self, frames: Frames) -> tuple[IntArray, IntArray]:
         """Return rows and order of atoms as `AnyOrder.find`, those in the same order first."""
         rows = self.lookup.find(frames)
-        order = np.arange(len(frames.numbers)) - np.repeat(frames.offsets[:-1], np.diff(frames.offsets))
+        order = np.arange(len(frames.numbers)) - np.repeat(frames.offsets[:-1], frames.sizes)
         if (rows < 0).any():
             missing = np.flatnonzero(rows < 0)
-            atoms = np.repeat(rows < 0, np.diff(frames.offsets))
+            atoms = np.repeat(rows < 0, frames.sizes)
             rows[missing], order[atoms] = self.in_any_order.find(frames[missing])
         return rows, order
 

@@ -26,16 +26,16 @@ CHUNK: Final = 500
 """Ids per query, below SQLite's least limit on variables."""
 
 FAILED: Final = ("failed", "timeout", "crashed")
-"""How an attempt can end that the same configuration would end in again."""
+"""Ends of an attempt after which another attempt at the same frame would end the same way."""
 
 SOUND: Final = "ifnull(l.quarantine, '') = ''"
-"""Labels that may be used, of those in `labels l`: not set aside."""
+"""SQL condition on `labels l`: labels that may be used, as they are not set aside."""
 
 ASIDE: Final = "SELECT l.frame_id FROM labels l WHERE l.key = ? AND l.quarantine != ''"
-"""Frames whose label is set aside."""
+"""SQL query for the frames whose label at a level is set aside."""
 
 PATIENCE: Final = 200
-"""ms that a checkpoint waits for processes that read the store."""
+"""ms that a checkpoint of SQLite's log waits for processes that are reading the store."""
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class Ledger:
             closings.append(Closing(attempt, None, result.seconds, None if host is None else str(host)))
             forces = None if result.forces is None else result.forces.astype(np.float64).tobytes()
             labels.append(
-                (attempt.id, result.energy, forces, json.dumps(dict(result.provenance), default=plain))
+                (attempt.id, result.energy, forces, json.dumps(dict(result.provenance), default=_json_value))
             )
         return self._close(closings, labels)
 
@@ -205,6 +205,12 @@ class Ledger:
         closings: Sequence[Closing],
         labels: Sequence[tuple[int, float, bytes | None, str]] = (),
     ) -> float:
+        """End attempts, store their labels and charge for them in one transaction; return what they cost.
+
+        Parameters
+        ----------
+        labels : id of the attempt, energy in eV, packed forces and provenance as JSON of each label.
+        """
         if not closings:
             return 0.0
         now, here, versions = time(), platform.node(), _versions()
@@ -246,11 +252,12 @@ class Ledger:
     def share(
         self, account: str, fidelity: Fidelity, ids: Sequence[str], budget: Budget | None = None
     ) -> dict[str, float | None]:
-        """Write down labels, or failures, that another arm had paid for, at the price it paid.
+        """Charge an account for labels, or failed attempts, that another arm of a comparison has paid for.
 
-        The accounts of the budget are one arm, every other account is an arm of its own. What the own
-        arm has paid or shared before costs nothing again. No money flows (see `paid`), but the budget
-        must hold the price, so that arms compare honestly.
+        An arm is compared with others by what it would have spent alone. So a label that one arm bought and
+        another uses too counts at its full price in both, though it was computed and paid for only once
+        (`paid` counts it once). The accounts of the budget are one arm, every other account is an arm of its
+        own. What an arm has paid for before costs it nothing.
 
         Returns
         -------
@@ -383,6 +390,6 @@ def _versions() -> str:
     return json.dumps({"fidsel": version("fidsel"), "python": platform.python_version()})
 
 
-def plain(value: object) -> object:
+def _json_value(value: object) -> object:
     """Return a value that JSON can hold: NumPy's scalars as Python's, anything else as its text."""
     return value.item() if isinstance(value, np.generic) else str(value)

@@ -65,8 +65,6 @@ class CampaignLock:
     def __init__(self, store_path: Path | str, break_lock: bool = False, interval: float = INTERVAL) -> None:
         self.path = Path(f"{store_path}.lock")
         self.break_lock, self.interval = break_lock, interval
-        self.last_heartbeat: float | None = None
-        """Unix time at which a driver that died was last seen alive; None where there was none."""
         self.beat: Callable[[], None] | None = None
         """Called with every heartbeat, from a thread of its own."""
         self._descriptor = -1
@@ -131,7 +129,6 @@ class CampaignLock:
             fresh = time() - heartbeat < FRESH
             if not self.break_lock and (holder is None or not holder.gone(here, fresh)):
                 raise LockError(_refusal(self.path, holder, heartbeat), holder, heartbeat)
-            self.last_heartbeat = heartbeat
             self.path.unlink()
 
     def _mine(self) -> bool:
@@ -146,8 +143,9 @@ class CampaignLock:
             if not self._mine():
                 self._lost.set()
                 return
-            if self.beat is not None:
-                self.beat()
+            beat = self.beat
+            if beat is not None:
+                beat()
 
 
 @dataclass(frozen=True)
@@ -201,8 +199,8 @@ def open_store(
         where the store cannot be used.
     """
     with CampaignLock(path, break_lock) as lock, LabelStore(path) as store:
-        running = RunningFile(path)
-        Ledger(store).recover(running.read())
+        running, ledger = RunningFile(path), Ledger(store)
+        ledger.recover(running.read())
         running.remove()
 
         def beat() -> None:
@@ -213,8 +211,12 @@ def open_store(
                     running.remove()
 
         lock.beat = beat
-        yield store, lock
-        running.remove()
+        try:
+            yield store, lock
+        finally:
+            lock.beat = None
+            if not ledger.under_way():  # what is still open is closed by the next driver, who reads the file
+                running.remove()
 
 
 @contextmanager

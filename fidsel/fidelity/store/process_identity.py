@@ -1,4 +1,4 @@
-"""Who holds a lock: a process that can be recognised again, and told from another of the same number."""
+"""Identity of the process that holds a lock; a later process with the same pid has another one."""
 
 import json
 import os
@@ -15,15 +15,15 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process on a machine.
+    """What identifies a process on a machine.
 
     Parameters
     ----------
-    host, machine : name of the machine, and its id where the system has one.
-    boot : id of the machine's current start, "" where unknown.
-    space : number space of its processes (a container has its own), "" where unknown.
-    pid : number of the process.
-    born : when the process started, as the system writes it; tells a recycled number apart.
+    host, machine : host name, and machine id (/etc/machine-id) where the system has one.
+    boot : id of the current boot, "" where unknown.
+    space : PID namespace (a container has its own), "" where unknown.
+    pid : process id.
+    born : start time of the process, as the system writes it: differs where the pid was used again.
     since : Unix time at which it took the lock.
     """
 
@@ -37,7 +37,7 @@ class ProcessIdentity:
 
     @classmethod
     def this(cls) -> Self:
-        """Return the holder that this process is."""
+        """Return the identity of this process."""
         pid = os.getpid()
         return cls(
             host=platform.node(),
@@ -51,7 +51,7 @@ class ProcessIdentity:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the holder a lock file names; None where the text names none."""
+        """Return the identity written in a lock file; None where the text is none."""
         try:
             entries = json.loads(text)
         except ValueError:
@@ -64,13 +64,13 @@ class ProcessIdentity:
         return json.dumps(asdict(self))
 
     def gone(self, here: "ProcessIdentity", fresh: bool) -> bool:
-        """Return whether it is sure that the process no longer runs.
+        """Return whether the process has certainly ended; False where that cannot be known.
 
         Parameters
         ----------
-        here : the process that asks; only one on the same machine can be sure.
-        fresh : whether the lock was refreshed a moment ago: then another start of "this" machine is
-            another machine of the same name and id.
+        here : the process that asks; only one on the same machine can know.
+        fresh : whether the lock was refreshed a moment ago. Then its holder is running, and another boot id
+            means another machine of the same name and machine id, not a restart of this one.
         """
         if (self.host, self.machine) != (here.host, here.machine):
             return False
@@ -80,7 +80,7 @@ class ProcessIdentity:
 
 
 def birth(pid: int) -> str | None:
-    """Return when a process of this machine started, as the system writes it; None where there is none."""
+    """Return the start time of a process of this machine, as the system writes it; None where none runs."""
     if PROC.is_dir() and (PROC / "self/stat").is_file():
         stat = _text(PROC / str(pid) / "stat")
         if not stat:

@@ -53,7 +53,7 @@ def beside(store: LabelStore, frames: Frames, cheaper: Sequence[Fidelity]) -> Fr
         found = store.labelled(level, [frames.ids[row] for row in rows])
         energy, forces = np.full(len(frames), np.nan), np.full_like(frames.forces, np.nan)
         energy[rows] = found.energy
-        member = np.repeat(np.arange(len(frames)), np.diff(frames.offsets))
+        member = np.repeat(np.arange(len(frames)), frames.sizes)
         forces[np.isin(member, rows)] = found.forces
         return frames.replace(energy=energy, forces=forces)
     return frames.unlabelled()

@@ -1,7 +1,6 @@
 """`Ensemble`: a committee of force fields, its mean and how far its members disagree."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 from typing import Any, Self
@@ -14,10 +13,9 @@ from torch.func import functional_call, vmap
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models.contract import ForceField, Prediction, Tensors
+from fidsel.models.contract import Disagreement, ForceField, Prediction, Tensors
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.networks.batch import PAIRS, Batch, chunks, pad
-from fidsel.models.ranges import Ranges
 from fidsel.models.registry import join, part
 from fidsel.models.require import require_apart, require_level
 
@@ -26,24 +24,6 @@ TOGETHER = {"cpu": 1 << 12, "cuda": inf}
 
 On one CPU core few pairs are bound by the number of operations (H₂CO, 8 PaiNN: one frame 4–6×, ten
 frames 2–3× as fast together), many by memory (100 frames: 1×, 500 frames: 0.8×)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Disagreement:
-    """Standard deviation s = √(Σ_k (x_k − x̄)² / (K − 1)) of the predictions of K members.
-
-    ============= ============= ====== =================================================
-    field         shape         unit   meaning
-    ============= ============= ====== =================================================
-    energy        (n_frames,)   eV     of the total energy
-    forces        (n_atoms, 3)  eV/Å   of each component
-    frame_forces  (n_frames,)   eV/Å   RMS of `forces` over the frame's 3N components
-    ============= ============= ====== =================================================
-    """
-
-    energy: FloatArray
-    forces: FloatArray
-    frame_forces: FloatArray
 
 
 class Ensemble(ForceField):
@@ -106,7 +86,7 @@ class Ensemble(ForceField):
     def disagreement(self, frames: Frames, level: str | None = None) -> Disagreement:
         """Return how far the members' predictions are apart; it costs as much as `predict`."""
         energy, forces = (values.std(0, ddof=1) for values in self.each(frames, level))
-        square = np.add.reduceat((forces**2).mean(1), frames.offsets[:-1]) / np.diff(frames.offsets)
+        square = frames.sum_per_frame((forces**2).mean(1)) / frames.sizes
         return Disagreement(energy, forces, np.sqrt(square))
 
     def each(self, frames: Frames, level: str | None = None) -> tuple[FloatArray, FloatArray]:
@@ -131,17 +111,18 @@ class Ensemble(ForceField):
         Raises
         ------
         UsageError
-            where a member is no network.
+            where a member has none.
         """
-        networks = [member for member in self.members if isinstance(member, NetworkForceField)]
-        if len(networks) < len(self.members):
-            raise UsageError("only networks have latent features, this ensemble has other members")
-        return np.concatenate([member.latent(frames) for member in networks], axis=1)
+        return np.concatenate([member.latent(frames) for member in self.members], axis=1)
 
     @property
-    def seen(self) -> tuple[Ranges, ...]:
-        """Those of all members; see `ForceField.seen`."""
-        return tuple(known for member in self.members for known in member.seen)
+    def has_latent(self) -> bool:
+        """Whether all members have features of their own."""
+        return all(member.has_latent for member in self.members)
+
+    def correcting(self, before: ForceField | None) -> ForceField:
+        """Return an ensemble of members fit to learn a correction; see `ForceField.correcting`."""
+        return type(self)([member.correcting(before) for member in self.members])
 
     def to(self, device: str) -> Self:
         """Return the ensemble of the members on a device; see `ForceField.to`."""
@@ -164,7 +145,7 @@ class Ensemble(ForceField):
         return _Stack(networks) if networks and networks[0].network.vectorised else None
 
     def _pairs(self, frames: Frames) -> int:
-        return len(self.members) * int((np.diff(frames.offsets).astype(np.int64) ** 2).sum())
+        return len(self.members) * int((frames.sizes**2).sum())
 
     def _together(self, stack: "_Stack", frames: Frames, level: str | None) -> tuple[FloatArray, FloatArray]:
         first = self.networks[0]
@@ -174,7 +155,7 @@ class Ensemble(ForceField):
         references = [member.references[head] for member in self.networks]
         if not all(reference.per_element for reference in references):
             raise UsageError("this ensemble was never trained: give it to training.train_one first")
-        energy = np.stack([reference.of(frames) for reference in references])
+        energy = np.stack([reference.energy(frames) for reference in references])
         forces = np.zeros((len(references), *frames.positions.shape))
         for rows, atoms in chunks(frames, PAIRS[first.device.type] // len(references)):
             batch = pad(frames[rows], first.dtype, first.device, head)

@@ -46,7 +46,7 @@ class Offset(ForceField):
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return reference energies and no forces; see `ForceField.predict`."""
         require_level(level, self.level)
-        return Prediction(self.reference.of(frames), np.zeros_like(frames.positions))
+        return Prediction(self.reference.energy(frames), np.zeros_like(frames.positions))
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the energies of the elements."""

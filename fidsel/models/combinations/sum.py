@@ -6,7 +6,6 @@ from typing import Any, Self
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction, Tensors
-from fidsel.models.ranges import Ranges
 from fidsel.models.registry import join, part
 from fidsel.models.require import require_level
 
@@ -42,11 +41,6 @@ class Sum(ForceField):
         return Prediction(
             sum((p.energy for p in rest), first.energy), sum((p.forces for p in rest), first.forces)
         )
-
-    @property
-    def seen(self) -> tuple[Ranges, ...]:
-        """Those of all parts; see `ForceField.seen`."""
-        return tuple(known for model in self.parts for known in model.seen)
 
     def to(self, device: str) -> Self:
         """Return the sum of the parts on a device; see `ForceField.to`."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from fidsel.arguments import NonNegativeInt, PositiveFloat, PositiveInt
 from fidsel.models.gemnet.basis import Basis, BasisLayer
 from fidsel.models.gemnet.layers import (
     ROOT_HALF,
@@ -156,11 +157,11 @@ class GemNetNetwork(Network):
 
 
 class GemNet(NetworkForceField):
-    """The geometric message-passing network with triplets (Gasteiger, Becker & Günnemann 2021).
+    """GemNet-T: messages between directed edges over the angle between them (accurate and slow).
 
-    GemNet-T of DOI 10.48550/arXiv.2106.08903, written from its equations: directed edges carry the
-    features, edges that end at the same atom exchange messages over the angle between them, and atoms
-    and edges update each other. Edges and triplets are dense (every atom with every other of its
+    Gasteiger, Becker & Günnemann 2021, DOI 10.48550/arXiv.2106.08903, written from its equations: directed
+    edges carry the features, edges that end at the same atom exchange messages over the angle between them,
+    and atoms and edges update each other. Edges and triplets are dense (every atom with every other of its
     molecule): meant for molecules up to some tens of atoms. Forces are −∇E.
 
     Different from the paper: the defaults are a smaller network that trains on a CPU (the published
@@ -174,15 +175,20 @@ class GemNet(NetworkForceField):
     Parameters
     ----------
     level : level of theory it predicts.
-    blocks : interactions.
-    atom, edge : features per atom and per edge.
-    triplet, bilinear : features per edge inside the sum over triplets, and after it.
-    radial : number of radial functions, of each order.
+    blocks : interactions; 4 in the published network, which costs four times as much as the default.
+    atom : features per atom (published: 128).
+    edge : features per edge (published: 128).
+    triplet : features per edge inside the sum over triplets (published: 64).
+    bilinear : features per edge after the sum over triplets (published: 64).
+    radial : radial functions, of each order.
     spherical : orders of the Legendre polynomials, from 0.
-    rbf, cbf : projections of the radial and the circular basis that all blocks share.
-    before_skip, after_skip, concat, residuals : residual layers of an edge before and after its skip
-        connection and after it saw its atoms, and of an atom.
-    cutoff : Å, reach of one interaction.
+    rbf : projections of the radial basis that all blocks share.
+    cbf : projections of the circular basis that all blocks share.
+    before_skip : residual layers of an edge before its skip connection.
+    after_skip : residual layers of an edge after its skip connection.
+    concat : residual layers of an edge after it saw its atoms.
+    residuals : residual layers of an atom.
+    cutoff : cutoff radius, Å: the reach of one interaction.
     seed : decides the initial parameters.
 
     Examples
@@ -198,20 +204,20 @@ class GemNet(NetworkForceField):
         self,
         level: str = "",
         *,
-        blocks: int = 2,
-        atom: int = 64,
-        edge: int = 64,
-        triplet: int = 32,
-        bilinear: int = 32,
-        radial: int = 6,
-        spherical: int = 7,
-        rbf: int = 16,
-        cbf: int = 16,
-        before_skip: int = 1,
-        after_skip: int = 1,
-        concat: int = 1,
-        residuals: int = 2,
-        cutoff: float = 5.0,
+        blocks: PositiveInt = 2,
+        atom: PositiveInt = 64,
+        edge: PositiveInt = 64,
+        triplet: PositiveInt = 32,
+        bilinear: PositiveInt = 32,
+        radial: PositiveInt = 6,
+        spherical: PositiveInt = 7,
+        rbf: PositiveInt = 16,
+        cbf: PositiveInt = 16,
+        before_skip: NonNegativeInt = 1,
+        after_skip: NonNegativeInt = 1,
+        concat: NonNegativeInt = 1,
+        residuals: NonNegativeInt = 2,
+        cutoff: PositiveFloat = 5.0,
         seed: int = 0,
     ) -> None:
         sizes = Sizes(

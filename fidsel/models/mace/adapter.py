@@ -1,13 +1,15 @@
 """MACE through mace-torch, for molecules and crystals: trained here, or fine-tuned from a checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from fidsel.arguments import NonNegativeInt, PositiveFloat, PositiveInt
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models.mace.build import Config, build, read_checkpoint
@@ -88,11 +90,11 @@ class MACENetwork(Network):
                 f"{sorted(set(numbers.tolist()))}: build it with `elements` that contain them, e.g. "
                 f"model.elements={sorted(set(numbers.tolist()))}"
             )
-        pairs, shifts = edges(batch, self.reach)
+        index, shifts = edges(batch, self.reach)
         graph = {
             "positions": batch.positions[batch.mask],
             "node_attrs": element.to(batch.positions.dtype),
-            "edge_index": pairs,
+            "edge_index": index,
             "shifts": shifts,
             "cell": batch.cell.flatten(0, 1),
             "batch": torch.repeat_interleave(sizes),
@@ -102,28 +104,32 @@ class MACENetwork(Network):
 
 
 class MACE(NetworkForceField):
-    """Higher-order equivariant message passing (Batatia et al. 2022), for molecules and crystals.
+    """Higher-order equivariant message passing through mace-torch, also for crystals (extra `mace`).
 
-    A `ScaleShiftMACE` of mace-torch; DOI 10.48550/arXiv.2206.07697. Needs `pip install 'fidsel[mace]'`.
-    Atomic energies are left to the float64 reference energies.
+    A `ScaleShiftMACE` (Batatia et al. 2022, DOI 10.48550/arXiv.2206.07697). Needs
+    `pip install 'fidsel[mace]'`. Atomic energies are left to the float64 reference energies.
 
     Parameters
     ----------
     level : level of theory it predicts.
-    elements : atomic numbers it can treat. Every layer has weights for each of them: name those
-        of your data and no more.
-    channels : features per atom, of each degree.
+    elements : atomic numbers of the elements in the data; each costs weights and time.
+    channels : feature channels per atom, of each degree.
     max_l : highest degree of the features that atoms exchange: 0 invariant, 1 also vectors, ...
     layers : interactions.
     correlation : neighbours that one message couples; body order − 1.
-    cutoff : Å, reach of one interaction.
-    radial : number of radial basis functions.
-    neighbours : mean number within the cutoff, which scales the messages; None = counted when
+    cutoff : cutoff radius, Å: the reach of one interaction.
+    radial : radial basis functions.
+    neighbours : mean number within the cutoff, which scales the messages; by default counted when
         training starts.
+    checkpoint : a `*.model` file of MACE's own to start from, such as a foundation model, in place of the
+        sizes above.
+    head : which of the checkpoint's levels of theory, where it has several.
+    trust : whether the checkpoint's origin is trusted: reading such a file, a pickle, can run any code.
     seed : decides the initial parameters.
     """
 
     kind = "mace"
+    has_heads = False
     architecture = MACENetwork
     network: MACENetwork
 
@@ -131,25 +137,29 @@ class MACE(NetworkForceField):
         self,
         level: str = "",
         *,
-        elements: Sequence[int] = (1, 6, 7, 8),
-        channels: int = 64,
-        max_l: int = 1,
-        layers: int = 2,
-        correlation: int = 3,
-        cutoff: float = 5.0,
-        radial: int = 8,
-        neighbours: float | None = None,
+        elements: Sequence[PositiveInt] = (1, 6, 7, 8),
+        channels: PositiveInt = 64,
+        max_l: NonNegativeInt = 1,
+        layers: PositiveInt = 2,
+        correlation: PositiveInt = 3,
+        cutoff: PositiveFloat = 5.0,
+        radial: PositiveInt = 8,
+        neighbours: PositiveFloat | None = None,
+        checkpoint: Path | None = None,
+        head: str | None = None,
+        trust: bool = False,
         seed: int = 0,
     ) -> None:
-        require_at_least(
-            self.kind,
-            elements=(len(elements), 1),
-            channels=(channels, 1),
-            max_l=(max_l, 0),
-            layers=(layers, 1),
-            correlation=(correlation, 1),
-            radial=(radial, 1),
-        )
+        sizes = {"channels": channels, "max_l": max_l, "layers": layers, "correlation": correlation}
+        sizes |= {"radial": radial}
+        if checkpoint is not None:
+            given = {"elements": tuple(elements), "cutoff": cutoff, "neighbours": neighbours, **sizes}
+            _refuse_sizes(given)
+            network, reference = _read(checkpoint, head, trust=trust)
+            super().__init__(network, level, references=[reference])
+            return
+        least = {name: (value, 0 if name == "max_l" else 1) for name, value in sizes.items()}
+        require_at_least(self.kind, elements=(len(elements), 1), **least)
         require_positive(self.kind, "Å", cutoff=cutoff)
         degrees = range(max_l + 1)
         config = DEFAULTS | {
@@ -163,32 +173,6 @@ class MACE(NetworkForceField):
         }
         super().__init__(seeded(seed, lambda: MACENetwork(config, cutoff).to(torch.float32)), level)
 
-    @classmethod
-    def from_checkpoint(
-        cls, path: Path | str, *, trust: bool = False, level: str = "", head: str | None = None
-    ) -> Self:
-        """Return the model in a file of MACE's own, such as a foundation model; it can be trained on.
-
-        Parameters
-        ----------
-        path : a `*.model` file.
-        trust : such a file is a pickle, which can run any code when it is read: say that you trust it.
-        level : level of theory it predicts.
-        head : which of the file's levels of theory, where it has several.
-        """
-        if not trust:
-            raise UsageError(
-                f"{path} is a pickle, which can run any code when it is read: "
-                "set trust = true if you know where it comes from"
-            )
-        found = read_checkpoint(Path(path), head)
-        network = MACENetwork(found.config, found.cutoff).to(found.dtype)
-        network.mace.load_state_dict(found.tensors)
-        model = cls.__new__(cls)
-        reference = EnergyReference(found.energies, len(found.energies))
-        NetworkForceField.__init__(model, network, level, references=[reference])
-        return model
-
     def check_frames(self, frames: Frames) -> None:
         """Accept molecules and crystals of the charge and spin it was trained on."""
         require_finite(frames)
@@ -198,3 +182,23 @@ class MACE(NetworkForceField):
         """Refuse: a MACE network has one level of theory here."""
         wanted = ", ".join([*levels] if level is None else [*levels, f"default {level}"])
         raise UsageError(f"a MACE model predicts one level of theory, not {wanted}: train them in stages")
+
+
+def _refuse_sizes(given: Mapping[str, Any]) -> None:
+    """Raise a `UsageError` where sizes are given beside a checkpoint, which has its own."""
+    usual = signature(MACE).parameters
+    if mixed := sorted(name for name, value in given.items() if value != usual[name].default):
+        raise UsageError(f"a checkpoint brings its own {', '.join(mixed)}: leave them out")
+
+
+def _read(path: Path, head: str | None, *, trust: bool) -> tuple[MACENetwork, EnergyReference]:
+    """Return network and atomic energies of a file of MACE's own."""
+    if not trust:
+        raise UsageError(
+            f"{path} is a pickle, which can run any code when it is read: "
+            "set trust = true if you know where it comes from"
+        )
+    found = read_checkpoint(path, head)
+    network = MACENetwork(found.config, found.cutoff).to(found.dtype)
+    network.mace.load_state_dict(found.tensors)
+    return network, EnergyReference(found.energies, len(found.energies))

@@ -103,10 +103,11 @@ class NetworkForceField(ForceField):
     """
 
     architecture: type[Network]
+    has_heads = True
     electrons: Electrons | None = None
     """Charge and spin of the frames it was trained on, the only ones it treats; None = any."""
     distances: ElementRanges | None = None
-    """Of all molecules it was trained on; None = unknown, as of files of earlier versions and of crystals."""
+    """Of all molecules it was trained on; None = unknown, as of crystals."""
 
     def __init__(
         self,
@@ -205,7 +206,7 @@ class NetworkForceField(ForceField):
         Frames are taken evenly from the given ones, as many as a prediction treats at a time
         and at most `CALIBRATION`.
         """
-        limit = PAIRS[self.device.type] // int(np.diff(frames.offsets).max()) ** 2
+        limit = PAIRS[self.device.type] // int(frames.sizes.max()) ** 2
         count = max(1, min(len(frames), limit, CALIBRATION))
         rows = np.linspace(0, len(frames) - 1, count).round().astype(np.int64)
         network = copy.deepcopy(self.network)
@@ -264,7 +265,7 @@ class NetworkForceField(ForceField):
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return energies (n_frames,) eV and forces (n_atoms, 3) eV/Å; see `ForceField.predict`."""
         head = self._head(frames, level)
-        energy, forces = self.references[head].of(frames), np.zeros_like(frames.positions)
+        energy, forces = self.references[head].energy(frames), np.zeros_like(frames.positions)
         for rows, atoms, batch in self._batches(frames, head):
             x = batch.positions.requires_grad_()
             e = self.network(batch)
@@ -277,7 +278,7 @@ class NetworkForceField(ForceField):
     def energies(self, frames: Frames, level: str | None = None) -> FloatArray:
         """Return energies (n_frames,) eV alone, at a third of the cost of `predict`."""
         head = self._head(frames, level)
-        energy = self.references[head].of(frames)
+        energy = self.references[head].energy(frames)
         with torch.no_grad():
             for rows, _, batch in self._batches(frames, head):
                 energy[rows] += self.network(batch).double().cpu().numpy()
@@ -315,9 +316,9 @@ class NetworkForceField(ForceField):
         references = [EnergyReference.from_state(state) for state in settings["references"]]
         model = cls.__new__(cls)
         NetworkForceField.__init__(model, network, str(settings["level"]), settings["levels"], references)
-        known = settings.get("electrons")  # files of earlier versions do not tell
+        known = settings["electrons"]
         model = model.with_electrons(Electrons(**known)) if known else model
-        if distances := settings.get("distances"):
+        if distances := settings["distances"]:
             return model._copy(distances=ElementRanges.from_state(distances, network.reach))
         return model
 

@@ -48,9 +48,9 @@ def pad(
     ----------
     heads : (n_frames,) or one for all.
     """
-    sizes = np.diff(frames.offsets)
+    sizes = frames.sizes
     mask = np.arange(sizes.max(initial=0)) < sizes[:, None]
-    centre = np.add.reduceat(frames.positions, frames.offsets[:-1]) / sizes[:, None]
+    centre = frames.sum_per_frame(frames.positions) / sizes[:, None]
     positions = np.zeros((*mask.shape, 3))
     positions[mask] = frames.positions - np.repeat(centre, sizes, axis=0)
     numbers = np.zeros(mask.shape, dtype=np.int64)
@@ -66,7 +66,7 @@ def pad(
 
 def chunks(frames: Frames, limit: int) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield (rows, their atoms) of frames of like size, at most `limit` atom pairs at a time."""
-    sizes = np.diff(frames.offsets)
+    sizes = frames.sizes
     order = np.argsort(sizes, kind="stable")
     while len(order):
         # Sizes rise, so the last frame of a chunk decides the padding of all.

@@ -1,4 +1,4 @@
-"""Pairs within a cutoff as a list, with periodic images: for networks that do not work on dense pairs."""
+"""Edges, atoms within a cutoff and their periodic images, as a list: for networks of sparse graphs."""
 
 import numpy as np
 import torch
@@ -9,16 +9,16 @@ from fidsel.models.networks.batch import Batch
 
 
 def edges(batch: Batch, cutoff: float) -> tuple[Tensor, Tensor]:
-    """Return the directed pairs i → j of a batch and the lattice vectors that lead to the image of j.
+    """Return the edges i → j of a batch and the lattice vectors that lead to the image of j.
 
     Parameters
     ----------
-    cutoff : Å, longest pair.
+    cutoff : Å, longest edge.
 
     Returns
     -------
-    pairs : (2, n_edges) rows i and j among the batch's real atoms, both directions of each pair.
-    shifts : (n_edges, 3) Å; the pair's vector is x_j − x_i + shift. Zero without a cell.
+    index : (2, n_edges) rows i and j among the batch's real atoms; an edge runs in both directions.
+    shifts : (n_edges, 3) Å; the edge's vector is x_j − x_i + shift. Zero without a cell.
     """
     return _periodic(batch, cutoff) if bool(batch.cell.any()) else _molecular(batch, cutoff)
 
@@ -37,13 +37,13 @@ def _periodic(batch: Batch, cutoff: float) -> tuple[Tensor, Tensor]:
     """Return the edges frame by frame: matscipy's neighbour lists run on the CPU."""
     from matscipy.neighbours import neighbour_list
 
-    pairs, shifts, first = [np.empty((2, 0), dtype=np.int64)], [np.empty((0, 3))], 0
+    index, shifts, first = [np.empty((2, 0), dtype=np.int64)], [np.empty((0, 3))], 0
     positions, cells = (x.detach().cpu().double().numpy() for x in (batch.positions, batch.cell))
     for x, cell, mask in zip(positions, cells, batch.mask.cpu().numpy(), strict=True):
         full, pbc = complete_cell(cell), cell.any(axis=1)
         i, j, image = neighbour_list("ijS", cutoff=cutoff, positions=x[mask], cell=full, pbc=pbc)
-        pairs.append(np.stack([i, j]) + first)
+        index.append(np.stack([i, j]) + first)
         shifts.append(image @ cell)
         first += int(mask.sum())
-    rows, vectors = torch.from_numpy(np.concatenate(pairs, axis=1)), torch.from_numpy(np.concatenate(shifts))
+    rows, vectors = torch.from_numpy(np.concatenate(index, axis=1)), torch.from_numpy(np.concatenate(shifts))
     return rows.to(batch.cell.device), vectors.to(batch.cell)

@@ -1,20 +1,14 @@
 """EGNN on dense batches: messages from the features and the distance of each pair of atoms."""
 
-from collections.abc import Mapping
-from typing import Any, Self
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from fidsel.exceptions import UsageError
-from fidsel.models.contract import Tensors
-from fidsel.models.networks.base import NetworkForceField, seeded
+from fidsel.arguments import PositiveFloat, PositiveInt
 from fidsel.models.networks.batch import Batch
-from fidsel.models.networks.layered import LayeredNetwork
+from fidsel.models.networks.layered import LayeredForceField, LayeredNetwork
 from fidsel.models.networks.pairs import bessel, pairs
 from fidsel.models.networks.readout import initialise
-from fidsel.models.require import require_at_least, require_positive
 
 NEIGHBOURS = 4.0
 """What sums over neighbours are divided by, so that a feature stays about as large as a message."""
@@ -91,9 +85,10 @@ class EGNNNetwork(LayeredNetwork):
         return h
 
 
-class EGNN(NetworkForceField):
-    """The E(n)-equivariant graph network (Satorras, Hoogeboom & Welling 2021, arXiv 2102.09844).
+class EGNN(LayeredForceField):
+    """E(n) graph network: messages from both atoms' features and their distance.
 
+    Satorras, Hoogeboom & Welling 2021, arXiv 2102.09844.
     Messages depend on both atoms' features and their distance, and move a copy of the positions; the next
     layer sees the new distances, so angles enter without vector features. All ends smoothly at the cutoff
     of the true distances, and the energy is a sum over atoms. Three choices are not the paper's:
@@ -109,10 +104,10 @@ class EGNN(NetworkForceField):
     Parameters
     ----------
     level : level of theory it predicts.
-    features : per atom, and per message.
+    features : feature channels per atom and message.
     layers : message passes.
-    cutoff : Å, reach of one message.
-    radial : number of radial basis functions.
+    cutoff : cutoff radius, Å: the reach of one message.
+    radial : radial basis functions.
     seed : decides the initial parameters.
 
     Examples
@@ -128,33 +123,10 @@ class EGNN(NetworkForceField):
         self,
         level: str = "",
         *,
-        features: int = 128,
-        layers: int = 5,
-        cutoff: float = 5.0,
-        radial: int = 16,
+        features: PositiveInt = 128,
+        layers: PositiveInt = 5,
+        cutoff: PositiveFloat = 5.0,
+        radial: PositiveInt = 16,
         seed: int = 0,
     ) -> None:
-        require_at_least(self.kind, features=(features, 2), layers=(layers, 1), radial=(radial, 1))
-        require_positive(self.kind, "Å", cutoff=cutoff)
-        super().__init__(seeded(seed, lambda: EGNNNetwork(features, layers, radial, cutoff)), level)
-
-    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Return what `NetworkForceField.state` does, and that sums and moves are scaled."""
-        settings, tensors = super().state()
-        return settings | {"scaled": True}, tensors
-
-    @classmethod
-    def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
-        """Return the model that `state` came from, on the CPU.
-
-        Raises
-        ------
-        UsageError
-            for files of before sums and moves were scaled: the same parameters mean another surface.
-        """
-        if not settings.get("scaled"):
-            raise UsageError(
-                "this egnn model was saved before its sums over neighbours were scaled, and would predict "
-                "something else now: train it again"
-            )
-        return super().from_state(settings, tensors)
+        super().__init__(level, features, layers, radial, cutoff, seed)

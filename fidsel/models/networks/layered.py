@@ -1,12 +1,14 @@
 """What networks of equal layers share: embedded elements, blocks one after the other, a read-out."""
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from torch import nn
 
-from fidsel.models.networks.base import Network
+from fidsel.models.networks.base import Network, NetworkForceField, seeded
 from fidsel.models.networks.pairs import ELEMENTS
 from fidsel.models.networks.readout import Readout
+from fidsel.models.require import require_at_least, require_positive
 
 
 class LayeredNetwork(Network):
@@ -40,3 +42,24 @@ class LayeredNetwork(Network):
     @abstractmethod
     def make_blocks(self) -> nn.ModuleList:
         """Return the blocks, and make what else they need."""
+
+
+class LayeredForceField(NetworkForceField):
+    """A force field of a `LayeredNetwork`; subclasses give its sizes their defaults.
+
+    Parameters
+    ----------
+    level : level of theory it predicts.
+    features, layers, radial, cutoff : see `LayeredNetwork`.
+    seed : decides the initial parameters.
+    """
+
+    architecture: type[LayeredNetwork]
+    least_radial: ClassVar[int] = 1
+    """Fewest radial functions."""
+
+    def __init__(self, level: str, features: int, layers: int, radial: int, cutoff: float, seed: int) -> None:
+        least = {"features": (features, 2), "layers": (layers, 1), "radial": (radial, self.least_radial)}
+        require_at_least(self.kind, **least)
+        require_positive(self.kind, "Å", cutoff=cutoff)
+        super().__init__(seeded(seed, lambda: self.architecture(features, layers, radial, cutoff)), level)

@@ -4,11 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from fidsel.models.networks.base import NetworkForceField, seeded
+from fidsel.arguments import PositiveFloat, PositiveInt
 from fidsel.models.networks.batch import Batch
-from fidsel.models.networks.layered import LayeredNetwork
+from fidsel.models.networks.layered import LayeredForceField, LayeredNetwork
 from fidsel.models.networks.pairs import bessel, pairs
-from fidsel.models.require import require_at_least, require_positive
 
 TINY = 1e-6
 """Keeps the norm of a vanishing vector feature twice differentiable."""
@@ -105,8 +104,8 @@ class PaiNNNetwork(LayeredNetwork):
         return s
 
 
-class PaiNN(NetworkForceField):
-    """The polarisable atom interaction network (Schütt, Unke & Gastegger 2021).
+class PaiNN(LayeredForceField):
+    """Polarisable atom interaction network: equivariant message passing (Schütt, Unke & Gastegger 2021).
 
     Atoms carry scalar and vector features that exchange messages along the pair directions;
     DOI 10.48550/arXiv.2102.03150. Pairs are dense (every atom with every other of its molecule), so
@@ -116,10 +115,10 @@ class PaiNN(NetworkForceField):
     Parameters
     ----------
     level : level of theory it predicts.
-    features : scalar features, and vector features, per atom.
-    layers : interactions.
-    cutoff : Å, reach of one interaction.
-    radial : number of radial basis functions.
+    features : feature channels per atom, scalars and vectors each.
+    layers : message passes.
+    cutoff : cutoff radius, Å: the reach of one message.
+    radial : radial basis functions.
     seed : decides the initial parameters.
 
     Examples
@@ -135,12 +134,10 @@ class PaiNN(NetworkForceField):
         self,
         level: str = "",
         *,
-        features: int = 64,
-        layers: int = 2,
-        cutoff: float = 5.0,
-        radial: int = 16,
+        features: PositiveInt = 64,
+        layers: PositiveInt = 2,
+        cutoff: PositiveFloat = 5.0,
+        radial: PositiveInt = 16,
         seed: int = 0,
     ) -> None:
-        require_at_least(self.kind, features=(features, 2), layers=(layers, 1), radial=(radial, 1))
-        require_positive(self.kind, "Å", cutoff=cutoff)
-        super().__init__(seeded(seed, lambda: PaiNNNetwork(features, layers, radial, cutoff)), level)
+        super().__init__(level, features, layers, radial, cutoff, seed)

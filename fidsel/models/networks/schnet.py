@@ -6,12 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from fidsel.models.networks.base import NetworkForceField, seeded
+from fidsel.arguments import PositiveFloat, PositiveInt
 from fidsel.models.networks.batch import Batch
-from fidsel.models.networks.layered import LayeredNetwork
+from fidsel.models.networks.layered import LayeredForceField, LayeredNetwork
 from fidsel.models.networks.pairs import gaussians, pairs
 from fidsel.models.networks.readout import initialise
-from fidsel.models.require import require_at_least, require_positive
 
 
 class Filters(nn.Module):
@@ -105,9 +104,10 @@ def upper_triangle(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return upper, torch.searchsorted(upper, (low * n + high).flatten())
 
 
-class SchNet(NetworkForceField):
-    """Continuous-filter convolutional network (Schütt et al. 2018, DOI 10.1063/1.5019779).
+class SchNet(LayeredForceField):
+    """Continuous-filter convolutional network: messages weighed by functions of the distance.
 
+    SchNet (Schütt et al. 2018, DOI 10.1063/1.5019779).
     Each interaction weighs the features of an atom's neighbours by filters that a small perceptron makes
     of the distance, expanded in Gaussians exp(−(r − μ_n)²/2δ²) with μ_n from 0 to the cutoff in steps of
     δ. Filters end smoothly with the envelope f_c and, as in the authors' later code, not with an
@@ -117,10 +117,10 @@ class SchNet(NetworkForceField):
     Parameters
     ----------
     level : level of theory it predicts.
-    features : per atom, and per filter.
+    features : feature channels per atom, and per filter.
     layers : interactions.
-    cutoff : Å, reach of one interaction.
-    radial : number of Gaussians.
+    cutoff : cutoff radius, Å: the reach of one interaction.
+    radial : Gaussians that the distances are expanded in.
     seed : decides the initial parameters.
 
     Examples
@@ -131,17 +131,16 @@ class SchNet(NetworkForceField):
 
     kind = "schnet"
     architecture = SchNetNetwork
+    least_radial = 2
 
     def __init__(
         self,
         level: str = "",
         *,
-        features: int = 64,
-        layers: int = 6,
-        cutoff: float = 5.0,
-        radial: int = 25,
+        features: PositiveInt = 64,
+        layers: PositiveInt = 6,
+        cutoff: PositiveFloat = 5.0,
+        radial: PositiveInt = 25,
         seed: int = 0,
     ) -> None:
-        require_at_least(self.kind, features=(features, 2), layers=(layers, 1), radial=(radial, 2))
-        require_positive(self.kind, "Å", cutoff=cutoff)
-        super().__init__(seeded(seed, lambda: SchNetNetwork(features, layers, radial, cutoff)), level)
+        super().__init__(level, features, layers, radial, cutoff, seed)

@@ -89,20 +89,20 @@ class Factor:
         return zip([0, *stops], stops, self.panels, strict=False)
 
 
-def kernel_panels(frames: Geometry, pairs: Tensor, sigma: float, start: int = 0) -> Iterator[Tensor]:
+def kernel_panels(frames: Geometry, symmetries: Tensor, sigma: float, start: int = 0) -> Iterator[Tensor]:
     """Yield the rows of the lower half of `kernel(frames, frames)` from a frame on, as `Factor.grown` wants.
 
     Parameters
     ----------
     frames : n of them; the rows of frame i are its m equations.
-    pairs : (P, D), see `kernel`.
+    symmetries : (P, D), see `kernel`.
     sigma : 1/Å.
     start : first frame.
     """
     step = max(1, PANEL_ROWS[frames.x.device.type] // frames.reduced.shape[2])
     for first in range(start, len(frames), step):
         stop = min(first + step, len(frames))
-        yield kernel(frames.rows(first, stop), frames.rows(0, stop), pairs, sigma)
+        yield kernel(frames.rows(first, stop), frames.rows(0, stop), symmetries, sigma)
 
 
 def factorise(panels: Callable[[], Iterable[Tensor]], noise: Tensor) -> tuple[Factor, float]:

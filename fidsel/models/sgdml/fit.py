@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fidsel.models.sgdml.factor import IndefiniteError, kernel_panels
-from fidsel.models.sgdml.fitted import Examples, Fitted, symmetric_pairs
+from fidsel.models.sgdml.fitted import Examples, Fitted, descriptor_symmetries
 from fidsel.models.sgdml.grid import Grid
 from fidsel.models.sgdml.kernel import Expansion, Geometry, describe, geometry
 from fidsel.models.sgdml.leave_one_out import LeftOut
@@ -27,6 +27,8 @@ INVERSE_ROWS, INVERSE_BYTES = 4000, 36
 """The same where they do: they take the inverse matrix."""
 NEAR = 2.0
 """Ratio of the three σ that are tried first with a learnt metric, around the one it was learnt with."""
+TINY = 1e-300
+"""Least error that has a logarithm."""
 WIDEN = 4
 """Times a grid of σ, the built-in one or that of a learnt metric, is widened at an edge."""
 
@@ -90,7 +92,7 @@ def fit_forces(
         system = System.of(fits.geometry(train), train)
         iteration = None if kept is None or "iteration" not in kept[0] else (kept[0]["iteration"], kept[1])
         course = Watched(task, fits.kept(), iteration)
-        found = fits.weigh(train, sigma, lam, solver.solve(system, fits.pairs, sigma, lam, course))
+        found = fits.weigh(train, sigma, lam, solver.solve(system, fits.symmetries, sigma, lam, course))
         if again:
             fits.note(found)
     return found.fitted.with_constant(), {
@@ -117,10 +119,6 @@ def _edge(sigma: float, searched: Sequence[float]) -> dict[str, Any]:
     }
 
 
-TINY = 1e-300
-"""Least error that has a logarithm."""
-
-
 class Trial(NamedTuple):
     """A fit, with the λ that was asked for, its validation error in eV/Å, and what it is chosen by."""
 
@@ -133,16 +131,16 @@ class Trial(NamedTuple):
 
 
 class _Fits:
-    """Fits to parts of one training set; pairs, centre and number of equations per frame are theirs."""
+    """Fits to parts of one training set; symmetries, centre and number of equations per frame are theirs."""
 
     def __init__(
         self, train: Examples, validation: Examples, numbers: Tensor, permutations: Tensor, task: Task
     ) -> None:
         self.train, self.validation, self.task = train, validation, task
         self.numbers, self.permutations = numbers, permutations
-        self.pairs = symmetric_pairs(permutations)
-        self.centre = describe(train.positions)[:, self.pairs].mean((0, 1))
-        self.equations = min(self.pairs.shape[1], max(3 * len(numbers) - 6, 1))
+        self.symmetries = descriptor_symmetries(permutations)
+        self.centre = describe(train.positions)[:, self.symmetries].mean((0, 1))
+        self.equations = min(self.symmetries.shape[1], max(3 * len(numbers) - 6, 1))
         self.metric, self.weights = "identity", torch.ones_like(self.centre)
         self.tried: list[dict[str, Any]] = []
         self.evaluations: list[Evaluation] = []
@@ -170,7 +168,7 @@ class _Fits:
         train = self.train.spaced(n)
         self._look(train, Grid(search.sigmas, search.refine, search.widen), search.lams)
         lowest = self._lowest(("identity",))
-        problem = MetricProblem.of(train, self.pairs, self.centre, lowest["sigma"], lowest["lam"])
+        problem = MetricProblem.of(train, self.symmetries, self.centre, lowest["sigma"], lowest["lam"])
         if search.metric == "learnt" and problem.classes > 1:  # one weight alone is a length scale
             identity = self.weights
             learnt, sigma = learn_metric(problem, self.evaluations, self._after_evaluation)
@@ -219,7 +217,7 @@ class _Fits:
 
     def _try(self, system: System, train: Examples, sigma: float, lams: Sequence[float]) -> float:
         """Return the lowest score at one σ; the best fit is kept."""
-        panels, scores = list(kernel_panels(system.frames, self.pairs, sigma)), []
+        panels, scores = list(kernel_panels(system.frames, self.symmetries, sigma)), []
         for lam in lams:
             try:
                 solution = solve_exact(system, lambda: (panel.clone() for panel in panels), lam)

@@ -96,8 +96,8 @@ class Fitted:
     def expansion(self) -> Expansion:
         """Return the energy surface, without the constant."""
         x = (describe(self.train.positions) - self.centre) * self.metric
-        pairs = symmetric_pairs(self.permutations)
-        return Expansion.unfold(x, self.v, pairs, self.centre, self.metric, self.sigma)
+        symmetries = descriptor_symmetries(self.permutations)
+        return Expansion.unfold(x, self.v, symmetries, self.centre, self.metric, self.sigma)
 
     def geometry(self, positions: Tensor) -> Geometry:
         """Return what the kernel needs to know of (n, N, 3) positions."""
@@ -111,8 +111,8 @@ class Fitted:
     def ranges(self) -> MoleculeRanges:
         """Return the range of each distance in the training frames and their symmetric copies."""
         apart = distances(self.train.positions.cpu().numpy())
-        pairs = symmetric_pairs(self.permutations).cpu().numpy()
-        return MoleculeRanges(apart.min(0)[pairs].min(0), apart.max(0)[pairs].max(0))
+        symmetries = descriptor_symmetries(self.permutations).cpu().numpy()
+        return MoleculeRanges(apart.min(0)[symmetries].min(0), apart.max(0)[symmetries].max(0))
 
     def with_constant(self) -> Self:
         """Return a copy whose weighted mean energy is that of the training frames that have one.
@@ -152,14 +152,12 @@ class Fitted:
         t = tensors
         train = Examples(t["positions"], t["forces"], t["energy"], t["weights"])
         sigma, lam, constant = (scalars[name] for name in ("sigma", "lam", "constant"))
-        # files of earlier versions tell neither charge nor spin, and their metric is the identity
         electrons = Electrons(int(scalars["charge"]), int(scalars["spin"])) if "charge" in scalars else None
-        metric = t["metric"] if "metric" in t else torch.ones_like(t["centre"])
-        known = (t["numbers"], t["permutations"], train, t["v"], t["centre"], metric)
+        known = (t["numbers"], t["permutations"], train, t["v"], t["centre"], t["metric"])
         return cls(*known, sigma, lam, constant, electrons)
 
 
-def symmetric_pairs(permutations: Tensor) -> Tensor:
+def descriptor_symmetries(permutations: Tensor) -> Tensor:
     """Return (P, D) descriptor entries under each permutation, on the permutations' device."""
     return torch.from_numpy(pair_indices(permutations.cpu().numpy())).to(permutations.device)
 
@@ -173,7 +171,7 @@ def distinct(positions: Tensor, permutations: Tensor, tolerance: float = 1e-6) -
     permutations : (P, N).
     tolerance : largest descriptor distance, 1/Å, at which frames count as equal.
     """
-    x, pairs = describe(positions), symmetric_pairs(permutations)
+    x, symmetries = describe(positions), descriptor_symmetries(permutations)
     keep = torch.ones(len(x), dtype=torch.bool, device=x.device)
     norms, order = x.norm(dim=1).sort(stable=True)  # equal frames have equal norms
     for step in range(1, len(x)):
@@ -181,6 +179,6 @@ def distinct(positions: Tensor, permutations: Tensor, tolerance: float = 1e-6) -
         if not near.any():
             break
         first, second = order[:-step][near], order[step:][near]
-        gap = (x[first][:, pairs] - x[second].unsqueeze(1)).norm(dim=2).amin(1)
+        gap = (x[first][:, symmetries] - x[second].unsqueeze(1)).norm(dim=2).amin(1)
         keep[torch.maximum(first, second)[gap < tolerance]] = False
     return keep

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import inf
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
 
+from fidsel.arguments import Fraction, Internal, NonNegativeInt, PositiveFloat, PositiveInt
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError, unknown
@@ -51,7 +52,7 @@ MEMORY_SHARE = 0.5
 
 
 class SGDML(ForceField):
-    """Symmetric gradient-domain machine learning for one molecule.
+    """Symmetric gradient-domain kernel model (closed-form fit; one small molecule).
 
     A Gaussian process on inverse pair distances, trained on forces, summed over the permutations
     of equal atoms that the training frames show; energies follow up to a constant, which is their
@@ -60,23 +61,22 @@ class SGDML(ForceField):
 
     Parameters
     ----------
-    sigmas : length scales (1/Å) to choose from on validation frames; one = no choice. All are tried; the
-        default ones are followed by larger or smaller ones where the best is at their edge.
+    sigmas : kernel widths σ, 1/Å, tried on the validation labels; one = no choice. The default ones are
+        followed by larger or smaller ones where the best is at their edge.
     lam : regularisation λ, or several to choose from; frame i has noise λ / weight_i.
-    symmetries : True to recover them from the positions of training and validation frames, False
-        for none, or permutations of the atoms that generate them.
+    symmetries : recover the permutation group of the molecule from the data; false for none, or permutations
+        of the atoms that generate it.
     max_perms : largest symmetry group accepted.
     refine : times the interval around the best σ is halved.
-    metric : "learnt" to try, beside the identity, weights of the inverse distances, one for each class of
-        atom pairs that symmetries map onto each other (automatic relevance determination); whichever leaves
-        less wrong is taken. "identity" for weights of 1, as published. One `sigmas` and one `lam` leave no
-        choice: they are taken as they are, with the identity. `update` keeps the metric.
+    metric : "learnt" to try weights of the inverse distances, one for each class of pairs that symmetries map
+        onto each other, beside weights of 1, and to keep what leaves less wrong; "identity" for weights of 1,
+        as published. One σ and one λ leave no choice, and weights of 1.
     device : where it computes, see `fidsel.models.device.resolve`; not part of what is saved.
     level : level of theory of the labels.
     solver : "exact" by a factor of the kernel matrix, which `update` can grow; "iterative", without the
         matrix; "auto" for exact where the factor fits into `memory`; or "quick" for whatever takes less
         time where the model is not updated.
-    memory : GiB a fit may use; None = half of what the device has. Not part of what is saved.
+    memory : GiB the fit may take; by default half of the machine's. Not part of what is saved.
     tolerance : relative residual at which iteration ends.
     iterations : most steps of an iteration.
 
@@ -87,24 +87,25 @@ class SGDML(ForceField):
     """
 
     kind = "sgdml"
+    needs_forces = True
     _watch = QUIET
 
     def __init__(
         self,
-        sigmas: Sequence[float] = SIGMAS,
-        lam: float | Sequence[float] = 1e-10,
+        sigmas: Sequence[PositiveFloat] = SIGMAS,
+        lam: PositiveFloat | Sequence[PositiveFloat] = 1e-10,
         *,
         symmetries: bool | Sequence[Sequence[int]] = True,
-        max_perms: int = 100,
-        refine: int = 1,
-        metric: str = "learnt",
+        max_perms: PositiveInt = 100,
+        refine: NonNegativeInt = 1,
+        metric: Literal["learnt", "identity"] = "learnt",
         device: str = "cpu",
         level: str = "",
-        solver: str = "auto",
-        memory: float | None = None,
-        tolerance: float = 1e-5,
-        iterations: int = 1000,
-        fitted: Fitted | None = None,
+        solver: Literal["auto", "exact", "iterative", "quick"] = "auto",
+        memory: PositiveFloat | None = None,
+        tolerance: Fraction = 1e-5,
+        iterations: PositiveInt = 1000,
+        fitted: Annotated[Fitted | None, Internal] = None,
     ) -> None:
         super().__init__(level)
         self.sigmas = tuple(float(sigma) for sigma in sigmas)
@@ -197,9 +198,7 @@ class SGDML(ForceField):
             labelled(validation, np.ones(len(validation)), len(numbers), self.device),
             numbers=torch.tensor(numbers, device=self.device),
             permutations=there,
-            search=Search(
-                self.sigmas, self.lam, self.refine, WIDEN if self.sigmas == SIGMAS else 0, self.metric
-            ),
+            search=self._search,
             solver=solver,
             task=task,
         )
@@ -308,6 +307,26 @@ class SGDML(ForceField):
         """Return an unfitted copy that uses known permutations (n_perms, N)."""
         return self._copy(symmetries=permutations.tolist(), fitted=None)
 
+    def correcting(self, before: ForceField | None) -> ForceField:
+        """Return a kernel solved the quick way, with the symmetries that the first model has found.
+
+        A user's own subclass stays as it is: it may fit in a way of its own.
+        """
+        if type(self) is not SGDML:
+            return self
+        ready = self.with_solver("quick") if self.solver == "auto" else self
+        known = before.members[0] if before is not None and before.members else before
+        if isinstance(known, SGDML) and self.symmetries is True:
+            return ready.with_symmetries(known.permutations)
+        return ready
+
+    @property
+    def training_frames(self) -> Frames | None:
+        """Configurations it was fitted to, see `ForceField.training_frames`."""
+        if self.fitted is None:
+            return None
+        return Frames.stack(self.fitted.numbers.cpu().numpy(), self.fitted.train.positions.cpu().numpy())
+
     def state(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         """Return settings and, where fitted, what was learnt."""
         settings = {name: getattr(self, name) for name in SAVED}
@@ -319,8 +338,7 @@ class SGDML(ForceField):
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, on the CPU."""
         fitted = Fitted.restore(tensors, settings["fitted"]) if "fitted" in settings else None
-        known = {"metric": "identity", **settings}  # files of earlier versions do not tell it
-        return cls(**{name: known[name] for name in (*SAVED, "level")}, fitted=fitted)
+        return cls(**{name: settings[name] for name in (*SAVED, "level")}, fitted=fitted)
 
     @property
     def seen(self) -> tuple[Ranges, ...]:
@@ -344,6 +362,11 @@ class SGDML(ForceField):
     def _solver(self) -> Solver:
         memory = self.memory * 2**30 if self.memory else MEMORY_SHARE * device_memory(self.device)
         return Solver(self.solver, memory, self.tolerance, self.iterations)
+
+    @property
+    def _search(self) -> Search:
+        widen = WIDEN if self.sigmas == SIGMAS else 0
+        return Search(self.sigmas, self.lam, self.refine, widen, self.metric)
 
     @cached_property
     def _solved(self) -> Solved:

@@ -47,7 +47,7 @@ def require_molecule(frames: Frames, numbers: IntArray) -> None:
     """Raise where frames are periodic or not the molecule with these atoms in this order."""
     require_molecules(frames, "sGDML")
     n, size = len(frames), len(numbers)
-    same = len(frames.numbers) == n * size and (np.diff(frames.offsets) == size).all()
+    same = len(frames.numbers) == n * size and (frames.sizes == size).all()
     if not same or (frames.numbers.reshape(n, size) != numbers).any():
         raise UsageError(
             f"sGDML treats one molecule, atoms in one order {numbers.tolist()}, got "

@@ -117,46 +117,46 @@ def _motions(positions: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     x = describe(positions)
     gradient = (positions[:, first] - positions[:, second]) * -(x**3).unsqueeze(-1)
     jacobian = positions.new_zeros(n, len(first), size, 3)
-    pairs = torch.arange(len(first), device=positions.device)
-    jacobian[:, pairs, first] = gradient
-    jacobian[:, pairs, second] = -gradient
+    entries = torch.arange(len(first), device=positions.device)
+    jacobian[:, entries, first] = gradient
+    jacobian[:, entries, second] = -gradient
     jacobian = jacobian.reshape(n, len(first), 3 * size)
     # CUDA takes one matrix of this size after the other, each slower than a processor does.
     axes = torch.linalg.svd(jacobian.cpu(), full_matrices=False).Vh[:, :rank].to(positions.device)
     return axes, jacobian @ axes.mT
 
 
-def kernel(left: Geometry, right: Geometry, pairs: Tensor, sigma: float) -> Tensor:
+def kernel(left: Geometry, right: Geometry, symmetries: Tensor, sigma: float) -> Tensor:
     """Return (n_left·m, n_right·w) the force–force kernel in the reduced bases.
 
     Parameters
     ----------
     left, right : frames of the same molecule, with m and w equations each.
-    pairs : (P, D) descriptor entries after each symmetry, see `pair_indices`.
+    symmetries : (P, D) descriptor entries after each symmetry, see `pair_indices`.
     sigma : length scale, 1/Å.
     """
-    count, m, w = len(pairs), left.width, right.width
+    count, m, w = len(symmetries), left.width, right.width
     matrix = left.x.new_empty(len(left), m, len(right), w)
     n, k = _steps(left, right, count)
     parts = [(i, _Rows.of(left.rows(i, i + n))) for i in range(0, len(left), n)]
     for j in range(0, len(right), k):
-        columns = _Columns.of(right.rows(j, j + k), pairs)
+        columns = _Columns.of(right.rows(j, j + k), symmetries)
         for i, rows in parts:
             matrix[i : i + n, :, j : j + k] = _block(rows, columns, sigma)
     return matrix.reshape(len(left) * m, len(right) * w)
 
 
-def kernel_diagonal(frames: Geometry, pairs: Tensor, sigma: float) -> Tensor:
-    """Return (n·m,) the diagonal of `kernel(frames, frames, pairs, sigma)`."""
-    step = max(1, BLOCK_BYTES[frames.x.device.type] // (8 * frames.reduced[0].numel() * len(pairs)))
+def kernel_diagonal(frames: Geometry, symmetries: Tensor, sigma: float) -> Tensor:
+    """Return (n·m,) the diagonal of `kernel(frames, frames, symmetries, sigma)`."""
+    step = max(1, BLOCK_BYTES[frames.x.device.type] // (8 * frames.reduced[0].numel() * len(symmetries)))
     parts = (frames.rows(i, min(i + step, len(frames))) for i in range(0, len(frames), step))
-    return torch.cat([_diagonal(part, pairs, sigma) for part in parts])
+    return torch.cat([_diagonal(part, symmetries, sigma) for part in parts])
 
 
-def _diagonal(frames: Geometry, pairs: Tensor, sigma: float) -> Tensor:
-    u = frames.x.unsqueeze(1) - frames.x[:, pairs]
+def _diagonal(frames: Geometry, symmetries: Tensor, sigma: float) -> Tensor:
+    u = frames.x.unsqueeze(1) - frames.x[:, symmetries]
     c1, c2 = radial(u.norm(dim=2), sigma)
-    permuted = frames.reduced[:, pairs]  # (n, P, D, m)
+    permuted = frames.reduced[:, symmetries]  # (n, P, D, m)
     along = torch.einsum("npd,ndm->npm", u, frames.reduced) * torch.einsum("npd,npdm->npm", u, permuted)
     overlap = torch.einsum("ndm,npdm->npm", frames.reduced, permuted)
     return (c1.unsqueeze(2) * overlap - c2.unsqueeze(2) * along).sum(1).flatten()
@@ -182,10 +182,10 @@ class Expansion:
 
     @classmethod
     def unfold(
-        cls, x: Tensor, v: Tensor, pairs: Tensor, centre: Tensor, metric: Tensor, sigma: float
+        cls, x: Tensor, v: Tensor, symmetries: Tensor, centre: Tensor, metric: Tensor, sigma: float
     ) -> "Expansion":
         """Return the expansion over all symmetric copies of (n, D) descriptors and coefficients."""
-        x, v = (part[:, pairs].flatten(0, 1).contiguous() for part in (x, v))
+        x, v = (part[:, symmetries].flatten(0, 1).contiguous() for part in (x, v))
         return cls(x, v, centre, metric, sigma)
 
     def __call__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -269,8 +269,8 @@ class _Columns(NamedTuple):
     along: Tensor
 
     @classmethod
-    def of(cls, frames: Geometry, pairs: Tensor) -> Self:
-        x, reduced = frames.x[:, pairs].contiguous(), frames.reduced[:, pairs].mT.contiguous()
+    def of(cls, frames: Geometry, symmetries: Tensor) -> Self:
+        x, reduced = frames.x[:, symmetries].contiguous(), frames.reduced[:, symmetries].mT.contiguous()
         return cls(x, reduced, reduced @ x.unsqueeze(3))
 
 

@@ -37,13 +37,13 @@ Evaluation = tuple[float, list[float]]
 """Leave-one-out error and its gradient."""
 
 
-def pair_classes(pairs: Tensor) -> Tensor:
+def pair_classes(symmetries: Tensor) -> Tensor:
     """Return (D,) the class of each descriptor entry: entries that symmetries map onto each other share one.
 
     >>> pair_classes(torch.tensor([[0, 1, 2], [1, 0, 2]])).tolist()
     [0, 0, 1]
     """
-    classes: Tensor = torch.unique(pairs.amin(0), return_inverse=True)[1]
+    classes: Tensor = torch.unique(symmetries.amin(0), return_inverse=True)[1]
     return classes
 
 
@@ -93,23 +93,23 @@ class MetricProblem:
     ----------
     system : equations of n frames, with weights 1.
     importance : (n,) of each frame; its noise is λ / importance.
-    pairs : (P, D), see `kernel`.
+    symmetries : (P, D), see `kernel`.
     sigma, lam : length scale (1/Å) and regularisation.
     """
 
     system: System
     importance: Tensor
-    pairs: Tensor
+    symmetries: Tensor
     sigma: float
     lam: float
 
     @classmethod
-    def of(cls, train: Examples, pairs: Tensor, centre: Tensor, sigma: float, lam: float) -> Self:
+    def of(cls, train: Examples, symmetries: Tensor, centre: Tensor, sigma: float, lam: float) -> Self:
         """Return the problem of evenly spaced ones of labelled frames, see `FRAMES`."""
         width = geometry(train.positions[:1], centre, torch.ones_like(centre)).width
         train = train.spaced(max(2, min(FRAMES, ROWS // width)))
         frames = geometry(train.positions, centre, torch.ones_like(centre))
-        return cls(System.of(frames, train), train.weights, pairs, sigma, lam)
+        return cls(System.of(frames, train), train.weights, symmetries, sigma, lam)
 
     @property
     def classes(self) -> int:
@@ -123,19 +123,19 @@ class MetricProblem:
     def __call__(self, logs: Tensor) -> tuple[float, Tensor]:
         """Return the value and its gradient (c,), on the CPU, at logarithms (c,) of the weights."""
         frames = self.system.frames.weighed(self.weights(logs))
-        matrix, noise = kernel(frames, frames, self.pairs, self.sigma), self.lam * self.system.noise
+        matrix, noise = kernel(frames, frames, self.symmetries, self.sigma), self.lam * self.system.noise
         inverse = factorise(lambda: [matrix.clone()], noise)[0].inverse()
         left_out = LeftOut(inverse, self.system.targets, self.importance)
-        gradient = metric_gradient(frames, self.pairs, self.sigma, left_out.gradient())
+        gradient = metric_gradient(frames, self.symmetries, self.sigma, left_out.gradient())
         return left_out.log_error, (self._belongs @ gradient).cpu()
 
     @cached_property
     def _belongs(self) -> Tensor:
         """(c, D) 1 where a pair is of a class."""
-        return torch.nn.functional.one_hot(pair_classes(self.pairs)).mT.to(self.importance.dtype)
+        return torch.nn.functional.one_hot(pair_classes(self.symmetries)).mT.to(self.importance.dtype)
 
 
-def metric_gradient(frames: Geometry, pairs: Tensor, sigma: float, pull: Tensor) -> Tensor:
+def metric_gradient(frames: Geometry, symmetries: Tensor, sigma: float, pull: Tensor) -> Tensor:
     """Return (D,) the derivative of Σ pull · K to the logarithm of each weight of the descriptor.
 
     With d² = |u|², dc₁/d(d²) = −c₂/2 and dc₂/d(d²) = −a c₂/(2d). Only sums over whole classes of pairs mean
@@ -144,14 +144,14 @@ def metric_gradient(frames: Geometry, pairs: Tensor, sigma: float, pull: Tensor)
     Parameters
     ----------
     frames : n of them, with the weights there are.
-    pairs, sigma : see `kernel`.
+    symmetries, sigma : see `kernel`.
     pull : (n·m, n·m), symmetric.
     """
     (n, dim, m), a = frames.reduced.shape, 5**0.5 / sigma
     x, left, pull = frames.x, frames.reduced.mT.contiguous(), pull.view(n, m, n, m)
     total = torch.zeros_like(x[0])
     step = max(1, 4 * BLOCK_BYTES[x.device.type] // (8 * n * m * dim))
-    for permuted in pairs:
+    for permuted in symmetries:
         for j in range(0, n, step):
             right = frames.rows(j, j + step)
             u = x.unsqueeze(1) - right.x[:, permuted]  # (n, k, D)

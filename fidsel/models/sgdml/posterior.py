@@ -5,7 +5,7 @@ from torch import Tensor
 
 from fidsel.exceptions import UsageError
 from fidsel.models.sgdml.factor import factorise, kernel_panels
-from fidsel.models.sgdml.fitted import Fitted, Solved, symmetric_pairs
+from fidsel.models.sgdml.fitted import Fitted, Solved, descriptor_symmetries
 from fidsel.models.sgdml.kernel import Geometry, kernel
 from fidsel.models.sgdml.solve import Solver, System
 
@@ -20,12 +20,12 @@ def factorised(fitted: Fitted, solver: Solver) -> Solved:
     """
     if fitted.solved is not None:
         return fitted.solved
-    frames, pairs = fitted.geometry(fitted.train.positions), symmetric_pairs(fitted.permutations)
+    frames, symmetries = fitted.geometry(fitted.train.positions), descriptor_symmetries(fitted.permutations)
     system = System.of(frames, fitted.train)
     if solver.way(len(system.targets)) == "iterative":
         raise UsageError("a covariance needs a model fitted with solver = 'exact', got an iterative one")
     noise = fitted.lam * system.noise
-    return Solved(frames, factorise(lambda: kernel_panels(frames, pairs, fitted.sigma), noise)[0])
+    return Solved(frames, factorise(lambda: kernel_panels(frames, symmetries, fitted.sigma), noise)[0])
 
 
 def force_covariance(fitted: Fitted, solved: Solved, left: Tensor, right: Tensor) -> Tensor:
@@ -39,10 +39,12 @@ def force_covariance(fitted: Fitted, solved: Solved, left: Tensor, right: Tensor
     -------
     (n·3N, k·3N) eV²/Å², for a prior with the kernel as it is, see `signal_variance`.
     """
-    pairs = symmetric_pairs(fitted.permutations)
+    symmetries = descriptor_symmetries(fitted.permutations)
     here, there = fitted.geometry(left), fitted.geometry(right)
-    known = [solved.lower.divided(kernel(some, solved.frames, pairs, fitted.sigma)) for some in (here, there)]
-    reduced = kernel(here, there, pairs, fitted.sigma).addmm_(known[0], known[1].mT, alpha=-1)
+    known = [
+        solved.lower.divided(kernel(some, solved.frames, symmetries, fitted.sigma)) for some in (here, there)
+    ]
+    reduced = kernel(here, there, symmetries, fitted.sigma).addmm_(known[0], known[1].mT, alpha=-1)
     return _cartesian(here, _cartesian(there, reduced.mT).mT)
 
 

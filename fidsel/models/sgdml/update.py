@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from fidsel.models.sgdml.factor import extend, kernel_panels
-from fidsel.models.sgdml.fitted import Examples, Fitted, symmetric_pairs
+from fidsel.models.sgdml.fitted import Examples, Fitted, descriptor_symmetries
 from fidsel.models.sgdml.solve import Solution, Solver, System, solution_of
 
 
@@ -23,22 +23,22 @@ def update_forces(fitted: Fitted, fresh: Examples, solver: Solver) -> tuple[Fitt
     """
     if not len(fresh):
         return fitted, {"lam": fitted.lam, "jitter": 1.0, "refit": "", "solver": {}}
-    train, pairs = fitted.train + fresh, symmetric_pairs(fitted.permutations)
+    train, symmetries = fitted.train + fresh, descriptor_symmetries(fitted.permutations)
     known = fitted.solved.frames if fitted.solved else fitted.geometry(fitted.train.positions)
     system = System.of(known + fitted.geometry(fresh.positions), train)
-    grown, refit = _grow(fitted, system, pairs, solver)
-    solution = grown or solver.solve(system, pairs, fitted.sigma, fitted.lam)
+    grown, refit = _grow(fitted, system, symmetries, solver)
+    solution = grown or solver.solve(system, symmetries, fitted.sigma, fitted.lam)
     new = replace(fitted, train=train, v=solution.v, lam=fitted.lam * solution.jitter, solved=solution.solved)
     record = {"lam": new.lam, "jitter": solution.jitter, "refit": refit, "solver": solution.record}
     return new.with_constant(), record
 
 
-def _grow(fitted: Fitted, system: System, pairs: Tensor, solver: Solver) -> tuple[Solution | None, str]:
+def _grow(fitted: Fitted, system: System, symmetries: Tensor, solver: Solver) -> tuple[Solution | None, str]:
     """Return the solution by the grown factor, or why there is none."""
     if solver.way(len(system.targets)) == "iterative":
         return None, "iterative"
     if fitted.solved is None:
         return None, "no factor"
-    panels = kernel_panels(system.frames, pairs, fitted.sigma, start=len(fitted.train))
+    panels = kernel_panels(system.frames, symmetries, fitted.sigma, start=len(fitted.train))
     lower = extend(fitted.solved.lower, panels, fitted.lam * system.noise)
     return (None, "ill-conditioned") if lower is None else (solution_of(system, lower, 1.0), "")

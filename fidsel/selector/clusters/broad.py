@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray, IntArray, shown
 from fidsel.exceptions import UsageError
 from fidsel.selector.clusters.energy_bins import energy_centers, nearest_center
 from fidsel.selector.clusters.file import read_clusters, write_clusters
@@ -15,7 +15,10 @@ from fidsel.selector.clusters.join import Assignment, join
 from fidsel.selector.clusters.nearest_neighbour_chain import ward_tree
 from fidsel.selector.clusters.projection import Projection
 from fidsel.selector.clusters.tree import MergeTree, nested
-from fidsel.selector.clusters.ward import MICRO, SUBSET, Method, geometry_clusters
+from fidsel.selector.clusters.ward import N_KMEANS, SUBSET, Method, geometry_clusters
+
+GEOMETRY, ENERGY = 10, 5
+"""Usual numbers of broad clusters by geometry, and of energy clusters inside each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +29,7 @@ class BroadClusters:
     field              shape           unit      meaning
     ================== =============== ========= ==================================================
     labels             (n,)                      cluster of each fitted frame, 0 .. n_clusters − 1
-    reference          (m, d)          features  the rows or micro-centroids clustered by Ward
+    reference          (m, d)          features  the rows or k-means centroids clustered by Ward
     reference_geometry (m,)                      geometry cluster of each of them
     weights            (m,)                      fitted frames that each of them stands for
     geometry           (n_clusters,)             geometry cluster each cluster belongs to
@@ -59,6 +62,7 @@ class BroadClusters:
     assignment: Assignment = "average"
     notes: tuple[str, ...] = ()
     projection: Projection | None = None
+    __repr__ = shown
 
     @classmethod
     def fit(
@@ -66,18 +70,18 @@ class BroadClusters:
         features: FloatArray,
         energies: FloatArray | None = None,
         *,
-        n_geometry: int = 10,
-        n_energy: int = 5,
+        n_geometry: int = GEOMETRY,
+        n_energy: int = ENERGY,
         method: Method = "auto",
         subset: int = SUBSET,
-        micro: int = MICRO,
+        n_kmeans: int = N_KMEANS,
         assignment: Assignment = "average",
         seed: int = 0,
     ) -> Self:
         """Return at most `n_geometry` × `n_energy` clusters of some frames.
 
         1. Ward into `n_geometry` clusters: of the frames themselves where they fit `subset`, above that
-           over k-means micro-clusters of all of them (or, as published, of a random subset that the others
+           over k-means clusters of all of them (or, as published, of a random subset that the others
            join: `method`).
         2. In each, k-means++ of the energies into `n_energy`.
 
@@ -89,7 +93,7 @@ class BroadClusters:
             energy stays whole. None = none known.
         method, assignment : see `geometry_clusters`.
         subset : most frames clustered by Ward itself, which needs 8·subset² bytes at its peak.
-        micro : micro-clusters of a larger pool; time and quality grow with them.
+        n_kmeans : k-means clusters of a larger pool; time and quality grow with them.
 
         Examples
         --------
@@ -108,7 +112,7 @@ class BroadClusters:
         features = features if projection is None else projection(features)
         rng = np.random.default_rng(seed)
         found = geometry_clusters(
-            features, n_geometry, rng, method=method, assignment=assignment, subset=subset, micro=micro
+            features, n_geometry, rng, method=method, assignment=assignment, subset=subset, n_kmeans=n_kmeans
         )
         owner, centers = _energy_clusters(energies, found.labels, n_energy, rng)
         labels, centroids = _placed(features, energies, found.labels, owner, centers)
@@ -168,7 +172,7 @@ class BroadClusters:
             )
         features = features if self.projection is None else self.projection(features)
         energies = _energies(energies, len(features))
-        weights = self.weights if self.method == "micro" else None
+        weights = self.weights if self.method == "kmeans" else None
         geometry = join(features, self.reference, self.reference_geometry, self.assignment, weights)
         return _split(features, energies, geometry, (self.geometry, self.energy, self.centroids))
 
@@ -183,12 +187,12 @@ class BroadClusters:
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
-        """Return the clusters that `save` wrote, now or in an earlier version.
+        """Return the clusters that `save` wrote.
 
         Raises
         ------
         UsageError
-            where the file is something else, damaged, or of a later version.
+            where the file is something else, damaged, or of another version.
         """
         arrays = read_clusters(Path(path))
         plain: dict[str, Any] = {name: arrays[name] for name in ARRAYS}

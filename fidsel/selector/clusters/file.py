@@ -13,12 +13,12 @@ from fidsel.data.archive import check_archive
 from fidsel.data.atomic import replacing
 from fidsel.exceptions import UsageError
 
-VERSION = 2
-"""Version 1 knew Ward on a subset only: no weights, method or projection."""
+VERSION = 3
+"""Of the arrays and their meaning; other versions are not read."""
 
 REQUIRED = {
     "labels", "reference", "reference_geometry", "geometry", "energy", "centroids", "representatives",
-    "assignment", "notes",
+    "weights", "method", "assignment", "notes", "version",
 }  # fmt: skip
 UNREADABLE = (ValueError, EOFError, BadZipFile, zlib.error, OSError, RuntimeError)
 
@@ -32,12 +32,12 @@ def write_clusters(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Path:
 
 
 def read_clusters(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays that `write_clusters` wrote, those of version 1 completed.
+    """Return the arrays that `write_clusters` wrote.
 
     Raises
     ------
     UsageError
-        where the file is something else, damaged, or of a later version.
+        where the file is something else, damaged, or of another version.
     """
     try:
         check_archive(path)
@@ -49,20 +49,9 @@ def read_clusters(path: Path) -> dict[str, NDArray[Any]]:
         ) from error
     if missing := REQUIRED - set(arrays):
         raise UsageError(f"{path} is not a file of clusters: it lacks {', '.join(sorted(missing))}")
-    version = _version(path, arrays.get("version", np.array(1)))
-    if version > VERSION:
+    if arrays["version"].tolist() != VERSION:
         raise UsageError(
-            f"{path} holds clusters in version {version}, known are those up to {VERSION}: install a later "
-            "fidsel, or make the clusters anew"
+            f"{path} must hold clusters of version {VERSION}, got {arrays['version'].tolist()!r}: use the "
+            "fidsel that wrote it, or make the clusters anew"
         )
-    if version == 1:
-        arrays["weights"] = np.ones(len(arrays["reference"]), dtype=np.int64)
-        arrays["method"] = np.array("subset")
     return arrays
-
-
-def _version(path: Path, given: NDArray[Any]) -> int:
-    try:
-        return int(given)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{path} is not a file of clusters: its version is {given!r}") from error

@@ -33,7 +33,7 @@ def join(
     labels : (m,) their clusters, 0 .. k − 1, each used.
     assignment : "average" (Fonseca et al. 2021), "max" (their released code), or "nearest".
     weights : (m,) positive, how often each member counts in an average. With weights, members are many and
-        approximate (micro-clusters): distances are then float32 and from a GPU where there is one.
+        approximate (k-means centroids): distances are then float32 and from a GPU where there is one.
     """
     if assignment not in get_args(Assignment):
         raise unknown("assignment", assignment, get_args(Assignment))

@@ -1,4 +1,4 @@
-"""k-means micro-clusters: a few thousand weighted points that stand for every frame, in O(n) memory."""
+"""k-means clusters: a few thousand weighted points that stand for every frame, in O(n) memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ CONVERGED = 0.005
 
 
 @dataclass(frozen=True, eq=False)
-class MicroClusters:
+class KMeansClusters:
     """Groups of near frames.
 
     ========= ======= =======================================================
@@ -43,10 +43,10 @@ class MicroClusters:
     weights: IntArray
 
 
-def micro_clusters(
+def kmeans_clusters(
     features: FloatArray, k: int, rng: np.random.Generator, *, iterations: int = 4, device: str | None = None
-) -> MicroClusters:
-    """Return at most `k` micro-clusters of all rows by k-means.
+) -> KMeansClusters:
+    """Return at most `k` clusters of all rows by k-means.
 
     The first centroids are rows drawn in 5 portions, the first evenly, the others with a probability
     proportional to the squared distance to those already drawn, so that rare and remote frames get
@@ -58,7 +58,7 @@ def micro_clusters(
 
     Parameters
     ----------
-    features : (n, d) finite, n ≥ 1. Where n ≤ `k` each distinct row is a micro-cluster of its own.
+    features : (n, d) finite, n ≥ 1. Where n ≤ `k` each distinct row is a cluster of its own.
     iterations : most of Lloyd's.
     device : where distances are computed; None = the current CUDA device where there is one, whatever
         device a model is on: CUDA_VISIBLE_DEVICES hides devices from it.
@@ -68,10 +68,10 @@ def micro_clusters(
     B. Bahmani et al., Proc. VLDB Endow. 5, 622 (2012), doi:10.14778/2180912.2180915: drawing in portions.
     """
     if k < 1 or iterations < 1:
-        raise UsageError(f"micro-clusters and iterations must be ≥ 1, got {k} and {iterations}")
+        raise UsageError(f"clusters and iterations must be ≥ 1, got {k} and {iterations}")
     if len(features) <= k:
         centroids, labels = np.unique(features + 0.0, axis=0, return_inverse=True)
-        return MicroClusters(centroids, labels, np.bincount(labels))
+        return KMeansClusters(centroids, labels, np.bincount(labels))
     centroids, labels, squares = _start(features, k, rng, device)
     before = np.inf
     for _ in range(iterations):
@@ -82,7 +82,7 @@ def micro_clusters(
             break
         before = total
     used, labels, weights = np.unique(labels, return_inverse=True, return_counts=True)
-    return MicroClusters(centroids[used], labels, weights)
+    return KMeansClusters(centroids[used], labels, weights)
 
 
 def nearest_centroid(
@@ -97,7 +97,7 @@ def nearest_centroid(
     ----------
     features : (n, d).
     centroids : (k, d).
-    device : as in `micro_clusters`.
+    device : as in `kmeans_clusters`.
     """
     labels, squares = np.empty(len(features), dtype=np.int64), np.empty(len(features))
     start = 0
@@ -122,7 +122,7 @@ def partial_squares(
     ----------
     features : (n, d).
     points : (k, d).
-    device : as in `micro_clusters`.
+    device : as in `kmeans_clusters`.
     """
     import torch
 

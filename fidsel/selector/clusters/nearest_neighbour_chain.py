@@ -37,14 +37,14 @@ def ward_tree(centroids: FloatArray, weights: FloatArray | IntArray | None = Non
             f"Ward needs at least one point and a positive weight for each of the {m}; got weights of "
             f"shape {weights.shape}: leave out points that stand for nothing"
         )
-    walk = _Walk(np.array(centroids, dtype=np.float64), weights.copy())
+    chain = _Chain(np.array(centroids, dtype=np.float64), weights.copy())
     node, level = np.arange(m), np.zeros(m)
     merges, heights = np.empty((m - 1, 2), dtype=np.int64), np.empty(m - 1)
     for step in range(m - 1):
-        a, b, cost = walk.nearest_pair()
+        a, b, cost = chain.nearest_pair()
         heights[step] = level[b] = max(cost, level[a], level[b])  # rounding could put a parent below
         merges[step] = sorted((node[a], node[b]))
-        walk.merge(a, b)
+        chain.merge(a, b)
         node[b] = m + step
     order = np.argsort(heights, kind="stable")
     number = np.arange(2 * m - 1)
@@ -52,7 +52,7 @@ def ward_tree(centroids: FloatArray, weights: FloatArray | IntArray | None = Non
     return MergeTree(np.sort(number[merges[order]], axis=1), heights[order])
 
 
-class _Walk:
+class _Chain:
     """The clusters that are left, and the chain of nearest neighbours among them.
 
     Parameters
@@ -63,21 +63,21 @@ class _Walk:
 
     def __init__(self, centers: FloatArray, sizes: FloatArray) -> None:
         self.centers, self.sizes = centers, sizes
-        self.chain: list[int] = []
+        self.links: list[int] = []
         self.reach: list[float] = []  # cost of merging each of the chain with the one before it
 
     def nearest_pair(self) -> tuple[int, int, float]:
         """Return two clusters that are each other's nearest, taken off the chain, and their cost."""
-        if not self.chain:
-            self.chain, self.reach = [int(self.sizes.argmax())], [np.inf]
+        if not self.links:
+            self.links, self.reach = [int(self.sizes.argmax())], [np.inf]
         while True:
-            costs = self._costs(self.chain[-1])
+            costs = self._costs(self.links[-1])
             near = int(costs.argmin())
             if costs[near] >= self.reach[-1]:
-                a, cost = self.chain.pop(), self.reach.pop()
-                b, _ = self.chain.pop(), self.reach.pop()
+                a, cost = self.links.pop(), self.reach.pop()
+                b, _ = self.links.pop(), self.reach.pop()
                 return a, b, cost
-            self.chain.append(near)
+            self.links.append(near)
             self.reach.append(float(costs[near]))
 
     def merge(self, a: int, b: int) -> None:

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import FloatArray, shown
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 
@@ -45,6 +45,7 @@ class Projection:
     mean: FloatArray
     components: FloatArray
     explained: float
+    __repr__ = shown
 
     def __len__(self) -> int:
         """Return the number of components."""
@@ -139,6 +140,7 @@ class Reduced:
 
     descriptor: Callable[[Frames], FloatArray]
     projection: Projection
+    __repr__ = shown
 
     @classmethod
     def fit(

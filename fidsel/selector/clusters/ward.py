@@ -1,4 +1,4 @@
-"""Ward clusters of feature rows: exactly, on a subset, or over micro-clusters; and joining further rows."""
+"""Ward clusters of feature rows: exactly, on a subset, or over k-means clusters; and joining further rows."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -8,19 +8,19 @@ import numpy as np
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError, unknown
 from fidsel.selector.clusters.join import Assignment, join
-from fidsel.selector.clusters.kmeans import micro_clusters
+from fidsel.selector.clusters.kmeans import kmeans_clusters
 from fidsel.selector.clusters.nearest_neighbour_chain import ward_tree
 from fidsel.selector.clusters.projection import Projection
 from fidsel.selector.clusters.tree import by_population, cut
 
-Method = Literal["auto", "subset", "micro"]
-"""Ward on a random subset that the others join, or over micro-clusters of all rows."""
+Method = Literal["auto", "subset", "kmeans"]
+"""Ward on a random subset that the others join, or over k-means clusters of all rows."""
 
 SUBSET = 20000
 """Rows clustered by Ward itself."""
 
-MICRO = 2000
-"""Micro-clusters of a larger pool."""
+N_KMEANS = 2000
+"""K-means clusters of a larger pool."""
 
 
 def ward(features: FloatArray, n_clusters: int) -> IntArray:
@@ -52,12 +52,12 @@ class GeometryClusters:
     field     shape   meaning
     ========= ======= =====================================================================
     labels    (n,)    cluster of each row, 0 .. k − 1
-    reference (m, d)  the rows, or micro-centroids, that Ward itself clustered
+    reference (m, d)  the rows, or k-means centroids, that Ward itself clustered
     clusters  (m,)    their clusters
     weights   (m,)    rows that each of them stands for
     ========= ======= =====================================================================
 
-    `method` is how they were made ("subset" or "micro"), `assignment` how rows join.
+    `method` is how they were made ("subset" or "kmeans"), `assignment` how rows join.
     """
 
     labels: IntArray
@@ -76,7 +76,7 @@ def geometry_clusters(
     method: Method = "auto",
     assignment: Assignment = "average",
     subset: int = SUBSET,
-    micro: int = MICRO,
+    n_kmeans: int = N_KMEANS,
 ) -> GeometryClusters:
     """Return at most `n_clusters` Ward clusters of all rows, numbered by falling population.
 
@@ -84,11 +84,11 @@ def geometry_clusters(
     method   clustered by Ward                                            joining by `assignment`
     ======== ============================================================ ===========================
     "subset" `subset` rows drawn at random                                the other rows
-    "micro"  `micro` k-means centroids of all rows, weighted by theirs    all rows
-    "auto"   "subset" where all rows fit it, else "micro"
+    "kmeans" `n_kmeans` centroids of all rows, weighted by their rows     all rows
+    "auto"   "subset" where all rows fit it, else "kmeans"
     ======== ============================================================ ===========================
 
-    With "micro" and the assignment "average" a row joins the clusters whose micro-centroids have the
+    With "kmeans" and the assignment "average" a row joins the clusters whose k-means centroids have the
     smallest average distance, each counted as often as it has rows: the published rule, on all rows
     instead of a subset. It also makes clusters tighter than Ward leaves them; "nearest" leaves them so.
 
@@ -98,13 +98,13 @@ def geometry_clusters(
     """
     if not np.isfinite(features).all():
         raise UsageError("features must be finite numbers; leave out the frames whose features are not")
-    if subset < 1 or micro < 1:
-        raise UsageError(f"subset and micro must be ≥ 1, got {subset} and {micro}")
+    if subset < 1 or n_kmeans < 1:
+        raise UsageError(f"subset and n_kmeans must be ≥ 1, got {subset} and {n_kmeans}")
     if method not in get_args(Method):
         raise unknown("method", method, get_args(Method))
     if method == "subset" or (method == "auto" and len(features) <= subset):
         return _of_subset(features, n_clusters, rng, assignment, subset)
-    return _of_micro(features, n_clusters, rng, assignment, micro)
+    return _of_kmeans(features, n_clusters, rng, assignment, n_kmeans)
 
 
 def _of_subset(
@@ -122,10 +122,10 @@ def _of_subset(
     return GeometryClusters(labels, features[rows], known, weights, "subset", assignment)
 
 
-def _of_micro(
-    features: FloatArray, n_clusters: int, rng: np.random.Generator, assignment: Assignment, micro: int
+def _of_kmeans(
+    features: FloatArray, n_clusters: int, rng: np.random.Generator, assignment: Assignment, n_kmeans: int
 ) -> GeometryClusters:
-    found = micro_clusters(features, micro, rng)
+    found = kmeans_clusters(features, n_kmeans, rng)
     clusters = by_population(cut(ward_tree(found.centroids, found.weights).merges, n_clusters))
     joined = join(features, found.centroids, clusters, assignment, found.weights)
     kept = np.isin(clusters, joined)  # a cluster of strays can lose all its rows to a denser one
@@ -134,7 +134,7 @@ def _of_micro(
     labels = by_population(joined)
     number[joined[first]] = labels[first]
     return GeometryClusters(
-        labels, found.centroids[kept], number[clusters[kept]], found.weights[kept], "micro", assignment
+        labels, found.centroids[kept], number[clusters[kept]], found.weights[kept], "kmeans", assignment
     )
 
 
@@ -153,8 +153,8 @@ def fine_clusters(
     ----------
     features : (n, d); more than 500 are projected (`Projection.above`).
     n_clusters : fewer where there are fewer rows.
-    subset : rows clustered by Ward itself; larger pools by micro-clusters, at least ten for each cluster.
-    seed : draws the subset, or the micro-clusters; unused where all rows fit.
+    subset : rows clustered by Ward itself; larger pools by k-means clusters, at least ten for each cluster.
+    seed : draws the subset, or the k-means clusters; unused where all rows fit.
     method, assignment : as in `geometry_clusters`.
 
     Examples
@@ -168,6 +168,6 @@ def fine_clusters(
     features = features if projection is None else projection(features)
     found = geometry_clusters(
         features, n_clusters, np.random.default_rng(seed), method=method, assignment=assignment,
-        subset=subset, micro=max(MICRO, 10 * n_clusters),
+        subset=subset, n_kmeans=max(N_KMEANS, 10 * n_clusters),
     )  # fmt: skip
     return by_population(found.labels)

@@ -107,7 +107,12 @@ NAMES = (*DESCRIPTORS, "soap", "latent")
 
 @runtime_checkable
 class HasLatent(Protocol):
-    """A model with features of its own: every network and ensemble of networks."""
+    """A model that may have features of its own, as every network and ensemble of networks has."""
+
+    @property
+    def has_latent(self) -> bool:
+        """Whether it has some."""
+        ...
 
     def latent(self, frames: Frames) -> FloatArray:
         """Return invariant features of each atom, (n_atoms, d)."""
@@ -139,7 +144,7 @@ def make_descriptor(name: str, pool: Frames, model: object | None = None) -> Des
     if name == "soap":
         return Soap.of(pool)
     if name == "latent":
-        if not isinstance(model, HasLatent):
+        if not isinstance(model, HasLatent) or not model.has_latent:
             what = "no model" if model is None else f"a model of kind {getattr(model, 'kind', model)!r}"
             raise UsageError(
                 f"the descriptor 'latent' needs a network or an ensemble of networks, got {what}: give one, "
@@ -172,8 +177,7 @@ def mean_latent(latent: FloatArray, frames: Frames) -> FloatArray:
         raise UsageError(
             f"latent features must have one row for each of {len(frames.numbers)} atoms, got {latent.shape}"
         )
-    sums = np.add.reduceat(latent, frames.offsets[:-1], axis=0) if len(frames) else latent[:0]
-    return np.asarray(sums / np.diff(frames.offsets)[:, None], dtype=np.float64)
+    return np.asarray(frames.sum_per_frame(latent) / frames.sizes[:, None], dtype=np.float64)
 
 
 def _dense(frames: Frames) -> DenseFrames:
@@ -191,7 +195,7 @@ def _dense(frames: Frames) -> DenseFrames:
 
 def _by_element(frames: Frames) -> Frames:
     """Reorder the atoms of each frame by atomic number."""
-    frame = np.repeat(np.arange(len(frames)), np.diff(frames.offsets))
+    frame = np.repeat(np.arange(len(frames)), frames.sizes)
     order: IntArray = np.lexsort((frames.numbers, frame))
     return frames.replace(
         numbers=frames.numbers[order], positions=frames.positions[order], forces=frames.forces[order]

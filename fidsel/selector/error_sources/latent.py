@@ -1,12 +1,13 @@
-"""Errors from how far a model's own features of a frame are from those of its training frames."""
+"""`Latent`: errors from how far a model's own features of a frame are from those of its training frames."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray
 from fidsel.exceptions import UsageError
-from fidsel.selector.error_sources.sources import checked, random_rows
+from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence, checked
 from fidsel.selector.pool import Pool
 
 CHUNK = 1 << 22
@@ -15,8 +16,8 @@ SHARES = np.linspace(0.99, 0.01, 99)
 """Values of t that are tried; neither 0 nor 1, so that frames stay ranked and no variance is zero."""
 
 
-@dataclass(frozen=True, eq=False)
-class Latent:
+@dataclass(frozen=True)
+class Latent(ErrorSource):
     """Distance to the training frames in a model's latent space, on the scale of known errors.
 
     ==== ==========================================================================================
@@ -30,8 +31,6 @@ class Latent:
 
     Parameters
     ----------
-    features : (n, d) latent features of the pool's frames, e.g. `mean_latent(model.latent(frames), frames)`.
-    training : (m, d) those of the frames the model was trained on.
     neighbours : training frames the distance is averaged over; all where there are fewer.
 
     References
@@ -39,59 +38,68 @@ class Latent:
     J. P. Janet, C. Duan, T. Yang, A. Nandy, H. J. Kulik, Chem. Sci. 10, 7913 (2019), doi:10.1039/C9SC02298H.
     """
 
-    features: FloatArray
-    training: FloatArray
+    name: ClassVar[str] = "latent"
+    needs_probes: ClassVar[bool] = True
+    needs_network: ClassVar[bool] = True
     neighbours: int = 5
 
     def __post_init__(self) -> None:
-        shapes = np.shape(self.features), np.shape(self.training)
-        if any(len(shape) != 2 for shape in shapes) or shapes[0][1] != shapes[1][1] or shapes[1][0] == 0:
-            raise UsageError(
-                f"latent features must be (n, d), and (m ≥ 1, d) of training frames, got {shapes[0]} and "
-                f"{shapes[1]}"
-            )
-        if not (np.isfinite(self.features).all() and np.isfinite(self.training).all()):
-            raise UsageError("latent features must be finite numbers")
         if self.neighbours < 1:
             raise UsageError(f"neighbours must be ≥ 1, got {self.neighbours}")
 
-    def wants(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:
-        """Return at most `n` unlabelled rows drawn at random from all."""
-        return random_rows(pool, n, rng)
-
-    def estimate(self, pool: Pool, known: FloatArray) -> FloatArray:
-        """Return the expected error of each frame, or its known error, (n,) eV/Å.
+    def estimate(self, pool: Pool, known: FloatArray, evidence: Evidence = NOTHING) -> FloatArray:
+        """Return the expected error of each frame, or its known error, (n,).
 
         Raises
         ------
         UsageError
-            where no error is known, or there is not one entry per frame.
+            where no error is known, or features are not one row per frame.
         """
         known = checked(pool, known)
-        if len(self.features) != len(pool):
-            raise UsageError(
-                f"latent features must have one row per frame ({len(pool)}), got {len(self.features)}"
-            )
         has = ~np.isnan(known)
         if not has.any():
             raise UsageError(
                 "the error source 'latent' needs known errors, got none: label the rows of wants()"
             )
-        distances = self.distances()
+        if evidence.latent is None:
+            raise UsageError("the error source 'latent' needs latent features of a network, got none")
+        features, training = evidence.latent()
+        if len(features) != len(pool):
+            raise UsageError(
+                f"latent features must have one row per frame ({len(pool)}), got {len(features)}"
+            )
+        distances = latent_distances(features, training, self.neighbours)
         relative = distances / distances.mean() if distances.any() else np.ones(len(distances))
         return np.where(has, known, _expected(relative, known[has], relative[has]))
 
-    def distances(self) -> FloatArray:
-        """Return the mean distance of each frame to its nearest training frames, (n,)."""
-        from scipy.spatial.distance import cdist
 
-        k = min(self.neighbours, len(self.training))
-        step = max(1, CHUNK // len(self.training))
-        blocks = (self.features[start : start + step] for start in range(0, len(self.features), step))
-        near = [
-            np.partition(cdist(block, self.training), k - 1, axis=1)[:, :k].mean(axis=1) for block in blocks
-        ]
-        return np.concatenate([np.empty(0), *near])
+def latent_distances(features: FloatArray, training: FloatArray, neighbours: int) -> FloatArray:
+    """Return the mean distance of each frame to its nearest training frames, (n,).
+
+    Parameters
+    ----------
+    features, training : (n, d) and (m ≥ 1, d) latent features.
+    neighbours : training frames that are averaged over; all where there are fewer.
+
+    Raises
+    ------
+    UsageError
+        where shapes do not fit, or a feature is no finite number.
+    """
+    from scipy.spatial.distance import cdist
+
+    shapes = np.shape(features), np.shape(training)
+    if any(len(shape) != 2 for shape in shapes) or shapes[0][1] != shapes[1][1] or shapes[1][0] == 0:
+        raise UsageError(
+            f"latent features must be (n, d), and (m ≥ 1, d) of training frames, got {shapes[0]} and "
+            f"{shapes[1]}"
+        )
+    if not (np.isfinite(features).all() and np.isfinite(training).all()):
+        raise UsageError("latent features must be finite numbers")
+    k, step = min(neighbours, len(training)), max(1, CHUNK // len(training))
+    blocks = (features[start : start + step] for start in range(0, len(features), step))
+    near = [np.partition(cdist(block, training), k - 1, axis=1)[:, :k].mean(axis=1) for block in blocks]
+    return np.concatenate([np.empty(0), *near])
 
 
 def _expected(relative: FloatArray, errors: FloatArray, at: FloatArray) -> FloatArray:

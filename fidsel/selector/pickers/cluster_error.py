@@ -1,23 +1,23 @@
 """Pickers: which frames to label next."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
+from fidsel.arguments import Bound, Internal, NonNegativeFloat, PositiveInt, check_arguments
 from fidsel.arrays import IntArray
-from fidsel.exceptions import UsageError, unknown
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
 from fidsel.selector.clusters.ward import fine_clusters
 from fidsel.selector.pickers.allocation import in_proportion
-from fidsel.selector.pickers.candidates import candidates, column, known_errors, make_picks
 from fidsel.selector.pickers.farthest import FarthestPoint
 from fidsel.selector.pickers.fine_grid import FineGrid
+from fidsel.selector.pickers.free_rows import column, free_rows, known_errors, make_picks
 from fidsel.selector.pickers.greedy import Greedy
 from fidsel.selector.pickers.lcmd import LCMD
 from fidsel.selector.pickers.reasons import counted, milli
 from fidsel.selector.pickers.stratified import Stratified
-from fidsel.selector.pool import Picker, Picks, Pool
+from fidsel.selector.pool import Picker, Picks, Pool, Seed
 
 Strategy = Literal["worst", "population", "by-size", "random", "centroid"]
 
@@ -27,7 +27,7 @@ STEP = 0.1
 
 @dataclass(frozen=True)
 class Random:
-    """Draws frames at random, repeated configurations only when no others are left.
+    """Draws frames at random, repeated configurations only when no others are left; needs no errors.
 
     Parameters
     ----------
@@ -36,12 +36,13 @@ class Random:
 
     needs_errors: ClassVar[bool] = False
 
-    fidelity: int = -1
+    fidelity: Annotated[int, Internal] = -1
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
+    def pick(self, pool: Pool, n: int, rng: Seed) -> Picks:
         """Return `n` unlabelled frames in random order."""
+        rng = np.random.default_rng(rng)
         column(pool, self.fidelity)
-        free = candidates(pool, n, np.zeros(len(pool)))
+        free = free_rows(pool, n, np.zeros(len(pool)))
         rows = rng.permutation(free.fresh)[:n]
         why = [f"drawn at random from {(~pool.labelled).sum()} unlabelled frames"] * len(rows)
         return make_picks(pool, n, (rows, why), rng.permutation(free.repeats), self.fidelity)
@@ -73,10 +74,10 @@ class ClusterError:
 
     Parameters
     ----------
-    strategy : one of the above.
-    threshold : of the problem set.
-    relative_to : "overall" RMSE (paper) or the mean of the "clusters"' RMSEs (released code).
-    n_fine : fine clusters (paper 200, its code 100, peptide 150).
+    strategy : how the picks are distributed over fine clusters; "worst" is the published rule.
+    threshold : the problem set are the clusters with an RMSE above this × that of `relative_to`.
+    relative_to : the "overall" RMSE (paper) or the mean of the "clusters"' RMSEs (released code).
+    fine_clusters : fine clusters of the problem set (paper 200, its code 100, peptide 150).
     worst : fraction of the fine clusters that gives the first picks.
     fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
     subset : rows of the problem set clustered by Ward itself; the others join.
@@ -90,28 +91,17 @@ class ClusterError:
     needs_errors: ClassVar[bool] = True
 
     strategy: Strategy = "worst"
-    threshold: float = 1.1
+    threshold: NonNegativeFloat = 1.1
     relative_to: Literal["overall", "clusters"] = "overall"
-    n_fine: int = 200
-    worst: float = 0.5
-    fidelity: int = -1
-    subset: int = 20000
+    fine_clusters: PositiveInt = 200
+    worst: Annotated[float, Bound(gt=0, le=1)] = 0.5
+    fidelity: Annotated[int, Internal] = -1
+    subset: PositiveInt = 20000
 
     def __post_init__(self) -> None:
-        if self.strategy not in get_args(Strategy):
-            raise unknown("strategy", self.strategy, get_args(Strategy))
-        if self.relative_to not in ("overall", "clusters"):
-            raise unknown("relative_to", self.relative_to, ["overall", "clusters"])
-        if not (np.isfinite(self.threshold) and self.threshold >= 0):
-            raise UsageError(f"threshold must be a number ≥ 0, got {self.threshold}")
-        if not 0 < self.worst <= 1:
-            raise UsageError(
-                f"worst must be a fraction of the fine clusters, 0 < worst ≤ 1, got {self.worst}"
-            )
-        if self.n_fine < 1 or self.subset < 1:
-            raise UsageError(f"n_fine and subset must be ≥ 1, got {self.n_fine} and {self.subset}")
+        check_arguments(self)
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
+    def pick(self, pool: Pool, n: int, rng: Seed) -> Picks:
         """Return `n` unlabelled frames, best first.
 
         Raises
@@ -119,8 +109,9 @@ class ClusterError:
         UsageError
             where fewer than `n` frames are unlabelled, or the error of one of them is unknown.
         """
+        rng = np.random.default_rng(rng)
         column(pool, self.fidelity)
-        free = candidates(pool, n, pool.errors)
+        free = free_rows(pool, n, pool.errors)
         if n == 0:
             return make_picks(pool, n, (free.fresh[:0], ()), free.repeats, self.fidelity)
         known_errors(pool, "picking by cluster error")
@@ -128,7 +119,7 @@ class ClusterError:
         problem, notes = self._problem_set(pool, free.fresh, broad, min(n, len(free.fresh)))
         rows, why = problem[:0], []
         if len(problem):
-            fine = fine_clusters(pool.features[problem], self.n_fine, subset=self.subset, seed=rng)
+            fine = fine_clusters(pool.features[problem], self.fine_clusters, subset=self.subset, seed=rng)
             grid = FineGrid.of(pool, problem, fine)
             local = self._take(grid, min(n, len(problem)), rng)
             rows = problem[local]
@@ -210,9 +201,10 @@ _WHICH = {
 
 PICKERS: dict[str, type[Picker]] = {
     "cluster-error": ClusterError,
+    "random": Random,
+    "stratified": Stratified,
     "farthest-point": FarthestPoint,
     "greedy": Greedy,
     "lcmd": LCMD,
-    "random": Random,
-    "stratified": Stratified,
 }
+"""Pickers by the name configurations use."""

@@ -8,9 +8,9 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError, unknown
-from fidsel.selector.pickers.candidates import candidates, known_errors
+from fidsel.selector.pickers.free_rows import free_rows, known_errors
 from fidsel.selector.pickers.reasons import at_cost
-from fidsel.selector.pool import Picker, Picks, Pool, needs_errors
+from fidsel.selector.pool import Picker, Picks, Pool, Seed, needs_errors
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class CostAware:
         """Whether the picker reads errors, or values are errors."""
         return self.value == "error" or needs_errors(self.picker)
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
+    def pick(self, pool: Pool, n: int, rng: Seed) -> Picks:
         """Return `n` unlabelled frames by falling gain per cost, at one or several fidelities.
 
         Raises
@@ -66,7 +66,8 @@ class CostAware:
             where fewer than `n` frames are unlabelled, a cost is negative or unknown, there is not one gain
             per fidelity, or an error that is a value is unknown.
         """
-        distinct = len(candidates(pool, n, np.zeros(len(pool))).fresh)
+        rng = np.random.default_rng(rng)
+        distinct = len(free_rows(pool, n, np.zeros(len(pool))).fresh)
         gains = self._gains(pool)
         length = max(n, min(int(np.ceil(self.breadth * n)), distinct))
         blind = replace(pool, costs=np.full(pool.costs.shape, np.nan))

@@ -1,18 +1,19 @@
 """Farthest-point sampling: each pick is as far as can be from all frames labelled or picked."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from fidsel.selector.pickers.candidates import candidates, column, make_picks
+from fidsel.arguments import Internal
+from fidsel.selector.pickers.free_rows import column, free_rows, make_picks
 from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
-from fidsel.selector.pool import Picks, Pool
+from fidsel.selector.pool import Picks, Pool, Seed
 
 
 @dataclass(frozen=True)
 class FarthestPoint:
-    """Picks, again and again, the frame that is farthest from its nearest labelled or picked frame.
+    """Picks, again and again, the frame farthest from all labelled or picked ones; needs no errors.
 
     argmax_i min_c ‖x_i − x_c‖ over the unlabelled frames i and the labelled or picked c (maximin). Without
     labelled frames the first is the one nearest to the mean of the unlabelled. Ties go to the first row.
@@ -28,9 +29,9 @@ class FarthestPoint:
 
     needs_errors: ClassVar[bool] = False
 
-    fidelity: int = -1
+    fidelity: Annotated[int, Internal] = -1
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
+    def pick(self, pool: Pool, n: int, rng: Seed = 0) -> Picks:  # noqa: ARG002
         """Return `n` unlabelled frames, the farthest first; nothing is drawn.
 
         Raises
@@ -39,7 +40,7 @@ class FarthestPoint:
             where fewer than `n` frames are unlabelled, or a feature is not finite.
         """
         column(pool, self.fidelity)
-        free = candidates(pool, n, np.zeros(len(pool)))
+        free = free_rows(pool, n, np.zeros(len(pool)))
         if n == 0:
             return make_picks(pool, n, (free.fresh[:0], ()), free.repeats, self.fidelity)
         near, rows = beside_labelled(pool, free.fresh)

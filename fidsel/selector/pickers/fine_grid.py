@@ -35,11 +35,14 @@ class FineGrid:
         for c in range(len(size)):
             members = pool.features[problem[fine == c]]
             distances[fine == c] = np.linalg.norm(members - members.mean(axis=0), axis=1)
-        return cls(fine, errors, distances, rmse, size, np.argsort(np.argsort(-rmse, kind="stable")))
+        rank = np.argsort(np.argsort(-rmse, kind="stable"))  # the order's inverse: the place of each cluster
+        return cls(fine, errors, distances, rmse, size, rank)
 
     def turns(self, keys: tuple[FloatArray, ...]) -> IntArray:
         """Return each frame's place in its cluster, sorted by the last of the keys, then the ones before."""
         order = np.lexsort((*keys, self.fine))
         turn = np.empty(len(order), dtype=np.int64)
+        # `order` runs through one cluster after the other: a frame's place in its own is its place in all,
+        # less that of its cluster's first frame.
         turn[order] = np.arange(len(order)) - (np.cumsum(self.size) - self.size)[self.fine[order]]
         return turn

@@ -1,17 +1,18 @@
 """Picking the frames with the highest estimated errors."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from fidsel.selector.pickers.candidates import candidates, column, known_errors, make_picks
-from fidsel.selector.pool import Picks, Pool
+from fidsel.arguments import Internal
+from fidsel.selector.pickers.free_rows import column, free_rows, known_errors, make_picks
+from fidsel.selector.pool import Picks, Pool, Seed
 
 
 @dataclass(frozen=True)
 class Greedy:
-    """Picks the highest estimated errors first; with errors from `Committee`, query by committee.
+    """Picks the highest estimated errors first; with error = "committee", query by committee.
 
     Neighbouring frames have similar errors, so the picks tend to be alike: see `LCMD`. Frames of equal
     error come in the order of their rows.
@@ -27,9 +28,9 @@ class Greedy:
 
     needs_errors: ClassVar[bool] = True
 
-    fidelity: int = -1
+    fidelity: Annotated[int, Internal] = -1
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
+    def pick(self, pool: Pool, n: int, rng: Seed = 0) -> Picks:  # noqa: ARG002
         """Return `n` unlabelled frames by falling error; nothing is drawn.
 
         Raises
@@ -38,7 +39,7 @@ class Greedy:
             where fewer than `n` frames are unlabelled, or the error of one of them is unknown.
         """
         column(pool, self.fidelity)
-        free = candidates(pool, n, pool.errors)
+        free = free_rows(pool, n, pool.errors)
         known_errors(pool, "picking by highest error")
         rows, repeats = (
             part[np.argsort(-pool.errors[part], kind="stable")] for part in (free.fresh, free.repeats)

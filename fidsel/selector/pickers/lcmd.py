@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
+from fidsel.arguments import Internal, check_arguments
 from fidsel.arrays import FloatArray
-from fidsel.exceptions import unknown
-from fidsel.selector.pickers.candidates import candidates, column, known_errors, make_picks
+from fidsel.selector.pickers.free_rows import column, free_rows, known_errors, make_picks
 from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
 from fidsel.selector.pickers.reasons import counted
-from fidsel.selector.pool import Picks, Pool
+from fidsel.selector.pool import Picks, Pool, Seed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +32,9 @@ class LCMD:
 
     Parameters
     ----------
-    weights : "none", w_i = 1 (as published), or "errors", w_i = estimated error of the frame: with errors
-        from `Committee`, a committee made diverse. Where all errors are zero, frames weigh alike.
+    weights : what squared distances are weighed by: "none", w_i = 1 (as published), needs no errors;
+        "errors", w_i = estimated error of the frame, with error = "committee" is a committee made diverse.
+        Where all errors are zero, frames weigh alike.
     fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
 
     References
@@ -43,18 +44,17 @@ class LCMD:
     """
 
     weights: Literal["none", "errors"] = "none"
-    fidelity: int = -1
+    fidelity: Annotated[int, Internal] = -1
 
     def __post_init__(self) -> None:
-        if self.weights not in ("none", "errors"):
-            raise unknown("weights", self.weights, ["none", "errors"])
+        check_arguments(self)
 
     @property
     def needs_errors(self) -> bool:
         """Whether distances are weighed by errors."""
         return self.weights == "errors"
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
+    def pick(self, pool: Pool, n: int, rng: Seed = 0) -> Picks:  # noqa: ARG002
         """Return `n` unlabelled frames in order of picking; nothing is drawn.
 
         Raises
@@ -64,7 +64,7 @@ class LCMD:
             that of an unlabelled frame is unknown.
         """
         column(pool, self.fidelity)
-        free = candidates(pool, n, pool.errors if self.needs_errors else np.zeros(len(pool)))
+        free = free_rows(pool, n, pool.errors if self.needs_errors else np.zeros(len(pool)))
         if self.needs_errors:
             known_errors(pool, "weighing distances by errors")
         if n == 0:

@@ -71,7 +71,7 @@ class Nearest:
 
     def add(self, row: int) -> None:
         """Make a row a centre."""
-        near = self._candidates(row).nonzero()[:, 0]
+        near = self._perhaps_nearer(row).nonzero()[:, 0]
         step = max(1, CHUNK // max(1, self._rows.shape[1]))
         for start in range(0, len(near), step):
             some = near[start : start + step]
@@ -86,7 +86,7 @@ class Nearest:
         """Return how far a row is from its centre, in the unit of the features."""
         return self._scale * sqrt(self.square[row])
 
-    def _candidates(self, row: int) -> "Tensor":
+    def _perhaps_nearer(self, row: int) -> "Tensor":
         """Return (n,) False for rows that are certainly nearer to another centre."""
         import torch
 

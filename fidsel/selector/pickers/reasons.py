@@ -20,9 +20,18 @@ def about(pool: Pool, rows: IntArray) -> list[str]:
 
 
 def at_cost(pool: Pool, row: int, fidelity: int) -> str:
-    """Return the fidelity and what its label costs, "" where the pool does not know the cost."""
-    cost = pool.costs[row, fidelity]
-    return f"; fidelity {fidelity}, cost {cost:.4g}" if np.isfinite(cost) else ""
+    """Return the level of theory and what its label costs, "" where the pool does not know the cost.
+
+    A level without a name is told by its place, unless there is one only.
+    """
+    cost, count = pool.costs[row, fidelity], pool.costs.shape[1]
+    if not np.isfinite(cost):
+        return ""
+    place = f"at level {fidelity + 1} of {count}, " if count > 1 else ""
+    level = f"at {pool.levels[fidelity]}, " if pool.levels else place
+    plural = "" if cost == 1 else "s"
+    unit = f" {pool.cost_unit}{plural}" if pool.cost_unit else ""
+    return f"; {level}cost {cost:.4g}{unit}"
 
 
 def counted(count: int) -> str:

@@ -1,19 +1,20 @@
 """Picking so that the energies of the training set follow those of the pool."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
+from fidsel.arguments import Internal
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.selector.pickers.candidates import candidates, column, make_picks
+from fidsel.selector.pickers.free_rows import column, free_rows, make_picks
 from fidsel.selector.pickers.reasons import counted
-from fidsel.selector.pool import Picks, Pool
+from fidsel.selector.pool import Picks, Pool, Seed
 
 
 @dataclass(frozen=True)
 class Stratified:
-    """Draws frames so that they, with the labelled ones, follow the histogram of the pool's energies.
+    """Draws frames so that they and the labelled ones follow the energies of the pool; needs no errors.
 
     The strata are the bins of the histogram (Freedman–Diaconis), and one of all frames of unknown energy.
     Each next frame comes from the stratum with the largest N_s / (2 c_s + 1) (Sainte-Laguë), drawn at
@@ -39,9 +40,9 @@ class Stratified:
 
     needs_errors: ClassVar[bool] = False
 
-    fidelity: int = -1
+    fidelity: Annotated[int, Internal] = -1
 
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
+    def pick(self, pool: Pool, n: int, rng: Seed) -> Picks:
         """Return `n` unlabelled frames, the stratum that lacks most first.
 
         Raises
@@ -49,8 +50,9 @@ class Stratified:
         UsageError
             where fewer than `n` frames are unlabelled.
         """
+        rng = np.random.default_rng(rng)
         column(pool, self.fidelity)
-        free = candidates(pool, n, np.zeros(len(pool)))
+        free = free_rows(pool, n, np.zeros(len(pool)))
         strata = energy_strata(pool.energies)
         size, have = (
             np.bincount(strata[rows], minlength=strata.max() + 1) for rows in (slice(None), pool.labelled)

@@ -171,7 +171,7 @@ def score_loss(model: NetworkForceField, frames: Frames, temperature: float, see
     """
     square, trace = frame_terms(model, frames, seed)
     each = kB * temperature * trace + 0.5 * square
-    return float(np.mean(each / (3 * np.diff(frames.offsets))))
+    return float(np.mean(each / (3 * frames.sizes)))
 
 
 def _energy(model: NetworkForceField, batch: LabelledBatch, positions: Tensor) -> Tensor:

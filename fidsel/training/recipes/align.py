@@ -29,7 +29,7 @@ class Alignment:
 
     def report(self) -> dict[str, Any]:
         """Return plain values for a record."""
-        mean = float(np.mean(self.shift.of(self.frames)))
+        mean = float(np.mean(self.shift.energy(self.frames)))
         return {
             "shift_per_element": {str(z): e for z, e in self.shift.per_element.items()},
             "mean_shift": mean,
@@ -85,7 +85,7 @@ def align(cheap: Frames, accurate: Frames) -> Alignment:
             )
         own = EnergyReference.fit(cheap, cheap.energy)
         shift, paired = EnergyReference.fit(accurate, accurate.energy) + -own, 0
-    return Alignment(cheap.replace(energy=cheap.energy + shift.of(cheap)), shift, paired)
+    return Alignment(cheap.replace(energy=cheap.energy + shift.energy(cheap)), shift, paired)
 
 
 def _beyond(frames: Frames, known: Frames) -> list[str]:

@@ -1,49 +1,32 @@
 """Recipe `asteroid`: pre-train on cheap labels, by their bias if asked, fine-tune on accurate ones."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from fidsel.arguments import Fraction, PositiveFloat, check_arguments, refuse_unused
 from fidsel.exceptions import UsageError
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.evaluate import validation_error
 from fidsel.training.labels import centred, level_of
 from fidsel.training.optimise.sweep import Sweep
-from fidsel.training.recipes.cheap import EnergyLabels, cheap_parts, check_energy_labels
+from fidsel.training.recipes.cheap import EnergyLabels, cheap_parts
 from fidsel.training.recipes.dispatch import require_network
 from fidsel.training.recipes.guard import keep_best
-from fidsel.training.stage import ModelFactory, Stage, Trained, TrainingData
-from fidsel.training.weights.bias import check_weighing
+from fidsel.training.stage import ModelFactory, Recipe, Stage, Trained, TrainingData
 from fidsel.training.weights.teachers import Teachers, Teaching, teach
 
 IDENTIFY = Stage("identify", steps=2000, learning_rate=4e-3, validate_every=100)
 PRETRAIN = Stage("pre-train", steps=3000, learning_rate=4e-3, batch=16, validate_every=200)
 FINETUNE = Stage("fine-tune", steps=2000, learning_rate=1e-3, validate_every=100)
-GAMMAS = (0.1, 0.5, 1.0, 2.0)
-PLAIN = Teaching()
+TEACHING = Teaching()
 
 
-def asteroid(
-    data: TrainingData,
-    model: ModelFactory,
-    seed: int,
-    *,
-    identify: Stage = IDENTIFY,
-    pretrain: Stage = PRETRAIN,
-    finetune: Stage = FINETUNE,
-    gammas: Sequence[float] = GAMMAS,
-    relative_to: Literal["median", "absolute"] = "median",
-    energy_labels: EnergyLabels = "aligned",
-    held_out: float = 0.1,
-    bias_weights: bool = False,
-    teaching: Teaching = PLAIN,
-    fine_tune: bool = True,
-    watch: Watch = QUIET,
-) -> Trained:
-    """Return a network pre-trained on cheap labels and fine-tuned on accurate ones.
+@dataclass(frozen=True, kw_only=True)
+class Asteroid(Recipe):
+    """Pre-training on cheap labels, weighed by their bias if asked, then fine-tuning on accurate ones.
 
     ASTEROID (Bukharin et al. 2023, DOI 10.48550/arXiv.2306.03109), as published with `bias_weights`:
 
@@ -64,17 +47,18 @@ def asteroid(
 
     Parameters
     ----------
-    data : accurate training and validation frames; cheap frames, one set per level, cheapest first.
-    model : builds a network.
-    seed : decides initial parameters, batches and held-out cheap frames.
-    gammas, relative_to : see `weights_from_bias`; not looked at without `bias_weights`.
-    energy_labels : energies to pre-train on: the cheap ones "aligned" with the accurate level, those of
-        the "teacher" θ₀, or "none".
-    held_out : fraction of each cheap level that validates its pre-training and no level trains on.
-    bias_weights : the published rule; False = all cheap frames count the same (γ = ∞).
-    teaching : who measures B_j; one network by default, as published.
-    fine_tune : False = stop after step 4.
-    watch : see `Recipe`.
+    identify : S1, the model that measures the bias of cheap labels, where asked for; and the control arm's.
+    pretrain : S4, on cheap labels.
+    finetune : S5, on accurate labels.
+    gammas : γ of the bias weights exp(−B/γ); the best on the validation labels is kept.
+    relative_to : what γ is relative to: the median bias, or its unit, eV/Å.
+    bias_weights : true weighs cheap frames by their bias, as published; all alike (γ = ∞) were better in our
+        benchmark.
+    teaching : who measures the bias; one network by default, as published.
+    fine_tune : false stops after pre-training.
+    energy_labels : what stands for the cheap energies: they themselves, aligned with the accurate level,
+        those of the teacher θ₀, or none.
+    held_out : part of each cheap level that validates its pre-training and no level trains on.
 
     Returns
     -------
@@ -88,28 +72,64 @@ def asteroid(
     UsageError
         for a model with a closed-form fit, without cheap frames, or with labels that do not fit.
     """
-    start = require_network(model(seed), "asteroid")
-    check_energy_labels(energy_labels)
-    if not data.cheap:
-        raise UsageError("asteroid needs cheap frames, got none: use recipe 'standard'")
-    if bias_weights and not gammas:
-        raise UsageError("bias weights need at least one γ, got none: give gammas, or bias_weights = False")
-    for gamma in gammas if bias_weights else ():
-        check_weighing(gamma, relative_to)
-    taught = bias_weights or energy_labels == "teacher"
-    teachers = teach(model, data, identify, teaching, seed, watch) if taught else None
-    scale = data.train if energy_labels == "aligned" else None
-    sweep = Sweep(start, gammas if bias_weights else (), seed, watch)
-    for part in cheap_parts(data.cheap, data.validation, scale, held_out=held_out, seed=seed):
-        bias = teachers.bias(part.train) if teachers and bias_weights else None
-        sweep.pretrain(part, part.labelled_by(energy_labels, teachers), pretrain, bias, relative_to)
-    chosen = _choose(sweep, data, finetune if fine_tune else None, teachers)
-    return Trained(
-        chosen.model,
-        (*([teachers.history] if teachers else ()), *sweep.histories(chosen.member)),
-        chosen.diagnostics | {"warnings": (*sweep.warnings(chosen.member), *chosen.warnings)},
-        sweep.surrogates(chosen.member),
-    )
+
+    kind: ClassVar[str] = "asteroid"
+    needs_network: ClassVar[bool] = True
+    has_surrogates: ClassVar[bool] = True
+
+    identify: Stage = IDENTIFY
+    pretrain: Stage = PRETRAIN
+    finetune: Stage = FINETUNE
+    gammas: tuple[PositiveFloat, ...] = (0.1, 0.5, 1.0, 2.0)
+    relative_to: Literal["median", "absolute"] = "median"
+    bias_weights: bool = False
+    teaching: Teaching = TEACHING
+    fine_tune: bool = True
+    energy_labels: EnergyLabels = "aligned"
+    held_out: Fraction = 0.1
+
+    def __post_init__(self) -> None:
+        check_arguments(self)
+        taught = ("teaching",) if self.energy_labels != "teacher" else ()
+        refuse_unused(self, "bias_weights", "gammas", "relative_to", *taught)
+        if self.bias_weights and not self.gammas:
+            raise UsageError("bias_weights = true needs at least one of gammas, got none")
+
+    @property
+    def taught(self) -> bool:
+        """Whether a teacher of the accurate labels judges the cheap ones."""
+        return self.bias_weights or self.energy_labels == "teacher"
+
+    @property
+    def first(self) -> Stage:
+        """The stage of the teacher."""
+        return self.identify
+
+    def steps(self, levels: int) -> int:
+        """Return the steps of teacher, pre-training and fine-tuning."""
+        tuned = self.finetune.steps if self.fine_tune else 0
+        return self.taught * self.identify.steps + levels * self.pretrain.steps + tuned
+
+    def __call__(
+        self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET
+    ) -> Trained:
+        """Return a network pre-trained on cheap labels and fine-tuned on accurate ones; see `Recipe`."""
+        start = require_network(model(seed), self.kind)
+        self.require(type(start), len(data.cheap))
+        teachers = teach(model, data, self.identify, self.teaching, seed, watch) if self.taught else None
+        scale = data.train if self.energy_labels == "aligned" else None
+        sweep = Sweep(start, self.gammas if self.bias_weights else (), seed, watch)
+        for part in cheap_parts(data.cheap, data.validation, scale, held_out=self.held_out, seed=seed):
+            bias = teachers.bias(part.train) if teachers and self.bias_weights else None
+            labelled = part.labelled_by(self.energy_labels, teachers)
+            sweep.pretrain(part, labelled, self.pretrain, bias, self.relative_to)
+        chosen = _choose(sweep, data, self.finetune if self.fine_tune else None, teachers)
+        return Trained(
+            chosen.model,
+            (*([teachers.history] if teachers else ()), *sweep.histories(chosen.member)),
+            chosen.diagnostics | {"warnings": (*sweep.warnings(chosen.member), *chosen.warnings)},
+            sweep.surrogates(chosen.member),
+        )
 
 
 @dataclass(frozen=True)

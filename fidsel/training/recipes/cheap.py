@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from fidsel.data import Frames, leaks
-from fidsel.exceptions import UsageError, unknown
+from fidsel.exceptions import UsageError
 from fidsel.models.contract import Prediction
 from fidsel.training.holdout import hold_out, thinned
 from fidsel.training.recipes.align import Alignment, align
@@ -57,7 +57,7 @@ class CheapPart:
         """Return the training frames with energies as the level gave them."""
         if self.alignment is None:
             return self.train
-        return self.train.replace(energy=self.train.energy - self.alignment.shift.of(self.train))
+        return self.train.replace(energy=self.train.energy - self.alignment.shift.energy(self.train))
 
     def aligned_validation(self) -> Frames:
         """Return the held-out frames without energies that are not on the accurate scale."""
@@ -129,9 +129,3 @@ def _without_leaks(frames: Frames, validation: Frames) -> Frames:
             f"({len(leaked)} of {len(frames)} coincide with one)"
         )
     return kept
-
-
-def check_energy_labels(name: str) -> None:
-    """Raise a `UsageError` for an unknown choice of energy labels."""
-    if name not in ("aligned", "teacher", "none"):
-        raise unknown("choice of energy_labels", name, ("aligned", "teacher", "none"))

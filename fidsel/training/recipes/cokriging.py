@@ -1,38 +1,28 @@
 """Recipe `cokriging`: a surrogate of many cheap labels plus a residual learnt from few accurate ones."""
 
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
+from fidsel.arguments import Fraction, PositiveFloat, check_arguments, refuse_unused
 from fidsel.data import Frames
-from fidsel.exceptions import UsageError
-from fidsel.models import SGDML, Ensemble, ForceField, Offset, Sum
+from fidsel.models import ForceField, Offset, Sum
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.evaluate import errors
 from fidsel.training.labels import level_of
 from fidsel.training.recipes.cheap import cheap_parts
-from fidsel.training.recipes.dispatch import train_one
+from fidsel.training.recipes.dispatch import takes_steps, train_one
 from fidsel.training.recipes.guard import keep_best
-from fidsel.training.stage import History, ModelFactory, Stage, Surrogate, Trained, TrainingData
-from fidsel.training.weights.bias import BiasWeights, check_weighing, level_bias, weights_from_bias
+from fidsel.training.stage import History, ModelFactory, Recipe, Stage, Surrogate, Trained, TrainingData
+from fidsel.training.weights.bias import BiasWeights, level_bias, weights_from_bias
 
 RESIDUAL = Stage("residual", steps=4000, learning_rate=4e-3, validate_every=100)
 SURROGATE = replace(RESIDUAL, name="surrogate")
 
 
-def cokriging(
-    data: TrainingData,
-    model: ModelFactory,
-    seed: int,
-    *,
-    surrogate: ModelFactory | None = None,
-    stage: Stage = RESIDUAL,
-    surrogate_stage: Stage = SURROGATE,
-    held_out: float = 0.1,
-    bias_weights: bool = False,
-    gamma: float = 1.0,
-    watch: Watch = QUIET,
-) -> Trained:
-    """Return the sum of a model of the cheap labels and a model of what they lack.
+@dataclass(frozen=True, kw_only=True)
+class Cokriging(Recipe):
+    """A surrogate fitted to cheap labels plus a model of the residual (co-kriging).
 
     Autoregressive co-kriging (Kennedy & O'Hagan 2000, DOI 10.1093/biomet/87.1.1) with levels 1 … L,
     cheapest first: f_1 is fitted to the labels y_1, then each r_k to y_k − f_{k−1} on the frames of
@@ -42,58 +32,84 @@ def cokriging(
     raised the error on the accurate validation frames, the surrogate is returned at the accurate
     level's energies, and `kept` says so.
 
+    The validation frames choose the last residual's settings; each cheap level's settings are chosen on a
+    part of its own frames. Kernels with solver "auto" are solved as "quick" says, since nothing updates them.
+    With `bias_weights` cheap frames weigh w_j = exp(−B_j / γ median B), B_j the mean absolute difference
+    between the cheap forces (or energies, see `level_bias`) and those of a model of the accurate labels
+    alone. A kernel takes them as noise λ/w_j, so they matter where λ does.
+
     Parameters
     ----------
-    data : its validation frames choose the last residual's settings; each cheap level's settings are
-        chosen on a part of its own frames.
-    model : builds the residual model; closed-form (`Fittable`) or a network. Kernels with solver "auto"
-        are solved as "quick" says, since nothing updates them.
-    seed : decides initial parameters, batches and held-out cheap frames.
-    surrogate : builds the models of the cheap levels; None = as `model`.
-    stage, surrogate_stage : how the residual and the models of the cheap levels are trained where they
-        are networks.
-    held_out : fraction of each cheap level that validates it and no level trains on, in short blocks of
-        the trajectories.
-    bias_weights : weigh cheap frames by w_j = exp(−B_j / γ median B), B_j the mean absolute difference
-        between the cheap forces (or energies, see `level_bias`) and those of a model of the accurate
-        labels alone. A kernel takes them as noise λ/w_j, so they matter where λ does.
-    gamma : γ, in units of the median bias.
-    watch : see `Recipe`.
+    surrogate : model of the cheap levels, written as a `[model]` section; by default as the residual's.
+    stage : how the residual is trained where it is a network.
+    surrogate_stage : how the surrogate is trained where it is a network.
+    held_out : part of each cheap level that validates the surrogate and no level trains on, in short blocks
+        of the trajectories.
+    bias_weights : weigh cheap frames by their bias.
+    gamma : γ of those weights, in units of the median bias.
 
     Raises
     ------
     UsageError
         where there are no cheap frames, or a model cannot learn from the labels there are.
     """
-    if not data.cheap:
-        raise UsageError("cokriging needs cheap frames, got none: use recipe 'standard'")
-    check_weighing(gamma)
-    teacher, histories = _teacher(data, model, stage, seed, watch) if bias_weights else (None, [])
-    chain, surrogates, levels, warnings = _Chain(seed, watch), [], [], []
-    for part in cheap_parts(data.cheap, data.validation, None, held_out=held_out, seed=seed):
-        bias = None if teacher is None else level_bias(teacher, part.train, data.train)
-        weights = None if bias is None else weights_from_bias(bias.values, gamma)
-        named = replace(surrogate_stage, name=f"{surrogate_stage.name} {part.level}".strip())
-        fresh = (surrogate or model)(seed)
-        histories.append(chain.extend(fresh, part.train, part.validation, named, weights))
-        surrogates.append(Surrogate(part.level, chain.total(), part.validation.ids))
-        levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
-        if weights is not None and (text := weights.warning()):
-            warnings.append(f"{part.level}: {text}")
-    before = chain.moved(data.train)
-    histories.append(chain.extend(model(seed), data.train, data.validation, stage))
-    states = {"residual": chain.total(), "surrogate": before} | (
-        {} if teacher is None else {"teacher": teacher}
-    )
-    kept = keep_best(states, data.validation)
-    diagnostics = {
-        "levels": levels,
-        "surrogate_validation": _errors(surrogates[-1].model, data.validation),
-        "validation": _errors(kept.model, data.validation),
-        **kept.report(),
-        "warnings": (*warnings, *kept.warnings),
-    }
-    return Trained(kept.model, tuple(histories), diagnostics, tuple(surrogates))
+
+    kind: ClassVar[str] = "cokriging"
+    has_surrogates: ClassVar[bool] = True
+
+    surrogate: ModelFactory | None = None
+    stage: Stage = RESIDUAL
+    surrogate_stage: Stage = SURROGATE
+    held_out: Fraction = 0.1
+    bias_weights: bool = False
+    gamma: PositiveFloat = 1.0
+
+    def __post_init__(self) -> None:
+        check_arguments(self)
+        refuse_unused(self, "bias_weights", "gamma")
+
+    @property
+    def first(self) -> Stage:
+        """The stage of the residual."""
+        return self.stage
+
+    def steps(self, levels: int) -> int:
+        """Return the steps of teacher, residual and surrogates; a closed-form fit has none."""
+        learns = self.surrogate is None or takes_steps(self.surrogate(seed=0))
+        return (1 + self.bias_weights) * self.stage.steps + learns * levels * self.surrogate_stage.steps
+
+    def __call__(
+        self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET
+    ) -> Trained:
+        """Return the sum of a model of the cheap labels and a model of what they lack; see `Recipe`."""
+        self.require(None, len(data.cheap))
+        stage, weighed = self.stage, self.bias_weights
+        teacher, histories = _teacher(data, model, stage, seed, watch) if weighed else (None, [])
+        chain, surrogates, levels, warnings = _Chain(seed, watch), [], [], []
+        for part in cheap_parts(data.cheap, data.validation, None, held_out=self.held_out, seed=seed):
+            bias = None if teacher is None else level_bias(teacher, part.train, data.train)
+            weights = None if bias is None else weights_from_bias(bias.values, self.gamma)
+            named = replace(self.surrogate_stage, name=f"{self.surrogate_stage.name} {part.level}".strip())
+            fresh = (self.surrogate or model)(seed)
+            histories.append(chain.extend(fresh, part.train, part.validation, named, weights))
+            surrogates.append(Surrogate(part.level, chain.total(), part.validation.ids))
+            levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
+            if weights is not None and (text := weights.warning()):
+                warnings.append(f"{part.level}: {text}")
+        before = chain.moved(data.train)
+        histories.append(chain.extend(model(seed), data.train, data.validation, stage))
+        states = {"residual": chain.total(), "surrogate": before} | (
+            {} if teacher is None else {"teacher": teacher}
+        )
+        kept = keep_best(states, data.validation)
+        diagnostics = {
+            "levels": levels,
+            "surrogate_validation": errors(surrogates[-1].model, data.validation).metrics().to_dict(),
+            "validation": errors(kept.model, data.validation).metrics().to_dict(),
+            **kept.report(),
+            "warnings": (*warnings, *kept.warnings),
+        }
+        return Trained(kept.model, tuple(histories), diagnostics, tuple(surrogates))
 
 
 def _teacher(
@@ -121,7 +137,7 @@ class _Chain:
         weights: BiasWeights | None = None,
     ) -> History:
         """Fit a model to what the chain lacks of some labels, and add it."""
-        model = _ready(model, self.parts[0] if self.parts else None)
+        model = model.correcting(self.parts[0] if self.parts else None)
         if self.parts:
             train, validation = self._lacking(train), self._lacking(validation)
         importance = None if weights is None else weights.weights
@@ -145,26 +161,3 @@ class _Chain:
         return frames.replace(
             energy=frames.energy - predicted.energy, forces=frames.forces - predicted.forces
         )
-
-
-def _ready(model: ForceField, surrogate: ForceField | None) -> ForceField:
-    """Return a kernel solved the quick way, with the symmetries that the many cheap frames have shown.
-
-    A person's own subclass stays as it is: it may fit in a way of its own.
-    """
-    if isinstance(model, Ensemble):
-        return Ensemble([_ready(member, surrogate) for member in model.members])
-    if type(model) is not SGDML:
-        return model
-    if model.solver == "auto":
-        model = model.with_solver("quick")
-    known = surrogate.members[0] if isinstance(surrogate, Ensemble) else surrogate
-    if isinstance(known, SGDML) and model.symmetries is True:
-        return model.with_symmetries(known.permutations)
-    return model
-
-
-def _errors(model: ForceField, frames: Frames) -> dict[str, float]:
-    """Return force and energy errors in eV/Å and eV; NaN where no frame has the label."""
-    found = errors(model, frames)
-    return {name: getattr(found, name) for name in ("force_mae", "force_rmse", "energy_mae")}

@@ -1,22 +1,25 @@
 """Recipe `delta`: learn accurate − cheap, and compute the cheap level at prediction (Δ-learning)."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 
+from fidsel.arguments import Internal
 from fidsel.arrays import IntArray
 from fidsel.data import Frames
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
-from fidsel.models import Delta, ForceField, Offset, Predictions
-from fidsel.models.combinations.delta import CheapLabels
+from fidsel.models import Baseline, Offset, Predictions
+from fidsel.models.combinations.baseline import over
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.evaluate import errors
 from fidsel.training.recipes.dispatch import train_one
 from fidsel.training.recipes.guard import keep_best
-from fidsel.training.stage import ModelFactory, Stage, Trained, TrainingData
+from fidsel.training.stage import CheapUse, ModelFactory, Recipe, Stage, Trained, TrainingData
 
 STAGE = Stage("correction", steps=4000, learning_rate=4e-3, validate_every=100)
 
@@ -24,35 +27,23 @@ SAME = 1e-2
 """eV and eV/Å; labels of one frame at one level differ by less, however they were stored."""
 
 
-def delta(
-    data: TrainingData,
-    model: ModelFactory,
-    seed: int,
-    *,
-    source: LabelSource | None = None,
-    stage: Stage = STAGE,
-    tolerance: float = TOLERANCE,
-    watch: Watch = QUIET,
-) -> Trained:
-    """Return the dearest cheap level plus a model of what it lacks.
+@dataclass(frozen=True, kw_only=True)
+class DeltaLearning(Recipe):
+    """Δ-learning: accurate − cheap is learnt, and the cheap level computed for whatever is predicted.
 
     Δ-learning (Ramakrishnan et al. 2015, DOI 10.1021/acs.jctc.5b00099): a correction is fitted to
     accurate − cheap labels of the accurate frames, and the cheap level is computed for whatever is
-    predicted. Cheap labels of other frames are of no use to it. Should the correction have raised the
-    error on the accurate validation frames, the cheap level at the accurate one's energies is returned,
-    and `kept` says so.
+    predicted. Cheap labels of other frames are of no use to it; of several cheap levels the last counts.
+    Should the correction have raised the error on the accurate validation frames, the cheap level at the
+    accurate one's energies is returned, and `kept` says so.
 
     Parameters
     ----------
-    data : accurate frames, and cheap labels of the same ones; of several cheap levels the last counts.
-    model : builds the correction, closed-form or network.
-    seed : decides initial parameters and batches.
+    stage : how the correction is trained where it is a network.
     source : computes the cheap level of accurate frames without such a label, and of every frame
         predicted; checked on one of the labels there are. None = the model returned cannot predict
-        before `Delta.with_source`.
-    stage : how a network is trained.
+        before `Baseline.with_source`.
     tolerance : Å, largest difference of a coordinate between an accurate frame and its cheap label.
-    watch : see `Recipe`.
 
     Returns
     -------
@@ -69,30 +60,57 @@ def delta(
     FidselError
         where the source fails for an accurate frame.
     """
-    cheap = _CheapLevel(data.cheap, source, tolerance)
-    sides = {"training": data.train, "validation": data.validation}
-    rows = {name: cheap.find(frames) for name, frames in sides.items()}
-    cheap.check(rows)
-    known = {name: cheap.labelled(frames, rows[name]) for name, frames in sides.items()}
-    train, validation = (_minus(frames, known[name]) for name, frames in sides.items())
-    correction, history = train_one(model(seed), train, validation, stage, seed=seed, watch=watch)
-    kept = keep_best({"correction": correction, "cheap level": Offset.matching(train)}, validation)
-    diagnostics = {
-        "level": cheap.level,
-        "labels": {
-            name: {"paired": int((found >= 0).sum()), "computed": int((found < 0).sum())}
-            for name, found in rows.items()
-        },
-        "computed_seconds": cheap.seconds,
-        "accurate": _size(data.train),
-        "difference": _size(train),
-        "cheap_validation": _errors(Predictions(known["validation"]), data.validation),
-        # of Δ as well: both lack the same cheap labels
-        "validation": _errors(kept.model, validation),
-        **kept.report(),
-        "warnings": kept.warnings,
-    }
-    return Trained(Delta(kept.model, kept.model.level, source=source), (history,), diagnostics)
+
+    kind: ClassVar[str] = "delta"
+    takes: ClassVar[CheapUse] = "pairs"
+    needs_source: ClassVar[bool] = True
+
+    stage: Stage = STAGE
+    source: Annotated[LabelSource | None, Internal] = None
+    tolerance: Annotated[float, Internal] = TOLERANCE
+
+    def with_source(self, source: LabelSource) -> Self:
+        """Return the recipe with what computes its cheap level."""
+        return replace(self, source=source)
+
+    @property
+    def first(self) -> Stage:
+        """The only stage."""
+        return self.stage
+
+    def steps(self, levels: int) -> int:  # noqa: ARG002
+        """Return the steps of the only stage."""
+        return self.stage.steps
+
+    def __call__(
+        self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET
+    ) -> Trained:
+        """Return the dearest cheap level plus a model of what it lacks; see `Recipe`."""
+        cheap = _CheapLevel(data.cheap, self.source, self.tolerance)
+        sides = {"training": data.train, "validation": data.validation}
+        rows = {name: cheap.find(frames) for name, frames in sides.items()}
+        cheap.check(rows)
+        known = {name: cheap.labelled(frames, rows[name]) for name, frames in sides.items()}
+        train, validation = (_minus(frames, known[name]) for name, frames in sides.items())
+        correction, history = train_one(model(seed), train, validation, self.stage, seed=seed, watch=watch)
+        kept = keep_best({"correction": correction, "cheap level": Offset.matching(train)}, validation)
+        diagnostics = {
+            "level": cheap.level,
+            "labels": {
+                name: {"paired": int((found >= 0).sum()), "computed": int((found < 0).sum())}
+                for name, found in rows.items()
+            },
+            "computed_seconds": cheap.seconds,
+            "accurate": _size(data.train),
+            "difference": _size(train),
+            "cheap_validation": errors(Predictions(known["validation"]), data.validation).metrics().to_dict(),
+            # of Δ as well: both lack the same cheap labels
+            "validation": errors(kept.model, validation).metrics().to_dict(),
+            **kept.report(),
+            "warnings": kept.warnings,
+        }
+        whole = Baseline(kept.model) if cheap.source is None else over(cheap.source, kept.model)
+        return Trained(whole, (history,), diagnostics)
 
 
 class _CheapLevel:
@@ -103,7 +121,7 @@ class _CheapLevel:
             raise UsageError(
                 "delta needs cheap labels of the accurate frames, or a source for them: got neither"
             )
-        self.source = None if source is None else CheapLabels(source)
+        self.source = None if source is None else SourceLabels(source)
         given = levels[-1] if levels else Frames.pack([], np.empty((0, 3)), [0])
         self.level = str(given.level[0]) if len(given) else ""
         self.frames = given[np.isfinite(given.energy) & given.has_forces]
@@ -135,11 +153,11 @@ class _CheapLevel:
         if len(paired):
             self._check_source(self.source, int(paired[0]))
 
-    def _check_source(self, source: CheapLabels, row: int) -> None:
+    def _check_source(self, source: SourceLabels, row: int) -> None:
         given = self.frames[[row]]
-        label = source.one(given, 0)
-        energy = abs(label.energy - float(given.energy[0]))
-        force = float(np.abs(np.asarray(label.forces) - given.forces).max())
+        label = source.of(given)
+        energy = float(np.abs(label.energy - given.energy).max())
+        force = float(np.abs(label.forces - given.forces).max())
         if max(energy, force) > SAME:
             raise UsageError(
                 f"the source must compute the cheap level {self.level!r}: its label of one frame differs by "
@@ -150,14 +168,13 @@ class _CheapLevel:
     def labelled(self, frames: Frames, rows: IntArray) -> Frames:
         """Return the frames with cheap labels: those found, the others computed."""
         missing = rows < 0
-        atoms = np.repeat(missing, np.diff(frames.offsets))
+        atoms = np.repeat(missing, frames.sizes)
         energy, forces = np.empty(len(frames)), np.empty_like(frames.forces)
         found = self.frames[rows[~missing]]
         energy[~missing], forces[~atoms] = found.energy, found.forces
         if self.source is not None and missing.any():
-            computed = [self.source.one(frames, int(i)) for i in np.flatnonzero(missing)]
-            energy[missing] = [label.energy for label in computed]
-            forces[atoms] = np.concatenate([np.asarray(label.forces) for label in computed])
+            computed = self.source.of(frames[missing])
+            energy[missing], forces[atoms] = computed.energy, computed.forces
         return frames.replace(energy=energy, forces=forces, level=self.level)
 
 
@@ -171,8 +188,3 @@ def _size(frames: Frames) -> dict[str, float]:
         "force_rms": float(np.sqrt(np.mean(frames.forces**2))),
         "energy_std": float(np.std(frames.energy)),
     }
-
-
-def _errors(model: ForceField, frames: Frames) -> dict[str, Any]:
-    found = errors(model, frames)
-    return {name: getattr(found, name) for name in ("force_mae", "force_rmse", "energy_mae")}

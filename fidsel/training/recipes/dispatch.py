@@ -17,7 +17,7 @@ from fidsel.models.contract import Fittable, ForceField, Watchable
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.optimise.fit import fit, fit_members
-from fidsel.training.stage import History, Stage
+from fidsel.training.stage import History, Stage, not_a_network
 
 LEFT_OUT = 0.1
 """Part of the training frames that each closed-form member of an ensemble does not see."""
@@ -27,13 +27,12 @@ def require_network(model: ForceField, recipe: str) -> NetworkForceField:
     """Return the model, or raise a `UsageError` where it cannot be trained in stages, as a recipe does."""
     if isinstance(model, NetworkForceField):
         return model
-    if isinstance(model, Ensemble):
-        raise UsageError(
-            f"{recipe} trains one network, not an ensemble: run it with several seeds and join the models, "
-            "Ensemble([...]), or use recipe 'standard'"
-        )
-    advice = "use recipe 'cokriging'" if isinstance(model, Fittable) else "give a network"
-    raise UsageError(f"{recipe} trains networks in stages, a {model.kind} model cannot: {advice}")
+    raise not_a_network(type(model), recipe)
+
+
+def takes_steps(model: ForceField) -> bool:
+    """Return whether a model is trained by optimiser steps, at least in part."""
+    return isinstance(model, NetworkForceField) or any(map(takes_steps, model.members))
 
 
 def require_different(networks: Sequence[NetworkForceField]) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from fidsel.arguments import Fraction, check_arguments
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
@@ -15,29 +16,18 @@ from fidsel.models.watch import QUIET, Watch
 from fidsel.training.evaluate import errors
 from fidsel.training.labels import level_of
 from fidsel.training.optimise.fit import fit
+from fidsel.training.recipes.asteroid import FINETUNE
 from fidsel.training.recipes.cheap import CheapPart, cheap_parts
 from fidsel.training.recipes.dispatch import require_network
 from fidsel.training.recipes.guard import keep_best
-from fidsel.training.stage import Loss, ModelFactory, Stage, Surrogate, Trained, TrainingData
+from fidsel.training.stage import Loss, ModelFactory, Recipe, Stage, Surrogate, Trained, TrainingData
 
 STAGE = Stage("joint", steps=5000, learning_rate=4e-3, batch=16, validate_every=200)
 
-SHARE = 0.2
-"""Share of the accurate level in the loss."""
 
-
-def joint(
-    data: TrainingData,
-    model: ModelFactory,
-    seed: int,
-    *,
-    stage: Stage = STAGE,
-    share: float = SHARE,
-    held_out: float = 0.1,
-    finetune: Stage | None = None,
-    watch: Watch = QUIET,
-) -> Trained:
-    """Return a network with a head for each level, trained on the labels of all levels at once.
+@dataclass(frozen=True, kw_only=True)
+class Joint(Recipe):
+    """One network learns all levels at once, each through a head of its own.
 
     Multi-fidelity learning with a shared body: the features of the atoms are learnt mostly from many
     cheap labels, while each head makes energies of its own level of them. No level is aligned with
@@ -47,15 +37,12 @@ def joint(
 
     Parameters
     ----------
-    data : accurate training and validation frames; cheap frames, one set per level, cheapest first.
-    model : builds a network.
-    seed : decides initial parameters, batches and held-out cheap frames.
     stage : how it is trained.
-    share : of the accurate level in the loss; the cheap levels have equal parts of the rest.
-    held_out : fraction of each cheap level that is not trained on.
-    finetune : further training of the accurate head, and of the body unless it is frozen, on the
-        accurate frames alone; the model returned then has this head only.
-    watch : see `Recipe`.
+    share : share of the accurate level in the loss; the cheap levels have equal parts of the rest.
+    held_out : part of the cheap labels that is not trained on.
+    fine_tune : train the accurate head, and the body unless it is frozen, on the accurate labels alone
+        afterwards; the model then has this head only.
+    finetune : how, where `fine_tune` says so.
 
     Returns
     -------
@@ -69,40 +56,66 @@ def joint(
     UsageError
         for a model that is no network, without cheap frames, or with levels that cannot be told apart.
     """
-    start = require_network(model(seed), "joint")
-    if not data.cheap:
-        raise UsageError("joint needs cheap frames, got none: use recipe 'standard'")
-    if not 0 < share < 1:
-        raise UsageError(f"share must lie between 0 and 1, got {share}")
-    parts = cheap_parts(data.cheap, data.validation, None, held_out=held_out, seed=seed)
-    names = [*(part.level for part in parts), level_of(data.train)]
-    if len(set(names)) < len(names):
-        raise UsageError(f"joint tells levels apart by their names, which must differ, got {names}")
-    shares = [(1 - share) / len(parts)] * len(parts) + [share]
-    mixed = mixture([*(part.train for part in parts), data.train], shares, stage.loss)
-    trained, history = fit(
-        start.with_heads(names), mixed.frames, data.validation, stage, mixed.weights, seed=seed, watch=watch
-    )
-    states, histories = {"joint": trained}, [history]
-    if finetune is not None:
-        alone = trained.with_heads([names[-1]])
-        tuned, history = fit(alone, data.train, data.validation, finetune, seed=seed, watch=watch)
-        states = {"fine-tune": tuned, "joint": trained}
-        histories.append(history)
-    kept = keep_best(states, data.validation)
-    surrogates = [_surrogate(trained, part, data.train) for part in parts]
-    levels = [
-        part.report() | own | {"held_out": _errors(surrogate.model, part.validation)}
-        for part, own, surrogate in zip(parts, mixed.report(), surrogates, strict=False)
-    ]
-    accurate = {"level": names[-1], "train": len(data.train)} | mixed.report()[-1]
-    diagnostics = {
-        **kept.report(),
-        "share": share,
-        "levels": [*levels, accurate],
-        "warnings": kept.warnings,
-    }
-    return Trained(kept.model, tuple(histories), diagnostics, tuple(surrogates))
+
+    kind: ClassVar[str] = "joint"
+    needs_network: ClassVar[bool] = True
+    needs_heads: ClassVar[bool] = True
+    has_surrogates: ClassVar[bool] = True
+
+    stage: Stage = STAGE
+    share: Fraction = 0.2
+    held_out: Fraction = 0.1
+    fine_tune: bool = False
+    finetune: Stage = FINETUNE
+
+    def __post_init__(self) -> None:
+        check_arguments(self)
+
+    @property
+    def first(self) -> Stage:
+        """The stage that learns all levels at once."""
+        return self.stage
+
+    def steps(self, levels: int) -> int:  # noqa: ARG002
+        """Return the steps of both stages."""
+        return self.stage.steps + (self.finetune.steps if self.fine_tune else 0)
+
+    def __call__(
+        self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET
+    ) -> Trained:
+        """Return a network with a head for each level, trained on all labels at once; see `Recipe`."""
+        start = require_network(model(seed), self.kind)
+        self.require(type(start), len(data.cheap))
+        parts = cheap_parts(data.cheap, data.validation, None, held_out=self.held_out, seed=seed)
+        names = [*(part.level for part in parts), level_of(data.train)]
+        if len(set(names)) < len(names):
+            raise UsageError(f"joint tells levels apart by their names, which must differ, got {names}")
+        shares = [(1 - self.share) / len(parts)] * len(parts) + [self.share]
+        mixed = mixture([*(part.train for part in parts), data.train], shares, self.stage.loss)
+        start = start.with_heads(names)
+        trained, history = fit(
+            start, mixed.frames, data.validation, self.stage, mixed.weights, seed=seed, watch=watch
+        )
+        states, histories = {"joint": trained}, [history]
+        if self.fine_tune:
+            alone = trained.with_heads([names[-1]])
+            tuned, history = fit(alone, data.train, data.validation, self.finetune, seed=seed, watch=watch)
+            states = {"fine-tune": tuned, "joint": trained}
+            histories.append(history)
+        kept = keep_best(states, data.validation)
+        surrogates = [_surrogate(trained, part, data.train) for part in parts]
+        levels = [
+            part.report() | own | {"held_out": _errors(surrogate.model, part.validation)}
+            for part, own, surrogate in zip(parts, mixed.report(), surrogates, strict=False)
+        ]
+        accurate = {"level": names[-1], "train": len(data.train)} | mixed.report()[-1]
+        diagnostics = {
+            **kept.report(),
+            "share": self.share,
+            "levels": [*levels, accurate],
+            "warnings": kept.warnings,
+        }
+        return Trained(kept.model, tuple(histories), diagnostics, tuple(surrogates))
 
 
 @dataclass(frozen=True, eq=False)

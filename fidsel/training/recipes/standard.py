@@ -1,24 +1,56 @@
 """Recipe `standard`: train on the accurate labels alone."""
 
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.recipes.dispatch import train_one
-from fidsel.training.stage import ModelFactory, Stage, Trained, TrainingData
+from fidsel.training.stage import CheapUse, ModelFactory, Recipe, Stage, Trained, TrainingData
 
 STAGE = Stage("train", steps=4000, learning_rate=4e-3, validate_every=100)
 
 
-def standard(
-    data: TrainingData, model: ModelFactory, seed: int, *, stage: Stage = STAGE, watch: Watch = QUIET
-) -> Trained:
-    """Return the model trained on the accurate frames; cheap frames are not looked at.
+@dataclass(frozen=True, kw_only=True)
+class Standard(Recipe):
+    """Training on the accurate labels alone; cheap ones are not looked at.
 
     Parameters
     ----------
-    data : accurate training and validation frames.
-    model : builds the model, closed-form or network.
-    seed : decides initial parameters and batches.
-    stage : how a network is trained.
-    watch : see `Recipe`.
+    stage : how a network is trained; kernels need none.
     """
-    trained, history = train_one(model(seed), data.train, data.validation, stage, seed=seed, watch=watch)
-    return Trained(trained, (history,))
+
+    kind: ClassVar[str] = "standard"
+    takes: ClassVar[CheapUse] = "none"
+
+    stage: Stage = STAGE
+
+    def __call__(
+        self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET
+    ) -> Trained:
+        """Return the model trained on the accurate frames; see `Recipe`."""
+        trained, history = train_one(
+            model(seed), data.train, data.validation, self.stage, seed=seed, watch=watch
+        )
+        return Trained(trained, (history,))
+
+    @property
+    def first(self) -> Stage:
+        """The only stage."""
+        return self.stage
+
+    def steps(self, levels: int) -> int:  # noqa: ARG002
+        """Return the steps of the only stage."""
+        return self.stage.steps
+
+
+def control(recipe: Recipe, levels: int) -> Standard:
+    """Return standard training as the control arm does it: as long as a whole recipe.
+
+    A network takes as many optimiser steps on accurate labels as the recipe's stages take together, with
+    the batch and all else as in the stage of the recipe that starts from random parameters.
+
+    Parameters
+    ----------
+    levels : cheap levels that the recipe trains on.
+    """
+    return Standard(stage=replace(recipe.first, name=STAGE.name, steps=recipe.steps(levels)))

@@ -75,12 +75,11 @@ def frame_bias(taught: Prediction, frames: Frames, *, energies_only: bool = Fals
     UsageError
         where some frames have forces and others none, or there are neither forces nor energies.
     """
-    sizes = np.diff(frames.offsets)
     if frames.has_forces.all() and not energies_only:
         difference = np.abs(taught.forces - frames.forces).mean(axis=1)
-        return Bias(np.add.reduceat(difference, frames.offsets[:-1]) / sizes, "eV/Å")
+        return Bias(frames.sum_per_frame(difference) / frames.sizes, "eV/Å")
     if (energies_only or not frames.has_forces.any()) and np.isfinite(frames.energy).all():
-        return Bias(np.abs(taught.energy - frames.energy) / sizes, "eV/atom")
+        return Bias(np.abs(taught.energy - frames.energy) / frames.sizes, "eV/atom")
     raise UsageError(
         f"bias weights need forces on all cheap frames, or energies on all: {frames.has_forces.sum()} of "
         f"{len(frames)} have forces, {np.isfinite(frames.energy).sum()} energies"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fidsel.arguments import NonNegativeInt, PositiveInt, check_arguments
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data import Frames, leaks
 from fidsel.exceptions import UsageError
@@ -22,7 +23,7 @@ from fidsel.training.weights.bias import Bias, comparable, frame_bias
 
 @dataclass(frozen=True)
 class Teaching:
-    """Who judges the cheap labels, and how.
+    """Who measures the bias of cheap labels.
 
     Parameters
     ----------
@@ -35,17 +36,16 @@ class Teaching:
         mistrusted because the teacher is wrong about them. Needs a committee.
     """
 
-    members: int = 1
-    folds: int = 0
+    members: PositiveInt = 1
+    folds: NonNegativeInt = 0
     subtract_error: bool = False
 
     def __post_init__(self) -> None:
-        if self.members < 1 or self.folds < 0 or self.folds == 1:
-            raise UsageError(
-                f"teachers need members ≥ 1, and folds = 0 or ≥ 2, got {self.members} and {self.folds}"
-            )
-        if self.subtract_error and self.members < 2:
-            raise UsageError("subtract_error needs a committee to disagree, got members = 1: take some 4")
+        check_arguments(self)
+        if self.folds == 1:
+            raise UsageError("folds must be 0 or at least 2, got 1")
+        if self.subtract_error and self.members == 1:
+            raise UsageError("subtract_error needs a committee that can disagree: give members, some 4")
 
 
 def teach(

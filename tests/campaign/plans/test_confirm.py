@@ -43,7 +43,7 @@ def test_labels_are_added_to_a_table_of_a_running_campaign(tmp_path: Path) -> No
     energy[70:], forces[70:] = np.nan, np.nan
     np.savez(folder / "pool.npz", **whole | {"E_accurate": energy, "F_accurate": forces})
     with open_workspace(open_campaign(folder), silent) as ws:
-        ensure_pool(ws.campaign, ws.store)
+        ensure_pool(ws.campaign, ws.journal)
         assert bought(ws, 1, slice(65, 75)) == 5
         assert len(ws.store.failed_ids(ws.campaign.accurate)) == 5
     np.savez(folder / "pool.npz", **whole)
@@ -59,7 +59,7 @@ def test_another_label_in_the_table_stops_the_campaign(tmp_path: Path) -> None:
     keep_pool(folder)
     whole = arrays(folder)
     with open_workspace(open_campaign(folder), silent) as ws:
-        ensure_pool(ws.campaign, ws.store)
+        ensure_pool(ws.campaign, ws.journal)
         assert bought(ws, 0, slice(0, 10)) == 10
         assert bought(ws, 1, slice(0, 3)) == 3
     energy = whole["E_accurate"].copy()
@@ -88,7 +88,7 @@ def test_the_same_labels_in_another_order_of_atoms_will_do(tmp_path: Path) -> No
         whole[name] = whole[name][:, order]
     np.savez(folder / "pool.npz", **whole | {"z": whole["z"][order]})
     with open_workspace(open_campaign(folder), silent) as ws:
-        pool = ensure_pool(ws.campaign, ws.store)
+        pool = ensure_pool(ws.campaign, ws.journal)
         assert bought(ws, 1, slice(0, 80)) == 80
         labelled = ws.store.labelled(ws.campaign.accurate)
         assert np.array_equal(labelled.positions, pool.positions)

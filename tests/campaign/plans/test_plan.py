@@ -8,7 +8,9 @@ from morse_molecule import NUMBERS
 from tiny_campaign import check_consistent, labels, rounds, run, write_campaign
 
 from fidsel.campaign import plan_campaign
-from fidsel.campaign.iterate import silent
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.loop import silent
+from fidsel.campaign.records.round import HeldOut
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelStore
@@ -105,16 +107,35 @@ def test_frames_without_a_label_are_no_candidates(tmp_path: Path) -> None:
     with LabelStore(folder / "labels.db", read_only=True) as store:
         assert store.query("SELECT count(*) FROM attempts WHERE status != 'done'") == [(0,)]
         ids = store.frames().ids
-        held = store.record("held-out") or {}
+        held = Journal(store).require(HeldOut)
     check_consistent(folder)
     known = set(ids[:70])
     assert {pick.frame for record in rounds(folder) for pick in record.picks} <= known
-    assert {*held["test"], *held["validation"]} <= known
+    assert {*held.test, *held.validation} <= known
     assert "50 of 120 configurations have no label of accurate" in " ".join(first.notes)
     assert "20 of 120 configurations have no label of cheap" in " ".join(first.notes)
     cheap = {frame for frame, _ in labels(folder)} - known
     assert cheap, "cheap labels of frames without an accurate one are of use"
     assert cheap <= set(ids[:100])
+
+
+def test_a_table_that_has_grown_is_planned_anew(tmp_path: Path) -> None:
+    """Until round 0 is drawn; what is drawn then comes from all that has labels by now."""
+    folder = partial_tables(tmp_path, accurate=40, cheap=40)
+    first = plan_campaign(open_campaign(folder), silent)
+    assert any("80 of 120 configurations have no label of accurate" in text for text in first.warnings)
+    partial_tables(tmp_path, accurate=120, cheap=120)
+    second = plan_campaign(open_campaign(folder), silent)
+    assert not any("have no label" in text for text in second.warnings)
+    assert second != first
+    assert plan_campaign(open_campaign(folder), silent) == second
+    (found,) = run(folder, "campaign.rounds=0")
+    assert not any("have no label" in note for note in found.notes)
+    assert max(pick.row for pick in found.picks) >= 40
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        held = Journal(store).require(HeldOut)
+        row = {frame: i for i, frame in enumerate(store.frames().ids)}
+    assert max(row[frame] for frame in held.test) >= 40, "the held-out frames are drawn anew as well"
 
 
 def test_too_few_frames_with_labels(tmp_path: Path) -> None:

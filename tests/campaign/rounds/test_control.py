@@ -1,37 +1,29 @@
 """What a campaign saved at equal error, and how well that is known."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import numpy as np
 import pytest
 
 from fidsel.campaign.records.round import Saving
-from fidsel.campaign.rounds.control import REACH, Curve, labels_at, saving
-from fidsel.fidelity.planner.law import CurvePoint, LawPrior, Posterior, fit_law
+from fidsel.campaign.rounds.control import REACH, Curve, saving
+from fidsel.fidelity.planner.law import REFERENCE, CurvePoint, Law, Link, fit_law
+from fidsel.fidelity.planner.priors import law_prior
 
 PRICE, VALIDATION = 2.0, 5
 CURVE = Curve((10, 20, 40), (1.0, 0.5, 0.25))  # β = 1: error = 10 / labels
 
 
-def workspace() -> Any:  # the two facts of a campaign that a saving takes
-    rules = SimpleNamespace(validation=VALIDATION)
-    return SimpleNamespace(campaign=SimpleNamespace(accurate=None, rules=rules), price=lambda _: PRICE)
+def saved(law: Law, spent: float, error: float) -> Saving:
+    return saving(law, REACH * CURVE.labels[-1], error, spent, PRICE, VALIDATION)
 
 
-def law(*draws: tuple[float, float]) -> Posterior:
-    """Return a law from δ and β of each draw."""
-    return Posterior(np.log(np.array(draws)), len(CURVE.labels))
-
-
-def test_labels_at_inverts_the_curve() -> None:
-    draws = np.log([[10.0, 1.0], [4.0, 0.5]])
-    np.testing.assert_allclose(labels_at(draws, 0.2), [50.0, 400.0])
-    assert labels_at(np.log([[1.0, 1e-6]]), 1e-3)[0] == np.inf
+def law(*draws: tuple[float, float]) -> Law:
+    """Return the law error = δ·n^(−β) from δ and β of each draw."""
+    curves = [[(np.log(delta) - beta * np.log(REFERENCE), beta)] for delta, beta in draws]
+    return Law((Link(0),), np.zeros(1), np.array(curves), len(CURVE.labels))
 
 
 def test_a_certain_curve_gives_its_saving_without_a_spread() -> None:
-    found = saving(workspace(), CURVE, law((10.0, 1.0), (10.0, 1.0)), spent=60.0, error=0.2)
+    found = saved(law((10.0, 1.0), (10.0, 1.0)), spent=60.0, error=0.2)
     right = 1 - 60 / (PRICE * (50 + VALIDATION))
     assert found.share == found.low == found.high == pytest.approx(right)
     assert found.certain
@@ -40,7 +32,7 @@ def test_a_certain_curve_gives_its_saving_without_a_spread() -> None:
 
 def test_the_interval_is_that_of_the_draws() -> None:
     scale = np.random.default_rng(0).lognormal(0.0, 0.3, 4000)
-    found = saving(workspace(), CURVE, law(*((10.0 * s, 1.0) for s in scale)), spent=60.0, error=0.2)
+    found = saved(law(*((10.0 * s, 1.0) for s in scale)), spent=60.0, error=0.2)
     low, high = (1 - 60 / (PRICE * (50 * np.exp(z * 0.3) + VALIDATION)) for z in (-1.645, 1.645))
     assert found.low == pytest.approx(low, abs=0.03)
     assert found.high == pytest.approx(high, abs=0.03)
@@ -50,14 +42,14 @@ def test_the_interval_is_that_of_the_draws() -> None:
 
 def test_a_spread_around_zero_is_not_told_as_a_saving() -> None:
     draws = [(10.0 * factor, 1.0) for factor in (0.6, 0.9, 1.0, 1.1, 1.7)]
-    found = saving(workspace(), CURVE, law(*draws), spent=PRICE * 45, error=0.2)
+    found = saved(law(*draws), spent=PRICE * 45, error=0.2)
     assert found.share == pytest.approx(0.18, abs=0.05)
     assert not found.certain
     assert found.words.startswith("not distinguishable from no saving at equal error: +")
 
 
 def test_beyond_the_reach_of_the_curve_both_ends_are_bounds() -> None:
-    found = saving(workspace(), CURVE, law((10.0, 1.0), (10.0, 0.5)), spent=10.0, error=1e-3)
+    found = saved(law((10.0, 1.0), (10.0, 0.5)), spent=10.0, error=1e-3)
     right = 1 - 10 / (PRICE * (REACH * 40 + VALIDATION))
     assert found.share == found.low == found.high == pytest.approx(right)
     assert (found.at_least, found.high_at_least) == (True, True)
@@ -65,9 +57,9 @@ def test_beyond_the_reach_of_the_curve_both_ends_are_bounds() -> None:
 
 
 def test_three_scattered_points_do_not_settle_a_saving() -> None:
-    points = [CurvePoint(n, (), e) for n, e in zip(CURVE.labels, CURVE.errors, strict=True)]
-    fitted = fit_law(points, LawPrior(levels=()), seed=0)
-    found = saving(workspace(), CURVE, fitted, spent=PRICE * 52, error=0.2)
+    points = [CurvePoint(Link(0), n, e) for n, e in zip(CURVE.labels, CURVE.errors, strict=True)]
+    fitted = fit_law(points, law_prior(["wavefunction"], atoms=4), seed=0)
+    found = saved(fitted, spent=PRICE * 52, error=0.2)
     assert found.low is not None
     assert found.high is not None
     assert found.low < 0 < found.high

@@ -52,7 +52,7 @@ def test_kinds_that_need_no_errors_buy_nothing_for_them(
 ) -> None:
     found = picked(copytree(begun, tmp_path / "copy"), f"kind={kind} error=probe probes=3")
     assert len(found.picks) == 4
-    assert all(why in pick.reason and "; fidelity 1, cost 1" in pick.reason for pick in found.picks)
+    assert all(why in pick.reason and "; at accurate, cost 1" in pick.reason for pick in found.picks)
     assert all(f"cluster {pick.cluster} (" in pick.reason for pick in found.picks)
     assert found.error_source == {"kind": "none"}
     assert "probe" not in found.accounts
@@ -81,7 +81,8 @@ def test_errors_from_a_committee(tmp_path: Path, recipe: str) -> None:
         assert isinstance(model, Ensemble)
         with LabelStore(tmp_path / "labels.db", read_only=True) as store:
             apart = model.disagreement(store.frames([pick.frame for pick in found.picks])).frame_forces
-        np.testing.assert_allclose(list(found.error_source["estimates"].values()), apart, rtol=1e-4)
+        told = [found.error_source["estimates"][pick.frame] for pick in found.picks]
+        np.testing.assert_allclose(told, apart, rtol=1e-4)
 
 
 def test_errors_from_latent_distances(tmp_path: Path) -> None:

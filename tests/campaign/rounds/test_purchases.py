@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from time import sleep
 
@@ -11,6 +12,10 @@ import pytest
 from tiny_campaign import check_consistent, labels, outcome, picks, rounds, run, start, write_campaign
 
 from fidsel.campaign import iterate
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import LateLabels, Levels
+from fidsel.campaign.records.round import Allocation, Pick
+from fidsel.campaign.rounds.purchases import wanted_by
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelStore
@@ -74,6 +79,7 @@ def test_late_frames_are_not_picked_again(early: Path) -> None:
     assert len(chosen) == len(set(chosen))
 
 
+@pytest.mark.slow
 def test_picks_do_not_depend_on_how_long_labels_take(early: Path, tmp_path: Path) -> None:
     """Here each takes a moment, two are made at a time, and the last ones come after the round has closed."""
     folder = write_campaign(tmp_path, accurate="seconds = 0.0, pause = 0.3")
@@ -95,6 +101,7 @@ def hanging(early: Path) -> str:
     return f'seconds = 0.0, act = "hang", one_in = {int(first * 1e6)}'
 
 
+@pytest.mark.slow
 def test_killed_while_labels_are_late(early: Path, tmp_path: Path) -> None:
     """They are lost, bought again, and join the round they would have joined."""
     folder = write_campaign(tmp_path, accurate=hanging(early))
@@ -170,6 +177,22 @@ def test_measured_prices_leave_what_is_under_way(tmp_path: Path) -> None:
         assert len(accurate[index]) <= 0.3 * len(wanted)
         assert record.spent + record.remaining == pytest.approx(5.0)
     assert set(statuses(folder)) == {"done"}
+
+
+def test_what_a_round_wants_first(tmp_path: Path) -> None:
+    """What was late, then what is owned, then what is new, where it closes early; else the picks' order."""
+    campaign = open_campaign(write_campaign(tmp_path), [EARLY])
+    picked = (Pick("x", 0, "accurate", 1, "why"),)
+    with LabelStore(tmp_path / "journal.db") as store:
+        journal = Journal(store)
+        journal.write(Levels((("cheap", "c"), ("accurate", "a"))))
+        journal.write(Allocation(("a", "b"), {"cheap": ("a", "b", "c")}, picked, 0.0), 0)
+        journal.write(LateLabels({"accurate": ("b",), "cheap": ()}), 0)
+        journal.write(Allocation(("x", "b"), {"cheap": ("x", "c", "y")}, picked, 0.0), 1)
+        assert wanted_by(campaign, journal, 1) == {"cheap": ("c", "x", "y"), "accurate": ("b", "x")}
+        whole = replace(campaign, rules=replace(campaign.rules, close_at=1.0))
+        assert wanted_by(whole, journal, 1) == {"cheap": ("x", "c", "y"), "accurate": ("b", "x")}
+        assert wanted_by(campaign, journal, 0) == {"cheap": ("a", "b", "c"), "accurate": ("a", "b")}
 
 
 def test_by_default_nothing_is_late(finished: Path) -> None:

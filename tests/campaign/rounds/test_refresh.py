@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tiny_campaign import check_consistent, labels, picks, rounds, run, write_campaign
 
 from fidsel.campaign import iterate
@@ -24,6 +25,7 @@ def groups(folder: Path) -> list[str]:
         return [str(group) for group in store.frames().group]
 
 
+@pytest.mark.slow
 def test_new_candidates_once_per_round(tmp_path: Path) -> None:
     whole, broken = (write_campaign(tmp_path / name, 120, *COMPUTED) for name in ("whole", "broken"))
     run(whole, *REFRESH)

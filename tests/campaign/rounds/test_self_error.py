@@ -4,8 +4,7 @@ from architectures import network
 from morse_molecule import frames
 
 from fidsel.campaign.rounds.self_error import disagreement, latent
-from fidsel.exceptions import UsageError
-from fidsel.models import SGDML, Delta, Ensemble, Sum
+from fidsel.models import SGDML, Baseline, Ensemble, Sum
 from fidsel.selector import mean_latent
 
 TEST = frames(5, 3)
@@ -22,7 +21,7 @@ def test_committees_that_add_up_disagree_in_squares(forces: bool) -> None:
     expected = np.hypot(*(part.frame_forces if forces else part.energy for part in apart))
     np.testing.assert_allclose(disagreement(Sum(parts), TEST, forces), expected)
     first = apart[0].frame_forces if forces else apart[0].energy
-    np.testing.assert_allclose(disagreement(Delta(parts[0]), TEST, forces), first)
+    np.testing.assert_allclose(disagreement(Baseline(parts[0]), TEST, forces), first)
 
 
 def test_features_of_networks_stand_side_by_side() -> None:
@@ -32,11 +31,3 @@ def test_features_of_networks_stand_side_by_side() -> None:
     np.testing.assert_array_equal(latent(one, TEST), expected[0])
     np.testing.assert_array_equal(latent(Sum([kernel, one, two]), TEST), np.hstack(expected))
     np.testing.assert_allclose(latent(Ensemble([one, two]), TEST), np.hstack(expected), atol=1e-12)
-
-
-def test_models_without_any_are_named() -> None:
-    kernel = SGDML([10.0]).fit(frames(10), frames(0))[0]
-    with pytest.raises(UsageError, match="needs models that can disagree, this one is a 'sgdml'"):
-        disagreement(kernel, TEST, forces=True)
-    with pytest.raises(UsageError, match="needs a network's features, this model is a 'sgdml'"):
-        latent(kernel, TEST)

@@ -1,18 +1,17 @@
 import numpy as np
 import pytest
 from morse_molecule import frames
-from small_task import learn, task
+from small_task import learn, task, without_labels
 
 from fidsel.campaign.selection.loop import additions, select
 from fidsel.campaign.selection.settings import Selection, SelectionRound, divide, has_labels
-from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.selector import Probe, Random, Stratified
-from fidsel.selector.stopping import Stopping
+from fidsel.selector import Random, Stratified
+from fidsel.selector.stopping import Stopping, Why
 
 
 def rows(rounds: list[SelectionRound]) -> list[list[int]]:
-    return [one.picks.indices.tolist() for one in rounds if one.picks is not None]
+    return [[pick.row for pick in one.picks] for one in rounds if one.picks]
 
 
 def test_rounds_pick_train_and_measure() -> None:
@@ -20,12 +19,12 @@ def test_rounds_pick_train_and_measure() -> None:
     rounds = list(select(made))
     assert [one.index for one in rounds] == [0, 1, 2]
     assert [one.labels for one in rounds] == [10, 15, 20]
-    assert rounds[-1].stop == "round limit: 2 rounds of picking are done"
+    assert str(rounds[-1].stop) == "round limit: 2 rounds of picking are done"
     start, held = made.division.start, made.division.held_out
     picked = [row for one in rows(rounds) for row in one]
     assert len({*picked, *start}) == 20
     assert not {*picked, *start} & {*held}
-    errors = [one.held_out.rmse for one in rounds if one.held_out is not None]
+    errors = [one.held_out.error("rmse") for one in rounds if one.held_out is not None]
     assert errors[2] < errors[0]
     assert all(one.held_out is not None and one.held_out.frames == 30 for one in rounds)
     assert [one.pool.frames for one in rounds if one.pool is not None] == [80, 75, 70]
@@ -38,7 +37,7 @@ def test_held_out_errors_are_those_of_the_model_of_that_round() -> None:
     held = made.frames[made.division.held_out]
     rmse = np.sqrt(np.mean((model.predict(held).forces - held.forces) ** 2))
     assert rounds[-1].held_out is not None
-    assert rounds[-1].held_out.rmse == pytest.approx(rmse, rel=1e-9)
+    assert rounds[-1].held_out.error("rmse") == pytest.approx(rmse, rel=1e-9)
 
 
 def test_stopped_after_any_round_it_goes_on_as_if_it_never_had() -> None:
@@ -65,7 +64,7 @@ def test_seed_decides() -> None:
 
 
 def test_probes_are_labelled_now_and_trained_on_next_round() -> None:
-    made = task(source=lambda _: Probe(), reference=False)
+    made = task(error="probe")
     rounds = list(select(made))
     assert [len(one.probes) for one in rounds] == [0, 4, 4]
     assert [one.labels for one in rounds] == [10, 19, 28]
@@ -79,7 +78,7 @@ def test_probes_are_labelled_now_and_trained_on_next_round() -> None:
 
 
 def test_picker_that_needs_no_errors_gets_none() -> None:
-    rounds = list(select(task(picker=Random(), source=None)))
+    rounds = list(select(task(picker=Random())))
     assert [one.labels for one in rounds] == [10, 15, 20]
 
 
@@ -88,50 +87,56 @@ def test_control_arm_shares_start_and_clusters_and_picks_at_random() -> None:
     arm = made.control_arm()
     mine, theirs = list(select(made)), list(select(arm))
     assert mine[0].held_out == theirs[0].held_out
-    assert arm.clusters[0] is made.clusters[0]
+    assert arm.space is made.space
     assert rows(mine) != rows(theirs)
     assert [one.labels for one in mine] == [one.labels for one in theirs]
 
 
 def test_reasons_to_stop() -> None:
-    def last(rule: Stopping, size: int = 5, rounds: int = 2) -> str:
+    def last(rule: Stopping, size: int = 5, rounds: int = 2) -> Why | None:
         numbers = Selection(10, size, rounds, clusters=3, energy_clusters=2, stopping=rule)
-        return list(select(task(numbers=numbers)))[-1].stop
+        stop = list(select(task(numbers=numbers)))[-1].stop
+        return stop and stop.why
 
-    assert last(Stopping(target=10.0)).startswith("target reached: error")
-    assert last(Stopping(cluster_target=10.0)).startswith("target reached in every cluster")
-    assert last(Stopping(patience=1, least_gain=0.99)).startswith("flat: 1 round")
-    assert last(Stopping(), size=50, rounds=9) == "pool exhausted: every candidate is labelled"
+    assert last(Stopping(target=10.0)) is Why.TARGET
+    assert last(Stopping(cluster_target=10.0)) is Why.CLUSTER_TARGET
+    assert last(Stopping(patience=1, least_gain=0.99)) is Why.FLAT
+    assert last(Stopping(), size=50, rounds=9) is Why.POOL
 
 
-def unlabelled(pool: Frames, rows: np.ndarray) -> Frames:
-    energy, forces = pool.energy.copy(), pool.forces.copy()
-    energy[rows] = np.nan
-    forces.reshape(len(pool), -1, 3)[rows] = np.nan
-    return pool.replace(energy=energy, forces=forces)
+def test_target_means_the_error_it_is_said_to_mean() -> None:
+    first = next(iter(select(task()))).held_out
+    assert first is not None
+    assert first.error("mae") < first.error("rmse")
+    between = (first.error("mae") + first.error("rmse")) / 2
+    for measure, reached in (("mae", True), ("rmse", False)):
+        rule = Stopping(target=between, measure=measure)
+        numbers = Selection(10, 5, 2, clusters=3, energy_clusters=2, stopping=rule)
+        assert (next(iter(select(task(numbers=numbers)))).stop is not None) == reached
 
 
 def test_pool_without_labels_gets_one_round_of_picks() -> None:
     """The real case: some frames are labelled, the picks are to be labelled by whoever asked."""
-    pool = unlabelled(frames(120), np.arange(60, 120))
-    made = task(pool, picker=Random(), source=None, numbers=Selection(size=5, rounds=4, clusters=2))
+    pool = without_labels(frames(120), np.arange(60, 120))
+    made = task(pool, picker=Random(), numbers=Selection(size=5, rounds=4, clusters=2))
     assert set(made.division.start) == set(range(60)) - set(made.division.held_out)
     first, second = select(made)
     assert first.held_out is not None
     assert second.held_out is None
-    assert second.stop.startswith("the picks have no labels yet")
-    assert second.picks is not None
-    assert set(second.picks.indices) <= set(range(60, 120))
+    assert second.stop is not None
+    assert second.stop.why is Why.PICKS
+    assert {pick.row for pick in second.picks} <= set(range(60, 120))
+    assert all(pick.frame == pool.ids[pick.row] for pick in second.picks)
 
 
 def test_labels_that_come_later_move_no_frame_to_another_side() -> None:
     """What was held out must never be trained on, and what was picked must be."""
     whole = frames(120)
     numbers = Selection(size=5, rounds=1, clusters=2)
-    before = task(unlabelled(whole, np.arange(60, 120)), picker=Random(), source=None, numbers=numbers)
+    before = task(without_labels(whole, np.arange(60, 120)), picker=Random(), numbers=numbers)
     picked = rows(list(select(before)))[0]
     rest = np.setdiff1d(np.arange(60, 120), picked)
-    after = task(unlabelled(whole, rest), picker=Random(), source=None, numbers=numbers).division
+    after = task(without_labels(whole, rest), picker=Random(), numbers=numbers).division
     assert (after.held_out == before.division.held_out).all()
     assert set(after.start) == {*before.division.start, *picked}
 
@@ -149,7 +154,7 @@ def test_frames_that_repeat_held_out_ones_are_left_out() -> None:
 
 
 def test_control_arm_owns_as_many_labels_as_a_selection_that_probes() -> None:
-    made = task(source=lambda _: Probe(), reference=False, probing=True)
+    made = task(error="probe")
     arm = made.control_arm()
     mine, theirs = list(select(made)), list(select(arm))
     assert [one.labels for one in mine] == [one.labels for one in theirs] == [10, 19, 28]
@@ -158,80 +163,31 @@ def test_control_arm_owns_as_many_labels_as_a_selection_that_probes() -> None:
 def test_energies_of_candidates_are_not_looked_at_where_labels_are_unknown() -> None:
     pool = frames(120)
     spoilt = pool.replace(energy=pool.energy + np.where(np.arange(120) > 60, 5.0, 0.0))
-    picks = [
-        rows(list(select(task(some, picker=Stratified(), source=None, reference=False))))
-        for some in (pool, spoilt)
-    ]
+    picks = [rows(list(select(task(some, picker=Stratified(), error="probe")))) for some in (pool, spoilt)]
     assert picks[0] == picks[1]
 
 
 def test_labels_asked_for_in_turns_give_the_selection_of_labels_owned() -> None:
     """Probes and picks are labelled only when a round asks for them; what is done meanwhile stays."""
     whole = frames(120)
-    pool = unlabelled(whole, np.arange(40, 120))
+    pool = without_labels(whole, np.arange(40, 120))
     known = has_labels(pool)
     numbers = Selection(size=5, rounds=2, probes=4, clusters=3, energy_clusters=2)
-    settings = {"source": lambda _: Probe(), "reference": False, "numbers": numbers}
+    settings = {"error": "probe", "numbers": numbers}
     owned = list(select(task(whole, known=known, **settings)))
     rounds: list[SelectionRound] = []
-    asked, stops = set(range(40)), []
-    while not (rounds and rounds[-1].stop.startswith("round limit")):
-        made = task(unlabelled(whole, np.setdiff1d(np.arange(120), list(asked))), known=known, **settings)
+    asked, stops = set(range(40)), list[Why]()
+    while not (rounds and rounds[-1].stop and rounds[-1].stop.why is Why.ROUNDS):
+        made = task(without_labels(whole, np.setdiff1d(np.arange(120), list(asked))), known=known, **settings)
         for one in select(made, rounds):
             rounds = [*rounds[: one.index], one]
         assert list(select(made, rounds)) == [], "it waits until the labels are there"
         if rounds[-1].held_out is None:
-            stops.append(rounds[-1].stop.split(" have")[0])
-            wanted = rounds[-1].probes if rounds[-1].picks is None else rounds[-1].picks.indices
-            asked |= {*wanted.tolist()}
-    assert stops == ["the probes", "the picks"] * 2
+            assert rounds[-1].stop is not None
+            stops.append(rounds[-1].stop.why)
+            asked |= {*rounds[-1].asked.tolist()}
+    assert stops == [Why.PROBES, Why.PICKS] * 2
     assert len(asked) == 40 + 2 * (4 + 5)
     assert rows(rounds) == rows(owned)
-    assert [one.probes.tolist() for one in rounds] == [one.probes.tolist() for one in owned]
+    assert [one.probes for one in rounds] == [one.probes for one in owned]
     assert [one.held_out for one in rounds] == [one.held_out for one in owned]
-
-
-def test_what_began_with_fewer_labels_keeps_its_sides() -> None:
-    whole, numbers = frames(120), Selection(size=5, rounds=1, clusters=2)
-    known = np.arange(120) < 60
-    now, then = divide(whole, numbers, known), divide(unlabelled(whole, np.arange(60, 120)), numbers)
-    for side in ("held_out", "pool", "start", "known"):
-        np.testing.assert_array_equal(getattr(now, side), getattr(then, side))
-    assert now.labelled.all()
-
-
-def test_held_out_frames_come_in_blocks_of_the_trajectory() -> None:
-    found = divide(frames(1000), Selection(start=10))
-    assert len(found.held_out) == 250
-    runs = np.split(found.held_out, np.flatnonzero(np.diff(found.held_out) > 1) + 1)
-    assert len(runs) <= 10
-    assert min(map(len, runs)) >= 10
-    assert len(np.intersect1d(found.pool, found.held_out)) == 0
-
-
-@pytest.mark.parametrize(
-    ("pool", "numbers", "message"),
-    [
-        (frames(3), Selection(), "at least 4 labelled frames, got 3 of 3"),
-        (frames(40), Selection(start=31), "must be 2 to 30, the labelled frames"),
-        (frames(40), Selection(start=1), "must be 2 to 30, the labelled frames .*, got 1"),
-    ],
-)
-def test_too_few_frames_are_refused(pool: Frames, numbers: Selection, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        divide(pool, numbers)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [({"size": 0}, "size must be ≥ 1"), ({"holdout": 1.0}, "holdout must be a fraction between 0 and 1")],
-)
-def test_impossible_numbers_are_refused(values: dict[str, float], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        Selection(**values)  # type: ignore[arg-type]
-
-
-def test_energies_alone_can_be_selected_for() -> None:
-    pool = frames(120)
-    bare = pool.replace(forces=np.full_like(pool.forces, np.nan))
-    assert divide(bare, Selection(start=10)).labelled.all()

@@ -13,9 +13,7 @@ import fidsel as library
 from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.data import Frames, write
-from fidsel.tasks.evaluate import EvaluateRequest, evaluate_files
-from fidsel.tasks.outlier_map import training_frames
-from fidsel.tasks.train import LabelFile
+from fidsel.tasks.evaluate import evaluate
 
 
 @pytest.fixture
@@ -164,7 +162,7 @@ def test_training_frames_are_left_out(
     file = f"{finished / 'pool.npz'}:E_accurate:F_accurate"
     found = json.loads(ran(capfd, finished, file, "--json").out)
     assert found["frames"] + found["training_frames_left_out"] == 80
-    kept = training_frames(library.load(finished / "rounds" / "0000" / "model"))
+    kept = library.load(finished / "rounds" / "0000" / "model").training_frames
     assert kept is not None
     assert found["training_frames_left_out"] == len(set(kept.ids))
     assert "left out: the model was trained on them" in found["notes"][0]
@@ -181,8 +179,7 @@ def test_named_training_frames_are_left_out(tmp_path: Path) -> None:
     write(theirs, truth.replace(energy=truth.energy + 1.0))
     write(data, truth)
     write(some, truth[:5])
-    request = EvaluateRequest(str(theirs), LabelFile(str(data)), train=LabelFile(str(some)))
-    found = evaluate_files(request)
+    found = evaluate(theirs, data, train=some)
     assert (found.trained, found.evaluation.whole.frames) == (5, 15)
 
 

@@ -12,7 +12,7 @@ from command_line import fidsel, write_campaign
     ("frames", "message"),
     [
         (9, "must hold at least 11 different configurations .* got 9: raise pool.frames .* campaign.test"),
-        (14, "too few blocks of 10 frames for 4 validation frames: take more frames .* campaign.validation"),
+        (14, "too few blocks of 10 for 4 validation frames: take more frames, or fewer validation ones"),
         (22, "of 22 configurations 2 may be trained on .* at least 3 are needed: take more .pool.frames"),
     ],
 )

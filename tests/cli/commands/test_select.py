@@ -177,7 +177,7 @@ def test_the_same_command_goes_on_once_what_it_asked_for_has_labels(
     assert len(picks) == 5
     last = told(owned | {*probes, *picks}, 0)
     assert last["rounds"][1]["picks"] == picks
-    assert last["rounds"][1]["held_out"]["rmse"] > 0
+    assert last["rounds"][1]["held_out"]["force_rmse"] > 0
     assert last["rounds"][0] == first["rounds"][0]
     changed = fidsel(capfd, "select", pool, *QUICK, "--error", "probe", "selector.probes=4")
     assert changed.code == 2
@@ -242,7 +242,7 @@ def test_outliers_of_a_model_a_calculator_and_a_file(
     assert told["training_frames_left_out"] == 20
     assert told["sides"]["pool"]["frames"] == 100
     side = told["sides"]["pool"]
-    assert 0 < side["mae"] < side["rmse"]
+    assert 0 < side["force_mae"] < side["force_rmse"]
     assert len(side["clusters"]["mae"]) == len(side["clusters"]["rmse"])
     assert all(0 < one["mae"] <= one["error"] for one in told["frames"])
     assert told["findings"]

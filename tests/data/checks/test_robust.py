@@ -34,7 +34,9 @@ def test_correlation_is_of_ranks() -> None:
     x = np.arange(10.0)
     assert rank_correlation(x, np.exp(x)) == pytest.approx(1.0)
     assert rank_correlation(x, -(x**3)) == pytest.approx(-1.0)
-    assert rank_correlation(x, np.zeros(10)) == 0.0
+    assert rank_correlation(np.array([1.0, 2.0, 2.0, 3.0]), x[:4]) == pytest.approx(np.sqrt(0.9))
+    assert rank_correlation(x, np.zeros(10)) is None
+    assert rank_correlation(x[:1], x[:1]) is None
 
 
 def test_excess_is_against_the_median_of_the_composition() -> None:

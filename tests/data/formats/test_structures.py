@@ -7,7 +7,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from fidsel.data import Units, read, read_with_notes
-from fidsel.data.read import last_structure
+from fidsel.data.reading import last_structure
 from fidsel.exceptions import UsageError
 
 ACETATE_MOL2 = """\

@@ -26,8 +26,9 @@ from fidsel.fidelity import (
 )
 from fidsel.fidelity.buying.breaker import RepeatedFailureError
 from fidsel.fidelity.buying.buyer import BATCH_SIZE
-from fidsel.fidelity.buying.reservations import MARGIN, QUICK, QUICK_LIMIT
-from fidsel.fidelity.engine.task import Result, Usage
+from fidsel.fidelity.buying.reservations import MARGIN, QUICK_LIMIT
+from fidsel.fidelity.engine.task import QUICK, Result, Usage
+from fidsel.fidelity.store.failures import retry
 
 MEASURED = Fidelity("spring", Spring(seconds=None), Price(1.0))
 
@@ -60,7 +61,7 @@ def test_declared_prices_never_pass_the_budget(
             try:
                 bought = buy(
                     store, ClockEngine(data.draw(st.integers(1, 4))), level, frames, account, budget=budget,
-                    stop_on_refusal=data.draw(st.booleans()), retry_failed=data.draw(st.booleans()),
+                    stop_on_refusal=data.draw(st.booleans()),
                 )  # fmt: skip
             except RepeatedFailureError:
                 assert ledger.spent() <= budget.total * (1 + 1e-9)
@@ -210,7 +211,8 @@ def test_owned_and_failed_frames(path: Path, tmp_path: Path) -> None:
         again = buy(store, InlineEngine(), level, frames, "train", budget=budget)
         assert again == Purchase((), frames.ids[1:2], (frames.ids[0], frames.ids[2]), (), 0.0, 0.0)
         assert len(calls.read_text().split()) == 3
-        tried = buy(store, InlineEngine(), level, frames, "train", budget=budget, retry_failed=True)
+        assert retry(store, [level]) == 1
+        tried = buy(store, InlineEngine(), level, frames, "train", budget=budget)
         assert (tried.ids_failed, tried.cost) == (frames.ids[1:2], 1.0)
         shared = buy(store, InlineEngine(), level, frames, "control")
         assert (shared.ids_owned, shared.ids_failed, shared.cost) == (again.ids_owned, frames.ids[1:2], 3.0)

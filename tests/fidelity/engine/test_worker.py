@@ -259,9 +259,10 @@ def test_running_tells_what_has_begun_and_not_come_back(tmp_path: Path) -> None:
         found = {done.frame_id: usage for done, _, usage in engine.run(tasks())}
         assert engine.running() == {}
     assert len(found) == 5
-    assert {"quick", "slow"} <= set(seen) <= {"quick", "slow", "alone"}
-    assert seen["quick"] == found["quick"]  # ended, and not read yet
-    assert 0.2 <= seen["quick"].cpu < 0.5
+    assert {"slow"} <= set(seen) <= {"quick", "slow", "alone"}
+    if "quick" in seen:  # ended, and not read yet; a driver that got no time in between has read it
+        assert seen["quick"] == found["quick"]
+    assert 0.2 <= found["quick"].cpu < 0.5
     assert seen["slow"].wall <= found["slow"].wall
 
 

@@ -55,7 +55,7 @@ def test_an_absurd_label_is_set_aside_and_released(store: LabelStore, factor: fl
     assert (failure.frame_id, failure.cause, failure.cost, failure.again) == (bad, "quarantined", 1.0, False)
     with pytest.raises(UsageError, match="have no label at dear"):
         store.labelled(DEAR, [bad])
-    again = buy(store, InlineEngine(), DEAR, FRAMES[:20], "train", budget=BUDGET, retry_failed=True)
+    again = buy(store, InlineEngine(), DEAR, FRAMES[:20], "train", budget=BUDGET)
     assert (again.ids_failed, again.ids_done, again.cost) == ((bad,), (), 0.0)
     with pytest.raises(UsageError, match="`fidsel status --failed` lists them"):
         release(store, [CHEAP, DEAR], ["zz"])

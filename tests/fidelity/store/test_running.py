@@ -6,6 +6,7 @@ from time import sleep
 import pytest
 from toy_labels import Spring, springs
 
+from fidsel.data import Frames
 from fidsel.fidelity import CampaignLock, Fidelity, LabelStore, Ledger, Order, Price, open_store
 from fidsel.fidelity.store.running import RunningFile
 
@@ -61,3 +62,31 @@ def test_a_store_in_use_tells_what_runs(tmp_path: Path) -> None:
         lock.beat()
         assert RunningFile(store.path).read() == {7: 1.25}
     assert not RunningFile(tmp_path / "labels.db").path.exists()
+
+
+def interrupt(path: Path, frames: Frames) -> None:
+    """Hold a campaign, reserve labels of some frames that use 4 s each, and be interrupted."""
+    with open_store(path) as (store, lock):
+        store.add_frames(frames)
+        begun = Ledger(store).reserve("train", LEVEL, [Order(name, 9.0) for name in frames.ids])
+        store.usage = lambda: {one.id: 4.0 for one in begun} or {7: 4.0}
+        assert lock.beat is not None
+        lock.beat()
+        assert RunningFile(path).path.exists()
+        raise KeyboardInterrupt
+
+
+def test_it_goes_with_its_driver_also_where_that_fails(tmp_path: Path) -> None:
+    path = tmp_path / "labels.db"
+    with pytest.raises(KeyboardInterrupt):
+        interrupt(path, springs([1.0])[:0])
+    assert not RunningFile(path).path.exists()
+
+
+def test_it_stays_where_a_label_is_left_open(tmp_path: Path) -> None:
+    """The next driver charges what the label had used."""
+    path = tmp_path / "labels.db"
+    with pytest.raises(KeyboardInterrupt):
+        interrupt(path, springs([1.0]))
+    with open_store(path) as (store, _):
+        assert [(x.kind, x.amount) for x in Ledger(store).lines()] == [("lost", 2.0)]

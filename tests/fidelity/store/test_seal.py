@@ -49,9 +49,10 @@ def filled(path: Path, *first: float) -> None:
 
 def killed_after(path: Path, labels: int) -> None:
     """Let another process store labels and kill it when it has told of as many."""
+    places = map(str, (Path(__file__).parent, TESTS, TESTS.parent))
     child = subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (TESTS / "fidelity", TESTS, TESTS.parent)))},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
     )  # fmt: skip
     assert child.stdin is not None
     assert child.stdout is not None

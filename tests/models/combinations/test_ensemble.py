@@ -90,7 +90,7 @@ def test_latent_features_stand_side_by_side() -> None:
     members, test = networks(), frames(2)
     latent = Ensemble(members).latent(test)
     np.testing.assert_array_equal(latent, np.concatenate([m.latent(test) for m in members], axis=1))
-    with pytest.raises(UsageError, match="only networks have latent features"):
+    with pytest.raises(UsageError, match="a sgdml model has no latent features"):
         Ensemble(kernels()).latent(test)
 
 

@@ -123,7 +123,7 @@ def test_an_atom_alone_has_no_force() -> None:
 
 def test_a_checkpoint_predicts_as_maces_own_calculator(theirs: Any, tmp_path: Path) -> None:
     path = checkpoint(theirs, tmp_path / "plain.model")
-    model = MACE.from_checkpoint(path, trust=True, level="dft")
+    model = MACE(checkpoint=path, trust=True, level="dft")
     assert_same_as_theirs(theirs, model, path)
     assert_same_as_theirs(theirs, load(model.save(tmp_path / "saved")), path)  # type: ignore[arg-type]
 
@@ -138,21 +138,21 @@ def test_a_foundation_models_options_are_understood(theirs: Any, tmp_path: Path)
         "use_reduced_cg": False,
     }
     path = checkpoint(theirs, tmp_path / "foundation.model", **options)
-    assert_same_as_theirs(theirs, MACE.from_checkpoint(path, trust=True), path)
+    assert_same_as_theirs(theirs, MACE(checkpoint=path, trust=True), path)
 
 
 def test_one_of_a_checkpoints_levels_is_chosen(theirs: Any, tmp_path: Path) -> None:
     path = checkpoint(theirs, tmp_path / "two.model", heads=2)
-    assert_same_as_theirs(theirs, MACE.from_checkpoint(path, trust=True, head="cc"), path, head="cc")
+    assert_same_as_theirs(theirs, MACE(checkpoint=path, trust=True, head="cc"), path, head="cc")
     with pytest.raises(UsageError, match="several levels of theory: choose head = dft or cc"):
-        MACE.from_checkpoint(path, trust=True)
+        MACE(checkpoint=path, trust=True)
     with pytest.raises(UsageError, match="did you mean 'dft'"):
-        MACE.from_checkpoint(path, trust=True, head="dfd")
+        MACE(checkpoint=path, trust=True, head="dfd")
 
 
 def test_a_checkpoint_is_fine_tuned(theirs: Any, tmp_path: Path) -> None:
     path = checkpoint(theirs, tmp_path / "plain.model")
-    model = MACE.from_checkpoint(path, trust=True)
+    model = MACE(checkpoint=path, trust=True)
     stage = Stage(steps=60, batch=8, learning_rate=5e-2, validate_every=10)
     tuned, history = fit(model, frames(16), frames(8, seed=1), stage)
     assert history.validation[-1] < 0.5 * history.validation[0]
@@ -162,12 +162,12 @@ def test_a_checkpoint_is_fine_tuned(theirs: Any, tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_read_only_where_it_is_trusted(theirs: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="set trust = true"):
-        MACE.from_checkpoint(checkpoint(theirs, tmp_path / "plain.model"))
+        MACE(checkpoint=checkpoint(theirs, tmp_path / "plain.model"))
     with pytest.raises(UsageError, match=r"must be a .* No such file"):
-        MACE.from_checkpoint(tmp_path / "absent.model", trust=True)
+        MACE(checkpoint=tmp_path / "absent.model", trust=True)
     torch.save({"model": 1}, tmp_path / "other.pt")
     with pytest.raises(UsageError, match="must hold a ScaleShiftMACE, got dict"):
-        MACE.from_checkpoint(tmp_path / "other.pt", trust=True)
+        MACE(checkpoint=tmp_path / "other.pt", trust=True)
 
 
 def test_another_reach_is_kept_in_files_and_leaves_no_jump(tmp_path: Path) -> None:

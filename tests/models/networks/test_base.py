@@ -311,8 +311,8 @@ def test_a_trained_network_treats_the_charge_and_spin_it_has_learnt_alone(tmp_pa
     assert again.predict(frames(2)).energy.shape == (2,)
 
 
-def test_files_that_do_not_tell_charge_and_spin_are_of_any() -> None:
+def test_a_model_that_has_learnt_no_charge_and_spin_is_of_any() -> None:
     plain, tensors = network("painn").state()
-    assert plain.pop("electrons") is None
+    assert plain["electrons"] is None
     model = PaiNN.from_state(plain | {"level": "morse"}, tensors)
     assert np.isfinite(model.predict(frames(2).replace(charge=1)).energy).all()

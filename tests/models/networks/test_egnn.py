@@ -83,10 +83,3 @@ def test_a_neighbour_moves_an_atom_by_a_tenth_of_their_distance_at_most() -> Non
     _, moved = first(network.embedding(batch.numbers), x, basis, apart, found.envelope)
     there = found.envelope.squeeze(-1) * apart.norm(dim=-1)
     assert ((moved - x).norm(dim=-1) <= REACH * there.sum(-1) + 1e-12).all()
-
-
-def test_models_saved_before_sums_were_scaled_are_refused() -> None:
-    settings, tensors = EGNN("toy", features=4, layers=2).state()
-    del settings["scaled"]
-    with pytest.raises(UsageError, match="train it again"):
-        EGNN.from_state(settings, tensors)

@@ -26,3 +26,27 @@ def test_the_search_finds_the_nearest_point_of_its_grid(best: float, refine: int
 def test_the_lowest_of_several_minima_is_found_wherever_it_is() -> None:
     errors = {2.5: 1.40, 5.0: 1.44, 10.0: 1.47, 20.0: 1.48, 40.0: 1.5, 80.0: 1.3, 160.0: 1.19, 320.0: 1.25}
     assert Grid(list(errors)[:-1], refine=0, widen=4).minimum(errors.__getitem__) == 160.0
+
+
+def test_a_grid_finds_the_lowest_of_several_minima() -> None:
+    asked: list[float] = []
+
+    def error(point: float) -> float:
+        asked.append(point)
+        return min(abs(point - 2.0) + 1.0, abs(point - 100.0))
+
+    assert Grid([1, 2, 4, 50, 100, 200], refine=0).minimum(error) == 100.0
+    assert asked == sorted(set(asked)), "each point once"
+
+
+def test_a_grid_is_refined_and_widened_in_its_own_ratio() -> None:
+    assert Grid([4, 16], refine=2).minimum(lambda point: abs(point - 8.0)) == 8.0
+    below = Grid([8, 16], refine=0, widen=2)
+    assert below.minimum(lambda point: point) == 2.0
+    assert below.size == 2
+    assert Grid([8], refine=0, widen=2).minimum(lambda point: point) == 8.0
+    assert Grid([4, 16], refine=1).size == 4
+
+
+def test_equal_errors_give_the_smallest_width() -> None:
+    assert Grid([20, 5, 10], refine=0).minimum(dict.fromkeys((5.0, 10.0, 20.0), 0.0).__getitem__) == 5.0

@@ -113,7 +113,7 @@ def test_frames_of_unknown_energy_join_by_geometry() -> None:
 
 @given(
     seed=st.integers(0, 1000), n=st.integers(1, 30), levels=st.integers(1, 3), missing=st.floats(0, 1),
-    subset=st.integers(1, 40), method=st.sampled_from(["auto", "subset", "micro"]),
+    subset=st.integers(1, 40), method=st.sampled_from(["auto", "subset", "kmeans"]),
 )  # fmt: skip
 @settings(max_examples=100, deadline=None)
 def test_any_pool_gives_a_partition(
@@ -125,7 +125,7 @@ def test_any_pool_gives_a_partition(
     energies = rng.integers(0, levels, n).astype(float)
     energies[rng.random(n) < missing] = np.nan
     clusters = BroadClusters.fit(
-        features, energies, method=method, subset=subset, micro=1 + subset // 2, seed=seed
+        features, energies, method=method, subset=subset, n_kmeans=1 + subset // 2, seed=seed
     )
     assert (clusters.population > 0).all()
     assert clusters.merges.shape == (len(clusters) - 1, 2)
@@ -138,7 +138,7 @@ def test_any_pool_gives_a_partition(
 
 
 @pytest.mark.parametrize(
-    "options", [{"method": "subset", "subset": 60, "assignment": "max"}, {"method": "micro", "micro": 50}]
+    "options", [{"method": "subset", "subset": 60, "assignment": "max"}, {"method": "kmeans", "n_kmeans": 50}]
 )
 def test_save_and_load_round_trip(tmp_path: Path, options: dict[str, Any]) -> None:
     features, energies, _ = blobs()
@@ -152,20 +152,20 @@ def test_save_and_load_round_trip(tmp_path: Path, options: dict[str, Any]) -> No
     np.testing.assert_array_equal(loaded.assign(features, energies), clusters.assign(features, energies))
 
 
-def test_micro_clusters_find_geometry_and_energy_and_keep_them() -> None:
+def test_kmeans_clusters_find_geometry_and_energy_and_keep_them() -> None:
     features, energies, truth = blobs(2000)
-    clusters = BroadClusters.fit(features, energies, n_geometry=4, n_energy=3, subset=500, micro=40)
-    assert (clusters.method, clusters.assignment) == ("micro", "average")
+    clusters = BroadClusters.fit(features, energies, n_geometry=4, n_energy=3, subset=500, n_kmeans=40)
+    assert (clusters.method, clusters.assignment) == ("kmeans", "average")
     assert len(clusters.reference) == len(clusters.weights) == 40
     assert clusters.weights.sum() == 2000
     assert same_partition(clusters.labels, truth)
     np.testing.assert_array_equal(clusters.assign(features, energies), clusters.labels)
 
 
-def test_new_frames_join_by_weighted_distances_to_micro_centroids() -> None:
+def test_new_frames_join_by_weighted_distances_to_kmeans_centroids() -> None:
     rng = np.random.default_rng(1)
     features, new = rng.normal(size=(600, 3)), rng.normal(size=(50, 3))
-    clusters = BroadClusters.fit(features, n_geometry=6, method="micro", micro=60)
+    clusters = BroadClusters.fit(features, n_geometry=6, method="kmeans", n_kmeans=60)
     reached = [
         np.average(cdist(new, clusters.reference[own]), axis=1, weights=clusters.weights[own])
         for own in (clusters.reference_geometry == g for g in range(6))
@@ -176,7 +176,7 @@ def test_new_frames_join_by_weighted_distances_to_micro_centroids() -> None:
 def test_pools_that_fit_the_subset_are_clustered_whole() -> None:
     features, energies, _ = blobs()
     assert BroadClusters.fit(features, energies, subset=300).method == "subset"
-    assert BroadClusters.fit(features, energies, subset=299).method == "micro"
+    assert BroadClusters.fit(features, energies, subset=299).method == "kmeans"
 
 
 def test_labels_stay_those_of_saved_campaigns() -> None:
@@ -198,10 +198,10 @@ def test_the_geometry_tree_is_the_top_of_the_linkage() -> None:
         assert same_partition(clusters.geometry_tree.cut(k)[clusters.labels], coarse)
 
 
-@pytest.mark.parametrize("method", ["subset", "micro"])
+@pytest.mark.parametrize("method", ["subset", "kmeans"])
 def test_energies_of_a_geometry_merge_before_geometries_do(method: Method) -> None:
     features, energies, _ = blobs(400)
-    clusters = BroadClusters.fit(features, energies, n_geometry=4, n_energy=3, method=method, micro=60)
+    clusters = BroadClusters.fit(features, energies, n_geometry=4, n_energy=3, method=method, n_kmeans=60)
     assert same_partition(cut(clusters.merges, 4), clusters.geometry)
     neighbours = [set(pair) for pair in clusters.merges[:8].tolist()]
     for g in range(4):
@@ -236,24 +236,12 @@ def test_one_frame_of_many_features() -> None:
 
 
 def test_identical_rows_and_two_atoms() -> None:
-    same = BroadClusters.fit(np.ones((50, 3)), np.zeros(50), method="micro")
+    same = BroadClusters.fit(np.ones((50, 3)), np.zeros(50), method="kmeans")
     assert len(same) == 1
     assert same.assign(np.ones((2, 3))).tolist() == [0, 0]
     bond = np.random.default_rng(0).choice([0.7, 0.9, 1.4], (500, 1)) + 0.0
-    clusters = BroadClusters.fit(bond, n_geometry=3, subset=100, micro=20)
+    clusters = BroadClusters.fit(bond, n_geometry=3, subset=100, n_kmeans=20)
     assert same_partition(clusters.labels, np.unique(bond, return_inverse=True)[1].ravel())
-
-
-def test_a_file_of_the_first_version_still_serves(tmp_path: Path) -> None:
-    features, energies, _ = blobs()
-    clusters = BroadClusters.fit(features, energies, subset=60, assignment="max", method="subset")
-    with np.load(clusters.save(tmp_path / "new.npz")) as file:
-        first = {name: file[name] for name in file.files if name not in ("version", "weights", "method")}
-    np.savez_compressed(tmp_path / "old.npz", **first)
-    loaded = BroadClusters.load(tmp_path / "old.npz")
-    assert loaded.method == "subset"
-    np.testing.assert_array_equal(loaded.assign(features, energies), clusters.assign(features, energies))
-    np.testing.assert_array_equal(loaded.merges, clusters.merges)
 
 
 def test_inputs_are_not_written_to() -> None:
@@ -276,11 +264,11 @@ def test_unusable_input_is_refused() -> None:
         BroadClusters.fit(features, energies, n_energy=0)
     with pytest.raises(UsageError, match="finite"):
         BroadClusters.fit(features).assign(np.full((2, 4), np.nan))
-    with pytest.raises(UsageError, match="did you mean 'micro'"):
-        BroadClusters.fit(features, method="micr")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="did you mean 'kmeans'"):
+        BroadClusters.fit(features, method="kmean")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="did you mean 'max'"):
-        BroadClusters.fit(features, method="micro", assignment="maxx")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="subset and micro must be ≥ 1, got 20000 and 0"):
-        BroadClusters.fit(features, micro=0)
+        BroadClusters.fit(features, method="kmeans", assignment="maxx")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="subset and n_kmeans must be ≥ 1, got 20000 and 0"):
+        BroadClusters.fit(features, n_kmeans=0)
     with pytest.raises(UsageError, match="same descriptor"):
         BroadClusters.fit(features).assign(features[:, 1:])

@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from fidsel.arrays import FloatArray
 from fidsel.exceptions import UsageError
 from fidsel.selector.clusters import kmeans
-from fidsel.selector.clusters.kmeans import micro_clusters, nearest_centroid
+from fidsel.selector.clusters.kmeans import kmeans_clusters, nearest_centroid
 
 
 def inertia(features: FloatArray, centroids: FloatArray) -> float:
@@ -46,7 +46,7 @@ def test_a_gpu_finds_the_same() -> None:
 @pytest.mark.parametrize(("iterations", "slack"), [(4, 1.1), (30, 1.03)])
 def test_as_tight_as_k_means_of_scikit_learn(iterations: int, slack: float) -> None:
     features = correlated(4000)
-    ours = micro_clusters(features, 100, np.random.default_rng(0), iterations=iterations)
+    ours = kmeans_clusters(features, 100, np.random.default_rng(0), iterations=iterations)
     theirs = KMeans(100, n_init=1, random_state=0).fit(features)
     assert inertia(features, ours.centroids) < slack * theirs.inertia_
 
@@ -54,7 +54,7 @@ def test_as_tight_as_k_means_of_scikit_learn(iterations: int, slack: float) -> N
 def test_more_iterations_never_loosen_the_clusters() -> None:
     features = correlated(3000)
     sums = [
-        inertia(features, micro_clusters(features, 50, np.random.default_rng(0), iterations=i).centroids)
+        inertia(features, kmeans_clusters(features, 50, np.random.default_rng(0), iterations=i).centroids)
         for i in (1, 2, 4, 8)
     ]
     assert sums == sorted(sums, reverse=True)
@@ -66,7 +66,7 @@ def test_more_iterations_never_loosen_the_clusters() -> None:
 def test_any_rows_give_used_and_distinct_clusters(seed: int, n: int, k: int, levels: int) -> None:
     """One row, fewer rows than clusters, repeated and identical rows."""
     features = np.random.default_rng(seed).integers(0, levels, (n, 2)).astype(float)
-    found = micro_clusters(features, k, np.random.default_rng(seed))
+    found = kmeans_clusters(features, k, np.random.default_rng(seed))
     assert 1 <= len(found.weights) <= k
     assert found.weights.min() >= 1
     np.testing.assert_array_equal(np.bincount(found.labels), found.weights)
@@ -76,9 +76,9 @@ def test_any_rows_give_used_and_distinct_clusters(seed: int, n: int, k: int, lev
     np.testing.assert_array_equal(nearest_centroid(features, found.centroids)[0], found.labels)
 
 
-def test_few_rows_are_their_own_micro_clusters() -> None:
+def test_few_rows_are_their_own_kmeans_clusters() -> None:
     features = np.array([[1.0], [3.0], [1.0], [-0.0], [0.0]])
-    found = micro_clusters(features, 5, np.random.default_rng(0))
+    found = kmeans_clusters(features, 5, np.random.default_rng(0))
     assert found.centroids.ravel().tolist() == [0.0, 1.0, 3.0]
     assert found.weights.tolist() == [2, 2, 1]
 
@@ -89,7 +89,7 @@ def test_a_rare_and_remote_group_gets_a_centroid() -> None:
     features = rng.normal(size=(20_000, 6))
     features[123::2000] += 20.0
     for seed in range(5):
-        found = micro_clusters(features, 50, np.random.default_rng(seed))
+        found = kmeans_clusters(features, 50, np.random.default_rng(seed))
         rare = np.unique(found.labels[123::2000])
         assert found.weights[rare].sum() == 10
 
@@ -97,7 +97,7 @@ def test_a_rare_and_remote_group_gets_a_centroid() -> None:
 def test_same_seed_same_clusters_and_inputs_are_not_written_to() -> None:
     features = correlated(2000)
     before = features.copy()
-    one, two = (micro_clusters(features, 80, np.random.default_rng(3)) for _ in range(2))
+    one, two = (kmeans_clusters(features, 80, np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(one.labels, two.labels)
     np.testing.assert_array_equal(one.centroids, two.centroids)
     np.testing.assert_array_equal(features, before)
@@ -105,15 +105,15 @@ def test_same_seed_same_clusters_and_inputs_are_not_written_to() -> None:
 
 def test_numbers_that_cannot_be_are_refused() -> None:
     with pytest.raises(UsageError, match="≥ 1, got 0 and 4"):
-        micro_clusters(np.ones((3, 1)), 0, np.random.default_rng(0))
+        kmeans_clusters(np.ones((3, 1)), 0, np.random.default_rng(0))
     with pytest.raises(UsageError, match="≥ 1, got 2 and 0"):
-        micro_clusters(np.ones((3, 1)), 2, np.random.default_rng(0), iterations=0)
+        kmeans_clusters(np.ones((3, 1)), 2, np.random.default_rng(0), iterations=0)
 
 
 def test_a_frame_far_off_costs_the_others_no_digits() -> None:
     features = correlated(1000, 6)
     features[7] = 1e5
-    found = micro_clusters(features, 100, np.random.default_rng(0), device="cpu")
+    found = kmeans_clusters(features, 100, np.random.default_rng(0), device="cpu")
     assert found.weights[found.labels[7]] == 1
     rest = np.delete(features, 7, axis=0)
     assert inertia(rest, found.centroids) < 1.2 * KMeans(99, n_init=1, random_state=0).fit(rest).inertia_

@@ -68,24 +68,24 @@ def test_equal_rows_that_look_like_a_distance_matrix() -> None:
 
 
 @pytest.mark.parametrize("assignment", get_args(Assignment))
-@pytest.mark.parametrize("method", ["subset", "micro"])
+@pytest.mark.parametrize("method", ["subset", "kmeans"])
 def test_geometry_clusters_know_what_ward_clustered(method: Method, assignment: Assignment) -> None:
     features, rng = np.random.default_rng(0).normal(size=(400, 3)), np.random.default_rng(1)
-    found = geometry_clusters(features, 5, rng, method=method, assignment=assignment, subset=90, micro=70)
+    found = geometry_clusters(features, 5, rng, method=method, assignment=assignment, subset=90, n_kmeans=70)
     assert (found.method, found.assignment) == (method, assignment)
-    assert len(found.reference) == {"subset": 90, "micro": 70}[method]
-    assert found.weights.sum() == {"subset": 90, "micro": 400}[method]
+    assert len(found.reference) == {"subset": 90, "kmeans": 70}[method]
+    assert found.weights.sum() == {"subset": 90, "kmeans": 400}[method]
     assert set(found.clusters.tolist()) == set(found.labels.tolist()) == set(range(5))
-    if method == "micro":
+    if method == "kmeans":
         assert (np.diff(np.bincount(found.labels)) <= 0).all()
         again = join(features, found.reference, found.clusters, assignment, found.weights)
         np.testing.assert_array_equal(again, found.labels)
 
 
-def test_micro_clusters_of_one_row_each_are_wards_own() -> None:
+def test_kmeans_clusters_of_one_row_each_are_wards_own() -> None:
     features = np.random.default_rng(2).normal(size=(120, 3))
     rng = np.random.default_rng(0)
-    found = geometry_clusters(features, 7, rng, method="micro", assignment="nearest", micro=120)
+    found = geometry_clusters(features, 7, rng, method="kmeans", assignment="nearest", n_kmeans=120)
     np.testing.assert_array_equal(found.labels, ward(features, 7))
 
 
@@ -96,10 +96,10 @@ def test_weighted_ward_is_as_tight_as_ward_itself_and_as_a_subset() -> None:
     def spread(labels: IntArray) -> float:
         return sum(float(features[labels == c].var(axis=0).sum() * (labels == c).sum()) for c in range(10))
 
-    micro = geometry_clusters(features, 10, rng, method="micro", micro=300)
+    large = geometry_clusters(features, 10, rng, method="kmeans", n_kmeans=300)
     subset = geometry_clusters(features, 10, rng, method="subset", subset=300)
-    assert spread(micro.labels) < spread(ward(features, 10))
-    assert spread(micro.labels) < 1.01 * spread(subset.labels)
+    assert spread(large.labels) < spread(ward(features, 10))
+    assert spread(large.labels) < 1.01 * spread(subset.labels)
 
 
 def test_a_cluster_of_strays_that_loses_its_rows_is_given_up() -> None:
@@ -110,7 +110,7 @@ def test_a_cluster_of_strays_that_loses_its_rows_is_given_up() -> None:
     assert set(join(members, members, labels, "average").tolist()) == {0}
     features = np.concatenate([crowd, strays, strays + np.eye(3)[2] / 2])
     for k in range(1, 8):
-        found = geometry_clusters(features, k, np.random.default_rng(0), method="micro", micro=100)
+        found = geometry_clusters(features, k, np.random.default_rng(0), method="kmeans", n_kmeans=100)
         assert set(found.labels.tolist()) == set(found.clusters.tolist()) == set(range(max(found.labels) + 1))
         again = join(features, found.reference, found.clusters, "average", found.weights)
         np.testing.assert_array_equal(again, found.labels)

@@ -18,9 +18,9 @@ from fidsel.selector import (
     Pool,
     Random,
     cluster_errors,
-    fine_clusters,
     pair_distances,
 )
+from fidsel.selector.clusters.ward import fine_clusters
 from fidsel.selector.pickers.cluster_error import Strategy
 
 STRATEGIES = get_args(Strategy)
@@ -40,7 +40,7 @@ def rare_cluster(n: int = 400, rare: int = 8, seed: int = 0) -> Pool:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_planted_rare_cluster_is_found(strategy: Strategy) -> None:
     pool = rare_cluster()
-    picks = ClusterError(strategy, n_fine=16).pick(pool, 8, np.random.default_rng(0))
+    picks = ClusterError(strategy, fine_clusters=16).pick(pool, 8, np.random.default_rng(0))
     assert set(picks.cluster) == {4}
 
 
@@ -85,9 +85,9 @@ def test_one_frame_in_a_thousand_is_found_within_two_rounds(picker: Picker, one_
     assert pool.labelled[:10].any()
 
 
-def brute_worst(pool: Pool, problem: list[int], n_fine: int, n: int) -> tuple[list[int], int]:
+def brute_worst(pool: Pool, problem: list[int], count: int, n: int) -> tuple[list[int], int]:
     """The paper's rule, one frame at a time, and how many frames the worst half holds."""
-    fine = fine_clusters(pool.features[problem], n_fine)
+    fine = fine_clusters(pool.features[problem], count)
     groups = [[problem[i] for i in np.flatnonzero(fine == c)] for c in range(fine.max() + 1)]
     groups.sort(key=lambda rows: -float(np.sqrt((pool.errors[rows] ** 2).mean())))
     queues = [sorted(rows, key=lambda i: -float(pool.errors[i])) for rows in groups]
@@ -113,7 +113,7 @@ def test_worst_follows_the_paper(n: int) -> None:
     bad = [c for c, e in zip(broad.cluster, broad.rmse, strict=True) if e > 1.1 * broad.overall]
     problem = [int(i) for i in free if clusters[i] in bad]
     assert len(problem) == 49
-    picks = ClusterError(n_fine=20).pick(pool, n, rng)
+    picks = ClusterError(fine_clusters=20).pick(pool, n, rng)
     expected, held = brute_worst(pool, problem, 20, n)
     assert picks.indices.tolist() == expected
     assert bool(picks.notes) == (n > 10)
@@ -134,7 +134,9 @@ def fine_pool() -> tuple[Pool, FloatArray]:
 def test_population_takes_in_proportion_to_error_times_size() -> None:
     """Shares 1.2 : 1.2 : 0.6 give 4, 4, 2 of 10."""
     pool, fine = fine_pool()
-    picks = ClusterError("population", threshold=0.0, n_fine=3).pick(pool, 10, np.random.default_rng(0))
+    picks = ClusterError("population", threshold=0.0, fine_clusters=3).pick(
+        pool, 10, np.random.default_rng(0)
+    )
     assert np.bincount(fine[picks.indices]).tolist() == [4, 4, 2]
     for c, count in enumerate([4, 4, 2]):
         members = np.flatnonzero(fine == c)
@@ -145,13 +147,13 @@ def test_population_takes_in_proportion_to_error_times_size() -> None:
 
 def test_by_size_takes_in_proportion_to_size() -> None:
     pool, fine = fine_pool()
-    picks = ClusterError("by-size", threshold=0.0, n_fine=3).pick(pool, 10, np.random.default_rng(0))
+    picks = ClusterError("by-size", threshold=0.0, fine_clusters=3).pick(pool, 10, np.random.default_rng(0))
     assert np.bincount(fine[picks.indices]).tolist() == [6, 3, 1]
 
 
 def test_centroid_takes_the_frame_nearest_to_each_centroid() -> None:
     pool, fine = fine_pool()
-    picks = ClusterError("centroid", threshold=0.0, n_fine=3, worst=1.0).pick(
+    picks = ClusterError("centroid", threshold=0.0, fine_clusters=3, worst=1.0).pick(
         pool, 3, np.random.default_rng(0)
     )
     for c, i in zip((2, 1, 0), picks.indices, strict=True):
@@ -162,7 +164,7 @@ def test_centroid_takes_the_frame_nearest_to_each_centroid() -> None:
 
 def test_random_takes_another_frame_with_another_seed() -> None:
     pool, fine = fine_pool()
-    picker = ClusterError("random", threshold=0.0, n_fine=3, worst=1.0)
+    picker = ClusterError("random", threshold=0.0, fine_clusters=3, worst=1.0)
     drawn = [picker.pick(pool, 3, np.random.default_rng(seed)).indices for seed in range(20)]
     assert all(fine[rows].tolist() == [2, 1, 0] for rows in drawn)
     assert len({tuple(rows.tolist()) for rows in drawn}) > 10
@@ -170,7 +172,7 @@ def test_random_takes_another_frame_with_another_seed() -> None:
 
 def test_threshold_is_lowered_stepwise_and_noted() -> None:
     pool = rare_cluster()
-    picks = ClusterError(n_fine=20).pick(pool, 50, np.random.default_rng(0))
+    picks = ClusterError(fine_clusters=20).pick(pool, 50, np.random.default_rng(0))
     assert "threshold lowered from 1.1 to" in picks.notes[0]
     assert "hold 8 distinct" in picks.notes[0]
     assert len(set(picks.indices.tolist())) == 50
@@ -206,9 +208,9 @@ def test_reasons_tell_cluster_size_and_error() -> None:
     assert first.startswith("cluster 4 (RMSE 2")
     error = f"8 frames), error {1000 * pool.errors[picks.indices[0]]:.3g} meV/Å: "
     assert error + "fine cluster 1 of 8 by error" in first
-    assert first.endswith("by highest error; fidelity 0, cost 1")
+    assert first.endswith("by highest error; cost 1")
     (drawn,) = Random().pick(pool, 1, np.random.default_rng(0)).reason
-    assert drawn.endswith("meV/Å: drawn at random from 400 unlabelled frames; fidelity 0, cost 1")
+    assert drawn.endswith("meV/Å: drawn at random from 400 unlabelled frames; cost 1")
     blank = replace(pool, errors=np.full(400, np.nan), costs=np.full((400, 1), np.nan))
     (drawn,) = Random().pick(blank, 1, np.random.default_rng(0)).reason
     assert drawn in {f"cluster {c} (98 frames): drawn at random from 400 unlabelled frames" for c in range(4)}
@@ -254,10 +256,10 @@ def test_settings_are_checked() -> None:
         ClusterError(relative_to="all")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="threshold"):
         ClusterError(threshold=float("nan"))
-    with pytest.raises(UsageError, match="0 < worst"):
+    with pytest.raises(UsageError, match="worst must be a finite number > 0 and ≤ 1, got 0"):
         ClusterError(worst=0.0)
-    with pytest.raises(UsageError, match="n_fine"):
-        ClusterError(n_fine=0)
+    with pytest.raises(UsageError, match="fine_clusters"):
+        ClusterError(fine_clusters=0)
 
 
 def test_random_is_uniform() -> None:

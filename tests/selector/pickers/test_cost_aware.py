@@ -31,8 +31,8 @@ def test_gain_per_cost_decides() -> None:
     picks = CostAware(Greedy(), (0.1, 1.0), breadth=4, value="error").pick(pool, 4, RNG)
     assert picks.indices.tolist() == [0, 3, 1, 2]
     assert picks.fidelity.tolist() == [1, 0, 0, 1]
-    assert picks.reason[0].endswith("; fidelity 1, cost 4: gain 1 × value 0.4")
-    assert picks.reason[1].endswith("; fidelity 0, cost 1: gain 0.1 × value 0.9")
+    assert picks.reason[0].endswith("; at level 2 of 2, cost 4: gain 1 × value 0.4")
+    assert picks.reason[1].endswith("; at level 1 of 2, cost 1: gain 0.1 × value 0.9")
 
 
 def test_utility_against_brute_force() -> None:

@@ -56,7 +56,7 @@ def test_reason_tells_the_distance() -> None:
     features = np.array([[0.0], [1.0], [10.0], [4.0]])
     picks = FarthestPoint().pick(pool_of(features, [0]), 2, np.random.default_rng(0))
     assert picks.indices.tolist() == [2, 3]
-    assert picks.reason[1].endswith("farthest from all frames labelled or picked, at 4; fidelity 0, cost 1")
+    assert picks.reason[1].endswith("farthest from all frames labelled or picked, at 4; cost 1")
 
 
 @pytest.mark.parametrize("start", [0, 77])

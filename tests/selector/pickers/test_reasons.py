@@ -1,7 +1,9 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from fidsel.exceptions import UsageError
 from fidsel.selector import Pool
 from fidsel.selector.pickers.reasons import about, at_cost
 
@@ -32,5 +34,14 @@ def test_errors_that_cannot_be_are_unknown() -> None:
 
 
 def test_costs_are_told_where_they_are_known() -> None:
-    assert at_cost(POOL, 0, 1) == "; fidelity 1, cost 12.35"
+    assert at_cost(POOL, 0, 1) == "; at level 2 of 2, cost 12.35"
+    named = replace(POOL, levels=("b3lyp", "ccsd(t)"), cost_unit="core-second")
+    assert at_cost(named, 0, 1) == "; at ccsd(t), cost 12.35 core-seconds"
+    assert at_cost(named, 0, 0) == "; at b3lyp, cost 1 core-second"
+    assert at_cost(replace(POOL, costs=np.ones((6, 1)), cost_unit="label"), 0, 0) == "; cost 1 label"
     assert at_cost(replace(POOL, costs=np.full((6, 1), np.nan)), 0, 0) == ""
+
+
+def test_every_fidelity_has_a_name_or_none() -> None:
+    with pytest.raises(UsageError, match="levels must name 2 fidelities or none"):
+        replace(POOL, levels=("ccsd(t)",))

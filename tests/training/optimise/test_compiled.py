@@ -38,7 +38,7 @@ def test_a_compiled_gradient_is_the_gradient_at_any_parameters_and_frames(k: int
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # of torch itself, when it compiles
 def test_compiled_training_is_training() -> None:
-    stage = Stage(steps=20, learning_rate=5e-3, batch=5, validate_every=10, loss=Loss(rho=0.1))
+    stage = Stage(steps=20, learning_rate=5e-3, batch=5, validate_every=10, rho=0.1)
     plain, fast = (
         fit(painn(0), SOME, frames(6, 1), replace(stage, compile=machine), seed=1)[1]
         for machine in (False, True)

@@ -13,7 +13,7 @@ from fidsel.training.evaluate import errors
 from fidsel.training.labels import centred
 from fidsel.training.optimise.fit import fit, fit_members
 from fidsel.training.optimise.run import POINTS, batches
-from fidsel.training.stage import Loss, Stage
+from fidsel.training.stage import Stage
 
 STAGE = Stage(steps=60, learning_rate=5e-3, batch=5, validate_every=10)
 TRAIN, VALIDATION, TEST = frames(20, 0), frames(10, 1), frames(30, 2)
@@ -40,7 +40,7 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another() -> None:
 
 
 def test_members_together_train_as_they_do_alone() -> None:
-    stage = replace(STAGE, steps=8, validate_every=4, loss=Loss(rho=0.1, force="l2", energy="l2"))
+    stage = replace(STAGE, steps=8, validate_every=4, rho=0.1, force_loss="l2", energy_loss="l2")
     models = [painn(i).to(dtype=torch.float64) for i in range(2)]
     weights = np.stack([np.ones(20), np.linspace(0.1, 1.9, 20)])
     together = fit_members(models, TRAIN, VALIDATION, stage, weights, seed=5)
@@ -54,7 +54,7 @@ def test_members_together_train_as_they_do_alone() -> None:
 def test_frames_of_weight_zero_do_not_matter() -> None:
     spoilt = TRAIN.replace(forces=np.where(np.arange(80)[:, None] < 40, TRAIN.forces, 99.0))
     weights = np.repeat([2.0, 0.0], 10)
-    stage = replace(STAGE, loss=Loss(rho=0.0))
+    stage = replace(STAGE, rho=0.0)
     states = [fit(painn(), t, VALIDATION, stage, weights)[0].state()[1] for t in (TRAIN, spoilt)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
@@ -62,7 +62,7 @@ def test_frames_of_weight_zero_do_not_matter() -> None:
 def test_energies_of_frames_of_weight_zero_do_not_matter() -> None:
     spoilt = TRAIN.replace(energy=np.where(np.arange(20) < 10, TRAIN.energy, TRAIN.energy + 100.0))
     weights = np.repeat([2.0, 0.0], 10)
-    stage = replace(STAGE, loss=Loss(rho=0.1))
+    stage = replace(STAGE, rho=0.1)
     found = [fit(painn(), t, VALIDATION, stage, weights)[0].predict(TEST) for t in (TRAIN, spoilt)]
     np.testing.assert_array_equal(found[0].energy, found[1].energy)
 
@@ -105,7 +105,7 @@ def test_histories_are_short_and_averages_follow_the_parameters() -> None:
 
 def test_energies_alone_can_be_learnt() -> None:
     train, validation = frames(200, 3).replace(forces=None), VALIDATION.replace(forces=None)
-    stage = replace(STAGE, steps=600, batch=20, learning_rate=1e-2, loss=Loss(energy="l2"))
+    stage = replace(STAGE, steps=600, batch=20, learning_rate=1e-2, energy_loss="l2")
     model, history = fit(painn(), train, validation, stage)
     assert history.notes["loss"] == "energies only: no frame has forces"
     assert errors(model, TEST).energy_mae < 0.5 * np.std(TEST.energy)
@@ -185,7 +185,7 @@ def test_a_fit_of_the_energy_constant_that_makes_validation_worse_is_undone() ->
 
 def test_the_energy_constant_is_fitted_to_the_training_frames() -> None:
     # Of forces with a small ρ alone the constant would lag behind.
-    model, history = fit(painn(), TRAIN, VALIDATION, replace(STAGE, loss=Loss(rho=1e-6)))
+    model, history = fit(painn(), TRAIN, VALIDATION, replace(STAGE, rho=1e-6))
     assert (model.predict(TRAIN).energy - TRAIN.energy).mean() == pytest.approx(0.0, abs=1e-4)
     assert "energy_constant" not in history.notes
 
@@ -210,7 +210,7 @@ def test_frames_that_are_refused_are_counted_within_their_set(field: str, value:
 
 def test_a_loss_that_is_not_finite_names_step_and_remedy() -> None:
     huge = TRAIN.replace(energy=None, forces=1e30 * TRAIN.forces)
-    stage = replace(STAGE, loss=Loss(rho=0.0, force="l2"))
+    stage = replace(STAGE, rho=0.0, force_loss="l2")
     with pytest.raises(
         FidselError, match=r"must stay finite, member 0 has (nan|inf) at step 1: lower learning_rate"
     ):

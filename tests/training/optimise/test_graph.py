@@ -85,7 +85,7 @@ def test_a_recorded_step_draws_new_directions_each_time(kind: str) -> None:
 
 
 def test_a_sweep_equals_single_runs() -> None:
-    train, validation, stage = frames(20), frames(10, 1), replace(STAGE, loss=Loss(rho=0.1))
+    train, validation, stage = frames(20), frames(10, 1), replace(STAGE, rho=0.1)
     weights = np.random.default_rng(2).uniform(0.5, 1.5, size=(4, 20))
     together = fit_members([there("painn")] * 4, train, validation, stage, weights, seed=5)
     for row, (_, history) in zip(weights, together, strict=True):

@@ -7,8 +7,8 @@ from morse_molecule import frames
 from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, PaiNN
 from fidsel.training.evaluate import errors
-from fidsel.training.recipes.asteroid import asteroid
-from fidsel.training.recipes.standard import standard
+from fidsel.training.recipes.asteroid import Asteroid
+from fidsel.training.recipes.standard import Standard
 from fidsel.training.stage import Stage, TrainingData
 from fidsel.training.weights.teachers import Teaching
 
@@ -31,20 +31,18 @@ def data(accurate: int = 6, cheap: int = 30) -> TrainingData:
     return TrainingData(frames(accurate, 0), frames(6, 1), (low.replace(energy=low.energy + 90.0),))
 
 
+@pytest.mark.slow
 def test_cheap_labels_beat_accurate_ones_alone() -> None:
     known = data(accurate=5, cheap=120)
     stage = Stage("train", steps=150, batch=5, learning_rate=5e-3, validate_every=50)
-    alone = standard(known, painn, 1, stage=stage)
-    both = asteroid(
-        known,
-        painn,
-        1,
+    alone = Standard(stage=stage)(known, painn, 1)
+    both = Asteroid(
         identify=stage,
         pretrain=replace(stage, batch=16, steps=200),
         finetune=stage,
-        gammas=[0.5, 2.0],
+        gammas=(0.5, 2.0),
         bias_weights=True,
-    )
+    )(known, painn, 1)
     assert errors(both.model, TEST).force_mae < 0.8 * errors(alone.model, TEST).force_mae
     assert both.diagnostics["kept"] == "fine-tune"
     assert both.diagnostics["gamma"] in (0.5, 2.0)
@@ -61,7 +59,7 @@ def test_cheap_labels_beat_accurate_ones_alone() -> None:
 def test_the_record_says_what_was_done() -> None:
     known = data()
     leak = replace(known, cheap=(known.cheap[0] + known.validation.replace(level="low"),))
-    trained = asteroid(leak, painn, 0, bias_weights=True, **STAGES)
+    trained = Asteroid(bias_weights=True, **STAGES)(leak, painn, 0)
     (level,) = trained.diagnostics["levels"]
     assert level["dropped"] == 6
     assert level["alignment"]["rank"] == 1
@@ -71,7 +69,7 @@ def test_the_record_says_what_was_done() -> None:
     assert [h.stage for h in trained.histories] == ["short", "short low", "short"]
     assert trained.surrogates[0].level == trained.surrogates[0].model.level == "low"
     assert set(trained.surrogates[0].unseen) <= set(known.cheap[0].ids)
-    again = asteroid(leak, painn, 0, bias_weights=True, **STAGES)
+    again = Asteroid(bias_weights=True, **STAGES)(leak, painn, 0)
     np.testing.assert_array_equal(trained.model.predict(TEST).forces, again.model.predict(TEST).forces)
 
 
@@ -79,9 +77,8 @@ def test_fine_tuning_that_spoils_the_model_is_undone_and_said() -> None:
     # Huge steps from a short pre-training end far from a teacher that was trained well.
     wild = replace(SHORT, learning_rate=0.5, ema=0.0, warmup=0.0, clip=1e3)
     good = Stage("identify", steps=200, batch=6, learning_rate=5e-3, validate_every=50)
-    trained = asteroid(
-        data(), painn, 0, identify=good, pretrain=SHORT, finetune=wild, gammas=[1.0], bias_weights=True
-    )
+    recipe = Asteroid(identify=good, pretrain=SHORT, finetune=wild, gammas=(1.0,), bias_weights=True)
+    trained = recipe(data(), painn, 0)
     errors_ = trained.diagnostics["validation_error"]
     assert trained.diagnostics["kept"] == "identify"
     assert errors_["identify"] == min(errors_.values())
@@ -89,11 +86,16 @@ def test_fine_tuning_that_spoils_the_model_is_undone_and_said() -> None:
 
 
 def test_ablations() -> None:
-    plain = asteroid(data(), painn, 0, gammas=(), **STAGES)
+    plain = Asteroid(**STAGES)(data(), painn, 0)
     assert plain.diagnostics["gamma"] is None
     assert "weights" not in plain.diagnostics["levels"][0]
     assert [h.stage for h in plain.histories] == ["short low", "short"]
-    untuned = asteroid(data(), painn, 0, fine_tune=False, gammas=[0.5, 1.0], bias_weights=True, **STAGES)
+    untuned = Asteroid(
+        fine_tune=False,
+        gammas=(0.5, 1.0),
+        bias_weights=True,
+        **STAGES,
+    )(data(), painn, 0)
     assert untuned.diagnostics["kept"] == "pre-train"
     assert [h.stage for h in untuned.histories] == ["short", "short low"]
     assert untuned.model.level == "morse"
@@ -104,10 +106,8 @@ def test_bias_weights_and_gamma_reach_the_pretraining() -> None:
     (low,) = known.cheap
     spoilt = low.replace(forces=np.where(np.arange(120)[:, None] % 8 < 4, -low.forces, low.forces))
     half = replace(known, cheap=(spoilt,))
-    models = [
-        asteroid(half, painn, 0, fine_tune=False, gammas=[gamma], bias_weights=weigh, **STAGES).model
-        for gamma, weigh in ((0.1, True), (1.0, True), (0.1, False))
-    ]
+    weighed = [{"gammas": (gamma,), "bias_weights": True} for gamma in (0.1, 1.0)]
+    models = [Asteroid(fine_tune=False, **how, **STAGES)(half, painn, 0).model for how in (*weighed, {})]
     strict, lenient, equal = (model.predict(TEST).forces for model in models)
     for one, other in ((strict, lenient), (strict, equal), (lenient, equal)):
         assert np.abs(one - other).max() > 1e-3
@@ -115,7 +115,7 @@ def test_bias_weights_and_gamma_reach_the_pretraining() -> None:
 
 @pytest.mark.parametrize("labels", ["aligned", "teacher", "none"])
 def test_pretraining_energies_never_disturb_the_accurate_scale(labels: str) -> None:
-    trained = asteroid(data(), painn, 0, energy_labels=labels, **STAGES)  # type: ignore[arg-type]
+    trained = Asteroid(energy_labels=labels, **STAGES)(data(), painn, 0)  # type: ignore[arg-type]
     assert errors(trained.model, TEST).energy_mae < 2.0
     assert (trained.diagnostics["levels"][0]["alignment"] is None) == (labels != "aligned")
 
@@ -124,7 +124,11 @@ def test_levels_are_pretrained_cheapest_first() -> None:
     known = data()
     middle = frames(20, 6, depth=3.9, level="middle")
     levels = replace(known, cheap=(*known.cheap, middle))
-    trained = asteroid(levels, painn, 0, gammas=[1.0, 2.0], bias_weights=True, **STAGES)
+    trained = Asteroid(
+        gammas=(1.0, 2.0),
+        bias_weights=True,
+        **STAGES,
+    )(levels, painn, 0)
     assert [h.stage for h in trained.histories] == ["short", "short low", "short middle", "short"]
     assert [s.level for s in trained.surrogates] == ["low", "middle"]
 
@@ -133,7 +137,7 @@ def test_what_a_surrogate_has_not_seen_was_trained_on_at_no_level_below() -> Non
     known = data()
     middle = frames(20, 5, depth=3.9, level="middle")  # configurations of the level below
     assert set(middle.ids) < set(known.cheap[0].ids)
-    trained = asteroid(replace(known, cheap=(*known.cheap, middle)), painn, 0, **STAGES)
+    trained = Asteroid(**STAGES)(replace(known, cheap=(*known.cheap, middle)), painn, 0)
     held = {name for surrogate in trained.surrogates for name in surrogate.unseen}
     for level, surrogate, frames_ in zip(
         trained.diagnostics["levels"], trained.surrogates, (known.cheap[0], middle), strict=True
@@ -148,7 +152,7 @@ def test_accurate_energies_alone_use_energies_throughout() -> None:
     bare = replace(
         known, train=known.train.replace(forces=None), validation=known.validation.replace(forces=None)
     )
-    trained = asteroid(bare, painn, 0, gammas=[1.0], bias_weights=True, **STAGES)
+    trained = Asteroid(gammas=(1.0,), bias_weights=True, **STAGES)(bare, painn, 0)
     assert trained.diagnostics["levels"][0]["bias"]["unit"] == "eV/atom"
     assert trained.diagnostics["validation_error_unit"] == "eV"
     assert trained.histories[-1].notes["loss"].startswith("energies only")
@@ -157,7 +161,7 @@ def test_accurate_energies_alone_use_energies_throughout() -> None:
 def test_a_level_of_energies_alone_is_weighed_whatever_its_energies_are_used_for() -> None:
     known = data(accurate=20)
     bare = replace(known, cheap=(known.cheap[0].replace(forces=None),))
-    trained = asteroid(bare, painn, 0, gammas=[1.0], bias_weights=True, energy_labels="teacher", **STAGES)
+    trained = Asteroid(gammas=(1.0,), bias_weights=True, energy_labels="teacher", **STAGES)(bare, painn, 0)
     (level,) = trained.diagnostics["levels"]
     assert level["bias"]["unit"] == "eV/atom"
     assert level["bias"]["median"] < 1.0  # not the 90 eV between the levels
@@ -168,21 +172,20 @@ def test_what_fine_tuning_forgets_is_said_for_each_cheap_level() -> None:
     known = data()
     bare = frames(20, 6, depth=3.9, level="bare").replace(energy=None)
     two = replace(known, cheap=(bare, known.cheap[0]))
-    both = asteroid(two, painn, 0, energy_labels="none", **STAGES)
+    both = Asteroid(energy_labels="none", **STAGES)(two, painn, 0)
     assert [sorted(level["forgetting"]) for level in both.diagnostics["levels"]] == [["force_mae"]] * 2
-    (level,) = asteroid(known, painn, 0, **STAGES).diagnostics["levels"]
+    (level,) = Asteroid(**STAGES)(known, painn, 0).diagnostics["levels"]
     force, energy = (level["forgetting"][name] for name in ("force_mae", "energy_mae"))
     assert force["before"] != force["after"]
     assert max(energy.values()) < 5.0  # not the 90 eV between the levels
-    untuned = asteroid(known, painn, 0, fine_tune=False, **STAGES)
+    untuned = Asteroid(fine_tune=False, **STAGES)(known, painn, 0)
     assert "forgetting" not in untuned.diagnostics["levels"][0]
 
 
 def test_a_committee_may_measure_the_bias() -> None:
     teaching = Teaching(members=2, folds=2, subtract_error=True)
-    trained = asteroid(
-        data(), painn, 0, teaching=teaching, bias_weights=True, energy_labels="teacher", **STAGES
-    )
+    recipe = Asteroid(teaching=teaching, bias_weights=True, energy_labels="teacher", **STAGES)
+    trained = recipe(data(), painn, 0)
     assert trained.diagnostics["teaching"] == {"members": 2, "folds": 2}
     bias = trained.diagnostics["levels"][0]["bias"]
     assert bias["median"] <= bias["median_with_teacher_error"]
@@ -193,20 +196,26 @@ def test_a_committee_may_measure_the_bias() -> None:
 
 
 def test_what_asteroid_cannot_do_is_refused() -> None:
-    with pytest.raises(UsageError, match="use recipe 'cokriging'"):
-        asteroid(data(), kernel, 0)
-    with pytest.raises(UsageError, match="use recipe 'standard'"):
-        asteroid(replace(data(), cheap=()), painn, 0)
-    with pytest.raises(UsageError, match=r"at least one γ, got none: give gammas, or bias_weights = False"):
-        asteroid(data(), painn, 0, gammas=(), bias_weights=True)
-    with pytest.raises(UsageError, match="gamma must be positive, got -1"):
-        asteroid(data(), painn, 0, gammas=(1.0, -1.0), bias_weights=True)
-    with pytest.raises(UsageError, match="unknown choice of relative_to 'mean'"):
-        asteroid(data(), painn, 0, relative_to="mean", bias_weights=True)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"a sgdml model is none: take .*, or recipe 'cokriging'"):
+        Asteroid()(data(), kernel, 0)
+    with pytest.raises(UsageError, match=r"recipe 'asteroid' needs cheap labels .*; take 'standard'"):
+        Asteroid()(replace(data(), cheap=()), painn, 0)
+    with pytest.raises(UsageError, match="needs at least one of gammas, got none"):
+        Asteroid(gammas=(), bias_weights=True)
+    with pytest.raises(UsageError, match="gammas must be a finite number > 0, got -1"):
+        Asteroid(gammas=(1.0, -1.0), bias_weights=True)
+    with pytest.raises(UsageError, match="unknown relative_to 'mean'"):
+        Asteroid(relative_to="mean", bias_weights=True)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="gammas: of use with bias_weights = true alone"):
+        Asteroid(gammas=(1.0,))
 
 
 def test_weights_of_gammas_that_were_not_kept_are_not_warned_of() -> None:
-    trained = asteroid(data(), painn, 0, gammas=[1e-3, 10.0], bias_weights=True, **STAGES)
+    trained = Asteroid(
+        gammas=(1e-3, 10.0),
+        bias_weights=True,
+        **STAGES,
+    )(data(), painn, 0)
     strict, lenient = trained.diagnostics["levels"][0]["weights"]
     assert strict["effective_sample_size"] < 0.1 * 27 < lenient["effective_sample_size"]
     said = [text for text in trained.diagnostics["warnings"] if "take a larger γ" in text]

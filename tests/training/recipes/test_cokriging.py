@@ -14,7 +14,7 @@ from fidsel.exceptions import UsageError
 from fidsel.models import MACE, SGDML, Ensemble, ForceField, Sum, load
 from fidsel.models.networks.painn import PaiNN
 from fidsel.testing import check_force_field
-from fidsel.training.recipes.cokriging import cokriging
+from fidsel.training.recipes.cokriging import Cokriging
 from fidsel.training.stage import Stage, TrainingData
 
 cheap = partial(frames, depth=3.0, level="cheap")
@@ -46,7 +46,7 @@ def force_mae(model: ForceField, test: Frames = TEST) -> float:
 
 
 def test_cheap_labels_help_and_energies_are_at_the_accurate_level() -> None:
-    trained = cokriging(data(), sgdml, 0)
+    trained = Cokriging()(data(), sgdml, 0)
     alone, _ = SGDML([8.0]).fit(data().train, frames(0))
     assert force_mae(trained.model) < 0.7 * force_mae(alone)
     assert trained.model.level == "morse"
@@ -59,13 +59,13 @@ def test_a_constant_between_levels_changes_nothing() -> None:
     shifted = TrainingData(
         plain.train, plain.validation, (plain.cheap[0].replace(energy=plain.cheap[0].energy + 500.0),)
     )
-    a, b = (cokriging(d, sgdml, 0).model.predict(TEST) for d in (plain, shifted))
+    a, b = (Cokriging()(d, sgdml, 0).model.predict(TEST) for d in (plain, shifted))
     assert a.energy == pytest.approx(b.energy, abs=1e-8)
     assert a.forces == pytest.approx(b.forces, abs=1e-10)
 
 
 def test_the_record_says_what_was_done() -> None:
-    trained = cokriging(data(), sgdml, 0)
+    trained = Cokriging()(data(), sgdml, 0)
     surrogate, residual = trained.histories
     assert (surrogate.stage, residual.stage) == ("surrogate cheap", "residual")
     assert residual.notes["sigma"] in (4.0, 8.0, 16.0)
@@ -79,7 +79,7 @@ def test_the_record_says_what_was_done() -> None:
 
 
 def test_the_surrogate_has_not_seen_its_own_validation_frames() -> None:
-    (surrogate,) = cokriging(data(), sgdml, 0).surrogates
+    (surrogate,) = Cokriging()(data(), sgdml, 0).surrogates
     assert surrogate.level == surrogate.model.level == "cheap"
     unseen = np.isin(data().cheap[0].ids, surrogate.unseen)
     assert 0 < unseen.sum() < 40
@@ -90,7 +90,7 @@ def test_the_surrogate_has_not_seen_its_own_validation_frames() -> None:
 def test_cheap_frames_at_validation_geometries_are_dropped() -> None:
     both = data()
     leaky = both.cheap[0] + cheap(10, seed=2)  # the geometries of the validation frames
-    trained = cokriging(TrainingData(both.train, both.validation, (leaky,)), sgdml, 0)
+    trained = Cokriging()(TrainingData(both.train, both.validation, (leaky,)), sgdml, 0)
     assert trained.diagnostics["levels"][0]["dropped"] == 10
     assert len(trained.surrogates[0].unseen) + trained.diagnostics["levels"][0]["train"] == 80
 
@@ -98,7 +98,7 @@ def test_cheap_frames_at_validation_geometries_are_dropped() -> None:
 def test_three_levels_chain() -> None:
     middle = frames(40, seed=4, depth=3.6, level="middle")
     two = data()
-    trained = cokriging(TrainingData(two.train, two.validation, (*two.cheap, middle)), sgdml, 0)
+    trained = Cokriging()(TrainingData(two.train, two.validation, (*two.cheap, middle)), sgdml, 0)
     assert isinstance(trained.model, Sum)
     assert [part.level for part in trained.model.parts] == ["cheap", "middle", "morse"]
     assert [surrogate.level for surrogate in trained.surrogates] == ["cheap", "middle"]
@@ -109,7 +109,7 @@ def test_three_levels_chain() -> None:
 def test_what_a_surrogate_has_not_seen_was_trained_on_at_no_level_below() -> None:
     two = data()
     middle = frames(40, seed=3, depth=3.6, level="middle")  # configurations of the level below
-    trained = cokriging(TrainingData(two.train, two.validation, (*two.cheap, middle)), sgdml, 0)
+    trained = Cokriging()(TrainingData(two.train, two.validation, (*two.cheap, middle)), sgdml, 0)
     assert isinstance(trained.model, Sum)
     for below, surrogate in enumerate(trained.surrogates, start=1):
         unseen = two.cheap[0][np.isin(two.cheap[0].ids, surrogate.unseen)].dense().positions
@@ -126,8 +126,8 @@ def test_bias_weights_reach_the_fit() -> None:
     noisy = np.arange(80) < 20
     wrong = both.cheap[0].forces + 2.0 * np.repeat(noisy, 4)[:, None] * np.sin(np.arange(320.0))[:, None]
     bad = TrainingData(both.train, both.validation, (both.cheap[0].replace(forces=wrong),))
-    plain = cokriging(bad, smooth, 0)
-    weighted = cokriging(bad, smooth, 0, bias_weights=True)
+    plain = Cokriging()(bad, smooth, 0)
+    weighted = Cokriging(bias_weights=True)(bad, smooth, 0)
     report = weighted.diagnostics["levels"][0]["weights"]
     assert report["effective_sample_size"] < 70
     assert weighted.histories[0].stage == "teacher"
@@ -137,7 +137,7 @@ def test_bias_weights_reach_the_fit() -> None:
 
 def test_kernels_are_solved_the_quick_way_to_the_same_forces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fidsel.models.sgdml.solve.QUICK", 100)
-    exact, quick = (cokriging(data(), partial(solved, solver), 0) for solver in ("exact", "auto"))
+    exact, quick = (Cokriging()(data(), partial(solved, solver), 0) for solver in ("exact", "auto"))
     kinds = [h.notes["solver"]["kind"] for h in (*exact.histories, *quick.histories)]
     assert kinds == ["exact", "exact", "iterative", "exact"]
     difference = np.abs(quick.model.predict(TEST).forces - exact.model.predict(TEST).forces)
@@ -157,25 +157,25 @@ class Own(SGDML):
 
 
 def test_kernels_of_a_persons_own_are_fitted_in_their_own_way() -> None:
-    cokriging(data(), lambda _: Own([8.0]), 0)
+    Cokriging()(data(), lambda _: Own([8.0]), 0)
     assert Own.fits == 2
 
 
 def test_weights_that_leave_few_frames_are_warned_of() -> None:
-    trained = cokriging(data(20), smooth, 0, bias_weights=True, gamma=1e-3)
+    trained = Cokriging(bias_weights=True, gamma=1e-3)(data(20), smooth, 0)
     found = trained.diagnostics["levels"][0]["weights"]["effective_sample_size"]
     assert found < 0.1 * 72
     assert trained.diagnostics["warnings"][0].startswith(f"cheap: γ = 0.001 leaves an effective {found:.1f}")
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
-    first, second = (cokriging(data(), sgdml, 7).model.predict(TEST) for _ in range(2))
+    first, second = (Cokriging()(data(), sgdml, 7).model.predict(TEST) for _ in range(2))
     assert np.array_equal(first.forces, second.forces)
 
 
 def test_a_network_can_be_the_surrogate(tmp_path: Path) -> None:
     stage = Stage(steps=20, learning_rate=5e-3, batch=8)
-    trained = cokriging(data(), sgdml, 0, surrogate=tiny_network, surrogate_stage=stage)
+    trained = Cokriging(surrogate=tiny_network, surrogate_stage=stage)(data(), sgdml, 0)
     assert isinstance(trained.model, Sum)
     assert [part.kind for part in trained.model.parts] == ["painn", "sgdml"]
     assert force_mae(trained.model) < force_mae(trained.surrogates[0].model)
@@ -185,11 +185,11 @@ def test_a_network_can_be_the_surrogate(tmp_path: Path) -> None:
 
 def test_what_it_cannot_use_is_refused() -> None:
     both = data()
-    with pytest.raises(UsageError, match="needs cheap frames"):
-        cokriging(TrainingData(both.train, both.validation), sgdml, 0)
+    with pytest.raises(UsageError, match="recipe 'cokriging' needs cheap labels"):
+        Cokriging()(TrainingData(both.train, both.validation), sgdml, 0)
     energies = TrainingData(both.train.replace(forces=None), both.validation, both.cheap)
     with pytest.raises(UsageError, match="learns from forces"):
-        cokriging(energies, sgdml, 0)
+        Cokriging()(energies, sgdml, 0)
 
 
 def test_published_gain_on_formaldehyde(data_folder: Path) -> None:
@@ -210,7 +210,7 @@ def test_published_gain_on_formaldehyde(data_folder: Path) -> None:
 
     train, validation, test = labelled("ccsdt", 0, 25), labelled("ccsdt", 25, 75), labelled("ccsdt", 75, 575)
     model = SGDML([5.0, 10.0, 20.0], refine=0, metric="identity")
-    trained = cokriging(TrainingData(train, validation, (labelled("b3lyp", 575, 875),)), lambda _: model, 0)
+    trained = Cokriging()(TrainingData(train, validation, (labelled("b3lyp", 575, 875),)), lambda _: model, 0)
     kcal = 0.0433641
     assert 0.12 < force_mae(model.fit(train, validation)[0], test) / kcal < 0.3
     assert force_mae(trained.model, test) / kcal < 0.06
@@ -222,7 +222,7 @@ def test_a_residual_that_makes_things_worse_is_not_kept() -> None:
     wrong = honest.train.replace(forces=-3 * honest.train.forces)
     held = cheap(10, seed=2).replace(level="morse", energy=cheap(10, seed=2).energy + 7.0)
     spoilt = TrainingData(wrong.replace(energy=cheap(8, seed=1).energy + 7.0), held, honest.cheap)
-    trained = cokriging(spoilt, sgdml, 0)
+    trained = Cokriging()(spoilt, sgdml, 0)
     assert trained.diagnostics["kept"] == "surrogate"
     assert "the state after 'surrogate' is kept" in trained.diagnostics["warnings"][0]
     assert force_mae(trained.model, held) < 0.05
@@ -234,7 +234,7 @@ def test_without_accurate_energies_the_surrogate_that_is_kept_still_speaks_for_t
     honest = data()
     held = cheap(10, seed=2).replace(level="morse", energy=None)
     wrong = honest.train.replace(forces=-3 * honest.train.forces, energy=None)
-    trained = cokriging(TrainingData(wrong, held, honest.cheap), sgdml, 0)
+    trained = Cokriging()(TrainingData(wrong, held, honest.cheap), sgdml, 0)
     assert trained.diagnostics["kept"] == "surrogate"
     assert trained.model.level == "morse"
     assert force_mae(trained.model, held) < 0.05
@@ -244,7 +244,7 @@ def test_members_of_a_residual_committee_have_the_symmetries_of_the_surrogate() 
     def committee(seed: int) -> ForceField:
         return Ensemble.of(lambda _: SGDML([8.0]), 3, seed)
 
-    trained = cokriging(data(n=3), committee, 0)
+    trained = Cokriging()(data(n=3), committee, 0)
     assert isinstance(trained.model, Sum)
     members = trained.model.parts[1].members if isinstance(trained.model.parts[1], Ensemble) else ()
     assert [len(m.permutations) for m in members if isinstance(m, SGDML)] == [2, 2, 2]
@@ -263,7 +263,7 @@ def test_crystals() -> None:
     )
     tiny = partial(MACE, elements=[29], channels=4, correlation=1, radial=4, cutoff=3.0)
     short = Stage("short", steps=2, batch=2)
-    trained = cokriging(crystals, lambda seed: tiny(seed=seed), 0, stage=short, surrogate_stage=short)
+    trained = Cokriging(stage=short, surrogate_stage=short)(crystals, lambda seed: tiny(seed=seed), 0)
     test = labelled(2, 2, "dear", 5.0)
     assert trained.model.level == "dear"
     assert trained.model.predict(test).energy == pytest.approx(5.0, abs=1.0)

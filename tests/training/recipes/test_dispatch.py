@@ -106,7 +106,7 @@ def test_ensembles_of_a_kernel_and_a_network_are_trained_too() -> None:
 
 
 def test_recipes_in_stages_refuse_an_ensemble() -> None:
-    with pytest.raises(UsageError, match="asteroid trains one network, not an ensemble"):
+    with pytest.raises(UsageError, match="'asteroid' trains one network, not an ensemble"):
         require_network(Ensemble.of(painn, 2, 0), "asteroid")
     with pytest.raises(UsageError, match=r"at least as many training frames, .*, got 1"):
         train_one(Ensemble([SGDML([10.0])] * 2), frames(1), frames(4, 1), STAGE)

@@ -12,8 +12,8 @@ from fidsel.models import SGDML, Ensemble, NetworkForceField, PaiNN
 from fidsel.training.evaluate import errors
 from fidsel.training.labels import centred, prepare, usable_loss
 from fidsel.training.optimise.members import Members
-from fidsel.training.recipes.joint import joint, mixture
-from fidsel.training.recipes.standard import standard
+from fidsel.training.recipes.joint import Joint, mixture
+from fidsel.training.recipes.standard import Standard
 from fidsel.training.stage import Loss, Stage, TrainingData
 
 SHORT = Stage("short", steps=4, batch=4, validate_every=2)
@@ -116,8 +116,8 @@ def test_repeats_make_batches_of_the_asked_composition() -> None:
 
 def test_cheap_labels_beat_accurate_ones_alone() -> None:
     known = data(accurate=5, cheap=120)
-    alone = standard(known, painn, 1, stage=LONG)
-    both = joint(known, painn, 1, stage=LONG)
+    alone = Standard(stage=LONG)(known, painn, 1)
+    both = Joint(stage=LONG)(known, painn, 1)
     assert errors(both.model, TEST).force_mae < 0.8 * errors(alone.model, TEST).force_mae
     assert errors(both.model, TEST).energy_mae < errors(alone.model, TEST).energy_mae
     assert both.model.level == "morse"
@@ -133,8 +133,8 @@ def test_accurate_energies_are_learnt_better_beside_cheap_forces() -> None:
     bare = replace(
         known, train=known.train.replace(forces=None), validation=known.validation.replace(forces=None)
     )
-    alone = standard(bare, painn, 0, stage=LONG)
-    both = joint(bare, painn, 0, stage=LONG)
+    alone = Standard(stage=LONG)(bare, painn, 0)
+    both = Joint(stage=LONG)(bare, painn, 0)
     assert errors(both.model, TEST).energy_mae < 0.5 * errors(alone.model, TEST).energy_mae
     assert errors(both.model, TEST).force_mae < 0.5 * errors(alone.model, TEST).force_mae
     assert both.histories[0].notes["validation"] == "by energies only"
@@ -144,7 +144,7 @@ def test_three_levels_share_a_body() -> None:
     known = data()
     middle = frames(20, 6, depth=3.9, level="middle").replace(forces=None)
     three = replace(known, cheap=(*known.cheap, middle))
-    trained = joint(three, painn, 0, stage=SHORT, share=0.6)
+    trained = Joint(stage=SHORT, share=0.6)(three, painn, 0)
     assert isinstance(trained.model, NetworkForceField)
     assert trained.model.levels == ("low", "middle", "morse")
     assert [s.level for s in trained.surrogates] == ["low", "middle"]
@@ -159,7 +159,7 @@ def test_three_levels_share_a_body() -> None:
 def test_the_record_says_what_was_done() -> None:
     known = data()
     leak = replace(known, cheap=(known.cheap[0] + known.validation.replace(level="low"),))
-    trained = joint(leak, painn, 0, stage=SHORT, share=0.5)
+    trained = Joint(stage=SHORT, share=0.5)(leak, painn, 0)
     cheap, accurate = trained.diagnostics["levels"]
     assert (cheap["dropped"], cheap["train"], cheap["validation"], cheap["alignment"]) == (6, 27, 3, None)
     assert (cheap["repeats"], accurate["repeats"], accurate["train"]) == (1, 4, 6)
@@ -167,7 +167,7 @@ def test_the_record_says_what_was_done() -> None:
     assert [h.stage for h in trained.histories] == ["short"]
     assert set(trained.surrogates[0].unseen) <= set(known.cheap[0].ids)
     assert len(trained.surrogates[0].unseen) == 3
-    again = joint(leak, painn, 0, stage=SHORT, share=0.5)
+    again = Joint(stage=SHORT, share=0.5)(leak, painn, 0)
     np.testing.assert_array_equal(trained.model.predict(TEST).forces, again.model.predict(TEST).forces)
 
 
@@ -175,7 +175,7 @@ def test_what_a_surrogate_has_not_seen_the_body_was_not_trained_on_at_any_level(
     known = data()
     middle = frames(20, 5, depth=3.9, level="middle")
     both = replace(known, train=frames(16, 5), cheap=(*known.cheap, middle))  # all nested
-    trained = joint(both, painn, 0, stage=SHORT, held_out=0.4)
+    trained = Joint(stage=SHORT, held_out=0.4)(both, painn, 0)
     for surrogate, level in zip(trained.surrogates, trained.diagnostics["levels"], strict=False):
         assert 0 < len(surrogate.unseen) < level["validation"]
         assert not set(surrogate.unseen) & set(both.train.ids)
@@ -184,32 +184,32 @@ def test_what_a_surrogate_has_not_seen_the_body_was_not_trained_on_at_any_level(
 def test_fine_tuning_ends_with_the_accurate_head_alone_unless_it_spoils_it() -> None:
     good = replace(LONG, steps=40, validate_every=20)
     wild = replace(SHORT, learning_rate=0.5, ema=0.0, warmup=0.0, clip=1e3)
-    tuned = joint(data(), painn, 0, stage=good, finetune=good)
+    tuned = Joint(stage=good, fine_tune=True, finetune=good)(data(), painn, 0)
     assert isinstance(tuned.model, NetworkForceField)
     assert tuned.model.levels == ("morse",)
     assert tuned.diagnostics["kept"] == "fine-tune"
     assert tuned.diagnostics["validation_error"]["fine-tune"] < tuned.diagnostics["validation_error"]["joint"]
-    spoilt = joint(data(), painn, 0, stage=good, finetune=wild)
-    plain = joint(data(), painn, 0, stage=good)
+    spoilt = Joint(stage=good, fine_tune=True, finetune=wild)(data(), painn, 0)
+    plain = Joint(stage=good)(data(), painn, 0)
     np.testing.assert_array_equal(spoilt.model.predict(TEST).forces, plain.model.predict(TEST).forces)
     frozen = replace(good, steps=10, validate_every=1, frozen=("embedding", "blocks"))
-    head = joint(data(), painn, 0, stage=good, finetune=frozen)
+    head = Joint(stage=good, fine_tune=True, finetune=frozen)(data(), painn, 0)
     assert isinstance(head.model, NetworkForceField)
     assert isinstance(plain.model, NetworkForceField)
     np.testing.assert_array_equal(head.model.latent(TEST), plain.model.latent(TEST))
 
 
 def test_what_joint_cannot_do_is_refused() -> None:
-    with pytest.raises(UsageError, match="joint trains networks in stages, a sgdml model cannot"):
-        joint(data(), lambda _: SGDML([10.0]), 0)
-    with pytest.raises(UsageError, match="joint trains one network, not an ensemble"):
-        joint(data(), lambda seed: Ensemble.of(painn, 2, seed), 0)
-    with pytest.raises(UsageError, match="use recipe 'standard'"):
-        joint(replace(data(), cheap=()), painn, 0)
-    with pytest.raises(UsageError, match="share must lie between 0 and 1, got 1"):
-        joint(data(), painn, 0, share=1)
+    with pytest.raises(UsageError, match="'joint' trains networks, and a sgdml model is none"):
+        Joint()(data(), lambda _: SGDML([10.0]), 0)
+    with pytest.raises(UsageError, match="'joint' trains one network, not an ensemble"):
+        Joint()(data(), lambda seed: Ensemble.of(painn, 2, seed), 0)
+    with pytest.raises(UsageError, match=r"needs cheap labels .*; take 'standard'"):
+        Joint()(replace(data(), cheap=()), painn, 0)
+    with pytest.raises(UsageError, match="share must be a finite number > 0 and < 1, got 1"):
+        Joint(share=1)(data(), painn, 0)
     with pytest.raises(UsageError, match=r"must differ, got \['morse', 'morse'\]"):
-        joint(replace(data(), cheap=(frames(20, 5),)), painn, 0)
+        Joint()(replace(data(), cheap=(frames(20, 5),)), painn, 0)
     bare = replace(data(), cheap=(low(30).replace(forces=None),))
     with pytest.raises(UsageError, match="looks at no label of level 'low': it has no forces"):
-        joint(bare, painn, 0, stage=replace(SHORT, loss=Loss(rho=0.0)))
+        Joint(stage=replace(SHORT, rho=0.0))(bare, painn, 0)

@@ -1,7 +1,7 @@
 from morse_molecule import frames
 
 from fidsel.models import SGDML, PaiNN
-from fidsel.training.recipes.standard import standard
+from fidsel.training.recipes.standard import Standard
 from fidsel.training.stage import Stage, TrainingData
 
 
@@ -15,9 +15,9 @@ def painn(seed: int) -> PaiNN:
 
 def test_a_kernel_and_a_network_are_trained_on_the_accurate_frames() -> None:
     data = TrainingData(frames(10), frames(5, 1))
-    exact = standard(data, kernel, 0)
+    exact = Standard()(data, kernel, 0)
     assert exact.model.kind == "sgdml"
     assert exact.histories[0].notes["sigma"] == 10.0
-    network = standard(data, painn, 0, stage=Stage(steps=4, validate_every=2))
+    network = Standard(stage=Stage(steps=4, validate_every=2))(data, painn, 0)
     assert network.histories[0].step == (2, 4)
     assert network.model.level == "morse"

@@ -67,6 +67,7 @@ def test_without_its_own_error_a_teacher_sees_little_bias_in_right_labels(commit
     assert own.report()["within_teacher_error"] > 0.2
 
 
+@pytest.mark.slow
 def test_folds_judge_their_own_frames_as_any_other() -> None:
     def ratio(teachers: Teachers) -> float:
         """Return B of accurate configurations among the cheap ones over B of others, all labels right."""
@@ -108,11 +109,11 @@ def test_energies_alone_are_judged_by_energies() -> None:
 
 
 def test_teachers_that_cannot_judge_are_refused() -> None:
-    with pytest.raises(UsageError, match="members ≥ 1, and folds = 0 or ≥ 2, got 1 and 1"):
+    with pytest.raises(UsageError, match="folds must be 0 or at least 2, got 1"):
         Teaching(folds=1)
-    with pytest.raises(UsageError, match="needs a committee to disagree"):
+    with pytest.raises(UsageError, match="needs a committee that can disagree"):
         Teaching(subtract_error=True)
     with pytest.raises(UsageError, match="20 folds need as many accurate frames, got 12"):
         taught(SHORT, folds=20)
-    with pytest.raises(UsageError, match="use recipe 'cokriging'"):
+    with pytest.raises(UsageError, match="or recipe 'cokriging'"):
         teach(lambda seed: SGDML([10.0]), DATA, SHORT, Teaching(), 0)  # noqa: ARG005

@@ -1,0 +1,167 @@
+"""The loop: buy, train, measure, pick again, as a generator of rounds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from time import perf_counter
+
+from fidsel.campaign.plans.coverage import gaps
+from fidsel.campaign.plans.plan import Prepared, prepare, start_size, unbought
+from fidsel.campaign.plans.round_size import frame_cost
+from fidsel.campaign.records.decisions import Identity
+from fidsel.campaign.records.round import Allocation, Pick, Round
+from fidsel.campaign.rounds.measure import error_unit
+from fidsel.campaign.rounds.propose import choose
+from fidsel.campaign.rounds.publish import measured, publish
+from fidsel.campaign.rounds.purchases import purchase
+from fidsel.campaign.rounds.suspicion import trusted
+from fidsel.campaign.rounds.training import forget_trainings, watched
+from fidsel.campaign.rounds.training_set import training_data
+from fidsel.campaign.settings import Campaign, Reporter, silent
+from fidsel.campaign.workspace import Workspace, open_workspace
+from fidsel.exceptions import FidselError
+from fidsel.fidelity.level import Fidelity
+from fidsel.training.stage import Trained, TrainingData
+
+
+def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = False) -> Iterator[Round]:
+    """Run a campaign round by round and yield the record of each.
+
+    Everything bought or decided is on disk before it is acted on, so a campaign that was stopped at any
+    moment goes on from there and picks what an undisturbed one picks. Rounds finished earlier are not
+    yielded again (`CampaignFolder.read_rounds` has them).
+
+    Parameters
+    ----------
+    campaign : what to run.
+    report : hears how far labelling has come.
+    break_lock : take the campaign from a process that seems to hold it.
+
+    Raises
+    ------
+    FidselError
+        where the campaign cannot go on; what was bought stays bought.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.config.build import open_campaign
+    >>> from fidsel.testing import example_campaign
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rounds = list(iterate(open_campaign(example_campaign(folder))))
+    >>> [found.index for found in rounds], rounds[-1].spent <= 16
+    ([0, 1], True)
+    """
+    with open_workspace(campaign, report, break_lock) as ws:
+        done = list(campaign.folder.read_rounds())
+        if done and done[0].campaign != ws.journal.require(Identity).id:
+            home = campaign.folder
+            raise FidselError(
+                f"{home.rounds} and {home.store} belong to different campaigns: put back the store the "
+                "rounds were made with, or move the rounds away"
+            )
+        ready = prepare(ws)
+        for index in count(len(done)):
+            if done and stop_reason(ws, done):
+                return
+            record = _round(ws, ready, index, done)
+            done.append(record)
+            yield record
+
+
+def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
+    """Return why the campaign ends after these rounds, "" where it goes on."""
+    rules, last, rule = ws.campaign.rules, done[-1], ws.campaign.rules.stopping
+    bounds = last.error_source.get("bounds", {}).get("clusters", {})
+    errors = [one.validation.error(rule.measure) for one in done]
+    unit = error_unit(ws.campaign.accurate.forces)
+    if stop := rule.reason(errors, unit, max(bounds.values(), default=None)):
+        return stop.text
+    if last.index >= rules.rounds:
+        return f"round limit: {rules.rounds} rounds of picking are done (campaign.rounds)"
+    cost = frame_cost(ws)
+    if any(ws.journal.late(last.index).values()):
+        return ""  # the next round trains on them, and picks what the budget pays for
+    if not ws.campaign.budget.pays(last.spent + cost):
+        return f"budget spent: the next frame costs {ws.campaign.budget.format(cost)}"
+    if last.index > 0 and not last.picks:
+        return "pool exhausted: every candidate is labelled or has failed"
+    return ""
+
+
+def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) -> Round:
+    began = perf_counter()
+    campaign, journal = ws.campaign, ws.journal
+    if journal.read(Allocation, index) is None:
+        ws.begin("choosing frames" if index else "drawing the random start")
+        journal.write(_start(ws, ready) if index == 0 else choose(ws, ready, index), index)
+    purchase(ws, ready.held, index)
+    labelled = perf_counter()
+    data = training_data(campaign, ws.store, ws.pool, journal.training_ids(index), ready.held)
+    checked = trusted(campaign, ws.pool, data)
+    data = checked.data
+    trained = _train(ws, data, index)
+    seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
+    ws.ledger.charge(
+        "training", _training_amount(ws, seconds["training"]), f"round {index}", seconds["training"]
+    )
+    ws.begin("measuring on held-out labels")
+    found = measured(ws, ready.held, done, data, trained, seconds)
+    notes = (*found.record.notes, *checked.notes)
+    found = replace(
+        found, record=replace(found.record, notes=notes, stop=stop_reason(ws, [*done, found.record]))
+    )
+    publish(ws, ready.held, found, done, trained)
+    forget_trainings(campaign.folder)
+    return found.record
+
+
+def _start(ws: Workspace, ready: Prepared) -> Allocation:
+    """Return round 0: accurate and cheap labels of random frames, as many as planned."""
+    campaign = ws.campaign
+    made = ready.plan
+    planned = dict(zip(made.levels, map(max, made.recommended.bought, made.labelled), strict=True))
+    name, why = campaign.accurate.name, "random start"
+    accurate = ready.orders[name][: start_size(ws, made)]
+    cheap = {f.name: ready.orders[f.name][: max(planned[f.name], len(accurate))] for f in campaign.cheap}
+    rows = ws.pool.rows(accurate).tolist()
+    picks = tuple(Pick(frame, row, name, -1, why) for frame, row in zip(accurate, rows, strict=True))
+    numbers = {level: len(ids) for level, ids in cheap.items()}
+    cost = ws.cost(numbers | {name: len(accurate) + len(ready.held.validation)})
+    notes = (*unbought(campaign), *gaps(campaign, ws.cover))
+    return Allocation(accurate, cheap, picks, cost, notes=notes)
+
+
+def _train(ws: Workspace, data: TrainingData, index: int) -> Trained:
+    ws.begin("training")
+    ws.report("training", 0, 1)
+    campaign = ws.campaign
+    _require(ws, campaign.accurate, "training", len(data.train), 1)
+    _require(ws, campaign.accurate, "validation", len(data.validation), 1)
+    # of a recipe that takes bare configurations the levels are none, the frames one set
+    for fidelity, frames in zip(campaign.cheap, data.cheap, strict=False):
+        _require(ws, fidelity, "training", len(frames), 2)
+    seed = campaign.seed_for("training", index)
+    trained = watched(campaign, ws.report, campaign.recipe, data, seed, "training")
+    ws.report("training", 1, 1)
+    return trained
+
+
+def _require(ws: Workspace, fidelity: Fidelity, purpose: str, found: int, least: int) -> None:
+    """Raise `FidselError` where too few labels could be had to train on."""
+    if found >= least:
+        return
+    failures = ws.store.failures(fidelity)
+    why = next(iter(failures.values()), "the budget did not pay for them")
+    remedy = "mend the cause and give `fidsel retry`" if failures else "raise budget.total"
+    if why.startswith("set aside"):
+        remedy = "begin anew with a mended source, or give `fidsel release --all` if they are right"
+    raise FidselError(
+        f"training needs at least {least} {purpose} labels of {fidelity.name}, got {found} ({len(failures)} "
+        f"failed): {why.rstrip('. ')}. What was paid for is kept; {remedy}, then the same command again"
+    )
+
+
+def _training_amount(ws: Workspace, seconds: float) -> float:
+    """Return what training time is worth in base units; nothing where the budget counts labels."""
+    return seconds if ws.campaign.budget.unit == "core-second" else 0.0

@@ -1,0 +1,92 @@
+"""How much a round buys: an even part of what measured costs leave to spend."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, floor
+
+from fidsel.campaign.plans.minimum_budget import FEWEST
+from fidsel.campaign.plans.plan import Prepared, measured_law, priced_levels
+from fidsel.campaign.settings import Campaign
+from fidsel.campaign.workspace import Workspace
+from fidsel.fidelity.planner.recommend import plan
+
+
+@dataclass(frozen=True)
+class RoundSize:
+    """What a round may buy.
+
+    Parameters
+    ----------
+    picks : accurate frames to pick, each with its cheap labels.
+    probes : accurate frames to draw at random first, so that errors can be estimated.
+    cheap : further cheap labels of random frames, per level.
+    """
+
+    picks: int
+    probes: int
+    cheap: Mapping[str, tuple[str, ...]]
+
+
+def round_size(ws: Workspace, ready: Prepared, index: int) -> RoundSize:
+    """Return an even part of what is left: the last round spends the remainder.
+
+    Probes take at most half of it.
+    """
+    price, extra = frame_cost(ws), _replanned(ws, ready, index)
+    if _affordable(ws, extra, price) < 1:
+        extra = {}
+    picks, probes = split(ws.campaign, index, _affordable(ws, extra, price))
+    return RoundSize(picks, probes, extra)
+
+
+def split(campaign: Campaign, index: int, affordable: int) -> tuple[int, int]:
+    """Return how many frames a round picks and probes, of those that what is left pays for."""
+    rules = campaign.rules
+    wanted = rules.probes if campaign.probing else 0
+    frames = ceil(affordable / (rules.rounds - index + 1))
+    if rules.per_round is not None:
+        frames = min(affordable, rules.per_round + wanted)
+    probes = min(wanted, frames // 2)
+    return frames - probes, probes
+
+
+def frame_cost(ws: Workspace) -> float:
+    """Return what one accurate training frame costs, its cheap labels included, base units."""
+    return sum(ws.prices().values())
+
+
+def _affordable(ws: Workspace, extra: Mapping[str, tuple[str, ...]], price: float) -> int:
+    money = ws.remaining() - ws.cost({name: len(ids) for name, ids in extra.items()})
+    return floor(max(money, 0.0) / price + 1e-9) if price > 0 else len(ws.pool)
+
+
+def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[str, ...]]:
+    """Return the random frames that measured costs and curves make worth a cheap label beyond those owned.
+
+    Where prices are declared and nothing can be measured, all was known when the campaign was planned.
+    """
+    campaign, remaining = ws.campaign, ws.remaining()
+    if remaining <= 0 or campaign.cheap_use != "labels" or not campaign.cheap:
+        return {}
+    ids = ws.journal.bought(index - 1)
+    measured = measured_law(ws, {**ids.cheap, campaign.accurate.name: ids.random}, index)
+    if not measured.points and all(fidelity.price.declared for fidelity in campaign.fidelities):
+        return {}
+    owned = {name: len(frames) for name, frames in ids.cheap.items()}
+    owned[campaign.accurate.name] = max(FEWEST, len(ids.accurate))
+    made = plan(
+        remaining,
+        priced_levels(ws, ready.orders, owned),
+        points=measured.points,
+        law=measured.law,
+        minimum=FEWEST,
+        workers=ws.engine.workers,
+        unit=campaign.budget.unit,
+        seed=campaign.seed_for("plan", index),
+    )
+    extra = {}
+    for fidelity, number in zip(campaign.cheap, made.recommended.bought, strict=False):
+        known = set(ids.cheap[fidelity.name])
+        order = ready.orders[fidelity.name]
+        extra[fidelity.name] = tuple(frame for frame in order if frame not in known)[:number]
+    return extra

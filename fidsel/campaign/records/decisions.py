@@ -1,0 +1,138 @@
+"""What a campaign decides and writes down in its store, one record each; see `fidsel.campaign.journal`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fidsel.exceptions import UsageError
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells this campaign from all others; drawn when its store was new."""
+
+    id: str
+    name: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Name and key of each level that is bought, cheapest first."""
+
+    levels: tuple[tuple[str, ...], ...] = ()  # pairs, as JSON holds them
+
+    def __post_init__(self) -> None:
+        if any(len(level) != 2 for level in self.levels):
+            raise UsageError("levels must be pairs of a name and a key")
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Key of the labels of each level, by its name."""
+        return {level[0]: level[1] for level in self.levels}
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """How many configurations the pool had when it was sampled; later ones come from a refresh."""
+
+    frames: int
+
+
+@dataclass(frozen=True)
+class HeldOutFor:
+    """The settings that the held-out frames were drawn for.
+
+    Parameters
+    ----------
+    asked : settings by name.
+    bounded : whether the number of test frames has been cut to what they may cost.
+    """
+
+    asked: Mapping[str, Any]
+    bounded: bool
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """The plan, as its JSON document, and the settings it was made for."""
+
+    text: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LateLabels:
+    """Frames that a round closed without, by the name of the level; the next round gets them."""
+
+    frames: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh of the pool before a round did, as a sentence."""
+
+    note: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings a campaign was begun with, edits since then included, by name."""
+
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EditNote:
+    """A sentence on an edit, and the round it begins with."""
+
+    round: int
+    text: str
+
+
+@dataclass(frozen=True)
+class EditNotes:
+    """All edits that were taken, oldest first."""
+
+    edits: tuple[EditNote, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableContents:
+    """Hash of the content of each table when its labels were last compared, by the key of its level."""
+
+    contents: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a driver does at the moment.
+
+    Parameters
+    ----------
+    what : in words, e.g. "training labels of pbe".
+    since : Unix time.
+    account, level, total : of a purchase: who pays, name of the level, and how many labels are wanted.
+    """
+
+    what: str = ""
+    since: float = 0.0
+    account: str = ""
+    level: str = ""
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingIds:
+    """Frames whose labels a round trains on.
+
+    Parameters
+    ----------
+    accurate : at the accurate level, in order of buying.
+    random : those of them that were drawn at random (round 0 and probes).
+    cheap : per cheap level.
+    """
+
+    accurate: tuple[str, ...] = ()
+    random: tuple[str, ...] = ()
+    cheap: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,0 +1,104 @@
+"""`LabelFile`: a file of labels as a user names it, before it is read."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fidsel.data.checks.quick import quick_check, refuse_errors
+from fidsel.data.frames import Frames
+from fidsel.data.reading import AS_NAMED, label_keys, read_logged
+from fidsel.data.state import State
+from fidsel.data.units import parse_units
+from fidsel.exceptions import UsageError
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A file of labels at one level.
+
+    Parameters
+    ----------
+    text : the file; `path:energy_key:forces_key` names the labels in it, either of which may be empty.
+    units : "energy,length", where the file does not say.
+    energy_key, forces_key : names of the labels that `text` does not name.
+    trusted : whether labels that look wrong are taken all the same.
+    state : charge and spin of frames for which the file names none.
+    frames : the labels themselves, where there is no file.
+
+    Examples
+    --------
+    >>> [str(part) for part in LabelFile("data.npz:E_dft:F_dft").parts]
+    ['data.npz', 'E_dft', 'F_dft']
+    """
+
+    text: str
+    units: str | None = None
+    energy_key: str | None = None
+    forces_key: str | None = None
+    trusted: bool = False
+    state: State = AS_NAMED
+    frames: Frames | None = None
+
+    @classmethod
+    def of(cls, labels: "Labels") -> "LabelFile":
+        """Return labels as a file of them: a path in words, or frames that were read already."""
+        if isinstance(labels, LabelFile):
+            return labels
+        return cls("frames", frames=labels) if isinstance(labels, Frames) else cls(str(labels))
+
+    @property
+    def parts(self) -> tuple[Path, str | None, str | None]:
+        """Path, name of the energies and name of the forces; colons before the file's suffix are its own."""
+        if self.frames is not None or Path(self.text).exists():
+            return Path(self.text), self.energy_key, self.forces_key
+        named = re.fullmatch(r"(.*?\.\w+)(?::([^:/\\]*))?(?::([^:/\\]*))?", self.text)
+        if named is None:
+            raise UsageError(f"labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY, got {self.text!r}")
+        return Path(named[1]), named[2] or self.energy_key, named[3] or self.forces_key
+
+    def check(self, frames: Frames) -> tuple[str, ...]:
+        """Return what is worth knowing about its frames, as sentences.
+
+        Raises
+        ------
+        UsageError
+            where labels look wrong and are not trusted; it names frames and remedies.
+        """
+        return refuse_errors(quick_check(frames), str(self.parts[0]), self.trusted, "--trust-labels")
+
+    def oddities(self, frames: Frames) -> tuple[str, ...]:
+        """Return what looks wrong about its frames, as sentences, where nothing is trained on them."""
+        return refuse_errors(quick_check(frames), str(self.parts[0]), trusted=True, trust="")
+
+    def read(self, level: str, *, labelled: bool = True) -> Frames:
+        """Return its frames; `level` is their level where the file names none.
+
+        Parameters
+        ----------
+        labelled : whether they must have labels.
+
+        Raises
+        ------
+        UsageError
+            where the file cannot be read or lacks labels.
+        """
+        path, energy, forces = self.parts
+        frames = self.frames
+        if frames is None:
+            frames = read_logged(
+                path, units=parse_units(self.units), energy_key=energy, forces_key=forces, state=self.state
+            )
+        if labelled and not np.isfinite(frames.energy).any() and not frames.has_forces.any():
+            raise UsageError(
+                f"{path} has no labels; name them as {path}:ENERGY_KEY:FORCES_KEY (keys in the file: "
+                f"{', '.join(label_keys(path)) or 'none'})"
+                if self.frames is None
+                else "the frames have no labels: read them with their energy_key and forces_key"
+            )
+        return frames if frames.level.all() else frames.replace(level=level)
+
+
+Labels = LabelFile | Frames | Path | str
+"""What labels may be given as, from Python."""

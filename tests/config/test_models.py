@@ -1,0 +1,131 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mace_checkpoint import checkpoint
+from morse_molecule import frames
+from pydantic import TypeAdapter
+
+from fidsel.config.load import check_config
+from fidsel.config.models import EnsembleSection, Model, ModelSection
+from fidsel.data import write
+from fidsel.data.label_file import LabelFile
+from fidsel.exceptions import UsageError
+from fidsel.models import MACE, Ensemble, ForceField, PaiNN, load
+from fidsel.models.device import resolve
+from fidsel.tasks.train import TrainConfig, TrainRequest, run_training
+
+COMMITTEE = {"kind": "ensemble", "members": 3, "member": {"kind": "painn", "features": 4}}
+
+
+def section(**values: object) -> ModelSection:
+    made: ModelSection = TypeAdapter(Model).validate_python(COMMITTEE | values)
+    return made
+
+
+def test_an_ensemble_has_members_of_its_member_section() -> None:
+    factory = section().build(Path())
+    model = factory(seed=1)
+    assert isinstance(model, Ensemble)
+    assert [m.network.settings()["features"] for m in model.networks] == [4, 4, 4]
+    first, second = (m.state()[1]["readout.weight"] for m in model.members[:2])
+    assert (first == PaiNN(features=4, seed=1).state()[1]["readout.weight"]).all()
+    assert not (first == second).all()
+
+
+def test_an_ensemble_is_of_networks_where_nothing_is_said() -> None:
+    made: ModelSection = TypeAdapter(Model).validate_python({"kind": "ensemble"})
+    assert isinstance(made, EnsembleSection)
+    assert (made.members, made.member.kind, made.learner) == (4, "painn", PaiNN)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"kind": "ensemble", "member": {"features": 4}}, r"model\.member\.kind is required"),
+        (COMMITTEE | {"members": 1}, r"model\.members must be greater than or equal to 2, got 1"),
+        (
+            COMMITTEE | {"member": {"kind": "panin"}},
+            "kind 'panin', did you mean 'painn'",
+        ),
+        (COMMITTEE | {"member": {"kind": "painn", "layer": 2}}, r"model\.member: unknown key 'layer'"),
+        (COMMITTEE | {"member": COMMITTEE}, r"unknown model\.member\.kind 'ensemble'"),
+        (
+            COMMITTEE | {"member": {"kind": "painn", "device": "gpu"}},
+            r"model\.member\.device: a device is 'auto', 'cpu', 'cuda' or 'cuda:N', got 'gpu'",
+        ),
+    ],
+)
+def test_an_ensemble_that_cannot_be_is_named(model: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_config(TrainConfig, {"model": model, "recipe": {"kind": "standard"}}, (), "here")
+
+
+LEARNERS: list[dict[str, object]] = [
+    {"kind": "sgdml"},
+    {"kind": "painn", "features": 4},
+    {"kind": "schnet", "features": 4},
+    {"kind": "egnn", "features": 4},
+    {"kind": "gemnet", "atom": 4, "edge": 4},
+    {"kind": "fidsel.models:PaiNN", "options": {"features": 4}},
+]
+
+
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: str(learner["kind"]))
+def test_a_model_is_built_where_its_section_says(learner: dict[str, object]) -> None:
+    def built(device: dict[str, str]) -> ForceField:
+        made: ModelSection = TypeAdapter(Model).validate_python(learner | device)
+        return made.build(Path())(seed=0)
+
+    for device, where in (({}, resolve("auto")), ({"device": "cpu"}, "cpu")):
+        assert str(built(device).device) == where  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="device 'cuda:99' must be on this machine"):
+        built({"device": "cuda:99"})
+
+
+def test_members_are_built_where_their_section_says() -> None:
+    made = section(member={"kind": "painn", "features": 4, "device": "cpu"})
+    model = made.build(Path())(seed=0)
+    assert isinstance(model, Ensemble)
+    assert [str(network.device) for network in model.networks] == ["cpu"] * 3
+    with pytest.raises(UsageError, match="must be on this machine"):
+        section(member={"kind": "sgdml", "device": "cuda:99"}).build(Path())
+
+
+def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
+    settings = ["model.member.kind=sgdml", "model.member.sigmas=[10]", "model.members=3"]
+    found = run_training(
+        TrainRequest(accurate, tmp_path / "model", model="ensemble", overrides=tuple(settings))
+    )
+    assert found["kind"] == "ensemble"
+    model = load(tmp_path / "model")
+    assert isinstance(model, Ensemble)
+    assert model.disagreement(frames(5, 2)).frame_forces.min() > 0
+    with pytest.raises(UsageError, match="'asteroid' trains one network, not an ensemble"):
+        run_training(
+            TrainRequest(
+                accurate,
+                tmp_path / "other",
+                cheap=(accurate,),
+                recipe="asteroid",
+                model="ensemble",
+                overrides=tuple(settings),
+            )
+        )
+
+
+def test_a_checkpoint_is_read_where_it_is_trusted(theirs: Any, tmp_path: Path) -> None:
+    def factory(**values: object) -> ForceField:
+        given = {"kind": "mace", "checkpoint": "mace.model"} | values
+        made: ModelSection = TypeAdapter(Model).validate_python(given)
+        return made.build(tmp_path)(seed=0)
+
+    checkpoint(theirs, tmp_path / "mace.model")
+    with pytest.raises(UsageError, match="a checkpoint brings its own channels: leave them out"):
+        factory(channels=8)
+    with pytest.raises(UsageError, match="trust"):
+        factory()
+    again = factory(trust=True)
+    assert isinstance(again, MACE)
+    assert again.network.settings()["cutoff"] == 4.0

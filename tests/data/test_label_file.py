@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from morse_molecule import frames
+
+from fidsel.data import write
+from fidsel.data.label_file import LabelFile
+from fidsel.exceptions import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "energy", "forces"),
+    [
+        ("a.npz", "a.npz", None, None),
+        ("a.npz:E:F", "a.npz", "E", "F"),
+        ("a.npz:E", "a.npz", "E", None),
+        ("a.npz::F", "a.npz", None, "F"),
+        ("b/a.1.extxyz:E:F", "b/a.1.extxyz", "E", "F"),
+        ("/x/y:z/a.npz:E:F", "/x/y:z/a.npz", "E", "F"),
+        (r"C:\data\a.npz", r"C:\data\a.npz", None, None),
+        (r"C:\my.data\a.npz:E:F", r"C:\my.data\a.npz", "E", "F"),
+    ],
+)
+def test_colons_name_the_labels(text: str, path: str, energy: str | None, forces: str | None) -> None:
+    assert LabelFile(text).parts == (Path(path), energy, forces)
+
+
+def test_file_that_exists_is_taken_as_it_is(tmp_path: Path) -> None:
+    odd = write(tmp_path / "a.npz:b:c.extxyz", frames(3))
+    assert LabelFile(str(odd)).parts == (odd, None, None)
+
+
+@pytest.mark.parametrize("text", ["a.npz:E:F:G", "nothing", "a.npz:x/y"])
+def test_other_texts_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY"):
+        _ = LabelFile(text).parts
+
+
+def test_frames_of_no_level_get_the_one_that_is_said(tmp_path: Path) -> None:
+    file = LabelFile(str(write(tmp_path / "a.extxyz", frames(3, level=""))))
+    assert set(file.read("accurate").level.tolist()) == {"accurate"}
+    named = LabelFile(str(write(tmp_path / "b.extxyz", frames(3, level="mp2"))))
+    assert set(named.read("accurate").level.tolist()) == {"mp2"}
+
+
+def test_units_are_those_of_the_file(tmp_path: Path) -> None:
+    some = frames(2)
+    path = str(write(tmp_path / "a.extxyz", some))
+    read = LabelFile(path, units="kcal/mol,Angstrom").read("accurate")
+    np.testing.assert_allclose(read.energy, some.energy * 0.0433641, rtol=1e-6)
+
+
+def test_a_file_without_labels(tmp_path: Path) -> None:
+    bare = LabelFile(str(write(tmp_path / "bare.extxyz", frames(2).unlabelled())))
+    assert len(bare.read("accurate", labelled=False)) == 2
+    with pytest.raises(
+        UsageError, match=r"bare\.extxyz has no labels; name them as .*keys in the file: none"
+    ):
+        bare.read("accurate")
+
+
+def test_wrong_labels_are_refused_unless_trusted(tmp_path: Path) -> None:
+    some = frames(20)
+    wrong = some.replace(forces=-some.forces)
+    with pytest.raises(UsageError, match=r"a\.npz cannot be trained on.*wrong sign.*--trust-labels"):
+        LabelFile("a.npz").check(wrong)
+    told = LabelFile("a.npz", trusted=True).check(wrong)
+    assert "wrong sign" in told[0]
+    assert LabelFile("a.npz").oddities(wrong) == told
+    assert LabelFile("a.npz").check(some) == ()

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from selected import water_report
+
+from fidsel.report.figures import drawings, figure_section, save_drawing
+
+
+def test_what_there_is_to_draw_is_drawn() -> None:
+    assert [found.name for found in drawings(water_report())] == [
+        "before_after", "cluster_errors", "learning_curve",
+    ]  # fmt: skip
+    bare = water_report(before=None, curves=())
+    assert [found.name for found in drawings(bare)] == ["cluster_errors"]
+    assert drawings(water_report(errors=None, before=None, curves=())) == ()
+
+
+def test_a_figure_is_drawn_in_both_units_and_one_is_shown() -> None:
+    (bars,) = drawings(water_report(before=None, curves=()))
+    assert list(bars.figures) == ["meV/Å", "kcal/mol/Å"]
+    assert "2 clusters; " in bars.alt
+    section = figure_section(bars)
+    assert section.count("<svg") == 2
+    assert section.count(" hidden") == 1
+    assert 'data-unit="kcal/mol/Å" hidden' in section
+    assert "<?xml" not in section
+
+
+def test_files_are_png_and_svg(tmp_path: Path) -> None:
+    curve = drawings(water_report())[-1]
+    save_drawing(curve, tmp_path / "figures")
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
+        "learning_curve.png", "learning_curve.svg",
+    ]  # fmt: skip
+    assert (tmp_path / "figures" / "learning_curve.png").read_bytes().startswith(b"\x89PNG")

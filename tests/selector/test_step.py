@@ -1,0 +1,114 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fidsel.selector import Evidence, FarthestPoint, Greedy, Pool, error_source
+from fidsel.selector.step import Draw, Step
+from fidsel.testing.picker import example_pool
+
+POOL = example_pool()
+FREE = np.flatnonzero(~POOL.labelled)
+
+
+def drawn(seed: int) -> Draw:
+    """Return independent random numbers by purpose."""
+    return lambda purpose: np.random.default_rng([seed, len(purpose)])
+
+
+def revealed(rows: np.ndarray) -> np.ndarray:
+    known = np.full(len(POOL), np.nan)
+    known[rows] = POOL.errors[rows]
+    return known
+
+
+def test_the_worst_frames_by_estimate_are_proposed() -> None:
+    told = Evidence(cheap_errors=lambda: POOL.errors / 3)
+    found = Step(Greedy(), error_source("cheap")).propose(
+        POOL, revealed(FREE[:0]), 4, drawn(0), evidence=told
+    )
+    worst = FREE[np.argsort(-POOL.errors[FREE], kind="stable")][:4]
+    assert found.picks.indices.tolist() == worst.tolist()
+    assert found.errors is not None
+    np.testing.assert_allclose(found.errors, POOL.errors / 3)
+    assert found.bounds is None
+
+
+def test_frames_that_cannot_be_labelled_are_not_picked_but_help_to_estimate() -> None:
+    able = np.ones(len(POOL), dtype=bool)
+    worst = FREE[np.argsort(-POOL.errors[FREE])][:10]
+    able[worst] = False
+    step = Step(Greedy(), error_source("probe"))
+    found = step.propose(POOL, revealed(worst), 4, drawn(0), able=able)
+    assert not set(found.picks.indices.tolist()) & set(worst.tolist())
+    assert found.errors is not None
+    np.testing.assert_array_equal(found.errors[worst], POOL.errors[worst])
+    everything = step.propose(POOL, revealed(worst), 4, drawn(0))
+    np.testing.assert_array_equal(found.errors, everything.errors)
+    cut = Step(Greedy(), error_source("reference")).propose(POOL[able], POOL.errors[able], 4, drawn(0))
+    whole = Step(Greedy(), error_source("reference")).propose(POOL, POOL.errors, 4, drawn(0), able=able)
+    assert np.flatnonzero(able)[cut.picks.indices].tolist() == whole.picks.indices.tolist()
+
+
+def test_no_more_than_there_are_is_proposed() -> None:
+    found = Step(FarthestPoint(), error_source("reference")).propose(POOL, POOL.errors, 1000, drawn(0))
+    assert sorted(found.picks.indices.tolist()) == FREE.tolist()
+    nothing = replace(POOL, labelled=np.ones(len(POOL), dtype=bool))
+    assert (
+        len(Step(FarthestPoint(), error_source("probe")).propose(nothing, POOL.errors, 3, drawn(0)).picks)
+        == 0
+    )
+
+
+def test_errors_are_estimated_only_for_pickers_that_look_at_them() -> None:
+    step = Step(FarthestPoint(), error_source("committee"))
+    assert not step.estimates
+    assert not step.probes
+    assert len(step.draw_probes(POOL, 5, drawn(0))) == 0
+    assert step.propose(POOL, POOL.errors, 3, drawn(0)).errors is None
+
+
+def test_where_a_source_that_learns_knows_nothing_picks_are_random() -> None:
+    step = Step(Greedy(), error_source("probe"))
+    found = step.propose(POOL, revealed(FREE[:0]), 5, drawn(0))
+    other = step.propose(POOL, revealed(FREE[:0]), 5, drawn(1))
+    assert found.errors is None
+    assert found.picks.indices.tolist() != other.picks.indices.tolist()
+    assert all("at random" in why for why in found.picks.reason)
+
+
+@pytest.mark.parametrize(
+    ("error", "coverage", "count"), [("cheap", None, 0), ("cheap", 0.8, 6), ("probe", None, 6)]
+)
+def test_probes_are_drawn_to_learn_or_to_bound(error: str, coverage: float | None, count: int) -> None:
+    step = Step(Greedy(), error_source(error), coverage)
+    rows = step.draw_probes(POOL, 6, drawn(0))
+    assert len(rows) == count
+    assert not POOL.labelled[rows].any()
+
+
+def test_bounds_come_with_a_coverage() -> None:
+    rows = FREE[:20]
+    told = Evidence(disagreement=lambda: POOL.errors / 2)
+    pool = replace(POOL, labelled=POOL.labelled | np.isin(np.arange(len(POOL)), rows))
+    step = Step(Greedy(), error_source("committee"), 0.8)
+    bounds = step.propose(pool, revealed(rows), 3, drawn(0), evidence=told).bounds
+    assert bounds is not None
+    assert bounds.values is not None
+    np.testing.assert_allclose(bounds.values, POOL.errors)  # every ratio of error and estimate is 2
+    few = step.propose(pool, revealed(rows[:2]), 3, drawn(0), evidence=told).bounds
+    assert few is not None
+    assert few.values is None
+    assert "needs at least 4 calibration frames, got 2" in few.record["why_none"]
+
+
+def test_parts_of_a_pool_are_frames_of_it() -> None:
+    rows = np.array([5, 2, 40])
+    some = POOL[rows]
+    for name in ("features", "clusters", "errors", "energies", "costs", "labelled"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(POOL, name)[rows])
+    bare = Pool.of(POOL.features, costs=np.tile([0.1, 1.0], (60, 1)))
+    assert np.isnan(bare.errors).all()
+    assert not bare.labelled.any()
+    assert bare.costs.shape == (60, 2)
+    assert not bare.clusters.any()

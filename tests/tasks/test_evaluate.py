@@ -1,0 +1,52 @@
+"""Errors of a model from Python: models and labels in memory, in files, or by name."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fidsel
+from fidsel.data import write
+from fidsel.exceptions import UsageError
+from fidsel.models import SGDML, ForceField, Predictions
+from fidsel.testing import example_frames
+
+
+@pytest.fixture(scope="module")
+def model() -> ForceField:
+    fitted, _ = SGDML([10.0], level="accurate").fit(example_frames(20), example_frames(5, 1))
+    return fitted
+
+
+def test_a_model_in_memory_and_in_its_folder_have_the_same_errors(model: ForceField, tmp_path: Path) -> None:
+    held = example_frames(10, 2)
+    right = float(np.abs(model.predict(held).forces - held.forces).mean())
+    file = write(tmp_path / "held.extxyz", held)
+    for given in (model, model.save(tmp_path / "model"), str(tmp_path / "model")):
+        for labels in (held, file, str(file)):
+            found = fidsel.evaluate(given, labels)
+            assert found.evaluation.whole.forces is not None
+            assert found.evaluation.whole.forces.mae == pytest.approx(right, rel=1e-5)
+            assert found.trained == 0
+
+
+def test_frames_it_was_trained_on_are_left_out(model: ForceField) -> None:
+    found = fidsel.evaluate(model, example_frames(20) + example_frames(10, 2))
+    assert (found.trained, found.evaluation.whole.frames) == (20, 10)
+    assert "the model was trained on them" in found.notes[0]
+    with pytest.raises(UsageError, match=r"SGDML\(.*was not trained on, and frames has none"):
+        fidsel.evaluate(model, example_frames(20))
+
+
+def test_named_training_frames_are_left_out() -> None:
+    truth = example_frames(20)
+    theirs = Predictions(truth.replace(energy=truth.energy + 1.0))
+    found = fidsel.evaluate(theirs, truth, train=truth[:5])
+    assert (found.trained, found.evaluation.whole.frames) == (5, 15)
+    assert found.evaluation.whole.constant == pytest.approx(1.0)
+    assert any("count as unseen; name them" in note for note in fidsel.evaluate(theirs, truth).notes)
+
+
+def test_frames_without_labels_are_refused() -> None:
+    with pytest.raises(UsageError, match="the frames have no labels: read them with"):
+        fidsel.evaluate("ase:emt", example_frames(5).unlabelled())

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from morse_molecule import frames
+from small_task import kernel, without_labels
+
+from fidsel.data import write
+from fidsel.data.label_file import LabelFile
+from fidsel.exceptions import UsageError
+from fidsel.models import PaiNN
+from fidsel.selector import error_source
+from fidsel.tasks.select import cheap_labels, refuse_unable
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("committee", "needs models that can disagree, a sgdml model is one"),
+        ("latent", "needs a network, a sgdml model has no latent features"),
+    ],
+)
+def test_source_that_the_model_cannot_serve_is_refused(error: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        refuse_unable(error_source(error), kernel())
+
+
+def test_sources_that_ask_nothing_of_a_model_go_with_any() -> None:
+    refuse_unable(error_source("probe"), kernel())
+    refuse_unable(error_source("latent"), PaiNN(features=4, layers=1))
+
+
+def test_every_frame_needs_its_cheap_label(tmp_path: Path) -> None:
+    pool = frames(30)
+    cheap = without_labels(frames(30, depth=3.6, level="cheap"), np.arange(1))
+    write(tmp_path / "cheap.extxyz", cheap)
+    with pytest.raises(UsageError, match="no cheap label for 1 of 30 frames of the pool"):
+        cheap_labels(LabelFile(str(tmp_path / "cheap.extxyz")), pool)
+    with pytest.raises(UsageError, match="give --cheap FILE"):
+        cheap_labels(None, pool)

@@ -1,0 +1,98 @@
+"""The pages say what is so: their examples run, and the files, modules and folders they name are there."""
+
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from test_layers import ORDER, ROOT
+
+HOME = Path(__file__).parent.parent
+"""The checkout: the package itself may be an installed one."""
+PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").glob("*.md")])
+ARCHITECTURE = HOME / "docs" / "architecture.md"
+ROOM = 20
+"""Characters of the name of a folder in the list of rooms."""
+
+
+def blocks(page: Path) -> list[str]:
+    """Return the Python blocks of a page."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_examples_from_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks(HOME / "docs" / "python.md"):
+        exec(compile(block, "python.md", "exec"), names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_import_what_there_is(page: Path) -> None:
+    for block in blocks(page):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("fidsel"):
+                for alias in node.names:
+                    assert hasattr(import_module(str(node.module)), alias.name), f"{page.name}: {alias.name}"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda p: p.name
+)
+def test_files_modules_and_links_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text()
+    for path in re.findall(r"`((?:fidsel|tests|benchmarks)/[\w/.]*)`", text):
+        assert (HOME / path).exists(), f"{page.name} names {path}"
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (page.parent / link).exists(), f"{page.name} links to {link}"
+    for dotted in re.findall(r"\bfidsel(?:\.[A-Za-z_]\w*)+", text):
+        if dotted not in ("fidsel.toml",):
+            assert found(dotted), f"{page.name} names {dotted}"
+
+
+def found(dotted: str) -> bool:
+    """Return whether a dotted name is a module, or an attribute of one."""
+    module, *names = dotted.split(".")
+    here: object = import_module(module)
+    for name in names:
+        if not hasattr(here, name):
+            try:
+                import_module(f"{module}.{name}")
+            except ModuleNotFoundError:
+                return False
+        here, module = getattr(here, name), f"{module}.{name}"
+    return True
+
+
+def test_the_picture_shows_the_parts_in_their_order() -> None:
+    text = ARCHITECTURE.read_text()
+    picture = text[text.index("```mermaid") :].partition("```\n")[0]
+    shown = re.findall(r'^ +(\w+)\["<b>(\w+)</b>', picture, re.MULTILINE)
+    assert [node for node, _ in shown] == [name for _, name in shown] == ORDER[::-1]
+    arrows = " --> ".join(re.findall(r"^    (\w+ --> .*)$", picture, re.MULTILINE))
+    assert list(dict.fromkeys(arrows.split(" --> "))) == ORDER[::-1]
+
+
+def test_the_rooms_are_listed_with_the_first_line_of_their_docstrings() -> None:
+    text = ARCHITECTURE.read_text()
+    right = "\n".join(rooms())
+    assert right in text, f"the list of rooms in {ARCHITECTURE} should be:\n{right}"
+
+
+def rooms() -> list[str]:
+    """Return a line for each part and each folder in it."""
+    lines = []
+    for part in ORDER:
+        folder = ROOT / part
+        path = folder if folder.is_dir() else ROOT / f"{part}.py"
+        lines.append(f"    {path.name + '/' * path.is_dir():<{ROOM}} {purpose(path)}")
+        inside = sorted(one.parent for one in folder.glob("*/__init__.py"))
+        lines += [f"      {one.name + '/':<{ROOM - 2}} {purpose(one)}" for one in inside]
+    return lines
+
+
+def purpose(path: Path) -> str:
+    """Return the first line of a module's or a package's docstring."""
+    text = (path / "__init__.py" if path.is_dir() else path).read_text()
+    return (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]
