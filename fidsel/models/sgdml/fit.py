@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from fidsel.exceptions import UsageError
 from fidsel.models.sgdml.factor import IndefiniteError, kernel_panels
 from fidsel.models.sgdml.fitted import Examples, Fitted, descriptor_symmetries
 from fidsel.models.sgdml.grid import Grid
 from fidsel.models.sgdml.kernel import Expansion, Geometry, describe, geometry
 from fidsel.models.sgdml.leave_one_out import LeftOut
-from fidsel.models.sgdml.metric import METRICS, STEPS, Evaluation, MetricProblem, learn_metric
+from fidsel.models.sgdml.metric import LEAST, METRICS, STEPS, Evaluation, MetricProblem, learn_metric
 from fidsel.models.sgdml.solve import Solution, Solver, System, Watched, solve_exact
 from fidsel.models.watch import Task
 
@@ -77,8 +78,18 @@ def fit_forces(
     ----------
     solver : solves the system of all frames.
     task : hears how far it is, and keeps what was tried, and an iteration.
+
+    Raises
+    ------
+    UsageError
+        for a choice by no validation frame and one training frame.
     """
     fits, n = _Fits(train, validation, numbers, permutations, task), len(train)
+    if search.open and n < 2 and not len(validation):
+        raise UsageError(
+            "choosing sigma or lam needs validation frames, or two different training frames, which are left "
+            "out in turn; got one: give one of each, or frames"
+        )
     kept = task.load()
     if kept is not None:
         fits.tried, fits.evaluations = kept[0]["tried"], kept[0]["evaluations"]
@@ -169,7 +180,8 @@ class _Fits:
         self._look(train, Grid(search.sigmas, search.refine, search.widen), search.lams)
         lowest = self._lowest(("identity",))
         problem = MetricProblem.of(train, self.symmetries, self.centre, lowest["sigma"], lowest["lam"])
-        if search.metric == "learnt" and problem.classes > 1:  # one weight alone is a length scale
+        # one weight alone is a length scale
+        if search.metric == "learnt" and n >= LEAST and problem.classes > 1:
             identity = self.weights
             learnt, sigma = learn_metric(problem, self.evaluations, self._after_evaluation)
             self.metric, self.weights = "learnt", learnt

@@ -108,6 +108,16 @@ class Fitted:
         """Whether the metric is another than the identity."""
         return bool((self.metric != 1).any())
 
+    @property
+    def equations(self) -> int:
+        """Of each frame."""
+        return min(self.v.shape[1], max(3 * len(self.numbers) - 6, 1))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many frames and energies it was fitted to, for a record."""
+        energies = int(self.train.energy.isfinite().sum()) - self.outliers
+        return {"frames": len(self.train), "energies": energies, "energy_outliers": self.outliers}
+
     def ranges(self) -> MoleculeRanges:
         """Return the range of each distance in the training frames and their symmetric copies."""
         apart = distances(self.train.positions.cpu().numpy())

@@ -40,7 +40,7 @@ from fidsel.models.sgdml.kernel import Expansion
 from fidsel.models.sgdml.metric import METRICS
 from fidsel.models.sgdml.posterior import factorised, force_covariance, signal_variance
 from fidsel.models.sgdml.solve import SOLVERS, Solver, device_memory
-from fidsel.models.sgdml.symmetry import check_permutations, recover_permutations
+from fidsel.models.sgdml.symmetry import symmetry_group
 from fidsel.models.sgdml.update import update_forces
 from fidsel.models.watch import QUIET, Task, Watch
 
@@ -79,11 +79,6 @@ class SGDML(ForceField):
     memory : GiB the fit may take; by default half of the machine's. Not part of what is saved.
     tolerance : relative residual at which iteration ends.
     iterations : most steps of an iteration.
-
-    Examples
-    --------
-    >>> SGDML(sigmas=[10]).fit(train, validation)  # doctest: +SKIP
-    (SGDML(H2CO, 100 frames, 2 permutations, σ = 10), {...})
     """
 
     kind = "sgdml"
@@ -155,12 +150,11 @@ class SGDML(ForceField):
         -------
         model, and a record: σ, λ, metric and the validation force RMSE (eV/Å) of each that was tried, what
         they were chosen by (`score`, the lowest), a `warning` where the best σ is the last one tried, the
-        symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not),
-        how many frames gave the energy constant (`energies`) and how many were too far
-        off to (`energy_outliers`). σ and λ of many frames are searched on evenly spaced
-        ones of them (`searched`), since a fit costs the cube of their number. How it was solved
-        (`solver`): its kind, and of an iteration the rank of the preconditioner, the steps, the relative
-        residual and, where it has not converged, a `warning`.
+        symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not), how many
+        frames gave the energy constant (`energies`) and how many were too far off to (`energy_outliers`).
+        σ and λ of many frames are searched on evenly spaced ones of them (`searched`), since a fit costs the
+        cube of their number. How it was solved (`solver`): its kind, and of an iteration the rank of the
+        preconditioner, the steps, the relative residual and, where it has not converged, a `warning`.
 
         Raises
         ------
@@ -186,24 +180,25 @@ class SGDML(ForceField):
         """Return what was learnt and a record; see `fit`."""
         numbers = train.dense().numbers
         solver = self._solver.beside(len(train), len(numbers))
-        permutations, symmetry = self._symmetries(train, validation)
+        seen = np.concatenate([train.positions, validation.positions]).reshape(-1, len(numbers), 3)
+        permutations, symmetry = symmetry_group(self.symmetries, numbers, seen, self.max_perms)
         importance = check_weights(weights, len(train))
         importance = importance / importance.mean()
         there = torch.tensor(permutations, device=self.device)
         wanted = np.flatnonzero(importance > 0)
         different = distinct(self._tensor(train.dense().positions[wanted]), there)
-        keep = wanted[different.cpu().numpy()]
+        keep, widen = wanted[different.cpu().numpy()], WIDEN if self.sigmas == SIGMAS else 0
         fitted, record = fit_forces(
             labelled(train[keep], importance[keep], len(numbers), self.device),
             labelled(validation, np.ones(len(validation)), len(numbers), self.device),
             numbers=torch.tensor(numbers, device=self.device),
             permutations=there,
-            search=self._search,
+            search=Search(self.sigmas, self.lam, self.refine, widen, self.metric),
             solver=solver,
             task=task,
         )
         fitted = replace(fitted, electrons=Electrons.of(train, "sGDML"))
-        record |= _counts(fitted, len(train) - len(keep))
+        record |= fitted.counts() | {"left_out": len(train) - len(keep)}
         return fitted, record | {"permutations": len(permutations), "symmetry": symmetry}
 
     def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
@@ -246,7 +241,7 @@ class SGDML(ForceField):
         solver = self._solver.beside(len(fitted.train) + len(fresh), len(numbers))
         updated, record = update_forces(fitted, fresh[different], solver)
         added = int(different.sum())
-        record |= _counts(updated, len(frames) - added) | {"added": added}
+        record |= updated.counts() | {"left_out": len(frames) - added, "added": added}
         return self._copy(fitted=updated), record
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
@@ -320,6 +315,15 @@ class SGDML(ForceField):
             return ready.with_symmetries(known.permutations)
         return ready
 
+    def completed(self, frames: Frames) -> ForceField:
+        """Return an exact fit with its validation frames learnt, too; see `ForceField.completed`."""
+        fitted, solver = self._require_fitted(), self._solver
+        if solver.kind == "exact":  # which is an error where a factor does not fit into memory
+            solver = replace(solver, kind="auto")
+        n = len(fitted.train) + len(frames)
+        exact = solver.beside(n, len(fitted.numbers)).way(n * fitted.equations) == "exact"
+        return self.update(frames)[0] if exact and type(self) is SGDML else self
+
     @property
     def training_frames(self) -> Frames | None:
         """Configurations it was fitted to, see `ForceField.training_frames`."""
@@ -363,11 +367,6 @@ class SGDML(ForceField):
         memory = self.memory * 2**30 if self.memory else MEMORY_SHARE * device_memory(self.device)
         return Solver(self.solver, memory, self.tolerance, self.iterations)
 
-    @property
-    def _search(self) -> Search:
-        widen = WIDEN if self.sigmas == SIGMAS else 0
-        return Search(self.sigmas, self.lam, self.refine, widen, self.metric)
-
     @cached_property
     def _solved(self) -> Solved:
         return factorised(self._require_fitted(), self._solver)
@@ -398,19 +397,3 @@ class SGDML(ForceField):
 
     def _tensor(self, array: FloatArray) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float64, device=self.device)
-
-    def _symmetries(self, train: Frames, validation: Frames) -> tuple[IntArray, dict[str, Any]]:
-        """Return the permutations to sum over and where they came from."""
-        numbers, positions = train.dense().numbers, train.dense().positions
-        if self.symmetries is True:
-            seen = np.concatenate([positions, validation.positions.reshape(-1, len(numbers), 3)])
-            return recover_permutations(numbers, seen, max_perms=self.max_perms)
-        given = self.symmetries or [range(len(numbers))]
-        return check_permutations(np.array(given, dtype=np.int64), numbers), {"given": True}
-
-
-def _counts(fitted: Fitted, left_out: int) -> dict[str, int]:
-    """Return how many frames and energies a fit has, for its record."""
-    energies, outliers = int(fitted.train.energy.isfinite().sum()), fitted.outliers
-    found = {"frames": len(fitted.train), "left_out": left_out, "energies": energies - outliers}
-    return found | {"energy_outliers": outliers}

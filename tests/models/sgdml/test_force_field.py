@@ -256,9 +256,28 @@ def test_unusable_frames_are_refused(train: Frames, message: str) -> None:
         SGDML([10.0]).fit(train, NONE)
 
 
+class Own(SGDML):
+    """A user's kernel, which may learn in a way of its own."""
+
+
+def test_validation_frames_are_learnt_where_a_factor_grows(tmp_path: Path) -> None:
+    train, held = frames(20), frames(5, 1)
+    exact, iterative = (SGDML(lam=1e-6, solver=kind).fit(train, held)[0] for kind in ("exact", "iterative"))
+    test, whole = frames(3, 2), exact.completed(held)
+    assert np.array_equal(whole.predict(test).forces, exact.update(held)[0].predict(test).forces)
+    resumed = load(exact.save(tmp_path)).completed(held).predict(test).forces
+    assert resumed == pytest.approx(whole.predict(test).forces, abs=1e-6)
+    assert iterative.completed(held) is iterative
+    own = Own(fitted=exact.fitted, level="morse")
+    assert own.completed(held) is own
+
+
 def test_bad_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="sigmas must be positive and finite"):
         SGDML([0.0])
+    with pytest.raises(UsageError, match="or two different training frames"):
+        SGDML([1.0, 2.0]).fit(frames(1), NONE)
+    assert SGDML([1.0, 2.0]).fit(frames(2), NONE)[1]["sigma"] in (1.0, 2.0)
     with pytest.raises(UsageError, match="weights must be 5 numbers"):
         SGDML([1.0]).fit(frames(5), NONE, np.ones(4))
     with pytest.raises(UsageError, match="has not been fitted"):

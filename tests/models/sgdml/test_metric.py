@@ -8,10 +8,12 @@ from morse_molecule import NUMBERS, SWAP, frames, morse
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, load
+from fidsel.models.files import write_state
 from fidsel.models.sgdml.fit import FEW
 from fidsel.models.sgdml.fitted import Examples
 from fidsel.models.sgdml.kernel import describe, geometry, kernel
 from fidsel.models.sgdml.metric import (
+    LEAST,
     Evaluation,
     MetricProblem,
     learn_metric,
@@ -227,6 +229,35 @@ def test_no_validation_frames_leave_the_choice_to_the_training_frames() -> None:
     assert np.isnan(record["validation_force_rmse"])
     assert record["metric"] == "learnt"
     assert weights(model)[~CH].max() < weights(model)[CH].min() / 3
+
+
+def test_fewer_frames_keep_the_identity() -> None:
+    for n in (2, LEAST - 1, LEAST):
+        _, record = SGDML().fit(only_ch(n), only_ch(2, 1))
+        assert ({one["metric"] for one in record["tried"]} == {"identity"}) == (n < LEAST)
+
+
+def test_an_error_that_is_no_number_ends_the_search() -> None:
+    one = problem(only_ch(12))
+    with np.errstate(invalid="ignore"):
+        broken = MetricProblem(one.system, one.importance * np.nan, one.symmetries, one.sigma, one.lam)
+        metric, sigma = learn_metric(broken, [], lambda: None)
+    assert (metric.tolist(), sigma) == ([1.0] * 6, one.sigma)
+
+
+def test_a_gradient_in_parts_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, at = problem(frames(7)), torch.tensor([0.3, -0.4, 0.2, 0.5]).double()
+    whole = one(at)[1]
+    monkeypatch.setitem(metric_gradient.__globals__["BLOCK_BYTES"], "cpu", 4 * 7 * 6 * 6)
+    torch.testing.assert_close(one(at)[1], whole)
+
+
+def test_a_file_without_a_metric_is_refused(tmp_path: Path) -> None:
+    settings, tensors = SGDML([10.0]).fit(frames(5), NONE)[0].state()
+    del tensors["metric"]
+    folder = write_state(tmp_path, settings | {"kind": "sgdml", "level": ""}, tensors)
+    with pytest.raises(UsageError, match=r"does not describe a model .*metric.*train again"):
+        load(folder)
 
 
 def test_one_distance_has_no_weights() -> None:
