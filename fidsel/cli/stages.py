@@ -36,11 +36,9 @@ def _told(notes: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _width(notes: Mapping[str, Any]) -> str:
-    """Return σ and λ, and whether another σ may be better."""
+    """Return σ and λ, and which metric."""
     sigmas = [one["sigma"] for one in notes["tried"]]
     text = f"σ = {notes['sigma']:.4g} 1/Å"
     if len(set(sigmas)) > 1:
         text += f" of {len(set(sigmas))} from {min(sigmas):.3g} to {max(sigmas):.3g}"
-    if notes["sigma_at_edge"]:
-        text += ", the last one tried: give model.sigmas that go further"
-    return f"{text}, λ = {notes['lam']:.3g}"
+    return f"{text}, λ = {notes['lam']:.3g}{', learnt metric' if notes['metric'] == 'learnt' else ''}"

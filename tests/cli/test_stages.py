@@ -10,7 +10,7 @@ from fidsel.data import write
 from fidsel.data.label_file import LabelFile
 from fidsel.tasks.train import TrainRequest, run_training
 
-KERNEL = {"sigma": 160.0, "lam": 1e-10, "tried": [{"sigma": 80.0}, {"sigma": 160.0}], "sigma_at_edge": True}
+KERNEL = {"sigma": 160.0, "lam": 1e-10, "tried": [{"sigma": 80.0}, {"sigma": 160.0}], "metric": "identity"}
 
 
 def found(*notes: dict[str, object], **more: object) -> dict[str, object]:
@@ -18,14 +18,10 @@ def found(*notes: dict[str, object], **more: object) -> dict[str, object]:
     return {"stages": stages, "diagnostics": {}, "warnings": [], "notes": [], **more}
 
 
-def test_width_and_its_place_on_the_grid_are_said() -> None:
-    assert list(stage_lines(found(KERNEL))) == [
-        "stage 0: σ = 160 1/Å of 2 from 80 to 160, the last one tried: give model.sigmas that go further, "
-        "λ = 1e-10; 1.5 s"
-    ]
-    inside = {**KERNEL, "sigma_at_edge": False, "energy_outliers": 2}
-    (line,) = stage_lines(found(inside))
-    assert "give model.sigmas" not in line
+def test_width_and_metric_are_said() -> None:
+    assert list(stage_lines(found(KERNEL))) == ["stage 0: σ = 160 1/Å of 2 from 80 to 160, λ = 1e-10; 1.5 s"]
+    (line,) = stage_lines(found({**KERNEL, "metric": "learnt", "energy_outliers": 2}))
+    assert "λ = 1e-10, learnt metric; " in line
     assert "far from all others: 2; 1.5 s" in line
 
 

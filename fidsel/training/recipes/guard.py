@@ -51,8 +51,7 @@ def keep_best(states: Mapping[str, M], validation: Frames) -> Kept[M]:
     kept, last = min(error, key=error.__getitem__), next(iter(states))
     said = (
         f"the validation error after {last!r} is {error[last]:.4g}, after {kept!r} it was {error[kept]:.4g}: "
-        f"the state after {kept!r} is kept; more accurate labels or other settings of the later stages may "
-        "make these worth their time"
+        f"the state after {kept!r} is kept; more labels or other settings may make the other worth its time"
     )
     unit = "eV/Å" if validation.has_forces.any() else "eV"
     return Kept(states[kept], kept, error, unit, (said,) if kept != last else ())
