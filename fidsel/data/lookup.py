@@ -19,15 +19,12 @@ class Lookup:
 
     Labels and levels do not matter; see `leaks` for a comparison that sees through rotations.
 
+    Raises `UsageError` for a negative tolerance or coordinates that are not finite.
+
     Parameters
     ----------
     frames : n frames to look among.
     tolerance : Å ≥ 0, largest difference of a coordinate or cell vector component.
-
-    Raises
-    ------
-    UsageError
-        for a negative tolerance or coordinates that are not finite.
 
     Examples
     --------

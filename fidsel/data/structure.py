@@ -11,10 +11,8 @@ from fidsel.exceptions import UsageError
 def read_structure(path: Path) -> Atoms:
     """Return the last structure of a file in any format that fidsel or ASE reads.
 
-    Raises
-    ------
-    UsageError
-        where there is no such file, ASE knows no format of that ending, or it cannot be read.
+    Raises `UsageError` where there is no such file, ASE knows no format of that ending, or it cannot be
+    read.
     """
     from ase.io import iread
     from ase.io.formats import UnknownFileTypeError

@@ -80,10 +80,7 @@ class Modes:
 def modes_of(source: OpenMMSource, numbers: Sequence[int], start: FloatArray) -> Modes:
     """Return the minimum next to `start` (N, 3) Å and its modes, by finite differences of the forces.
 
-    Raises
-    ------
-    FidselError
-        where no minimum is found.
+    Raises `FidselError` where no minimum is found.
     """
     import openmm
 

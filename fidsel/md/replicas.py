@@ -53,10 +53,7 @@ class ReplicaRun:
 
         Bonds are those that every starting frame has.
 
-        Raises
-        ------
-        UsageError
-            where the frames are not of the same atoms, or one is out of range itself.
+        Raises `UsageError` where the frames are not of the same atoms, or one is out of range itself.
         """
         numbers, positions = starts.dense()[:2]
         bonds = bonds_of(numbers, positions)

@@ -98,10 +98,7 @@ class Walk:
     ) -> Iterator[tuple[FloatArray, TrajectoryReport]]:
         """Yield trajectories, positions (k, N, 3) Å and report, until they have given `n` frames.
 
-        Raises
-        ------
-        FidselError
-            where they leave the physical range too often for that.
+        Raises `FidselError` where they leave the physical range too often for that.
         """
         missing, restarts = n, self.plan.restarts
         for attempt in range(restarts + 1):

@@ -80,10 +80,7 @@ class Tracker:
         A failure is returned, not raised: tracking never stops a campaign, and the next call tries
         again. A round that was sent in part is replaced.
 
-        Raises
-        ------
-        FidselError
-            where `rounds/` itself cannot be read.
+        Raises `FidselError` where `rounds/` itself cannot be read.
         """
         rounds = self.folder.read_rounds()
         if not rounds:

@@ -75,17 +75,14 @@ def _finite(frames: Frames) -> BoolArray:
 def refuse_errors(found: Iterable[Finding], what: str, trusted: bool, trust: str) -> tuple[str, ...]:
     """Return findings about labels as sentences; raise where there are errors, unless labels are trusted.
 
+    Raises `UsageError`, naming the frames and what to do.
+
     Parameters
     ----------
     found : as `quick_check` returns them.
     what : what the labels are called, e.g. the name of their file.
     trusted : whether errors are warnings.
     trust : how to say that, e.g. "--trust-labels".
-
-    Raises
-    ------
-    UsageError
-        naming the frames and what to do.
     """
     findings = tuple(found)
     wrong = [sentence(finding) for finding in findings if finding.severity == "error"]

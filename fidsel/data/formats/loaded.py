@@ -74,15 +74,12 @@ class Image:
 def pack(file: str, images: Sequence[Image]) -> Loaded:
     """Return the frames of a file's images, the names their labels were read from, and notes.
 
+    Raises `UsageError` where there is none, a label or an entry of `info` is not what it must be, or it is
+    not clear which of several labels is meant.
+
     Parameters
     ----------
     file : what the file is called, for messages.
-
-    Raises
-    ------
-    UsageError
-        where there is none, a label or an entry of `info` is not what it must be, or it is not clear which
-        of several labels is meant.
     """
     if not images:
         raise UsageError(f"{file} holds no configuration; check that it was written completely")

@@ -70,10 +70,7 @@ def load(path: Path, keys: Keys, name: str) -> Loaded:
 def dump(path: Path, frames: Frames) -> None:
     """Write frames that have the same atoms, in eV and Å.
 
-    Raises
-    ------
-    UsageError
-        where they do not have the same atoms in the same order.
+    Raises `UsageError` where they do not have the same atoms in the same order.
     """
     dense = frames.dense()
     with path.open("wb") as file:

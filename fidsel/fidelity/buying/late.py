@@ -179,10 +179,7 @@ class Quorum:
         With a declared price it goes by the order of the frames, so that what is late does not depend on
         how long labels take; else by their number.
 
-        Raises
-        ------
-        UsageError
-            where `close_at` is not in (0, 1].
+        Raises `UsageError` where `close_at` is not in (0, 1].
         """
         if not 0 < close_at <= 1:
             raise UsageError(f"close_at is a fraction, above 0 and at most 1 (wait for all), got {close_at}")

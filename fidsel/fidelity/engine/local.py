@@ -107,13 +107,9 @@ class LocalEngine:
         have been pulled at any time (a group of labels below 0.2 s counts as one). Closing the
         generator ends those of its tasks that still run.
 
-        Raises
-        ------
-        UsageError
-            where a task asks for more threads than a worker has or cannot be sent to another
-            process, or where another run of this engine has not ended.
-        FidselError
-            where worker processes do not start.
+        Raises `UsageError` where a task asks for more threads than a worker has or cannot be sent to
+        another process, or where another run of this engine has not ended; `FidselError` where worker
+        processes do not start.
         """
         return self._results(tasks, rest=False)
 

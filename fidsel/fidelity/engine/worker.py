@@ -52,16 +52,13 @@ class Worker:
     It leads a process group of its own, so that a terminal's Ctrl-C does not reach it, and stopping it also
     stops all programs it has started, wherever they have gone.
 
+    Raises `FidselError` where the system starts no more processes.
+
     Parameters
     ----------
     threads : cores it may use; its numerical libraries see the number before they are loaded.
     folder : its own, made here and removed with it: its page, its log, its scratch files.
     cores : of this machine; no label can have used more.
-
-    Raises
-    ------
-    FidselError
-        where the system starts no more processes.
     """
 
     def __init__(self, threads: int, folder: Path, cores: int) -> None:
@@ -110,10 +107,7 @@ class Worker:
     def assign(self, group: Iterable[Task]) -> None:
         """Send the tasks it labels next, in order.
 
-        Raises
-        ------
-        UsageError
-            where a task cannot be sent to another process.
+        Raises `UsageError` where a task cannot be sent to another process.
         """
         tasks = tuple(group)
         sources, items = _packed(tasks)
@@ -128,10 +122,7 @@ class Worker:
         After a crash, or a label past its limit, the worker is `stopped`, and `pending` holds the tasks that
         have yet to be labelled by another; `blameless` says that it died through no label of its own.
 
-        Raises
-        ------
-        FidselError
-            where the process ends of itself, or hangs, before it can take a task.
+        Raises `FidselError` where the process ends of itself, or hangs, before it can take a task.
         """
         while self.busy and self.connection.poll():
             outcome = self._read()

@@ -113,13 +113,10 @@ class CalculatorSource:
     def label(self, atoms: Atoms) -> Label:
         """Return the label of one frame.
 
-        Raises
-        ------
-        LabelError
-            with the cause "environment" where the program is missing or not set up, "refused" for frames
-            with NaN positions, elements it does not know or a charge or spin that `parameters` do not ask
-            for, and where it gives no forces though the level declares them, "unconverged" where it says so,
-            "crashed" where it was ended by a signal, "memory", "failed".
+        Raises `LabelError` with the cause "environment" where the program is missing or not set up,
+        "refused" for frames with NaN positions, elements it does not know or a charge or spin that
+        `parameters` do not ask for, and where it gives no forces though the level declares them,
+        "unconverged" where it says so, "crashed" where it was ended by a signal, "memory", "failed".
         """
         check_positions(atoms)
         parameters = fill_templates(self.parameters, atoms)
@@ -204,10 +201,7 @@ def fill_templates(parameters: Parameters, atoms: Atoms) -> dict[str, Any]:
 
     A value that is nothing but a template becomes an integer, one inside a longer text is written out.
 
-    Raises
-    ------
-    LabelError
-        where the frame is charged or open-shell and no template asks for it.
+    Raises `LabelError` where the frame is charged or open-shell and no template asks for it.
 
     Examples
     --------

@@ -55,15 +55,12 @@ PAIR = (
 def mmff_system(molecule: Molecule, variant: str = "MMFF94") -> "openmm.System":
     """Return the OpenMM System of a molecule's MMFF94 force field, one force group per kind of term.
 
+    Raises `UsageError` where MMFF94 has no type for an atom.
+
     Parameters
     ----------
     molecule : its atoms are the System's particles.
     variant : "MMFF94" or "MMFF94s".
-
-    Raises
-    ------
-    UsageError
-        where MMFF94 has no type for an atom.
     """
     import openmm
     from ase.data import atomic_masses

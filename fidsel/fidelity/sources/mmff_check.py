@@ -47,15 +47,13 @@ def require_described(molecule: Molecule, variant: str = "MMFF94") -> None:
     It does where the partial charges of each fragment add up to the fragment's charge, and no bond is at
     the minimum of the force field longer or shorter than covalent radii and its order allow.
 
+    Raises `UsageError` where MMFF94 has no type for an atom, or the wrong one; it names the atoms and what
+    to take instead.
+
     Parameters
     ----------
     molecule : whose bond graph and formal charges decide the atom types.
     variant : "MMFF94" or "MMFF94s".
-
-    Raises
-    ------
-    UsageError
-        where MMFF94 has no type for an atom, or the wrong one; it names the atoms and what to take instead.
     """
     if found := faults(molecule, variant):
         raise UsageError(f"{variant} does not describe {molecule}: {'; '.join(found)}. {INSTEAD}")
@@ -65,10 +63,7 @@ def require_described(molecule: Molecule, variant: str = "MMFF94") -> None:
 def faults(molecule: Molecule, variant: str = "MMFF94") -> tuple[str, ...]:
     """Return what is wrong with the force field of a molecule, as parts of a sentence.
 
-    Raises
-    ------
-    UsageError
-        where MMFF94 has no type for an atom.
+    Raises `UsageError` where MMFF94 has no type for an atom.
 
     Examples
     --------

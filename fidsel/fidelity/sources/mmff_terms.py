@@ -62,15 +62,12 @@ class MMFFTerms:
 def mmff_terms(molecule: Molecule, variant: str = "MMFF94") -> MMFFTerms:
     """Return the MMFF94 terms of a molecule.
 
+    Raises `UsageError` where MMFF94 has no type for an atom, naming it.
+
     Parameters
     ----------
     molecule : whose bond graph and formal charges decide the atom types.
     variant : "MMFF94", or "MMFF94s" with its stiffer planar nitrogen.
-
-    Raises
-    ------
-    UsageError
-        where MMFF94 has no type for an atom, naming it.
     """
     mol, properties = mmff_types(molecule, variant)
     bent, linear = _bends(mol, properties)
@@ -92,10 +89,7 @@ def mmff_types(molecule: Molecule, variant: str = "MMFF94") -> "tuple[Chem.Mol, 
     MMFF94 has a notion of its own of which rings are aromatic (uracil's is not); RDKit marks them on the
     molecule it is given. Parameters are right only when they are asked for with that very molecule.
 
-    Raises
-    ------
-    UsageError
-        where MMFF94 has no type for an atom, naming it, or the molecule is a radical.
+    Raises `UsageError` where MMFF94 has no type for an atom, naming it, or the molecule is a radical.
     """
     from rdkit.Chem import rdForceFieldHelpers
 

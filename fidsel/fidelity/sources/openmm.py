@@ -60,12 +60,8 @@ class OpenMMSource(ABC):
     def label(self, atoms: Atoms) -> Label:
         """Return energy and forces of one configuration.
 
-        Raises
-        ------
-        UsageError
-            for atoms the System does not describe.
-        LabelError
-            where OpenMM fails or the energy is not finite.
+        Raises `UsageError` for atoms the System does not describe; `LabelError` where OpenMM fails or the
+        energy is not finite.
         """
         import openmm
 

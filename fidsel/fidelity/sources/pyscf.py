@@ -176,11 +176,8 @@ class PySCFSource:
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a molecule (`atoms.info` carries `charge` and `spin` = 2S, default 0).
 
-        Raises
-        ------
-        LabelError
-            "refused" for frames PySCF cannot treat, "unconverged" where an iteration does not converge, also
-            not in the second way that is tried (see `pyscf_methods`), "memory" and "failed".
+        Raises `LabelError` "refused" for frames PySCF cannot treat, "unconverged" where an iteration does
+        not converge, also not in the second way that is tried (see `pyscf_methods`), "memory" and "failed".
         """
         mol = molecule(atoms, self.basis, self.memory)
         if mol.spin and self.method == "ccsd(t)" and self.forces:

@@ -26,10 +26,8 @@ CLOSEST = 0.1
 def check_functional(xc: str) -> None:
     """Raise unless PySCF can evaluate the density functional as its name means it.
 
-    Raises
-    ------
-    UsageError
-        for unknown functionals (with the nearest name), double hybrids and names that carry dispersion.
+    Raises `UsageError` for unknown functionals (with the nearest name), double hybrids and names that carry
+    dispersion.
     """
     from pyscf.dft import libxc
 
@@ -67,10 +65,7 @@ def has_nonlocal_correlation(xc: str) -> bool:
 def check_basis(basis: str) -> None:
     """Raise unless some element has this basis set.
 
-    Raises
-    ------
-    UsageError
-        with the nearest name.
+    Raises `UsageError`, with the nearest name.
     """
     from pyscf.gto.basis import ALIAS
 
@@ -113,12 +108,8 @@ def core_potential(basis: str, symbol: str) -> Any:  # Any: PySCF's nested lists
 def check_dispersion(functional: str) -> None:
     """Raise unless D3(BJ) is installed and has parameters for the functional ("hf" for Hartree–Fock).
 
-    Raises
-    ------
-    MissingExtraError
-        where pyscf-dispersion is not installed.
-    UsageError
-        where the functional has no parameters.
+    Raises `MissingExtraError` where pyscf-dispersion is not installed; `UsageError` where the functional
+    has no parameters.
     """
     try:
         from pyscf.dispersion import dftd3
@@ -139,17 +130,14 @@ def check_dispersion(functional: str) -> None:
 def molecule(atoms: Atoms, basis: str, memory: int) -> Any:  # Any: PySCF has no types
     """Return the PySCF molecule of a frame.
 
+    Raises `LabelError` for frames that are periodic, have NaN positions, coinciding atoms, an impossible
+    charge and spin, or an element the basis set lacks.
+
     Parameters
     ----------
     atoms : not periodic; `info` may carry `charge` (e, default 0) and `spin` (2S, default 0).
     basis : name of a basis set; its effective core potentials come with it.
     memory : MB PySCF may use.
-
-    Raises
-    ------
-    LabelError
-        for frames that are periodic, have NaN positions, coinciding atoms, an impossible
-        charge and spin, or an element the basis set lacks.
     """
     from pyscf import gto
 

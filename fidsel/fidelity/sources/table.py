@@ -82,10 +82,7 @@ class TableSource:
     def of(cls, file: LabelFile) -> Self:
         """Return the table that a file of labels is; its labels are taken as they are.
 
-        Raises
-        ------
-        UsageError
-            where the labels are frames in memory, of which there is no file.
+        Raises `UsageError` where the labels are frames in memory, of which there is no file.
         """
         if file.frames is not None:
             raise UsageError("recipe 'delta' looks cheap labels up in a file: write the frames into one")
@@ -131,10 +128,7 @@ class TableSource:
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a configuration in the table.
 
-        Raises
-        ------
-        LabelError
-            where it is not in the table, or has no forces there.
+        Raises `LabelError` where it is not in the table, or has no forces there.
         """
         frame = Frames.from_atoms([atoms])
         taken = self._taken(frame)

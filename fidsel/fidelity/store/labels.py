@@ -216,12 +216,8 @@ class LabelStore:
     def frames(self, ids: Sequence[str] | None = None) -> Frames:
         """Return configurations without labels, all in order of insertion or those with the given ids.
 
-        Raises
-        ------
-        UsageError
-            where one of the ids is not in the store.
-        StoreError
-            where a configuration is not the one its id was made from.
+        Raises `UsageError` where one of the ids is not in the store; `StoreError` where a configuration is
+        not the one its id was made from.
         """
         if ids is None:
             return unpacked(self.path, self.query(f"SELECT {COLUMNS} FROM frames f ORDER BY f.seq"))
@@ -230,17 +226,13 @@ class LabelStore:
     def labelled(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> Frames:
         """Return configurations with their labels, those set aside left out; `level` is the fidelity's name.
 
+        Raises `UsageError` where one of the ids has no label; `StoreError` where a configuration is not the
+        one its id was made from, or a label is damaged.
+
         Parameters
         ----------
         fidelity : whose labels; forces are NaN where the level has energies only.
         ids : which frames and in which order; None = all that are labelled, in order of insertion.
-
-        Raises
-        ------
-        UsageError
-            where one of the ids has no label.
-        StoreError
-            where a configuration is not the one its id was made from, or a label is damaged.
         """
         columns = f"{COLUMNS}, {LABEL}"
         tables = "labels l JOIN frames f USING (frame_id)"

@@ -51,12 +51,8 @@ class Ledger:
     ) -> list[Attempt]:
         """Open an attempt for every order, or none.
 
-        Raises
-        ------
-        BudgetError
-            where the account counts against the budget and the costs would pass its total.
-        UsageError
-            where a frame is labelled or under way at this fidelity, or not in the store.
+        Raises `BudgetError` where the account counts against the budget and the costs would pass its total;
+        `UsageError` where a frame is labelled or under way at this fidelity, or not in the store.
         """
         cost, now = sum(order.cost for order in orders), time()
         settings = json.dumps(dict(fidelity.source.settings()), sort_keys=True)
