@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import Any, NamedTuple, Self, overload
 
 import numpy as np
@@ -310,6 +310,13 @@ class Frames(Sequence[Atoms]):
             ).hexdigest()
             for i, (start, stop, (charge, spin)) in enumerate(zip(bounds, bounds[1:], state, strict=False))
         )  # fmt: skip
+
+    def digest(self) -> str:
+        """Return a hash of configurations, labels and groups, in their order."""
+        found = sha256("".join([*self.ids, *self.group]).encode())
+        for labels in (self.energy, self.forces):
+            found.update(np.ascontiguousarray(labels).tobytes())
+        return found.hexdigest()
 
     def filter(self, keep: Callable[[Atoms], bool]) -> Self:
         """Return the frames whose Atoms satisfy `keep`."""

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
-from fidsel.data.archive import check_archive
+from fidsel.data.formats.archive import check_archive
 from fidsel.data.formats.electrons import CHARGE, LARGEST, MULTIPLICITY, NAMES, SPIN
 from fidsel.data.formats.elements import whole_numbers
 from fidsel.data.formats.labels import Keys, choose, unread

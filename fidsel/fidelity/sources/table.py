@@ -15,9 +15,8 @@ from fidsel.data import Frames
 from fidsel.data.checks.geometry import sound
 from fidsel.data.checks.quick import quick_check, refuse_errors
 from fidsel.data.label_file import LabelFile
-from fidsel.data.lookup import TOLERANCE, Lookup
+from fidsel.data.lookup import TOLERANCE, AnyOrder, Lookup
 from fidsel.data.reading import AS_NAMED, read
-from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
 from fidsel.data.units import Units, parse_units
 from fidsel.exceptions import UsageError
