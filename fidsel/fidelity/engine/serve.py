@@ -3,6 +3,7 @@
 import faulthandler
 import os
 import pickle
+import resource
 import signal
 import sys
 import tempfile
@@ -122,8 +123,7 @@ def _arrange(folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The driver ends its workers; a handler, unlike SIG_IGN, is not inherited by the programs they start.
     signal.signal(signal.SIGTERM, _stay)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
     _die_with_driver(folder)
     become_subreaper()
     open_log(folder / LOG)
@@ -146,10 +146,7 @@ def _go_first() -> None:
     """Have the system end this process before the driver where memory is short, and write no core files."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    if os.name == "posix":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _flush() -> None:
@@ -167,7 +164,7 @@ def _die_with_driver(folder: Path) -> None:
     left the group. Elsewhere a thread does it.
     """
     parent = parent_process()
-    if parent is None or os.name != "posix":
+    if parent is None:
         return
     sentinel: int = parent.sentinel
     os.setpgid(0, 0)

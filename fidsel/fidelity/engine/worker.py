@@ -183,7 +183,7 @@ class Worker:
             if self.stopped:
                 return self._process.exitcode
             self.stopped = True
-            if self._process.is_alive() and os.name == "posix":
+            if self._process.is_alive():
                 kill_family(self._pid)
             self._process.kill()
             self._process.join(10)
@@ -297,9 +297,6 @@ def _pickled(what: object, name: str) -> bytes:
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C back in this thread; a process started meanwhile does too, until it asks for it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
     try:
         yield

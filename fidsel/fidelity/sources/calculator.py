@@ -11,6 +11,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any, Final
 
+import ase
 from ase import Atoms
 
 from fidsel.exceptions import UsageError
@@ -124,7 +125,8 @@ class CalculatorSource:
             results = self._calculate(atoms, parameters)
         # Forces are the gradient of the free energy where a program smears occupations.
         energy = results.get("free_energy", results["energy"])
-        return Label(energy, results["forces"] if self.forces else None, provenance=self._provenance())
+        provenance: dict[str, Value] = {"program": self.name, "ase": ase.__version__}
+        return Label(energy, results["forces"] if self.forces else None, provenance=provenance)
 
     def _calculate(self, atoms: Atoms, parameters: Parameters) -> Mapping[str, Any]:
         from ase.calculators.calculator import PropertyNotImplementedError
@@ -145,11 +147,6 @@ class CalculatorSource:
             return make_calculator(self.name, parameters)
         except TypeError as error:
             raise UsageError(f"its parameters {sorted(parameters)} do not fit: {error}") from error
-
-    def _provenance(self) -> Mapping[str, Value]:
-        import ase
-
-        return {"program": self.name, "ase": ase.__version__}
 
 
 @contextlib.contextmanager
@@ -174,12 +171,11 @@ def _last_words(folder: Path) -> str:
 
 def _cause(error: BaseException) -> Cause:
     """Return the cause that an error of a calculator stands for."""
-    from ase.calculators import calculator as ase
+    from ase.calculators import calculator as kinds
 
-    setup = (ase.BadConfiguration, ase.CalculatorSetupError, ase.EnvironmentError)
-    if isinstance(error, setup):
+    if isinstance(error, (kinds.BadConfiguration, kinds.CalculatorSetupError, kinds.EnvironmentError)):
         return "environment"
-    if isinstance(error, ase.SCFError) or NOT_CONVERGED.search(str(error)):
+    if isinstance(error, kinds.SCFError) or NOT_CONVERGED.search(str(error)):
         return "unconverged"
     if isinstance(error, CalledProcessError):
         if error.returncode in NOT_FOUND:

@@ -112,12 +112,6 @@ def mmff_types(molecule: Molecule, variant: str = "MMFF94") -> "tuple[Chem.Mol, 
     return mol, properties
 
 
-def own_rings(molecule: Molecule) -> bool:
-    """Return whether MMFF94 takes other bonds of a molecule for aromatic than its SMILES says."""
-    theirs, ours = (mol.GetBonds() for mol in (rdkit_mol(molecule), mmff_types(molecule)[0]))
-    return any(a.GetIsAromatic() != b.GetIsAromatic() for a, b in zip(theirs, ours, strict=True))
-
-
 def _untyped(molecule: Molecule) -> str:
     """Name the atoms of the fragments that RDKit cannot type: it does not tell which atom it was."""
     from rdkit import Chem

@@ -55,13 +55,6 @@ def check_functional(xc: str) -> None:
         raise UsageError(f"xc must be a density functional, got {xc!r}: for Hartree–Fock say method = 'hf'")
 
 
-def has_nonlocal_correlation(xc: str) -> bool:
-    """Return whether a density functional contains VV10 non-local correlation."""
-    from pyscf.dft import libxc
-
-    return bool(libxc.is_nlc(xc))
-
-
 def check_basis(basis: str) -> None:
     """Raise unless some element has this basis set.
 
@@ -203,16 +196,6 @@ def _functions_of(basis: str, number: int) -> int:
     if not has_basis(basis, symbol):
         raise UsageError(f"the basis set {basis!r} has no functions for {symbol}; choose another basis")
     return int(gto.M(atom=[(symbol, (0, 0, 0))], basis=basis, spin=None, verbose=0).nao)
-
-
-def core_orbitals(mol: Any) -> int:  # Any: PySCF has no types
-    """Return the number of core orbitals that a frozen-core calculation leaves uncorrelated.
-
-    Core orbitals already replaced by an effective core potential are not counted.
-    """
-    from pyscf.data.elements import chemcore
-
-    return int(chemcore(mol))
 
 
 @cache

@@ -18,9 +18,8 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.database import ADVICE, TIMEOUT, StoreError, connect, explained
 from fidsel.fidelity.store.rows import COLUMNS, LABEL, unpacked, unpacked_labels
-from fidsel.fidelity.store.schema import APPLICATION
+from fidsel.fidelity.store.schema import APPLICATION, make, require_version
 from fidsel.fidelity.store.seal import Seal
-from fidsel.fidelity.store.versions import make, require_version
 
 CHUNK: Final = 500
 """Ids per query, below SQLite's least limit on variables."""
@@ -339,15 +338,11 @@ class LabelStore:
         All in order of insertion, or at most `most`: the first by id, which is a random sample of the frames,
         since ids are hashes, and always the same one.
         """
-        sql = """SELECT frame_id, seconds FROM attempts JOIN frames USING (frame_id)
-            WHERE key = ? AND status = 'done' ORDER BY seq"""
-        rows = self.query(sql, [fidelity.key]) if most is None else self._sample(fidelity, most)
+        chosen = "ORDER BY seq" if most is None else f"ORDER BY frame_id LIMIT {most}"
+        sql = f"""SELECT frame_id, seconds FROM attempts JOIN frames USING (frame_id)
+            WHERE key = ? AND status = 'done' {chosen}"""
+        rows = self.query(sql, [fidelity.key])
         return tuple(row[0] for row in rows), np.array([row[1] for row in rows], dtype=np.float64)
-
-    def _sample(self, fidelity: Fidelity, most: int) -> list[Any]:
-        sql = """SELECT frame_id, seconds FROM attempts WHERE key = ? AND status = 'done'
-            ORDER BY frame_id LIMIT ?"""
-        return self.query(sql, [fidelity.key, most])
 
     def provenance(self, fidelity: Fidelity, frame_id: str) -> Mapping[str, Any]:
         """Return what the source said about one label: program, version, diagnostics."""

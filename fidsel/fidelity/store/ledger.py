@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment, Status
+from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment
 from fidsel.fidelity.budget import COUNTED, TOLERANCE, Budget, BudgetError, counted
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.source import Cause, Label, LabelError
@@ -24,19 +24,13 @@ IN_BUDGET: Final = f"account IN {COUNTED}"
 WRITE: Final = """INSERT INTO ledger (time, account, kind, amount, seconds, attempt, note)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
-KINDS: Final[Mapping[Status, str]] = {
-    "done": "label", "failed": "failed", "timeout": "timeout", "crashed": "crashed", "lost": "lost",
-    "cancelled": "cancelled",
-}  # fmt: skip
-"""Kind of the ledger line that an attempt leaves."""
-
 
 class Ledger:
     """The money side of a label store.
 
-    A label is paid in three steps: `reserve` opens an attempt, `settle` stores label and charge in one
-    transaction and frees what was reserved beyond it, or `fail` stores why there is none and charges
-    all the same. An attempt whose driver died is closed by `recover`.
+    A label is paid in two steps: `reserve` opens an attempt; `settle_all` stores the label, or why there is
+    none, with its charge in one transaction and frees what was reserved beyond it. An attempt whose driver
+    died is closed by `recover`.
 
     Parameters
     ----------
@@ -98,14 +92,6 @@ class Ledger:
             ) from error
         return replace(attempt, id=int(row or 0))
 
-    def settle(self, attempt: Attempt, label: Label) -> float:
-        """Store a label and its measured cost in one transaction; return the cost."""
-        return self.settle_all([(attempt, label)])
-
-    def fail(self, attempt: Attempt, error: LabelError) -> float:
-        """Store why there is no label and charge the attempt (see `Attempt.charge`); return the cost."""
-        return self.settle_all([(attempt, error)])
-
     def settle_all(
         self, results: Iterable[tuple[Attempt, Label | LabelError]], again: Collection[int] = ()
     ) -> float:
@@ -151,7 +137,7 @@ class Ledger:
 
         Parameters
         ----------
-        usage : core-seconds that were last seen of each, by id (see `running.RunningFile`); one that
+        usage : core-seconds that were last seen of each, by id (see `lock.RunningFile`); one that
             was never seen running costs nothing.
         """
         attempts = self.under_way()
@@ -239,7 +225,7 @@ class Ledger:
                 labels,
             )
             lines = [
-                (now, c.attempt.account, KINDS[c.status], c.charge, c.seconds, c.attempt.id, c.error or "")
+                (now, c.attempt.account, c.kind, c.charge, c.seconds, c.attempt.id, c.error or "")
                 for c in charged
             ]
             connection.executemany(WRITE, lines)

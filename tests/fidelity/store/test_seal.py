@@ -37,7 +37,7 @@ def label(store: LabelStore, first: float) -> None:
     frames, ledger = springs([first]), Ledger(store)
     store.add_frames(frames)
     attempt = ledger.reserve("train", LEVEL, [Order(frames.ids[0], 1.0)])[0]
-    ledger.settle(attempt, LEVEL.source.label(frames[0]))
+    ledger.settle_all([(attempt, LEVEL.source.label(frames[0]))])
 
 
 def filled(path: Path, *first: float) -> None:
