@@ -151,7 +151,7 @@ def check_permutation(
     ----------
     swap : (N,) permutation of each frame's atoms within their elements.
     """
-    rows = _rows(frames, np.asarray(swap, dtype=np.int64))
+    rows = (frames.offsets[:-1, None] + np.asarray(swap)).ravel()
     assert (frames.numbers[rows] == frames.numbers).all(), "swap must permute atoms within their elements"
     plain, swapped = model.predict(frames), model.predict(frames.replace(positions=frames.positions[rows]))
     expected = Prediction(plain.energy, plain.forces[rows])
@@ -278,12 +278,6 @@ def _molecule(like: Frames, numbers: IntArray, positions: FloatArray) -> Frames:
     """Return one frame of other atoms with the cell, level, charge and spin of a frame."""
     given = {name: getattr(like, name) for name in ("cell", "pbc", "charge", "spin", "level")}
     return Frames.stack(numbers, positions[None], **given)
-
-
-def _rows(frames: Frames, permutation: IntArray) -> IntArray:
-    """Return atom rows with each frame's atoms permuted."""
-    rows: IntArray = (frames.offsets[:-1, None] + permutation).ravel()
-    return rows
 
 
 def _assert_equal(expected: Prediction, got: Prediction, tolerance: float, rule: str) -> None:

@@ -14,7 +14,6 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from threading import Thread
 from time import monotonic
-from types import FrameType
 
 from ase import Atoms
 
@@ -78,7 +77,9 @@ class _Server:
         try:
             loaded, atoms = self._set_up(source, frame)
         except BaseException as error:  # isolation boundary: unpacking imports a user's module
-            outcome, usage = _of_set_up(error_of(error)), Usage(setup=own_cpu() - before)
+            outcome, usage = error_of(error), Usage(setup=own_cpu() - before)
+            if outcome.cause == "failed":  # what does not name its cause lies in the environment
+                outcome = LabelError(str(outcome), cause="environment")
         else:
             since, cpu = monotonic(), own_cpu()
             setup = cpu - before if self.fresh or source_key(source) not in self.warm else 0.0
@@ -122,7 +123,7 @@ def _arrange(folder: Path) -> None:
     """Make this process one that bothers nobody else: not the terminal, the driver's output, its memory."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The driver ends its workers; a handler, unlike SIG_IGN, is not inherited by the programs they start.
-    signal.signal(signal.SIGTERM, _stay)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
     _die_with_driver(folder)
     become_subreaper()
@@ -136,10 +137,6 @@ def _arrange(folder: Path) -> None:
     os.environ["TMPDIR"] = str(folder / SCRATCH)
     tempfile.tempdir = None
     _go_first()
-
-
-def _stay(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing."""
 
 
 def _go_first() -> None:
@@ -181,8 +178,3 @@ def _die_with_driver(folder: Path) -> None:
 def _kill_group_after(sentinel: int) -> None:
     wait([sentinel])
     os.killpg(0, signal.SIGKILL)
-
-
-def _of_set_up(error: LabelError) -> LabelError:
-    """Return an error before any label began: what does not name its cause lies in the environment."""
-    return LabelError(str(error), cause="environment") if error.cause == "failed" else error

@@ -147,7 +147,11 @@ class Worker:
         key = (state.group, state.done)
         seen = look(self._seen.get(key), state, me, tick.family(self._pid, state), tick)
         self._seen[key] = seen
-        error = self._late(seen) if key == (0, 0) else seen.verdict(work.tasks[state.done], self.cores)
+        if key != (0, 0):
+            error = seen.verdict(work.tasks[state.done], self.cores)
+        else:
+            late = f"a worker process did not start within {START_LIMIT:g} s"
+            error = LabelError(late) if seen.wall > START_LIMIT else None
         if error is not None:
             with self._lock:
                 if not self.stopped:
@@ -196,11 +200,6 @@ class Worker:
     @property
     def _pid(self) -> int:
         return self._process.pid or 0
-
-    @staticmethod
-    def _late(seen: Seen) -> LabelError | None:
-        late = f"a worker process did not start within {START_LIMIT:g} s"
-        return LabelError(late) if seen.wall > START_LIMIT else None
 
     def _read(self) -> Label | LabelError | None:
         """Return the next answer; None where there will be none, or it is cut off."""

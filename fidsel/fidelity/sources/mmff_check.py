@@ -13,7 +13,7 @@ import numpy as np
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.embed import embedded
 from fidsel.fidelity.molecules.molecule import Molecule, fragments, symbol
-from fidsel.fidelity.sources.mmff_terms import INSTEAD, mmff_types
+from fidsel.fidelity.sources.mmff_terms import INSTEAD, mmff_types, named
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -83,7 +83,7 @@ def _charges(molecule: Molecule, mol: "Chem.Mol", properties: "MMFFMolProperties
         if abs(partial - charge) > CHARGE:
             yield (
                 f"its partial charges add up to {round(partial, 2) + 0:g} e, not {charge} e, because of "
-                f"{_named(molecule, _suspects(mol, properties, atoms))}"
+                f"{named(molecule, _suspects(mol, properties, atoms))}"
             )
 
 
@@ -172,7 +172,3 @@ def _expected(mol: "Chem.Mol", bond: tuple[int, int]) -> float:
     """Return the sum of radii, Å, in between for orders in between."""
     both = np.sum([RADII[mol.GetAtomWithIdx(i).GetAtomicNum()] for i in bond], axis=0)
     return float(np.interp(_order(mol, bond), [1, 2, 3], both))
-
-
-def _named(molecule: Molecule, atoms: Iterable[int]) -> str:
-    return ", ".join(f"atom {i} ({symbol(molecule.numbers[i])})" for i in atoms)

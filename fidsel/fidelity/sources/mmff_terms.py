@@ -1,6 +1,6 @@
 """MMFF94 parameters of a molecule, assigned by RDKit, as plain tables of terms."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
@@ -71,7 +71,10 @@ def mmff_terms(molecule: Molecule, variant: str = "MMFF94") -> MMFFTerms:
     """
     mol, properties = mmff_types(molecule, variant)
     bent, linear = _bends(mol, properties)
-    lengths = {bond: _bond(mol, properties, bond) for bond in molecule.bonds}
+    lengths = {
+        bond: tuple(_found(properties.GetMMFFBondStretchParams(mol, *bond), "bond", bond)[1:])
+        for bond in molecule.bonds
+    }
     return MMFFTerms(
         bonds=tuple(lengths.items()),
         angles=tuple(bent),
@@ -97,8 +100,7 @@ def mmff_types(molecule: Molecule, variant: str = "MMFF94") -> "tuple[Chem.Mol, 
         raise unknown("MMFF94 variant", variant, VARIANTS)
     foreign = [i for i, number in enumerate(molecule.numbers) if number not in ELEMENTS]
     if foreign:
-        named = ", ".join(f"atom {i} ({symbol(molecule.numbers[i])})" for i in foreign)
-        raise UsageError(f"MMFF94 has no type for {named} of {molecule}. {INSTEAD}")
+        raise UsageError(f"MMFF94 has no type for {named(molecule, foreign)} of {molecule}. {INSTEAD}")
     if molecule.spin:
         raise UsageError(
             f"MMFF94 has no radicals, got {molecule} with {molecule.spin} unpaired electrons. {INSTEAD}"
@@ -125,7 +127,12 @@ def _untyped(molecule: Molecule) -> str:
         if not rdForceFieldHelpers.MMFFHasAllMoleculeParams(part)
         for i in rows
     ]
-    return "one of " + ", ".join(f"atom {i} ({symbol(molecule.numbers[i])})" for i in bad)
+    return f"one of {named(molecule, bad)}"
+
+
+def named(molecule: Molecule, atoms: Iterable[int]) -> str:
+    """Return atoms of a molecule for a message."""
+    return ", ".join(f"atom {i} ({symbol(molecule.numbers[i])})" for i in atoms)
 
 
 def _found(parameters: Any, term: str, atoms: tuple[int, ...]) -> Any:
@@ -133,11 +140,6 @@ def _found(parameters: Any, term: str, atoms: tuple[int, ...]) -> Any:
     if parameters is None:
         raise UsageError(f"MMFF94 has no {term} parameters for atoms {atoms}. {INSTEAD}")
     return parameters
-
-
-def _bond(mol: "Chem.Mol", properties: "MMFFMolProperties", bond: tuple[int, int]) -> tuple[float, float]:
-    _, k_b, r0 = _found(properties.GetMMFFBondStretchParams(mol, *bond), "bond", bond)
-    return k_b, r0
 
 
 def _bends(mol: "Chem.Mol", properties: "MMFFMolProperties") -> tuple[list[Term], list[Term]]:
@@ -157,7 +159,7 @@ def _stretch_bends(
     mol: "Chem.Mol",
     properties: "MMFFMolProperties",
     bent: list[Term],
-    bonds: Mapping[tuple[int, int], tuple[float, float]],
+    bonds: Mapping[tuple[int, int], tuple[float, ...]],
 ) -> Iterator[Term]:
     for (i, j, k), (_, theta0) in bent:
         parameters = properties.GetMMFFStretchBendParams(mol, i, j, k)

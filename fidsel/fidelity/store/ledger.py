@@ -4,7 +4,6 @@ import json
 import platform
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from time import time
@@ -50,7 +49,6 @@ class Ledger:
         """
         cost, now = sum(order.cost for order in orders), time()
         settings = json.dumps(dict(fidelity.source.settings()), sort_keys=True)
-        terms = (account, fidelity.price, fidelity.threads)
         with self.store.transaction() as connection:
             if cost > 0 and counted(account) and budget is not None:
                 spent, reserved = self.spent(), self.reserved()
@@ -59,38 +57,30 @@ class Ledger:
             connection.execute(
                 "INSERT OR IGNORE INTO fidelities VALUES (?, ?, ?)", [fidelity.key, fidelity.name, settings]
             )
-            return [
-                self._open(
-                    connection,
-                    fidelity,
-                    order,
-                    Attempt(0, order.frame_id, *terms, order.time_limit, order.cpu_limit),
-                    now,
-                )
-                for order in orders
-            ]
+            return [self._open(connection, account, fidelity, order, now) for order in orders]
 
     @staticmethod
     def _open(
-        connection: sqlite3.Connection, fidelity: Fidelity, order: Order, attempt: Attempt, now: float
+        connection: sqlite3.Connection, account: str, fidelity: Fidelity, order: Order, now: float
     ) -> Attempt:
         label = (order.frame_id, fidelity.key)
         if connection.execute("SELECT 1 FROM labels WHERE frame_id = ? AND key = ?", label).fetchone():
             raise UsageError(f"frame {order.frame_id} is labelled at {fidelity.name} already")
-        price = (attempt.price.value, attempt.price.per)
-        terms = (attempt.threads, attempt.time_limit, now)
+        price, threads = fidelity.price, fidelity.threads
+        terms = (order.predicted, order.cost, price.value, price.per, threads, order.time_limit, now)
         try:
             row = connection.execute(
                 """INSERT INTO attempts (frame_id, key, account, status, predicted, reserved, price, per,
                 threads, time_limit, started) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)""",
-                (*label, attempt.account, order.predicted, order.cost, *price, *terms),
+                (*label, account, *terms),
             ).lastrowid
         except sqlite3.IntegrityError as error:
             raise UsageError(
                 f"frame {order.frame_id} must be in the store and not under way at {fidelity.name}: add it "
                 "with `add_frames`, close the attempts of a driver that died with `recover`"
             ) from error
-        return replace(attempt, id=int(row or 0))
+        limits = (order.time_limit, order.cpu_limit)
+        return Attempt(int(row or 0), order.frame_id, account, price, threads, *limits)
 
     def settle_all(
         self, results: Iterable[tuple[Attempt, Label | LabelError]], again: Collection[int] = ()

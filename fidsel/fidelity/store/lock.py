@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from threading import Event, Thread
 from time import time
-from types import TracebackType
 from typing import Final, Self
 
 from fidsel.data.atomic import write_text
@@ -86,9 +85,7 @@ class CampaignLock:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
         if self._mine():

@@ -27,7 +27,8 @@ frames = springs(range(1, 100))
 store.add_frames(frames)
 ledger = Ledger(store)
 for name, atoms in zip(frames.ids, frames):
-    ledger.settle(ledger.reserve("train", LEVEL, [Order(name, 1.0)])[0], LEVEL.source.label(atoms))
+    (attempt,) = ledger.reserve("train", LEVEL, [Order(name, 1.0)])
+    ledger.settle_all([(attempt, LEVEL.source.label(atoms))])
     print(name, flush=True)
     sys.stdin.readline()
 """
