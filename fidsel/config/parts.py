@@ -14,9 +14,8 @@ from fidsel.config.memory import parse_bytes, planned_memory
 from fidsel.config.schema import PoolSection
 from fidsel.data import Frames, read_with_notes
 from fidsel.data.checks.geometry import sound
-from fidsel.data.reading import log_notes
+from fidsel.data.reading import log_notes, read_structure
 from fidsel.data.state import State
-from fidsel.data.structure import read_structure
 from fidsel.data.units import parse_units
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price

@@ -95,10 +95,7 @@ class Budget:
     def parse(cls, text: str) -> Self:
         """Return the budget a person wrote: a number and a unit, e.g. "2core-h", "30 core-min", "250".
 
-        Raises
-        ------
-        UsageError
-            where there is no positive number or the unit is unknown.
+        Raises `UsageError` where there is no positive number or the unit is unknown.
         """
         match = re.fullmatch(r"\s*([-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|nan|inf))\s*([A-Za-z-]*)\s*", text)
         if match is None:

@@ -25,10 +25,8 @@ from fidsel.config.selectors import Selector, SelectorSection, register_own
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
 from fidsel.data.checks.finding import few
-from fidsel.data.digest import frames_digest
 from fidsel.data.label_file import LabelFile, Labels
-from fidsel.data.lookup import Lookup
-from fidsel.data.reorder import in_order_of
+from fidsel.data.lookup import Lookup, in_order_of
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
 from fidsel.models.watch import QUIET, Watch
@@ -331,8 +329,8 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[
 def settings(task: Task, config: SelectConfig, error: str | None) -> Mapping[str, Any]:  # Any: plain values
     """Return what makes two selections the same; one may have more rounds, or run on another device."""
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
-    begun = frames_digest(with_labels(task.frames, task.division.known))
-    kept = {"frames": begun, "cheap": None if task.twin is None else frames_digest(task.twin.frames)}
+    begun = with_labels(task.frames, task.division.known).digest()
+    kept = {"frames": begun, "cheap": None if task.twin is None else task.twin.frames.digest()}
     return {**kept, "error": error, **numbers, **placeless(config.model_dump(mode="json"))}
 
 

@@ -19,8 +19,7 @@ from fidsel.data import Frames, leaks, split
 from fidsel.data.atomic import make_folder
 from fidsel.data.checks.finding import few
 from fidsel.data.label_file import LabelFile, Labels
-from fidsel.data.lookup import TOLERANCE, Lookup
-from fidsel.data.reorder import in_order_of
+from fidsel.data.lookup import TOLERANCE, Lookup, in_order_of
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.sources.table import TableSource

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from fidsel.arrays import html_table
 from fidsel.campaign.records.parts import check_parts
-from fidsel.data.notebook import html_table
 from fidsel.data.typed import from_plain
 from fidsel.exceptions import UsageError
 from fidsel.training.evaluate import Metrics

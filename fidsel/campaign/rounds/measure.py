@@ -12,8 +12,8 @@ from fidsel.arrays import FloatArray, IntArray
 from fidsel.campaign.rounds.self_error import latent
 from fidsel.campaign.settings import Campaign, Rules
 from fidsel.data import Frames
-from fidsel.data.archive import check_array
 from fidsel.data.atomic import replacing, write_text
+from fidsel.data.formats.archive import check_array
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.models import ForceField
 from fidsel.selector import BroadClusters, Descriptor, make_descriptor

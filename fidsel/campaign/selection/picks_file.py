@@ -13,8 +13,8 @@ import numpy as np
 
 from fidsel.arrays import BoolArray
 from fidsel.campaign.selection.settings import Division, SelectionRound
-from fidsel.data.archive import check_archive
 from fidsel.data.atomic import replacing
+from fidsel.data.formats.archive import check_archive
 from fidsel.data.typed import from_plain
 from fidsel.exceptions import UsageError
 

@@ -9,8 +9,8 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from fidsel.data.archive import check_archive
 from fidsel.data.atomic import replacing
+from fidsel.data.formats.archive import check_archive
 from fidsel.exceptions import UsageError
 
 VERSION = 3

@@ -1,4 +1,4 @@
-"""MACE in training and prediction by its own functions: what fidsel's networks are set against."""
+"""What fidsel's models are set against: MACE by its own functions, and the sgdml package."""
 
 import importlib
 from collections.abc import Iterator, Sequence
@@ -98,3 +98,27 @@ class Mace:
         with self.average.average_parameters():
             forces = torch.cat(self.predict(list(self.load(frames, 32, shuffle=False))))
         return float(np.abs(forces.cpu().numpy() - frames.forces).mean() / KCAL)
+
+
+def import_sgdml() -> tuple[Any, Any]:
+    """Return sgdml's training and prediction classes."""
+    if not hasattr(np, "in1d"):
+        vars(np)["in1d"] = np.isin  # sgdml 1.0.3 calls what NumPy 2.4 removed
+    from sgdml.predict import GDMLPredict
+    from sgdml.train import GDMLTrain
+
+    return GDMLTrain, GDMLPredict
+
+
+def sgdml_dataset(frames: Frames) -> dict[str, Any]:
+    """Return frames as sgdml's dataset dictionary."""
+    from sgdml.utils import io
+
+    dense = frames.dense()
+    dataset = {
+        "type": "d", "code_version": "1.0.3", "name": np.array("frames"), "theory": np.array("level"),
+        "R": dense.positions, "z": dense.numbers, "E": dense.energy / KCAL, "F": dense.forces / KCAL,
+        "r_unit": "Ang", "e_unit": "kcal/mol",
+    }  # fmt: skip
+    dataset["md5"] = io.dataset_md5(dataset)
+    return dataset

@@ -24,10 +24,7 @@ HEADERS: Final[dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...]
 def check_archive(path: Path) -> None:
     """Raise `ValueError` where an npz archive expands beyond measure, or a part claims more than it holds.
 
-    Raises
-    ------
-    ValueError, OSError, BadZipFile, EOFError, zlib.error, RuntimeError
-        for that, and as zipfile and NumPy do for damaged archives.
+    Damaged archives raise what zipfile and NumPy raise for them.
     """
     with ZipFile(path) as archive:
         parts = archive.infolist()
@@ -44,13 +41,7 @@ def check_archive(path: Path) -> None:
 
 
 def check_array(path: Path) -> None:
-    """Raise `ValueError` where an npy file claims more numbers than it holds.
-
-    Raises
-    ------
-    ValueError, OSError, EOFError
-        for that, and as NumPy does for damaged files.
-    """
+    """Raise `ValueError` where an npy file is damaged or claims more numbers than it holds."""
     with path.open("rb") as file:
         size = file.seek(0, SEEK_END)
         file.seek(0)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fidsel.data import read
-from fidsel.data.archive import LARGE, check_archive, check_array
+from fidsel.data.formats.archive import LARGE, check_archive, check_array
 from fidsel.exceptions import UsageError
 
 
