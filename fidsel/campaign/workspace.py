@@ -12,9 +12,8 @@ from fidsel.campaign.edits import enforce
 from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.confirm import confirm_tables
 from fidsel.campaign.plans.coverage import cover_of
-from fidsel.campaign.records.decisions import Identity, Levels
+from fidsel.campaign.records.decisions import Identity, Levels, Stage
 from fidsel.campaign.settings import Campaign, Reporter
-from fidsel.campaign.stage import begin_purchase, begin_stage
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.buyer import PurchaseEvent
@@ -83,7 +82,7 @@ class Workspace:
 
     def begin(self, what: str) -> None:
         """Write down what is being done, for `fidsel status`."""
-        begin_stage(self.journal, what)
+        self.journal.write(Stage(what))
 
     def labelled(self, fidelity: Fidelity, ids: Sequence[str]) -> Frames:
         """Return those of the frames that have a label, in the given order."""
@@ -113,7 +112,7 @@ class Workspace:
         """
         what = f"{fidelity.name} labels ({account})"
         self.lock.check()
-        begin_purchase(self.journal, account, fidelity.name, len(set(ids)))
+        self.journal.write(Stage.purchase(account, fidelity.name, len(set(ids))))
 
         def count(event: PurchaseEvent) -> None:
             self.report(what, event.finished, event.total)
@@ -174,6 +173,11 @@ class Workspace:
         """Return what that many labels of each fidelity will cost, base units."""
         prices = self.prices()
         return sum(prices[name] * number for name, number in numbers.items())
+
+    def charge_training(self, seconds: float, what: str) -> None:
+        """Charge CPU or wall time of a training beside the budget; nothing where the budget counts labels."""
+        amount = seconds if self.campaign.budget.unit == "core-second" else 0.0
+        self.ledger.charge("training", amount, what, seconds)
 
     def wasted(self) -> float:
         """Return what the budget paid for attempts that gave no label, or one of a level given up since."""

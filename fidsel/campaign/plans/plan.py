@@ -16,11 +16,10 @@ from fidsel.campaign.plans.curves import Measured, campaign_law, level_kind, pil
 from fidsel.campaign.plans.minimum_budget import FEWEST, MinimumBudget
 from fidsel.campaign.plans.pilot import buy_pilot
 from fidsel.campaign.plans.prepare import bounded_test, ensure_held_out, ensure_pool, refuse_few
-from fidsel.campaign.records.decisions import PlanRecord, Sampled
+from fidsel.campaign.records.decisions import PlanRecord, Sampled, Stage
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.settings import Campaign, Reporter
-from fidsel.campaign.stage import begin_stage
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
@@ -195,8 +194,7 @@ def measured_law(ws: Workspace, random: Mapping[str, Sequence[str]], index: int)
     atoms = int(ws.pool.sizes.max())
     measured = campaign_law(campaign, levels, atoms, campaign.seed_for("curves", index))
     if measured.points:
-        amount = measured.seconds if campaign.budget.unit == "core-second" else 0.0
-        ws.ledger.charge("training", amount, f"learning curves before round {index}", measured.seconds)
+        ws.charge_training(measured.seconds, f"learning curves before round {index}")
     return measured
 
 
@@ -266,7 +264,7 @@ def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:
         identify(campaign, journal)
         enforce(campaign, journal)
         if journal.read(Sampled) is None:
-            begin_stage(journal, "pool")
+            journal.write(Stage("pool"))
         return ensure_pool(campaign, journal)
 
 
