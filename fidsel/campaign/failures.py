@@ -69,9 +69,7 @@ def release_labels(campaign: Campaign, frames: Sequence[str] | None, break_lock:
 
     Parameters
     ----------
-    campaign : whose labels.
     frames : ids of frames, or their beginnings; None = all.
-    break_lock : take the campaign from a process that seems to hold it.
 
     Raises
     ------

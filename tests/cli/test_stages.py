@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from morse_molecule import frames
 from fidsel.cli.stages import stage_lines
 from fidsel.data import write
 from fidsel.data.label_file import LabelFile
-from fidsel.tasks.train import TrainRequest, run_training
+from fidsel.tasks.train import train_files
 
 KERNEL = {"sigma": 160.0, "lam": 1e-10, "tried": [{"sigma": 80.0}, {"sigma": 160.0}], "sigma_at_edge": True}
 
@@ -52,9 +53,7 @@ def test_train_tells_the_width_and_errors_of_energies_per_atom(
     assert shown.code == 0
     assert "train: σ = " in shown.err
     assert "training: train: 1/4 widths, loss" in shown.err
-    made = run_training(
-        TrainRequest(LabelFile(str(data)), tmp_path / "again", overrides=("model.sigmas=[5,10]",))
-    )
+    made = train_files(LabelFile(str(data)), out=tmp_path / "again", overrides=("model.sigmas=[5,10]",))
     mae, rmse = (1000 * made[f"validation_energy_{name}_per_atom"] for name in ("mae", "rmse"))
     assert f"energy MAE {mae:.3g} and RMSE {rmse:.3g} meV/atom" in shown.err
     assert made["validation_energy_mae"] == pytest.approx(4 * made["validation_energy_mae_per_atom"])
@@ -64,7 +63,7 @@ def test_train_tells_the_width_and_errors_of_energies_per_atom(
 
 def test_energies_alone_or_forces_alone_have_errors_of_their_own(tmp_path: Path) -> None:
     data = write(tmp_path / "data.npz", frames(30).replace(energy=None))
-    made = run_training(TrainRequest(LabelFile(str(data)), tmp_path / "m", overrides=("model.sigmas=[10]",)))
+    made = train_files(LabelFile(str(data)), out=tmp_path / "m", overrides=("model.sigmas=[10]",))
     assert made["validation_energy_mae"] is made["validation_energy_rmse_per_atom"] is None
     assert np.isfinite(made["validation_force_rmse"])
 
@@ -73,7 +72,7 @@ def test_a_truncated_checkpoint_is_noted_and_the_training_begins_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, out = write(tmp_path / "data.npz", frames(30)), tmp_path / "model"
-    request = TrainRequest(LabelFile(str(data)), out, overrides=("model.sigmas=[5,10]",))
+    train = partial(train_files, data, out=out, overrides=("model.sigmas=[5,10]",))
 
     class Stop(BaseException):
         """In place of a signal."""
@@ -84,9 +83,9 @@ def test_a_truncated_checkpoint_is_noted_and_the_training_begins_anew(
     with monkeypatch.context() as patched:
         patched.setattr("fidsel.models.checkpoints.Checkpoint.due", lambda _: True)
         with pytest.raises(Stop):
-            run_training(request, report=stop)
+            train(report=stop)
     (kept,) = tmp_path.glob(".model.training/*/00.safetensors")
     kept.write_bytes(kept.read_bytes()[:-3])
-    made = run_training(request)
+    made = train()
     assert "is left aside, as it is damaged" in made["notes"][0]
     assert not (tmp_path / ".model.training").exists()

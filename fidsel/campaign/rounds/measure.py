@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.campaign.rounds.self_error import latent
+from fidsel.campaign.rounds.estimate import latent
 from fidsel.campaign.settings import Campaign, Rules
 from fidsel.data import Frames
 from fidsel.data.archive import check_array

@@ -8,8 +8,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.campaign.rounds.estimate import disagreement, latent
 from fidsel.campaign.rounds.measure import error_unit
-from fidsel.campaign.rounds.self_error import disagreement, latent
 from fidsel.campaign.selection.learner import Learner, same_rows
 from fidsel.campaign.selection.settings import Division, Selection, divide
 from fidsel.data import Frames

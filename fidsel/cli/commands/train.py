@@ -47,20 +47,21 @@ def train(
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
     from fidsel.data.label_file import LabelFile
     from fidsel.data.state import State
-    from fidsel.tasks.train import TrainRequest, run_training
+    from fidsel.tasks.train import train_files
 
     keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
-    request = TrainRequest(
-        accurate=LabelFile(accurate, *keys),
-        out=out,
-        cheap=tuple(LabelFile(path, *keys) for path in cheap or ()),
-        validation=LabelFile(validation, *keys) if validation else None,
-        model=model,
-        recipe=recipe,
-        overrides=tuple(with_device(settings, device)),
-        seed=seed,
-        force=force,
-    )
     with progress() as report:
-        found = run_training(request, report, note)
+        found = train_files(
+            LabelFile(accurate, *keys),
+            [LabelFile(path, *keys) for path in cheap or ()],
+            LabelFile(validation, *keys) if validation else None,
+            model,
+            recipe,
+            with_device(settings, device),
+            seed,
+            out,
+            force=force,
+            report=report,
+            say=note,
+        )
     document(found) if as_json else training_notes(found)

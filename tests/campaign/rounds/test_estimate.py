@@ -3,7 +3,7 @@ import pytest
 from architectures import network
 from morse_molecule import frames
 
-from fidsel.campaign.rounds.self_error import disagreement, latent
+from fidsel.campaign.rounds.estimate import disagreement, latent
 from fidsel.models import SGDML, Baseline, Ensemble, Sum
 from fidsel.selector import mean_latent
 
