@@ -8,7 +8,7 @@ import fidsel
 
 TESTS, ROOT = Path(__file__).parent, Path(fidsel.__file__).parent
 
-PARTS = ("data", "fidelity", "models", "md", "report", "selector")
+PARTS = ("data", "fidelity", "selector", "models", "md", "report", "campaign", "tracking", "tasks", "cli")
 """Parts that hold to it in full."""
 
 ELSEWHERE = {

@@ -13,7 +13,7 @@ from fidsel.campaign.loop import silent
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import LabelStore
-from fidsel.tasks.editing_page import setting_names
+from fidsel.tasks.pages.editing import setting_names
 
 FACTS = ("fidelity", "fidelity.*.labels")
 """Settings that no key of the file has: the names of the levels bought, and what their labels depend on."""

@@ -38,12 +38,14 @@ def learning_curves(rounds: Sequence[Round], budget: Budget) -> tuple[LearningCu
     size, _ = budget.scale
     ours = [record.metrics.headline for record in rounds]
     curves = [LearningCurve("campaign", [record.spent / size for record in rounds], ours)]
-    if arms := [(record.spent / size, record.control) for record in rounds if record.control is not None]:
+    arms = [(record.spent / size, record.control) for record in rounds if record.control is not None]
+    if arms:
         kind = arms[0][1].kind
         spent, errors = [x for x, _ in arms], [arm.error for _, arm in arms]
-        band = [(arm.low, arm.high) for _, arm in arms] if kind == "owned" else []
-        low, high = ([ends[i] for ends in band] for i in range(2))
+        low, high = [arm.low for _, arm in arms], [arm.high for _, arm in arms]
+        extrapolated = kind == "owned"
+        band = (low, high) if extrapolated else ((), ())
         curves.append(
-            LearningCurve(CONTROL[kind], spent, errors, extrapolated=kind == "owned", low=low, high=high)
+            LearningCurve(CONTROL[kind], spent, errors, extrapolated=extrapolated, low=band[0], high=band[1])
         )
     return tuple(curves)
