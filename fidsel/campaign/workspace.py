@@ -37,13 +37,7 @@ class Workspace:
 
     Parameters
     ----------
-    campaign : the campaign.
-    journal : what it has written down, in its store.
-    ledger : money.
-    lock : holds the campaign for this process.
-    engine : computes labels.
     late : labels under way that no purchase waits for.
-    report : hears how far long work has come.
     """
 
     campaign: Campaign
@@ -209,14 +203,9 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
     """Lock the campaign, open its store, close what a dead driver left open, and start the engine.
 
     At the end late labels are waited for and stored; on the way out of an exception, Ctrl-C among them, they
-    are cancelled and charged what they used.
-
-    Raises
-    ------
-    FidselError
-        where another process drives the campaign, or the store cannot be used.
-    UsageError
-        where settings were edited that cannot change any more; see `fidsel.campaign.edits`.
+    are cancelled and charged what they used. Raises a `FidselError` where another process drives the
+    campaign, or the store cannot be used, and a `UsageError` where settings were edited that cannot change
+    any more; see `fidsel.campaign.edits`.
     """
     folder = campaign.folder
     with open_store(folder.store, break_lock) as (store, lock):

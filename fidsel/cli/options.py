@@ -45,10 +45,7 @@ Also = Annotated[
 def one_folder(positional: Path | None, option: Path | None, otherwise: Path) -> Path:
     """Return the folder that a person named in one of two ways.
 
-    Raises
-    ------
-    UsageError
-        where both are named, or a setting stands where the folder does.
+    Raises a `UsageError` where both are named, or a setting stands where the folder does.
 
     Examples
     --------

@@ -149,21 +149,14 @@ def find_outliers(
     """Return where a model is wrong.
 
     Clusters are made of all frames, by geometry and the energy of their labels; training frames have no
-    error, since what a model says of them is no prediction.
+    error, since what a model says of them is no prediction. Raises a `UsageError` where every frame was
+    trained on, or has no label.
 
     Parameters
     ----------
-    model : a force field of any kind.
-    frames : n labelled frames.
     features : (n, d) descriptor of each.
     sides : (n,) "training", "pool" or "held out", see `sides_of`.
     clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
-    seed : draws what the clustering draws.
-
-    Raises
-    ------
-    UsageError
-        where every frame was trained on, or has no label.
     """
     forces = bool(frames.has_forces.any())
     labelled = has_labels(frames)
@@ -184,10 +177,7 @@ def find_outliers(
 def sides_of(frames: Frames, train: Frames | None, held_out: Frames | None) -> StrArray:
     """Return (n,) "training", "held out" or "pool" for each frame, told by its coordinates.
 
-    Raises
-    ------
-    UsageError
-        where a frame is both trained on and held out.
+    Raises a `UsageError` where a frame is both trained on and held out.
     """
     sides = np.full(len(frames), POOL, dtype="<U8")
     held = _among(frames, held_out)

@@ -47,10 +47,8 @@ class Found:
     Parameters
     ----------
     outliers : of the frames of both files, those of the data first.
-    notes : what a person should know.
     places : (n,) row of each frame in its file.
     data : how many frames are of the data; the others are of the file of held-out ones.
-    title : which model on which data.
     """
 
     outliers: Outliers

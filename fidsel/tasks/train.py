@@ -53,10 +53,7 @@ class TrainConfig(Strict):
 def train_config(model: str, recipe: str | None, overrides: Sequence[str], cheap: int) -> TrainConfig:
     """Return the checked settings of a training on so many cheap levels; for the others see `train_files`.
 
-    Raises
-    ------
-    UsageError
-        where they are not valid, or the recipe cannot train the model on these files.
+    Raises a `UsageError` where they are not valid, or the recipe cannot train the model on these files.
     """
     section = MODEL_SECTIONS.get(model)
     kind = recipe or usual_recipe(section.made if section else None, cheap)
@@ -88,8 +85,10 @@ def train_files(
 ) -> dict[str, Any]:
     """Train on labels, save the model into a folder and return what happened.
 
-    What is learnt is kept beside the folder until the model is there: the same call goes on from it where
-    an earlier one was killed.
+    What is learnt is kept beside the folder until the model is there: the same call goes on from it where an
+    earlier one was killed. Raises a `UsageError` where the seed is none, files and settings do not fit
+    together, labels are wrong (see docs/checks.md), frames to train on are among those to validate on, or
+    `out` holds a model.
 
     Parameters
     ----------
@@ -102,12 +101,6 @@ def train_files(
     force : whether a model that is there may be replaced.
     report : hears how far it is.
     say : hears what is odd about the labels before anything is trained on them.
-
-    Raises
-    ------
-    UsageError
-        where the seed is none, files and settings do not fit together, labels are wrong (see docs/checks.md),
-        frames to train on are among those to validate on, or `out` holds a model.
 
     Examples
     --------

@@ -79,12 +79,8 @@ class Labelled:
 def usable_loss(loss: Loss, train: Frames, validation: Frames) -> UsableLoss:
     """Return the losses that the labels allow: a term is dropped where no frame has its label.
 
-    Levels may differ in the labels they have, as accurate energies beside cheap forces.
-
-    Raises
-    ------
-    UsageError
-        where some frames of a level have a label and others lack it, or no label is left.
+    Levels may differ in the labels they have, as accurate energies beside cheap forces. Raises a `UsageError`
+    where some frames of a level have a label and others lack it, or no label is left.
     """
     both = train + validation
     if loss.rho < 1:
@@ -144,10 +140,7 @@ def member_weights(weights: FloatArray | None, members: int, n: int) -> FloatArr
 def level_of(frames: Frames) -> str:
     """Return the one level of theory of some labels.
 
-    Raises
-    ------
-    UsageError
-        where there are several, or charges or spins differ (a network does not see them).
+    Raises a `UsageError` where there are several, or charges or spins differ (a network does not see them).
     """
     levels = sorted(set(frames.level.tolist()))
     if len(levels) != 1:
@@ -162,14 +155,11 @@ def level_of(frames: Frames) -> str:
 def at_level_of(model: NetworkForceField, frames: Frames) -> NetworkForceField:
     """Return a model ready to learn some labels: one head takes their level, several must know it.
 
+    Raises a `UsageError` for frames that the network cannot treat, or of several levels, charges or spins.
+
     Parameters
     ----------
     frames : all that it will see, to train on and to validate on.
-
-    Raises
-    ------
-    UsageError
-        for frames that the network cannot treat, or of several levels, charges or spins.
     """
     level = level_of(frames) if len(model.levels) == 1 else model.level
     model.heads_of(frames)

@@ -38,10 +38,8 @@ class Prepared:
 
     Parameters
     ----------
-    held : what is never trained on.
     orders : candidates of each level in the random order that labels are bought in; those that every level
         can label come first, so that the first accurate frames are the first cheap ones too.
-    plan : what to buy.
     """
 
     held: HeldOut
@@ -52,15 +50,9 @@ class Prepared:
 def prepare(ws: Workspace) -> Prepared:
     """Return the pool's split and the plan, made on the first call: sample, hold out, pilot, plan.
 
-    Before round 0 is drawn the plan follows edits of budget, levels, prices and validation.
-
-    Raises
-    ------
-    UsageError
-        where the budget is smaller than pilot, validation and the fewest labels to train on; this is seen
-        after one label per level.
-    FidselError
-        where every pilot label of a fidelity failed.
+    Before round 0 is drawn the plan follows edits of budget, levels, prices and validation. Raises a
+    `UsageError` where the budget is smaller than pilot, validation and the fewest labels to train on (this is
+    seen after one label per level), and a `FidselError` where every pilot label of a fidelity failed.
     """
     campaign, journal = ws.campaign, ws.journal
     if journal.read(Sampled) is None:
@@ -88,12 +80,7 @@ def prepare(ws: Workspace) -> Prepared:
 
 
 def plan_inputs(campaign: Campaign, cover: Mapping[str, BoolArray]) -> dict[str, Any]:  # Any: plain values
-    """Return the settings that a plan follows.
-
-    Parameters
-    ----------
-    cover : (n_pool,) per level: whether it has a label of each.
-    """
+    """Return the settings that a plan follows."""
     levels = [[level.name, level.key, level.price.value, level.price.per] for level in campaign.fidelities]
     money = [campaign.budget.total, campaign.budget.unit]
     held = [campaign.rules.test, campaign.rules.validation]
@@ -186,7 +173,6 @@ def measured_law(ws: Workspace, random: Mapping[str, Sequence[str]], index: int)
     Parameters
     ----------
     random : frames of each level that were drawn at random, in order of buying.
-    index : of the round that is planned.
     """
     campaign = ws.campaign
     levels = [ws.labelled(fidelity, random[fidelity.name]) for fidelity in campaign.fidelities]

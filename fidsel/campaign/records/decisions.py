@@ -46,7 +46,6 @@ class HeldOutFor:
 
     Parameters
     ----------
-    asked : settings by name.
     bounded : whether the number of test frames has been cut to what they may cost.
     """
 

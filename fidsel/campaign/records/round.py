@@ -247,7 +247,6 @@ class Allocation:
     picks : the accurate ones with their reasons.
     predicted_cost : of all of it, base units.
     error_source : how the errors behind the picks were estimated.
-    notes : what the picker or the planner had to say.
     """
 
     accurate: tuple[str, ...]

@@ -102,8 +102,6 @@ def saving(law: Law, furthest: float, error: float, spent: float, price: float, 
 
     Parameters
     ----------
-    law : learning curve of the control arm.
-    furthest : labels.
     error : of the campaign, in the unit of the curve.
     spent : by the campaign, base units.
     price : of an accurate label, base units.

@@ -132,10 +132,7 @@ class Regions:
 def read_clusters(folder: Path) -> tuple[BroadClusters, FloatArray]:
     """Return the clusters kept in the folder of round 0 and the energies (n_fitted,), eV, of their frames.
 
-    Raises
-    ------
-    FidselError
-        where one of the files is missing or damaged.
+    Raises a `FidselError` where one of the files is missing or damaged.
     """
     path = folder / "energies.npy"
     try:

@@ -62,7 +62,6 @@ def learner(
     model : builds an untrained model from a seed.
     frames : the labelled frames that rows count in.
     seed : decides initial parameters, batches and validation frames.
-    stage : how networks are trained.
     watch : hears how far each training is; it keeps nothing.
     """
     watch = replace(watch, checkpoints=None)  # these are of one training
@@ -92,9 +91,7 @@ class Incremental:
 
     Parameters
     ----------
-    model, frames, seed : as for `learner`.
     start : model of the start, where another learner shares it.
-    watch : hears how far the first fit is.
     """
 
     def __init__(
@@ -134,12 +131,7 @@ class Incremental:
 
 
 class Retrained:
-    """A model trained from scratch on all rows; a fifth of the first rows validates in every round.
-
-    Parameters
-    ----------
-    model, frames, seed, stage, watch : as for `learner`.
-    """
+    """A model trained from scratch on all rows; a fifth of the first rows validates in every round."""
 
     def __init__(
         self,
@@ -175,10 +167,7 @@ class Retrained:
 def validation_rows(rows: IntArray, seed: int) -> tuple[IntArray, IntArray]:
     """Return the rows to train on and those that validate, a fifth drawn at random.
 
-    Raises
-    ------
-    UsageError
-        for fewer than two rows.
+    Raises a `UsageError` for fewer than two rows.
     """
     if len(rows) < 2:
         raise UsageError(f"training needs at least two labelled frames to start from, got {len(rows)}")

@@ -26,7 +26,6 @@ class Learnt:
 
     Parameters
     ----------
-    model : the model.
     labelled : (m,) rows of the file, rising.
     found : its errors on these.
     errors : (n,) error of each frame of the file, NaN without label.
@@ -55,8 +54,6 @@ class Space:
     ----------
     frames : of the file, some or all with labels.
     features : (n, d) descriptor of each.
-    division : what they are for.
-    selection : the numbers.
     first : gives the model of the start; None where the energies of labels may be looked at instead.
     """
 

@@ -28,16 +28,13 @@ class FreeRows:
 def free_rows(pool: Pool, n: int, preference: FloatArray) -> FreeRows:
     """Return the frames that may be picked, in ascending order of rows.
 
+    Raises a `UsageError` where `n` is negative or fewer than `n` frames are unlabelled.
+
     Parameters
     ----------
     n : frames wanted.
     preference : (n_frames,) of several equal unlabelled rows the one with the highest is the fresh one;
         ties go to the lowest row.
-
-    Raises
-    ------
-    UsageError
-        where `n` is negative or fewer than `n` frames are unlabelled.
     """
     free = int((~pool.labelled).sum())
     if not 0 <= n <= free:

@@ -11,7 +11,6 @@ class Example:
     Parameters
     ----------
     title, text : its heading, and what a reader should know.
-    toml : the file.
     module : name and text of a Python file beside it, where it needs one.
     """
 

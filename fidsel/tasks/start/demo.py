@@ -61,10 +61,7 @@ unit = "core-min"
 def create_demo(folder: Path) -> None:
     """Write the demo's fidsel.toml into a folder; a demo begun there goes on.
 
-    Raises
-    ------
-    UsageError
-        where the folder holds another campaign.
+    Raises a `UsageError` where the folder holds another campaign.
     """
     path = folder / "fidsel.toml"
     if not path.exists():

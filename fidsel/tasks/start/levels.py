@@ -102,7 +102,6 @@ class Start:
     method : of the accurate level.
     seconds : core-seconds that one of its labels should take.
     levels : the `[[fidelity]]` sections.
-    budget : what may be spent.
     frames : configurations in the pool.
     """
 
@@ -116,16 +115,13 @@ class Start:
 def starting_point(atoms: Atoms, budget: str | None, force_field: bool) -> Start:
     """Return levels that a budget pays for: the best accurate one with `WANTED` labels to train on.
 
+    Raises a `UsageError` where the budget pays for no level, or the basis set lacks an element.
+
     Parameters
     ----------
     atoms : the molecule; `info` carries its charge and spin = 2S.
     budget : what may be spent; None = the least of `BUDGETS` that pays for any of the levels.
     force_field : whether MMFF94 knows the molecule.
-
-    Raises
-    ------
-    UsageError
-        where the budget pays for no level, or the basis set lacks an element.
     """
     tried = [Budget.parse(text) for text in ((budget,) if budget else BUDGETS)]
     seconds = {

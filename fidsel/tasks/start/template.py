@@ -72,24 +72,18 @@ def template_text(
     """Return a fidsel.toml; exactly one of `smiles`, `structure` and `pool` is given.
 
     Levels of theory and the size of the pool follow from the size of the molecule, see
-    `fidsel.tasks.start.levels`.
+    `fidsel.tasks.start.levels`. Raises a `UsageError` where none or several are, a charge comes with a
+    SMILES, the molecule or a named file cannot be read, a file names another charge or spin, MMFF94, which
+    samples the configurations, does not describe the molecule, or the budget cannot be read, is not one of
+    CPU time or labels, or pays for no level of theory.
 
     Parameters
     ----------
     smiles, structure, pool : the molecule, or a file of configurations.
     budget : what may be spent; None = tens of core-minutes, more for larger molecules.
-    name : of the campaign.
     charge, spin : total charge, e, and unpaired electrons (2S), with `structure` or `pool`; None = as the
         file says.
     units : "energy,length" of the pool, where it does not say.
-
-    Raises
-    ------
-    UsageError
-        where none or several are, a charge comes with a SMILES, the molecule or a named file cannot be read,
-        a file names another charge or spin, MMFF94, which samples the configurations, does not describe the
-        molecule, or the budget cannot be read, is not one of CPU time or labels, or pays for no level of
-        theory.
     """
     given = {"smiles": smiles, "structure": structure, "path": pool}
     named = {key: str(value) for key, value in given.items() if value is not None}
@@ -148,10 +142,7 @@ def create(
 ) -> Path:
     """Write fidsel.toml into a folder and return its path; files named in it are made absolute.
 
-    Raises
-    ------
-    UsageError
-        where the folder already has one, and as `template_text`.
+    Raises a `UsageError` where the folder already has one, and as `template_text`.
     """
     path = folder / FILE
     if path.exists():

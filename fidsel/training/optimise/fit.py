@@ -164,9 +164,7 @@ def minimise(
     Parameters
     ----------
     models : (k) members, with the reference energies that the labels are relative to.
-    data, held_out : frames to train on and to validate on.
     losses : what is minimised and what validates; takes the place of the loss of the stage.
-    stage, seed, watch : see `fit`.
     """
     facts = [stage, losses, seed, models[0].kind, models[0].network.settings(), len(data), len(held_out)]
     run = Run(Members(models, stage.frozen), stage, losses, data, held_out)

@@ -95,7 +95,6 @@ class Members:
         Parameters
         ----------
         batch : frames shared by the members; energy and weight (k, B).
-        loss : what is minimised.
         together : whether several members are one program; None = where that is quicker.
         """
         if not (self._together(batch) if together is None else together):

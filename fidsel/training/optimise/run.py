@@ -60,12 +60,6 @@ class Run:
 
     What it knows between two steps can be kept and taken up again: a run that was killed then does the same
     steps as one that was not.
-
-    Parameters
-    ----------
-    members : k of them, and where they start.
-    stage, loss : how, and what is minimised.
-    data, held_out : to train on, and to validate on.
     """
 
     def __init__(

@@ -35,10 +35,12 @@ def fit_score(
 ) -> tuple[NetworkForceField, History]:
     """Return the model trained on configurations without labels, at its best on the validation frames.
 
-    A Boltzmann distribution p ∝ exp(−E/kT) has the forces F = kT ∇ log p. They minimise
-    J = E[kT Tr ∇F + ½‖F‖²] (Hyvärinen 2005), whose trace is estimated by random directions v as
-    vᵀ∇(vᵀF) (Song et al. 2019, DOI 10.48550/arXiv.1905.07088). J and F do not change with translation
-    or rotation of a frame, so these may have been removed. The energy constant is not determined.
+    A Boltzmann distribution p ∝ exp(−E/kT) has the forces F = kT ∇ log p. They minimise J = E[kT Tr ∇F +
+    ½‖F‖²] (Hyvärinen 2005), whose trace is estimated by random directions v as vᵀ∇(vᵀF) (Song et al. 2019,
+    DOI 10.48550/arXiv.1905.07088). J and F do not change with translation or rotation of a frame, so these
+    may have been removed. The energy constant is not determined. Raises a `UsageError` for a temperature that
+    is not positive, configurations the model cannot treat, or several levels, charges or spins, and a
+    `FidselError` where J is no longer finite.
 
     Parameters
     ----------
@@ -46,16 +48,6 @@ def fit_score(
     train, validation : configurations; labels are not looked at.
     stage : how long and how; its loss is not used.
     temperature : K, that the configurations were drawn at. Forces scale with it.
-    seed : decides batches and directions.
-    watch : see `fidsel.training.optimise.fit`.
-
-    Raises
-    ------
-    UsageError
-        for a temperature that is not positive, configurations the model cannot treat, or several levels,
-        charges or spins.
-    FidselError
-        where J is no longer finite.
     """
     objective = SlicedScore(kB * require_temperature(temperature))
     bare = train.replace(energy=None, forces=None)

@@ -23,10 +23,7 @@ class Sweep:
 
     Parameters
     ----------
-    start : the untrained network, the same for all.
     gammas : γ of each member; empty = one member, all frames alike.
-    seed : decides the batches.
-    watch : see `Recipe`.
     """
 
     def __init__(
@@ -53,9 +50,7 @@ class Sweep:
         ----------
         part : the level with its own labels.
         labelled : the same with the energies to train on.
-        stage : how.
         bias : of each training frame; None = no weights.
-        relative_to : what γ is relative to.
         """
         weights = (
             []
