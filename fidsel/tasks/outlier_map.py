@@ -33,9 +33,6 @@ class Outliers:
     seen      (m,)             labelled frames that were not trained on
     found     (m,)             their errors
     unit      text             "eV/Å", or "eV" where labels are energies alone
-    errors    (n,)      eV/Å   force RMSE of each frame; NaN where not `seen`
-    maes      (n,)      eV/Å   force MAE of each frame, the same way
-    ratio     (n,)             error of a frame over the RMSE of its cluster, on all sides
     ========= ========= ====== =================================================================
     """
 
@@ -50,18 +47,18 @@ class Outliers:
 
     @cached_property
     def errors(self) -> FloatArray:
-        """(n,) force RMSE of each frame, or |ΔE|."""
+        """(n,) force RMSE of each frame, or |ΔE|; NaN where not `seen`."""
         return self._placed(self.found.per_frame)
 
     @cached_property
     def maes(self) -> FloatArray:
-        """(n,) force MAE of each frame, or |ΔE|."""
+        """(n,) force MAE of each frame, or |ΔE|, the same way."""
         forces = self.unit == "eV/Å"
         return self._placed(self.found.per_frame_force_mae if forces else self.found.per_frame_energy)
 
     @cached_property
     def ratio(self) -> FloatArray:
-        """(n,) error of a frame over the RMSE of its cluster."""
+        """(n,) error of a frame over the RMSE of its cluster, on all sides."""
         by_cluster, count = cluster_errors(self.clusters, self.errors), int(self.clusters.max()) + 1
         typical = np.array([by_cluster.rmse_of(c) for c in range(count)])[self.clusters]
         ratio = np.full(len(self.frames), np.nan)

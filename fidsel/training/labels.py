@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -18,24 +18,15 @@ from fidsel.models.require import Electrons, blaming, require_distances
 from fidsel.training.optimise.loss import LabelledBatch, Objective
 from fidsel.training.stage import Loss
 
+L = TypeVar("L", bound=Loss | Objective)
 
-class UsableLoss(NamedTuple):
-    """The losses that some frames allow, and what had to change for them."""
 
-    train: Loss
-    validation: Loss
+class Usable(NamedTuple, Generic[L]):
+    """What is minimised and what validates, as far as the labels allow it, and what to say of that."""
+
+    train: L
+    validation: L
     notes: dict[str, str]
-
-
-class UsableObjective(NamedTuple):
-    """Objectives in place of losses, and what to say of them."""
-
-    train: Objective
-    validation: Objective
-    notes: dict[str, str]
-
-
-Usable = UsableLoss | UsableObjective
 
 
 @dataclass(frozen=True)
@@ -76,7 +67,7 @@ class Labelled:
         return [self.batch(slice(start, start + size)) for start in range(0, len(self), size)]
 
 
-def usable_loss(loss: Loss, train: Frames, validation: Frames) -> UsableLoss:
+def usable_loss(loss: Loss, train: Frames, validation: Frames) -> Usable[Loss]:
     """Return the losses that the labels allow: a term is dropped where no frame has its label.
 
     Levels may differ in the labels they have, as accurate energies beside cheap forces. Raises a `UsageError`
@@ -97,7 +88,7 @@ def usable_loss(loss: Loss, train: Frames, validation: Frames) -> UsableLoss:
         )
     elif losses[1].rho != loss.rho:
         notes["validation"] = "by energies only" if losses[1].rho == 1 else "by forces only"
-    return UsableLoss(*losses, notes)
+    return Usable(*losses, notes)
 
 
 def _possible(loss: Loss, frames: Frames, what: str) -> Loss:

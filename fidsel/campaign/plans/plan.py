@@ -23,7 +23,6 @@ from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
-from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.planner.plan import Plan, UnbudgetedLabels
 from fidsel.fidelity.planner.recommend import PricedLevel, plan
 from fidsel.fidelity.store.lock import open_store
@@ -187,7 +186,7 @@ def measured_law(ws: Workspace, random: Mapping[str, Sequence[str]], index: int)
 def priced_levels(
     ws: Workspace, orders: Mapping[str, Sequence[str]], owned: Mapping[str, int] | None = None
 ) -> list[PricedLevel]:
-    """Return the levels of a campaign as the planner sees them.
+    """Return the levels of a campaign as the planner sees them; pilot labels are still to be bought.
 
     Parameters
     ----------
@@ -199,32 +198,22 @@ def priced_levels(
     for fidelity in campaign.fidelities:
         name = fidelity.name
         alone = campaign.cheap_use == "labels" or fidelity is campaign.accurate
-        available = len(orders[name]) if alone else 0
-        levels.append(_priced(ws, fidelity, prices[name], available, known.get(name, 0)))
+        available, has = len(orders[name]) if alone else 0, known.get(name, 0)
+        measured = ws.store.statistics(fidelity)
+        levels.append(
+            PricedLevel(
+                name,
+                prices[name],
+                owned=has,
+                available=max(available - has, 0),
+                seconds=measured.mean_seconds if measured.done else None,
+                kind=level_kind(fidelity),
+            )
+        )
     # an accurate training frame gets its cheap labels too
     companion = sum(prices[fidelity.name] for fidelity in campaign.cheap)
     levels[-1] = replace(levels[-1], cost=levels[-1].cost + companion, companion=companion)
     return levels
-
-
-def _priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owned: int) -> PricedLevel:
-    """Return a fidelity as the planner sees it; pilot labels are counted as still to be bought.
-
-    Parameters
-    ----------
-    price : of one label, base units.
-    available : frames it could label, those it has labelled included.
-    owned : labels it has for training.
-    """
-    measured = ws.store.statistics(fidelity)
-    return PricedLevel(
-        fidelity.name,
-        price,
-        owned=owned,
-        available=max(available - owned, 0),
-        seconds=measured.mean_seconds if measured.done else None,
-        kind=level_kind(fidelity),
-    )
 
 
 def start_size(ws: Workspace, made: Plan) -> int:

@@ -39,7 +39,7 @@ def python_lines(model: Path) -> tuple[str, str]:
     a `UsageError` where the folder holds no readable model.
     """
     settings, _ = read_state(model)
-    if settings["kind"] == "delta":
+    if settings["kind"] == "baseline":
         opening = "from fidsel.tasks.model_files import load_folder", "load_folder"
     else:
         opening = "import fidsel", "fidsel.load"

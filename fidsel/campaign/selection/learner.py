@@ -9,7 +9,7 @@ import numpy as np
 from fidsel.arrays import IntArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models.contract import ForceField, Watchable
+from fidsel.models.contract import Fittable, ForceField, Watchable
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.recipes.dispatch import train_one
 from fidsel.training.recipes.standard import STAGE
@@ -20,12 +20,8 @@ VALIDATION = 0.2
 
 
 @runtime_checkable
-class Updatable(Protocol):
+class Updatable(Fittable, Protocol):
     """A model with a closed-form fit that further frames can be added to, such as `SGDML`."""
-
-    def fit(self, train: Frames, validation: Frames) -> tuple[ForceField, dict[str, Any]]:
-        """Return the fitted model and a record."""
-        ...
 
     def update(self, frames: Frames) -> tuple[ForceField, dict[str, Any]]:
         """Return the model fitted to its training frames and these, and a record."""

@@ -17,8 +17,8 @@ VERSION = 3
 """Of the arrays and their meaning; other versions are not read."""
 
 REQUIRED = {
-    "labels", "reference", "reference_geometry", "geometry", "energy", "centroids", "representatives",
-    "weights", "method", "assignment", "notes", "version",
+    "labels", "reference", "reference_geometry", "geometry", "energy", "centroids", "weights", "method",
+    "notes", "version",
 }  # fmt: skip
 UNREADABLE = (ValueError, EOFError, BadZipFile, zlib.error, OSError, RuntimeError)
 

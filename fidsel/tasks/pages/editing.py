@@ -1,11 +1,8 @@
 """The page on editing fidsel.toml while a campaign runs, written from the table that decides it."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from fidsel.campaign.edits import MILESTONES, RULES, Rule
-from fidsel.config.schema import Config
-from fidsel.tasks.pages.settings import refs
 
 HEAD: Final = """\
 # Editing a campaign that has begun
@@ -44,21 +41,3 @@ def _effect(rule: Rule) -> str:
     if rule.effect == "refused":
         return f"refused {MILESTONES[rule.since]}"
     return "taken from the next round on" if rule.effect == "next round" else "harmless"
-
-
-def setting_names() -> tuple[str, ...]:
-    """Return every setting of fidsel.toml, of all kinds of sections, as `rule_of` takes them."""
-    schema = Config.model_json_schema()
-    return tuple(dict.fromkeys(_names(schema, schema["$defs"], "")))
-
-
-def _names(part: Mapping[str, Any], defs: Mapping[str, Any], place: str) -> Iterator[str]:
-    """Yield the settings below a part of a JSON schema."""
-    for key, node in part["properties"].items():
-        inner = "fidelity.*" if key == "fidelity" and not place else f"{place}{key}"
-        below = [defs[name] for name in refs(node)]
-        if not below or inner == "fidelity.*.price":
-            yield inner
-            continue
-        for one in below:
-            yield from _names(one, defs, f"{inner}.")

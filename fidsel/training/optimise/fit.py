@@ -19,6 +19,7 @@ from fidsel.training.labels import (
     ready_to_learn,
     usable_loss,
 )
+from fidsel.training.optimise.loss import Objective
 from fidsel.training.optimise.members import Members
 from fidsel.training.optimise.run import Run, mean_losses
 from fidsel.training.stage import History, Loss, Stage
@@ -154,7 +155,7 @@ def minimise(
     models: Sequence[NetworkForceField],
     data: Labelled,
     held_out: Labelled,
-    losses: Usable,
+    losses: Usable[Loss] | Usable[Objective],
     stage: Stage,
     seed: int,
     watch: Watch = QUIET,

@@ -63,7 +63,12 @@ class Run:
     """
 
     def __init__(
-        self, members: Members, stage: Stage, loss: Usable, data: Labelled, held_out: Labelled
+        self,
+        members: Members,
+        stage: Stage,
+        loss: Usable[Loss] | Usable[Objective],
+        data: Labelled,
+        held_out: Labelled,
     ) -> None:
         self.members, self.stage, self.loss, self.data = members, stage, loss, data
         self.held_out = held_out.chunks()

@@ -15,9 +15,9 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
-from fidsel.training.labels import Labelled, UsableObjective, centred, prepare, ready_to_learn
+from fidsel.training.labels import Labelled, Usable, centred, prepare, ready_to_learn
 from fidsel.training.optimise.fit import minimise
-from fidsel.training.optimise.loss import LabelledBatch
+from fidsel.training.optimise.loss import LabelledBatch, Objective
 from fidsel.training.stage import History, Stage
 
 Energy = Callable[[Tensor], Tensor]
@@ -56,7 +56,7 @@ def fit_score(
     start = centred(ready if stage.frozen else ready.calibrated(bare), bare)
     data, held_out = (directed(start, frames, seed + i) for i, frames in enumerate((bare, validation)))
     notes = {"objective": f"sliced score matching at {temperature:g} K"}
-    usable = UsableObjective(objective, objective, notes)
+    usable = Usable[Objective](objective, objective, notes)
     return minimise([start], data, held_out, usable, stage, seed, watch)[0]
 
 

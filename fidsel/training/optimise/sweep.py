@@ -8,12 +8,13 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
+from fidsel.models.contract import ForceField
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
+from fidsel.training.evaluate import errors
 from fidsel.training.labels import centred
 from fidsel.training.optimise.fit import fit_members
 from fidsel.training.recipes.cheap import CheapPart
-from fidsel.training.recipes.forgetting import forgetting
 from fidsel.training.stage import History, Stage, Surrogate
 from fidsel.training.weights.bias import Bias, BiasWeights, weights_from_bias
 
@@ -103,3 +104,22 @@ class Sweep:
         )
         self.models = [model for model, _ in trained]
         self._histories.append([history for _, history in trained])
+
+
+def forgetting(before: ForceField, after: ForceField, frames: Frames) -> dict[str, dict[str, float]]:
+    """Return `force_mae` (eV/Å) and `energy_mae` (eV) before and after fine-tuning.
+
+    Labels that no frame has are left out.
+
+    Parameters
+    ----------
+    frames : held-out cheap frames, their energies aligned with the accurate level.
+    """
+    if not (frames.has_forces.any() or np.isfinite(frames.energy).any()):
+        return {}
+    found = {"before": errors(before, frames), "after": errors(after, frames)}
+    both = {
+        name: {when: float(getattr(error, name)) for when, error in found.items()}
+        for name in ("force_mae", "energy_mae")
+    }
+    return {name: values for name, values in both.items() if not np.isnan(values["before"])}

@@ -7,7 +7,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.exceptions import UsageError, unknown
+from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction
 from fidsel.training.recipes.align import align
 
@@ -143,14 +143,6 @@ class BiasWeights:
         }
 
 
-def check_weighing(gamma: float, relative_to: str = "median") -> None:
-    """Raise a `UsageError` for a γ that is not positive or relative to what there is not."""
-    if not gamma > 0:
-        raise UsageError(f"gamma must be positive, got {gamma}")
-    if relative_to not in ("median", "absolute"):
-        raise unknown("choice of relative_to", relative_to, ("median", "absolute"))
-
-
 def weights_from_bias(
     bias: FloatArray,
     gamma: float,
@@ -170,7 +162,6 @@ def weights_from_bias(
     >>> weights_from_bias(np.array([0.1, 0.1, 0.3]), gamma=1.0).weights.round(3).tolist()
     [1.405, 1.405, 0.19]
     """
-    check_weighing(gamma, relative_to)
     if not (len(bias) and np.isfinite(bias).all() and (bias >= 0).all()):
         raise UsageError("bias must be finite and ≥ 0 for at least one frame")
     median = float(np.median(bias)) if median is None else median
