@@ -8,7 +8,8 @@ import fidsel
 
 TESTS, ROOT = Path(__file__).parent, Path(fidsel.__file__).parent
 
-PARTS = ("data", "fidelity", "models", "md", "report", "selector")
+PARTS = ("data", "fidelity", "selector", "models", "training", "md", "report", "campaign", "tracking")
+PARTS += ("tasks", "cli")
 """Parts that hold to it in full."""
 
 ELSEWHERE = {

@@ -98,10 +98,7 @@ class Journal:
     def require(self, kind: type[T], index: int | None = None) -> T:
         """Return a record that must be there.
 
-        Raises
-        ------
-        FidselError
-            where it is not, or is damaged.
+        Raises a `FidselError` where it is not, or is damaged.
         """
         found = self.read(kind, index)
         if found is None:

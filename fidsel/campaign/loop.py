@@ -103,9 +103,7 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     data = checked.data
     trained, told = _train(ws, data, index)
     seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
-    ws.ledger.charge(
-        "training", _training_amount(ws, seconds["training"]), f"round {index}", seconds["training"]
-    )
+    ws.charge_training(seconds["training"], f"round {index}")
     ws.begin("measuring on held-out labels")
     found = measured(ws, ready.held, done, data, trained, seconds)
     notes = (*found.record.notes, *checked.notes, *told)
@@ -163,8 +161,3 @@ def _require(ws: Workspace, fidelity: Fidelity, purpose: str, found: int, least:
         f"training needs at least {least} {purpose} labels of {fidelity.name}, got {found} ({len(failures)} "
         f"failed): {why.rstrip('. ')}. What was paid for is kept; {remedy}, then the same command again"
     )
-
-
-def _training_amount(ws: Workspace, seconds: float) -> float:
-    """Return what training time is worth in base units; nothing where the budget counts labels."""
-    return seconds if ws.campaign.budget.unit == "core-second" else 0.0

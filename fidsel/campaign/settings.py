@@ -220,11 +220,6 @@ class Campaign:
         return f"Campaign({self.name!r} in {self.folder.path}: {levels}; {self.budget})"
 
     @property
-    def probing(self) -> bool:
-        """Whether each round draws labels at random first, to learn or to bound errors from them."""
-        return self.step.probes
-
-    @property
     def accurate(self) -> Fidelity:
         """The level the force field is made for."""
         return self.fidelities[-1]

@@ -12,9 +12,8 @@ from fidsel.campaign.edits import enforce
 from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.confirm import confirm_tables
 from fidsel.campaign.plans.coverage import cover_of
-from fidsel.campaign.records.decisions import Identity, Levels
+from fidsel.campaign.records.decisions import Identity, Levels, Stage
 from fidsel.campaign.settings import Campaign, Reporter
-from fidsel.campaign.stage import begin_purchase, begin_stage
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.buyer import PurchaseEvent
@@ -38,13 +37,7 @@ class Workspace:
 
     Parameters
     ----------
-    campaign : the campaign.
-    journal : what it has written down, in its store.
-    ledger : money.
-    lock : holds the campaign for this process.
-    engine : computes labels.
     late : labels under way that no purchase waits for.
-    report : hears how far long work has come.
     """
 
     campaign: Campaign
@@ -90,7 +83,7 @@ class Workspace:
 
     def begin(self, what: str) -> None:
         """Write down what is being done, for `fidsel status`."""
-        begin_stage(self.journal, what)
+        self.journal.write(Stage(what))
 
     def labelled(self, fidelity: Fidelity, ids: Sequence[str]) -> Frames:
         """Return those of the frames that have a label, in the given order."""
@@ -120,7 +113,7 @@ class Workspace:
         """
         what = f"{fidelity.name} labels ({account})"
         self.lock.check()
-        begin_purchase(self.journal, account, fidelity.name, len(set(ids)))
+        self.journal.write(Stage.purchase(account, fidelity.name, len(set(ids))))
 
         def count(event: PurchaseEvent) -> None:
             self.report(what, event.finished, event.total)
@@ -182,6 +175,11 @@ class Workspace:
         prices = self.prices()
         return sum(prices[name] * number for name, number in numbers.items())
 
+    def charge_training(self, seconds: float, what: str) -> None:
+        """Charge CPU or wall time of a training beside the budget; nothing where the budget counts labels."""
+        amount = seconds if self.campaign.budget.unit == "core-second" else 0.0
+        self.ledger.charge("training", amount, what, seconds)
+
     def wasted(self) -> float:
         """Return what the budget paid for attempts that gave no label, or one of a level given up since."""
         return self.ledger.wasted([fidelity.key for fidelity in self.campaign.fidelities])
@@ -212,14 +210,9 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
     """Lock the campaign, open its store, close what a dead driver left open, and start the engine.
 
     At the end late labels are waited for and stored; on the way out of an exception, Ctrl-C among them, they
-    are cancelled and charged what they used.
-
-    Raises
-    ------
-    FidselError
-        where another process drives the campaign, or the store cannot be used.
-    UsageError
-        where settings were edited that cannot change any more; see `fidsel.campaign.edits`.
+    are cancelled and charged what they used. Raises a `FidselError` where another process drives the
+    campaign, or the store cannot be used, and a `UsageError` where settings were edited that cannot change
+    any more; see `fidsel.campaign.edits`.
     """
     folder = campaign.folder
     with open_store(folder.store, break_lock) as (store, lock):

@@ -52,8 +52,6 @@ class Checkup:
 
     Parameters
     ----------
-    name : what was looked at.
-    ok : whether it works.
     detail : what was found, or what is wrong and what to do about it.
     """
 

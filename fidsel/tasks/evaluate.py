@@ -37,9 +37,7 @@ class Evaluated:
 
     Parameters
     ----------
-    evaluation : labels, predictions and errors.
     trained : frames left out because the model was trained on them.
-    notes : on the errors, on what was left out, and on labels that look wrong.
     """
 
     evaluation: Evaluation

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,57 +53,29 @@ class TrainConfig(Strict):
     """How it is trained."""
 
 
-@dataclass(frozen=True)
-class TrainRequest:
-    """What is asked of `fidsel train`.
+def train_config(
+    model: str, recipe: str | None, overrides: Sequence[str], cheap: int, baseline: str | None = None
+) -> TrainConfig:
+    """Return the checked settings of a training on so many cheap levels; for the others see `train_files`.
 
-    Parameters
-    ----------
-    accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
-    out : folder of the model.
-    cheap : labels of the cheap levels, cheapest first.
-    model, recipe : their kinds; None = `usual_recipe` of files and model.
-    overrides : `model.key=value` and `recipe.key=value` settings.
-    seed : decides every draw.
-    force : whether a model that is there may be replaced.
-    baseline : what lies beneath the model, see `named_baseline`; None = as `overrides` say.
+    Raises a `UsageError` where they are not valid, or the recipe cannot train the model on these files.
     """
-
-    accurate: LabelFile
-    out: Path
-    cheap: tuple[LabelFile, ...] = ()
-    validation: LabelFile | None = None
-    model: str = "sgdml"
-    recipe: str | None = None
-    overrides: tuple[str, ...] = ()
-    seed: int = 0
-    force: bool = False
-    baseline: str | None = None
-
-    def config(self) -> TrainConfig:
-        """Return the checked settings.
-
-        Raises
-        ------
-        UsageError
-            where they are not valid, or the recipe cannot train the model on these files.
-        """
-        section = MODEL_SECTIONS.get(self.model)
-        kind = self.recipe or usual_recipe(section.made if section else None, len(self.cheap))
-        values: dict[str, Any] = {"model": {"kind": self.model}, "recipe": {"kind": kind}}
-        if self.baseline is not None:
-            values["model"]["baseline"] = named_baseline(self.baseline)
-        try:
-            config = check_config(TrainConfig, values, self.overrides, "the command line")
-        except UsageError as error:
-            if self.recipe is not None:
-                raise
-            raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
-        if config.recipe.recipe is not None:
-            config.recipe.recipe.require(type(config.model).made, len(self.cheap))
-            if config.model.baseline is not None:
-                require_baseline_use(config.recipe.recipe)
-        return config
+    section = MODEL_SECTIONS.get(model)
+    kind = recipe or usual_recipe(section.made if section else None, cheap)
+    values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": kind}}
+    if baseline is not None:
+        values["model"]["baseline"] = named_baseline(baseline)
+    try:
+        config = check_config(TrainConfig, values, overrides, "the command line")
+    except UsageError as error:
+        if recipe is not None:
+            raise
+        raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
+    if config.recipe.recipe is not None:
+        config.recipe.recipe.require(type(config.model).made, cheap)
+        if config.model.baseline is not None:
+            require_baseline_use(config.recipe.recipe)
+    return config
 
 
 def train_files(
@@ -124,20 +95,23 @@ def train_files(
 ) -> dict[str, Any]:
     """Train on labels, save the model into a folder and return what happened.
 
-    What is learnt is kept beside the folder until the model is there: the same call goes on from it where
-    an earlier one was killed.
+    What is learnt is kept beside the folder until the model is there: the same call goes on from it where an
+    earlier one was killed. Raises a `UsageError` where the seed is none, files and settings do not fit
+    together, labels are wrong (see docs/checks.md), frames to train on are among those to validate on, or
+    `out` holds a model.
 
     Parameters
     ----------
-    accurate, cheap, validation, model, recipe, overrides, seed, out, baseline, force : see `TrainRequest`.
+    accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
+    cheap : labels of the cheap levels, cheapest first.
+    model, recipe : their kinds; None = `usual_recipe` of files and model.
+    overrides : `model.key=value` and `recipe.key=value` settings.
+    seed : decides every draw.
+    out : folder of the model.
+    baseline : what lies beneath the model, see `named_baseline`; None = as `overrides` say.
+    force : whether a model that is there may be replaced.
     report : hears how far it is.
     say : hears what is odd about the labels before anything is trained on them.
-
-    Raises
-    ------
-    UsageError
-        where the seed is none, files and settings do not fit together, labels are wrong (see docs/checks.md),
-        frames to train on are among those to validate on, or `out` holds a model.
 
     Examples
     --------
@@ -148,62 +122,53 @@ def train_files(
     >>> found["recipe"], found["train"], found["validation"], found["validation_force_mae"] < 0.1
     ('standard', 16, 4, True)
     """
-    request = TrainRequest(
-        accurate=LabelFile.of(accurate),
-        out=Path(out),
-        cheap=tuple(LabelFile.of(one) for one in cheap),
-        validation=None if validation is None else LabelFile.of(validation),
-        model=model,
-        recipe=recipe,
-        overrides=tuple(overrides),
-        seed=seed,
-        force=force,
-        baseline=baseline,
-    )
-    return run_training(request, report, say)
-
-
-def run_training(
-    request: TrainRequest, report: Reporter = silent, say: Callable[[str], None] = unheard
-) -> dict[str, Any]:
-    """Train as a request asks, save the model into its folder and return what happened; see `train_files`."""
-    seed, out, cheap = checked_seed(request.seed), request.out, request.cheap
-    if (out / JSON).exists() and not request.force:
-        raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
-    config = request.config()
-    recipe = config.recipe.build(Path())
-    data, odd = _labels(request, labelled=recipe.takes != "frames", say=say)
-    baseline, verdict = _baseline(config.model.baseline, data, seed, say)
-    if recipe.needs_source:
-        _require_pairs(data.train + data.validation, data.cheap[-1], cheap[-1].text)
-        recipe = recipe.with_source(TableSource.of(cheap[-1]))
-    make_folder(out)
+    folder, seed = Path(out), checked_seed(seed)
+    if (folder / JSON).exists() and not force:
+        raise UsageError(
+            f"{folder} holds a model already, which is kept: name another --out, or give --force"
+        )
+    files = [LabelFile.of(one) for one in (accurate, validation) if one is not None]
+    low = [LabelFile.of(one) for one in cheap]
+    config = train_config(model, recipe, overrides, len(low), baseline)
+    chosen = config.recipe.build(Path())
+    data, odd = _labels(files, low, seed, labelled=chosen.takes != "frames", say=say)
+    beneath, verdict = _baseline(config.model.baseline, data, seed, say)
+    if chosen.needs_source:
+        _require_pairs(data.train + data.validation, data.cheap[-1], low[-1].text)
+        chosen = chosen.with_source(TableSource.of(low[-1]))
+    make_folder(folder)
     factory = config.model.build(Path())
     key = key_of(data, factory, seed, [seed, placeless(config.model_dump(mode="json"))])
-    with _kept(out, key) as kept:
+    with _kept(folder, key) as kept:
         watch = Watch(tells(report, "training"), kept)
-        trained = train_over(recipe, data, factory, seed, baseline, watch=watch)
-        trained.model.save(out)
+        trained = train_over(chosen, data, factory, seed, beneath, watch=watch)
+        trained.model.save(folder)
     found = {"recipe": config.recipe.kind, "odd": odd, "baseline": verdict}
-    return found | _report(trained, data, out) | {"notes": kept.notes}
+    return found | _report(trained, data, folder) | {"notes": kept.notes}
 
 
 def _labels(
-    request: TrainRequest, *, labelled: bool, say: Callable[[str], None]
+    accurate: Sequence[LabelFile],
+    cheap: Sequence[LabelFile],
+    seed: int,
+    *,
+    labelled: bool,
+    say: Callable[[str], None],
 ) -> tuple[TrainingData, list[str]]:
-    """Return the labels of all files, and what is odd about them, which is said first."""
-    cheap, validation = request.cheap, request.validation
-    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
-    train = request.accurate.read("accurate")
-    held = validation.read("accurate") if validation else None
-    files = [(request.accurate, train), *zip(cheap, low, strict=True)]
-    if validation is not None and held is not None:
-        files.append((validation, held))
+    """Return the labels of all files, and what is odd about them, which is said first.
+
+    Parameters
+    ----------
+    accurate : to train on, and perhaps one to validate on.
+    labelled : whether cheap frames must have labels.
+    """
+    low = [file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap)]
+    train, *held = (file.read("accurate") for file in accurate)
+    files = zip((accurate[0], *cheap, *accurate[1:]), (train, *low, *held), strict=True)
     odd = [text for file, frames in files for text in file.check(frames)]
     for text in odd:
         say(text)
-    names = request.accurate.text, validation.text if validation else ""
-    sides = _sides(train, held, names, request.seed)
+    sides = _sides(train, held[0] if held else None, (accurate[0].text, accurate[-1].text), seed)
     return TrainingData(*sides, tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)), odd
 
 

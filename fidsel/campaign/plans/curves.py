@@ -44,14 +44,7 @@ SPREAD = 0.2
 
 
 class Measured(NamedTuple):
-    """What is known of the learning law of a campaign, and the CPU time that took.
-
-    Parameters
-    ----------
-    law : fitted to what was measured.
-    points : the measured points.
-    seconds : s, CPU time of the fits.
-    """
+    """What is known of the learning law of a campaign, and the CPU time that took."""
 
     law: Law
     points: tuple[CurvePoint, ...]
@@ -104,9 +97,6 @@ def campaign_law(
     Parameters
     ----------
     levels : labelled frames of each level that were drawn at random, cheapest first, in order of buying.
-    atoms : of the molecule.
-    seed : of the model and of the law's draws.
-    baseline : what is beneath the model.
     """
     begun, kinds = process_time(), [level_kind(level) for level in campaign.fidelities]
     exact = [len(kinds) - 2] if campaign.cheap_use == "pairs" and len(kinds) > 1 else []
@@ -148,8 +138,6 @@ def measured_curves(
     ----------
     levels : labelled frames of each level, cheapest first, in the random order they were bought in; the
         difference of two levels is taken where a frame has both.
-    model : builds the campaign's model.
-    seed : of the model.
     most : labels used at most of each curve.
     """
     fresh = model(seed)

@@ -28,7 +28,6 @@ def watched(
 
     Parameters
     ----------
-    recipe, data, seed : the training, with the campaign's model.
     what : what it is for, as reports say it.
     baseline : what is beneath the model, see `train_over`.
     """
@@ -54,14 +53,7 @@ def forget_trainings(folder: CampaignFolder) -> None:
 
 
 def key_of(data: TrainingData, model: ModelFactory, seed: int, settings: object) -> str:
-    """Return the key of a training, see `training_key`.
-
-    Parameters
-    ----------
-    data : all labels.
-    model, seed : where it starts.
-    settings : all else.
-    """
+    """Return the key of a training, see `training_key`."""
     frames: dict[str, Frames] = {"train": data.train, "validation": data.validation}
     frames |= {f"cheap {i}": own for i, own in enumerate(data.cheap)}
     return training_key(frames, [settings, model_digest(model(seed))])
