@@ -230,7 +230,7 @@ class Campaign:
         return self.fidelities[:-1]
 
     def load_model(self, folder: Path) -> ForceField:
-        """Return a saved model that can predict: with the campaign's baseline, or the level of a Δ-model."""
+        """Return a saved model that can predict: with its baseline, or the level of a Δ-model."""
         model = load(folder, self.device)
         if not model.needs_source:
             return model
