@@ -206,8 +206,8 @@ class Campaign:
         require_baseline_use(self.recipe)
         if same := [level.name for level in self.fidelities if level.key == baseline.level.key]:
             raise UsageError(
-                f"the baseline is the fidelity {same[0]!r}, of which nothing is left to learn: leave out that "
-                "fidelity, or the baseline"
+                f"the baseline is the fidelity {same[0]!r}, of which nothing is left to learn: leave out "
+                "that fidelity, or the baseline"
             )
 
     @cached_property
