@@ -31,8 +31,8 @@ LEAST = 8
 """Fewest frames that weights are learnt from. Of three to five H₂CO frames they made errors 0.80 to 1.18
 times as large (geometric means of 12 draws; seven times in one draw), of eight 0.86 and 0.97 times."""
 STEPS, ENOUGH = 30, 1e-3
-"""Most steps of the minimisation, and the relative gain of a step with which it ends, mostly after ten: going on
-took twice the time, and errors of H₂CO and malonaldehyde stayed the same to 1 % on average."""
+"""Most steps of the minimisation, and the relative gain of a step with which it ends, mostly after ten: going
+on took twice the time, and errors of H₂CO and malonaldehyde stayed the same to 1 % on average."""
 RANGE = 30.0
 """Largest factor between a weight and that of the identity."""
 
