@@ -7,6 +7,15 @@ import typer
 
 from fidsel.exceptions import UsageError
 
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="Folder of a model, a round or a campaign (its best round), file of predictions "
+        "(FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME (as ASE knows it, or tblite, quippy, torchani)."
+    ),
+]
+Data = Annotated[str, typer.Argument(help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
+Trained = Annotated[str | None, typer.Option(help="Training frames of the model, left out.")]
 Units = Annotated[
     str | None,
     typer.Option(help="energy,length of the files, e.g. kcal/mol,Angstrom, in place of those they state."),
@@ -36,10 +45,7 @@ Also = Annotated[
 def one_folder(positional: Path | None, option: Path | None, otherwise: Path) -> Path:
     """Return the folder that a person named in one of two ways.
 
-    Raises
-    ------
-    UsageError
-        where both are named, or a setting stands where the folder does.
+    Raises a `UsageError` where both are named, or a setting stands where the folder does.
 
     Examples
     --------

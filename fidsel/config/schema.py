@@ -19,12 +19,10 @@ from fidsel.config.selectors import SELECTOR_SECTIONS, Selector
 from fidsel.config.strict import Strict, named
 from fidsel.data.seed import checked_seed
 from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.sources.registry import QUICK
 from fidsel.models import ForceField
 from fidsel.selector import ERROR_SOURCES
 from fidsel.selector.bounds import least_probes
-
-QUICK = ("openmm", "table", "model")
-"""Kinds of levels that can be computed for every configuration that is predicted."""
 
 
 class CampaignSection(Strict):

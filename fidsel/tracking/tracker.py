@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.records.round import Round
 from fidsel.exceptions import FidselError
-from fidsel.tracking.address import sqlite_uri
 from fidsel.tracking.entries import Point, parameters, round_points, stage_points, without_passwords
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CAMPAIGN, KIND, INDEX, PARENT = "fidsel.campaign", "fidsel.kind", "fidsel.round", "mlflow.parentRunId"
 PARAMETERS_PER_BATCH, POINTS_PER_BATCH = 100, 900
 """Limits of one request to a tracking server."""
+SPECIAL = frozenset("%?#")
+"""Characters that have a meaning in a URI."""
 
 DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -80,10 +82,7 @@ class Tracker:
         A failure is returned, not raised: tracking never stops a campaign, and the next call tries
         again. A round that was sent in part is replaced.
 
-        Raises
-        ------
-        FidselError
-            where `rounds/` itself cannot be read.
+        Raises `FidselError` where `rounds/` itself cannot be read.
         """
         rounds = self.folder.read_rounds()
         if not rounds:
@@ -184,6 +183,27 @@ class Tracker:
         if not in_parent:
             _log(client, parent, points, when=when)
         client.set_terminated(run.info.run_id, "FINISHED")
+
+
+def sqlite_uri(path: Path) -> str:
+    """Return the tracking URI of a SQLite file.
+
+    In a path with special characters they are escaped. Whether SQLAlchemy, or SQLite itself, takes the
+    escapes back depends on SQLAlchemy's version. The name of the driver keeps MLflow from taking the
+    escaped path for a folder to make.
+
+    Examples
+    --------
+    >>> sqlite_uri(Path("/home/ada/mlflow.db"))
+    'sqlite:////home/ada/mlflow.db'
+    """
+    if not SPECIAL.intersection(str(path)):
+        return f"sqlite:///{path}"
+    from sqlalchemy.engine import make_url
+
+    escaped = quote(str(path))
+    uri = f"sqlite+pysqlite:///{escaped}"
+    return uri if make_url(uri).database == str(path) else f"sqlite+pysqlite:///file:{escaped}?uri=true"
 
 
 @contextmanager

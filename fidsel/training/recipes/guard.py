@@ -17,10 +17,8 @@ class Kept(Generic[M]):
 
     Parameters
     ----------
-    model : in that state.
     name : of the stage that ended with it.
     errors : on the accurate validation frames, by stage.
-    unit : of the errors.
     warnings : what is to be said where it is not the last state.
     """
 
@@ -45,7 +43,6 @@ def keep_best(states: Mapping[str, M], validation: Frames) -> Kept[M]:
     Parameters
     ----------
     states : by the stage that ended with them, the latest first; of equal errors the first counts.
-    validation : accurate frames.
     """
     error = {name: validation_error(model, validation) for name, model in states.items()}
     kept, last = min(error, key=error.__getitem__), next(iter(states))
