@@ -24,6 +24,7 @@ from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
 from fidsel.training.stage import CheapUse, ModelFactory, Recipe
 
+DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
 ControlKind = Literal["owned", "bought", "off"]
 
 
@@ -101,7 +102,7 @@ class Rules:
     trust_labels: bool = False
     control: ControlKind = "owned"
     error: str = "cheap"
-    descriptor: str = "pair-distances"
+    descriptor: DescriptorName = "pair-distances"
     clusters: int = GEOMETRY
     energy_clusters: int = ENERGY
 

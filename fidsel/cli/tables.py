@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fidsel.campaign.records.summary import Summary
     from fidsel.campaign.selection.settings import SelectionRound
     from fidsel.fidelity.budget import Budget
-    from fidsel.tasks.select import FileSelection
+    from fidsel.tasks.file_selection import FileSelection
     from fidsel.training.evaluate import Metrics
 
 KCAL = 0.0433641

@@ -9,9 +9,8 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from fidsel.arrays import IntArray
-from fidsel.campaign.settings import Reporter, silent
+from fidsel.campaign.settings import DescriptorName, Reporter, silent
 from fidsel.config.models import Device
-from fidsel.config.selectors import DescriptorName
 from fidsel.config.strict import Strict
 from fidsel.data.atomic import replacing
 from fidsel.data.label_file import LabelFile, Labels

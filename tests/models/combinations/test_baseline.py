@@ -105,7 +105,12 @@ def test_a_calculator_that_may_start_programs_is_not_made_from_a_file(tmp_path: 
     assert isinstance(again, Baseline)
     assert again.source is None
     settings, tensors = read_state(tmp_path / "honest")
-    forged = {"calculator": "orca", "parameters": {"command": "touch /tmp/owned"}, "forces": True, "threads": 1}
+    forged = {
+        "calculator": "orca",
+        "parameters": {"command": "touch /tmp/owned"},
+        "forces": True,
+        "threads": 1,
+    }
     for made in ({"kind": "calculator", "arguments": forged}, {"kind": "os:system", "arguments": {}}):
         write_state(tmp_path / "forged", settings | {"source": made}, tensors)
         loaded = load(tmp_path / "forged")
