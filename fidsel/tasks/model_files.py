@@ -82,10 +82,22 @@ def load_folder(folder: Path | str, device: str = "cpu") -> ForceField:
 
     A Δ-model inside a campaign computes its cheap level as the campaign does.
 
+    Parameters
+    ----------
+    device : where it computes, see `fidsel.models.load`.
+
     Raises
     ------
     UsageError
         where there is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.models import PaiNN
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load_folder(PaiNN(features=8, layers=1).save(f"{folder}/model")).kind
+    'painn'
     """
     folder = Path(folder)
     if (folder / FILE).exists() and not (folder / JSON).exists():

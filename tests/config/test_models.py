@@ -98,7 +98,7 @@ def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
     found = run_training(
         TrainRequest(accurate, tmp_path / "model", model="ensemble", overrides=tuple(settings))
     )
-    assert found["kind"] == "ensemble"
+    assert found.model.kind == "ensemble"
     model = load(tmp_path / "model")
     assert isinstance(model, Ensemble)
     assert model.disagreement(frames(5, 2)).frame_forces.min() > 0
