@@ -15,6 +15,15 @@ from fidsel.exceptions import UsageError
 if TYPE_CHECKING:
     from fidsel.data.label_file import LabelFile
 
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="Folder of a model, a round or a campaign (its best round), file of predictions "
+        "(FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME (as ASE knows it, or tblite, quippy, torchani)."
+    ),
+]
+Data = Annotated[str, typer.Argument(help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
+Trained = Annotated[str | None, typer.Option(help="Training frames of the model, left out.")]
 Units = Annotated[
     str | None,
     typer.Option(help="energy,length of the files, e.g. kcal/mol,Angstrom, in place of those they state."),
@@ -103,10 +112,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 def one_folder(positional: Path | None, option: Path | None, otherwise: Path) -> Path:
     """Return the folder that a person named in one of two ways.
 
-    Raises
-    ------
-    UsageError
-        where both are named, or a setting stands where the folder does.
+    Raises a `UsageError` where both are named, or a setting stands where the folder does.
 
     Examples
     --------

@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from fidsel.campaign.records.folder import CampaignFolder
-from fidsel.campaign.settings import Campaign, Refresh, Rules
+from fidsel.campaign.settings import Campaign, CampaignBaseline, Refresh, Rules
 from fidsel.config.levels import refuse_unpriced
 from fidsel.config.load import FILE, load_config
 from fidsel.config.memory import memory_share
-from fidsel.config.parts import build_fidelity, build_source, levels_bought, molecule, read_pool
+from fidsel.config.parts import (
+    build_baseline,
+    build_fidelity,
+    build_source,
+    levels_bought,
+    molecule,
+    read_pool,
+)
 from fidsel.config.schema import Config, PoolSection
 from fidsel.config.selectors import register_own
 from fidsel.data import Frames
@@ -73,6 +80,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     *cheap, _ = levels
     if recipe.needs_source:
         recipe = recipe.with_source(build_source(cheap[-1], config.pool, folder))
+    baseline = build_campaign_baseline(config, folder)
     threads = max(level.threads for level in levels)
     workers = config.engine.workers or max(1, available_cores() // threads)
     share = memory_share(workers)
@@ -94,7 +102,17 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         refresh=build_refresh(config.pool),
         rules=rules(config, recipe),
         config=plain(config),
+        baseline=baseline,
     )
+
+
+def build_campaign_baseline(config: Config, folder: Path) -> CampaignBaseline | None:
+    """Return the baseline that `[model.baseline]` asks for, None where there is none."""
+    section = config.model.baseline
+    if section is None:
+        return None
+    level = build_baseline(section, partial(molecule, config.pool, folder), folder)
+    return CampaignBaseline(level, section.always)
 
 
 def rules(config: Config, recipe: Recipe) -> Rules:

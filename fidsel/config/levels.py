@@ -36,22 +36,10 @@ class PriceConfig(Strict):
         return self.per == "label" or self.value == 0
 
 
-class LevelSection(ClassSection):
-    """A level of theory that labels are bought at."""
+class SourceSection(ClassSection):
+    """What computes labels."""
 
     made: ClassVar[Callable[..., LabelSource]]
-
-    name: str
-    """Short name used in tables, e.g. "ccsd(t)"."""
-    price: PriceConfig | None = None
-    """What a label costs; by default its measured core-seconds (needed unless the budget is of core time)."""
-    time_limit: PositiveFloat | None = None
-    """Seconds of wall time, from when its calculation begins, after which one label is given up."""
-    memory_limit: Memory | None = None
-    """Memory that one label and the programs it starts may hold, like "4 GiB"; by default the machine's
-    memory divided by the workers."""
-    threads: PositiveInt = 1
-    """Cores one label uses."""
 
     def source(self, root: Path, given: Given) -> LabelSource:
         """Return the label source; paths in the section start at `root`.
@@ -70,7 +58,23 @@ class LevelSection(ClassSection):
         return made(**self.arguments(root), **taken)
 
 
-class OwnLevelSection(LevelSection):
+class LevelSection(SourceSection):
+    """A level of theory that labels are bought at."""
+
+    name: str
+    """Short name used in tables, e.g. "ccsd(t)"."""
+    price: PriceConfig | None = None
+    """What a label costs; by default its measured core-seconds (needed unless the budget is of core time)."""
+    time_limit: PositiveFloat | None = None
+    """Seconds of wall time, from when its calculation begins, after which one label is given up."""
+    memory_limit: Memory | None = None
+    """Memory that one label and the programs it starts may hold, like "4 GiB"; by default the machine's
+    memory divided by the workers."""
+    threads: PositiveInt = 1
+    """Cores one label uses."""
+
+
+class OwnSourceSection(SourceSection):
     """A person's own label source: `kind = "package.module:Class"`; its contract is checked first."""
 
     kind: OwnClass
@@ -83,11 +87,40 @@ class OwnLevelSection(LevelSection):
         return own_source(self.kind, self.options, root)
 
 
+class OwnLevelSection(OwnSourceSection, LevelSection):
+    """A person's own label source: `kind = "package.module:Class"`; its contract is checked first."""
+
+
+class BaselineSection(SourceSection):
+    """A quick potential E_baseline beneath the model: E = E_baseline + E_model, in training and prediction.
+
+    Labels of every level are learnt less its own, and it is computed for whatever is predicted.
+    """
+
+    always: bool = False
+    """Use it without measuring on the accurate labels that it makes them easier to learn."""
+    time_limit: PositiveFloat | None = None
+    """Seconds of wall time after which one of its labels is given up, in a campaign."""
+
+
+class OwnBaselineSection(OwnSourceSection, BaselineSection):
+    """A person's own label source as a baseline: `kind = "package.module:Class"`."""
+
+
 LEVEL_SECTIONS: dict[str, type[LevelSection]] = {
     kind: section(kind, source, LevelSection, {Units: str}) for kind, source in SOURCES.items()
 } | {"custom": OwnLevelSection}
 Level = Annotated[LevelSection, Kinds(LEVEL_SECTIONS)]
 """A `[[fidelity]]` section."""
+
+BASELINE_SECTIONS: dict[str, type[BaselineSection]] = {
+    kind: section(kind, source, BaselineSection, {Units: str})
+    for kind, source in SOURCES.items()
+    if kind != "table"
+} | {"custom": OwnBaselineSection}
+"""Sections of what can be computed for any frame, which a table cannot."""
+Baseline = Annotated[BaselineSection, Kinds(BASELINE_SECTIONS)]
+"""A `[model.baseline]` section."""
 
 
 def refuse_unpriced(levels: Sequence[Level], unit: str) -> None:

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from fidsel.config.levels import Level, PriceConfig
+from fidsel.config.levels import BaselineSection, Level, PriceConfig, SourceSection
 from fidsel.config.memory import parse_bytes, planned_memory
 from fidsel.config.schema import PoolSection
 from fidsel.data import Frames, read_with_notes
 from fidsel.data.checks.geometry import sound
-from fidsel.data.reading import log_notes
+from fidsel.data.reading import log_notes, read_structure
 from fidsel.data.state import State
-from fidsel.data.structure import read_structure
 from fidsel.data.units import parse_units
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price
@@ -48,14 +47,51 @@ def build_source(level: Level, pool: PoolSection, root: Path, memory: int | None
     UsageError
         where it cannot be had, or has no label to give.
     """
-    given: dict[str, Callable[[], Any]] = {
-        "name": lambda: level.name,
-        "threads": lambda: level.threads,
-        "memory": lambda: planned_memory(memory),
-        "molecule": lambda: partial(molecule, pool, root),
-        "state": lambda: state(pool, root, others=True),
-    }
-    source = level.source(root, given)
+    return _ready(
+        level,
+        root,
+        name=lambda: level.name,
+        threads=lambda: level.threads,
+        memory=lambda: planned_memory(memory),
+        molecule=lambda: partial(molecule, pool, root),
+        state=lambda: state(pool, root, others=True),
+    )
+
+
+def build_baseline(section: BaselineSection, found: Callable[[], Molecule], root: Path) -> Fidelity:
+    """Return the baseline that a `[model.baseline]` section describes, as a level whose labels cost nothing.
+
+    Parameters
+    ----------
+    section, root : the section, and the folder that paths in it start at.
+    found : finds the molecule, for sources that take one.
+
+    Raises
+    ------
+    UsageError
+        where its source cannot be had, or gives no forces.
+    """
+    try:
+        source = _ready(
+            section,
+            root,
+            name=lambda: "baseline",
+            threads=lambda: 1,
+            memory=lambda: planned_memory(None),
+            molecule=lambda: found,
+        )
+        if not source.forces:
+            raise UsageError("a baseline must have forces, and this source gives none")
+    except UsageError as error:
+        raise UsageError(f"model.baseline: {error}") from error
+    settings = source.settings()
+    known = next(str(settings[key]) for key in ("method", "name", "kind") if key in settings)
+    return Fidelity(f"{known} baseline", source, Price(0.0), section.time_limit)
+
+
+def _ready(section: SourceSection, root: Path, **given: Callable[[], Any]) -> LabelSource:
+    """Return the source of a section, seen to have what it needs."""
+    source = section.source(root, given)
     if isinstance(source, Ready):
         source.require_ready()
     return source

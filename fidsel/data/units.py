@@ -88,10 +88,7 @@ class Units:
 
         Case does not matter; kcal mol-1, kcal/mole, Ha, Eh, a.u., Ang, Å, A, a0 and the like are known.
 
-        Raises
-        ------
-        UsageError
-            where the text is not of that form or names an unknown unit.
+        Raises `UsageError` where the text is not of that form or names an unknown unit.
         """
         parts = [part.strip() for part in text.split(",")]
         if not 2 <= len(parts) <= 3:
@@ -105,10 +102,7 @@ class Units:
     def of(cls, energy: str, length: str, force: str = "") -> Self:
         """Return units from their usual spellings; a force unit of energy by length is the same as none.
 
-        Raises
-        ------
-        UsageError
-            naming what is no unit.
+        Raises `UsageError`, naming what is no unit.
         """
         made = cls(energy_unit(energy) or energy, length_unit(length) or length)
         canonical = (force_unit(force) or force) if force else ""

@@ -129,12 +129,9 @@ class LabelSource(Protocol):
     def label(self, atoms: Atoms) -> Label:
         """Return the label of one configuration (`atoms.info` carries `charge` and `spin` = 2S).
 
-        Raises
-        ------
-        LabelError
-            where the calculation fails, with its cause. Other errors become one: OSError and ImportError
-            count as "environment", MemoryError as "memory", UsageError and NotImplementedError as "refused",
-            the rest as "failed".
+        Raises `LabelError` where the calculation fails, with its cause. Other errors become one: OSError
+        and ImportError count as "environment", MemoryError as "memory", UsageError and NotImplementedError
+        as "refused", the rest as "failed".
         """
         ...
 
@@ -149,10 +146,7 @@ class WarmUp(Protocol):
     def warm_up(self, atoms: Atoms) -> None:
         """Import and build what labels of frames like this one need; label nothing.
 
-        Raises
-        ------
-        Exception
-            anything: it becomes the `LabelError` of the label that was to follow.
+        Raises anything: it becomes the `LabelError` of the label that was to follow.
         """
         ...
 
@@ -195,10 +189,7 @@ class Ready(Protocol):
 def check_positions(atoms: Atoms) -> None:
     """Raise unless the frame has atoms and all its positions and cell vectors are finite.
 
-    Raises
-    ------
-    LabelError
-        with cause "refused", naming the first atom without a position.
+    Raises `LabelError` with cause "refused", naming the first atom without a position.
     """
     if len(atoms) == 0:
         raise LabelError("a frame must have at least one atom, got none", cause="refused")

@@ -98,19 +98,16 @@ class Walk:
     ) -> Iterator[tuple[FloatArray, TrajectoryReport]]:
         """Yield trajectories, positions (k, N, 3) Å and report, until they have given `n` frames.
 
-        Raises
-        ------
-        FidselError
-            where they leave the physical range too often for that.
+        Raises `FidselError` where they leave the physical range too often for that.
         """
         missing, restarts = n, self.plan.restarts
         for attempt in range(restarts + 1):
             if missing == 0:
                 return
             group = self.name if attempt == 0 else f"{self.name}-r{attempt}"
-            run = OpenMMRun(
-                self.source, self.start, self.temperature, _openmm_seed(seeds), self.plan.thermostat
-            )
+            # OpenMM takes seeds from 1 to 2³¹ − 1, 0 would mean a random one
+            seed = int(np.random.default_rng(seeds.spawn(1)[0]).integers(1, 2**31 - 1))
+            run = OpenMMRun(self.source, self.start, self.temperature, seed, self.plan.thermostat)
             positions, report = self._collect(run, missing, group)
             missing -= report.frames
             yield positions, report
@@ -161,8 +158,3 @@ def correlation_times(numbers: Sequence[int] | IntArray, kept: Snapshots) -> tup
         return 0.0, 0.0
     geometry = geometry_coordinate(numbers, kept.positions)
     return autocorrelation_time(kept.energy), autocorrelation_time(geometry)
-
-
-def _openmm_seed(sequence: np.random.SeedSequence) -> int:
-    """Return a fresh seed; OpenMM takes 1 to 2³¹ − 1, 0 would mean a random one."""
-    return int(np.random.default_rng(sequence.spawn(1)[0]).integers(1, 2**31 - 1))

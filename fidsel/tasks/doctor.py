@@ -25,7 +25,7 @@ from fidsel.config.memory import memory_share
 from fidsel.config.models import ModelSection
 from fidsel.config.parts import build_fidelity, levels_bought, molecule, read_pool
 from fidsel.config.schema import Config, PoolSection
-from fidsel.data.structure import read_structure
+from fidsel.data.reading import read_structure
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.outcome import stated_seconds
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
@@ -52,8 +52,6 @@ class Checkup:
 
     Parameters
     ----------
-    name : what was looked at.
-    ok : whether it works.
     detail : what was found, or what is wrong and what to do about it.
     """
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,15 @@ from fidsel.config.selectors import Selector, SelectorSection, register_own
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
 from fidsel.data.checks.finding import few
-from fidsel.data.digest import frames_digest
 from fidsel.data.label_file import LabelFile, Labels
-from fidsel.data.lookup import Lookup
-from fidsel.data.reorder import in_order_of
+from fidsel.data.lookup import Lookup, in_order_of
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
 from fidsel.models.watch import QUIET, Watch
 from fidsel.selector import ErrorSource, Picker, Random, Reduced, error_source, make_descriptor, needs_errors
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
+from fidsel.tasks.baseline import file_baseline
 from fidsel.tasks.file_selection import FileSelection, Request
 from fidsel.training.recipes.standard import STAGE
 
@@ -49,16 +49,8 @@ class SelectConfig(Strict):
 def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     """Read the files of a selection and return it, with the rounds that are done.
 
-    Parameters
-    ----------
-    request : what is asked for.
-    watch : hears how far each training is.
-
-    Raises
-    ------
-    UsageError
-        where files, settings and models do not fit together, labels are wrong (see docs/checks.md), or
-        `request.out` holds another selection.
+    Raises a `UsageError` where files, settings and models do not fit together, labels are wrong (see
+    docs/checks.md), or `request.out` holds another selection.
     """
     config = checked(request)
     section, frames = config.selector, request.pool.read("accurate")
@@ -67,13 +59,15 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     kind = error_kind(section, picker, np.flatnonzero(~known), request.cheap is not None)
     source = error_source(kind or "reference")
     seed, stage, twin = request.selection.seed, config.stage.applied(STAGE), None
+    beneath = file_baseline(config.model.baseline, frames)
+    learner_of = partial(learner, model, seed=seed, stage=stage, baseline=beneath)
     if kind is not None:
         refuse_unable(source, model(seed))
         if source.needs_cheap:
             cheap, more = cheap_labels(request.cheap, frames)
             odd += more
-            twin = Twin(cheap, learner(model, cheap, seed, stage=stage, watch=watch.part("cheap")))
-    learns = learner(model, frames, seed, stage=stage, watch=watch)
+            twin = Twin(cheap, learner_of(cheap, watch=watch.part("cheap")))
+    learns = learner_of(frames, watch=watch)
     numbers = replace(
         request.selection,
         size=section.per_round or request.selection.size,
@@ -95,10 +89,7 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
 def checked(request: Request) -> SelectConfig:
     """Return the settings of a request.
 
-    Raises
-    ------
-    UsageError
-        where they are not valid.
+    Raises a `UsageError` where they are not valid.
     """
     values: dict[str, Any] = {"model": {"kind": request.model}, "selector": {"kind": request.picker}}
     if request.error is not None:
@@ -143,17 +134,15 @@ def select_files(
 ) -> FileSelection:
     """Pick frames where the model is wrong, train on them, measure, and repeat; return what was done.
 
+    Raises a `UsageError` where pool, settings and models do not fit together, or `out` holds another
+    selection.
+
     Parameters
     ----------
     pool, model, picker, error, cheap, control, out, track : see `Request`.
     settings : `model.key=value`, `selector.key=value` and `stage.key=value`.
     start, size, rounds, holdout, seed, stopping : see `Selection`.
     report : hears how far each training is.
-
-    Raises
-    ------
-    UsageError
-        where pool, settings and models do not fit together, or `out` holds another selection.
 
     Examples
     --------
@@ -198,10 +187,7 @@ def features(name: str, frames: Frames, model: ForceField | None) -> FloatArray:
 def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[str, ...]]:
     """Return the cheap labels of the frames of a pool, in their order, and what is odd about them.
 
-    Raises
-    ------
-    UsageError
-        where there is no file, no cheap label for some frames, or labels are wrong.
+    Raises a `UsageError` where there is no file, no cheap label for some frames, or labels are wrong.
     """
     if file is None:
         raise UsageError("error = 'cheap' needs cheap labels of the pool: give --cheap FILE")
@@ -219,8 +205,8 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[
 def settings(task: Task, config: SelectConfig, error: str | None) -> Mapping[str, Any]:  # Any: plain values
     """Return what makes two selections the same; one may have more rounds, or run on another device."""
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
-    begun = frames_digest(with_labels(task.frames, task.division.known))
-    kept = {"frames": begun, "cheap": None if task.twin is None else frames_digest(task.twin.frames)}
+    begun = with_labels(task.frames, task.division.known).digest()
+    kept = {"frames": begun, "cheap": None if task.twin is None else task.twin.frames.digest()}
     return {**kept, "error": error, **numbers, **placeless(config.model_dump(mode="json"))}
 
 
@@ -246,16 +232,13 @@ def with_labels(frames: Frames, rows: BoolArray) -> Frames:
 def error_kind(section: SelectorSection, picker: Picker, missing: IntArray, cheap: bool) -> str | None:
     """Return where errors of candidates come from, None for pickers that look at none.
 
+    Raises a `UsageError` for settings that would change nothing, and where errors cannot be had without being
+    told how.
+
     Parameters
     ----------
     section, picker : what was asked for.
     missing : rows of frames without labels.
-    cheap : whether there are cheap labels.
-
-    Raises
-    ------
-    UsageError
-        for settings that would change nothing, and where errors cannot be had without being told how.
     """
     if section.coverage is not None:
         raise UsageError("selector.coverage is of campaigns: take --cluster-target and --coverage")

@@ -10,17 +10,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.records.round import Round
 from fidsel.exceptions import FidselError
-from fidsel.tracking.address import sqlite_uri
 from fidsel.tracking.entries import parameters, round_points, stage_points, without_passwords
 from fidsel.tracking.runs import Entry, Stage, Tracked, send_rounds, tried
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
+
+
+SPECIAL = frozenset("%?#")
+"""Characters that have a meaning in a URI."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,27 @@ class Tracker:
                 "delete mlflow.db and mlartifacts here, they are made anew from rounds/"
             )
         return found
+
+
+def sqlite_uri(path: Path) -> str:
+    """Return the tracking URI of a SQLite file.
+
+    In a path with special characters they are escaped. Whether SQLAlchemy, or SQLite itself, takes the
+    escapes back depends on SQLAlchemy's version. The name of the driver keeps MLflow from taking the
+    escaped path for a folder to make.
+
+    Examples
+    --------
+    >>> sqlite_uri(Path("/home/ada/mlflow.db"))
+    'sqlite:////home/ada/mlflow.db'
+    """
+    if not SPECIAL.intersection(str(path)):
+        return f"sqlite:///{path}"
+    from sqlalchemy.engine import make_url
+
+    escaped = quote(str(path))
+    uri = f"sqlite+pysqlite:///{escaped}"
+    return uri if make_url(uri).database == str(path) else f"sqlite+pysqlite:///file:{escaped}?uri=true"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +9,11 @@ from fidsel.data import Frames, write
 from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import load
-from fidsel.tasks.train import TrainedFiles, TrainRequest, run_training
+from fidsel.tasks.train import TrainedFiles, train_files
 
 
 def train(accurate: LabelFile, cheap: list[LabelFile], out: Path, recipe: str | None = None) -> TrainedFiles:
-    return run_training(
-        TrainRequest(accurate, out, cheap=tuple(cheap), recipe=recipe, overrides=("model.sigmas=[10]",))
-    )
+    return train_files(accurate, out=out, cheap=tuple(cheap), recipe=recipe, overrides=("model.sigmas=[10]",))
 
 
 def test_recipe_follows_the_files(tmp_path: Path) -> None:
@@ -36,7 +34,7 @@ def test_frames_to_validate_on_are_not_trained_on(tmp_path: Path) -> None:
     turned = some[10:13].replace(positions=-some[10:13].positions, forces=-some[10:13].forces)
     held = LabelFile(str(write(tmp_path / "held.extxyz", turned + frames(5, 9))))
     with pytest.raises(UsageError, match=r"3 of 30 frames of .*accurate.extxyz \(10, 11, 12\) are among"):
-        run_training(TrainRequest(accurate, tmp_path / "model", validation=held))
+        train_files(accurate, out=tmp_path / "model", validation=held)
     assert not (tmp_path / "model").exists()
 
 
@@ -45,9 +43,9 @@ def test_a_model_that_is_there_is_kept(tmp_path: Path) -> None:
     train(accurate, [], tmp_path / "model")
     before = (tmp_path / "model" / "model.json").read_bytes()
     with pytest.raises(UsageError, match="holds a model already, which is kept"):
-        run_training(TrainRequest(accurate, tmp_path / "model", overrides=("model.sigmas=[20]",)))
+        train_files(accurate, out=tmp_path / "model", overrides=("model.sigmas=[20]",))
     assert (tmp_path / "model" / "model.json").read_bytes() == before
-    run_training(TrainRequest(accurate, tmp_path / "model", overrides=("model.sigmas=[20]",), force=True))
+    train_files(accurate, out=tmp_path / "model", overrides=("model.sigmas=[20]",), force=True)
     assert (tmp_path / "model" / "model.json").read_bytes() != before
 
 
@@ -60,23 +58,21 @@ def test_recipe_that_does_not_fit_the_files_is_refused(tmp_path: Path) -> None:
 
 def test_a_recipe_that_nobody_named_is_said_where_its_settings_are_wrong(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
-    request = TrainRequest(
-        accurate, tmp_path / "model", (accurate,), model="painn", overrides=("recipe.pretrain.steps=3",)
-    )
+    train = partial(train_files, accurate, (accurate,), model="painn", overrides=("recipe.pretrain.steps=3",))
     with pytest.raises(
         UsageError, match=r"pretrain.* \(recipe 'joint' is taken, as none is named by --recipe\)"
     ):
-        run_training(request)
+        train(out=tmp_path / "model")
     with pytest.raises(UsageError, match=r"unknown key 'pretrain'[^(]*$"):
-        run_training(replace(request, recipe="joint"))
+        train(out=tmp_path / "model", recipe="joint")
 
 
 def test_an_ensemble_of_kernels_takes_a_recipe_it_can_be_trained_by(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
     cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(30, 1, depth=3.8, level="cheap"))))
     member = "model.member={kind='sgdml',sigmas=[10]}"
-    found = run_training(
-        TrainRequest(accurate, tmp_path / "model", cheap=(cheap,), model="ensemble", overrides=(member,))
+    found = train_files(
+        accurate, out=tmp_path / "model", cheap=(cheap,), model="ensemble", overrides=(member,)
     )
     assert found.recipe == "cokriging"
 
@@ -136,10 +132,8 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
             train(LabelFile(str(accurate)), [LabelFile(str(cheap))], tmp_path / "model", "cokriging")
     held = LabelFile(str(wrong))
     with pytest.raises(UsageError, match=r"wrong.extxyz cannot be trained on"):
-        run_training(
-            TrainRequest(
-                LabelFile(str(good)), tmp_path / "model", validation=held, overrides=("model.sigmas=[10]",)
-            )
+        train_files(
+            LabelFile(str(good)), out=tmp_path / "model", validation=held, overrides=("model.sigmas=[10]",)
         )
     gradients = write(tmp_path / "gradients.extxyz", frames(30).replace(forces=-frames(30).forces))
     with pytest.raises(UsageError, match="forces have the wrong sign"):
@@ -150,9 +144,7 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
 def test_trusted_labels_are_trained_on_and_what_is_odd_is_told(tmp_path: Path) -> None:
     wrong = LabelFile(str(write(tmp_path / "wrong.extxyz", outlying(30))), trusted=True)
     told: list[str] = []
-    found = run_training(
-        TrainRequest(wrong, tmp_path / "model", overrides=("model.sigmas=[10]",)), say=told.append
-    )
+    found = train_files(wrong, out=tmp_path / "model", overrides=("model.sigmas=[10]",), say=told.append)
     assert len(told) == 1
     assert "(frame 3)" in told[0]
     assert list(found.odd) == told

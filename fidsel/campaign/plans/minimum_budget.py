@@ -77,13 +77,7 @@ class MinimumBudget:
         return fixed + frames * (self.price + self.companion)
 
     def require(self, budget: Budget) -> None:
-        """Raise unless a budget pays for it.
-
-        Raises
-        ------
-        UsageError
-            see `refusal`.
-        """
+        """Raise a `UsageError`, see `refusal`, unless a budget pays for it."""
         if not budget.pays(self.total):
             raise self.refusal(budget)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data.checks.finding import Finding, about
 from fidsel.data.checks.limits import CLOSED
 from fidsel.data.checks.mistakes import energy_over_work
@@ -50,8 +50,14 @@ def labels(frames: Frames, forces: bool) -> list[Finding]:
 
 def infinite(frames: Frames) -> list[Finding]:
     """Report labels that are infinite."""
-    bad = np.isinf(frames.energy) | frames.per_frame(np.logical_or, np.isinf(frames.forces).any(axis=1))
-    return about("error", "labels", bad, "labels are infinite in {n} frames: remove or relabel them")
+    text = "labels are infinite in {n} frames: remove or relabel them"
+    return about("error", "labels", with_infinite(frames), text)
+
+
+def with_infinite(frames: Frames) -> BoolArray:
+    """Return (n_frames,) True where a label is infinite."""
+    forces = frames.per_frame(np.logical_or, np.isinf(frames.forces).any(axis=1))
+    return np.asarray(np.isinf(frames.energy) | forces)
 
 
 def _level(frames: Frames, level: str, forces: bool) -> list[Finding]:

@@ -51,10 +51,7 @@ def load_folder(path: Path, keys: Keys, name: str) -> Loaded:
 
     What did not converge or end normally is left out and named in the notes.
 
-    Raises
-    ------
-    UsageError
-        where there is no output, or none that can be used.
+    Raises `UsageError` where there is no output, or none that can be used.
     """
     files = sorted((file for file in path.rglob("*") if _may_be_output(file)), key=_natural)
     images: list[Atoms] = []

@@ -11,6 +11,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import ase
 from ase import Atoms
 
 from fidsel.arguments import Bound, Internal, check_arguments
@@ -116,13 +117,10 @@ class CalculatorSource:
     def label(self, atoms: Atoms) -> Label:
         """Return the label of one frame.
 
-        Raises
-        ------
-        LabelError
-            with the cause "environment" where the program is missing or not set up, "refused" for frames
-            with NaN positions, elements it does not know or a charge or spin that `parameters` do not ask
-            for, and where it gives no forces though the level declares them, "unconverged" where it says so,
-            "crashed" where it was ended by a signal, "memory", "failed".
+        Raises `LabelError` with the cause "environment" where the program is missing or not set up,
+        "refused" for frames with NaN positions, elements it does not know or a charge or spin that
+        `parameters` do not ask for, and where it gives no forces though the level declares them,
+        "unconverged" where it says so, "crashed" where it was ended by a signal, "memory", "failed".
         """
         check_positions(atoms)
         parameters = fill_templates(self.parameters, atoms)
@@ -130,7 +128,8 @@ class CalculatorSource:
             results = self._calculate(atoms, parameters)
         # Forces are the gradient of the free energy where a program smears occupations.
         energy = results.get("free_energy", results["energy"])
-        return Label(energy, results["forces"] if self.forces else None, provenance=self._provenance())
+        provenance: dict[str, Value] = {"program": self.calculator, "ase": ase.__version__}
+        return Label(energy, results["forces"] if self.forces else None, provenance=provenance)
 
     def _calculate(self, atoms: Atoms, parameters: Parameters) -> Mapping[str, Any]:
         from ase.calculators.calculator import PropertyNotImplementedError
@@ -151,11 +150,6 @@ class CalculatorSource:
             return make_calculator(self.calculator, parameters)
         except TypeError as error:
             raise UsageError(f"its parameters {sorted(parameters)} do not fit: {error}") from error
-
-    def _provenance(self) -> Mapping[str, Value]:
-        import ase
-
-        return {"program": self.calculator, "ase": ase.__version__}
 
 
 @contextlib.contextmanager
@@ -180,12 +174,11 @@ def _last_words(folder: Path) -> str:
 
 def _cause(error: BaseException) -> Cause:
     """Return the cause that an error of a calculator stands for."""
-    from ase.calculators import calculator as ase
+    from ase.calculators import calculator as kinds
 
-    setup = (ase.BadConfiguration, ase.CalculatorSetupError, ase.EnvironmentError)
-    if isinstance(error, setup):
+    if isinstance(error, (kinds.BadConfiguration, kinds.CalculatorSetupError, kinds.EnvironmentError)):
         return "environment"
-    if isinstance(error, ase.SCFError) or NOT_CONVERGED.search(str(error)):
+    if isinstance(error, kinds.SCFError) or NOT_CONVERGED.search(str(error)):
         return "unconverged"
     if isinstance(error, CalledProcessError):
         if error.returncode in NOT_FOUND:
@@ -207,10 +200,7 @@ def fill_templates(parameters: Parameters, atoms: Atoms) -> dict[str, Any]:
 
     A value that is nothing but a template becomes an integer, one inside a longer text is written out.
 
-    Raises
-    ------
-    LabelError
-        where the frame is charged or open-shell and no template asks for it.
+    Raises `LabelError` where the frame is charged or open-shell and no template asks for it.
 
     Examples
     --------

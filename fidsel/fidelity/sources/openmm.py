@@ -20,7 +20,6 @@ from fidsel.fidelity.molecules.molecule import Molecule, check_same_atoms
 from fidsel.fidelity.source import Label, LabelError, Value, check_positions
 from fidsel.fidelity.sources.mmff import mmff_system
 from fidsel.fidelity.sources.mmff_check import require_described
-from fidsel.fidelity.sources.mmff_terms import own_rings
 
 if TYPE_CHECKING:
     import openmm
@@ -62,12 +61,8 @@ class OpenMMSource(ABC):
     def label(self, atoms: Atoms) -> Label:
         """Return energy and forces of one configuration.
 
-        Raises
-        ------
-        UsageError
-            for atoms the System does not describe.
-        LabelError
-            where OpenMM fails or the energy is not finite.
+        Raises `UsageError` for atoms the System does not describe; `LabelError` where OpenMM fails or the
+        energy is not finite.
         """
         import openmm
 
@@ -123,13 +118,8 @@ class MMFFSource(OpenMMSource):
         return mmff_system(self.molecule, self.variant)
 
     def settings(self) -> Mapping[str, Value]:
-        """Return the variant and the Lewis structure that decides the atom types.
-
-        Earlier versions took the rings of a SMILES for aromatic where MMFF94 does not: molecules with such
-        rings have another energy now, and say so.
-        """
-        rings: dict[str, Value] = {"rings": "MMFF94"} if own_rings(self.molecule) else {}
-        return rings | {
+        """Return the variant and the Lewis structure that decides the atom types."""
+        return {
             "kind": "mmff",
             "variant": self.variant,
             "numbers": " ".join(map(str, self.molecule.numbers)),

@@ -16,8 +16,6 @@ from fidsel.fidelity.sources.pyscf_input import (
     check_basis,
     check_dispersion,
     check_functional,
-    core_orbitals,
-    has_nonlocal_correlation,
     molecule,
     start_program,
     versions,
@@ -129,8 +127,10 @@ class PySCFSource:
             return f"{self.method} with density fitting"
         if self.method == "ccsd(t)" and self.unrestricted:
             return "unrestricted ccsd(t)"
-        if self.xc is not None and self.dispersion is None and has_nonlocal_correlation(self.xc):
-            return f"the non-local VV10 correlation of {self.xc!r}"
+        if self.xc is not None and self.dispersion is None:
+            from pyscf.dft import libxc
+
+            return f"the non-local VV10 correlation of {self.xc!r}" if libxc.is_nlc(self.xc) else None
         return None
 
     @property
@@ -165,11 +165,8 @@ class PySCFSource:
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a molecule (`atoms.info` carries `charge` and `spin` = 2S, default 0).
 
-        Raises
-        ------
-        LabelError
-            "refused" for frames PySCF cannot treat, "unconverged" where an iteration does not converge, also
-            not in the second way that is tried (see `pyscf_methods`), "memory" and "failed".
+        Raises `LabelError` "refused" for frames PySCF cannot treat, "unconverged" where an iteration does
+        not converge, also not in the second way that is tried (see `pyscf_methods`), "memory" and "failed".
         """
         mol = molecule(atoms, self.basis, self.memory)
         if mol.spin and self.method == "ccsd(t)" and self.forces:
@@ -205,10 +202,12 @@ class PySCFSource:
         return coupled_cluster(field, tolerances, frozen, self.method == "ccsd(t)", self.forces)
 
     def _frozen(self, mol: Engine) -> int:
-        """Return the number of uncorrelated orbitals of a molecule."""
+        """Return the number of uncorrelated orbitals, those behind an effective core potential left out."""
+        from pyscf.data.elements import chemcore
+
         if self.method not in CORRELATED:
             return 0
-        return core_orbitals(mol) if self.frozen_core is True else int(self.frozen_core)
+        return int(chemcore(mol) if self.frozen_core is True else self.frozen_core)
 
 
 def _cause(error: Exception) -> Cause:

@@ -53,10 +53,7 @@ def described(source: LabelSource) -> dict[str, Any] | None:
 def rebuilt(description: Mapping[str, Any]) -> LabelSource | None:
     """Return the source that `described` came from; None for a kind that a file must not name.
 
-    Raises
-    ------
-    UsageError
-        where the arguments do not fit, or the package of the source is not installed.
+    Raises `UsageError` where the arguments do not fit, or the package of the source is not installed.
     """
     kind, arguments = str(description["kind"]), dict(description["arguments"])
     if kind not in SOURCES or (kind == "calculator" and arguments.get("calculator") not in HARMLESS):

@@ -16,9 +16,8 @@ from fidsel.data import Frames
 from fidsel.data.checks.geometry import sound
 from fidsel.data.checks.quick import quick_check, refuse_errors
 from fidsel.data.label_file import LabelFile
-from fidsel.data.lookup import TOLERANCE, Lookup
+from fidsel.data.lookup import TOLERANCE, AnyOrder, Lookup
 from fidsel.data.reading import AS_NAMED, read
-from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
 from fidsel.data.units import Units, parse_units
 from fidsel.exceptions import UsageError
@@ -84,10 +83,7 @@ class TableSource:
     def of(cls, file: LabelFile) -> Self:
         """Return the table that a file of labels is; its labels are taken as they are.
 
-        Raises
-        ------
-        UsageError
-            where the labels are frames in memory, of which there is no file.
+        Raises `UsageError` where the labels are frames in memory, of which there is no file.
         """
         if file.frames is not None:
             raise UsageError("recipe 'delta' looks cheap labels up in a file: write the frames into one")
@@ -143,10 +139,7 @@ class TableSource:
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a configuration in the table.
 
-        Raises
-        ------
-        LabelError
-            where it is not in the table, or has no forces there.
+        Raises `LabelError` where it is not in the table, or has no forces there.
         """
         frame = Frames.from_atoms([atoms])
         taken = self._taken(frame)

@@ -155,11 +155,8 @@ class TBLiteSource:
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a molecule (`atoms.info` carries `charge` and `spin` = 2S, default 0).
 
-        Raises
-        ------
-        LabelError
-            "refused" for frames that tblite cannot treat (see `check`), "unconverged" where the charges do
-            not converge, "failed" else.
+        Raises `LabelError` "refused" for frames that tblite cannot treat (see `check`), "unconverged" where
+        the charges do not converge, "failed" else.
         """
         self.check(atoms)
         program = _program()

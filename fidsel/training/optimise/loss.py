@@ -83,10 +83,8 @@ def weighted_loss(loss: Loss, energy: Tensor, forces: Tensor, batch: LabelledBat
 
     Parameters
     ----------
-    loss : ρ and the kinds of ℓ_f and ℓ_e.
     energy : (B,) eV, predicted without reference.
     forces : (B, N, 3) eV/Å, predicted; not read where ρ = 1.
-    batch : labels and weights.
     """
     total = torch.zeros((), dtype=energy.dtype, device=energy.device)
     if loss.rho < 1:

@@ -49,7 +49,6 @@ def test_a_molecule_of_pyscf_has_the_frame_s_charge_spin_and_places() -> None:
     made = pyscf.molecule(atoms, "sto-3g", 500)
     assert (made.charge, made.spin, made.nelectron, made.max_memory) == (1, 1, 9, 500)
     np.testing.assert_allclose(made.atom_coords("Angstrom"), atoms.positions, atol=1e-12)
-    assert pyscf.core_orbitals(made) == 1
 
 
 def test_a_core_potential_comes_with_its_basis() -> None:

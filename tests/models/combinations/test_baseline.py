@@ -118,14 +118,6 @@ def test_a_calculator_that_may_start_programs_is_not_made_from_a_file(tmp_path: 
         assert loaded.source is None
 
 
-def test_delta_models_of_earlier_versions_are_read(tmp_path: Path) -> None:
-    settings, tensors = read_state(model().save(tmp_path / "new"))
-    old = {name: value for name, value in settings.items() if name != "source"} | {"kind": "delta"}
-    again = load(write_state(tmp_path / "old", old, tensors))
-    assert isinstance(again, Baseline)
-    assert np.array_equal(again.with_source(CHEAP).predict(TEST).forces, model().predict(TEST).forces)
-
-
 def test_a_trained_model_below_goes_into_the_file(tmp_path: Path) -> None:
     cheap = frames(40, depth=LEVELS["cheap"][0], width=LEVELS["cheap"][1], level="cheap")
     below = SourceLabels(ModelSource(SGDML([10.0]).fit(cheap, cheap[:0])[0].save(tmp_path / "below")))
