@@ -26,6 +26,7 @@ from fidsel.selector.stopping import Stopping
 from fidsel.training.baseline import require_baseline_use
 from fidsel.training.stage import CheapUse, ModelFactory, Recipe
 
+DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
 ControlKind = Literal["owned", "bought", "off"]
 
 
@@ -103,7 +104,7 @@ class Rules:
     trust_labels: bool = False
     control: ControlKind = "owned"
     error: str = "cheap"
-    descriptor: str = "pair-distances"
+    descriptor: DescriptorName = "pair-distances"
     clusters: int = GEOMETRY
     energy_clusters: int = ENERGY
 

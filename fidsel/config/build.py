@@ -27,6 +27,7 @@ from fidsel.md.harmonic import normal_modes
 from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
+from fidsel.selector import ERROR_SOURCES
 from fidsel.selector.descriptors.soap import require_dscribe
 from fidsel.selector.stopping import Stopping
 from fidsel.tracking import Tracker
@@ -74,6 +75,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     total = config.budget.parsed(budget)
     refuse_unpriced(config.fidelity, total.unit)
     recipe = config.recipe.build(folder)
+    config.require_errors(ERROR_SOURCES[config.error_source(type(recipe))], type(recipe))
     levels = levels_bought(recipe.takes, config.fidelity)
     *cheap, _ = levels
     if recipe.needs_source:
@@ -120,7 +122,7 @@ def rules(config: Config, recipe: Recipe) -> Rules:
         section.patience,
         measure=section.measure,
     )
-    error = selector.error or ("cheap" if recipe.has_surrogates else "probe")
+    error = config.error_source(type(recipe))
     taken = {name: value for name, value in given.items() if name in names}
     return Rules(**taken | {"error": error, "stopping": stopping})
 
