@@ -265,7 +265,8 @@ def main() -> None:
     for row in found:
         print(
             f"{row['data']:14} {row['model']:6} {row['recipe']:10} {row['bias_weights']!s:7} "
-            f"{row['baseline']!s:8} {row['seeds']:5}  {shown(row['force_mae'], row['se'])} {row['seconds']:9.0f}"
+            f"{row['baseline']!s:8} {row['seeds']:5}  {shown(row['force_mae'], row['se'])} "
+            f"{row['seconds']:9.0f}"
         )
     for data, values in PUBLISHED.items():
         for name, value in values.items():
