@@ -82,7 +82,7 @@ def test_too_few_labels_to_leave_some_out_need_a_file_to_validate_on(tmp_path: P
     with pytest.raises(UsageError, match=r"at least 3 configurations, .*two.npz has 2: .*with --validation"):
         train(two, [], tmp_path / "model")
     three = LabelFile(str(write(tmp_path / "three.npz", frames(3))))
-    assert train(three, [], tmp_path / "model")["validation"] == 1
+    assert train(three, [], tmp_path / "model").validation == 1
 
 
 def test_delta_says_which_labels_a_file_lacks(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_delta_says_which_labels_a_file_lacks(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"20 of 20 are not in .*bare.npz"):
         train(accurate, [bare], tmp_path / "model", "delta")
     whole = LabelFile(str(write(tmp_path / "whole.npz", own)))
-    assert train(accurate, [whole], tmp_path / "model", "delta")["recipe"] == "delta"
+    assert train(accurate, [whole], tmp_path / "model", "delta").recipe == "delta"
 
 
 def test_pairs_are_found_in_another_order_of_atoms(tmp_path: Path) -> None:
