@@ -5,6 +5,7 @@ What is labelled accurately is among what is labelled cheaply, as a campaign buy
 with B3LYP labels of 1000 other configurations ("h2co-apart").
 Malonaldehyde: 200 CCSD(T) labels and 2000 of PBE+TS (original MD17), against 250 CCSD(T) labels alone.
 Fifty more accurate labels validate; 500 test. Cheap frames that coincide with any CCSD(T) frame are dropped.
+"baseline" has GFN2-xTB beneath the model.
 A network takes the same number of optimiser steps, of as many frames each, in every recipe.
 
     python benchmarks/accuracy.py --part cells.jsonl    # about three hours on 2 cores
@@ -80,6 +81,7 @@ class Cell:
     recipe: str
     bias_weights: bool
     seed: int
+    baseline: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,9 @@ def cells(seeds: int) -> Iterator[Cell]:
     """Yield every training, the kernels first."""
     for seed in range(seeds):
         yield Cell("h2co-apart", "sgdml", "cokriging", False, seed)
+    for seed, data in product(range(seeds), ("h2co", "malonaldehyde")):
+        for recipe in ("standard", "cokriging"):
+            yield Cell(data, "sgdml", recipe, False, seed, baseline=True)
     for model, seed, data in product(MODELS, range(seeds), ("h2co", "malonaldehyde")):
         yield Cell(data, model, "standard", False, seed)
         for weights in () if model in BRIEF else (True, False):
@@ -169,17 +174,23 @@ def settings(cell: Cell) -> Row:
 
 def train(cell: Cell, data: Any) -> Any:
     """Return what the recipe of a cell returns."""
+    from fidsel.fidelity import TBLiteSource
     from fidsel.models import MODELS as KINDS
+    from fidsel.models.combinations.labels import SourceLabels
     from fidsel.training import Asteroid, Cokriging, Joint, Standard
+    from fidsel.training.baseline import train_over
+
+    beneath = SourceLabels(TBLiteSource()) if cell.baseline else None
 
     def model(seed: int) -> Any:
         return KINDS[cell.model](**MODELS[cell.model], **({} if cell.model == "sgdml" else {"seed": seed}))
 
     if cell.recipe == "cokriging":
-        return Cokriging(held_out=HELD_OUT, bias_weights=cell.bias_weights)(data, model, cell.seed)
+        kernels = Cokriging(held_out=HELD_OUT, bias_weights=cell.bias_weights)
+        return train_over(kernels, data, model, cell.seed, beneath)
     recipe = {"standard": Standard, "joint": Joint, "asteroid": Asteroid}[cell.recipe]
     weights = {"gammas": GAMMAS, "bias_weights": True} if cell.bias_weights else {}
-    return recipe(**stages(cell), **weights)(data, model, cell.seed)
+    return train_over(recipe(**stages(cell), **weights), data, model, cell.seed, beneath)
 
 
 def run(cell: Cell, folder: Path, threads: int) -> dict[str, Any]:
@@ -218,7 +229,7 @@ def run_all(wanted: Sequence[Cell], folder: Path, part: Path | None, workers: in
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return mean and standard error over seeds of each arm."""
-    out, names = [], ("data", "model", "recipe", "bias_weights")
+    out, names = [], ("data", "model", "recipe", "bias_weights", "baseline")
     for arm, members in sorted(arms(rows, *names).items()):
         error, spread = mean_and_error([row["force_mae"] for row in members])
         out.append(dict(zip(names, arm, strict=True)) | {
@@ -250,11 +261,12 @@ def main() -> None:
             published=PUBLISHED, arms=found, cells=rows,
         )  # fmt: skip
         return
-    print(f"{'data':14} {'model':6} {'recipe':10} weights seeds  force MAE ± s.e.  seconds")
+    print(f"{'data':14} {'model':6} {'recipe':10} weights baseline seeds  force MAE ± s.e.  seconds")
     for row in found:
         print(
             f"{row['data']:14} {row['model']:6} {row['recipe']:10} {row['bias_weights']!s:7} "
-            f"{row['seeds']:5}  {shown(row['force_mae'], row['se'])} {row['seconds']:9.0f}"
+            f"{row['baseline']!s:8} {row['seeds']:5}  {shown(row['force_mae'], row['se'])} "
+            f"{row['seconds']:9.0f}"
         )
     for data, values in PUBLISHED.items():
         for name, value in values.items():

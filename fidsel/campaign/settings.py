@@ -26,6 +26,7 @@ from fidsel.selector.stopping import Stopping
 from fidsel.training.baseline import require_baseline_use
 from fidsel.training.stage import CheapUse, ModelFactory, Recipe
 
+DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
 ControlKind = Literal["owned", "bought", "off"]
 
 
@@ -103,7 +104,7 @@ class Rules:
     trust_labels: bool = False
     control: ControlKind = "owned"
     error: str = "cheap"
-    descriptor: str = "pair-distances"
+    descriptor: DescriptorName = "pair-distances"
     clusters: int = GEOMETRY
     energy_clusters: int = ENERGY
 
@@ -206,8 +207,8 @@ class Campaign:
         require_baseline_use(self.recipe)
         if same := [level.name for level in self.fidelities if level.key == baseline.level.key]:
             raise UsageError(
-                f"the baseline is the fidelity {same[0]!r}, of which nothing is left to learn: leave out that "
-                "fidelity, or the baseline"
+                f"the baseline is the fidelity {same[0]!r}, of which nothing is left to learn: leave out "
+                "that fidelity, or the baseline"
             )
 
     @cached_property
@@ -230,7 +231,7 @@ class Campaign:
         return self.fidelities[:-1]
 
     def load_model(self, folder: Path) -> ForceField:
-        """Return a saved model that can predict: with the campaign's baseline, or the level of a Δ-model."""
+        """Return a saved model that can predict: with its baseline, or the level of a Δ-model."""
         model = load(folder, self.device)
         if not model.needs_source:
             return model

@@ -65,7 +65,7 @@ class Workspace:
 
     @property
     def cover(self) -> Mapping[str, BoolArray]:
-        """(n_pool,) per level: whether it has a label of each configuration of the pool, none of a barred one."""
+        """(n_pool,) per level: whether it has a label of each configuration; none of barred ones."""
         if self._cover is None:
             free = np.array([frame not in self._barred for frame in self.pool.ids], dtype=bool)
             cover = cover_of(self.campaign, self.pool)

@@ -1,11 +1,19 @@
 """Options that several commands share, so that they mean the same everywhere."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fidsel.cli.output import TrustLabels
 from fidsel.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from fidsel.data.label_file import LabelFile
 
 Model = Annotated[
     str,
@@ -40,6 +48,65 @@ BreakLock = Annotated[
 Also = Annotated[
     Path | None, typer.Option("--folder", "-C", help="The same folder, as other commands name it.")
 ]
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How files of frames are read; see `grouped`."""
+
+    units: Units = None
+    energy_key: EnergyKey = None
+    forces_key: ForcesKey = None
+    charge: Charge = None
+    spin: Spin = None
+
+    def labels(self, text: str) -> "LabelFile":
+        """Return a file of labels as a person names it, see `LabelFile`."""
+        return replace(self.frames(text), energy_key=self.energy_key, forces_key=self.forces_key)
+
+    def frames(self, text: str) -> "LabelFile":
+        """Return a file whose labels are not asked for."""
+        from fidsel.data.label_file import LabelFile
+        from fidsel.data.state import State
+
+        return LabelFile(text, self.units, state=State(self.charge, self.spin))
+
+
+@dataclass(frozen=True)
+class TrainingFiles(FileOptions):
+    """The same for files that are trained on."""
+
+    trust_labels: TrustLabels = False
+
+    def labels(self, text: str) -> "LabelFile":
+        """Return a file of labels, trusted where a person says so."""
+        return replace(super().labels(text), trusted=self.trust_labels)
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that has an option for each field of the dataclasses it takes.
+
+    Typer makes options of the parameters of a function. A parameter that is a dataclass stands for its fields
+    here, which come from the command line and are put together before the command is called.
+    """
+    whole = signature(command, eval_str=True).parameters.values()
+    groups: dict[str, Any] = {one.name: one.annotation for one in whole if is_dataclass(one.annotation)}
+    flat: list[Parameter] = []
+    for one in whole:
+        flat += signature(groups[one.name]).parameters.values() if one.name in groups else [one]
+
+    @wraps(command)
+    def called(**given: Any) -> None:  # Any: the values of options
+        made = {
+            name: kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+            for name, kind in groups.items()
+        }
+        command(**given, **made)
+
+    keywords = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in flat]
+    called.__signature__ = Signature(keywords)  # type: ignore[attr-defined]
+    called.__annotations__ = {one.name: one.annotation for one in flat}
+    return called
 
 
 def one_folder(positional: Path | None, option: Path | None, otherwise: Path) -> Path:

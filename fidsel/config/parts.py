@@ -80,10 +80,10 @@ def build_baseline(section: BaselineSection, found: Callable[[], Molecule], root
             memory=lambda: planned_memory(None),
             molecule=lambda: found,
         )
-        if not source.forces:
-            raise UsageError("a baseline must have forces, and this source gives none")
     except UsageError as error:
         raise UsageError(f"model.baseline: {error}") from error
+    if not source.forces:
+        raise UsageError("model.baseline: a baseline must have forces, and this source gives none")
     settings = source.settings()
     known = next(str(settings[key]) for key in ("method", "name", "kind") if key in settings)
     return Fidelity(f"{known} baseline", source, Price(0.0), section.time_limit)

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.selector.conformal import calibrate
+
+Measure = Literal["mae", "rmse"]
+"""The error that rules look at: mean absolute, or root-mean-square."""
 
 
 class Why(StrEnum):
@@ -74,7 +78,7 @@ class Stopping:
     coverage: float = 0.9
     patience: int | None = None
     least_gain: float = 0.02
-    measure: str = "mae"
+    measure: Measure = "mae"
 
     def __post_init__(self) -> None:
         for name in ("target", "cluster_target"):

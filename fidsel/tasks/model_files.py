@@ -76,6 +76,18 @@ def load_folder(folder: Path | str, device: str = "cpu") -> ForceField:
 
     A Δ-model inside a campaign computes its cheap level as the campaign does. Raises a `UsageError` where
     there is none.
+
+    Parameters
+    ----------
+    device : where it computes, see `fidsel.models.load`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.models import PaiNN
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load_folder(PaiNN(features=8, layers=1).save(f"{folder}/model")).kind
+    'painn'
     """
     folder = Path(folder)
     if (folder / FILE).exists() and not (folder / JSON).exists():

@@ -9,8 +9,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from fidsel.arrays import IntArray
-from fidsel.campaign.settings import Reporter, silent
-from fidsel.config.selectors import DescriptorName
+from fidsel.campaign.settings import DescriptorName, Reporter, silent
 from fidsel.data.atomic import replacing
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup

@@ -1,9 +1,8 @@
 """A selection from files of frames, without a campaign."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ import numpy as np
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.campaign.rounds.training import placeless
 from fidsel.campaign.selection.learner import learner
-from fidsel.campaign.selection.loop import additions, select
-from fidsel.campaign.selection.picks_file import PicksFile, plain_round, read_known, read_rounds
-from fidsel.campaign.selection.report import selection_report
-from fidsel.campaign.selection.settings import Selection, SelectionRound, divide, has_labels
+from fidsel.campaign.selection.picks_file import read_known, read_rounds
+from fidsel.campaign.selection.settings import Selection, divide, has_labels
 from fidsel.campaign.selection.task import Task, Twin
 from fidsel.campaign.settings import Reporter, silent, tells
 from fidsel.config.load import check_config
@@ -30,11 +27,11 @@ from fidsel.data.lookup import Lookup, in_order_of
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
 from fidsel.models.watch import QUIET, Watch
-from fidsel.report import Report
 from fidsel.selector import ErrorSource, Picker, Random, Reduced, error_source, make_descriptor, needs_errors
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
 from fidsel.tasks.baseline import file_baseline
+from fidsel.tasks.file_selection import FileSelection, Request
 from fidsel.training.recipes.standard import STAGE
 
 
@@ -47,110 +44,6 @@ class SelectConfig(Strict):
     """The picker."""
     stage: StageSection = StageSection()
     """How networks are trained in each round."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a person asks `fidsel select` for.
-
-    Parameters
-    ----------
-    pool : frames, with labels as far as there are any.
-    model, picker : their kinds.
-    error : where errors of candidates come from; None = "reference", for which all must have labels.
-    cheap : cheap labels of the same configurations, for `error` = "cheap".
-    overrides : `model.key=value`, `selector.key=value` and `stage.key=value` settings.
-    control : whether a control arm trains on random frames, as many.
-    out : file of the picks.
-    """
-
-    pool: LabelFile
-    model: str
-    picker: str
-    error: str | None
-    cheap: LabelFile | None
-    overrides: tuple[str, ...]
-    selection: Selection
-    control: bool
-    out: Path
-
-
-@dataclass
-class FileSelection:
-    """A selection from files: run it, then look at its rounds, its model and its report.
-
-    Parameters
-    ----------
-    settings : what makes it this selection, see `settings`.
-    odd : what is worth knowing about the labels, as sentences.
-    arm : the control arm, None where there is none.
-    rounds, control : of the selection and of its control arm, as far as they are done.
-    """
-
-    request: Request
-    task: Task
-    settings: Mapping[str, Any]
-    odd: tuple[str, ...]
-    arm: Task | None
-    rounds: list[SelectionRound]
-    control: list[SelectionRound]
-
-    def run(self) -> Iterator[SelectionRound]:
-        """Yield the rounds that are not done yet; each is in the file before it is yielded."""
-        for found in select(self.task, self.rounds):
-            self.rounds = [*(replace(one, stop=None) for one in self.rounds[: found.index]), found]
-            self._follow()
-            self.save()
-            yield found
-        if len(self.control) < len(self.rounds):
-            self._follow()
-            self.save()
-
-    def _follow(self) -> None:
-        """Let the control arm catch up."""
-        if self.arm is not None and self.rounds[-1].held_out is not None:
-            arm = select(self.arm, self.control)
-            missing = len(self.rounds) - len(self.control)
-            self.control = [*(replace(one, stop=None) for one in self.control), *islice(arm, missing)]
-
-    def document(self) -> dict[str, Any]:
-        """Return what was selected as plain values."""
-        return {
-            "picks": str(self.request.out),
-            "task": dict(self.settings),
-            "unit": self.task.unit,
-            "held_out": len(self.task.division.held_out),
-            "pool": len(self.task.division.pool),
-            "stop": str(self.rounds[-1].stop or "") if self.rounds else "",
-            "rounds": [plain_round(one) for one in self.rounds],
-            "control": [plain_round(one) for one in self.control],
-        }
-
-    def __repr__(self) -> str:
-        told = "no round yet"
-        if self.rounds:
-            last = self.rounds[-1]
-            told = f"{len(self.rounds)} rounds, {last.labels} labels; {last.stop or 'not finished'}"
-        return f"FileSelection({self.request.pool.text}: {told})"
-
-    def _repr_html_(self) -> str:
-        """Return the report in a frame, for a notebook."""
-        return self.report()._repr_html_()
-
-    def report(self) -> Report:
-        """Return the report of what is done."""
-        title = f"Selection from {Path(self.request.pool.parts[0]).name}"
-        return selection_report(self.task, self.rounds, self.control, title, f"{self.request.picker} picks")
-
-    def save(self) -> None:
-        """Write what is done into the file of picks."""
-        kept = PicksFile(self.settings, self.task.division, tuple(self.rounds), tuple(self.control))
-        kept.save(self.request.out)
-
-    def model(self) -> ForceField:
-        """Return the model of the last round that was measured."""
-        measured = [one for one in self.rounds if one.held_out is not None]
-        return self.task.learn(additions(self.task, measured)).model
 
 
 def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
@@ -228,14 +121,15 @@ def select_files(
     error: str | None = None,
     cheap: Labels | None = None,
     settings: Sequence[str] = (),
-    start: int | None = None,
-    size: int = 100,
-    rounds: int = 8,
-    holdout: float = 0.25,
-    seed: int = 0,
+    start: int | None = Selection.start,
+    size: int = Selection.size,
+    rounds: int = Selection.rounds,
+    holdout: float = Selection.holdout,
+    seed: int = Selection.seed,
     stopping: Stopping | None = None,
     control: bool = True,
     out: Path | str = "picks.npz",
+    track: str | None = None,
     report: Reporter = silent,
 ) -> FileSelection:
     """Pick frames where the model is wrong, train on them, measure, and repeat; return what was done.
@@ -245,7 +139,7 @@ def select_files(
 
     Parameters
     ----------
-    pool, model, picker, error, cheap, control, out : see `Request`.
+    pool, model, picker, error, cheap, control, out, track : see `Request`.
     settings : `model.key=value`, `selector.key=value` and `stage.key=value`.
     start, size, rounds, holdout, seed, stopping : see `Selection`.
     report : hears how far each training is.
@@ -276,6 +170,7 @@ def select_files(
         selection=Selection(start, size, rounds, holdout, seed=seed, stopping=stopping or Stopping()),
         control=control,
         out=Path(out),
+        track=track,
     )
     found = open_selection(request, Watch(tells(report, "training")))
     for _ in found.run():

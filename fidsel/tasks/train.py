@@ -1,12 +1,14 @@
 """A force field from files of labels, without a campaign."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from fidsel.arrays import html_table
 from fidsel.campaign.rounds.training import key_of, placeless
 from fidsel.campaign.settings import Reporter, silent, tells
 from fidsel.config.levels import BaselineSection
@@ -31,13 +33,22 @@ from fidsel.tasks.baseline import file_baseline, named_baseline
 from fidsel.training.baseline import judge, require_baseline_use, train_over
 from fidsel.training.evaluate import errors
 from fidsel.training.recipes.usual import usual_recipe
-from fidsel.training.stage import Trained, TrainingData
+from fidsel.training.stage import TrainingData
 
 HELD_OUT = 0.2
 """Part of the accurate labels that validates where no validation file is given."""
 
 LEAST = 3
 """Configurations of which that part is one at least."""
+
+
+SHOWN: Final = {
+    "force_mae": ("force MAE", "meV/Å"),
+    "force_rmse": ("force RMSE", "meV/Å"),
+    "energy_mae_per_atom": ("energy MAE", "meV/atom"),
+    "energy_rmse_per_atom": ("energy RMSE", "meV/atom"),
+}
+"""Errors that a training shows."""
 
 
 def unheard(text: str) -> None:
@@ -78,6 +89,63 @@ def train_config(
     return config
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedFiles:
+    """A force field trained on files of labels, and how that went.
+
+    Parameters
+    ----------
+    model : the force field.
+    folder : where it is saved.
+    recipe : kind of the recipe.
+    train, validation, cheap : frames trained on, validated on, and of each cheap level.
+    errors : on the validation frames: "force_mae" and "force_rmse" in eV/Å, "energy_mae" and "energy_rmse" in
+        eV, the same with "_per_atom"; None where no frame has the label.
+    stages : name, seconds and notes of each stage.
+    diagnostics, warnings : of the recipe.
+    odd : what is worth knowing about the labels, as sentences.
+    notes : on what was learnt before and gone on from.
+    baseline : why one lies beneath the model or does not; None = none was asked for.
+    """
+
+    model: ForceField
+    folder: Path
+    recipe: str
+    train: int
+    validation: int
+    cheap: tuple[int, ...]
+    errors: Mapping[str, float | None]
+    stages: tuple[Mapping[str, Any], ...]
+    diagnostics: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    odd: tuple[str, ...]
+    notes: tuple[str, ...]
+    baseline: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        errors = {f"validation_{name}": value for name, value in own.pop("errors").items()}
+        return own | {"model": str(own.pop("folder")), "kind": self.model.kind} | errors
+
+    def __repr__(self) -> str:
+        shown = [f"{name} {value:.3g} {unit}" for name, unit, value in self._rows() if value is not None]
+        labels = f"{self.recipe} on {self.train} labels"
+        return f"TrainedFiles({self.model.kind} by {labels}; {', '.join(shown)}; in {self.folder})"
+
+    def _repr_html_(self) -> str:
+        """Return the errors as a table, for a notebook."""
+        title = f"{self.model.kind} by {self.recipe} on {self.train} labels, in {self.folder}"
+        columns = ("error on validation frames", "", "unit")
+        rows = [(name, value, unit) for name, unit, value in self._rows()]
+        return html_table(title, columns, rows, (*self.odd, *self.warnings, *self.notes))
+
+    def _rows(self) -> Iterator[tuple[str, str, float | None]]:
+        for name, (what, unit) in SHOWN.items():
+            value = self.errors[name]
+            yield what, unit, None if value is None else 1000 * value
+
+
 def train_files(
     accurate: Labels,
     cheap: Sequence[Labels] = (),
@@ -92,8 +160,8 @@ def train_files(
     force: bool = False,
     report: Reporter = silent,
     say: Callable[[str], None] = unheard,
-) -> dict[str, Any]:
-    """Train on labels, save the model into a folder and return what happened.
+) -> TrainedFiles:
+    """Train on labels, save the model into a folder and return it with what happened.
 
     What is learnt is kept beside the folder until the model is there: the same call goes on from it where an
     earlier one was killed. Raises a `UsageError` where the seed is none, files and settings do not fit
@@ -119,7 +187,7 @@ def train_files(
     >>> from fidsel.testing import example_frames
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     found = train_files(example_frames(20), overrides=["model.sigmas=[10]"], out=f"{folder}/model")
-    >>> found["recipe"], found["train"], found["validation"], found["validation_force_mae"] < 0.1
+    >>> found.recipe, found.train, found.validation, found.errors["force_mae"] < 0.1
     ('standard', 16, 4, True)
     """
     folder, seed = Path(out), checked_seed(seed)
@@ -143,8 +211,23 @@ def train_files(
         watch = Watch(tells(report, "training"), kept)
         trained = train_over(chosen, data, factory, seed, beneath, watch=watch)
         trained.model.save(folder)
-    found = {"recipe": config.recipe.kind, "odd": odd, "baseline": verdict}
-    return found | _report(trained, data, folder) | {"notes": kept.notes}
+    return TrainedFiles(
+        trained.model,
+        folder,
+        config.recipe.kind,
+        train=len(data.train),
+        validation=len(data.validation),
+        cheap=tuple(map(len, data.cheap)),
+        errors=_validation_errors(trained.model, data.validation),
+        stages=tuple(
+            {"stage": h.stage, "seconds": h.seconds, "notes": dict(h.notes)} for h in trained.histories
+        ),
+        diagnostics=dict(trained.diagnostics),
+        warnings=tuple(trained.warnings),
+        odd=tuple(odd),
+        notes=tuple(kept.notes),
+        baseline=verdict,
+    )
 
 
 def _labels(
@@ -232,22 +315,6 @@ def _require_pairs(accurate: Frames, cheap: Frames, text: str) -> None:
         )
 
 
-def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:
-    return {
-        "model": str(out),
-        "kind": trained.model.kind,
-        "train": len(data.train),
-        "validation": len(data.validation),
-        "cheap": [len(frames) for frames in data.cheap],
-        **_validation_errors(trained.model, data.validation),
-        "stages": [
-            {"stage": h.stage, "seconds": h.seconds, "notes": dict(h.notes)} for h in trained.histories
-        ],
-        "diagnostics": dict(trained.diagnostics),
-        "warnings": list(trained.warnings),
-    }
-
-
 def _validation_errors(model: ForceField, frames: Frames) -> dict[str, float | None]:
     """Return the errors on validation frames, eV/Å, eV and eV per atom; None where no frame has the label."""
     found, sizes = errors(model, frames), frames.sizes
@@ -260,4 +327,4 @@ def _validation_errors(model: ForceField, frames: Frames) -> dict[str, float | N
         "energy_mae_per_atom": float(each.mean()) if len(each) else np.nan,
         "energy_rmse_per_atom": float(np.sqrt((each**2).mean())) if len(each) else np.nan,
     }
-    return {f"validation_{name}": None if np.isnan(value) else value for name, value in values.items()}
+    return {name: None if np.isnan(value) else value for name, value in values.items()}

@@ -13,7 +13,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.tracking.tracker import DEFAULTS, Tracker
+from fidsel.tracking.runs import DEFAULTS
+from fidsel.tracking.tracker import Tracker
 
 HOST = "127.0.0.1"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

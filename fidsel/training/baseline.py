@@ -37,8 +37,8 @@ def require_baseline_use(recipe: type[Recipe] | Recipe) -> None:
         )
     if recipe.needs_source:
         raise UsageError(
-            f"recipe {recipe.kind!r} computes the cheap level where it predicts, which is a baseline already: "
-            "leave out model.baseline, or take 'standard' or 'cokriging'"
+            f"recipe {recipe.kind!r} computes a level where it predicts, which is a baseline already: "
+            "leave it out, or take 'standard' or 'cokriging'"
         )
 
 

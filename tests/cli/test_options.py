@@ -4,16 +4,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from command_line import fidsel, write_campaign
+from fidsel.cli.commands.select import RoundOptions
 
+from fidsel.campaign.selection.settings import Selection
 from fidsel.cli.amounts import joined
 from fidsel.cli.app import app
-from fidsel.cli.options import one_folder, with_device
+from fidsel.cli.options import TrainingFiles, grouped, one_folder, with_device
 from fidsel.exceptions import UsageError
 
 FILES = {"train", "select", "evaluate", "outliers"}
@@ -87,6 +91,26 @@ def test_commands_that_lock_a_campaign_can_break_a_lock(name: str) -> None:
 def test_commands_on_files_read_and_compute_alike(name: str) -> None:
     assert {"--units", "--energy-key", "--forces-key", "--device", "settings"} <= options(name)
     assert name == "evaluate" or "--seed" in options(name)
+
+
+def test_a_group_of_options_is_put_together_for_the_command() -> None:
+    heard: list[Any] = []
+
+    @grouped
+    def command(data: str, *, files: TrainingFiles, seed: int = 3) -> None:
+        heard.extend([data, files, seed])
+
+    assert list(signature(command).parameters) == ["data", *(f.name for f in fields(TrainingFiles)), "seed"]
+    one = typer.Typer()
+    one.command()(command)
+    one(["a.npz", "--units", "eV,Bohr", "--spin", "1", "--trust-labels"], standalone_mode=False)
+    assert heard == ["a.npz", TrainingFiles("eV,Bohr", spin=1, trust_labels=True), 3]
+    asked = heard[1].labels("a.npz:E:F")
+    assert (asked.units, asked.state.spin, asked.trusted) == ("eV,Bohr", 1, True)
+
+
+def test_rounds_are_as_many_as_the_library_says() -> None:
+    assert RoundOptions().selection(0) == Selection()
 
 
 @pytest.mark.parametrize("name", ["train", "select", "outliers"])

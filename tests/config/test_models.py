@@ -96,7 +96,7 @@ def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
     settings = ["model.member.kind=sgdml", "model.member.sigmas=[10]", "model.members=3"]
     found = train_files(accurate, out=tmp_path / "model", model="ensemble", overrides=tuple(settings))
-    assert found["kind"] == "ensemble"
+    assert found.model.kind == "ensemble"
     model = load(tmp_path / "model")
     assert isinstance(model, Ensemble)
     assert model.disagreement(frames(5, 2)).frame_forces.min() > 0

@@ -9,12 +9,10 @@ from fidsel.data import Frames, write
 from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import load
-from fidsel.tasks.train import train_files
+from fidsel.tasks.train import TrainedFiles, train_files
 
 
-def train(
-    accurate: LabelFile, cheap: list[LabelFile], out: Path, recipe: str | None = None
-) -> dict[str, object]:
+def train(accurate: LabelFile, cheap: list[LabelFile], out: Path, recipe: str | None = None) -> TrainedFiles:
     return train_files(accurate, out=out, cheap=tuple(cheap), recipe=recipe, overrides=("model.sigmas=[10]",))
 
 
@@ -23,11 +21,11 @@ def test_recipe_follows_the_files(tmp_path: Path) -> None:
     cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(60, 1, depth=3.8, level="cheap"))))
     alone = train(accurate, [], tmp_path / "a")
     both = train(accurate, [cheap], tmp_path / "b")
-    assert (alone["recipe"], both["recipe"]) == ("standard", "cokriging")
-    assert (alone["train"], alone["validation"], both["cheap"]) == (24, 6, [60])
+    assert (alone.recipe, both.recipe) == ("standard", "cokriging")
+    assert (alone.train, alone.validation, both.cheap) == (24, 6, (60,))
     assert load(tmp_path / "b").level == "accurate"
     again = train(accurate, [cheap], tmp_path / "c")
-    assert again["validation_force_mae"] == both["validation_force_mae"]
+    assert again.errors == both.errors
 
 
 def test_frames_to_validate_on_are_not_trained_on(tmp_path: Path) -> None:
@@ -76,7 +74,7 @@ def test_an_ensemble_of_kernels_takes_a_recipe_it_can_be_trained_by(tmp_path: Pa
     found = train_files(
         accurate, out=tmp_path / "model", cheap=(cheap,), model="ensemble", overrides=(member,)
     )
-    assert found["recipe"] == "cokriging"
+    assert found.recipe == "cokriging"
 
 
 def test_too_few_labels_to_leave_some_out_need_a_file_to_validate_on(tmp_path: Path) -> None:
@@ -84,7 +82,7 @@ def test_too_few_labels_to_leave_some_out_need_a_file_to_validate_on(tmp_path: P
     with pytest.raises(UsageError, match=r"at least 3 configurations, .*two.npz has 2: .*with --validation"):
         train(two, [], tmp_path / "model")
     three = LabelFile(str(write(tmp_path / "three.npz", frames(3))))
-    assert train(three, [], tmp_path / "model")["validation"] == 1
+    assert train(three, [], tmp_path / "model").validation == 1
 
 
 def test_delta_says_which_labels_a_file_lacks(tmp_path: Path) -> None:
@@ -97,7 +95,7 @@ def test_delta_says_which_labels_a_file_lacks(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"20 of 20 are not in .*bare.npz"):
         train(accurate, [bare], tmp_path / "model", "delta")
     whole = LabelFile(str(write(tmp_path / "whole.npz", own)))
-    assert train(accurate, [whole], tmp_path / "model", "delta")["recipe"] == "delta"
+    assert train(accurate, [whole], tmp_path / "model", "delta").recipe == "delta"
 
 
 def test_pairs_are_found_in_another_order_of_atoms(tmp_path: Path) -> None:
@@ -112,7 +110,7 @@ def test_pairs_are_found_in_another_order_of_atoms(tmp_path: Path) -> None:
         LabelFile(str(write(tmp_path / name, one))) for name, one in (("a.npz", cheap), ("b.npz", turned))
     ]
     found = [train(accurate, [file], tmp_path / file.text[-5], "delta") for file in files]
-    assert found[0]["validation_force_mae"] == pytest.approx(found[1]["validation_force_mae"], rel=1e-6)
+    assert found[0].errors["force_mae"] == pytest.approx(found[1].errors["force_mae"], rel=1e-6)
 
 
 def outlying(n: int, seed: int = 0) -> Frames:
@@ -149,4 +147,4 @@ def test_trusted_labels_are_trained_on_and_what_is_odd_is_told(tmp_path: Path) -
     found = train_files(wrong, out=tmp_path / "model", overrides=("model.sigmas=[10]",), say=told.append)
     assert len(told) == 1
     assert "(frame 3)" in told[0]
-    assert found["odd"] == told
+    assert list(found.odd) == told

@@ -114,7 +114,7 @@ def test_energies_of_levels_far_apart_stay_those_of_the_accurate_one() -> None:
 
 def test_frames_that_a_baseline_fails_for_are_named() -> None:
     baseline = SourceLabels(Morse("cheap", act="raise", one_in=3))
-    with pytest.raises(BaselineError, match="could not label .*did not converge"):
+    with pytest.raises(BaselineError, match=r"could not label .*did not converge"):
         train_over(Standard(), DATA, sgdml, 0, baseline)
 
 

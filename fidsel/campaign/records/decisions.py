@@ -77,7 +77,7 @@ class Refreshed:
 
 @dataclass(frozen=True)
 class BaselineVerdict:
-    """Whether trainings use the baseline of a key, as measured on the campaign's labels, and that in words."""
+    """Whether trainings use the baseline of a key, as the campaign's labels told, and that in words."""
 
     key: str
     used: bool

@@ -15,8 +15,8 @@ MOST_FAILED = 0.1
 def label_baseline(ws: Workspace) -> None:
     """Compute the baseline of all configurations that have none yet, and remember it for trainings.
 
-    Its labels lie in the store like those of a level, at no price: the time they take is a line of the account
-    "baseline". Configurations it fails for are neither picked nor held out.
+    Its labels lie in the store like those of a level, at no price: the time they take is a line of the
+    account "baseline". Configurations it fails for are neither picked nor held out.
 
     Raises
     ------

@@ -6,7 +6,7 @@ from fidsel.cli.output import note, table
 
 if TYPE_CHECKING:
     from fidsel.campaign.selection.settings import SelectionRound
-    from fidsel.tasks.select import FileSelection
+    from fidsel.tasks.file_selection import FileSelection
     from fidsel.training.evaluate import Metrics
 
 

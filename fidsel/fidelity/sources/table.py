@@ -221,9 +221,7 @@ class TableSource:
         )
 
     def _table(self) -> "_Table":
-        keys = (self.energy_key, self.forces_key if self.forces else None)
-        options = (parse_units(self.units), self.tolerance, self.state, self.trust_labels)
-        return _table(self.path, *_stat(self.path), *keys, *options)
+        return _table(self, *_stat(self.path))
 
 
 class _Taken(NamedTuple):
@@ -288,20 +286,19 @@ def _content(path: Path, _mtime: int, _size: int) -> str:
 
 
 @lru_cache(maxsize=16)
-def _table(
-    path: Path,
-    _mtime: int,
-    _size: int,
-    energy_key: str | None,
-    forces_key: str | None,
-    units: Units | None,
-    tolerance: float,
-    state: State,
-    trusted: bool,
-) -> _Table:
-    every = read(path, units=units, energy_key=energy_key, forces_key=forces_key, state=state)
+def _table(source: TableSource, _mtime: int, _size: int) -> _Table:
+    forces_key = source.forces_key if source.forces else None
+    every = read(
+        source.path,
+        units=source.units,
+        energy_key=source.energy_key,
+        forces_key=forces_key,
+        state=source.state,
+    )
     rows = np.flatnonzero(np.isfinite(every.energy) & sound(every)[1])
     frames = every[rows]
     found = [finding.within(rows) for finding in quick_check(frames)]
-    refuse_errors(found, f"the table {path}", trusted, "trust_labels = true in its [[fidelity]]")
-    return _Table(frames, tolerance)
+    refuse_errors(
+        found, f"the table {source.path}", source.trust_labels, "trust_labels = true in its [[fidelity]]"
+    )
+    return _Table(frames, source.tolerance)

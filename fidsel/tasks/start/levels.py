@@ -27,10 +27,19 @@ name = "mmff94"
 kind = "openmm"
 {free}
 """
+BASELINE: Final = """\
+
+[model.baseline]
+kind = "tblite"       # GFN2-xTB beneath the model, used where it makes the labels easier to learn;
+                      # it takes milliseconds for every configuration that is predicted
+"""
+HEAVIEST: Final = 86
+"""Atomic number up to which GFN1-xTB and GFN2-xTB have parameters."""
 XTB: Final = """\
 [[fidelity]]
-name = "gfn2-xtb"
+name = "gfn1-xtb"     # milliseconds a label: its errors say where to label
 kind = "tblite"
+method = "GFN1-xTB"
 {cheap}
 """
 HARTREE_FOCK: Final = """\
@@ -102,12 +111,14 @@ class Start:
     method : of the accurate level.
     seconds : core-seconds that one of its labels should take.
     levels : the `[[fidelity]]` sections.
+    baseline : the `[model.baseline]` section, "" where tblite is not installed or lacks an element.
     frames : configurations in the pool.
     """
 
     method: str
     seconds: float
     levels: str
+    baseline: str
     budget: Budget
     frames: int
 
@@ -123,6 +134,7 @@ def starting_point(atoms: Atoms, budget: str | None, force_field: bool) -> Start
     budget : what may be spent; None = the least of `BUDGETS` that pays for any of the levels.
     force_field : whether MMFF94 knows the molecule.
     """
+    xtb = find_spec("tblite") is not None and max(atoms.numbers) <= HEAVIEST
     tried = [Budget.parse(text) for text in ((budget,) if budget else BUDGETS)]
     # coupled cluster has no forces of open shells
     ladder = LADDER[1:] if atoms.info.get("spin", 0) else LADDER
@@ -137,9 +149,8 @@ def starting_point(atoms: Atoms, budget: str | None, force_field: bool) -> Start
                     method, each, _beside(method, atoms), VALIDATION, wanted, headroom=headroom
                 )
                 if time.pays(takes.total):
-                    return Start(
-                        method, each, _levels(method, seconds, one, force_field), one, pool_size(len(atoms))
-                    )
+                    levels = _levels(method, seconds, one, force_field, xtb)
+                    return Start(method, each, levels, BASELINE if xtb else "", one, pool_size(len(atoms)))
     method, each = list(seconds.items())[-1]
     least = shown_above(clock[-1], (VALIDATION + WANTED) * each)
     raise UsageError(
@@ -163,10 +174,11 @@ def _beside(method: str, atoms: Atoms) -> float:
     return expected_seconds("mp2", BASIS, atoms) if method == "ccsd(t)" else expected_xtb_seconds(atoms)
 
 
-def _levels(method: str, seconds: dict[str, float], budget: Budget, force_field: bool) -> str:
+def _levels(method: str, seconds: dict[str, float], budget: Budget, force_field: bool, xtb: bool) -> str:
+    free = FORCE_FIELD if force_field and not xtb else ""
     if method == "ccsd(t)":
         quick = CHEAP_MP2
-    elif find_spec("tblite") is not None:
+    elif xtb:
         quick = XTB
     else:
         quick = "" if force_field else HARTREE_FOCK
@@ -176,4 +188,4 @@ def _levels(method: str, seconds: dict[str, float], budget: Budget, force_field:
     if better in seconds:
         dearer = f"{better} would take some {seconds[better]:.0f} core-s a label here"
     fill: Callable[[str], str] = lambda text: text.format(**prices, dearer=dearer)  # noqa: E731
-    return "".join(map(fill, (FORCE_FIELD if force_field else "", quick, TEXTS[method])))
+    return "".join(map(fill, (free, quick, TEXTS[method])))

@@ -38,7 +38,7 @@ control = "owned"     # "bought" also buys a random control arm, beside the budg
 [model]
 kind = "sgdml"        # closed-form kernel, one small molecule; "painn", "gemnet" ... are networks
 device = "auto"       # a CUDA device where there is any; "cpu", "cuda" or "cuda:1" ask for one
-
+{baseline}
 [recipe]
 kind = "cokriging"    # surrogate of cheap labels + residual; networks take "joint", mace "asteroid"
 
@@ -108,6 +108,7 @@ def template_text(
         name=_quoted(name),
         pool=section.rstrip(),
         levels=start.levels,
+        baseline=start.baseline,
         total=total,
         unit=_quoted(unit),
         validation=VALIDATION,

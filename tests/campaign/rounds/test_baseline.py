@@ -87,7 +87,7 @@ def test_configurations_that_it_fails_for_are_left_out(tmp_path: Path) -> None:
 
 def test_a_baseline_that_fails_often_stops_the_campaign_before_anything_is_paid(tmp_path: Path) -> None:
     campaign = based(write_campaign(tmp_path), Morse("low", act="raise", one_in=3))
-    with pytest.raises(FidselError, match="has labels of 84 of 120 configurations only .did not converge"):
+    with pytest.raises(FidselError, match=r"has labels of 84 of 120 configurations only .did not converge"):
         finish(campaign)
     with LabelStore(tmp_path / "labels.db", read_only=True) as store:
         assert Ledger(store).paid() == 0.0

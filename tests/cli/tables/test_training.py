@@ -1,7 +1,6 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 from command_line import fidsel
 from morse_molecule import frames
@@ -49,19 +48,22 @@ def test_train_tells_the_width_and_errors_of_energies_per_atom(
     assert shown.code == 0
     assert "train: σ = " in shown.err
     assert "training: train: 1/4 widths, loss" in shown.err
-    made = train_files(LabelFile(str(data)), out=tmp_path / "again", overrides=("model.sigmas=[5,10]",))
+    made = train_files(
+        LabelFile(str(data)), out=tmp_path / "again", overrides=("model.sigmas=[5,10]",)
+    ).to_dict()
     mae, rmse = (1000 * made[f"validation_energy_{name}_per_atom"] for name in ("mae", "rmse"))
     assert f"energy MAE {mae:.3g} and RMSE {rmse:.3g} meV/atom" in shown.err
     assert made["validation_energy_mae"] == pytest.approx(4 * made["validation_energy_mae_per_atom"])
     assert made["validation_energy_rmse"] == pytest.approx(4 * made["validation_energy_rmse_per_atom"])
-    assert made["notes"] == []
+    assert made["notes"] == ()
 
 
 def test_energies_alone_or_forces_alone_have_errors_of_their_own(tmp_path: Path) -> None:
     data = write(tmp_path / "data.npz", frames(30).replace(energy=None))
     made = train_files(LabelFile(str(data)), out=tmp_path / "m", overrides=("model.sigmas=[10]",))
-    assert made["validation_energy_mae"] is made["validation_energy_rmse_per_atom"] is None
-    assert np.isfinite(made["validation_force_rmse"])
+    assert made.errors["energy_mae"] is made.errors["energy_rmse_per_atom"] is None
+    assert made.errors["force_rmse"] is not None
+    assert 0 < made.errors["force_rmse"] < 10
 
 
 def test_a_truncated_checkpoint_is_noted_and_the_training_begins_anew(
@@ -83,5 +85,5 @@ def test_a_truncated_checkpoint_is_noted_and_the_training_begins_anew(
     (kept,) = tmp_path.glob(".model.training/*/00.safetensors")
     kept.write_bytes(kept.read_bytes()[:-3])
     made = train()
-    assert "is left aside, as it is damaged" in made["notes"][0]
+    assert "is left aside, as it is damaged" in made.notes[0]
     assert not (tmp_path / ".model.training").exists()

@@ -1,12 +1,13 @@
 """`fidsel plan`: how many labels to buy at which fidelity, and what that should bring."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fidsel.cli.options import BreakLock
+from fidsel.cli.options import BreakLock, grouped
 from fidsel.cli.output import AsJson, Folder, Overrides, document, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.plan import plan_tables
@@ -22,25 +23,34 @@ Priced = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Assumed:
+    """What is planned for where prices are given."""
+
+    validation: Annotated[
+        int | None,
+        typer.Option(help="With --price: accurate validation labels, 10 if not told."),
+    ] = None
+    atoms: Annotated[
+        int | None, typer.Option(help="With --price: atoms of the molecule, 12 if not told.")
+    ] = None
+    smiles: Annotated[str | None, typer.Option(help="With --price: the molecule, in place of --atoms.")] = (
+        None
+    )
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="With --price: cokriging (if not told), delta, asteroid or joint."),
+    ] = None
+
+
+@grouped
 def plan(
     folder: Folder = Path(),
     settings: Overrides = None,
     budget: Budgeted = None,
     price: Priced = None,
-    validation: Annotated[
-        int | None,
-        typer.Option(help="With --price: accurate validation labels, 10 if not told."),
-    ] = None,
-    atoms: Annotated[
-        int | None, typer.Option(help="With --price: atoms of the molecule, 12 if not told.")
-    ] = None,
-    smiles: Annotated[
-        str | None, typer.Option(help="With --price: the molecule, in place of --atoms.")
-    ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(help="With --price: cokriging (if not told), delta, asteroid or joint."),
-    ] = None,
+    *,
+    assumed: Assumed,
     picture: Annotated[
         Path | None, typer.Option(help="Draw the error over the split into this file, e.g. plan.png.")
     ] = None,
@@ -59,15 +69,7 @@ def plan(
     if price:  # nothing of a campaign, which takes seconds to load
         from fidsel.tasks.prices import plan_prices
 
-        made = plan_prices(
-            budget,
-            price,
-            validation=validation,
-            atoms=atoms,
-            smiles=smiles,
-            recipe=recipe,
-            settings=settings or (),
-        )
+        made = plan_prices(budget, price, settings=settings or (), **vars(assumed))
     else:
         from fidsel.tasks.plan import plan as plan_folder
 
@@ -76,12 +78,9 @@ def plan(
                 folder,
                 settings or (),
                 budget=budget,
-                validation=validation,
-                atoms=atoms,
-                smiles=smiles,
-                recipe=recipe,
                 report=report,
                 break_lock=break_lock,
+                **vars(assumed),
             )
     if picture is not None:
         draw_splits(made, picture)

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.options import Charge, EnergyKey, ForcesKey, Spin, Units
+from fidsel.cli.options import FileOptions, grouped
 from fidsel.cli.output import AsJson, document, note, table
 from fidsel.cli.progress import progress
 
 
+@grouped
 def check(
     file: Annotated[
         str,
@@ -18,25 +19,20 @@ def check(
             "folder of them (docs/files.md)."
         ),
     ],
-    units: Units = None,
-    energy_key: EnergyKey = None,
-    forces_key: ForcesKey = None,
-    charge: Charge = None,
-    spin: Spin = None,
+    files: FileOptions,
     forces: Annotated[bool, typer.Option(help="Whether forces are expected.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Check labels for missing values, duplicates, clashes, wrong signs and implausible units."""
     from fidsel.data.checks.finding import few
     from fidsel.data.checks.one_cause import one_cause
-    from fidsel.data.label_file import LabelFile
-    from fidsel.data.state import State
     from fidsel.data.units import parse_units
     from fidsel.fidelity.inspect import inspect_file
 
-    path, energy, force = LabelFile(file, units, energy_key, forces_key).parts
+    labels = files.labels(file)
+    path, energy, force = labels.parts
     with progress():
-        frames, findings = inspect_file(path, parse_units(units), energy, force, forces, State(charge, spin))
+        frames, findings = inspect_file(path, parse_units(labels.units), energy, force, forces, labels.state)
     if as_json:
         document({"file": str(file), "frames": len(frames), "findings": [asdict(f) for f in findings]})
     else:

@@ -5,18 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.options import (
-    Charge,
-    Data,
-    Device,
-    EnergyKey,
-    ForcesKey,
-    Model,
-    Spin,
-    Trained,
-    Units,
-    with_device,
-)
+from fidsel.cli.options import Data, Device, FileOptions, Model, Trained, grouped, with_device
 from fidsel.cli.output import AsJson, document, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.evaluation import evaluation_tables
@@ -27,17 +16,15 @@ Given = Annotated[
 ]
 
 
+@grouped
 def evaluate(
     model: Model,
     data: Data,
     settings: Given = None,
+    *,
     train: Trained = None,
+    files: FileOptions,
     top: Annotated[int, typer.Option(min=1, help="Molecules listed.")] = 20,
-    units: Units = None,
-    energy_key: EnergyKey = None,
-    forces_key: ForcesKey = None,
-    charge: Charge = None,
-    spin: Spin = None,
     device: Device = None,
     out: Annotated[Path | None, typer.Option(help="PNG or SVG file for the parity picture.")] = None,
     as_json: AsJson = False,
@@ -45,20 +32,16 @@ def evaluate(
     """Compare a model with labels: MAE and RMSE of forces and energies, by element and by molecule."""
     from fidsel.config.load import check_config
     from fidsel.data.atomic import require_writable
-    from fidsel.data.label_file import LabelFile
-    from fidsel.data.state import State
     from fidsel.report.parity import parity_plot
     from fidsel.report.plot import require_picture
     from fidsel.tasks import evaluate as task
 
     require_writable(out)
     require_picture(out)
-    state = State(charge, spin)
-    labels = LabelFile(data, units, energy_key, forces_key, state=state)
-    held = LabelFile(train, units, state=state) if train else None
+    labels, held = files.labels(data), files.frames(train) if train else None
     given = check_config(task.EvaluateConfig, {}, with_device(settings, device, "device"), "the command line")
     with progress() as say:
-        found = task.evaluate(model, labels, train=held, units=units, report=say, **dict(given))
+        found = task.evaluate(model, labels, train=held, units=files.units, report=say, **dict(given))
         if out is not None:
             parity_plot(found.evaluation, out, title=f"{model} on {data}")
     if as_json:

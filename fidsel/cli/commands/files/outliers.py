@@ -5,19 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.options import (
-    Charge,
-    Data,
-    Device,
-    EnergyKey,
-    ForcesKey,
-    Model,
-    Seed,
-    Spin,
-    Trained,
-    Units,
-    with_device,
-)
+from fidsel.cli.options import Data, Device, FileOptions, Model, Seed, Trained, grouped, with_device
 from fidsel.cli.output import AsJson, document
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.outliers import outlier_document, outlier_tables
@@ -31,18 +19,16 @@ Numbers = Annotated[
 ]
 
 
+@grouped
 def outliers(
     model: Model,
     data: Data,
     settings: Numbers = None,
+    *,
     train: Trained = None,
     held_out: Annotated[str | None, typer.Option(help="Labels that are shown apart from the others.")] = None,
+    files: FileOptions,
     top: Annotated[int, typer.Option(min=1, help="Frames listed.")] = 10,
-    units: Units = None,
-    energy_key: EnergyKey = None,
-    forces_key: ForcesKey = None,
-    charge: Charge = None,
-    spin: Spin = None,
     seed: Seed = 0,
     device: Device = None,
     out: Annotated[Path | None, typer.Option(help="npz file for the errors of all frames.")] = None,
@@ -52,22 +38,19 @@ def outliers(
     """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
     from fidsel.config.load import check_config
     from fidsel.data.atomic import require_writable
-    from fidsel.data.label_file import LabelFile
-    from fidsel.data.state import State
     from fidsel.report import write_report
     from fidsel.tasks import outliers as task
 
     require_writable(out, report)
-    state = State(charge, spin)
     given = check_config(task.OutlierConfig, {}, with_device(settings, device, "device"), "the command line")
     with progress() as say:
         say("comparing", 0, 1)
         found = task.outliers(
             model,
-            LabelFile(data, units, energy_key, forces_key, state=state),
-            train=LabelFile(train, units, state=state) if train else None,
-            held_out=LabelFile(held_out, units, energy_key, forces_key, state=state) if held_out else None,
-            units=units,
+            files.labels(data),
+            train=files.frames(train) if train else None,
+            held_out=files.labels(held_out) if held_out else None,
+            units=files.units,
             seed=seed,
             report=say,
             **dict(given),

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.options import Charge, Device, EnergyKey, ForcesKey, Seed, Spin, Units, with_device
-from fidsel.cli.output import AsJson, Settings, TrustLabels, document, note
+from fidsel.cli.options import Device, Seed, TrainingFiles, grouped, with_device
+from fidsel.cli.output import AsJson, Settings, document, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.training import training_notes
 
@@ -14,9 +14,11 @@ Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file pe
 File = Annotated[str, typer.Argument(help="Accurate labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
 
 
+@grouped
 def train(
     accurate: File,
     settings: Settings = None,
+    *,
     out: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("model"),
     cheap: Cheap = None,
     validation: Annotated[str | None, typer.Option(help="Accurate labels to validate on.")] = None,
@@ -41,27 +43,19 @@ def train(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
-    trust_labels: TrustLabels = False,
-    units: Units = None,
-    energy_key: EnergyKey = None,
-    forces_key: ForcesKey = None,
-    charge: Charge = None,
-    spin: Spin = None,
+    files: TrainingFiles,
     seed: Seed = 0,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a force field on files; a fifth of the accurate labels validates unless --validation is given."""
-    from fidsel.data.label_file import LabelFile
-    from fidsel.data.state import State
     from fidsel.tasks.train import train_files
 
-    keys = (units, energy_key, forces_key, trust_labels, State(charge, spin))
     with progress() as report:
         found = train_files(
-            LabelFile(accurate, *keys),
-            [LabelFile(path, *keys) for path in cheap or ()],
-            LabelFile(validation, *keys) if validation else None,
+            files.labels(accurate),
+            [files.labels(path) for path in cheap or ()],
+            files.labels(validation) if validation else None,
             model,
             recipe,
             with_device(settings, device),
@@ -71,5 +65,5 @@ def train(
             force=force,
             report=report,
             say=note,
-        )
+        ).to_dict()
     document(found) if as_json else training_notes(found)

@@ -1,0 +1,108 @@
+"""How many labels a second the engine hands out, and what part of the workers' time is label time.
+
+    python benchmarks/label_throughput.py [--json] [--workers 2] [--labels 4000] [--seconds 0.3] [--burns 40]
+
+Two numbers: labels a second of a source that does nothing (of unknown duration, so that each is a task of
+its own; and predicted to be short, so that they go in groups), and the efficiency of labels that compute for
+0.3 s of CPU time each,
+
+    efficiency = CPU seconds charged for labels / (wall time × workers).
+
+Both with a limit of time, CPU time and memory on every label, as a campaign has them. On a machine that has
+other work to do the efficiency says how much of it the workers got; the load before each part is printed,
+and the CPU time of the driver, which hardly depends on it.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ase import Atoms
+from cells import options, publish
+
+from fidsel.fidelity import Label, Task
+from fidsel.fidelity.engine.local import LocalEngine, available_cores
+from fidsel.fidelity.source import Value
+
+ATOMS = Atoms("H2", [[0, 0, 0], [0, 0, 0.74]])
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Computes for some seconds of CPU time."""
+
+    seconds: float = 0.0
+    forces: bool = False
+
+    def settings(self) -> Mapping[str, Value]:
+        """Return the time."""
+        return {"kind": "busy", "seconds": self.seconds}
+
+    def label(self, _: Atoms) -> Label:
+        """Use the time, return nothing of interest."""
+        end = time.process_time() + self.seconds
+        while self.seconds and time.process_time() < end:
+            pass
+        return Label(0.0, None)
+
+
+def tasks(count: int, seconds: float, predicted: float | None) -> Iterator[Task]:
+    """Yield labels with all limits on."""
+    for i in range(count):
+        yield Task(
+            str(i), ATOMS, Busy(seconds), time_limit=600.0, predicted=predicted,
+            cpu_limit=600.0, memory_limit=2**33,
+        )  # fmt: skip
+
+
+def timed(engine: LocalEngine, count: int, seconds: float, predicted: float | None) -> Mapping[str, float]:
+    """Return wall time, CPU seconds charged, and the load of the machine before, of some labels."""
+    load, began, driver, cpu = os.getloadavg()[0], time.perf_counter(), time.process_time(), 0.0
+    for _, outcome, usage in engine.run(tasks(count, seconds, predicted)):
+        if not isinstance(outcome, Label):
+            raise outcome
+        cpu += usage.cpu
+    wall = time.perf_counter() - began
+    return {
+        "labels": count,
+        "wall": wall,
+        "labels_per_second": count / wall,
+        "label_cpu": cpu,
+        "cpu_per_label": cpu / count,
+        "efficiency": cpu / (wall * engine.workers),
+        "driver_cpu_per_label": (time.process_time() - driver) / count,
+        "load_before": load,
+    }
+
+
+def main() -> None:
+    """Print the table, or one JSON document."""
+    parser = options(__doc__, cells=False)
+    parser.add_argument("--workers", type=int, default=min(2, available_cores()))
+    parser.add_argument("--labels", type=int, default=4000, help="of the source that does nothing")
+    parser.add_argument("--seconds", type=float, default=0.3, help="CPU time of a label that computes")
+    parser.add_argument("--burns", type=int, default=40, help="labels that compute")
+    given = parser.parse_args()
+    with LocalEngine(given.workers) as engine:
+        timed(engine, 2 * given.workers, 0.05, None)  # workers start
+        found = {
+            "one by one": timed(engine, given.labels, 0.0, None),
+            "in groups": timed(engine, given.labels, 0.0, 0.001),
+            f"{given.seconds:g} s of CPU time": timed(engine, given.burns, given.seconds, given.seconds),
+        }
+    if given.json:
+        publish("label_throughput", workers=given.workers, runs=found)
+        return
+    print(f"{given.workers} workers, {available_cores()} cores")
+    head = ("number", "labels/s", "CPU/label", "driver", "efficiency", "load")
+    print(f"{'labels':20s}" + "".join(f"{name:>12s}" for name in head))
+    for name, row in found.items():
+        print(
+            f"{name:20s}{row['labels']:12.0f}{row['labels_per_second']:12.0f}{row['cpu_per_label']:11.5f}s"
+            f"{row['driver_cpu_per_label']:11.5f}s{row['efficiency']:12.1%}{row['load_before']:12.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
