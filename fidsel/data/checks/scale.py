@@ -140,7 +140,6 @@ def force_scale(frames: Frames, reference: FloatArray | None, name: str) -> list
 
     Parameters
     ----------
-    frames : labelled frames.
     reference : (n_atoms, 3) eV/Å, e.g. MMFF94's; NaN where there is none.
     name : what the reference is called.
     """
