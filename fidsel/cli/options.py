@@ -37,6 +37,13 @@ Spin = Annotated[
     int | None, typer.Option(help="Unpaired electrons (2S) of frames for which the files name none.")
 ]
 Seed = Annotated[int, typer.Option(help="Decides every draw; ≥ 0.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        help="Quick potential beneath the model: gfn2, gfn1, mmff94, a model's folder, an ASE calculator or "
+        "package.module:Class; a training uses it where it makes the labels easier to learn."
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(help="Where models compute: auto (CUDA where there is any), cpu, cuda or cuda:N."),

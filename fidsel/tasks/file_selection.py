@@ -35,6 +35,7 @@ class Request:
     control : whether a control arm trains on random frames, as many.
     out : file of the picks.
     track : MLflow tracking URI that rounds are logged to; None = they are not.
+    baseline : what lies beneath the model, see `named_baseline`; None = as `overrides` say.
     """
 
     pool: LabelFile
@@ -47,6 +48,7 @@ class Request:
     control: bool
     out: Path
     track: str | None = None
+    baseline: str | None = None
 
 
 @dataclass

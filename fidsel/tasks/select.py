@@ -30,7 +30,7 @@ from fidsel.models.watch import QUIET, Watch
 from fidsel.selector import ErrorSource, Picker, Random, Reduced, error_source, make_descriptor, needs_errors
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
-from fidsel.tasks.baseline import file_baseline
+from fidsel.tasks.baseline import file_baseline, named_baseline
 from fidsel.tasks.file_selection import FileSelection, Request
 from fidsel.training.recipes.standard import STAGE
 
@@ -92,6 +92,8 @@ def checked(request: Request) -> SelectConfig:
     Raises a `UsageError` where they are not valid.
     """
     values: dict[str, Any] = {"model": {"kind": request.model}, "selector": {"kind": request.picker}}
+    if request.baseline is not None:
+        values["model"]["baseline"] = named_baseline(request.baseline)
     if request.error is not None:
         values["selector"]["error"] = request.error
     config = check_config(SelectConfig, values, request.overrides, "the command line")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from fidsel.cli.options import Device, Seed, TrainingFiles, grouped, with_device
+from fidsel.cli.options import Baseline, Device, Seed, TrainingFiles, grouped, with_device
 from fidsel.cli.output import AsJson, Settings, document, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.selection import selection_line, selection_table
@@ -58,6 +58,7 @@ class PickOptions:
             help="Kind of model, e.g. sgdml, painn or ensemble (of painn; else model.member.kind=KIND)."
         ),
     ] = "sgdml"
+    baseline: Baseline = None
     picker: Annotated[
         str, typer.Option(help="cluster-error, random, stratified, farthest-point, greedy or lcmd.")
     ] = "cluster-error"
@@ -109,6 +110,7 @@ def select(
     request = Request(
         pool=files.labels(pool),
         model=by.model,
+        baseline=by.baseline,
         picker=by.picker,
         error=by.error,
         cheap=files.labels(by.cheap) if by.cheap else None,

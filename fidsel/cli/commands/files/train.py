@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.options import Device, Seed, TrainingFiles, grouped, with_device
+from fidsel.cli.options import Baseline, Device, Seed, TrainingFiles, grouped, with_device
 from fidsel.cli.output import AsJson, Settings, document, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.training import training_notes
@@ -35,13 +35,7 @@ def train(
             "by default standard or, with --cheap, joint for networks, asteroid for mace, else cokriging."
         ),
     ] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            help="Quick potential beneath the model: gfn2, gfn1, mmff94, a model's folder, an ASE calculator "
-            "or package.module:Class; used where it makes the labels easier to learn."
-        ),
-    ] = None,
+    baseline: Baseline = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
     files: TrainingFiles,
     seed: Seed = 0,
