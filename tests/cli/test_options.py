@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import typer
 from command_line import fidsel, write_campaign
-from fidsel.cli.commands.select import RoundOptions
 
 from fidsel.campaign.selection.settings import Selection
 from fidsel.cli.amounts import joined
 from fidsel.cli.app import app
+from fidsel.cli.commands.files.select import RoundOptions
 from fidsel.cli.options import TrainingFiles, grouped, one_folder, with_device
 from fidsel.exceptions import UsageError
 
