@@ -31,8 +31,6 @@ def from_plain(
 
     Parameters
     ----------
-    cls : a dataclass.
-    value : what should describe it.
     where : name of the value, for messages.
     extra : whether entries that the class does not have are passed over.
 

@@ -60,7 +60,6 @@ class Modes:
         Parameters
         ----------
         temperature : K.
-        statistics : "classical" or "quantum".
         softest : 1/cm; softer modes move as if they had this wavenumber.
         """
         omega = np.maximum(self.wavenumbers, softest) * invcm / HBAR
@@ -139,7 +138,6 @@ def normal_modes(
 
     Parameters
     ----------
-    molecule : what to sample.
     frames : how many frames to return.
     temperatures : K.
     seed : the same seed gives the same frames.

@@ -74,7 +74,6 @@ class OpenMMRun:
     start : (N, 3) Å.
     temperature : K.
     seed : of velocities and noise, 1 to 2³¹ − 1.
-    thermostat : time step and friction.
     """
 
     def __init__(

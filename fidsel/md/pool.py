@@ -41,14 +41,12 @@ def sample(
 
     Parameters
     ----------
-    molecule : what to sample.
     frames : how many frames to return.
     temperatures : K.
     seed : the same seed gives the same frames.
     conformers : most starting conformers, made by ETKDG and MMFF94.
     starts : (k, N, 3) Å, starting geometries instead of conformers.
     source : energy surface; None = MMFF94.
-    plan : how trajectories are run.
 
     Raises
     ------

@@ -29,8 +29,6 @@ class ReplicaRun:
     bonds : pairs that must stay bonded.
     starts : (k, N, 3) Å.
     temperatures : (k,) K.
-    thermostat : time step and friction.
-    limits : the physical range.
     """
 
     surface: Surface

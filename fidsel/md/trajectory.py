@@ -28,13 +28,11 @@ class SamplingPlan:
 
     Parameters
     ----------
-    thermostat : time step and friction.
     equilibration : fs run before anything is kept.
     shortest_interval : fs; frames are never closer than this: a short trajectory shows too short
         autocorrelation times, and velocities are remembered for about 1/friction.
     longest_interval : fs; frames are never farther apart than this, however slow the molecule. The
         report marks trajectories whose frames are then correlated.
-    limits : the physical range.
     restarts : how often one trajectory may start anew after it left the physical range.
     """
 
@@ -78,12 +76,9 @@ class Walk:
 
     Parameters
     ----------
-    molecule : what moves.
-    source : its energy surface.
     start : (N, 3) Å.
     temperature : K.
     name : group of its frames.
-    plan : how it is run.
     """
 
     molecule: Molecule

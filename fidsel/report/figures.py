@@ -24,10 +24,7 @@ class Drawing:
 
     Parameters
     ----------
-    name : of its files.
-    caption : under it.
     alt : what a person who cannot see it needs to know.
-    figures : by unit.
     """
 
     name: str

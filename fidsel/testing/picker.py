@@ -173,7 +173,6 @@ def check_error_source(
 
     Parameters
     ----------
-    pool : the candidates.
     truth : (n,) true errors, eV/Å; revealed to the source for the rows it wants, or for all of them
         where it wants none.
     evidence : what the source is told of the pool beside.

@@ -23,7 +23,6 @@ def check_source(
 
     Parameters
     ----------
-    source : what is checked.
     atoms : a frame it can label, away from equilibrium so that its forces are not zero.
     invariance : eV and eV/Å, largest change of a label under translation and rotation; an integration
         grid of DFT needs some 1e-3.
@@ -185,7 +184,6 @@ def check_forces(
     source, atoms : what is checked, and where.
     tolerance : eV/Å.
     components : how many of the 3N components, drawn at random.
-    seed : draws them.
     """
     forces = source.label(atoms.copy()).forces
     if forces is None:

@@ -27,8 +27,6 @@ def serve(tracker: Tracker, port: int, ready: Callable[[], None] = lambda: None)
 
     Parameters
     ----------
-    tracker : whose rounds to show.
-    port : where.
     ready : called once the page can be opened.
 
     Raises

@@ -37,7 +37,6 @@ class Tracker:
 
     Parameters
     ----------
-    folder : the campaign.
     experiment : name of the MLflow experiment.
     uri : tracking URI; None = `mlflow.db` and `mlartifacts` in the campaign folder.
     parameters : configuration, logged with the parent run.

@@ -185,16 +185,16 @@ class Round:
             ("picked in this round", len(self.picks)),
             (f"errors on {self.metrics.frames} test labels", self.metrics),
             (f"errors on {self.validation.frames} validation labels", self.validation),
-            ("spent of the budget, base units", self._money()),
+            (
+                "spent of the budget, base units",
+                f"{self.spent:.4g} ({self.cost:.4g} in this round), {self.remaining:.4g} left",
+            ),
         ]
         if self.control is not None:
             arm = f"{self.control.labels} random labels, {self.control.basis}: {self.control.saving.words}"
             rows.append(("control arm", arm))
         rows.append(("state", self.stop or "goes on"))
         return html_table(f"round {self.index}", (), rows, self.notes)
-
-    def _money(self) -> str:
-        return f"{self.spent:.4g} ({self.cost:.4g} in this round), {self.remaining:.4g} left"
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""

@@ -49,7 +49,6 @@ def check(
 
     Parameters
     ----------
-    frames : the data set.
     forces : whether the levels declare forces.
     reference_forces : (n_atoms, 3) eV/Å, an independent estimate such as MMFF94's: a unit error that
         energies and forces share cannot be seen without it.

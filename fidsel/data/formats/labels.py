@@ -49,7 +49,6 @@ class Keys:
 
         Parameters
         ----------
-        names : what the file has.
         also : names that mean this quantity in this format only, in order, before all others.
         """
         if not self.labels:

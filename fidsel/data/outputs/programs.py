@@ -19,7 +19,6 @@ class Program:
 
     Parameters
     ----------
-    name : of the program.
     mark : found in its outputs only.
     end : found where it ended normally.
     failure : found where a wave function or density did not converge.

@@ -145,7 +145,7 @@ class LocalEngine:
 
     def _unwatch(self) -> None:
         if self._watch is not None:
-            self._watch.stop()
+            self._watch.close()
             self._watch = None
 
     def _run(

@@ -20,7 +20,7 @@ SCAN_SHARE: Final = 0.02
 
 
 class Watch:
-    """Looks at workers ten times a second, in a thread of its own, until it is stopped.
+    """Looks at workers ten times a second, in a thread of its own, until it is closed.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Watch:
         self._next_scan = 0.0
         self._thread.start()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Look no more."""
         self._done.set()
         self._thread.join()

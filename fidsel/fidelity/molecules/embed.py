@@ -23,8 +23,6 @@ def embedded(molecule: Molecule, n: int, seed: int) -> "Chem.Mol":
 
     Parameters
     ----------
-    molecule : what to embed.
-    n : geometries asked for.
     seed : ≥ 0; the same seed gives the same geometries.
     """
     from rdkit import rdBase

@@ -34,7 +34,6 @@ def expected_seconds(method: str, basis: str, atoms: Atoms) -> float:
     ----------
     method : "hf", "dft" (with density fitting), "mp2", "ccsd" or "ccsd(t)".
     basis : name of a basis set.
-    atoms : the molecule.
     """
     if method not in SECONDS:
         raise unknown("method", method, SECONDS)

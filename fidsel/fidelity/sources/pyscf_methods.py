@@ -93,8 +93,6 @@ def self_consistent_field(
 
     Parameters
     ----------
-    mol : pyscf.gto.Mole.
-    tolerances : when to stop.
     xc : density functional; None = Hartree–Fock.
     grid : level of the integration grid, 0 to 9; VV10, whose cost is quadratic in the number of grid
         points and which varies slowly, is integrated two levels lower.
@@ -197,9 +195,7 @@ def coupled_cluster(
     Parameters
     ----------
     field : converged Hartree–Fock.
-    tolerances : when to stop.
     frozen : lowest orbitals left uncorrelated.
-    triples : add the perturbative triples.
     forces : compute the gradient; not for unrestricted CCSD(T).
     """
     from pyscf import cc

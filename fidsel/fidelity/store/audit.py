@@ -5,6 +5,7 @@ from functools import partial
 from math import isclose
 from typing import Any, Final
 
+from fidsel.data.checks.finding import few
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.rows import COLUMNS, LABEL, damaged, damaged_labels
 from fidsel.fidelity.store.schema import COUNTS, SUMS
@@ -64,9 +65,7 @@ def _damaged(store: LabelStore) -> Iterator[str]:
     labels = [name for rows in _batches(store, labelled) for name in damaged_labels(rows)]
     for what, names in (("configurations", frames), ("labels", labels)):
         if names:
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            listed = f"frames {', '.join(names[:SHOWN])}{more}"
-            yield f"{what} that are not what was stored: {listed}; put back a backup"
+            yield f"{what} that are not what was stored: frames {few(names, SHOWN)}; put back a backup"
 
 
 def _batches(store: LabelStore, sql: str) -> Iterator[list[Any]]:

@@ -46,7 +46,6 @@ class StoreError(FidselError):
 
     Parameters
     ----------
-    path : the store.
     reason : what happened and what to do about it.
     """
 

@@ -69,8 +69,6 @@ def retry(store: LabelStore, fidelities: Sequence[Fidelity], cause: str | None =
 
     Parameters
     ----------
-    store : open store.
-    fidelities : levels to look at.
     cause : only those that failed for this cause; None = all.
     """
     if cause is not None and cause not in get_args(Cause):

@@ -261,7 +261,6 @@ class LabelStore:
 
         Parameters
         ----------
-        fidelity : whose labels.
         ids : which frames to look at, and the order of the answer; None = all, in order of insertion.
         """
         return self._ids([f"SELECT l.frame_id FROM labels l WHERE l.key = ? AND {SOUND}"], fidelity, ids)

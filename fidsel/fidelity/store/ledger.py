@@ -144,7 +144,6 @@ class Ledger:
 
         Parameters
         ----------
-        ids : of the attempts.
         asked : whether a person asks for it; else an attempt before which its frame has been tried again
             already stays as it is, so that nothing is tried for ever.
         """
@@ -278,9 +277,7 @@ class Ledger:
 
         Parameters
         ----------
-        account : who pays.
         amount : ≥ 0, base units of the budget.
-        note : what for.
         seconds : ≥ 0, core-seconds.
         """
         counted(account)

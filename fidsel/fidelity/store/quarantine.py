@@ -19,7 +19,6 @@ def set_aside(store: LabelStore, fidelity: Fidelity, cheaper: Sequence[Fidelity]
 
     Parameters
     ----------
-    store : open store.
     fidelity : level whose new labels are judged.
     cheaper : levels below it, cheapest first.
     """
@@ -66,8 +65,6 @@ def release(store: LabelStore, fidelities: Sequence[Fidelity], frames: Sequence[
 
     Parameters
     ----------
-    store : open store.
-    fidelities : levels to look at.
     frames : ids, or beginnings of ids, of the frames; None = all.
     """
     aside = {fidelity: store.aside_ids(fidelity) for fidelity in fidelities}

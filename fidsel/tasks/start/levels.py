@@ -136,9 +136,9 @@ def starting_point(atoms: Atoms, budget: str | None, force_field: bool) -> Start
     """
     xtb = find_spec("tblite") is not None and max(atoms.numbers) <= HEAVIEST
     tried = [Budget.parse(text) for text in ((budget,) if budget else BUDGETS)]
-    seconds = {
-        method: expected_seconds(method, BASIS, atoms) for method in LADDER if _possible(method, atoms)
-    }
+    # coupled cluster has no forces of open shells
+    ladder = LADDER[1:] if atoms.info.get("spin", 0) else LADDER
+    seconds = {method: expected_seconds(method, BASIS, atoms) for method in ladder}
     # a budget of labels pays for any level: what a label takes is measured against the longest default
     clock = [Budget.parse(BUDGETS[-1]) if one.unit == "label" else one for one in tried]
     for wanted in (WANTED, FEWEST):
@@ -167,10 +167,6 @@ def pool_size(atoms: int) -> int:
     (600, 310, 200)
     """
     return max(200, min(600, 2800 // atoms // 10 * 10))
-
-
-def _possible(method: str, atoms: Atoms) -> bool:
-    return method != "ccsd(t)" or not atoms.info.get("spin", 0)
 
 
 def _beside(method: str, atoms: Atoms) -> float:

@@ -49,16 +49,12 @@ class Objective(Protocol):
         ...
 
 
-def _square(x: Tensor) -> Tensor:
-    return x * x
-
-
 def _huber(x: Tensor) -> Tensor:
     a = x.abs()
     return torch.where(a < HUBER, 0.5 * x * x, HUBER * (a - 0.5 * HUBER))
 
 
-COMPONENT: dict[str, Callable[[Tensor], Tensor]] = {"l1": torch.abs, "l2": _square, "huber": _huber}
+COMPONENT: dict[str, Callable[[Tensor], Tensor]] = {"l1": torch.abs, "l2": torch.square, "huber": _huber}
 
 
 def force_term(kind: str, error: Tensor, mask: Tensor) -> Tensor:

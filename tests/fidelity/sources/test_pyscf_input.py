@@ -11,7 +11,6 @@ from fidsel.fidelity.sources import pyscf_input as pyscf
 @pytest.mark.parametrize("xc", ["pbe", "B3LYP", "0.25*hf + 0.75*pbe, pbe", "r2scan"])
 def test_functionals_by_any_name_of_libxc(xc: str) -> None:
     pyscf.check_functional(xc)
-    assert not pyscf.has_nonlocal_correlation(xc)
 
 
 @pytest.mark.parametrize(
