@@ -1,6 +1,6 @@
 """What a learnt metric brings to sGDML: force errors with and without, by number of labels.
 
-    python benchmarks/kernel_metric.py                       # table; about an hour of one core
+    python benchmarks/kernel_metric.py                       # table; twenty minutes of one core
     python benchmarks/kernel_metric.py --only h2co           # the formaldehyde cells, two minutes
     python benchmarks/kernel_metric.py --json                # one JSON document
     python benchmarks/kernel_metric.py --part cells.jsonl    # keeps finished fits, run again to go on
@@ -11,16 +11,28 @@ test, each seed draws its own.
 Needs h2co, rmd17 and malonaldehyde_ccsd_t in FIDSEL_DATA (default ../shared/data).
 """
 
-import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
-from time import process_time
 
 import numpy as np
 import torch
-from cells import KCAL, Row, add_workers, data_folder, formaldehyde, machine, malonaldehyde, md17, run_cells
+from cells import (
+    KCAL,
+    Row,
+    arms,
+    data_folder,
+    formaldehyde,
+    malonaldehyde,
+    md17,
+    mean_and_error,
+    options,
+    publish,
+    run_cells,
+    shown,
+    timed,
+)
 
 from fidsel.data import Frames
 from fidsel.models import SGDML
@@ -70,53 +82,40 @@ def run(cell: Cell, folder: Path) -> Row:
     test, validation, train = np.split(
         np.random.default_rng(cell.seed).permutation(len(frames)), [TEST, TEST + cell.frames // 4]
     )
-    cpu = process_time()
-    model, record = SGDML(metric=cell.metric).fit(frames[train[: cell.frames]], frames[validation])
-    cpu = process_time() - cpu
+    given = frames[train[: cell.frames]], frames[validation]
+    (model, record), took = timed(lambda: SGDML(metric=cell.metric).fit(*given))
     error = np.abs(model.predict(frames[test]).forces - frames[test].forces).mean() / KCAL
     kept = {name: record[name] for name in ("sigma", "metric", "sigma_at_edge")}
-    return asdict(cell) | {"cpu_seconds": cpu, "force_mae": float(error), "kept": kept}
+    return asdict(cell) | {"cpu_seconds": took["cpu"], "force_mae": float(error), "kept": kept}
 
 
 def show(rows: Sequence[Row]) -> None:
     """Print the table: mean and standard error over seeds, and processor seconds."""
     print("labels                    frames  identity           learnt             ratio   processor (s)")
-    for name in LABELS:
-        for n in FRAMES:
-            found = [
-                [r for r in rows if (r["labels"], r["frames"], r["metric"]) == (name, n, m)] for m in METRICS
-            ]
-            if not all(found):
-                continue
-            errors = [np.array([row["force_mae"] for row in some]) for some in found]
-            told = [
-                f"{e.mean():.4f} ± {e.std(ddof=1) / len(e) ** 0.5 if len(e) > 1 else np.nan:.4f}"
-                for e in errors
-            ]
-            seconds = [np.mean([row["cpu_seconds"] for row in some]) for some in found]
-            print(
-                f"{name:25} {n:6}  {told[0]:17}  {told[1]:17}  {errors[1].mean() / errors[0].mean():.2f}"
-                f"   {seconds[0]:.1f} → {seconds[1]:.1f}"
-            )
+    found = arms(rows, "labels", "frames", "metric")
+    for name, n in product(LABELS, FRAMES):
+        if not all((name, n, metric) in found for metric in METRICS):
+            continue
+        each = [found[name, n, metric] for metric in METRICS]
+        errors = [mean_and_error([row["force_mae"] for row in some]) for some in each]
+        seconds = [mean_and_error([row["cpu_seconds"] for row in some])[0] for some in each]
+        told = "  ".join(f"{shown(*error):17}" for error in errors)
+        ratio = errors[1][0] / errors[0][0]
+        print(f"{name:25} {n:6}  {told}  {ratio:.2f}   {seconds[0]:.1f} → {seconds[1]:.1f}")
 
 
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--part", type=Path, help="file that keeps finished fits; run again to go on")
+    parser = options(__doc__)
     parser.add_argument("--only", default="", help="labels whose name begins so")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    add_workers(parser)
     given = parser.parse_args()
     cells = [cell for cell in CELLS if cell.labels.startswith(given.only)]
-    rows = run_cells(cells, run, given.part, given.workers, data_folder())
+    rows = run_cells(
+        cells, run, given.part, given.workers, data_folder("h2co", "rmd17", "malonaldehyde_ccsd_t")
+    )
     if given.json:
         settings = {"test": TEST, "seeds": SEEDS, "validation": "frames // 4"}
-        print(
-            json.dumps(
-                {"benchmark": "kernel_metric", **machine(), "settings": settings, "cells": rows}, indent=1
-            )
-        )
+        publish("kernel_metric", settings=settings, cells=rows)
     else:
         show(rows)
 
