@@ -8,7 +8,7 @@ import fidsel
 
 TESTS, ROOT = Path(__file__).parent, Path(fidsel.__file__).parent
 
-PARTS = ("data", "fidelity", "models", "md", "report", "selector")
+PARTS = ("data", "fidelity", "models", "md", "refine", "report", "selector")
 """Parts that hold to it in full."""
 
 ELSEWHERE = {

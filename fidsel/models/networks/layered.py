@@ -23,6 +23,12 @@ class LayeredNetwork(Network):
     """
 
     arguments = ("features", "layers", "radial")
+    first_modules = ("embedding", "blocks.0")
+
+    @property
+    def last_modules(self) -> tuple[str, ...]:
+        """Names of the last block and the read-out."""
+        return (f"blocks.{self.layers - 1}", "readout")
 
     def __init__(
         self,
