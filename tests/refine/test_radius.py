@@ -5,6 +5,7 @@ from springs import shaken, training
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.refine.radius import GRID, choose_radius, thinned, training_spectrum
+from fidsel.refine.spectrum import Measure
 
 
 def chain(n: int, step: float = 1.4) -> Frames:
@@ -13,7 +14,7 @@ def chain(n: int, step: float = 1.4) -> Frames:
 
 
 @pytest.mark.parametrize("measure", ["wasserstein", "published"])
-def test_a_system_of_training_keeps_the_training_cutoff(measure: str) -> None:
+def test_a_system_of_training_keeps_the_training_cutoff(measure: Measure) -> None:
     few = training("accurate", 10)
     for cutoff in (2.0, 4.5, 12.0):
         found = choose_radius(few, training_spectrum(few, cutoff), measure)

@@ -7,11 +7,11 @@ from architectures import network
 from fidsel.models import BySystem
 from fidsel.refine.adapt import Adapted
 from fidsel.refine.radius import Radius
-from fidsel.refine.record import Compared, Refinement, SystemRecord
+from fidsel.refine.record import Compared, Refinement, Status, SystemRecord
 
 
 def record(name: str, before: list[float], after: list[float]) -> SystemRecord:
-    status = "kept" if before == after else "refined"
+    status: Status = "kept" if before == after else "refined"
     return SystemRecord(name, len(before), status, compared=Compared(np.array(before), np.array(after), 0.5))
 
 

@@ -15,7 +15,7 @@ def line(n: int) -> np.ndarray:
 def circle(n: int) -> np.ndarray:
     """Return points of a ring whose neighbours are 1 Å apart."""
     turn = 2 * np.pi * np.arange(n) / n
-    return np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1) / (2 * np.sin(np.pi / n))
+    return np.asarray(np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1) / (2 * np.sin(np.pi / n)))
 
 
 @pytest.mark.parametrize("n", [2, 3, 7])
