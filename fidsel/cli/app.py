@@ -20,11 +20,13 @@ from fidsel.cli.commands import (
     iterate,
     outliers,
     plan,
+    refine,
     release,
     report,
     retry,
     sample,
     select,
+    shift,
     status,
     train,
     ui,
@@ -88,6 +90,8 @@ app.command("train")(train.train)
 app.command("select")(select.select)
 app.command("evaluate")(evaluate.evaluate)
 app.command("outliers")(outliers.outliers)
+app.command("shift")(shift.shift)
+app.command("refine")(refine.refine)
 app.command("ui")(ui.ui)
 app.command("demo")(demo.demo)
 

@@ -35,17 +35,17 @@ class Adaptation:
 
     Parameters
     ----------
-    steps : gradient steps.
-    learning_rate : of each.
-    momentum : part of the step before that is added to each.
-    weight_decay : L2 penalty on the parameters that move.
-    batch : frames of a step.
-    energy : weight of |ΔE|, eV.
-    forces : weight of ‖ΔF‖, eV/Å.
-    held_out : part of the system's frames that is never stepped on and says whether the steps help.
-    check_every : steps between two looks at the frames held out.
-    guard : whether the step of the smallest loss on these is kept, none if none lowers it; otherwise the last
-        is, whatever it did.
+    steps : gradient steps, 500 unless given.
+    learning_rate : of each, 1e-5.
+    momentum : part of the step before that is added to each, 0.9.
+    weight_decay : L2 penalty on the parameters that move, 1e-3.
+    batch : frames of a step, 32.
+    energy : weight of |ΔE|, eV: 1.
+    forces : weight of ‖ΔF‖, eV/Å: 1000.
+    held_out : part of the system's frames that is never stepped on and says whether the steps help, 0.2.
+    check_every : steps between two looks at the frames held out, 50.
+    guard : on unless given: whether the step of the smallest loss on these is kept, none if none lowers
+        it; otherwise the last is, whatever it did.
     """
 
     steps: PositiveInt = 500

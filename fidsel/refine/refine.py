@@ -16,13 +16,17 @@ from fidsel.models.contract import ForceField
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.refine.adapt import Adaptation, Adapted, adapt
 from fidsel.refine.prior import Prior, PriorError, PriorLabels, prior_labels
-from fidsel.refine.radius import Radius, choose_radius, training_spectrum
+from fidsel.refine.radius import Radius, choose_radius, thinned, training_spectrum
 from fidsel.refine.record import Compared, Refinement, Status, SystemRecord
 from fidsel.refine.spectrum import MeanSpectrum, Measure
 from fidsel.refine.systems import systems
 
 PUBLISHED: Final = Adaptation()
 """As Kreiman & Krishnapriyan have it."""
+TRIED: Final = 20
+"""Training frames on which a prior is compared with the head for it."""
+STRANGE: Final = 0.5
+"""Part of the forces of a prior by which a head that has learnt it may be off there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +92,7 @@ def refine(
     head = None if means.prior is None else head_of(model, means.head)
     graphs = None
     if means.training is not None:
+        _require_the_prior(model, head, means)
         graphs = training_spectrum(means.training, model.network.reach)
     refined, records, errors = {}, [], np.full(len(frames), np.nan)
     found = systems(frames)
@@ -123,6 +128,29 @@ def head_of(model: NetworkForceField, head: str | None) -> str:
             "of the prior as cheap level"
         )
     raise UsageError(f"the head of the prior must be one of {others}, got {head!r}: name it by `head`")
+
+
+def _require_the_prior(model: NetworkForceField, head: str | None, means: Means) -> None:
+    """Raise a `UsageError` where the head does not know the prior on the frames it was trained on.
+
+    Steps lower the loss of a prior that the model has not learnt as well, to the harm of its main head.
+    """
+    if means.prior is None or head is None or means.training is None:
+        return
+    known = thinned(means.training, TRIED)
+    gaps, sizes = [], []
+    for system in systems(known):
+        try:
+            labels = prior_labels(means.prior, known[system.rows].unlabelled(), head)
+        except PriorError:  # of which each system to be refined tells
+            continue
+        gaps.append(np.linalg.norm(model.predict(labels.frames, head).forces - labels.frames.forces, axis=1))
+        sizes.append(np.linalg.norm(labels.frames.forces, axis=1))
+    if gaps and (gap := np.concatenate(gaps).mean()) > STRANGE * (size := np.concatenate(sizes).mean()):
+        raise UsageError(
+            f"the head {head!r} is off by {gap:.3g} eV/Å from this prior, whose forces are of {size:.3g}, on "
+            "frames that it was trained on: take the prior it has learnt, or name its head by `head`"
+        )
 
 
 @dataclass

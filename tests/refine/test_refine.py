@@ -13,7 +13,7 @@ from fidsel.models import BySystem, NetworkForceField, Offset, load
 from fidsel.models.ranges import ExtrapolationWarning
 from fidsel.models.reference import EnergyReference
 from fidsel.refine.adapt import Adaptation
-from fidsel.refine.prior import always
+from fidsel.refine.prior import always, mmff94
 from fidsel.refine.refine import Means, frame_means, head_of, refine
 
 HOW = Adaptation(steps=60, batch=8, check_every=20)
@@ -170,6 +170,16 @@ def test_fragments_are_refined_like_any_other_system(family: NetworkForceField) 
     assert record.prior_error[1] <= record.prior_error[0]
     assert np.isfinite(record.radius.distances).all()  # type: ignore[union-attr]
     assert "error_ratio_median" not in found.summary
+
+
+def test_another_prior_than_the_one_learnt_is_refused_where_training_frames_tell(
+    family: NetworkForceField,
+) -> None:
+    trained = training("accurate", 3)
+    with pytest.raises(UsageError, match=r"the head 'prior' is off by .* take the prior it has learnt"):
+        refine(family, both(), Means(prior=mmff94, training=trained, how=HOW))
+    still = Adaptation(steps=1)
+    assert refine(family, both(), Means(prior=always(Springs()), training=trained, how=still)).systems
 
 
 def test_bad_calls_are_refused(family: NetworkForceField) -> None:

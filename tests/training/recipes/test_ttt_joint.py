@@ -29,8 +29,6 @@ def test_it_is_joint_training_that_keeps_the_head_of_the_prior() -> None:
     np.testing.assert_array_equal(
         ours.predict(data().validation).forces, joint.predict(data().validation).forces
     )
-    with pytest.raises(UsageError, match="fine_tune would drop the head of the prior"):
-        TTTJoint(fine_tune=True)
 
 
 def test_priors_must_be_one() -> None:
