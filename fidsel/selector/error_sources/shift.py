@@ -14,7 +14,7 @@ from fidsel.selector.pool import Pool
 
 @dataclass(frozen=True)
 class Shift(ErrorSource):
-    """Distance to the training frames in a model's latent space, over that of training frames from each other.
+    """Distance to the training frames in a model's latent space, over that of these from each other.
 
     d_i / d̄, with the mean distances d_i of frame i to its `neighbours` nearest training frames, and d̄ of a
     training frame to its nearest others. Where `Latent` fits a law to errors of random frames, this asks for
@@ -46,7 +46,7 @@ class Shift(ErrorSource):
 
 
 def own_distance(training: FloatArray, neighbours: int) -> float:
-    """Return the mean distance of training frames (m, d) to their nearest others; 1 where it would be zero."""
+    """Return the mean distance of training frames (m, d) to their nearest others; 1 where it is zero."""
     count = min(neighbours + 1, len(training))
     # each is its own nearest neighbour, at no distance
     apart = latent_distances(training, training, count).mean() * count / max(1, count - 1)
