@@ -41,7 +41,7 @@ from fidsel.data import Frames
 from fidsel.models import Baseline, ForceField, GemNet, PaiNN
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.refine import PRIORS, Adaptation, Means, refine, systems
-from fidsel.refine.refine import frame_means
+from fidsel.refine.refinement import frame_means
 from fidsel.training import Stage, Standard, TrainingData, TTTJoint
 
 TRAINED, UNSEEN = ("aspirin", "benzene", "uracil"), ("toluene", "ethanol", "salicylic")

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fidsel.refine.diagnostics import UNITS, Shift
 from fidsel.refine.record import Refinement
-from fidsel.refine.shift import UNITS, Shift
 from fidsel.report.plot import BLUE, COLORS, CROWD, default_style, save_figure
 
 if TYPE_CHECKING:

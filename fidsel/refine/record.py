@@ -9,7 +9,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, shown
 from fidsel.models.combinations.by_system import BySystem
-from fidsel.refine.adapt import Adapted
+from fidsel.refine.adaptation import Adapted
 from fidsel.refine.radius import Radius
 
 Status = Literal["refined", "kept", "refused"]

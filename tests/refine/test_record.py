@@ -5,7 +5,7 @@ import pytest
 from architectures import network
 
 from fidsel.models import BySystem
-from fidsel.refine.adapt import Adapted
+from fidsel.refine.adaptation import Adapted
 from fidsel.refine.radius import Radius
 from fidsel.refine.record import Compared, Refinement, Status, SystemRecord
 

@@ -36,7 +36,8 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="standard, cokriging, asteroid, asteroid-unlabelled, joint, delta, ttt-pretrain or ttt-joint; "
+            help="standard, cokriging, asteroid, asteroid-unlabelled, joint, delta, ttt-pretrain or "
+            "ttt-joint; "
             "by default standard or, with --cheap, joint for networks, asteroid for mace, else cokriging."
         ),
     ] = None,

@@ -9,7 +9,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, BySystem, NetworkForceField, Sum
 from fidsel.refine import shift
-from fidsel.refine.shift import MEASURES, cutoff_of
+from fidsel.refine.diagnostics import MEASURES, cutoff_of
 from fidsel.refine.spectrum import MeanSpectrum
 
 

@@ -12,9 +12,9 @@ from fidsel.exceptions import UsageError
 from fidsel.models import BySystem, NetworkForceField, Offset, load
 from fidsel.models.ranges import ExtrapolationWarning
 from fidsel.models.reference import EnergyReference
-from fidsel.refine.adapt import Adaptation
+from fidsel.refine.adaptation import Adaptation
 from fidsel.refine.prior import always, mmff94
-from fidsel.refine.refine import Means, frame_means, head_of, refine
+from fidsel.refine.refinement import Means, frame_means, head_of, refine
 
 HOW = Adaptation(steps=60, batch=8, check_every=20)
 MEANS = Means(prior=always(Springs()), how=HOW)

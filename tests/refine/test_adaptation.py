@@ -7,7 +7,7 @@ from springs import shaken, training
 
 from fidsel.exceptions import UsageError
 from fidsel.models import NetworkForceField
-from fidsel.refine.adapt import Adaptation, adapt, held_out
+from fidsel.refine.adaptation import Adaptation, adapt, held_out
 from fidsel.refine.prior import PriorError
 from fidsel.training.evaluate import errors
 from fidsel.training.labels import centred, prepare

@@ -1,7 +1,7 @@
 import numpy as np
 from springs import shaken
 
-from fidsel.refine.systems import systems
+from fidsel.refine.system import systems
 
 
 def test_frames_are_of_one_system_whatever_the_order_of_their_atoms() -> None:

@@ -17,7 +17,7 @@ from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.reference import compositions
 from fidsel.refine.radius import thinned
 from fidsel.refine.spectrum import MeanSpectrum
-from fidsel.refine.systems import System, systems
+from fidsel.refine.system import System, systems
 from fidsel.selector import mean_latent
 from fidsel.selector.error_sources.latent import latent_distances
 

@@ -14,12 +14,12 @@ from fidsel.exceptions import UsageError
 from fidsel.models.combinations.by_system import BySystem, keys
 from fidsel.models.contract import ForceField
 from fidsel.models.networks.base import NetworkForceField
-from fidsel.refine.adapt import Adaptation, Adapted, adapt
+from fidsel.refine.adaptation import Adaptation, Adapted, adapt
 from fidsel.refine.prior import Prior, PriorError, PriorLabels, prior_labels
 from fidsel.refine.radius import Radius, choose_radius, thinned, training_spectrum
 from fidsel.refine.record import Compared, Refinement, Status, SystemRecord
 from fidsel.refine.spectrum import MeanSpectrum, Measure
-from fidsel.refine.systems import systems
+from fidsel.refine.system import systems
 
 PUBLISHED: Final = Adaptation()
 """As Kreiman & Krishnapriyan have it."""
