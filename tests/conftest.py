@@ -88,6 +88,6 @@ def theirs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def family() -> Any:
     """A network with heads for an accurate level and a prior, trained on three molecules."""
-    from springs import with_prior
+    from spring_systems import with_prior
 
     return with_prior()

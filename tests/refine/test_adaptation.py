@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from springs import shaken, training
+from spring_systems import shaken, training
 
 from fidsel.exceptions import UsageError
 from fidsel.models import NetworkForceField

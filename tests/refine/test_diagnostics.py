@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from springs import shaken, training
+from spring_systems import shaken, training
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from springs import Springs, shaken, training
+from spring_systems import Springs, shaken, training
 
 from fidsel.exceptions import UsageError
 from fidsel.models import NetworkForceField

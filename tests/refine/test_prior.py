@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from springs import Springs, shaken
+from spring_systems import Springs, shaken
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import MMFFSource

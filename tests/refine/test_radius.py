@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from springs import shaken, training
+from spring_systems import shaken, training
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError

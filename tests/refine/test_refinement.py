@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from ase.calculators.fd import calculate_numerical_forces
-from springs import KNOWN, Springs, shaken, training
+from spring_systems import KNOWN, Springs, shaken, training
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from springs import shaken
+from spring_systems import shaken
 
 from fidsel.data import Frames
 from fidsel.refine.spectrum import LEVELS, MeanSpectrum, by_size, laplacian_spectrum, quantiles

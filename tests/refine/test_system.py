@@ -1,5 +1,5 @@
 import numpy as np
-from springs import shaken
+from spring_systems import shaken
 
 from fidsel.refine.system import systems
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from springs import Springs, shaken, training
+from spring_systems import Springs, shaken, training
 
 from fidsel.data import write
 from fidsel.exceptions import UsageError

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from springs import shaken, training
+from spring_systems import shaken, training
 
 from fidsel.data import write
 from fidsel.exceptions import UsageError

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from springs import painn, training
+from spring_systems import painn, training
 
 from fidsel.exceptions import UsageError
 from fidsel.models import NetworkForceField

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 from morse_molecule import frames
-from springs import painn, training
+from spring_systems import painn, training
 
 from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, GemNet, NetworkForceField, PaiNN

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from command_line import fidsel
-from springs import painn, shaken, training
+from spring_systems import painn, shaken, training
 
 from fidsel.data import write
 from fidsel.fidelity import MMFFSource, from_atoms

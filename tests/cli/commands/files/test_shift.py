@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from command_line import fidsel
-from springs import shaken, training
+from spring_systems import shaken, training
 
 from fidsel.data import write
 from fidsel.models import NetworkForceField
