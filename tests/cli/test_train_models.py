@@ -24,7 +24,7 @@ SMALL = {
     "sgdml": ["sigmas=[20.0]"],
 }
 """Settings of a small model of every kind that learns."""
-PREDICT_ONLY = {"baseline", "offset", "predictions", "sum"}
+PREDICT_ONLY = {"baseline", "by-system", "offset", "predictions", "sum"}
 EV = Units()
 STEPS = ["steps=4", "validate_every=4", "batch=4"]
 STAGES = {
@@ -34,6 +34,8 @@ STAGES = {
     "delta": ["stage"],
     "joint": ["stage"],
     "standard": ["stage"],
+    "ttt-joint": ["stage"],
+    "ttt-pretrain": ["pretrain", "heads"],
 }
 NEEDED = {"asteroid-unlabelled": ["temperature=500"]}
 
@@ -101,7 +103,13 @@ def test_delta_learning_needs_its_cheap_level_again(
 
 
 def test_a_network_may_be_the_surrogate_of_a_kernel(capfd: pytest.CaptureFixture[str], labels: Path) -> None:
-    surrogate = "recipe.surrogate={kind='painn',features=8,layers=1}"
-    folder = train(capfd, labels, "sgdml", "cokriging", surrogate)
-    settings = json.loads((folder / "model.json").read_text())["settings"]
-    assert [settings["parts"][part]["kind"] for part in ("0", "1")] == ["painn", "sgdml"]
+    words = ("recipe.surrogate={kind='painn',features=8,layers=1}", "model.sigmas=[20.0]")
+    short = [f"recipe.surrogate_stage.{setting}" for setting in STEPS]
+    found = fidsel(
+        capfd, "train", f"{labels}:E_ccsdt:F_ccsdt", "--cheap", f"{labels}:E_b3lyp:F_b3lyp", "--json",
+        "--units", "eV,Angstrom", "--out", labels.parent / "mixed", *words, *short,
+    )  # fmt: skip
+    surrogate, *kernels = json.loads(found.out)["stages"]
+    assert "best_validation" in surrogate["notes"]
+    assert [stage["stage"] for stage in kernels] == ["residual", "standard"]
+    assert [stage["notes"]["sigma"] for stage in kernels] == [20.0, 20.0]

@@ -227,7 +227,7 @@ def test_campaign_of_own_classes_runs_and_resumes(tmp_path: Path, root: Path) ->
     rounds = CampaignFolder(folder).read_rounds()
     assert len(rounds) == 2
     assert {pick.reason for pick in rounds[1].picks} == {"first"}
-    assert load(folder / "rounds" / "0001" / "model").kind == "sum"
+    assert load(folder / "rounds" / "0001" / "model").kind in ("sum", "sgdml"), "or training alone was better"
 
 
 def test_model_without_seed_says_so(root: Path, tmp_path: Path) -> None:

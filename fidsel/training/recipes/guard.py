@@ -8,6 +8,8 @@ from fidsel.data import Frames
 from fidsel.models.contract import ForceField
 from fidsel.training.evaluate import validation_error
 
+SAME = 0.01
+"""Part by which errors may differ and be taken for equal."""
 M = TypeVar("M", bound=ForceField)
 
 
@@ -40,12 +42,15 @@ class Kept(Generic[M]):
 def keep_best(states: Mapping[str, M], validation: Frames) -> Kept[M]:
     """Return the state with the smallest force MAE, or energy MAE where there are no forces.
 
+    The latest stays where no other is better by more than a hundredth, which a validation set cannot tell.
+
     Parameters
     ----------
-    states : by the stage that ended with them, the latest first; of equal errors the first counts.
+    states : by the stage that ended with them, the latest first; of others that are equal the first counts.
     """
     error = {name: validation_error(model, validation) for name, model in states.items()}
-    kept, last = min(error, key=error.__getitem__), next(iter(states))
+    best, last = min(error, key=error.__getitem__), next(iter(states))
+    kept = last if error[last] <= (1 + SAME) * error[best] else best
     said = (
         f"the validation error after {last!r} is {error[last]:.4g}, after {kept!r} it was {error[kept]:.4g}: "
         f"the state after {kept!r} is kept; more labels or other settings may make the other worth its time"

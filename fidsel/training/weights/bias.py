@@ -162,6 +162,8 @@ def weights_from_bias(
     >>> weights_from_bias(np.array([0.1, 0.1, 0.3]), gamma=1.0).weights.round(3).tolist()
     [1.405, 1.405, 0.19]
     """
+    if not gamma > 0:
+        raise UsageError(f"gamma must be positive, got {gamma}")
     if not (len(bias) and np.isfinite(bias).all() and (bias >= 0).all()):
         raise UsageError("bias must be finite and ≥ 0 for at least one frame")
     median = float(np.median(bias)) if median is None else median
