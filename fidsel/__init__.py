@@ -16,7 +16,7 @@ name            does
 =============== ======================================================================================
 
 Parts for work of one's own: `fidsel.data`, `fidelity`, `selector`, `models`, `training`, `md`, `report`,
-`campaign`, `tracking` and `testing`.
+`refine`, `campaign`, `tracking` and `testing`.
 """
 
 from importlib import import_module

@@ -83,3 +83,11 @@ def theirs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         torch.set_default_dtype(torch.float64)
         yield mace
     torch.set_default_dtype(default)
+
+
+@pytest.fixture(scope="session")
+def family() -> Any:
+    """A network with heads for an accurate level and a prior, trained on three molecules."""
+    from springs import with_prior
+
+    return with_prior()

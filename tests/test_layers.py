@@ -16,6 +16,7 @@ ORDER = [
     "training",
     "md",
     "report",
+    "refine",
 ]
 ORDER += ["campaign", "tracking", "testing", "config", "tasks", "cli"]
 ROOT = Path(fidsel.__file__).parent

@@ -37,8 +37,9 @@ class SelectorSection(ClassSection):
 
     error: ErrorName | None = None
     """Where errors on unlabelled frames come from: the model's error on cheap labels, the disagreement of an
-    ensemble, the distance to the training frames in a network's features, random labels, or labels owned; or
-    an ErrorSource of your own, "package.module:Class".
+    ensemble, the distance to the training frames in a network's features ("latent", with random labels, or
+    "shift", without any), random labels, or labels owned; or an ErrorSource of your own,
+    "package.module:Class".
     By default "cheap" with recipes that make a model of the cheap level (asteroid, cokriging, joint),
     "probe" with others. Kinds that need no errors estimate none."""
     per_round: PositiveInt | None = Rules.per_round

@@ -1,7 +1,7 @@
 """`LabelFile`: a file of labels as a user names it, before it is read."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ class LabelFile:
     Parameters
     ----------
     text : the file; `path:energy_key:forces_key` names the labels in it, either of which may be empty.
+        Several files, as of several molecules, are written with commas between them.
     units : "energy,length", where the file does not say.
     energy_key, forces_key : names of the labels that `text` does not name.
     trusted : whether labels that look wrong are taken all the same.
@@ -58,6 +59,18 @@ class LabelFile:
             raise UsageError(f"labels are written FILE or FILE:ENERGY_KEY:FORCES_KEY, got {self.text!r}")
         return Path(named[1]), named[2] or self.energy_key, named[3] or self.forces_key
 
+    @property
+    def files(self) -> "tuple[LabelFile, ...]":
+        """Each of the files that are named; commas in the name of one that exists are its own."""
+        if self.frames is not None or "," not in self.text or Path(self.text).exists():
+            return (self,)
+        return tuple(replace(self, text=text.strip()) for text in self.text.split(","))
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages: the path, or all that was written of several files."""
+        return str(self.parts[0]) if len(self.files) == 1 else self.text
+
     def check(self, frames: Frames) -> tuple[str, ...]:
         """Return what is worth knowing about its frames, as sentences.
 
@@ -66,11 +79,11 @@ class LabelFile:
         UsageError
             where labels look wrong and are not trusted; it names frames and remedies.
         """
-        return refuse_errors(quick_check(frames), str(self.parts[0]), self.trusted, "--trust-labels")
+        return refuse_errors(quick_check(frames), self.name, self.trusted, "--trust-labels")
 
     def oddities(self, frames: Frames) -> tuple[str, ...]:
         """Return what looks wrong about its frames, as sentences, where nothing is trained on them."""
-        return refuse_errors(quick_check(frames), str(self.parts[0]), trusted=True, trust="")
+        return refuse_errors(quick_check(frames), self.name, trusted=True, trust="")
 
     def read(self, level: str, *, labelled: bool = True) -> Frames:
         """Return its frames; `level` is their level where the file names none.
@@ -84,6 +97,9 @@ class LabelFile:
         UsageError
             where the file cannot be read or lacks labels.
         """
+        if len(files := self.files) > 1:
+            each = [file.read(level, labelled=labelled) for file in files]
+            return sum(each[1:], each[0])
         path, energy, forces = self.parts
         frames = self.frames
         if frames is None:

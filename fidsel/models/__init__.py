@@ -3,6 +3,7 @@
 from fidsel.fidelity.sources.registry import SOURCES
 from fidsel.models.calculator import ForceFieldCalculator
 from fidsel.models.combinations.baseline import Baseline
+from fidsel.models.combinations.by_system import BySystem
 from fidsel.models.combinations.ensemble import Ensemble
 from fidsel.models.combinations.offset import Offset
 from fidsel.models.combinations.sum import Sum
@@ -23,7 +24,20 @@ from fidsel.models.source import ModelSource
 SOURCES["model"] = ModelSource
 MODELS |= {
     model.kind: model
-    for model in (Baseline, EGNN, Ensemble, GemNet, MACE, Offset, PaiNN, Predictions, SchNet, SGDML, Sum)
+    for model in (
+        Baseline,
+        BySystem,
+        EGNN,
+        Ensemble,
+        GemNet,
+        MACE,
+        Offset,
+        PaiNN,
+        Predictions,
+        SchNet,
+        SGDML,
+        Sum,
+    )
 }
 
 __all__ = [
@@ -32,6 +46,7 @@ __all__ = [
     "MODELS",
     "SGDML",
     "Baseline",
+    "BySystem",
     "Disagreement",
     "EnergyReference",
     "Ensemble",

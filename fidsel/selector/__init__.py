@@ -22,6 +22,7 @@ from fidsel.selector.error_sources.latent import Latent
 from fidsel.selector.error_sources.probe import Probe
 from fidsel.selector.error_sources.reference import Reference
 from fidsel.selector.error_sources.registry import ERROR_SOURCES, error_source
+from fidsel.selector.error_sources.shift import Shift
 from fidsel.selector.error_sources.source import ErrorSource, Evidence
 from fidsel.selector.pickers.cluster_error import PICKERS, ClusterError, Random
 from fidsel.selector.pickers.cost_aware import CostAware
@@ -58,6 +59,7 @@ __all__ = [
     "Reduced",
     "Reference",
     "Score",
+    "Shift",
     "Soap",
     "Stratified",
     "calibrate",

@@ -8,6 +8,8 @@ from fidsel.training.recipes.delta import DeltaLearning
 from fidsel.training.recipes.dispatch import train_one
 from fidsel.training.recipes.joint import Joint
 from fidsel.training.recipes.standard import Standard
+from fidsel.training.recipes.ttt_joint import TTTJoint
+from fidsel.training.recipes.ttt_pretrain import TTTPretrain
 from fidsel.training.recipes.unlabelled import AsteroidUnlabelled
 from fidsel.training.recipes.usual import usual_recipe
 from fidsel.training.stage import (
@@ -23,7 +25,16 @@ from fidsel.training.stage import (
 
 RECIPES: dict[str, type[Recipe]] = {
     recipe.kind: recipe
-    for recipe in (Standard, Asteroid, AsteroidUnlabelled, Cokriging, DeltaLearning, Joint)
+    for recipe in (
+        Standard,
+        Asteroid,
+        AsteroidUnlabelled,
+        Cokriging,
+        DeltaLearning,
+        Joint,
+        TTTPretrain,
+        TTTJoint,
+    )
 }
 """Recipes by the name configurations use."""
 
@@ -42,6 +53,8 @@ __all__ = [
     "Stage",
     "Standard",
     "Surrogate",
+    "TTTJoint",
+    "TTTPretrain",
     "Trained",
     "TrainingData",
     "errors",

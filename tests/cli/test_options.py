@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 import typer
 from command_line import fidsel, write_campaign
-from fidsel.cli.commands.select import RoundOptions
 
 from fidsel.campaign.selection.settings import Selection
 from fidsel.cli.amounts import joined
 from fidsel.cli.app import app
+from fidsel.cli.commands.files.select import RoundOptions
 from fidsel.cli.options import TrainingFiles, grouped, one_folder, with_device
 from fidsel.exceptions import UsageError
 
-FILES = {"train", "select", "evaluate", "outliers"}
+FILES = {"train", "select", "evaluate", "outliers", "shift", "refine"}
 """Commands on files of labels."""
 CAMPAIGN = {
     "config validate",
@@ -90,7 +90,7 @@ def test_commands_that_lock_a_campaign_can_break_a_lock(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_commands_on_files_read_and_compute_alike(name: str) -> None:
     assert {"--units", "--energy-key", "--forces-key", "--device", "settings"} <= options(name)
-    assert name == "evaluate" or "--seed" in options(name)
+    assert name in ("evaluate", "shift") or "--seed" in options(name)
 
 
 def test_a_group_of_options_is_put_together_for_the_command() -> None:
@@ -113,9 +113,9 @@ def test_rounds_are_as_many_as_the_library_says() -> None:
     assert RoundOptions().selection(0) == Selection()
 
 
-@pytest.mark.parametrize("name", ["train", "select", "outliers"])
+@pytest.mark.parametrize("name", ["train", "select", "outliers", "refine"])
 def test_a_negative_seed_is_refused(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    words = ["x"] * (2 if name == "outliers" else 1)
+    words = ["x"] * (2 if name in ("outliers", "refine") else 1)
     found = fidsel(capfd, name, *words, "--seed", "-1")
     assert found.code == 2
     assert "-1" in found.err

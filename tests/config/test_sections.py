@@ -136,4 +136,11 @@ def test_a_picker_is_the_same_from_python_and_from_a_file(kind: str) -> None:
 
 
 def test_the_models_that_can_be_trained_have_sections() -> None:
-    assert set(LEARNERS) == set(MODELS) - {"baseline", "ensemble", "offset", "predictions", "sum"}
+    assert set(LEARNERS) == set(MODELS) - {
+        "baseline",
+        "by-system",
+        "ensemble",
+        "offset",
+        "predictions",
+        "sum",
+    }

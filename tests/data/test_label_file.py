@@ -69,3 +69,16 @@ def test_wrong_labels_are_refused_unless_trusted(tmp_path: Path) -> None:
     assert "wrong sign" in told[0]
     assert LabelFile("a.npz").oddities(wrong) == told
     assert LabelFile("a.npz").check(some) == ()
+
+
+def test_files_of_several_molecules_are_written_with_commas(tmp_path: Path) -> None:
+    one = write(tmp_path / "a.extxyz", frames(3))
+    other = write(tmp_path / "b,c.extxyz", frames(2, 1))
+    assert len(LabelFile(str(other)).read("dft")) == 2
+    both = LabelFile(f"{one}, {tmp_path / 'a.extxyz'}:energy:forces")
+    assert [file.parts[1:] for file in both.files] == [(None, None), ("energy", "forces")]
+    assert both.name == both.text
+    read = both.read("dft")
+    np.testing.assert_array_equal(read.energy, np.tile(frames(3).energy, 2))
+    with pytest.raises(UsageError, match="b"):
+        LabelFile(f"{one},{tmp_path / 'b.extxyz'}").read("dft")

@@ -104,6 +104,12 @@ class GemNetNetwork(Network):
     """
 
     arguments = ("calibrated",)
+    first_modules = ("embedding", "edge", "interactions.0", "outputs.0")
+
+    @property
+    def last_modules(self) -> tuple[str, ...]:
+        """Names of the last interaction, its output block and the read-out."""
+        return (f"interactions.{self.sizes.blocks - 1}", f"outputs.{self.sizes.blocks}", "readout")
 
     def __init__(
         self,

@@ -51,6 +51,13 @@ class Network(nn.Module, ABC):
     readout: Readout
     vectorised = True
     """Whether `torch.func.vmap` can run several parameter sets of the network at once."""
+    first_modules: tuple[str, ...] = ()
+    """Names of the embeddings and the first block, see `fidsel.refine`; none = it cannot be refined so."""
+
+    @property
+    def last_modules(self) -> tuple[str, ...]:
+        """Names of the last block and the read-out."""
+        return ("readout",)
 
     def __init__(self, cutoff: float, heads: int = 1, reach: float | None = None) -> None:
         super().__init__()

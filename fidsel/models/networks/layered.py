@@ -15,6 +15,12 @@ class LayeredNetwork(Network):
     """A network of blocks that pass features of atoms on; subclasses give `make_blocks` and `latent`."""
 
     arguments = ("features", "layers", "radial")
+    first_modules = ("embedding", "blocks.0")
+
+    @property
+    def last_modules(self) -> tuple[str, ...]:
+        """Names of the last block and the read-out."""
+        return (f"blocks.{self.layers - 1}", "readout")
 
     def __init__(
         self,

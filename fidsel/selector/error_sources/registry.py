@@ -6,10 +6,11 @@ from fidsel.selector.error_sources.committee import Committee
 from fidsel.selector.error_sources.latent import Latent
 from fidsel.selector.error_sources.probe import Probe
 from fidsel.selector.error_sources.reference import Reference
+from fidsel.selector.error_sources.shift import Shift
 from fidsel.selector.error_sources.source import ErrorSource
 
 ERROR_SOURCES: dict[str, type[ErrorSource]] = {
-    source.name: source for source in (Reference, Cheap, Probe, Committee, Latent)
+    source.name: source for source in (Reference, Cheap, Probe, Committee, Latent, Shift)
 }
 
 

@@ -9,6 +9,7 @@ from fidsel.config.strict import Strict
 from fidsel.tasks.evaluate import EvaluateConfig
 from fidsel.tasks.outliers import OutlierConfig
 from fidsel.tasks.pages.examples import EXAMPLES, Example
+from fidsel.tasks.refine import RefineConfig
 from fidsel.tasks.select import SelectConfig
 from fidsel.tasks.train import TrainConfig
 
@@ -47,6 +48,10 @@ COMMANDS: Final[Mapping[str, tuple[type[Strict], str]]] = {
     "fidsel outliers": (
         OutlierConfig,
         "fidsel outliers ase:tblite cc.npz calculator.method=GFN2-xTB clusters=20",
+    ),
+    "fidsel refine": (
+        RefineConfig,
+        "fidsel refine model tests.npz --prior gfn2 --out refined steps=200",
     ),
 }
 """Commands on files: their settings, and an example."""

@@ -5,7 +5,7 @@ from functools import partial
 from math import inf
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, grad, grad_and_value, vmap
 
 from fidsel.exceptions import UsageError
@@ -171,6 +171,12 @@ class Members:
 
 def _summed(energies: Tensor) -> tuple[Tensor, Tensor]:
     return energies.sum(), energies
+
+
+def other_parameters(network: nn.Module, modules: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of a network's parameters that are none of some modules'."""
+    names = [name for name, _ in network.named_parameters()]
+    return tuple(name for name in names if not any(_within(name, own) for own in modules))
 
 
 def _within(name: str, whole: str) -> bool:

@@ -10,8 +10,15 @@ from fidsel.cli.output import AsJson, Settings, document, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.training import training_notes
 
-Cheap = Annotated[list[str] | None, typer.Option(help="Cheap labels, one file per level, cheapest first.")]
-File = Annotated[str, typer.Argument(help="Accurate labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
+Cheap = Annotated[
+    list[str] | None, typer.Option(help="Cheap labels, once per level, cheapest first: FILE,FILE ...")
+]
+File = Annotated[
+    str,
+    typer.Argument(
+        help="Accurate labels: FILE or FILE:ENERGY_KEY:FORCES_KEY; several molecules FILE,FILE ..."
+    ),
+]
 
 
 @grouped
@@ -31,7 +38,8 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="standard, cokriging, asteroid, asteroid-unlabelled, joint or delta; "
+            help="standard, cokriging, asteroid, asteroid-unlabelled, joint, delta, ttt-pretrain or "
+            "ttt-joint; "
             "by default standard or, with --cheap, joint for networks, asteroid for mace, else cokriging."
         ),
     ] = None,

@@ -1,0 +1,271 @@
+"""Unseen molecules of MD17: refinement at test time against the ways that are simpler.
+
+One network (conservative forces) is trained on aspirin, benzene and uracil and tested on toluene, ethanol
+and salicylic acid, which it has never seen, with the labels of MD17. Ways:
+
+    supervised        trained on the accurate labels alone
+    radius            the same at the cutoff that radius refinement chooses
+    joint-PRIOR       trained on accurate labels and those of a prior at once (recipe ttt-joint), as it is
+    ttt-PRIOR         the same after steps on the prior for each test molecule, with the guard
+    unguarded-PRIOR   the same with the last step, whatever it did
+    prior-PRIOR       the prior itself
+    baseline-PRIOR    the prior computed for every frame, and a network for what it lacks
+
+Steps are taken on other frames than those that are measured: "block" takes them from the first half of the
+trajectory and measures on the last quarter, "random" draws both from all of it. The published gain
+(Kreiman & Krishnapriyan, arXiv 2503.08674) is of a network with direct forces and 10 000 frames of each
+molecule; this is neither.
+
+    python benchmarks/ttt_md17.py --part cells.jsonl       # hours; keeps finished cells, run again to go on
+    python benchmarks/ttt_md17.py --quick --part q.jsonl   # one seed and one network, little of everything
+    python benchmarks/ttt_md17.py --json                   # one JSON document
+
+Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data), and tblite for GFN2-xTB.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from cells import KCAL, add_workers, data_folder, machine, md17, run_cells
+
+from fidsel.data import Frames
+from fidsel.models import Baseline, ForceField, GemNet, PaiNN
+from fidsel.models.combinations.labels import SourceLabels
+from fidsel.refine import PRIORS, Adaptation, Means, refine, systems
+from fidsel.refine.refinement import frame_means
+from fidsel.training import Stage, Standard, TrainingData, TTTJoint
+
+TRAINED, UNSEEN = ("aspirin", "benzene", "uracil"), ("toluene", "ethanol", "salicylic")
+NETWORKS = {"painn": partial(PaiNN, "md17"), "gemnet": partial(GemNet, "md17")}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything.
+
+    Parameters
+    ----------
+    train, validation : frames of each molecule of training.
+    steps, batch : of training.
+    adapt, measure : frames of each test molecule that steps are taken on and errors are measured on.
+    ttt_steps, ttt_batch : of test-time training.
+    features : of PaiNN; 0 = its default sizes.
+    """
+
+    train: int = 500
+    validation: int = 50
+    steps: int = 20_000
+    batch: int = 16
+    adapt: int = 200
+    measure: int = 200
+    ttt_steps: int = 500
+    ttt_batch: int = 32
+    features: int = 0
+
+
+QUICK = Size(100, 15, 600, 6, 30, 30, 100, 15, 24)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training, and all ways that start from it."""
+
+    network: str
+    training: str
+    split: str
+    seed: int
+
+
+def all_cells(*, quick: bool) -> Iterator[Cell]:
+    """Yield the trainings: on accurate labels, with each prior, and on what a baseline lacks."""
+    kinds = ("supervised", "joint-gfn2", "baseline-gfn2", "joint-mmff94", "baseline-mmff94")
+    if quick:
+        yield from (Cell("painn", kind, "block", 0) for kind in kinds[:4])
+        return
+    for network, split, seed, kind in product(NETWORKS, ("block", "random"), (0, 1, 2), kinds):
+        yield Cell(network, kind, split, seed)
+
+
+def drawn(frames: Frames, counts: Sequence[int], split: str, seed: int) -> list[Frames]:
+    """Return two disjoint sets of frames, from far parts of the trajectory or both from all of it."""
+    rng, n = np.random.default_rng(seed), len(frames)
+    if split == "random":
+        order = rng.permutation(n)
+        return [frames[np.sort(order[sum(counts[:i]) :][:count])] for i, count in enumerate(counts)]
+    stretches = (0, n // 2), (3 * n // 4, n)
+    return [
+        frames[np.sort(rng.choice(np.arange(*stretch), count, replace=False))]
+        for count, stretch in zip(counts, stretches, strict=True)
+    ]
+
+
+def labelled(frames: Frames, prior: str) -> Frames:
+    """Return frames with the labels of a prior, molecule by molecule."""
+    parts = []
+    for system in systems(frames):
+        own = frames[system.rows]
+        found = SourceLabels(PRIORS[prior](own)).of(own)
+        parts.append(own.replace(energy=found.energy, forces=found.forces, level=prior))
+    return sum(parts[1:], parts[0])
+
+
+def run(cell: Cell, folder: str, size: Size) -> dict[str, Any]:
+    """Train one network and return the errors of all ways that start from it, kcal/mol/Å of each frame."""
+    torch.set_num_threads(1)
+    kind, _, prior = cell.training.partition("-")
+    sides = [
+        drawn(md17(Path(folder), name, "md17"), (size.train, size.validation), cell.split, cell.seed)
+        for name in TRAINED
+    ]
+    train, validation = (sum(parts[1:], parts[0]) for parts in zip(*sides, strict=True))
+    tests = {
+        name: drawn(md17(Path(folder), name, "md17"), (size.adapt, size.measure), cell.split, cell.seed)
+        for name in UNSEEN
+    }
+    began = perf_counter()
+    model = trained(cell, train, validation, size)
+    row: dict[str, Any] = {"training_s": perf_counter() - began, "ways": {}}
+
+    def add(way: str, predict: ForceField | str, name: str, seconds: float = 0.0, **facts: Any) -> None:
+        measured = tests[name][1]
+        forces = (
+            labelled(measured, predict) if isinstance(predict, str) else predict.predict(measured)
+        ).forces
+        error = frame_means(measured, np.abs(forces - measured.forces)) / KCAL
+        row["ways"].setdefault(way, {})[name] = {"errors": error.tolist(), "seconds": seconds, **facts}
+
+    for name in UNSEEN:
+        if kind == "baseline":
+            own = Baseline(model, SourceLabels(PRIORS[prior](tests[name][1])))
+            add(cell.training, own, name)
+            continue
+        add(cell.training, model, name)
+        if kind == "supervised":
+            refined("radius", add, model, tests[name][0], Means(training=train), name)
+            continue
+        add(f"prior-{prior}", prior, name)
+        how = {"steps": size.ttt_steps, "batch": size.ttt_batch, "check_every": max(1, size.ttt_steps // 10)}
+        for way, guard in (("ttt", True), ("unguarded", False)):
+            means = Means(prior=PRIORS[prior], how=Adaptation(**how, guard=guard))
+            refined(f"{way}-{prior}", add, model, tests[name][0], means, name)
+    return asdict(cell) | row
+
+
+def refined(way: str, add: Any, model: ForceField, frames: Frames, means: Means, name: str) -> None:
+    """Refine a model by the frames that may be seen, and add the errors on the others."""
+    began = perf_counter()
+    found = refine(model, frames.unlabelled(), means)
+    (record,) = found.systems
+    facts = {
+        "status": record.status,
+        "notes": list(record.notes),
+        "radius": record.radius and record.radius.chosen,
+        "step": record.adapted and record.adapted.step,
+        "prior_error": record.prior_error and [value / KCAL for value in record.prior_error],
+    }
+    add(way, found.model, name, perf_counter() - began, **facts)
+
+
+def trained(cell: Cell, train: Frames, validation: Frames, size: Size) -> ForceField:
+    """Return the network of a cell."""
+    kind, _, prior = cell.training.partition("-")
+    stage = Stage("train", steps=size.steps, learning_rate=4e-3, batch=size.batch, validate_every=100)
+    sizes = {"features": size.features} if size.features and cell.network == "painn" else {}
+
+    def build(seed: int) -> ForceField:
+        return NETWORKS[cell.network](seed=seed, **sizes)
+
+    if kind == "joint":
+        data = TrainingData(train, validation, (labelled(train, prior),))
+        return TTTJoint(stage=stage)(data, build, cell.seed).model
+    if kind == "baseline":
+        train, validation = (lacking(frames, prior) for frames in (train, validation))
+    return Standard(stage=stage)(TrainingData(train, validation), build, cell.seed).model
+
+
+def lacking(frames: Frames, prior: str) -> Frames:
+    """Return accurate labels less those of a prior."""
+    parts = [frames[system.rows] for system in systems(frames)]
+    left = [SourceLabels(PRIORS[prior](own)).subtract(own) for own in parts]
+    return sum(left[1:], left[0])
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return errors by network and split, way and molecule, and against supervised training."""
+    told: dict[str, Any] = {}
+    for network, split in sorted({(row["network"], row["split"]) for row in rows}):
+        chosen = [row for row in rows if (row["network"], row["split"]) == (network, split)]
+        plain = {row["seed"]: row["ways"]["supervised"] for row in chosen if "supervised" in row["ways"]}
+        ways: dict[str, Any] = {}
+        for row in chosen:
+            for way, molecules in row["ways"].items():
+                for name, one in molecules.items():
+                    base = plain.get(row["seed"], {}).get(name)
+                    ways.setdefault(way, {}).setdefault(name, []).append(_compared(one, base))
+        told[f"{network}, {split}"] = {
+            way: {name: _mean(each) for name, each in molecules.items()} for way, molecules in ways.items()
+        }
+    return told
+
+
+def _compared(one: dict[str, Any], base: dict[str, Any] | None) -> dict[str, Any]:
+    errors = np.array(one["errors"])
+    found = {"force_mae": errors.mean(), "seconds": one["seconds"]}
+    if base is None:
+        return found
+    ratio = errors / np.array(base["errors"])
+    low, middle, high = np.percentile(ratio, [25, 50, 75])
+    better = (errors < np.array(base["errors"])).mean()
+    return found | {
+        "to_supervised": errors.mean() / np.mean(base["errors"]), "median": middle, "low": low, "high": high,
+        "better_frames": better,
+    }  # fmt: skip
+
+
+def _mean(each: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Return the mean over seeds."""
+    return {key: float(np.mean([one[key] for one in each])) for key in each[0]}
+
+
+def show(told: dict[str, Any]) -> None:
+    """Print a table for each network and split."""
+    for title, ways in told.items():
+        print(f"{title}: force MAE, kcal/mol/Å (of supervised; better frames)")
+        for way, molecules in ways.items():
+            cells = [
+                f"{name} {one['force_mae']:6.2f} ({one.get('to_supervised', np.nan):4.2f}; "
+                f"{100 * one.get('better_frames', np.nan):3.0f} %)"
+                for name, one in molecules.items()
+            ]
+            print(f"  {way:18s} " + "   ".join(cells))
+
+
+def main() -> None:
+    """Run what is not finished and tell of all."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="little of everything")
+    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
+    parser.add_argument("--json", action="store_true")
+    add_workers(parser)
+    options = parser.parse_args()
+    size, cells = QUICK if options.quick else Size(), list(all_cells(quick=options.quick))
+    folder = str(data_folder())
+    rows = run_cells(cells, run, options.part, options.workers, folder, size, settings=lambda _: asdict(size))
+    told = summary(rows)
+    if options.json:
+        print(json.dumps({"machine": machine(), "size": asdict(size), "summary": told, "cells": rows}))
+    else:
+        show(told)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Refinement of a trained network for systems unlike those it has learnt from, and how unlike these are."""
+
+from fidsel.refine.adaptation import Adaptation, Adapted, adapt
+from fidsel.refine.diagnostics import Shift, Shifted, SystemShift, shift
+from fidsel.refine.prior import PRIORS, Prior, PriorError, always, named_prior
+from fidsel.refine.radius import Radius, choose_radius, training_spectrum
+from fidsel.refine.record import Compared, Refinement, SystemRecord
+from fidsel.refine.refinement import Means, refine
+from fidsel.refine.spectrum import MeanSpectrum, laplacian_spectrum
+from fidsel.refine.system import System, systems
+
+__all__ = [
+    "PRIORS",
+    "Adaptation",
+    "Adapted",
+    "Compared",
+    "MeanSpectrum",
+    "Means",
+    "Prior",
+    "PriorError",
+    "Radius",
+    "Refinement",
+    "Shift",
+    "Shifted",
+    "System",
+    "SystemRecord",
+    "SystemShift",
+    "adapt",
+    "always",
+    "choose_radius",
+    "laplacian_spectrum",
+    "named_prior",
+    "refine",
+    "shift",
+    "systems",
+    "training_spectrum",
+]

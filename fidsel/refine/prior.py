@@ -1,0 +1,132 @@
+"""Priors: what computes cheap labels of any molecule, and what it says of a system's frames."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from fidsel.arrays import IntArray, shown
+from fidsel.data import Frames
+from fidsel.exceptions import FidselError, UsageError, unknown
+from fidsel.fidelity.molecules.molecule import from_atoms
+from fidsel.fidelity.source import LabelSource
+from fidsel.fidelity.sources.openmm import MMFFSource
+from fidsel.models.combinations.labels import BaselineError, SourceLabels
+from fidsel.models.source import ModelSource
+
+Prior = Callable[[Frames], LabelSource]
+"""What makes the label source for the frames of one system: a force field needs its bonds."""
+
+TRIES: Final = 10
+"""Frames whose bonds are looked at before a molecule counts as unknown."""
+ENOUGH: Final = 0.5
+"""Part of the frames of a system that a prior must label."""
+
+
+class PriorError(FidselError):
+    """A prior says too little of a system to refine a model by."""
+
+
+@dataclass(frozen=True, eq=False)
+class PriorLabels:
+    """What a prior says of the frames of a system.
+
+    Parameters
+    ----------
+    rows : (k,) of the frames it could label.
+    frames : these, with its labels.
+    failed : how many it could not.
+    why : of the first of these.
+    """
+
+    rows: IntArray
+    frames: Frames
+    failed: int = 0
+    why: str = ""
+    __repr__ = shown
+
+
+def prior_labels(prior: Prior, frames: Frames, level: str) -> PriorLabels:
+    """Return the labels of a prior for the frames of one system.
+
+    Parameters
+    ----------
+    prior : makes the source.
+    frames : of one system.
+    level : name of the prior's level of theory in the labels.
+
+    Raises
+    ------
+    PriorError
+        where the prior cannot treat the system, or fails for half of its frames or more.
+    """
+    kept, failed = np.arange(len(frames)), {}
+    try:
+        labels = SourceLabels(prior(frames))
+        found = labels.of(frames)
+    except BaselineError as error:
+        failed = error.failed
+        kept = np.setdiff1d(np.arange(len(frames)), list(failed))
+        if len(kept) <= ENOUGH * len(frames):
+            first = failed[min(failed)]
+            raise PriorError(
+                f"the prior failed for {len(failed)} of {len(frames)} frames: {first}"
+            ) from error
+        found = labels.of(frames[kept])
+    except UsageError as error:
+        raise PriorError(f"the prior cannot treat it: {error}") from error
+    why = str(failed[min(failed)]) if failed else ""
+    labelled = frames[kept].replace(energy=found.energy, forces=found.forces, level=level)
+    return PriorLabels(kept, labelled, len(failed), why)
+
+
+def mmff94(frames: Frames) -> LabelSource:
+    """Return MMFF94 with the bonds of a molecule, as the first frame shows that allows to tell them.
+
+    Raises
+    ------
+    UsageError
+        where none of some frames does, or MMFF94 has no type for an atom.
+    """
+    rows = np.unique(np.linspace(0, len(frames) - 1, min(TRIES, len(frames))).astype(int)).tolist()
+    for row in rows:
+        try:
+            return MMFFSource(from_atoms(frames[row], int(frames.charge[row])))
+        except UsageError:
+            if row == rows[-1]:
+                raise
+    raise UsageError("MMFF94 needs a frame, got none")
+
+
+def gfn2(frames: Frames) -> LabelSource:
+    """Return GFN2-xTB, which has all elements up to radon."""
+    from fidsel.fidelity.sources.tblite import TBLiteSource
+
+    del frames
+    return TBLiteSource()
+
+
+PRIORS: Final[Mapping[str, Prior]] = {"gfn2": gfn2, "mmff94": mmff94}
+"""Priors by name."""
+
+
+def named_prior(name: str) -> Prior:
+    """Return the prior of a name, or of the folder of a trained model.
+
+    Raises
+    ------
+    UsageError
+        where there is neither.
+    """
+    if name in PRIORS:
+        return PRIORS[name]
+    if Path(name).is_dir():
+        return always(ModelSource(Path(name)))
+    raise unknown("prior", name, [*PRIORS, "the folder of a model"])
+
+
+def always(source: LabelSource) -> Prior:
+    """Return the prior that has one source for all systems."""
+    return lambda frames: source  # noqa: ARG005 - whatever the frames

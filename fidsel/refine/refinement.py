@@ -1,0 +1,275 @@
+"""`refine`: a model for each of some systems, from the common one, without accurate labels."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from fidsel.arrays import FloatArray
+from fidsel.data import Frames
+from fidsel.exceptions import UsageError
+from fidsel.models.combinations.by_system import BySystem, keys
+from fidsel.models.contract import ForceField
+from fidsel.models.networks.base import NetworkForceField
+from fidsel.refine.adaptation import Adaptation, Adapted, adapt
+from fidsel.refine.prior import Prior, PriorError, PriorLabels, prior_labels
+from fidsel.refine.radius import Radius, choose_radius, thinned, training_spectrum
+from fidsel.refine.record import Compared, Refinement, Status, SystemRecord
+from fidsel.refine.spectrum import MeanSpectrum, Measure
+from fidsel.refine.system import systems
+
+PUBLISHED: Final = Adaptation()
+"""As Kreiman & Krishnapriyan have it."""
+TRIED: Final = 20
+"""Training frames on which a prior is compared with the head for it."""
+STRANGE: Final = 0.5
+"""Part of the forces of a prior by which a head that has learnt it may be off there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What a model is refined by.
+
+    Parameters
+    ----------
+    prior : makes the source of cheap labels; None = no test-time training.
+    head : level of the model's head for it; None = the only one beside the default.
+    training : frames it was trained on, whose graphs a cutoff is chosen by; None = the cutoff stays.
+    measure : of distances between graphs, see `MeanSpectrum.distance`.
+    how : the steps on the prior.
+    """
+
+    prior: Prior | None = None
+    head: str | None = None
+    training: Frames | None = None
+    measure: Measure = "wasserstein"
+    how: Adaptation = PUBLISHED
+
+    def __post_init__(self) -> None:
+        if self.prior is None and self.training is None:
+            raise UsageError(
+                "a model is refined by a prior, by the graphs of its training frames, or by both: got neither"
+            )
+
+
+def refine(
+    model: ForceField,
+    frames: Frames,
+    means: Means,
+    *,
+    seed: int = 0,
+    say: Callable[[str, int, int], None] = lambda *_: None,
+) -> Refinement:
+    """Return the model refined for each system of some frames; the model itself stays as it is.
+
+    Each system starts from the unrefined model. Its cutoff is chosen first, where training frames are given;
+    with a prior, it counts only if the prior's head is not worse there. Then embeddings and first block take
+    steps on the prior, see `adapt`. A system that cannot be refined keeps the unrefined model and says why;
+    one that the model cannot predict is refused and says why, and the others go on.
+
+    Parameters
+    ----------
+    model : a network.
+    frames : of one or several systems; labels are only compared with.
+    means : what it is refined by.
+    seed : decides batches and frames held out.
+    say : hears of each system.
+
+    Raises
+    ------
+    UsageError
+        without frames, for a model that is no network, or one without a head for the prior.
+    """
+    if not len(frames):
+        raise UsageError("there is nothing to refine a model for: got no frames")
+    if not isinstance(model, NetworkForceField):
+        raise UsageError(
+            f"refinement adapts a network, and a {model.kind} model is none: train one with heads"
+        )
+    head = None if means.prior is None else head_of(model, means.head)
+    graphs = None
+    if means.training is not None:
+        _require_the_prior(model, head, means)
+        graphs = training_spectrum(means.training, model.network.reach)
+    refined, records, errors = {}, [], np.full(len(frames), np.nan)
+    found = systems(frames)
+    for number, system in enumerate(found):
+        say(f"refining {system.name}", number, len(found))
+        own = frames[system.rows]
+        work = _System(own, model, head)
+        record, errors[system.rows] = _refined(model, work, system.name, means, graphs, seed)
+        records.append(record)
+        if record.status == "refined":
+            refined[keys(own[:1])[0]] = work.model
+    say("refining", len(found), len(found))
+    return Refinement(BySystem(model, refined), tuple(records), errors)
+
+
+def head_of(model: NetworkForceField, head: str | None) -> str:
+    """Return the level of the head for a prior: the given one, or the only one beside the default.
+
+    Raises
+    ------
+    UsageError
+        where there is none, or several and none is named.
+    """
+    others = [level for level in model.levels if level != model.level]
+    if head is not None and head in others:
+        return head
+    if head is None and len(others) == 1:
+        return others[0]
+    if not others:
+        raise UsageError(
+            "steps on a prior help a model that has learnt it beside its own level, and this one has the "
+            f"head {model.level!r} alone: train it with recipe 'ttt-pretrain' or 'ttt-joint' and the labels "
+            "of the prior as cheap level"
+        )
+    raise UsageError(f"the head of the prior must be one of {others}, got {head!r}: name it by `head`")
+
+
+def _require_the_prior(model: NetworkForceField, head: str | None, means: Means) -> None:
+    """Raise a `UsageError` where the head does not know the prior on the frames it was trained on.
+
+    Steps lower the loss of a prior that the model has not learnt as well, to the harm of its main head.
+    """
+    if means.prior is None or head is None or means.training is None:
+        return
+    known = thinned(means.training, TRIED)
+    gaps, sizes = [], []
+    for system in systems(known):
+        try:
+            labels = prior_labels(means.prior, known[system.rows].unlabelled(), head)
+        except PriorError:  # of which each system to be refined tells
+            continue
+        gaps.append(np.linalg.norm(model.predict(labels.frames, head).forces - labels.frames.forces, axis=1))
+        sizes.append(np.linalg.norm(labels.frames.forces, axis=1))
+    if gaps and (gap := np.concatenate(gaps).mean()) > STRANGE * (size := np.concatenate(sizes).mean()):
+        raise UsageError(
+            f"the head {head!r} is off by {gap:.3g} eV/Å from this prior, whose forces are of {size:.3g}, on "
+            "frames that it was trained on: take the prior it has learnt, or name its head by `head`"
+        )
+
+
+@dataclass
+class _System:
+    """A system on its way: its frames, the model so far, and what there is to tell."""
+
+    frames: Frames
+    model: NetworkForceField
+    head: str | None
+    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def clock(self, what: str) -> Iterator[None]:
+        """Note how long something takes."""
+        began = time.perf_counter()
+        yield
+        self.seconds[what] = time.perf_counter() - began
+
+    def force_errors(self) -> FloatArray:
+        """Return the MAE of the model on each frame, (n,) eV/Å, NaN without label."""
+        return frame_means(self.frames, np.abs(self.model.predict(self.frames).forces - self.frames.forces))
+
+    def of_prior(self, model: NetworkForceField, labels: PriorLabels) -> FloatArray:
+        """Return mean ‖ΔF‖ per atom of the head of the prior on each frame it labelled, (k,) eV/Å."""
+        gap = model.predict(labels.frames, self.head).forces - labels.frames.forces
+        return frame_means(labels.frames, np.linalg.norm(gap, axis=1, keepdims=True))
+
+    def labels(self, prior: Prior | None) -> PriorLabels | None:
+        """Return what the prior says; None where there is none, or it cannot treat the system."""
+        if prior is None or self.head is None:
+            return None
+        try:
+            found = prior_labels(prior, self.frames.unlabelled(), self.head)
+        except PriorError as error:
+            self.notes.append(str(error))
+            return None
+        if found.failed:
+            self.notes.append(
+                f"the prior failed for {found.failed} of {len(self.frames)} frames: {found.why}"
+            )
+        return found
+
+    def move_radius(
+        self, graphs: MeanSpectrum | None, measure: Measure, labels: PriorLabels | None
+    ) -> Radius | None:
+        """Choose the cutoff; with a prior, stay where its head is better."""
+        if graphs is None:
+            return None
+        radius = choose_radius(self.frames, graphs, measure)
+        moved = self.model.with_cutoff(radius.chosen) if radius.moved else self.model
+        if labels is not None and radius.moved:
+            here, there = (float(self.of_prior(model, labels).mean()) for model in (self.model, moved))
+            if not there <= here:
+                self.notes.append(
+                    f"a cutoff of {radius.chosen:g} Å was not taken: the head of the prior is off by "
+                    f"{there:.3g} eV/Å there, by {here:.3g} at {radius.trained:g} Å"
+                )
+                return replace(radius, chosen=radius.trained)
+        self.model = moved
+        return radius
+
+    def take_steps(self, labels: PriorLabels | None, how: Adaptation, seed: int) -> Adapted | None:
+        """Adapt the model to the prior."""
+        if labels is None:
+            return None
+        try:
+            self.model, told = adapt(self.model, labels.frames, how, seed=seed)
+        except PriorError as error:
+            self.notes.append(str(error))
+            return None
+        if told.diverged:
+            self.notes.append("the steps diverged: lower learning_rate")
+        if not told.helped:
+            self.notes.append("no step lowered the prior loss on the frames held out: none was taken")
+        return told
+
+
+def _refined(
+    model: NetworkForceField,
+    system: _System,
+    name: str,
+    means: Means,
+    graphs: MeanSpectrum | None,
+    seed: int,
+) -> tuple[SystemRecord, FloatArray]:
+    """Refine a system; return what was done, and (n,) the prior errors that are left."""
+    n, left = len(system.frames), np.full(len(system.frames), np.nan)
+    try:
+        before = system.force_errors()
+    except UsageError as error:
+        return SystemRecord(name, n, "refused", (str(error),)), left
+    with system.clock("prior"):
+        labels = system.labels(means.prior)
+    with system.clock("radius"):
+        radius = system.move_radius(graphs, means.measure, labels)
+    with system.clock("steps"):
+        adapted = system.take_steps(labels, means.how, seed)
+    pair, own = None, float("nan")
+    if labels is not None:
+        first = system.of_prior(model, labels)
+        left[labels.rows] = first if system.model is model else system.of_prior(system.model, labels)
+        pair, own = (float(first.mean()), float(np.nanmean(left))), _prior_mae(system.frames, labels)
+    after = before if system.model is model else system.force_errors()
+    known = np.isfinite(before)
+    compared = Compared(before[known], after[known], own) if known.any() else None
+    status: Status = "kept" if system.model is model else "refined"
+    notes = tuple(system.notes)
+    return SystemRecord(name, n, status, notes, radius, adapted, pair, compared, system.seconds), left
+
+
+def _prior_mae(frames: Frames, labels: PriorLabels) -> float:
+    """Return the MAE of the forces of the prior, eV/Å; NaN where no frame has a label to compare with."""
+    own = frames[labels.rows]
+    each = frame_means(own, np.abs(labels.frames.forces - own.forces))
+    return float(each[np.isfinite(each)].mean()) if np.isfinite(each).any() else float("nan")
+
+
+def frame_means(frames: Frames, per_atom: FloatArray) -> FloatArray:
+    """Return the mean over atoms and components, (n_atoms, d), of each frame, (n,)."""
+    means: FloatArray = frames.sum_per_frame(per_atom.mean(axis=1)) / frames.sizes
+    return means

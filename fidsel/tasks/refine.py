@@ -1,0 +1,122 @@
+"""A model refined for the systems of a file: from what a person named to a folder with the refined model."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import Field
+
+from fidsel.campaign.settings import Reporter, silent
+from fidsel.config.models import Device
+from fidsel.config.sections import changes
+from fidsel.data.atomic import make_folder, replacing
+from fidsel.data.label_file import LabelFile, Labels
+from fidsel.data.seed import checked_seed
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.source import LabelSource
+from fidsel.fidelity.sources.calculator import CalculatorSource
+from fidsel.models import ForceField
+from fidsel.models.files import JSON
+from fidsel.refine import Adaptation, Means, Prior, Refinement, always, named_prior, refine
+from fidsel.refine.figure import radius_plot
+from fidsel.refine.spectrum import Measure
+from fidsel.tasks.model_files import ASE, load_folder
+from fidsel.tasks.shift import trained_on
+
+RECORD: Final = "refinement.json"
+"""What was done, beside the model."""
+Changed: Any = changes(Adaptation)
+"""What differs from the published steps on a prior."""
+NO_PARAMETERS: Final[Mapping[str, Any]] = {}
+
+
+class RefineConfig(Changed):  # type: ignore[misc]
+    """Settings of `fidsel refine`: what differs from the published steps on a prior, and the following."""
+
+    calculator: dict[str, Any] = Field(default_factory=dict)
+    """Parameters of an ASE calculator, where the prior is one."""
+    device: Device = "auto"
+    """Where the model is refined: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
+    head: str | None = None
+    """Level of the model's head for the prior; by default the only one beside its own level."""
+    radius: Measure = "wasserstein"
+    """How far apart graphs are, where training frames are given: "wasserstein" compares molecules of unlike
+    sizes, "published" is that of the paper."""
+
+    def means(self) -> dict[str, Any]:
+        """Return the arguments of `refine_files` that these settings are."""
+        given: dict[str, Any] = self.model_dump(exclude_none=True)
+        steps = {field.name: given.pop(field.name) for field in fields(Adaptation) if field.name in given}
+        return given | {"adaptation": Adaptation(**steps)}
+
+
+def refine_files(
+    model: ForceField | Path | str,
+    tests: Labels,
+    *,
+    prior: Prior | LabelSource | str | None = None,
+    train: Labels | None = None,
+    out: Path | str = "refined",
+    calculator: Mapping[str, Any] = NO_PARAMETERS,
+    device: str = "auto",
+    head: str | None = None,
+    radius: Measure = "wasserstein",
+    adaptation: Adaptation | None = None,
+    seed: int = 0,
+    force: bool = False,
+    report: Reporter = silent,
+) -> Refinement:
+    """Refine a model for each system of a file, save it with a record and return what was done.
+
+    Parameters
+    ----------
+    model : a network, or the folder of one, of a round or of a campaign.
+    tests : frames to refine it for; labels are only compared with.
+    prior : "gfn2", "mmff94", the folder of a model, ase:NAME, a label source, or what makes one for the
+        frames of a system; None = only the cutoff is chosen.
+    train : training frames of the model, whose graphs the cutoff is chosen by; None = the cutoff stays.
+    out : folder of the refined model.
+    calculator : parameters of an ASE calculator, where the prior is one.
+    device : where a model in a folder is refined.
+    head, radius, adaptation : see `fidsel.refine.Means`.
+    seed : decides batches and frames held out.
+    force : whether a model that is there may be replaced.
+    report : hears of each system.
+
+    Raises
+    ------
+    UsageError
+        where files cannot be read, `out` holds a model, and see `fidsel.refine.refine`.
+    """
+    checked_seed(seed)
+    out = Path(out)
+    if (out / JSON).exists() and not force:
+        raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
+    made = model if isinstance(model, ForceField) else load_folder(model, device)
+    means = Means(
+        prior=None if prior is None else _prior(prior, calculator),
+        head=head,
+        training=None if train is None else trained_on(made, train),
+        measure=radius,
+        how=adaptation or Adaptation(),
+    )
+    frames = LabelFile.of(tests).read("accurate", labelled=False)
+    found = refine(made, frames, means, seed=seed, say=report)
+    make_folder(out)
+    found.model.save(out)
+    told = found.to_dict() | {"candidates": found.candidates(10), "adaptation": vars(means.how), "seed": seed}
+    with replacing(out / RECORD) as unfinished:
+        unfinished.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    if means.training is not None:
+        radius_plot(found, out / "radius.svg")
+    return found
+
+
+def _prior(given: Prior | LabelSource | str, calculator: Mapping[str, Any]) -> Prior:
+    if isinstance(given, str):
+        if given.startswith(ASE):
+            return always(CalculatorSource(given.removeprefix(ASE), calculator))
+        return named_prior(given)
+    return always(given) if isinstance(given, LabelSource) else given
