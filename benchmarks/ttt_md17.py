@@ -10,6 +10,8 @@ and salicylic acid, which it has never seen, with the labels of MD17. Ways:
     unguarded-PRIOR   the same with the last step, whatever it did
     prior-PRIOR       the prior itself
     baseline-PRIOR    the prior computed for every frame, and a network for what it lacks
+    heads-PRIOR       the prior computed for every frame, and the difference of both heads of joint-PRIOR
+    ttt-heads-PRIOR   the same of ttt-PRIOR
 
 Steps are taken on other frames than those that are measured: "block" takes them from the first half of the
 trajectory and measures on the last quarter, "random" draws both from all of it. The published gain
@@ -42,7 +44,7 @@ from fidsel.models import Baseline, ForceField, GemNet, PaiNN
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.refine import PRIORS, Adaptation, Means, refine, systems
 from fidsel.refine.refinement import frame_means
-from fidsel.training import Stage, Standard, TrainingData, TTTJoint
+from fidsel.training import Stage, Standard, TrainingData, TTTJoint, errors
 
 TRAINED, UNSEEN = ("aspirin", "benzene", "uracil"), ("toluene", "ethanol", "salicylic")
 NETWORKS = {"painn": partial(PaiNN, "md17"), "gemnet": partial(GemNet, "md17")}
@@ -72,7 +74,7 @@ class Size:
     features: int = 0
 
 
-QUICK = Size(100, 15, 600, 6, 30, 30, 100, 15, 24)
+QUICK = Size(200, 20, 1500, 6, 40, 40, 200, 16, 32)
 
 
 @dataclass(frozen=True)
@@ -134,14 +136,18 @@ def run(cell: Cell, folder: str, size: Size) -> dict[str, Any]:
     began = perf_counter()
     model = trained(cell, train, validation, size)
     row: dict[str, Any] = {"training_s": perf_counter() - began, "ways": {}}
+    if kind != "baseline":
+        row["validation_force_mae"] = errors(model, validation).force_mae / KCAL
 
-    def add(way: str, predict: ForceField | str, name: str, seconds: float = 0.0, **facts: Any) -> None:
+    def add(way: str, model: ForceField | None, name: str, seconds: float = 0.0, **facts: Any) -> None:
         measured = tests[name][1]
-        forces = (
-            labelled(measured, predict) if isinstance(predict, str) else predict.predict(measured)
-        ).forces
-        error = frame_means(measured, np.abs(forces - measured.forces)) / KCAL
-        row["ways"].setdefault(way, {})[name] = {"errors": error.tolist(), "seconds": seconds, **facts}
+        forces = np.zeros_like(measured.forces) if model is None else model.predict(measured).forces
+        if way.startswith("prior") or "heads" in way:
+            forces = forces + labelled(measured, prior).forces
+        if model is not None and "heads" in way:
+            forces = forces - model.predict(measured, prior).forces
+        each = frame_means(measured, np.abs(forces - measured.forces)) / KCAL
+        row["ways"].setdefault(way, {})[name] = {"errors": each.tolist(), "seconds": seconds, **facts}
 
     for name in UNSEEN:
         if kind == "baseline":
@@ -152,7 +158,8 @@ def run(cell: Cell, folder: str, size: Size) -> dict[str, Any]:
         if kind == "supervised":
             refined("radius", add, model, tests[name][0], Means(training=train), name)
             continue
-        add(f"prior-{prior}", prior, name)
+        add(f"prior-{prior}", None, name)
+        add(f"heads-{prior}", model, name)
         how = {"steps": size.ttt_steps, "batch": size.ttt_batch, "check_every": max(1, size.ttt_steps // 10)}
         for way, guard in (("ttt", True), ("unguarded", False)):
             means = Means(prior=PRIORS[prior], how=Adaptation(**how, guard=guard))
@@ -173,6 +180,8 @@ def refined(way: str, add: Any, model: ForceField, frames: Frames, means: Means,
         "prior_error": record.prior_error and [value / KCAL for value in record.prior_error],
     }
     add(way, found.model, name, perf_counter() - began, **facts)
+    if way.startswith("ttt"):
+        add(way.replace("ttt", "ttt-heads"), found.model, name)
 
 
 def trained(cell: Cell, train: Frames, validation: Frames, size: Size) -> ForceField:
