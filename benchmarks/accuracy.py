@@ -5,28 +5,38 @@ What is labelled accurately is among what is labelled cheaply, as a campaign buy
 with B3LYP labels of 1000 other configurations ("h2co-apart").
 Malonaldehyde: 200 CCSD(T) labels and 2000 of PBE+TS (original MD17), against 250 CCSD(T) labels alone.
 Fifty more accurate labels validate; 500 test. Cheap frames that coincide with any CCSD(T) frame are dropped.
+"baseline" has GFN2-xTB beneath the model.
 A network takes the same number of optimiser steps, of as many frames each, in every recipe.
 
-    python benchmarks/accuracy.py                      # table; about three hours on 2 cores
-    python benchmarks/accuracy.py --json               # one JSON document
-    python benchmarks/accuracy.py --part cells.jsonl   # keeps finished cells, run again to go on
+    python benchmarks/accuracy.py --part cells.jsonl    # about three hours on 2 cores
     python benchmarks/accuracy.py --only sgdml --seeds 3
 
 Needs h2co/h2co.npz, malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz and rmd17/malonaldehyde.npz in FIDSEL_DATA
 (default ../shared/data).
 """
 
-import argparse
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from cells import KCAL, Row, add_workers, data_folder, formaldehyde, machine, malonaldehyde, run_cells
+from cells import (
+    KCAL,
+    Row,
+    apart,
+    arms,
+    data_folder,
+    formaldehyde,
+    malonaldehyde,
+    mean_and_error,
+    options,
+    publish,
+    run_cells,
+    shown,
+)
 
 VALIDATION, TEST = 50, 500
 MODELS = {
@@ -60,21 +70,6 @@ PUBLISHED = {
     }
 }
 """kcal/mol/Å, Bukharin et al. 2023 (DOI 10.48550/arXiv.2306.03109), table 1; no seeds given."""
-TRIALS = {
-    "h2co": {
-        "sgdml 1.0.3, 50 CCSD(T)": 0.11,
-        "sgdml 1.0.3, 50 CCSD(T) + 600 B3LYP": 0.019,
-        "MACE of 62k parameters, 50 CCSD(T)": 0.299,
-        "MACE of 62k parameters, 1000 B3LYP, then 50 CCSD(T)": 0.152,
-    },
-    "malonaldehyde": {
-        "sgdml 1.0.3, 250 CCSD(T)": 0.83,
-        "sgdml 1.0.3, 200 CCSD(T) + 1000 DFT": 0.54,
-        "MACE of 62k parameters, 200 CCSD(T)": 0.70,
-        "MACE of 62k parameters, 2000 DFT, then 200 CCSD(T) (31 minutes)": 0.50,
-    },
-}
-"""kcal/mol/Å, one seed and 500 test frames each: trials with other programs, which no script here repeats."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +81,7 @@ class Cell:
     recipe: str
     bias_weights: bool
     seed: int
+    baseline: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +104,9 @@ def cells(seeds: int) -> Iterator[Cell]:
     """Yield every training, the kernels first."""
     for seed in range(seeds):
         yield Cell("h2co-apart", "sgdml", "cokriging", False, seed)
+    for seed, data in product(range(seeds), ("h2co", "malonaldehyde")):
+        for recipe in ("standard", "cokriging"):
+            yield Cell(data, "sgdml", recipe, False, seed, baseline=True)
     for model, seed, data in product(MODELS, range(seeds), ("h2co", "malonaldehyde")):
         yield Cell(data, model, "standard", False, seed)
         for weights in () if model in BRIEF else (True, False):
@@ -118,13 +117,10 @@ def cells(seeds: int) -> Iterator[Cell]:
 
 def load(data: str, folder: Path) -> Any:
     """Return accurate and cheap frames in eV and Å, without cheap frames that coincide with accurate ones."""
-    from fidsel.data import leaks
-
     if data != "malonaldehyde":
         return formaldehyde(folder)
     accurate, cheap = malonaldehyde(folder)
-    coinciding = leaks(cheap, accurate, 1e-3)
-    return accurate, cheap[np.setdiff1d(np.arange(len(cheap)), coinciding)]
+    return accurate, apart(cheap, accurate)
 
 
 def mixture(cell: Cell, folder: Path) -> tuple[Any, Any]:
@@ -148,8 +144,6 @@ def mixture(cell: Cell, folder: Path) -> tuple[Any, Any]:
 
 def stages(cell: Cell) -> dict[str, Any]:
     """Return the training stages of a cell by the name its recipe has for them; none for the kernel."""
-    from dataclasses import replace
-
     from fidsel.training.recipes.asteroid import FINETUNE, IDENTIFY, PRETRAIN
     from fidsel.training.recipes.joint import STAGE as JOINT
 
@@ -160,12 +154,8 @@ def stages(cell: Cell) -> dict[str, Any]:
         steps["pretrain"] += steps.pop("identify")
     elif cell.recipe != "asteroid":
         steps = {"stage": sum(STEPS.values())}
-    known = {
-        "stage": JOINT if cell.recipe == "joint" else IDENTIFY,
-        "identify": IDENTIFY,
-        "pretrain": PRETRAIN,
-        "finetune": FINETUNE,
-    }
+    known = {"identify": IDENTIFY, "pretrain": PRETRAIN, "finetune": FINETUNE}
+    known["stage"] = JOINT if cell.recipe == "joint" else IDENTIFY
     share = SHARE.get(cell.model, 1.0)
     return {
         name: replace(known[name], steps=round(share * count), batch=BATCH) for name, count in steps.items()
@@ -174,31 +164,33 @@ def stages(cell: Cell) -> dict[str, Any]:
 
 def settings(cell: Cell) -> Row:
     """Return what beside its fields decides the result of a cell."""
-    sizes = SIZES[cell.data]
     taken = {
         name: {key: getattr(stage, key) for key in ("steps", "batch", "learning_rate")}
         for name, stage in stages(cell).items()
     }
-    return {"model": MODELS[cell.model], "sizes": asdict(sizes), "held_out": HELD_OUT, "stages": taken}
+    sizes = asdict(SIZES[cell.data])
+    return {"model": MODELS[cell.model], "sizes": sizes, "held_out": HELD_OUT, "stages": taken}
 
 
 def train(cell: Cell, data: Any) -> Any:
     """Return what the recipe of a cell returns."""
+    from fidsel.fidelity import TBLiteSource
     from fidsel.models import MODELS as KINDS
+    from fidsel.models.combinations.labels import SourceLabels
     from fidsel.training import Asteroid, Cokriging, Joint, Standard
+    from fidsel.training.baseline import train_over
+
+    beneath = SourceLabels(TBLiteSource()) if cell.baseline else None
 
     def model(seed: int) -> Any:
         return KINDS[cell.model](**MODELS[cell.model], **({} if cell.model == "sgdml" else {"seed": seed}))
 
     if cell.recipe == "cokriging":
-        return Cokriging(held_out=HELD_OUT, bias_weights=cell.bias_weights)(data, model, cell.seed)
-    taken = stages(cell)
-    if cell.recipe == "standard":
-        return Standard(**taken)(data, model, cell.seed)
-    if cell.recipe == "joint":
-        return Joint(**taken)(data, model, cell.seed)
+        kernels = Cokriging(held_out=HELD_OUT, bias_weights=cell.bias_weights)
+        return train_over(kernels, data, model, cell.seed, beneath)
+    recipe = {"standard": Standard, "joint": Joint, "asteroid": Asteroid}[cell.recipe]
     weights = {"gammas": GAMMAS, "bias_weights": True} if cell.bias_weights else {}
-    return Asteroid(**taken, **weights)(data, model, cell.seed)
+    return train_over(recipe(**stages(cell), **weights), data, model, cell.seed, beneath)
 
 
 def run(cell: Cell, folder: Path, threads: int) -> dict[str, Any]:
@@ -237,16 +229,11 @@ def run_all(wanted: Sequence[Cell], folder: Path, part: Path | None, workers: in
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return mean and standard error over seeds of each arm."""
-    arms: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        arms.setdefault((row["data"], row["model"], row["recipe"], row["bias_weights"]), []).append(row)
-    out = []
-    for (data, model, recipe, weights), members in sorted(arms.items()):
-        found = np.array([row["force_mae"] for row in members])
-        out.append({
-            "data": data, "model": model, "recipe": recipe, "bias_weights": weights, "seeds": len(found),
-            "force_mae": found.mean(),
-            "se": found.std(ddof=1) / len(found) ** 0.5 if len(found) > 1 else None,
+    out, names = [], ("data", "model", "recipe", "bias_weights", "baseline")
+    for arm, members in sorted(arms(rows, *names).items()):
+        error, spread = mean_and_error([row["force_mae"] for row in members])
+        out.append(dict(zip(names, arm, strict=True)) | {
+            "seeds": len(members), "force_mae": error, "se": spread,
             "energy_mae": float(np.mean([row["energy_mae"] for row in members])),
             "seconds": float(np.mean([row["seconds"] for row in members])),
         })  # fmt: skip
@@ -255,44 +242,35 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    add_workers(parser)
+    parser = options(__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=tuple(MODELS), help="only the cells of one model")
     parser.add_argument("--data", choices=tuple(SIZES), help="only the cells of one data set")
     given = parser.parse_args()
-    folder = data_folder()
-    if not (folder / "h2co" / "h2co.npz").exists():
-        parser.error(f"{folder} must hold h2co/h2co.npz and malonaldehyde's files; set FIDSEL_DATA")
     wanted = [
         cell
         for cell in cells(given.seeds)
         if given.only in (None, cell.model) and given.data in (None, cell.data)
     ]
-    rows = run_all(wanted, folder, given.part, given.workers)
+    rows = run_all(wanted, data_folder("h2co/h2co.npz"), given.part, given.workers)
     found = summary(rows)
     if given.json:
-        print(json.dumps({
-            "benchmark": "accuracy", "unit": "kcal/mol/Å", **machine(),
-            "cell_seconds": sum(row["seconds"] for row in rows),
-            "test_frames": TEST, "validation": VALIDATION, "steps": STEPS, "share": SHARE, "batch": BATCH,
-            "gammas": GAMMAS, "models": MODELS, "published": PUBLISHED, "trials": TRIALS,
-            "arms": found, "cells": rows,
-        }, indent=1))  # fmt: skip
+        publish(
+            "accuracy", unit="kcal/mol/Å", cell_seconds=sum(row["seconds"] for row in rows), test_frames=TEST,
+            validation=VALIDATION, steps=STEPS, share=SHARE, batch=BATCH, gammas=GAMMAS, models=MODELS,
+            published=PUBLISHED, arms=found, cells=rows,
+        )  # fmt: skip
         return
-    print(f"{'data':14} {'model':6} {'recipe':10} weights seeds  force MAE ± s.e.  seconds")
+    print(f"{'data':14} {'model':6} {'recipe':10} weights baseline seeds  force MAE ± s.e.  seconds")
     for row in found:
-        spread = "" if row["se"] is None else f" ± {row['se']:.4f}"
         print(
             f"{row['data']:14} {row['model']:6} {row['recipe']:10} {row['bias_weights']!s:7} "
-            f"{row['seeds']:5}  {row['force_mae']:.4f}{spread} {row['seconds']:9.0f}"
+            f"{row['baseline']!s:8} {row['seeds']:5}  {shown(row['force_mae'], row['se'])} "
+            f"{row['seconds']:9.0f}"
         )
-    for source, others in (("published", PUBLISHED), ("one trial", TRIALS)):
-        for data, values in others.items():
-            for name, value in values.items():
-                print(f"{data:14} {value:.3f}  {source}: {name}")
+    for data, values in PUBLISHED.items():
+        for name, value in values.items():
+            print(f"{data:14} {value:.3f}  published: {name}")
 
 
 if __name__ == "__main__":

@@ -16,15 +16,11 @@ All variants of a seed share data and initial parameters, so they are compared s
 formaldehyde the accurate label of every cheap configuration is known: with --rank the benchmark also
 trains the teachers alone and gives Spearman's correlation of B with the true bias of the labels.
 
-    python benchmarks/bias_weights.py                     # table; about two core-hours
-    python benchmarks/bias_weights.py --json              # one JSON document
-    python benchmarks/bias_weights.py --part cells.jsonl  # keeps finished cells, run again to go on
+    python benchmarks/bias_weights.py --part cells.jsonl    # about two core-hours
 
 Needs h2co, malonaldehyde_ccsd_t and rmd17 in FIDSEL_DATA (default ../shared/data).
 """
 
-import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -34,13 +30,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import KCAL, Row, add_workers, data_folder, formaldehyde, machine, malonaldehyde, run_cells
+from cells import (
+    KCAL,
+    Row,
+    apart,
+    arms,
+    data_folder,
+    formaldehyde,
+    malonaldehyde,
+    mean_and_error,
+    options,
+    publish,
+    run_cells,
+    shown,
+)
 from scipy.stats import spearmanr
 
-from fidsel.data import Frames, leaks
+from fidsel.data import Frames
 from fidsel.models import PaiNN
 from fidsel.training.evaluate import errors
-from fidsel.training.recipes.asteroid import FINETUNE, GAMMAS, IDENTIFY, PRETRAIN, Asteroid
+from fidsel.training.recipes.asteroid import FINETUNE, IDENTIFY, PRETRAIN, Asteroid
 from fidsel.training.stage import TrainingData
 from fidsel.training.weights.teachers import Teaching, teach
 
@@ -112,9 +121,8 @@ def unpaired(folder: Path, seed: int) -> Labels:
     rng = np.random.default_rng(seed)
     accurate = accurate[rng.permutation(len(accurate))]
     ends = np.cumsum([size.accurate, size.validation, size.test])
-    cheap = cheap[rng.permutation(len(cheap))[: size.cheap + 100]]
-    own = np.setdiff1d(np.arange(len(cheap)), leaks(cheap, accurate))[: size.cheap]
-    data = TrainingData(accurate[: ends[0]], accurate[ends[0] : ends[1]], (cheap[own],))
+    cheap = apart(cheap[rng.permutation(len(cheap))[: size.cheap + 100]], accurate)[: size.cheap]
+    data = TrainingData(accurate[: ends[0]], accurate[ends[0] : ends[1]], (cheap,))
     return Labels(data, accurate[ends[1] : ends[2]], None)
 
 
@@ -126,7 +134,7 @@ def painn(seed: int) -> PaiNN:
 def settings(cell: Cell) -> Row:
     """Return what beside its fields decides the result of a cell."""
     steps = {name: stage.steps for name, stage in STAGES.items()}
-    return {"size": asdict(SIZES[cell.data]), "steps": steps, "gammas": list(GAMMAS)}
+    return {"size": asdict(SIZES[cell.data]), "steps": steps, "gammas": list(Asteroid.gammas)}
 
 
 def run(cell: Cell, folder: Path, ranked: bool) -> dict[str, Any]:
@@ -167,10 +175,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the error of each variant and its ratio to the plain rule, mean and standard error."""
     error = {(row["data"], row["variant"], row["seed"]): row["force_mae"] for row in rows}
     out = []
-    for data, variant in product(SIZES, VARIANTS):
-        own = [row for row in rows if (row["data"], row["variant"]) == (data, variant)]
-        if not own:
-            continue
+    for (data, variant), own in arms(rows, "data", "variant").items():
         ratios = [
             row["force_mae"] / error[data, "plain", row["seed"]]
             for row in own
@@ -180,57 +185,37 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         out.append({
             "data": data, "variant": variant, "seeds": len(own),
             "force_mae": mean_and_error([row["force_mae"] for row in own]),
-            "against_plain": mean_and_error(ratios),
-            "rank": mean_and_error(ranks),
+            "against_plain": mean_and_error(ratios) if ratios else None,
+            "rank": mean_and_error(ranks) if ranks else None,
             "core_seconds": float(np.mean([row["core_seconds"] for row in own])),
         })  # fmt: skip
     return out
 
 
-def mean_and_error(values: Sequence[float]) -> tuple[float, float | None] | None:
-    """Return the mean and its standard error; None where there is nothing to tell it from."""
-    if not values:
-        return None
-    spread = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
-    return float(np.mean(values)), spread
-
-
-def shown(pair: tuple[float, float | None] | None) -> str:
-    """Return a mean and its error for the table."""
-    if pair is None:
-        return "–"
-    return f"{pair[0]:.4f}" if pair[1] is None else f"{pair[0]:.4f} ± {pair[1]:.4f}"
-
-
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    add_workers(parser)
+    parser = options(__doc__)
     parser.add_argument("--data", choices=tuple(SIZES), help="only the cells of one data set")
     parser.add_argument("--seed", type=int, action="append", help="only the cells of one seed; repeatable")
     parser.add_argument("--rank", action="store_true", help="also rank the cheap labels by their true bias")
     given = parser.parse_args()
-    folder = data_folder()
-    for name in ("h2co/h2co.npz", "malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz", "rmd17/malonaldehyde.npz"):
-        if not (folder / name).exists():
-            parser.error(f"{folder / name} does not exist; set FIDSEL_DATA to the folder that holds {name}")
+    folder = data_folder(
+        "h2co/h2co.npz", "malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz", "rmd17/malonaldehyde.npz"
+    )
     wanted = [c for c in all_cells() if given.data in (None, c.data) and c.seed in (given.seed or SEEDS)]
     rows = run_cells(wanted, run, given.part, given.workers, folder, given.rank, settings=settings)
     found = summary(rows)
     if given.json:
-        print(json.dumps({
-            "benchmark": "bias_weights", "unit": "kcal/mol/Å", **machine(),
-            "cell_seconds": sum(row["seconds"] for row in rows),
-            "sizes": {name: asdict(size) for name, size in SIZES.items()},
-            "steps": {name: stage.steps for name, stage in STAGES.items()},
-            "variants": found, "cells": rows,
-        }, indent=1))  # fmt: skip
+        publish(
+            "bias_weights", unit="kcal/mol/Å", cell_seconds=sum(row["seconds"] for row in rows),
+            sizes={name: asdict(size) for name, size in SIZES.items()},
+            steps={name: stage.steps for name, stage in STAGES.items()}, variants=found, cells=rows,
+        )  # fmt: skip
         return
     print(f"{'data':13} {'variant':13} {'force MAE ± s.e.':18} {'× plain':18} {'rank':18} core-s")
     for row in found:
-        columns = (f"{shown(row[name]):18}" for name in ("force_mae", "against_plain", "rank"))
+        told = (row[name] for name in ("force_mae", "against_plain", "rank"))
+        columns = (f"{shown(*pair) if pair else '–':18}" for pair in told)
         print(f"{row['data']:13} {row['variant']:13} {' '.join(columns)} {row['core_seconds']:6.0f}")
 
 

@@ -1,4 +1,4 @@
-"""What resumable benchmarks share: their cells, their data and the machine they ran on."""
+"""What benchmarks share: options, resumable cells, data, and the machine they ran on."""
 
 import argparse
 import json
@@ -12,21 +12,29 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from time import perf_counter, process_time
+from typing import Any, TypeVar
 
 import numpy as np
 
-from fidsel.data import Frames, Units, read
+from fidsel.data import Frames, Units, leaks, read
 
+T = TypeVar("T")
 Row = dict[str, Any]
 KCAL = 0.0433641
 """eV per kcal/mol."""
 
 
-def data_folder() -> Path:
-    """Return the folder of the reference data: FIDSEL_DATA, or shared/data beside the repository."""
+def data_folder(*needed: str) -> Path:
+    """Return the folder of the reference data: FIDSEL_DATA, or shared/data beside the repository.
+
+    The process ends where one of the files that are needed is not in it.
+    """
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    return Path(os.environ.get("FIDSEL_DATA", beside)).resolve()
+    folder = Path(os.environ.get("FIDSEL_DATA", beside)).resolve()
+    if missing := [name for name in needed if not (folder / name).exists()]:
+        sys.exit(f"{folder} has no {', '.join(missing)}: set FIDSEL_DATA to the folder that has")
+    return folder
 
 
 def md17(folder: Path, molecule: str, level: str) -> Frames:
@@ -52,6 +60,42 @@ def malonaldehyde(folder: Path) -> tuple[Frames, Frames]:
     units = Units.parse("kcal/mol,Angstrom")
     accurate = read(path, units=units, level="ccsd(t)", energy_key="E", forces_key="F")
     return accurate, md17(folder, "malonaldehyde", "md17")
+
+
+def apart(cheap: Frames, accurate: Frames) -> Frames:
+    """Return the cheap frames that coincide with no accurate one."""
+    return cheap[np.setdiff1d(np.arange(len(cheap)), leaks(cheap, accurate, 1e-3))]
+
+
+def shuffled(frames: Frames, seed: int) -> Frames:
+    """Return frames in random order."""
+    return frames[np.random.default_rng(seed).permutation(len(frames))]
+
+
+def timed(work: Callable[[], T]) -> tuple[T, dict[str, float]]:
+    """Return what some work returns, and how long it took: by the clock, and on the processor."""
+    wall, cpu = perf_counter(), process_time()
+    found = work()
+    return found, {"wall": perf_counter() - wall, "cpu": process_time() - cpu}
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
+    """Return the mean and its standard error, None where there is one value alone."""
+    spread = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+    return float(np.mean(values)), spread
+
+
+def shown(mean: float, error: float | None) -> str:
+    """Return a mean and its standard error for a table."""
+    return f"{mean:.4f}" + ("" if error is None else f" ± {error:.4f}")
+
+
+def arms(rows: Sequence[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
+    """Return the rows that agree in some entries, by these entries."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in names), []).append(row)
+    return found
 
 
 def peak_bytes() -> int:
@@ -92,11 +136,21 @@ def processor() -> str:
     return names[0] if names else platform.processor()
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Let a person say how many cells run side by side."""
-    parser.add_argument(
-        "--workers", type=int, default=min(2, os.cpu_count() or 1), help="0 = tell what is finished"
-    )
+def options(doc: str, *, cells: bool = True) -> argparse.ArgumentParser:
+    """Return a parser of the options that all benchmarks have; `cells` are kept and run side by side."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    if cells:
+        parser.add_argument("--part", type=Path, help="file that keeps finished cells; run again to go on")
+        parser.add_argument(
+            "--workers", type=int, default=min(2, os.cpu_count() or 1), help="0 = tell what is finished"
+        )
+    return parser
+
+
+def publish(benchmark: str, **parts: Any) -> None:
+    """Print the JSON document of a benchmark."""
+    print(json.dumps({"benchmark": benchmark, **machine(), **parts}, indent=1))
 
 
 def finished(part: Path | None) -> list[Row]:

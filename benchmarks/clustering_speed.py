@@ -1,8 +1,6 @@
 """Clusters of large pools: weighted Ward over k-means clusters against Ward on a subset the others join.
 
-    python benchmarks/clustering_speed.py                            # table; about half an hour of one core
-    python benchmarks/clustering_speed.py --json                     # one JSON document
-    python benchmarks/clustering_speed.py --part speed.jsonl         # goes on where it stopped
+    python benchmarks/clustering_speed.py --part speed.jsonl    # about half an hour of one core
 
 Pools of 10 000, 100 000 and 1 000 000 frames of ethanol (36 distances) and 100 000 of aspirin (210). The
 frames are from the dynamics of `fidsel sample` (MMFF94, Langevin, 0.5 fs, from each conformer at 300, 400,
@@ -17,19 +15,15 @@ frames. Exits with 1 where the million takes more than `--limit` seconds on `--t
 `--memory` GB, or the summed squares exceed those of the subset anywhere.
 """
 
-import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-from cells import Row, machine, peak_bytes, run_cells
+from cells import Row, options, peak_bytes, publish, run_cells, timed
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
@@ -108,16 +102,16 @@ def sampled(molecule: str, folder: Path) -> Path:
     return unfinished.replace(path)
 
 
-def measure(cell: Cell, folder: Path) -> Row:
+def run(cell: Cell, folder: Path) -> Row:
     """Return one clustering's times, memory and quality; peak memory needs a fresh process."""
     whole = np.load(folder / f"{cell.molecule}.npy", mmap_mode="r")
     features = np.array(whole[:: len(whole) // cell.frames])
     fit(features[:100], cell, n_kmeans=10)  # imports
-    wall, cpu = time.perf_counter(), time.process_time()
-    clusters = fit(features, cell)
-    times = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+    clusters, took = timed(lambda: fit(features, cell))
     peak = peak_bytes() / 1e9
-    row = asdict(cell) | times | {
+    row = asdict(cell) | {
+        "seconds": took["wall"],
+        "cpu_seconds": took["cpu"],
         "features": features.shape[1],
         "memory_gb": peak,
         "kmeans": len(clusters.reference) if cell.method == "kmeans" else None,
@@ -149,15 +143,6 @@ def within(features: FloatArray, clusters: BroadClusters) -> float:
             for c, middle in enumerate(clusters.centroids)
         )
     )
-
-
-def run(cell: Cell, folder: Path, threads: int) -> Row:
-    """Return the row of a cell from a process of its own."""
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-    command = [sys.executable, __file__, "--data", str(folder), "--cell", json.dumps(asdict(cell))]
-    done = subprocess.run(command, env=os.environ | limits, stdout=subprocess.PIPE, text=True, check=True)
-    row: Row = json.loads(done.stdout)
-    return row
 
 
 def summary(rows: list[Row], limit: float, memory: float) -> Row:
@@ -200,29 +185,25 @@ def show(rows: list[Row], found: Row) -> None:
 
 def main() -> int:
     """Run the benchmark and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--data", type=Path, help="folder that keeps the sampled distances")
     parser.add_argument("--seeds", type=int, default=3, help="clusterings of each way at 10 000 frames")
     parser.add_argument("--threads", type=int, default=1, help="of one clustering")
     parser.add_argument("--limit", type=float, default=90.0, help="seconds that a million frames may take")
     parser.add_argument("--memory", type=float, default=4.0, help="GB that they may take")
-    parser.add_argument("--part", type=Path, help="file that keeps rows; run again to go on")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--cell", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    folder = options.data or Path(tempfile.gettempdir()) / "fidsel-clustering"
-    if options.cell:
-        print(json.dumps(measure(Cell(**json.loads(options.cell)), folder)))
-        return 0
+    given = parser.parse_args()
+    folder = given.data or Path(tempfile.gettempdir()) / "fidsel-clustering"
     folder.mkdir(parents=True, exist_ok=True)
     for molecule in SMILES:
         sampled(molecule, folder)
-    rows = run_cells(all_cells(options.seeds), run, options.part, 1, folder, options.threads)
-    found = summary(rows, options.limit, options.memory)
-    if options.json:
-        settings = {"threads": options.threads, "temperatures": TEMPERATURES, "steps": STEPS}
-        document = {"benchmark": "clustering_speed", **machine(), "settings": settings | {"timestep_fs": 0.5}}
-        print(json.dumps(document | {"summary": found, "cells": rows}, indent=1))
+    # the processes of the cells inherit these before they load their libraries
+    for library in ("OMP", "MKL", "OPENBLAS"):
+        os.environ[f"{library}_NUM_THREADS"] = str(given.threads)
+    rows = run_cells(all_cells(given.seeds), run, given.part, min(1, given.workers), folder, alone=True)
+    found = summary(rows, given.limit, given.memory)
+    if given.json:
+        settings = {"threads": given.threads, "temperatures": TEMPERATURES, "steps": STEPS}
+        publish("clustering_speed", settings=settings | {"timestep_fs": 0.5}, summary=found, cells=rows)
     else:
         show(rows, found)
     return int(not all(found["met"].values()))

@@ -4,16 +4,11 @@ Runs whole campaigns on the paired table (4001 frames, CCSD(T)-F12 and B3LYP, pr
 and 50 accurate-label equivalents, validation labels counted as spend in every arm. A held-out test set
 of 1000 frames is only ever measured on. Standard training spends everything on accurate labels.
 
-    python benchmarks/h2co_budget.py                     # table; about 15 minutes on 2 cores
-    python benchmarks/h2co_budget.py --json              # one JSON document
-    python benchmarks/h2co_budget.py --part cells.jsonl  # keeps finished cells, run again to go on
+    python benchmarks/h2co_budget.py --part cells.jsonl    # about 15 minutes on 2 cores
 
 Needs h2co/h2co.npz in FIDSEL_DATA (default ../shared/data).
 """
 
-import argparse
-import json
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +18,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from cells import KCAL, data_folder, machine, run_cells
+from cells import KCAL, arms, data_folder, mean_and_error, options, publish, run_cells, shown
 
 BUDGETS = (25, 50)
 SEEDS = (0, 1, 2)
@@ -107,16 +102,11 @@ def run(cell: Cell, table: Path) -> dict[str, Any]:
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return mean and standard error over seeds of each arm, beside the best standard arm."""
-    arms: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        arms.setdefault((row["budget"], row["model"], row["recipe"], row["picks"]), []).append(row)
-    out = []
-    for (budget, model, recipe, picks), members in sorted(arms.items()):
-        errors = np.array([row["force_mae"] for row in members])
-        spread = errors.std(ddof=1) / np.sqrt(len(errors)) if len(errors) > 1 else None
-        out.append({
-            "budget": budget, "model": model, "recipe": recipe, "picks": picks, "seeds": len(errors),
-            "force_mae": errors.mean(), "se": spread,
+    out, names = [], ("budget", "model", "recipe", "picks")
+    for arm, members in sorted(arms(rows, *names).items()):
+        error, spread = mean_and_error([row["force_mae"] for row in members])
+        out.append(dict(zip(names, arm, strict=True)) | {
+            "seeds": len(members), "force_mae": error, "se": spread,
             "spent": float(np.mean([row["spent"] for row in members])),
             "seconds": float(np.mean([row["seconds"] for row in members])),
         })  # fmt: skip
@@ -128,31 +118,25 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser = options(__doc__)
     parser.add_argument("--model", choices=("sgdml", "painn"), help="only the cells of one model")
     given = parser.parse_args()
-    table = data_folder() / "h2co" / "h2co.npz"
-    if not table.exists():
-        parser.error(f"{table} does not exist; set FIDSEL_DATA to the folder that holds h2co/h2co.npz")
+    table = data_folder("h2co/h2co.npz") / "h2co" / "h2co.npz"
     wanted = [cell for cell in all_cells() if given.model in (None, cell.model)]
     rows = run_cells(wanted, run, given.part, given.workers, table)
     found = summary(rows)
     if given.json:
-        print(json.dumps({
-            "benchmark": "h2co_budget", "unit": "kcal/mol/Å", **machine(),
-            "cell_seconds": sum(row["seconds"] for row in rows), "test_frames": TEST,
-            "validation": VALIDATION, "steps": STEPS, "arms": found, "cells": rows,
-        }, indent=1))  # fmt: skip
+        publish(
+            "h2co_budget", unit="kcal/mol/Å", cell_seconds=sum(row["seconds"] for row in rows),
+            test_frames=TEST, validation=VALIDATION, steps=STEPS, arms=found, cells=rows,
+        )  # fmt: skip
         return
     print(f"{'budget':>6} {'model':6} {'recipe':10} {'picks':14} force MAE ± s.e.  × best standard  seconds")
     for row in found:
-        spread = "" if row["se"] is None else f" ± {row['se']:.4f}"
         print(
             f"{row['budget']:6} {row['model']:6} {row['recipe']:10} {row['picks']:14} "
-            f"{row['force_mae']:.4f}{spread}   {row['against_best_standard']:12.2f} {row['seconds']:9.0f}"
+            f"{shown(row['force_mae'], row['se'])}   {row['against_best_standard']:12.2f} "
+            f"{row['seconds']:9.0f}"
         )
 
 

@@ -13,15 +13,13 @@ other work to do the efficiency says how much of it the workers got; the load be
 and the CPU time of the driver, which hardly depends on it.
 """
 
-import json
 import os
 import time
-from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ase import Atoms
-from cells import machine
+from cells import options, publish
 
 from fidsel.fidelity import Label, Task
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
@@ -80,8 +78,7 @@ def timed(engine: LocalEngine, count: int, seconds: float, predicted: float | No
 
 def main() -> None:
     """Print the table, or one JSON document."""
-    parser = ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser = options(__doc__, cells=False)
     parser.add_argument("--workers", type=int, default=min(2, available_cores()))
     parser.add_argument("--labels", type=int, default=4000, help="of the source that does nothing")
     parser.add_argument("--seconds", type=float, default=0.3, help="CPU time of a label that computes")
@@ -95,7 +92,7 @@ def main() -> None:
             f"{given.seconds:g} s of CPU time": timed(engine, given.burns, given.seconds, given.seconds),
         }
     if given.json:
-        print(json.dumps({**machine(), "workers": given.workers, "runs": found}, indent=1))
+        publish("label_throughput", workers=given.workers, runs=found)
         return
     print(f"{given.workers} workers, {available_cores()} cores")
     head = ("number", "labels/s", "CPU/label", "driver", "efficiency", "load")

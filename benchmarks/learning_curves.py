@@ -4,14 +4,11 @@ Force error of sGDML on held-out frames against training frames, for levels of t
 differences: CCSD(T)-F12 and B3LYP of formaldehyde, CCSD(T) of malonaldehyde, PBE/def2-SVP and PBE+TS of seven
 molecules of revised MD17, with GFN2-xTB and MMFF94 computed here.
 
-    python benchmarks/learning_curves.py --part cells.jsonl         # about an hour on two cores
-    python benchmarks/learning_curves.py --part cells.jsonl --json  # one JSON document
+    python benchmarks/learning_curves.py --part cells.jsonl    # about an hour on two cores
 
 Needs the reference data in FIDSEL_DATA (default ../shared/data) and tblite.
 """
 
-import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -20,7 +17,7 @@ from time import process_time
 from typing import Any
 
 import numpy as np
-from cells import KCAL, Row, add_workers, data_folder, formaldehyde, machine, malonaldehyde, md17, run_cells
+from cells import KCAL, Row, data_folder, formaldehyde, malonaldehyde, md17, options, publish, run_cells
 
 SEEDS = (0, 1)
 VALIDATION, TEST = 20, 200
@@ -207,17 +204,12 @@ def spread(values: Any) -> tuple[float, float]:
 
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    add_workers(parser)
-    given = parser.parse_args()
+    given = options(__doc__).parse_args()
     told = {"model": MODEL, "ladder": LADDER, "largest": LARGEST, "validation": VALIDATION, "test": TEST}
     rows = run_cells(list(cells()), run, given.part, given.workers, data_folder(), settings=lambda _: told)
     unseen = left_out(rows)
     if given.json:
-        found = {"benchmark": "learning_curves", "unit": "kcal/mol/Å", **machine()}
-        print(json.dumps(found | {"left_out": unseen, "cells": rows}, indent=1))
+        publish("learning_curves", unit="kcal/mol/Å", left_out=unseen, cells=rows)
         return
     for row in rows:
         of = row["level"] + (f" − {row['base']}" if row["base"] else "")

@@ -1,7 +1,6 @@
 """Farthest-point sampling beside scikit-matter's: 1000 of 100 000 frames of aspirin, 210 distances each.
 
-    python benchmarks/picker_speed.py            # table; some ten minutes of one core
-    python benchmarks/picker_speed.py --json     # one JSON document
+    python benchmarks/picker_speed.py [--json]    # some ten minutes of one core
 
 The frames of a trajectory of aspirin, each as often as it takes with other random displacements of its
 atoms. Both start from the same labelled frame and get the same array, in turns; scikit-matter also as
@@ -11,10 +10,7 @@ machine does) or the picks differ. Needs `pip install skmatter`, and rmd17/aspir
 (default ../shared/data).
 """
 
-import argparse
-import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -22,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import data_folder, machine
+from cells import data_folder, options, publish, timed
 
 from fidsel.data import Frames
 from fidsel.selector import LCMD, FarthestPoint, Picker, Pool, pair_distances
@@ -60,13 +56,6 @@ def ours(picker: Picker, pool: Pool, picks: int) -> list[int]:
     return picker.pick(pool, picks, np.random.default_rng(0)).indices.tolist()
 
 
-def timed(work: Callable[[], list[int]]) -> tuple[list[int], dict[str, float]]:
-    """Return what some work returns, and how long it took: by the clock, and on the processor."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    found = work()
-    return found, {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-
-
 def measure(features: np.ndarray, picks: int, repeats: int) -> list[dict[str, Any]]:
     """Return the times and picks of each contestant, all of them in turns."""
     pool, single = pool_of(features), features.astype(np.float32)
@@ -97,17 +86,14 @@ def measure(features: np.ndarray, picks: int, repeats: int) -> list[dict[str, An
 
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser = options(__doc__, cells=False)
     parser.add_argument("--frames", type=int, default=100_000)
     parser.add_argument("--picks", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=5.0, help="times as fast as scikit-matter")
     given = parser.parse_args()
-    path = data_folder() / "rmd17" / "aspirin.npz"
-    if not path.exists():
-        parser.error(f"{path} does not exist; set FIDSEL_DATA to the folder that holds rmd17/aspirin.npz")
+    path = data_folder("rmd17/aspirin.npz") / "rmd17" / "aspirin.npz"
     features = features_of(path, given.frames, given.seed)
     rows = measure(features, given.picks, given.repeats)
     mine, fps = rows[:2]
@@ -115,11 +101,7 @@ def main() -> None:
     if given.json:
         settings = {name: getattr(given, name) for name in ("frames", "picks", "repeats", "seed", "limit")}
         settings |= {"features": features.shape[1], "threads": torch.get_num_threads()}
-        print(
-            json.dumps(
-                {"benchmark": "picker_speed", **machine(), **settings, "ratio": ratio, "rows": rows}, indent=1
-            )
-        )
+        publish("picker_speed", **settings, ratio=ratio, rows=rows)
     else:
         print("picker                        seconds   on the processor   picks as fidsel farthest-point")
         for row in rows:

@@ -6,16 +6,13 @@ accurate frames are the first of the cheap ones, as a campaign buys them. The pl
 same budgets from prices and atoms alone, and from a pilot of at most `PILOT` of the budget; the error at its
 split is read from the line between the measured ones.
 
-    python benchmarks/planner_truth.py --part cells.jsonl            # the table; an hour on two cores
-    python benchmarks/planner_truth.py --part cells.jsonl --json     # one JSON document
+    python benchmarks/planner_truth.py --part cells.jsonl            # an hour on two cores
     python benchmarks/planner_truth.py --part cells.jsonl --only malonaldehyde
 
 Needs h2co/h2co.npz, malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz and rmd17/malonaldehyde.npz in FIDSEL_DATA
 (default ../shared/data).
 """
 
-import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -23,7 +20,18 @@ from time import process_time
 from typing import Any
 
 import numpy as np
-from cells import KCAL, Row, add_workers, data_folder, formaldehyde, machine, malonaldehyde, md17, run_cells
+from cells import (
+    KCAL,
+    Row,
+    apart,
+    data_folder,
+    formaldehyde,
+    malonaldehyde,
+    md17,
+    options,
+    publish,
+    run_cells,
+)
 
 SEEDS = (0, 1, 2)
 LEAST = 4
@@ -114,14 +122,11 @@ def cells(names: Sequence[str]) -> Iterator[Cell]:
 
 def load(name: str, folder: Path) -> tuple[Any, Any]:
     """Return accurate and cheap frames in eV and Å, row by row the same where they are paired."""
-    from fidsel.data import leaks
-
     if name == "h2co":
         return formaldehyde(folder)
     if name == "malonaldehyde":
         accurate, cheap = malonaldehyde(folder)
-        coinciding = leaks(cheap, accurate, 1e-3)
-        return accurate, cheap[np.setdiff1d(np.arange(len(cheap)), coinciding)]
+        return accurate, apart(cheap, accurate)
     return md17(folder, name, "pbe"), md17(folder, name, "md17")
 
 
@@ -346,13 +351,10 @@ def summary(found: Sequence[Row]) -> Row:
 
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
+    parser = options(__doc__)
     parser.add_argument(
         "--only", nargs="+", choices=SETUPS, default=list(SETUPS), help="these pairs of levels"
     )
-    add_workers(parser)
     given = parser.parse_args()
     folder, part = data_folder(), given.part
     rows = run_cells(list(cells(given.only)), run, part, given.workers, folder, settings=settings)
@@ -362,11 +364,11 @@ def main() -> None:
     pilots = run_cells(wanted, run_pilot, part and part.with_suffix(".pilots.jsonl"), given.workers, folder)
     found = {column: compared(rows, pilots, column) for column in ("mae", "paired_mae")}
     if given.json:
-        print(json.dumps({
-            "benchmark": "planner_truth", "unit": "kcal/mol/Å", **machine(), "seeds": SEEDS,
-            "summary": {column: summary(one) for column, one in found.items() if one}, "compared": found,
-            "cells": rows, "pilots": pilots,
-        }, indent=1))  # fmt: skip
+        told = {column: summary(one) for column, one in found.items() if one}
+        publish(
+            "planner_truth", unit="kcal/mol/Å", seeds=SEEDS, summary=told, compared=found, cells=rows,
+            pilots=pilots,
+        )  # fmt: skip
         return
     for column, one in found.items():
         print(f"{column}: {summary(one)}" if one else f"{column}: nothing is finished")

@@ -16,16 +16,12 @@ interval by a paired bootstrap over blocks of held-out frames. All arms own 600 
 estimates for candidates without labels, from PBE ("cheap"), from 20 labelled frames a round ("probe") or
 from a committee of four.
 
-    python benchmarks/selection_quality.py                       # table; several hours on 2 cores
-    python benchmarks/selection_quality.py --json                # one JSON document
-    python benchmarks/selection_quality.py --part cells.jsonl    # keeps finished cells, run again to go on
+    python benchmarks/selection_quality.py --part cells.jsonl    # several hours on 2 cores
     python benchmarks/selection_quality.py --molecule ethanol --picker cluster-error --seeds 1
 
 Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data).
 """
 
-import argparse
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise, product
@@ -35,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import KCAL, Row, add_workers, data_folder, machine, md17, run_cells
+from cells import KCAL, Row, arms, data_folder, md17, options, publish, run_cells
 
 from fidsel.campaign.selection.learner import learner
 from fidsel.campaign.selection.loop import additions, select
@@ -152,16 +148,12 @@ def plain_model_errors(task: Task, rounds: Sequence[Any], cell: Cell) -> np.ndar
 def summary(rows: Sequence[Row]) -> list[Row]:
     """Return each arm relative to random picks: geometric mean over seeds and its interval."""
     plain = {(r["molecule"], r["model"], r["seed"]): r for r in rows if r["picker"] == "random"}
-    arms: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        arms.setdefault((row["molecule"], row["model"], row["error"], row["picker"]), []).append(row)
-    out = []
-    for (molecule, kind, error, picker), members in arms.items():
-        there = [(r, plain.get((molecule, kind, r["seed"]))) for r in members]
+    out, names = [], ("molecule", "model", "error", "picker")
+    for arm, members in arms(rows, *names).items():
+        there = [(r, plain.get((*arm[:2], r["seed"]))) for r in members]
         paired = [(own, random) for own, random in there if random is not None]
-        out.append({
-            "molecule": molecule, "model": kind, "error": error, "picker": picker, "seeds": len(members),
-            "labels": float(np.mean([r["curve"][-1]["labels"] for r in members])),
+        out.append(dict(zip(names, arm, strict=True)) | {
+            "seeds": len(members), "labels": float(np.mean([r["curve"][-1]["labels"] for r in members])),
             **{name: float(np.mean([r["curve"][-1][name] for r in members])) for name in METRICS},
             "of_random": ratios(paired) if paired else None,
             "as_good_with": [needed(own["curve"], random["curve"]) for own, random in paired],
@@ -219,16 +211,11 @@ def measure(name: str, errors: np.ndarray, clusters: np.ndarray) -> float:
 
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    add_workers(parser)
+    parser = options(__doc__)
     parser.add_argument("--molecule", action="append", help="only the cells of a molecule; repeatable")
     parser.add_argument("--picker", action="append", help="only the cells of a picker; repeatable")
     parser.add_argument("--seeds", type=int, default=3, help="at most so many")
     given = parser.parse_args()
-    if not (data_folder() / "rmd17").is_dir():
-        parser.error(f"{data_folder()} has no rmd17: set FIDSEL_DATA to the folder that has")
     wanted = [
         cell
         for cell in cells()
@@ -236,15 +223,15 @@ def main() -> None:
         and cell.molecule in (given.molecule or [cell.molecule])
         and cell.picker in (given.picker or [cell.picker])
     ]
-    rows = run_cells(wanted, run, given.part, given.workers, data_folder(), alone=True, settings=settings)
+    folder = data_folder("rmd17")
+    rows = run_cells(wanted, run, given.part, given.workers, folder, alone=True, settings=settings)
     found = summary(rows)
     if given.json:
         kept = [{k: v for k, v in row.items() if k not in ("errors", "clusters")} for row in rows]
-        print(json.dumps({
-            "benchmark": "selection_quality", "unit": "kcal/mol/Å", **machine(),
-            "cell_seconds": sum(row["seconds"] for row in rows), "start": START, "size": SIZE,
-            "rounds": ROUNDS, "bootstrap": DRAWS, "arms": found, "cells": kept,
-        }, indent=1))  # fmt: skip
+        publish(
+            "selection_quality", unit="kcal/mol/Å", cell_seconds=sum(row["seconds"] for row in rows),
+            start=START, size=SIZE, rounds=ROUNDS, bootstrap=DRAWS, arms=found, cells=kept,
+        )  # fmt: skip
         return
     columns = ("molecule", "model", "error", "picker", "seeds")
     print("".join(f"{name:14}" for name in columns) + "".join(f"{name:>24}" for name in METRICS))

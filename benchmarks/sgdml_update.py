@@ -1,7 +1,6 @@
 """What adding frames to a fitted sGDML model costs beside fitting anew: 200 → 1000 in 8 additions.
 
-    python benchmarks/sgdml_update.py                       # table; about 12 minutes of one idle core
-    python benchmarks/sgdml_update.py --json                # one JSON document
+    python benchmarks/sgdml_update.py [--json]    # about 12 minutes of one idle core
 
 Ethanol and malonaldehyde (9 atoms each), MD17 labels, σ and λ fixed. All additions together are timed
 against one fit to all frames, in turns; the fit to the first frames is not counted. Exits with 1 where
@@ -11,18 +10,14 @@ Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data).
 """
 
 import argparse
-import json
 import os
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
-from cells import KCAL, Row, data_folder, machine, md17
+from cells import KCAL, data_folder, md17, options, publish, shuffled, timed
 
 from fidsel.arrays import IntArray
 from fidsel.data import Frames
@@ -30,19 +25,6 @@ from fidsel.models import SGDML
 
 SIGMA, LAM = 20.0, 1e-10
 TEST = 500
-
-
-def read(path: Path, seed: int) -> Frames:
-    """Return the frames of a data file in random order, eV and Å."""
-    frames = md17(path.parents[1], path.stem, "md17")
-    return frames[np.random.default_rng(seed).permutation(len(frames))]
-
-
-def timed(work: Callable[[], SGDML]) -> tuple[SGDML, dict[str, float]]:
-    """Return what some work returns, and how long it took: by the clock, and on the processor."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    model = work()
-    return model, {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
 
 def measure(frames: Frames, permutations: IntArray, first: int, last: int, step: int) -> dict[str, Any]:
@@ -75,14 +57,14 @@ def measure(frames: Frames, permutations: IntArray, first: int, last: int, step:
     }
 
 
-def molecule(path: Path, options: argparse.Namespace) -> dict[str, Any]:
+def molecule(name: str, given: argparse.Namespace) -> dict[str, Any]:
     """Return the repeats on one molecule and their medians."""
-    frames = read(path, options.seed)
-    symmetric, _ = SGDML([SIGMA], LAM).fit(frames[: options.first], frames[:0])
-    sizes = options.first, options.last, options.step
-    repeats = [measure(frames, symmetric.permutations, *sizes) for _ in range(options.repeats)]
+    frames = shuffled(md17(data_folder(f"rmd17/{name}.npz"), name, "md17"), given.seed)
+    symmetric, _ = SGDML([SIGMA], LAM).fit(frames[: given.first], frames[:0])
+    sizes = given.first, given.last, given.step
+    repeats = [measure(frames, symmetric.permutations, *sizes) for _ in range(given.repeats)]
     return {
-        "molecule": path.stem,
+        "molecule": name,
         "permutations": len(symmetric.permutations),
         "ratio": {clock: median(row["ratio"][clock] for row in repeats) for clock in ("wall", "cpu")},
         "force_difference": max(row["force_difference"] for row in repeats),
@@ -90,15 +72,9 @@ def molecule(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def conditions() -> Row:
-    """Return the date, the hardware and what else it does, for the record."""
-    torch_ = {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    return machine() | torch_ | {"load": os.getloadavg()[0]}
-
-
 def main() -> int:
     """Run the benchmark and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = options(__doc__, cells=False)
     parser.add_argument("--molecules", nargs="+", default=["ethanol", "malonaldehyde"])
     parser.add_argument("--first", type=int, default=200, help="frames of the first fit")
     parser.add_argument("--last", type=int, default=1000, help="frames in the end")
@@ -107,27 +83,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="order of the frames")
     parser.add_argument("--limit", type=float, default=1.5, help="fits that all additions may cost")
     parser.add_argument("--tolerance", type=float, default=1e-6, help="relative difference of forces")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    options = parser.parse_args()
+    given = parser.parse_args()
     torch.set_num_threads(1)
-    paths = [data_folder() / "rmd17" / f"{name}.npz" for name in options.molecules]
-    missing = [str(path) for path in paths if not path.exists()]
-    if missing:
-        parser.error(f"{', '.join(missing)} missing: set FIDSEL_DATA to the folder that holds rmd17")
-    before = conditions()
-    rows = [molecule(path, options) for path in paths]
-    if options.json:
-        settings = {name: getattr(options, name) for name in ("first", "last", "step", "repeats", "seed")}
-        print(json.dumps({
-            "benchmark": "sgdml_update", **before,
-            "settings": settings | {"sigma": SIGMA, "lam": LAM, "test": TEST},
-            "units": {"force_mae": "kcal/mol/Å", "times": "s", "energy_difference": "eV"}, "molecules": rows,
-        }, indent=1))  # fmt: skip
+    load = os.getloadavg()[0]
+    rows = [molecule(name, given) for name in given.molecules]
+    if given.json:
+        settings = {name: getattr(given, name) for name in ("first", "last", "step", "repeats", "seed")}
+        publish(
+            "sgdml_update", threads=1, torch=torch.__version__, load=load,
+            settings=settings | {"sigma": SIGMA, "lam": LAM, "test": TEST},
+            units={"force_mae": "kcal/mol/Å", "times": "s", "energy_difference": "eV"}, molecules=rows,
+        )  # fmt: skip
     else:
         show(rows)
-    good = all(
-        r["ratio"]["cpu"] <= options.limit and r["force_difference"] <= options.tolerance for r in rows
-    )
+    good = all(r["ratio"]["cpu"] <= given.limit and r["force_difference"] <= given.tolerance for r in rows)
     return int(not good)
 
 

@@ -16,31 +16,26 @@ The paper leaves the loss of the toy open, so both usual ones are run. The toy i
 point is wrong by chance, whatever its x, and a fifth of them is exact. A cheap level of theory is wrong
 everywhere and much the same for neighbours, so what is gained here need not be gained there.
 
-    python benchmarks/toy_linear.py                     # table; about 10 minutes on 2 cores
-    python benchmarks/toy_linear.py --json              # one JSON document
-    python benchmarks/toy_linear.py --part cells.jsonl  # keeps finished cells, run again to go on
+    python benchmarks/toy_linear.py --part cells.jsonl    # about 10 minutes on 2 cores
 """
 
-import argparse
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise, product
-from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
 import torch
-from cells import machine, run_cells
+from cells import options, publish, run_cells
 from scipy.stats import spearmanr
 from scipy.stats import t as student
 from torch import Tensor
 
-from fidsel.training.recipes.asteroid import GAMMAS
+from fidsel.training.recipes.asteroid import Asteroid
 from fidsel.training.weights.bias import weights_from_bias
 
+GAMMAS = Asteroid.gammas
 DIMENSION, WIDTH = 16, 128
 BIASES = (0.0, 2.0, 4.0, 8.0, 16.0)
 CHEAP, TEST = 2000, 2000
@@ -286,27 +281,20 @@ def show(found: Sequence[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
-    given = parser.parse_args()
+    given = options(__doc__).parse_args()
     start = perf_counter()
     rows = run_cells([Cell(*key) for key in product(LOSSES, SIZES, SEEDS)], run, given.part, given.workers)
     found = summary(rows)
     if not given.json:
         show(found)
         return
-    print(json.dumps({
-        "benchmark": "toy_linear", "unit": "of Y, whose standard deviation is 4",
-        **machine(), "device": "cpu",
-        "torch": torch.__version__, "wall_seconds": perf_counter() - start,
-        "core_seconds": sum(row["core_seconds"] for row in rows),
-        "seeds": SEEDS, "cheap_points": CHEAP, "biases": BIASES, "test_points": TEST,
-        "validation_fraction": VALIDATION, "gammas": GAMMAS,
-        "stages": {"identify": asdict(IDENTIFY), "pretrain": asdict(PRETRAIN), "finetune": asdict(FINETUNE)},
-        "sizes": found, "cells": rows,
-    }, indent=1))  # fmt: skip
+    stages = {"identify": asdict(IDENTIFY), "pretrain": asdict(PRETRAIN), "finetune": asdict(FINETUNE)}
+    publish(
+        "toy_linear", unit="of Y, whose standard deviation is 4", device="cpu", torch=torch.__version__,
+        wall_seconds=perf_counter() - start, core_seconds=sum(row["core_seconds"] for row in rows),
+        seeds=SEEDS, cheap_points=CHEAP, biases=BIASES, test_points=TEST, validation_fraction=VALIDATION,
+        gammas=GAMMAS, stages=stages, sizes=found, cells=rows,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

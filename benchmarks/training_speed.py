@@ -16,9 +16,7 @@ medians over the turns, ratios medians of each turn's ratio, peer / fidsel. Wall
   sgdml       fit and 500 predictions with the same σ, λ = 1e-10; the package's prediction as its own
               benchmark of worker numbers sets it up
 
-    python benchmarks/training_speed.py                       # table; about 20 minutes on 2 cores
-    python benchmarks/training_speed.py --json --threads 2    # one JSON document
-    python benchmarks/training_speed.py --part cells.jsonl    # keeps finished cells, run again to go on
+    python benchmarks/training_speed.py --part cells.jsonl --threads 2    # about 20 minutes
     python benchmarks/training_speed.py --only training --compile
 
 Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data); `pip install mace-torch sgdml` for the peers.
@@ -27,23 +25,21 @@ Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data); `pip install mace-tor
 import argparse
 import contextlib
 import importlib.util
-import json
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
-from cells import KCAL, Row, data_folder, finished, machine, md17, origin
-from mace_peer import Mace
+from cells import KCAL, Row, data_folder, md17, options, publish, run_cells, shuffled
+from peers import Mace, import_sgdml, sgdml_dataset
 from threadpoolctl import threadpool_limits
 
 from fidsel.data import Frames
@@ -98,8 +94,7 @@ def cells() -> Iterator[Cell]:
 
 def read(molecule: str, n: int) -> Frames:
     """Return n frames in random order, eV and Å."""
-    frames = md17(data_folder(), molecule, "pbe")
-    return frames[np.random.default_rng(SEED).permutation(len(frames))[:n]]
+    return shuffled(md17(data_folder(), molecule, "pbe"), SEED)[:n]
 
 
 def now() -> float:
@@ -241,14 +236,12 @@ def learning(cell: Cell, seconds: float) -> Row:
 
 def sgdml(cell: Cell, threads: int) -> Row:
     """Compare fit and prediction of kernel force fields with one σ."""
-    from sgdml_reference import as_dataset, import_sgdml
-
     sigma = next(s for molecule, n, s in KERNELS if (molecule, n) == (cell.molecule, cell.size))
     frames = read(cell.molecule, cell.size + 500)
     train, test = frames[: cell.size], frames[cell.size :]
     train_class, predict_class = import_sgdml()
     trainer = train_class(max_processes=threads)
-    task = trainer.create_task(as_dataset(train), cell.size, as_dataset(test), 1, sigma, lam=1e-10)
+    task = trainer.create_task(sgdml_dataset(train), cell.size, sgdml_dataset(test), 1, sigma, lam=1e-10)
     kept: dict[str, Any] = {}
 
     def ours() -> None:
@@ -308,56 +301,39 @@ def missing(cell: Cell) -> str | None:
 
 def run(cell: Cell, given: argparse.Namespace) -> Row:
     """Make one comparison."""
+    if why := missing(cell):
+        return asdict(cell) | {"skipped": why}
     torch.manual_seed(SEED)
     torch.set_default_dtype(torch.float32)
-    if cell.section == "training":
-        result = training(cell, compiled=given.compile and not CUDA)
-    elif cell.section == "learning":
-        result = learning(cell, given.learn)
-    elif cell.section == "sgdml":
-        result = sgdml(cell, given.threads)
-    else:
-        result = {"prediction": prediction, "members": members, "graph": graph}[cell.section](cell)
+    torch.set_num_threads(given.threads)
+    sections: dict[str, Callable[[Cell], Row]] = {
+        "training": partial(training, compiled=given.compile and not CUDA),
+        "prediction": prediction,
+        "members": members,
+        "graph": graph,
+        "learning": partial(learning, seconds=given.learn),
+        "sgdml": partial(sgdml, threads=given.threads),
+    }
+    with threadpool_limits(given.threads), contextlib.redirect_stdout(sys.stderr):  # the peers print
+        result = sections[cell.section](cell)
     return asdict(cell) | result | {"threads": given.threads, "load": os.getloadavg()[0]}
-
-
-def run_all(given: argparse.Namespace) -> list[Row]:
-    """Make the comparisons that are not made yet, one after the other."""
-    rows = finished(given.part)
-    done = {(row["section"], row["molecule"], row["size"]) for row in rows}
-    made = origin()
-    for cell in cells():
-        if given.finished or astuple(cell) in done or given.only not in (None, cell.section):
-            continue
-        why = missing(cell)
-        rows.append((asdict(cell) | {"skipped": why} if why else run(cell, given)) | made)
-        print(f"{len(rows)}: {rows[-1]}", file=sys.stderr, flush=True)
-        if given.part is not None:
-            with given.part.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
-    return rows
 
 
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--part", type=Path, help="file that keeps finished comparisons")
+    parser = options(__doc__)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--only", choices=sorted({cell.section for cell in cells()}))
     parser.add_argument("--compile", action="store_true", help="also with compiled steps; takes minutes more")
     parser.add_argument("--learn", type=float, default=240.0, help="seconds of training in `learning`")
-    parser.add_argument("--finished", action="store_true", help="only tell what the part file has")
     given = parser.parse_args()
-    if not (data_folder() / "rmd17").is_dir():
-        parser.error(f"{data_folder()} has no rmd17: set FIDSEL_DATA to the folder that has")
-    torch.set_num_threads(given.threads)
-    with threadpool_limits(given.threads), contextlib.redirect_stdout(sys.stderr):  # the peers print
-        rows = run_all(given)
-    record = {"benchmark": "training_speed", **machine(), "threads": given.threads, "seed": SEED}
-    record |= {"torch": torch.__version__, "gpu": torch.cuda.get_device_name() if CUDA else None}
+    data_folder("rmd17")
+    wanted = [cell for cell in cells() if given.only in (None, cell.section)]
+    rows = run_cells(wanted, run, given.part, min(1, given.workers), given, alone=True)
+    record = {"threads": given.threads, "seed": SEED, "torch": torch.__version__}
+    record |= {"gpu": torch.cuda.get_device_name() if CUDA else None}
     if given.json:
-        print(json.dumps({**record, "rows": rows}, indent=1))
+        publish("training_speed", **record, rows=rows)
         return
     print(record)
     for row in rows:

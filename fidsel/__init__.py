@@ -6,7 +6,7 @@ name            does
 `read`          reads configurations and labels from a file
 `check`         says what is wrong with them, before anything is trained on them
 `train`         trains a force field on labels of one or several levels
-`load`          gives a trained force field back
+`load`          gives a trained force field back: of a folder, or the best one of a campaign
 `evaluate`      says how wrong it is, by element and by molecule
 `outliers`      says where it is wrong, and what marks these frames
 `select`        picks the frames of a pool that are worth training on, round by round
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from fidsel.campaign import iterate
     from fidsel.config.build import open_campaign
     from fidsel.data import check, read
-    from fidsel.models import load
     from fidsel.tasks.evaluate import evaluate
+    from fidsel.tasks.model_files import load_folder as load
     from fidsel.tasks.outliers import outliers
     from fidsel.tasks.plan import plan
     from fidsel.tasks.select import select_files as select
@@ -52,7 +52,7 @@ PLACES: Final = {
     "check": ("fidsel.data", "check"),
     "evaluate": ("fidsel.tasks.evaluate", "evaluate"),
     "iterate": ("fidsel.campaign", "iterate"),
-    "load": ("fidsel.models", "load"),
+    "load": ("fidsel.tasks.model_files", "load_folder"),
     "open_campaign": ("fidsel.config.build", "open_campaign"),
     "outliers": ("fidsel.tasks.outliers", "outliers"),
     "plan": ("fidsel.tasks.plan", "plan"),

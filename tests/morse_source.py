@@ -12,7 +12,7 @@ from morse_molecule import morse
 
 from fidsel.fidelity.source import Label, LabelError, Value
 
-LEVELS = {"cheap": (3.6, 1.6), "accurate": (4.0, 1.5)}
+LEVELS = {"low": (3.3, 1.7), "cheap": (3.6, 1.6), "accurate": (4.0, 1.5)}
 """Depth in eV and width in 1/Å of the bonds at each level."""
 
 
@@ -22,7 +22,7 @@ class Morse:
 
     Parameters
     ----------
-    level : "cheap" or "accurate".
+    level : "low", "cheap" or "accurate".
     act : what happens to every `one_in`-th frame, told apart by its first coordinate: "raise", "crash"
         or "hang".
     seconds : core-seconds it declares that a label takes, or really takes where it takes `slow` for every

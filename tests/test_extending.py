@@ -95,3 +95,21 @@ def test_an_error_source_of_ones_own_guides_picks(folder: Path) -> None:
     assert len(CampaignFolder(folder).read_rounds()) == 2
     with pytest.raises(UsageError, match=r"must be a class with all methods of fidsel\.selector\.Error"):
         open_campaign(folder, [*BY_ERRORS, "selector.error=highest:Highest"])
+
+
+@pytest.mark.parametrize(("needs", "told"), [
+    ("needs_network = True", "'stretched:Stretched' needs a network's features, and 'sgdml' has none"),
+    ("needs_committee = True", "'stretched' needs models that can disagree"),
+    ("needs_cheap = True", "'stretched' needs a recipe with a cheap model, not 'in-turn'"),
+    ("needs_probes = True", "'stretched' needs selector.probes of at least 18, got 10"),
+    ("knows_truth = True", "'stretched' knows the errors: leave out selector.coverage"),
+])  # fmt: skip
+def test_an_error_source_of_ones_own_is_checked_like_fidsels(folder: Path, needs: str, told: str) -> None:
+    module = f"stretched_{needs.split(maxsplit=1)[0]}"
+    own = OWN_SOURCE.replace('name = "stretched"', f'name = "stretched"\n    {needs}')
+    (folder / f"{module}.py").write_text(own, "utf-8")
+    settings = [f"selector={{kind = 'greedy', error = '{module}:Stretched', coverage = 0.9}}"]
+    if "network" in needs or "committee" in needs:
+        settings += ["model={kind = 'sgdml'}", "recipe={kind = 'cokriging'}"]
+    with pytest.raises(UsageError, match=re.escape(told.replace("stretched:", f"{module}:"))):
+        open_campaign(folder, settings)

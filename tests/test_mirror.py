@@ -8,14 +8,25 @@ import fidsel
 
 TESTS, ROOT = Path(__file__).parent, Path(fidsel.__file__).parent
 
-PARTS = ("data", "fidelity", "models", "md", "refine", "report", "selector")
+PARTS = (
+    "data",
+    "fidelity",
+    "selector",
+    "models",
+    "training",
+    "md",
+    "report",
+    "refine",
+    "campaign",
+    "tracking",
+)
+PARTS += ("config", "tasks", "cli")
 """Parts that hold to it in full."""
 
 ELSEWHERE = {
     "fidelity/buying/buyer.py": "fidelity/buying/test_purchase.py",  # only ever made by `buy`
     "fidelity/engine/guard.py": "fidelity/engine/test_local.py",  # only seen when a driver is killed
     "fidelity/engine/serve.py": "fidelity/engine/test_worker.py",  # the other end of a worker's pipe
-    "fidelity/store/schema.py": "fidelity/store/test_database.py",  # SQL
     "selector/error_sources/registry.py": "selector/test_contracts.py",  # a dict
     "selector/pool.py": "selector/test_contracts.py",  # contracts
 }

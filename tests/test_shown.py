@@ -59,6 +59,13 @@ def test_cluster_errors_are_a_table_with_the_worst_first() -> None:
     assert shown.index("<td>1</td><td>1</td><td>0.3</td>") < shown.index("<td>0</td><td>2</td><td>0.1</td>")
 
 
+def test_a_training_on_files_shows_its_errors(tmp_path: Path) -> None:
+    found = fidsel.train(example_frames(20), overrides=["model.sigmas=[10]"], out=tmp_path / "model")
+    assert repr(found).startswith("TrainedFiles(sgdml by standard on 16 labels; force MAE ")
+    assert "<td>force RMSE</td>" in found._repr_html_()
+    assert fidsel.load(found.folder).kind == found.model.kind == found.to_dict()["kind"]
+
+
 def test_evaluations_and_outliers_show_themselves() -> None:
     frames = example_frames(20)
     found = fidsel.evaluate("ase:emt", frames)

@@ -27,16 +27,11 @@ def back_up(folder: Path, target: Path) -> int:
     """Copy a campaign into a new folder and return how many labels the copy holds.
 
     The rounds and all other files are copied first and the store last, as it is at one moment (by SQLite's
-    backup): so the copy holds the labels of all its rounds, and a round that was under way is done again
-    from the labels that were bought. What begins with a dot and MLflow's files are left out; a link is
-    copied as the file it leads to. Where something fails no folder is left.
-
-    Raises
-    ------
-    UsageError
-        where the folder holds no campaign, the target exists, or one lies inside the other.
-    FidselError
-        where something cannot be read or written.
+    backup): so the copy holds the labels of all its rounds, and a round that was under way is done again from
+    the labels that were bought. What begins with a dot and MLflow's files are left out; a link is copied as
+    the file it leads to. Where something fails no folder is left. Raises a `UsageError` where the folder
+    holds no campaign, the target exists, or one lies inside the other, and a `FidselError` where something
+    cannot be read or written.
     """
     home = CampaignFolder(folder)
     if not home.store.is_file():
@@ -53,10 +48,7 @@ def back_up(folder: Path, target: Path) -> int:
 def copy_store(source: Path, target: Path) -> int:
     """Copy a label store as it is at one moment, with its seal; return how many labels it holds.
 
-    Raises
-    ------
-    StoreError
-        where one of them cannot be used.
+    Raises a `StoreError` where one of them cannot be used.
     """
     opened = LabelStore(source, read_only=True)
     with opened as store, explained(target), closing(sqlite3.connect(target)) as copy:

@@ -94,10 +94,7 @@ RULES: Final = (
 def rule_of(name: str) -> Rule:
     """Return the rule of a setting, written `section.key`; of a level `fidelity.NAME.key`.
 
-    Raises
-    ------
-    FidselError
-        where there is none: a setting must not be added without one.
+    Raises a `FidselError` where there is none: a setting must not be added without one.
 
     Examples
     --------
@@ -112,14 +109,7 @@ def rule_of(name: str) -> Rule:
 
 @dataclass(frozen=True)
 class Edit:
-    """A setting that is not what it was.
-
-    Parameters
-    ----------
-    name : of the setting.
-    then, now : its values.
-    rule : what it means.
-    """
+    """A setting that is not what it was."""
 
     name: str
     then: Any  # what TOML holds
@@ -130,10 +120,7 @@ class Edit:
 def enforce(campaign: Campaign, journal: Journal) -> None:
     """Refuse edits that cannot be, and write down those that are taken with the round they begin with.
 
-    Raises
-    ------
-    UsageError
-        where the campaign was begun with settings that cannot change any more.
+    Raises a `UsageError` where the campaign was begun with settings that cannot change any more.
     """
     now = settings(campaign)
     if (begun := journal.read(Settings)) is None:

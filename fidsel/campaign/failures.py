@@ -19,9 +19,7 @@ class LevelFailure:
 
     Parameters
     ----------
-    level : name of the level.
     row : of the frame in the pool.
-    failure : why, and what it has cost.
     """
 
     level: str
@@ -52,12 +50,8 @@ def failures_of(campaign: Campaign) -> tuple[LevelFailure, ...]:
 def retry_failed(campaign: Campaign, cause: str | None = None, break_lock: bool = False) -> int:
     """Let frames that failed be tried again when the campaign next wants them; return how many.
 
-    Raises
-    ------
-    UsageError
-        where there is no such cause.
-    FidselError
-        where another process drives the campaign.
+    Raises a `UsageError` where there is no such cause, and a `FidselError` where another process drives the
+    campaign.
     """
     with open_store(campaign.folder.store, break_lock) as (store, _):
         identify(campaign, Journal(store))
@@ -67,18 +61,12 @@ def retry_failed(campaign: Campaign, cause: str | None = None, break_lock: bool 
 def release_labels(campaign: Campaign, frames: Sequence[str] | None, break_lock: bool = False) -> int:
     """Let labels that were set aside be trained on; return how many.
 
+    Raises a `UsageError` where no label of a frame is set aside, and a `FidselError` where another process
+    drives the campaign.
+
     Parameters
     ----------
-    campaign : whose labels.
     frames : ids of frames, or their beginnings; None = all.
-    break_lock : take the campaign from a process that seems to hold it.
-
-    Raises
-    ------
-    UsageError
-        where no label of a frame is set aside.
-    FidselError
-        where another process drives the campaign.
     """
     with open_store(campaign.folder.store, break_lock) as (store, _):
         identify(campaign, Journal(store))

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
 from fidsel.campaign.records.decisions import (
+    BaselineVerdict,
     EditNotes,
     HeldOutFor,
     Identity,
@@ -33,6 +34,7 @@ NAMES: Final[Mapping[type, str]] = {
     HeldOut: "held-out",
     HeldOutFor: "held-out-for",
     PlanRecord: "plan",
+    BaselineVerdict: "baseline",
     Settings: "settings",
     EditNotes: "edits",
     TableContents: "tables",
@@ -96,10 +98,7 @@ class Journal:
     def require(self, kind: type[T], index: int | None = None) -> T:
         """Return a record that must be there.
 
-        Raises
-        ------
-        FidselError
-            where it is not, or is damaged.
+        Raises a `FidselError` where it is not, or is damaged.
         """
         found = self.read(kind, index)
         if found is None:

@@ -10,6 +10,7 @@ from fidsel.campaign.plans.plan import Prepared, prepare, start_size, unbought
 from fidsel.campaign.plans.round_size import frame_cost
 from fidsel.campaign.records.decisions import Identity
 from fidsel.campaign.records.round import Allocation, Pick, Round
+from fidsel.campaign.rounds.baseline import chosen_baseline, judge_baseline
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.rounds.propose import choose
 from fidsel.campaign.rounds.publish import measured, publish
@@ -100,14 +101,12 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     data = training_data(campaign, ws.store, ws.pool, journal.training_ids(index), ready.held)
     checked = trusted(campaign, ws.pool, data)
     data = checked.data
-    trained = _train(ws, data, index)
+    trained, told = _train(ws, data, index)
     seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
-    ws.ledger.charge(
-        "training", _training_amount(ws, seconds["training"]), f"round {index}", seconds["training"]
-    )
+    ws.charge_training(seconds["training"], f"round {index}")
     ws.begin("measuring on held-out labels")
     found = measured(ws, ready.held, done, data, trained, seconds)
-    notes = (*found.record.notes, *checked.notes)
+    notes = (*found.record.notes, *checked.notes, *told)
     found = replace(
         found, record=replace(found.record, notes=notes, stop=stop_reason(ws, [*done, found.record]))
     )
@@ -132,7 +131,8 @@ def _start(ws: Workspace, ready: Prepared) -> Allocation:
     return Allocation(accurate, cheap, picks, cost, notes=notes)
 
 
-def _train(ws: Workspace, data: TrainingData, index: int) -> Trained:
+def _train(ws: Workspace, data: TrainingData, index: int) -> tuple[Trained, tuple[str, ...]]:
+    """Return what the recipe makes of the labels, and what is to be noted of the baseline."""
     ws.begin("training")
     ws.report("training", 0, 1)
     campaign = ws.campaign
@@ -141,10 +141,11 @@ def _train(ws: Workspace, data: TrainingData, index: int) -> Trained:
     # of a recipe that takes bare configurations the levels are none, the frames one set
     for fidelity, frames in zip(campaign.cheap, data.cheap, strict=False):
         _require(ws, fidelity, "training", len(frames), 2)
+    told, baseline = judge_baseline(ws, data), chosen_baseline(ws)
     seed = campaign.seed_for("training", index)
-    trained = watched(campaign, ws.report, campaign.recipe, data, seed, "training")
+    trained = watched(campaign, ws.report, campaign.recipe, data, seed, "training", baseline)
     ws.report("training", 1, 1)
-    return trained
+    return trained, told
 
 
 def _require(ws: Workspace, fidelity: Fidelity, purpose: str, found: int, least: int) -> None:
@@ -160,8 +161,3 @@ def _require(ws: Workspace, fidelity: Fidelity, purpose: str, found: int, least:
         f"training needs at least {least} {purpose} labels of {fidelity.name}, got {found} ({len(failures)} "
         f"failed): {why.rstrip('. ')}. What was paid for is kept; {remedy}, then the same command again"
     )
-
-
-def _training_amount(ws: Workspace, seconds: float) -> float:
-    """Return what training time is worth in base units; nothing where the budget counts labels."""
-    return seconds if ws.campaign.budget.unit == "core-second" else 0.0

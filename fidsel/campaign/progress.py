@@ -1,14 +1,13 @@
 """How far a campaign has come inside its round: read from the store alone, also while a driver works."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from fidsel.campaign.journal import Journal
-from fidsel.campaign.records.decisions import Levels, Sampled, Stage
+from fidsel.campaign.records.decisions import Levels, Sampled, Stage, label_stage
 from fidsel.campaign.records.round import Allocation, HeldOut
-from fidsel.campaign.stage import label_stage
 from fidsel.fidelity.store.labels import FAILED, LabelStore
 
 
@@ -64,17 +63,14 @@ class Progress:
             "round": self.round,
             "stage": self.stage,
             "since": self.since or None,
-            "steps": [
-                {"what": step.what, "done": step.done, "total": step.total, "failed": step.failed}
-                for step in self.steps
-            ],
+            "steps": [asdict(step) for step in self.steps],
         }
 
 
 def read_progress(store: LabelStore, index: int) -> Progress:
     """Return how far the round after `index` finished ones has come."""
     journal = Journal(store)
-    stage, levels = journal.read(Stage) or Stage(), (journal.read(Levels) or Levels()).keys
+    stage, levels = journal.read(Stage) or Stage(since=0.0), (journal.read(Levels) or Levels()).keys
     steps = [] if index else [_pool(journal)]
     if levels:
         steps += _labels(journal, index, levels)

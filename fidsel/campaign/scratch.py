@@ -21,15 +21,9 @@ OWNER: Final = ".owner"
 def appearing(target: Path) -> Iterator[Path]:
     """Yield an empty folder to fill; at the end it appears as `target`, which must not exist by then.
 
-    The folder has a name of its own, so two drivers of one campaign (`--break-lock`) do not write into
-    each other's; the second to end finds the target there. Where the block raises, nothing is left.
-
-    Raises
-    ------
-    FileExistsError
-        where the target is there.
-    OSError, FidselError
-        where the system refuses.
+    The folder has a name of its own, so two drivers of one campaign (`--break-lock`) do not write into each
+    other's; the second to end finds the target there. Where the block raises, nothing is left. Raises a
+    `FileExistsError` where the target is there, and an `OSError` or a `FidselError` where the system refuses.
     """
     part = target.parent / f".{target.name}.{uuid4().hex[:12]}{PART}"
     owner = part.with_suffix(OWNER)

@@ -17,13 +17,16 @@ from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.level import Fidelity
 from fidsel.models import ForceField, load
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.watch import OnProgress, Progress
 from fidsel.selector import Picker, error_source
 from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
+from fidsel.training.baseline import require_baseline_use
 from fidsel.training.stage import CheapUse, ModelFactory, Recipe
 
+DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
 ControlKind = Literal["owned", "bought", "off"]
 
 
@@ -101,9 +104,28 @@ class Rules:
     trust_labels: bool = False
     control: ControlKind = "owned"
     error: str = "cheap"
-    descriptor: str = "pair-distances"
+    descriptor: DescriptorName = "pair-distances"
     clusters: int = GEOMETRY
     energy_clusters: int = ENERGY
+
+
+@dataclass(frozen=True)
+class CampaignBaseline:
+    """A quick potential beneath the model, see `fidsel.training.baseline`.
+
+    Parameters
+    ----------
+    level : its labels are computed for every configuration and cost nothing of the budget.
+    always : whether it is used without measuring that it helps.
+    """
+
+    level: Fidelity
+    always: bool = False
+
+    @cached_property
+    def labels(self) -> SourceLabels:
+        """Its labels, those of the campaign's store among them once they are known."""
+        return SourceLabels(self.level.source)
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,6 +151,7 @@ class Campaign:
     idle : names of levels that recipe, picker and error source have no use for, which are not bought.
     device : where models that are read from the folder compute; see `fidsel.models.device.resolve`.
     config : the expanded configuration it was built from, as plain values; saved with each round.
+    baseline : what is computed beneath the model, or None.
     """
 
     folder: CampaignFolder
@@ -148,12 +171,15 @@ class Campaign:
     idle: tuple[str, ...] = ()
     device: str = "cpu"
     config: Mapping[str, Any] = field(default_factory=dict)  # Any: whatever TOML holds
+    baseline: CampaignBaseline | None = None
 
     def __post_init__(self) -> None:
         checked_seed(self.seed)
         names = [fidelity.name for fidelity in self.fidelities]
         if not names or len(set(names)) != len(names):
             raise UsageError(f"a campaign needs fidelities of different names, got {names}")
+        if self.baseline is not None:
+            self._require_baseline(self.baseline)
         if self.rules.stopping.cluster_target is not None and self.rules.coverage is None:
             raise UsageError("a cluster_target is for bounds of errors, which need a coverage: give both")
         if not self.step.estimates:
@@ -177,6 +203,14 @@ class Campaign:
                 f"{self.accurate.price.value} each: take 'cheap' or 'probe', or a price of 0 for labels owned"
             )
 
+    def _require_baseline(self, baseline: CampaignBaseline) -> None:
+        require_baseline_use(self.recipe)
+        if same := [level.name for level in self.fidelities if level.key == baseline.level.key]:
+            raise UsageError(
+                f"the baseline is the fidelity {same[0]!r}, of which nothing is left to learn: leave out "
+                "that fidelity, or the baseline"
+            )
+
     @cached_property
     def step(self) -> Step:
         """How each round decides what to label."""
@@ -185,11 +219,6 @@ class Campaign:
     def __repr__(self) -> str:
         levels = ", ".join(fidelity.name for fidelity in self.fidelities)
         return f"Campaign({self.name!r} in {self.folder.path}: {levels}; {self.budget})"
-
-    @property
-    def probing(self) -> bool:
-        """Whether each round draws labels at random first, to learn or to bound errors from them."""
-        return self.step.probes
 
     @property
     def accurate(self) -> Fidelity:
@@ -202,9 +231,11 @@ class Campaign:
         return self.fidelities[:-1]
 
     def load_model(self, folder: Path) -> ForceField:
-        """Return a saved model that can predict: a Δ-model gets the dearest cheap level as its source."""
+        """Return a saved model that can predict: with its baseline, or the level of a Δ-model."""
         model = load(folder, self.device)
-        return model.with_source(self.cheap[-1].source) if model.needs_source else model
+        if not model.needs_source:
+            return model
+        return model.with_source((self.baseline.level if self.baseline else self.cheap[-1]).source)
 
     def rng(self, purpose: str, index: int = 0) -> np.random.Generator:
         """Return the generator of one purpose and round, independent of all others."""

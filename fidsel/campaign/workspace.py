@@ -1,6 +1,6 @@
 """`Workspace`: what a running campaign holds open, and the purchases it makes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
@@ -12,9 +12,8 @@ from fidsel.campaign.edits import enforce
 from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.confirm import confirm_tables
 from fidsel.campaign.plans.coverage import cover_of
-from fidsel.campaign.records.decisions import Identity, Levels
+from fidsel.campaign.records.decisions import Identity, Levels, Stage
 from fidsel.campaign.settings import Campaign, Reporter
-from fidsel.campaign.stage import begin_purchase, begin_stage
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.buyer import PurchaseEvent
@@ -38,13 +37,7 @@ class Workspace:
 
     Parameters
     ----------
-    campaign : the campaign.
-    journal : what it has written down, in its store.
-    ledger : money.
-    lock : holds the campaign for this process.
-    engine : computes labels.
     late : labels under way that no purchase waits for.
-    report : hears how far long work has come.
     """
 
     campaign: Campaign
@@ -56,6 +49,7 @@ class Workspace:
     report: Reporter
     _pool: Frames | None = field(default=None, init=False)
     _cover: Mapping[str, BoolArray] | None = field(default=None, init=False)
+    _barred: frozenset[str] = field(default=frozenset(), init=False)
 
     @property
     def store(self) -> LabelStore:
@@ -71,10 +65,16 @@ class Workspace:
 
     @property
     def cover(self) -> Mapping[str, BoolArray]:
-        """(n_pool,) per level: whether it has a label of each configuration of the pool."""
+        """(n_pool,) per level: whether it has a label of each configuration; none of barred ones."""
         if self._cover is None:
-            self._cover = cover_of(self.campaign, self.pool)
+            free = np.array([frame not in self._barred for frame in self.pool.ids], dtype=bool)
+            cover = cover_of(self.campaign, self.pool)
+            self._cover = {level: able & free for level, able in cover.items()}
         return self._cover
+
+    def bar(self, frames: Collection[str]) -> None:
+        """Leave out configurations: none of them is held out, picked or trained on from now on."""
+        self._barred, self._cover = frozenset(frames), None
 
     def add_candidates(self, frames: Frames) -> int:
         """Store new configurations and return how many of them were not known."""
@@ -83,7 +83,7 @@ class Workspace:
 
     def begin(self, what: str) -> None:
         """Write down what is being done, for `fidsel status`."""
-        begin_stage(self.journal, what)
+        self.journal.write(Stage(what))
 
     def labelled(self, fidelity: Fidelity, ids: Sequence[str]) -> Frames:
         """Return those of the frames that have a label, in the given order."""
@@ -113,7 +113,7 @@ class Workspace:
         """
         what = f"{fidelity.name} labels ({account})"
         self.lock.check()
-        begin_purchase(self.journal, account, fidelity.name, len(set(ids)))
+        self.journal.write(Stage.purchase(account, fidelity.name, len(set(ids))))
 
         def count(event: PurchaseEvent) -> None:
             self.report(what, event.finished, event.total)
@@ -175,6 +175,11 @@ class Workspace:
         prices = self.prices()
         return sum(prices[name] * number for name, number in numbers.items())
 
+    def charge_training(self, seconds: float, what: str) -> None:
+        """Charge CPU or wall time of a training beside the budget; nothing where the budget counts labels."""
+        amount = seconds if self.campaign.budget.unit == "core-second" else 0.0
+        self.ledger.charge("training", amount, what, seconds)
+
     def wasted(self) -> float:
         """Return what the budget paid for attempts that gave no label, or one of a level given up since."""
         return self.ledger.wasted([fidelity.key for fidelity in self.campaign.fidelities])
@@ -205,14 +210,9 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
     """Lock the campaign, open its store, close what a dead driver left open, and start the engine.
 
     At the end late labels are waited for and stored; on the way out of an exception, Ctrl-C among them, they
-    are cancelled and charged what they used.
-
-    Raises
-    ------
-    FidselError
-        where another process drives the campaign, or the store cannot be used.
-    UsageError
-        where settings were edited that cannot change any more; see `fidsel.campaign.edits`.
+    are cancelled and charged what they used. Raises a `FidselError` where another process drives the
+    campaign, or the store cannot be used, and a `UsageError` where settings were edited that cannot change
+    any more; see `fidsel.campaign.edits`.
     """
     folder = campaign.folder
     with open_store(folder.store, break_lock) as (store, lock):

@@ -9,28 +9,21 @@ import typer
 from typer.core import TyperGroup
 
 from fidsel.cli.amounts import AmountCommand
-from fidsel.cli.commands import (
+from fidsel.cli.commands.campaign import (
     backup,
-    check,
     config,
     demo,
     doctor,
-    evaluate,
+    failures,
     init,
     iterate,
-    outliers,
     plan,
-    refine,
-    release,
     report,
-    retry,
     sample,
-    select,
-    shift,
     status,
-    train,
     ui,
 )
+from fidsel.cli.commands.files import check, evaluate, outliers, refine, select, shift, train
 from fidsel.cli.ending import told
 from fidsel.cli.output import note, result, show_log
 from fidsel.cli.signals import stop_on_signals
@@ -82,8 +75,8 @@ app.command("sample")(sample.sample)
 app.command("plan", cls=AmountCommand)(plan.plan)
 app.command("iterate")(iterate.iterate)
 app.command("status")(status.status)
-app.command("retry")(retry.retry)
-app.command("release")(release.release)
+app.command("retry")(failures.retry)
+app.command("release")(failures.release)
 app.command("report")(report.report)
 app.command("backup")(backup.backup)
 app.command("train")(train.train)

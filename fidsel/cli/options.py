@@ -1,12 +1,29 @@
 """Options that several commands share, so that they mean the same everywhere."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fidsel.cli.output import TrustLabels
 from fidsel.exceptions import UsageError
 
+if TYPE_CHECKING:
+    from fidsel.data.label_file import LabelFile
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="Folder of a model, a round or a campaign (its best round), file of predictions "
+        "(FILE:ENERGY_KEY:FORCES_KEY) or ase:NAME (as ASE knows it, or tblite, quippy, torchani)."
+    ),
+]
+Data = Annotated[str, typer.Argument(help="Labels: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
+Trained = Annotated[str | None, typer.Option(help="Training frames of the model, left out.")]
 Units = Annotated[
     str | None,
     typer.Option(help="energy,length of the files, e.g. kcal/mol,Angstrom, in place of those they state."),
@@ -20,6 +37,13 @@ Spin = Annotated[
     int | None, typer.Option(help="Unpaired electrons (2S) of frames for which the files name none.")
 ]
 Seed = Annotated[int, typer.Option(help="Decides every draw; ≥ 0.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        help="Quick potential beneath the model: gfn2, gfn1, mmff94, a model's folder, an ASE calculator or "
+        "package.module:Class; a training uses it where it makes the labels easier to learn."
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(help="Where models compute: auto (CUDA where there is any), cpu, cuda or cuda:N."),
@@ -33,13 +57,69 @@ Also = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class FileOptions:
+    """How files of frames are read; see `grouped`."""
+
+    units: Units = None
+    energy_key: EnergyKey = None
+    forces_key: ForcesKey = None
+    charge: Charge = None
+    spin: Spin = None
+
+    def labels(self, text: str) -> "LabelFile":
+        """Return a file of labels as a person names it, see `LabelFile`."""
+        return replace(self.frames(text), energy_key=self.energy_key, forces_key=self.forces_key)
+
+    def frames(self, text: str) -> "LabelFile":
+        """Return a file whose labels are not asked for."""
+        from fidsel.data.label_file import LabelFile
+        from fidsel.data.state import State
+
+        return LabelFile(text, self.units, state=State(self.charge, self.spin))
+
+
+@dataclass(frozen=True)
+class TrainingFiles(FileOptions):
+    """The same for files that are trained on."""
+
+    trust_labels: TrustLabels = False
+
+    def labels(self, text: str) -> "LabelFile":
+        """Return a file of labels, trusted where a person says so."""
+        return replace(super().labels(text), trusted=self.trust_labels)
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that has an option for each field of the dataclasses it takes.
+
+    Typer makes options of the parameters of a function. A parameter that is a dataclass stands for its fields
+    here, which come from the command line and are put together before the command is called.
+    """
+    whole = signature(command, eval_str=True).parameters.values()
+    groups: dict[str, Any] = {one.name: one.annotation for one in whole if is_dataclass(one.annotation)}
+    flat: list[Parameter] = []
+    for one in whole:
+        flat += signature(groups[one.name]).parameters.values() if one.name in groups else [one]
+
+    @wraps(command)
+    def called(**given: Any) -> None:  # Any: the values of options
+        made = {
+            name: kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+            for name, kind in groups.items()
+        }
+        command(**given, **made)
+
+    keywords = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in flat]
+    called.__signature__ = Signature(keywords)  # type: ignore[attr-defined]
+    called.__annotations__ = {one.name: one.annotation for one in flat}
+    return called
+
+
 def one_folder(positional: Path | None, option: Path | None, otherwise: Path) -> Path:
     """Return the folder that a person named in one of two ways.
 
-    Raises
-    ------
-    UsageError
-        where both are named, or a setting stands where the folder does.
+    Raises a `UsageError` where both are named, or a setting stands where the folder does.
 
     Examples
     --------

@@ -10,12 +10,7 @@ STOPPED: Final = 128
 
 
 class Terminated(KeyboardInterrupt):
-    """The program was asked to end by another signal than Ctrl-C.
-
-    Parameters
-    ----------
-    number : the signal.
-    """
+    """The program was asked to end by another signal than Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from fidsel.campaign.records.folder import CampaignFolder
-from fidsel.campaign.settings import Campaign, Refresh, Rules
-from fidsel.config.levels import refuse_unpriced
+from fidsel.campaign.settings import Campaign, CampaignBaseline, Refresh, Rules
+from fidsel.config.levels import BaselineSection, refuse_unpriced
 from fidsel.config.load import FILE, load_config
 from fidsel.config.memory import memory_share
-from fidsel.config.parts import build_fidelity, build_source, levels_bought, molecule, read_pool
+from fidsel.config.parts import (
+    build_baseline,
+    build_fidelity,
+    build_source,
+    levels_bought,
+    molecule,
+    read_pool,
+)
 from fidsel.config.schema import Config, PoolSection
 from fidsel.config.selectors import register_own
 from fidsel.data import Frames
@@ -20,6 +27,7 @@ from fidsel.md.harmonic import normal_modes
 from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.models import ForceField
+from fidsel.selector import ERROR_SOURCES
 from fidsel.selector.descriptors.soap import require_dscribe
 from fidsel.selector.stopping import Stopping
 from fidsel.tracking import Tracker
@@ -56,7 +64,7 @@ def open_campaign(folder: Path | str, overrides: Sequence[str] = (), budget: str
 
 def build_campaign(config: Config, folder: Path, budget: str | None = None) -> Campaign:
     """Return the campaign of a configuration; relative paths in it start at `folder`."""
-    section, selector = config.campaign, config.selector
+    section, selector, beneath = config.campaign, config.selector, config.model.baseline
     if config.pool.smiles is not None:
         made = molecule(config.pool, folder)
         if config.pool.source != "file":
@@ -67,6 +75,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     total = config.budget.parsed(budget)
     refuse_unpriced(config.fidelity, total.unit)
     recipe = config.recipe.build(folder)
+    config.require_errors(ERROR_SOURCES[config.error_source(type(recipe))], type(recipe))
     levels = levels_bought(recipe.takes, config.fidelity)
     *cheap, _ = levels
     if recipe.needs_source:
@@ -92,7 +101,13 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         refresh=build_refresh(config.pool),
         rules=rules(config, recipe),
         config=plain(config),
+        baseline=None if beneath is None else build_campaign_baseline(beneath, config.pool, folder),
     )
+
+
+def build_campaign_baseline(section: BaselineSection, pool: PoolSection, folder: Path) -> CampaignBaseline:
+    """Return the baseline that a `[model.baseline]` section asks for, of the molecule of a pool."""
+    return CampaignBaseline(build_baseline(section, partial(molecule, pool, folder), folder), section.always)
 
 
 def rules(config: Config, recipe: Recipe) -> Rules:
@@ -107,7 +122,7 @@ def rules(config: Config, recipe: Recipe) -> Rules:
         section.patience,
         measure=section.measure,
     )
-    error = selector.error or ("cheap" if recipe.has_surrogates else "probe")
+    error = config.error_source(type(recipe))
     taken = {name: value for name, value in given.items() if name in names}
     return Rules(**taken | {"error": error, "stopping": stopping})
 

@@ -1,16 +1,24 @@
 """`[[fidelity]]`: one level of theory each, cheapest first, the last one is the accurate one."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag
+from pydantic import Field, PositiveFloat, PositiveInt
 
+from fidsel.config.custom import own_source
 from fidsel.config.memory import Memory
-from fidsel.config.strict import OwnClass, Strict, kind_or_custom
-from fidsel.data.lookup import TOLERANCE
+from fidsel.config.sections import ClassSection, Kinds, section
+from fidsel.config.strict import OwnClass, Strict
+from fidsel.data.units import Units
 from fidsel.exceptions import UsageError
+from fidsel.fidelity import SOURCES
 from fidsel.fidelity.level import Per
-from fidsel.fidelity.sources.tblite import Method, Solvation
+from fidsel.fidelity.source import LabelSource
+
+Given = Mapping[str, Callable[[], Any]]  # Any: what each argument may be
+"""What finds the arguments that a campaign gives to its label sources, by their name."""
 
 
 class PriceConfig(Strict):
@@ -28,8 +36,30 @@ class PriceConfig(Strict):
         return self.per == "label" or self.value == 0
 
 
-class LevelConfig(Strict):
-    """What all kinds of fidelity have in common."""
+class SourceSection(ClassSection):
+    """What computes labels."""
+
+    made: ClassVar[Callable[..., LabelSource]]
+
+    def source(self, root: Path, given: Given) -> LabelSource:
+        """Return the label source; paths in the section start at `root`.
+
+        Parameters
+        ----------
+        given : what finds the arguments that no file gives; of these it gets the ones that it takes.
+
+        Raises
+        ------
+        UsageError
+            where it cannot be had.
+        """
+        made = type(self).made
+        taken = {name: find() for name, find in given.items() if name in signature(made).parameters}
+        return made(**self.arguments(root), **taken)
+
+
+class LevelSection(SourceSection):
+    """A level of theory that labels are bought at."""
 
     name: str
     """Short name used in tables, e.g. "ccsd(t)"."""
@@ -44,109 +74,7 @@ class LevelConfig(Strict):
     """Cores one label uses."""
 
 
-class TableLevel(LevelConfig):
-    """Labels that are on disk already."""
-
-    kind: Literal["table"]
-    """Labels that are on disk already."""
-    path: str
-    """File or folder of configurations and labels, relative to fidsel.toml; formats: docs/files.md."""
-    units: str | None = None
-    """"energy,length" of the file, e.g. "kcal/mol,Angstrom"; needed where the file does not say."""
-    energy_key: str | None = None
-    """Name of the energies in the file."""
-    forces_key: str | None = None
-    """Name of the forces in the file."""
-    forces: bool = True
-    """Whether the table has forces."""
-    tolerance: Annotated[float, Field(ge=0)] = TOLERANCE
-    """Å, by which coordinates may differ from the frame that is looked up."""
-    trust_labels: bool = False
-    """Go on with labels that look wrong (`fidsel check` tells which)."""
-
-
-class OpenMMLevel(LevelConfig):
-    """An empirical force field in OpenMM: MMFF94 for the molecule of the pool, or any System."""
-
-    kind: Literal["openmm"]
-    """An empirical force field."""
-    variant: Literal["MMFF94", "MMFF94s"] = "MMFF94"
-    """Which parameter set RDKit assigns."""
-    system: str | None = None
-    """A serialized OpenMM System (XML) to use in place of MMFF94."""
-
-
-class PySCFLevel(LevelConfig):
-    """Quantum chemistry by PySCF."""
-
-    kind: Literal["pyscf"]
-    """Quantum chemistry by PySCF."""
-    method: Literal["hf", "dft", "mp2", "ccsd", "ccsd(t)"]
-    """Method; "dft" needs `xc`."""
-    basis: str
-    """Basis set, e.g. "def2-SVP"."""
-    xc: str | None = None
-    """Density functional, e.g. "pbe" or "b3lyp"."""
-    forces: bool = True
-    """False buys energies only (cheaper; needed where the method has no forces)."""
-    density_fit: bool = False
-    """Density fitting (other numbers, less time)."""
-    frozen_core: bool = False
-    """Leave the core electrons uncorrelated."""
-    grid: Annotated[int, Field(ge=0, le=9)] = 3
-    """Level of the DFT integration grid. Forces on formaldehyde change with its orientation by 27, 1.7, 0.2
-    and 0.1 meV/Å on levels 0 to 3 (PBE/6-31G): no model learns below that."""
-    dispersion: Literal["d3bj"] | None = None
-    """D3(BJ) dispersion; needs the extra `d3`."""
-    max_cycle: PositiveInt = 100
-    """Largest number of SCF and of CC iterations."""
-
-
-class TBLiteLevel(LevelConfig):
-    """Extended tight binding by tblite: milliseconds a label, with the charge and spin of each frame."""
-
-    kind: Literal["tblite"]
-    """Extended tight binding."""
-    method: Method = "GFN2-xTB"
-    """Parametrisation; GFN2-xTB is the newest, IPEA1-xTB was made for ionisation energies."""
-    solvent: str | None = None
-    """Name of a solvent, e.g. "water"; by default the gas phase. Forces in a solvent change with the
-    orientation of the molecule, in water by up to 12 meV/Å: no model learns below that."""
-    solvation: Solvation = "alpb"
-    """Model of the solvent."""
-    temperature: PositiveFloat = 300.0
-    """K, of the electrons; a higher one helps open shells to converge and changes the numbers."""
-    accuracy: PositiveFloat = 1.0
-    """Of the convergence thresholds, in units of tblite's own; less is tighter."""
-    max_iterations: PositiveInt = 250
-    """Largest number of iterations of the charges."""
-
-
-class CalculatorLevel(LevelConfig):
-    """Any ASE calculator by name (orca, psi4, cp2k, emt, ...), quippy or torchani."""
-
-    kind: Literal["calculator"]
-    """Any ASE calculator."""
-    calculator: str
-    """Name as ASE knows it; also "quippy" (extra `gap`), "torchani" (extra `ani`), "tblite" for crystals."""
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the calculator, e.g. { orcasimpleinput = "CCSD(T) cc-pVDZ", charge = "{charge}" }:
-    a frame's charge and multiplicity go where they are asked for; torchani takes { model = "ANI2x" }. Paths
-    must be absolute."""
-    forces: bool = True
-    """Whether the method gives forces."""
-
-
-class ModelLevel(LevelConfig):
-    """A trained force field."""
-
-    kind: Literal["model"]
-    """A trained force field."""
-    path: str
-    """Folder of the model, relative to fidsel.toml."""
-
-
-class CustomLevel(LevelConfig):
+class OwnSourceSection(SourceSection):
     """A person's own label source: `kind = "package.module:Class"`; its contract is checked first."""
 
     kind: OwnClass
@@ -154,17 +82,45 @@ class CustomLevel(LevelConfig):
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the class."""
 
+    def source(self, root: Path, given: Given) -> LabelSource:  # noqa: ARG002 - it takes its options alone
+        """Return the label source; its module is looked for in `root` too."""
+        return own_source(self.kind, self.options, root)
 
-Level = Annotated[
-    Annotated[TableLevel, Tag("table")]
-    | Annotated[OpenMMLevel, Tag("openmm")]
-    | Annotated[PySCFLevel, Tag("pyscf")]
-    | Annotated[TBLiteLevel, Tag("tblite")]
-    | Annotated[CalculatorLevel, Tag("calculator")]
-    | Annotated[ModelLevel, Tag("model")]
-    | Annotated[CustomLevel, Tag("custom")],
-    Discriminator(kind_or_custom),
-]
+
+class OwnLevelSection(OwnSourceSection, LevelSection):
+    """A person's own label source: `kind = "package.module:Class"`; its contract is checked first."""
+
+
+class BaselineSection(SourceSection):
+    """A quick potential E_baseline beneath the model: E = E_baseline + E_model, in training and prediction.
+
+    Labels of every level are learnt less its own, and it is computed for whatever is predicted.
+    """
+
+    always: bool = False
+    """Use it without measuring on the accurate labels that it makes them easier to learn."""
+    time_limit: PositiveFloat | None = None
+    """Seconds of wall time after which one of its labels is given up, in a campaign."""
+
+
+class OwnBaselineSection(OwnSourceSection, BaselineSection):
+    """A person's own label source as a baseline: `kind = "package.module:Class"`."""
+
+
+LEVEL_SECTIONS: dict[str, type[LevelSection]] = {
+    kind: section(kind, source, LevelSection, {Units: str}) for kind, source in SOURCES.items()
+} | {"custom": OwnLevelSection}
+Level = Annotated[LevelSection, Kinds(LEVEL_SECTIONS)]
+"""A `[[fidelity]]` section."""
+
+BASELINE_SECTIONS: dict[str, type[BaselineSection]] = {
+    kind: section(kind, source, BaselineSection, {Units: str})
+    for kind, source in SOURCES.items()
+    if kind != "table"
+} | {"custom": OwnBaselineSection}
+"""Sections of what can be computed for any frame, which a table cannot."""
+Baseline = Annotated[BaselineSection, Kinds(BASELINE_SECTIONS)]
+"""A `[model.baseline]` section."""
 
 
 def refuse_unpriced(levels: Sequence[Level], unit: str) -> None:

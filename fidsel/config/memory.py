@@ -11,12 +11,14 @@ UNITS: Final = {
     "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
+MOST: Final = 4000
+"""MB, the most that a program plans its arrays for."""
 LEAST: Final = 2**26
 """Bytes; Python with its libraries does not start in less."""
 SHARE: Final = 0.9
 """Part of the machine's memory that labels may hold together; the driver needs some too."""
-PYSCF_SHARE: Final = 0.75
-"""Part of a label's memory that PySCF plans its arrays for; the rest is Python, libraries and overhead."""
+PLANNED: Final = 0.75
+"""Part of a label's memory that a program plans its arrays for; the rest is Python and libraries."""
 
 
 def parse_bytes(text: str) -> int:
@@ -62,3 +64,12 @@ Memory = Annotated[str, BeforeValidator(_text), AfterValidator(_checked)]
 def memory_share(workers: int) -> int:
     """Return the bytes that one of several labels may hold, so that together they do not fill the machine."""
     return int(SHARE * machine_memory() / workers)
+
+
+def planned_memory(limit: int | None) -> int:
+    """Return the megabytes that a program may plan its arrays for, in labels that may hold some bytes.
+
+    >>> planned_memory(2 * 10**9), planned_memory(None) == MOST
+    (1500, True)
+    """
+    return MOST if limit is None else max(1, min(MOST, int(PLANNED * limit / 1e6)))

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from functools import partial
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field
 
 from fidsel.config.custom import build_own_model, is_trainable, own_model
+from fidsel.config.levels import Baseline
 from fidsel.config.sections import ClassSection, Kinds, Section, section
 from fidsel.config.strict import OwnClass
 from fidsel.models import MODELS, Ensemble, ForceField
@@ -33,6 +34,21 @@ class ModelSection(Section):
 
     made: ClassVar[type[ForceField] | None] = None
     """Class of the model; None = the user's own, which is not looked at before it is built."""
+
+    baseline: Baseline | None = None
+    """A quick potential beneath the model, e.g. { kind = "tblite" }: the rest is easier to learn."""
+
+    def part(self) -> Self:
+        """Return the section itself, as that of a part of a model.
+
+        Raises
+        ------
+        ValueError
+            where it has a baseline, which lies beneath the whole.
+        """
+        if self.baseline is not None:
+            raise ValueError("a baseline lies beneath the whole model: give it as model.baseline")
+        return self
 
     @property
     def where(self) -> str:
@@ -79,7 +95,9 @@ class EnsembleSection(ModelSection):
     """A committee."""
     members: Annotated[int, Field(ge=2)] = 4
     """How many."""
-    member: Annotated[LearnerSection, Kinds(LEARNERS)] = LEARNERS["painn"](kind="painn")
+    member: Annotated[LearnerSection, Kinds(LEARNERS), AfterValidator(ModelSection.part)] = LEARNERS["painn"](
+        kind="painn"
+    )
     """Each of them, as a model section: { kind = "painn", ... }; by default PaiNN as it is."""
 
     @property
@@ -123,3 +141,5 @@ MODEL_SECTIONS: dict[str, type[ModelSection]] = {
 }  # fmt: skip
 Model = Annotated[ModelSection, Kinds(MODEL_SECTIONS)]
 """A `[model]` section."""
+ModelPart = Annotated[Model, AfterValidator(ModelSection.part)]
+"""A section of a model that is a part of another."""

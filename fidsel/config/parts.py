@@ -1,46 +1,27 @@
 """From sections of the configuration to label sources, models, pickers and pools."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 
-from fidsel.config.custom import own_source
-from fidsel.config.levels import (
-    CalculatorLevel,
-    CustomLevel,
-    Level,
-    ModelLevel,
-    OpenMMLevel,
-    PriceConfig,
-    PySCFLevel,
-    TableLevel,
-    TBLiteLevel,
-)
-from fidsel.config.memory import PYSCF_SHARE, parse_bytes
+from fidsel.config.levels import BaselineSection, Level, PriceConfig, SourceSection
+from fidsel.config.memory import parse_bytes, planned_memory
 from fidsel.config.schema import PoolSection
 from fidsel.data import Frames, read_with_notes
 from fidsel.data.checks.geometry import sound
-from fidsel.data.reading import log_notes
+from fidsel.data.reading import log_notes, read_structure
 from fidsel.data.state import State
-from fidsel.data.structure import read_structure
 from fidsel.data.units import parse_units
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_smiles
-from fidsel.fidelity.source import LabelSource
-from fidsel.fidelity.sources.calculator import CalculatorSource
-from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
-from fidsel.fidelity.sources.pyscf import PySCFSource
-from fidsel.fidelity.sources.table import TableSource
-from fidsel.fidelity.sources.tblite import TBLiteSource
-from fidsel.models.source import ModelSource
+from fidsel.fidelity.source import LabelSource, Ready
 from fidsel.training.stage import CheapUse
-
-NO_SETTINGS = {"name", "price", "time_limit", "memory_limit", "kind"}
-"""Keys of a level that are no settings of its source."""
 
 
 def build_fidelity(level: Level, pool: PoolSection, root: Path, memory: int | None = None) -> Fidelity:
@@ -59,34 +40,60 @@ def build_fidelity(level: Level, pool: PoolSection, root: Path, memory: int | No
 
 
 def build_source(level: Level, pool: PoolSection, root: Path, memory: int | None = None) -> LabelSource:
-    """Return the label source of a level, whose labels may hold some bytes of memory."""
-    source: LabelSource
-    match level:
-        case TableLevel():
-            keys = level.energy_key, level.forces_key if level.forces else None
-            table = TableSource(
-                root / level.path, *keys, parse_units(level.units), level.forces, level.tolerance
-            )
-            known = state(pool, root, others=True)
-            source = _with_labels(
-                replace(table, state=known, name=level.name, trust_labels=level.trust_labels)
-            )
-        case OpenMMLevel(system=None):
-            source = MMFFSource(molecule(pool, root), level.variant)
-        case OpenMMLevel():
-            source = SystemSource(root / str(level.system))
-        case PySCFLevel():
-            source = PySCFSource(**level.model_dump(exclude=NO_SETTINGS))
-            if memory is not None:
-                source = replace(source, memory=max(1, min(source.memory, int(PYSCF_SHARE * memory / 1e6))))
-        case TBLiteLevel():
-            source = TBLiteSource(**level.model_dump(exclude=NO_SETTINGS))
-        case CalculatorLevel():
-            source = CalculatorSource(level.calculator, level.parameters, level.forces, level.threads)
-        case ModelLevel():
-            source = ModelSource(root / level.path)
-        case CustomLevel():
-            source = own_source(level.kind, level.options, root)
+    """Return the label source of a level, whose labels may hold some bytes of memory.
+
+    Raises
+    ------
+    UsageError
+        where it cannot be had, or has no label to give.
+    """
+    return _ready(
+        level,
+        root,
+        name=lambda: level.name,
+        threads=lambda: level.threads,
+        memory=lambda: planned_memory(memory),
+        molecule=lambda: partial(molecule, pool, root),
+        state=lambda: state(pool, root, others=True),
+    )
+
+
+def build_baseline(section: BaselineSection, found: Callable[[], Molecule], root: Path) -> Fidelity:
+    """Return the baseline that a `[model.baseline]` section describes, as a level whose labels cost nothing.
+
+    Parameters
+    ----------
+    section, root : the section, and the folder that paths in it start at.
+    found : finds the molecule, for sources that take one.
+
+    Raises
+    ------
+    UsageError
+        where its source cannot be had, or gives no forces.
+    """
+    try:
+        source = _ready(
+            section,
+            root,
+            name=lambda: "baseline",
+            threads=lambda: 1,
+            memory=lambda: planned_memory(None),
+            molecule=lambda: found,
+        )
+    except UsageError as error:
+        raise UsageError(f"model.baseline: {error}") from error
+    if not source.forces:
+        raise UsageError("model.baseline: a baseline must have forces, and this source gives none")
+    settings = source.settings()
+    known = next(str(settings[key]) for key in ("method", "name", "kind") if key in settings)
+    return Fidelity(f"{known} baseline", source, Price(0.0), section.time_limit)
+
+
+def _ready(section: SourceSection, root: Path, **given: Callable[[], Any]) -> LabelSource:
+    """Return the source of a section, seen to have what it needs."""
+    source = section.source(root, given)
+    if isinstance(source, Ready):
+        source.require_ready()
     return source
 
 
@@ -98,18 +105,6 @@ def levels_bought(use: CheapUse, levels: Sequence[Level]) -> tuple[Level, ...]:
     if use == "labels":
         return tuple(levels)
     return tuple(levels[-2:] if use == "pairs" else levels[-1:])
-
-
-def _with_labels(table: TableSource) -> TableSource:
-    """Return a table, read once so that what it lacks is said before anything is bought."""
-    frames = table.frames()
-    if len(frames) == 0:
-        raise UsageError(f"no frame of {table.path} has an energy; name them by energy_key and forces_key")
-    if table.forces and not frames.has_forces.any():
-        raise UsageError(
-            f"no frame of {table.path} has forces; name them by forces_key, or say forces = false"
-        )
-    return table
 
 
 def molecule(pool: PoolSection, root: Path) -> Molecule:

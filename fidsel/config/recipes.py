@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 
 from fidsel.config.custom import own_recipe
 from fidsel.config.explain import explain
-from fidsel.config.models import MODEL_SECTIONS, Model
+from fidsel.config.models import MODEL_SECTIONS, ModelPart
 from fidsel.config.sections import ClassSection, Kinds, changes, section
 from fidsel.config.strict import OwnClass
 from fidsel.exceptions import UsageError
@@ -50,7 +50,7 @@ class OwnRecipeSection(RecipeSection):
 
     def build(self, root: Path) -> Recipe:
         """Return the recipe; its module is looked for in `root` too."""
-        own = section(self.kind, own_recipe(self.kind, root), RecipeSection, {ModelFactory: Model})
+        own = section(self.kind, own_recipe(self.kind, root), RecipeSection, {ModelFactory: ModelPart})
         try:
             made: RecipeSection = own.model_validate(self.options)
         except ValidationError as error:
@@ -69,7 +69,7 @@ def with_recipe(values: dict[str, Any], cheap: int) -> dict[str, Any]:  # Any: w
 
 
 RECIPE_SECTIONS: dict[str, type[RecipeSection]] = {
-    kind: section(kind, recipe, RecipeSection, {ModelFactory: Model}) for kind, recipe in RECIPES.items()
+    kind: section(kind, recipe, RecipeSection, {ModelFactory: ModelPart}) for kind, recipe in RECIPES.items()
 } | {"custom": OwnRecipeSection}
 RecipeSettings = Annotated[RecipeSection, Kinds(RECIPE_SECTIONS)]
 """A `[recipe]` section."""

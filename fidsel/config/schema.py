@@ -12,19 +12,21 @@ from pydantic import (
     model_validator,
 )
 
+from fidsel.campaign.settings import ControlKind, Rules
 from fidsel.config.levels import Level, refuse_unpriced
 from fidsel.config.models import LEARNERS, Model
 from fidsel.config.recipes import RecipeSettings, with_recipe
 from fidsel.config.selectors import SELECTOR_SECTIONS, Selector
 from fidsel.config.strict import Strict, named
 from fidsel.data.seed import checked_seed
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.sources.registry import QUICK
 from fidsel.models import ForceField
-from fidsel.selector import ERROR_SOURCES
+from fidsel.selector import ERROR_SOURCES, ErrorSource
 from fidsel.selector.bounds import least_probes
-
-QUICK = ("openmm", "table", "model")
-"""Kinds of levels that can be computed for every configuration that is predicted."""
+from fidsel.selector.stopping import Measure, Stopping
+from fidsel.training import Recipe
 
 
 class CampaignSection(Strict):
@@ -34,30 +36,30 @@ class CampaignSection(Strict):
     """Name, also of the MLflow experiment; not empty."""
     seed: Annotated[NonNegativeInt, AfterValidator(checked_seed)] = 0
     """The one seed: same seed, same picks."""
-    rounds: NonNegativeInt = 4
+    rounds: NonNegativeInt = Rules.rounds
     """Rounds of picking after the random start."""
-    test: NonNegativeInt | None = None
+    test: NonNegativeInt | None = Rules.test
     """Held-out configurations, labelled at the accurate level beside the budget; never used to decide. By
     default 100, fewer where the pool is small or they would cost more than half of the budget."""
-    validation: PositiveInt = 10
+    validation: PositiveInt = Rules.validation
     """Accurate labels kept for validation; they are spend."""
-    start: PositiveInt | None = None
+    start: PositiveInt | None = Rules.start
     """Accurate labels drawn at random for round 0; by default 40 % of the planned ones."""
-    target: PositiveFloat | None = None
+    target: PositiveFloat | None = Stopping.target
     """Stop once the error on the validation labels (eV/Å, of forces; eV without forces) is at most this."""
-    measure: Literal["mae", "rmse"] = "mae"
+    measure: Measure = Stopping.measure
     """The error that `target` and `patience` look at: mean absolute, or root-mean-square."""
-    cluster_target: PositiveFloat | None = None
+    cluster_target: PositiveFloat | None = Stopping.cluster_target
     """Stop once the bounds of a round (`selector.coverage`) are at most this (eV/Å) in every cluster."""
-    patience: PositiveInt | None = None
+    patience: PositiveInt | None = Stopping.patience
     """Stop once this many rounds together have not lowered the validation error by 2 %."""
-    close_at: Annotated[float, Field(gt=0, le=1)] = 1.0
+    close_at: Annotated[float, Field(gt=0, le=1)] = Rules.close_at
     """Fraction of its training labels, level by level, after which a round trains; the others go on meanwhile
     and join the next round. 1 waits for all, and so does the last round. With a price per label the last ones
     in order are the late ones, so that picks do not depend on time; else those that take longest."""
-    trust_labels: bool = False
+    trust_labels: bool = Rules.trust_labels
     """Train on labels that look wrong: wrong signs, mixed units, energies or forces far from all others."""
-    control: Literal["owned", "bought", "off"] = "owned"
+    control: ControlKind = Rules.control
     """Control arm: extrapolated from owned random labels, bought beside the budget, or none."""
 
 
@@ -219,19 +221,36 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _selectable(self) -> Self:
-        source, recipe = ERROR_SOURCES.get(self.error_source), self.recipe.recipe
-        if source is None:
-            return self
+        if self.selector.coverage is None and self.campaign.cluster_target is not None:
+            raise ValueError("campaign.cluster_target is for bounds of errors: give selector.coverage too")
+        recipe = self.recipe.recipe
+        if source := ERROR_SOURCES.get(self.error_source(recipe)):
+            self.require_errors(source, recipe)
+        return self
+
+    def require_errors(self, source: type[ErrorSource], recipe: type[Recipe] | None) -> None:
+        """Raise unless levels, models and recipe have what an error source asks for.
+
+        Parameters
+        ----------
+        source : a user's own class is known once the campaign is built.
+        recipe : likewise; None = not known yet.
+
+        Raises
+        ------
+        UsageError
+            where they have not, or bounds of errors ask for more probes.
+        """
         if source.needs_cheap and len(self.fidelity) < 2:
-            raise ValueError(f"selector.error = {source.name!r} needs a cheap fidelity; take 'probe'")
+            raise UsageError(f"selector.error = {source.name!r} needs a cheap fidelity; take 'probe'")
         if source.needs_cheap and recipe is not None and not recipe.has_surrogates:
-            raise ValueError(
+            raise UsageError(
                 f"selector.error = {source.name!r} needs a recipe with a cheap model, not {recipe.kind!r}; "
                 "take 'probe'"
             )
         models = [self.model, getattr(self.recipe, "surrogate", None) or self.model]
         if source.needs_committee and any(_lacks(type(one).made, "disagreement") for one in models):
-            raise ValueError(
+            raise UsageError(
                 f"selector.error = {source.name!r} needs models that can disagree: take model = {{ kind = "
                 "'ensemble', member = { kind = 'painn' } } (recipe.surrogate too, where it is given), or "
                 "error = 'probe'"
@@ -239,35 +258,28 @@ class Config(Strict):
         asking = {"error": source.needs_network, "descriptor": self.selector.descriptor == "latent"}
         for name, wanted in asking.items():
             if wanted and any(_lacks(one.learner, "latent") for one in models):
-                raise ValueError(
+                raise UsageError(
                     f"selector.{name} = {getattr(self.selector, name)!r} needs a network's features, and "
                     "'sgdml' has none: take model.kind = 'painn' (recipe.surrogate too, where it is given), "
                     f"or another selector.{name}"
                 )
-        return self
+        if self.selector.coverage is not None:
+            self._require_bounds(source, self.selector.coverage)
 
-    @model_validator(mode="after")
-    def _boundable(self) -> Self:
-        source, coverage = ERROR_SOURCES.get(self.error_source), self.selector.coverage
-        if coverage is None and self.campaign.cluster_target is not None:
-            raise ValueError("campaign.cluster_target is for bounds of errors: give selector.coverage too")
-        if coverage is None or source is None:
-            return self
+    def _require_bounds(self, source: type[ErrorSource], coverage: float) -> None:
+        """Raise unless errors of a source can be bounded."""
         if source.knows_truth:
-            raise ValueError(
+            raise UsageError(
                 f"selector.error = {source.name!r} knows the errors: leave out selector.coverage"
             )
         if (probes := self.selector.probes) < (least := least_probes(source, coverage)):
-            raise ValueError(
+            raise UsageError(
                 f"selector.coverage = {coverage:g} with errors from {source.name!r} needs selector.probes of "
                 f"at least {least}, got {probes}"
             )
-        return self
 
-    @property
-    def error_source(self) -> str:
-        """Name of what tells errors on unlabelled frames."""
-        recipe = self.recipe.recipe
+    def error_source(self, recipe: type[Recipe] | None) -> str:
+        """Return the name of what tells errors on unlabelled frames, by default as the recipe has it."""
         return self.selector.error or ("cheap" if recipe and recipe.has_surrogates else "probe")
 
 

@@ -3,7 +3,7 @@
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import is_dataclass, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from inspect import Parameter, cleandoc, signature
 from pathlib import Path
@@ -113,9 +113,12 @@ def section(
     """
     summary, words = described(made)
     taken = {name: one for name, one in signature(made).parameters.items() if _is_key(one)}
-    fields: dict[str, Any] = {name: _field(one, words.get(name), types) for name, one in taken.items()}
-    fields["kind"] = (Literal[kind], Field(kind, description=summary))
-    found: Any = create_model(f"{made.__name__}Section", __base__=base, __doc__=summary, **fields)
+    anew = {one.name: one.default_factory for one in fields(made)} if is_dataclass(made) else {}
+    keys: dict[str, Any] = {
+        name: _field(one, words.get(name), types, anew.get(name, MISSING)) for name, one in taken.items()
+    }
+    keys["kind"] = (Literal[kind], Field(kind, description=summary))
+    found: Any = create_model(f"{made.__name__}Section", __base__=base, __doc__=summary, **keys)
     found.made, found.own_keys = made, tuple(taken)
     return found
 
@@ -124,12 +127,12 @@ def section(
 def changes(made: Any) -> Any:  # Any: a dataclass, and a class made for it
     """Return the table of what may differ from some value of a dataclass; no key is required."""
     summary, words = described(made)
-    fields: dict[str, Any] = {
+    keys: dict[str, Any] = {
         name: (in_a_file(one.annotation) | None, Field(None, description=words.get(name)))
         for name, one in signature(made).parameters.items()
         if _is_key(one)
     }
-    return create_model(f"{made.__name__}Section", __base__=Changes, __doc__=summary, **fields)
+    return create_model(f"{made.__name__}Section", __base__=Changes, __doc__=summary, **keys)
 
 
 def described(made: Callable[..., Any]) -> tuple[str, dict[str, str]]:
@@ -168,8 +171,15 @@ def in_a_file(hint: Any, types: Mapping[Any, Any] = NONE) -> Any:  # Any: an ann
     return hint
 
 
-def _field(one: Parameter, words: str | None, types: Mapping[Any, Any]) -> tuple[Any, Any]:
-    """Return type and field of an argument; a value of settings inside becomes a table of changes."""
+def _field(
+    one: Parameter, words: str | None, types: Mapping[Any, Any], anew: Any = MISSING
+) -> tuple[Any, Any]:
+    """Return type and field of an argument; a value of settings inside becomes a table of changes.
+
+    `anew` makes the default, where a dataclass makes one for each instance.
+    """
+    if anew is not MISSING:
+        return in_a_file(one.annotation, types), Field(default_factory=anew, description=words)
     if is_dataclass(one.default):
         kind: Any = type(one.default)
         table = changes(kind)

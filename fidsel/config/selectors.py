@@ -2,18 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema
 
+from fidsel.campaign.settings import DescriptorName, Rules
 from fidsel.config.custom import own_error_source, own_picker
 from fidsel.config.sections import ClassSection, Kinds, section
 from fidsel.config.strict import OWN, OwnClass
 from fidsel.selector import ERROR_SOURCES, PICKERS, error_source
-from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.selector.pool import Picker
-
-DescriptorName = Literal["pair-distances", "inverse-distances", "sorted-distances", "soap", "latent"]
 
 
 def _known(name: str) -> str:
@@ -44,20 +42,20 @@ class SelectorSection(ClassSection):
     "package.module:Class".
     By default "cheap" with recipes that make a model of the cheap level (asteroid, cokriging, joint),
     "probe" with others. Kinds that need no errors estimate none."""
-    per_round: PositiveInt | None = None
+    per_round: PositiveInt | None = Rules.per_round
     """Picks per round; by default the planned accurate labels spread over the rounds."""
-    probes: PositiveInt = 10
+    probes: PositiveInt = Rules.probes
     """Accurate labels drawn at random in each round for the error sources "probe" and "latent", or for a
     `coverage`; they are trained on a round later."""
-    coverage: Annotated[float, Field(gt=0, lt=1)] | None = None
+    coverage: Annotated[float, Field(gt=0, lt=1)] | None = Rules.coverage
     """Also bound the errors of each cluster: the fraction of frames that stay below. 0.9 needs 9 probes or
     more in each round, 18 with the error sources "probe" and "latent". None = no bounds."""
-    descriptor: DescriptorName = "pair-distances"
+    descriptor: DescriptorName = Rules.descriptor
     """Descriptor of a frame: pair distances, their inverses, or sorted within element pairs; the features of
     the networks after round 0, or averaged SOAP (extra "soap"), which also fit pools of several molecules."""
-    clusters: PositiveInt = GEOMETRY
+    clusters: PositiveInt = Rules.clusters
     """Broad clusters by geometry."""
-    energy_clusters: PositiveInt = ENERGY
+    energy_clusters: PositiveInt = Rules.energy_clusters
     """Energy clusters inside each."""
 
     def build(self, root: Path) -> Picker:

@@ -28,10 +28,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
     Where the block raises, or the disk is full, `path` keeps its earlier content and the unfinished
     file is removed. The yielded name has the suffix of `path` and a leading dot.
 
-    Raises
-    ------
-    FidselError
-        where the system refuses (disk full, read-only folder, no such folder); it names path and reason.
+    Raises `FidselError` where the system refuses (disk full, read-only folder, no such folder); it names
+    path and reason.
     """
     target = Path(path).resolve()
     unfinished = target.with_name(f".{target.stem}.{uuid4().hex[:8]}{target.suffix}")
@@ -54,10 +52,7 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
     An earlier folder is set aside first and put back where the exchange fails: at every moment one
     whole folder exists, for an instant under a name that starts with a dot.
 
-    Raises
-    ------
-    FidselError
-        as `replacing`.
+    Raises `FidselError` as `replacing`.
     """
     target, token = Path(path).resolve(), uuid4().hex[:8]
     unfinished = target.with_name(f".{target.name}.{token}")
@@ -83,10 +78,7 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
 def make_folder(path: Path | str) -> None:
     """Make a folder, and those above it, where there is none.
 
-    Raises
-    ------
-    FidselError
-        where the system refuses; it names path and reason.
+    Raises `FidselError` where the system refuses; it names path and reason.
     """
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
@@ -95,25 +87,13 @@ def make_folder(path: Path | str) -> None:
 
 
 def write_bytes(path: Path | str, data: bytes) -> None:
-    """Write bytes to a file, all or nothing.
-
-    Raises
-    ------
-    FidselError
-        as `replacing`.
-    """
+    """Write bytes to a file, all or nothing; raise `FidselError` as `replacing`."""
     with replacing(path) as unfinished:
         unfinished.write_bytes(data)
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write text as UTF-8 with bare line feeds, all or nothing.
-
-    Raises
-    ------
-    FidselError
-        as `replacing`.
-    """
+    """Write text as UTF-8 with bare line feeds, all or nothing; raise `FidselError` as `replacing`."""
     write_bytes(path, text.encode())
 
 
@@ -135,17 +115,13 @@ def _refused(path: Path, error: OSError) -> FidselError:
 def require_writable(*paths: Path | None, folder: Path | None = None) -> None:
     """Raise where a file or a folder cannot be written, before anything is computed for it.
 
+    Raises `UsageError` where a path is no file in a folder that exists; `FidselError` where the system
+    refuses the folder.
+
     Parameters
     ----------
     paths : files to be, in folders that exist.
     folder : made where it is missing.
-
-    Raises
-    ------
-    UsageError
-        where a path is no file in a folder that exists.
-    FidselError
-        where the system refuses the folder.
     """
     for path in paths:
         if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import Any, NamedTuple, Self, overload
 
 import numpy as np
@@ -105,17 +105,14 @@ class Frames(Sequence[Atoms]):
     ) -> Self:
         """Return frames from packed arrays; fields not given (or None) take their empty value.
 
+        Raises `UsageError` where a shape does not fit or a field is unknown.
+
         Parameters
         ----------
         numbers : (n_atoms,) atomic numbers.
         positions : (n_atoms, 3) Å.
         offsets : (n_frames + 1,) first atom of each frame.
         given : any other field of `Frames`; a scalar is repeated for every frame.
-
-        Raises
-        ------
-        UsageError
-            where a shape does not fit or a field is unknown.
         """
         numbers_, offsets_ = np.array(numbers, dtype=np.int64), np.array(offsets, dtype=np.int64)
         n, atoms = len(offsets_) - 1, len(numbers_)
@@ -233,14 +230,11 @@ class Frames(Sequence[Atoms]):
     def per_frame(self, reduce: np.ufunc, values: ArrayLike) -> NDArray[Any]:
         """Return (n_frames, ...) values per atom, (n_atoms, ...), reduced over the atoms of each frame.
 
+        Raises `UsageError` unless there is one value per atom.
+
         Parameters
         ----------
         reduce : such as `numpy.maximum` or `numpy.logical_and`.
-
-        Raises
-        ------
-        UsageError
-            unless there is one value per atom.
         """
         each = np.asarray(values)
         if each.shape[:1] != self.numbers.shape:
@@ -258,10 +252,7 @@ class Frames(Sequence[Atoms]):
     def rows(self, ids: Iterable[str]) -> IntArray:
         """Return the row of each of some identities, the first of several rows with the same one.
 
-        Raises
-        ------
-        UsageError
-            naming an identity that no frame has.
+        Raises `UsageError`, naming an identity that no frame has.
         """
         wanted = list(ids)
         if missing := [identity for identity in wanted if identity not in self._first_row]:
@@ -296,10 +287,7 @@ class Frames(Sequence[Atoms]):
     def ids(self) -> tuple[str, ...]:
         """Identity of each configuration: hash of atoms, positions to 1e-6 Å, cell, pbc, charge, spin.
 
-        Raises
-        ------
-        UsageError
-            where a position or cell is NaN or infinite: such a frame has no identity.
+        Raises `UsageError` where a position or cell is NaN or infinite: such a frame has no identity.
         """
         finite = self.per_frame(np.logical_and, np.isfinite(self.positions).all(axis=1))
         finite = finite & np.isfinite(self.cell).all(axis=(1, 2))
@@ -322,6 +310,13 @@ class Frames(Sequence[Atoms]):
             ).hexdigest()
             for i, (start, stop, (charge, spin)) in enumerate(zip(bounds, bounds[1:], state, strict=False))
         )  # fmt: skip
+
+    def digest(self) -> str:
+        """Return a hash of configurations, labels and groups, in their order."""
+        found = sha256("".join([*self.ids, *self.group]).encode())
+        for labels in (self.energy, self.forces):
+            found.update(np.ascontiguousarray(labels).tobytes())
+        return found.hexdigest()
 
     def filter(self, keep: Callable[[Atoms], bool]) -> Self:
         """Return the frames whose Atoms satisfy `keep`."""
@@ -363,10 +358,7 @@ class Frames(Sequence[Atoms]):
     def dense(self) -> DenseFrames:
         """Return dense views; all frames must have the same atoms in the same order.
 
-        Raises
-        ------
-        UsageError
-            where they do not.
+        Raises `UsageError` where they do not.
         """
         n = len(self)
         if n == 0:

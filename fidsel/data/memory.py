@@ -41,16 +41,13 @@ def available_memory() -> int:
 def require_memory(needed: float, what: str, remedy: str) -> None:
     """Raise where something needs more bytes than are available.
 
+    Raises `FidselError` saying both numbers.
+
     Parameters
     ----------
     needed : bytes.
     what : that needs them, plural.
     remedy : what to do instead.
-
-    Raises
-    ------
-    FidselError
-        saying both numbers.
     """
     if needed > (free := available_memory()):
         raise FidselError(

@@ -1,12 +1,12 @@
 """Reading and writing frames; the format follows from the suffix."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -27,20 +27,10 @@ AS_NAMED = State()
 """Charge and spin as the file names them."""
 
 
-class Load(Protocol):
-    """Reads one format."""
-
-    def __call__(self, path: Path, keys: Keys, name: str, /) -> Loaded:
-        """Return the content in the file's own units; `name` is what messages call the file."""
-        ...
-
-
-class Dump(Protocol):
-    """Writes one format."""
-
-    def __call__(self, path: Path, frames: Frames) -> None:
-        """Write a new file in eV and Å."""
-        ...
+Load = Callable[[Path, Keys, str], Loaded]
+"""Returns the content of a file in its own units; the text is what messages call the file."""
+Dump = Callable[[Path, Frames], None]
+"""Writes a new file in eV and Å."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +193,30 @@ def last_structure(path: Path | str) -> Atoms:
     return atoms
 
 
+def read_structure(path: Path) -> Atoms:
+    """Return the last structure of a file in any format that fidsel or ASE reads.
+
+    Raises `UsageError` where there is no such file, ASE knows no format of that ending, or it cannot be
+    read.
+    """
+    from ase.io import iread
+    from ase.io.formats import UnknownFileTypeError
+
+    if known_format(path):
+        return last_structure(path)
+    require_file(path)
+    try:
+        *_, structure = iread(path)
+    except UnknownFileTypeError as error:
+        raise UsageError(
+            f"the structure {path} has an ending that ASE knows no format for: take xyz, mol, sdf, pdb, cif, "
+            "or another of `ase info --formats`"
+        ) from error
+    except Exception as error:  # isolation boundary: ASE's readers raise what they like
+        raise UsageError(f"the structure {path} cannot be read: {error or type(error).__name__}") from error
+    return structure
+
+
 def known_format(path: Path) -> bool:
     """Return whether `read` knows files of such a name."""
     inner = path.with_suffix("") if path.suffix.lower() == GZIP else path
@@ -260,7 +274,7 @@ def _load(path: Path, keys: Keys) -> Loaded:
     if not path.is_dir():
         require_file(path)
     try:
-        with compressed.expanded(path, str(path)) if packed else _as_it_is(path) as file:
+        with compressed.expanded(path, str(path)) if packed else nullcontext(path) as file:
             return format_.load(file, keys, str(path))
     except UnicodeDecodeError as error:
         raise UsageError(
@@ -268,11 +282,6 @@ def _load(path: Path, keys: Keys) -> Loaded:
         ) from error
     except OSError as error:
         raise UsageError(f"could not read {path}: {error.strerror or error}") from error
-
-
-@contextmanager
-def _as_it_is(path: Path) -> Iterator[Path]:
-    yield path
 
 
 def _format(path: Path) -> tuple[Format, bool]:

@@ -14,10 +14,7 @@ LARGEST: Final = 2**62
 def checked_seed(seed: int) -> int:
     """Return a seed that every library takes.
 
-    Raises
-    ------
-    UsageError
-        where it is below 0 or above `LARGEST`.
+    Raises `UsageError` where it is below 0 or above `LARGEST`.
 
     Examples
     --------

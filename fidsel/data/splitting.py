@@ -101,6 +101,8 @@ def spread_over_blocks(
     them. All else in a drawn block is barred, so that no frame of a side has one of no side next to it inside
     its block.
 
+    Raises `UsageError` where there are too few blocks.
+
     Parameters
     ----------
     group : (n,) trajectory of each frame.
@@ -110,11 +112,6 @@ def spread_over_blocks(
     Returns
     -------
     Rows of each side, and under `BARRED` those of none that share a block with one.
-
-    Raises
-    ------
-    UsageError
-        where there are too few blocks.
     """
     block = _block_numbers(group)
     can = np.ones(len(group), dtype=np.bool_) if able is None else able

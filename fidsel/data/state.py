@@ -35,17 +35,14 @@ class State:
     def given_to(self, frames: Frames, named: Mapping[str, BoolArray], where: str) -> Frames:
         """Return frames with this state where their file names none.
 
+        Raises `UsageError` unless `others`: where the file names another state, or this one leaves
+        electrons that no system has.
+
         Parameters
         ----------
         frames : as they were read; charge and spin are 0 where the file names none.
         named : "charge" and "spin" → (n_frames,) whether the file names it; missing = for none.
         where : the file, for messages.
-
-        Raises
-        ------
-        UsageError
-            unless `others`: where the file names another state, or this one leaves electrons that no system
-            has.
         """
         changes = {}
         for name in ("charge", "spin"):

@@ -26,17 +26,13 @@ def from_plain(
     Fields may be text, numbers, truth values, names (`StrEnum`), `Any`, other dataclasses,
     `tuple[X, ...]`, `Mapping[str, X]` and unions of these. A field with a default may be missing.
 
+    Raises `UsageError` where an entry is missing, unknown or of another type; it names the entry and what
+    it holds.
+
     Parameters
     ----------
-    cls : a dataclass.
-    value : what should describe it.
     where : name of the value, for messages.
     extra : whether entries that the class does not have are passed over.
-
-    Raises
-    ------
-    UsageError
-        where an entry is missing, unknown or of another type; it names the entry and what it holds.
 
     Examples
     --------

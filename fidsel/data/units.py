@@ -88,10 +88,7 @@ class Units:
 
         Case does not matter; kcal mol-1, kcal/mole, Ha, Eh, a.u., Ang, Å, A, a0 and the like are known.
 
-        Raises
-        ------
-        UsageError
-            where the text is not of that form or names an unknown unit.
+        Raises `UsageError` where the text is not of that form or names an unknown unit.
         """
         parts = [part.strip() for part in text.split(",")]
         if not 2 <= len(parts) <= 3:
@@ -105,10 +102,7 @@ class Units:
     def of(cls, energy: str, length: str, force: str = "") -> Self:
         """Return units from their usual spellings; a force unit of energy by length is the same as none.
 
-        Raises
-        ------
-        UsageError
-            naming what is no unit.
+        Raises `UsageError`, naming what is no unit.
         """
         made = cls(energy_unit(energy) or energy, length_unit(length) or length)
         canonical = (force_unit(force) or force) if force else ""
@@ -140,9 +134,9 @@ class Units:
         return f"{self.energy},{self.length}" + (f",{self.force}" if self.force else "")
 
 
-def parse_units(text: str | None) -> Units | None:
-    """Return the units that a text gives as `Units.parse` does, None where none is given."""
-    return None if text is None else Units.parse(text)
+def parse_units(given: Units | str | None) -> Units | None:
+    """Return the units that a text gives as `Units.parse` does; units, and None, as they are."""
+    return Units.parse(given) if isinstance(given, str) else given
 
 
 def energy_unit(text: str) -> str | None:

@@ -9,7 +9,7 @@ from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.engine.task import Engine, InlineEngine, Lasting, Task, Usage
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_smiles
-from fidsel.fidelity.source import Cause, Coverage, Label, LabelError, LabelSource, Scaling, WarmUp
+from fidsel.fidelity.source import Cause, Coverage, Label, LabelError, LabelSource, Ready, Scaling, WarmUp
 from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
 from fidsel.fidelity.sources.pyscf import PySCFSource
@@ -50,6 +50,7 @@ __all__ = [
     "Purchase",
     "PurchaseEvent",
     "PySCFSource",
+    "Ready",
     "Scaling",
     "Statistics",
     "StoreError",

@@ -86,25 +86,21 @@ class Closing:
 
     @property
     def status(self) -> Status:
-        """How the attempt stands in the store."""
-        return "released" if self.released else status_of(self.cause)
+        """How the attempt stands in the store: causes that are no status of their own count as failed."""
+        if self.released or self.cause is None:
+            return "released" if self.released else "done"
+        known: tuple[Status, ...] = ("timeout", "crashed", "lost", "cancelled")
+        return next((status for status in known if status == self.cause), "failed")
+
+    @property
+    def kind(self) -> str:
+        """Kind of the ledger line that it leaves."""
+        return "label" if self.status == "done" else self.status
 
     @property
     def charge(self) -> float:
         """What it costs, in base units."""
         return 0.0 if self.released else self.attempt.charge(self.cause, self.seconds)
-
-
-def status_of(cause: Cause | None) -> Status:
-    """Return the status of an attempt that ended for a cause; None = in a label.
-
-    >>> status_of(None), status_of("unconverged"), status_of("timeout")
-    ('done', 'failed', 'timeout')
-    """
-    if cause is None:
-        return "done"
-    known: tuple[Status, ...] = ("timeout", "crashed", "lost", "cancelled")
-    return next((status for status in known if status == cause), "failed")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ Unit = Literal["core-second", "gpu-second", "label"]
 COUNTED: Final = ("train", "validation", "pilot", "probe")
 """Accounts that the budget pays for."""
 
-BESIDE: Final = ("test", "control", "doctor", "training", "setup")
+BESIDE: Final = ("test", "control", "doctor", "training", "setup", "baseline")
 """Accounts with ledger lines of their own, shown beside the budget and never refused."""
 
 SPELLINGS: Final[dict[str, tuple[Unit, float]]] = {
@@ -95,10 +95,7 @@ class Budget:
     def parse(cls, text: str) -> Self:
         """Return the budget a person wrote: a number and a unit, e.g. "2core-h", "30 core-min", "250".
 
-        Raises
-        ------
-        UsageError
-            where there is no positive number or the unit is unknown.
+        Raises `UsageError` where there is no positive number or the unit is unknown.
         """
         match = re.fullmatch(r"\s*([-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|nan|inf))\s*([A-Za-z-]*)\s*", text)
         if match is None:

@@ -33,15 +33,12 @@ def inspect_file(
 ) -> tuple[Frames, tuple[Finding, ...]]:
     """Return the frames of a file and everything worth knowing about them.
 
+    Raises `UsageError` where the file cannot be read.
+
     Parameters
     ----------
     path, units, energy_key, forces_key, state : see `fidsel.data.read`.
     forces : whether forces are expected.
-
-    Raises
-    ------
-    UsageError
-        where the file cannot be read.
     """
     frames, said = read_with_notes(
         path, units=units, energy_key=energy_key, forces_key=forces_key, state=state

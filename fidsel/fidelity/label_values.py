@@ -19,10 +19,7 @@ def energy_of(value: object) -> float:
     >>> energy_of(np.array([-1.5], dtype=np.float32))
     -1.5
 
-    Raises
-    ------
-    ValueError
-        for anything else: none, text, sequences, complex numbers, several numbers, NaN.
+    Raises `ValueError` for anything else: none, text, sequences, complex numbers, several numbers, NaN.
     """
     if value is None or isinstance(value, (bool, list, tuple, dict, set)):
         raise ValueError(f"the energy must be one number in eV, got {_kind(value)}")
@@ -38,10 +35,7 @@ def energy_of(value: object) -> float:
 def forces_of(value: object) -> FloatArray:
     """Return real, finite numbers as a float64 array in C order, a copy where it has to be.
 
-    Raises
-    ------
-    ValueError
-        for anything else.
+    Raises `ValueError` for anything else.
     """
     array = np.ascontiguousarray(_numbers(value, "forces"), dtype=np.float64)
     if not np.isfinite(array).all():

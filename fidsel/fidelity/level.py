@@ -102,10 +102,7 @@ class Fidelity:
     def covers(self, frames: Frames) -> BoolArray:
         """Return (n,) whether each frame can be labelled; all where its source says nothing (see `Coverage`).
 
-        Raises
-        ------
-        FidselError
-            where the source's `covers` does not answer for each frame.
+        Raises `FidselError` where the source's `covers` does not answer for each frame.
         """
         if not isinstance(self.source, Coverage):
             return np.ones(len(frames), dtype=bool)

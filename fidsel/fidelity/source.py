@@ -107,6 +107,11 @@ class LabelSource(Protocol):
     one (see `WarmUp`). The same configuration always gives the same label: nothing is carried over from one
     call to the next.
 
+    In fidsel itself the arguments of its constructor are the keys of a `[[fidelity]]` section, but for those
+    marked `Internal`. Of these a campaign gives the ones that have such a name: `name`, of the level;
+    `threads`, cores a label uses; `memory`, MB that a program may plan its arrays for; `molecule`, a function
+    that returns the pool's; `state`, charge and spin of frames whose file names none.
+
     What it prints goes to a log that failures quote. Programs that it starts count as its own: their CPU time
     is charged, limits hold for all of them together, and those that are left in a session of their own end
     with the label, unless `warm_up` started them.
@@ -124,12 +129,9 @@ class LabelSource(Protocol):
     def label(self, atoms: Atoms) -> Label:
         """Return the label of one configuration (`atoms.info` carries `charge` and `spin` = 2S).
 
-        Raises
-        ------
-        LabelError
-            where the calculation fails, with its cause. Other errors become one: OSError and ImportError
-            count as "environment", MemoryError as "memory", UsageError and NotImplementedError as "refused",
-            the rest as "failed".
+        Raises `LabelError` where the calculation fails, with its cause. Other errors become one: OSError
+        and ImportError count as "environment", MemoryError as "memory", UsageError and NotImplementedError
+        as "refused", the rest as "failed".
         """
         ...
 
@@ -144,10 +146,7 @@ class WarmUp(Protocol):
     def warm_up(self, atoms: Atoms) -> None:
         """Import and build what labels of frames like this one need; label nothing.
 
-        Raises
-        ------
-        Exception
-            anything: it becomes the `LabelError` of the label that was to follow.
+        Raises anything: it becomes the `LabelError` of the label that was to follow.
         """
         ...
 
@@ -178,13 +177,19 @@ class Coverage(Protocol):
         ...
 
 
+@runtime_checkable
+class Ready(Protocol):
+    """What a label source may offer so that what it lacks is said before anything is bought."""
+
+    def require_ready(self) -> None:
+        """Raise `UsageError` where no label can be had, as from a table without any."""
+        ...
+
+
 def check_positions(atoms: Atoms) -> None:
     """Raise unless the frame has atoms and all its positions and cell vectors are finite.
 
-    Raises
-    ------
-    LabelError
-        with cause "refused", naming the first atom without a position.
+    Raises `LabelError` with cause "refused", naming the first atom without a position.
     """
     if len(atoms) == 0:
         raise LabelError("a frame must have at least one atom, got none", cause="refused")

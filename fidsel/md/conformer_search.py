@@ -35,7 +35,6 @@ def conformers(
 
     Parameters
     ----------
-    molecule : what to embed.
     n : most conformers to return; a rigid molecule has fewer.
     seed : of the embedding, ≥ 0.
     variant : MMFF94 variant to optimise with, None = keep ETKDG's geometries and order.

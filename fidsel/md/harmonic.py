@@ -13,17 +13,9 @@ from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, unknown
 from fidsel.fidelity.molecules.molecule import Molecule
-from fidsel.fidelity.sources.openmm import MMFFSource, OpenMMSource, evaluate, reference_context
+from fidsel.fidelity.sources.openmm import OpenMMSource, evaluate, reference_context
 from fidsel.md.physical import PhysicalRange
-from fidsel.md.pool import (
-    as_frames,
-    check_request,
-    check_starts,
-    join,
-    refuse_single,
-    split_evenly,
-    starts_of,
-)
+from fidsel.md.pool import as_frames, check_request, join, prepared, split_evenly
 from fidsel.md.report import Sample, SampleReport, TrajectoryReport
 
 if TYPE_CHECKING:
@@ -68,7 +60,6 @@ class Modes:
         Parameters
         ----------
         temperature : K.
-        statistics : "classical" or "quantum".
         softest : 1/cm; softer modes move as if they had this wavenumber.
         """
         omega = np.maximum(self.wavenumbers, softest) * invcm / HBAR
@@ -80,10 +71,7 @@ class Modes:
 def modes_of(source: OpenMMSource, numbers: Sequence[int], start: FloatArray) -> Modes:
     """Return the minimum next to `start` (N, 3) Å and its modes, by finite differences of the forces.
 
-    Raises
-    ------
-    FidselError
-        where no minimum is found.
+    Raises `FidselError` where no minimum is found.
     """
     import openmm
 
@@ -150,7 +138,6 @@ def normal_modes(
 
     Parameters
     ----------
-    molecule : what to sample.
     frames : how many frames to return.
     temperatures : K.
     seed : the same seed gives the same frames.
@@ -169,13 +156,9 @@ def normal_modes(
         where no minimum is found or most draws are out of the physical range.
     """
     check_request(frames, temperatures)
-    refuse_single(molecule)
     if statistics not in ("classical", "quantum"):
         raise unknown("statistics", statistics, ["classical", "quantum"])
-    source = source or MMFFSource(molecule)
-    if starts is None:
-        starts = starts_of(molecule, source, conformers, seed)
-    check_starts(molecule, source, starts, limits)
+    source, starts = prepared(molecule, source, starts, conformers, seed, limits)
     wells = [modes_of(source, molecule.numbers, start) for start in starts]
     runs = list(product(temperatures, range(len(wells))))
     rng, parts, reports, rejected = np.random.default_rng(seed), list[Frames](), [], 0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from ase.units import fs, kB, kJ, mol
+from ase.units import fs, kJ, mol
 
 from fidsel.arrays import FloatArray
 from fidsel.exceptions import UsageError
@@ -74,7 +74,6 @@ class OpenMMRun:
     start : (N, 3) Å.
     temperature : K.
     seed : of velocities and noise, 1 to 2³¹ − 1.
-    thermostat : time step and friction.
     """
 
     def __init__(
@@ -176,8 +175,3 @@ def thermal(masses: FloatArray, kT: FloatArray, rng: np.random.Generator) -> Flo
     """Return (k, N, 3) Maxwell–Boltzmann velocities for masses (N,) u and kT (k,) eV."""
     width = np.sqrt(kT[:, None] / masses)
     return width[..., None] * rng.normal(size=(*width.shape, 3))
-
-
-def boltzmann(temperatures: FloatArray) -> FloatArray:
-    """Return kT in eV for temperatures in K."""
-    return np.asarray(kB * temperatures)

@@ -41,14 +41,12 @@ def sample(
 
     Parameters
     ----------
-    molecule : what to sample.
     frames : how many frames to return.
     temperatures : K.
     seed : the same seed gives the same frames.
     conformers : most starting conformers, made by ETKDG and MMFF94.
     starts : (k, N, 3) Å, starting geometries instead of conformers.
     source : energy surface; None = MMFF94.
-    plan : how trajectories are run.
 
     Raises
     ------
@@ -58,11 +56,7 @@ def sample(
         where a trajectory leaves the physical range too often to give its frames.
     """
     check_request(frames, temperatures)
-    refuse_single(molecule)
-    source = source or MMFFSource(molecule)
-    if starts is None:
-        starts = starts_of(molecule, source, conformers, seed)
-    check_starts(molecule, source, starts, plan.limits)
+    source, starts = prepared(molecule, source, starts, conformers, seed, plan.limits)
     runs = list(product(temperatures, range(len(starts))))
     shares = split_evenly(frames, len(runs))
     seeds = np.random.SeedSequence(seed).spawn(len(runs))
@@ -82,12 +76,27 @@ def starts_of(molecule: Molecule, source: OpenMMSource, n: int, seed: int) -> Fl
     return embed(molecule, n, seed, variant=source.variant if isinstance(source, MMFFSource) else None)
 
 
-def check_starts(molecule: Molecule, source: OpenMMSource, starts: FloatArray, limits: PhysicalRange) -> None:
-    """Raise `UsageError` unless source and starting geometries (k, N, 3) Å are of this molecule."""
+def prepared(
+    molecule: Molecule,
+    source: OpenMMSource | None,
+    starts: FloatArray | None,
+    conformers: int,
+    seed: int,
+    limits: PhysicalRange,
+) -> tuple[OpenMMSource, FloatArray]:
+    """Return source and starting geometries (k, N, 3) Å: those given, else MMFF94 and conformers.
+
+    Raises `UsageError` for an atom alone, and unless both are of this molecule and the starts in range.
+    """
+    refuse_single(molecule)
+    source = source or MMFFSource(molecule)
+    if starts is None:
+        starts = starts_of(molecule, source, conformers, seed)
     if starts.ndim != 3 or starts.shape[1:] != (len(molecule), 3) or len(starts) == 0:
         raise UsageError(f"starts must have shape (k, {len(molecule)}, 3) with k ≥ 1, got {starts.shape}")
     source.check(Atoms(molecule.numbers, starts[0], info={"charge": molecule.charge}))
     check_within(limits.reasons(molecule.numbers, starts, molecule.bonds))
+    return source, starts
 
 
 def check_within(reasons: Sequence[str]) -> None:

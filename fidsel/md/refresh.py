@@ -104,10 +104,8 @@ def refresh_pool(
 def collect(run: ReplicaRun, frames: int, plan: SamplingPlan, rng: np.random.Generator) -> list[Segment]:
     """Run replicas until their segments hold `frames` decorrelated frames.
 
-    Raises
-    ------
-    FidselError
-        where replicas left the physical range more than `plan.restarts` times each on average.
+    Raises `FidselError` where replicas left the physical range more than `plan.restarts` times each on
+    average.
     """
     live = [Segment(i, 0) for i in range(len(run.starts))]
     ended: list[Segment] = []

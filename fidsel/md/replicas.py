@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from ase.data import atomic_masses
+from ase.units import kB
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
-from fidsel.md.langevin import Replicas, Surface, Thermostat, boltzmann, drift, kick, thermal
+from fidsel.md.langevin import Replicas, Surface, Thermostat, drift, kick, thermal
 from fidsel.md.physical import Bonds, PhysicalRange, bonds_of
 from fidsel.md.pool import check_within
 
@@ -28,8 +29,6 @@ class ReplicaRun:
     bonds : pairs that must stay bonded.
     starts : (k, N, 3) Å.
     temperatures : (k,) K.
-    thermostat : time step and friction.
-    limits : the physical range.
     """
 
     surface: Surface
@@ -53,10 +52,7 @@ class ReplicaRun:
 
         Bonds are those that every starting frame has.
 
-        Raises
-        ------
-        UsageError
-            where the frames are not of the same atoms, or one is out of range itself.
+        Raises `UsageError` where the frames are not of the same atoms, or one is out of range itself.
         """
         numbers, positions = starts.dense()[:2]
         bonds = bonds_of(numbers, positions)
@@ -76,7 +72,7 @@ class ReplicaRun:
 
         A replica that left is already back at its start, with fresh velocities.
         """
-        masses, kT = atomic_masses[self.numbers], boltzmann(self.temperatures)
+        masses, kT = atomic_masses[self.numbers], np.asarray(kB * self.temperatures)
         energy, forces = self.surface(self.starts)
         state = Replicas(self.starts, thermal(masses, kT, rng), forces, energy)
         while True:

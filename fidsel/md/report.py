@@ -44,7 +44,6 @@ class SampleReport:
     ----------
     source : "md", "normal-modes" or "model-md".
     seed : which, with the same arguments, gives the same frames.
-    trajectories : one entry each.
     rejected : independent draws thrown away for being out of the physical range.
     notes : what the caller should know, as sentences.
     """

@@ -56,13 +56,10 @@ def stability(
 
     Parameters
     ----------
-    model : a trained force field.
     starts : frames of one molecule.
     temperatures : K, shared out over the replicas in turn.
     duration : fs.
-    seed : of velocities and noise.
     thermostat : time step and friction; larger time steps are a harder test.
-    limits : the physical range.
 
     Raises
     ------

@@ -28,13 +28,11 @@ class SamplingPlan:
 
     Parameters
     ----------
-    thermostat : time step and friction.
     equilibration : fs run before anything is kept.
     shortest_interval : fs; frames are never closer than this: a short trajectory shows too short
         autocorrelation times, and velocities are remembered for about 1/friction.
     longest_interval : fs; frames are never farther apart than this, however slow the molecule. The
         report marks trajectories whose frames are then correlated.
-    limits : the physical range.
     restarts : how often one trajectory may start anew after it left the physical range.
     """
 
@@ -78,12 +76,9 @@ class Walk:
 
     Parameters
     ----------
-    molecule : what moves.
-    source : its energy surface.
     start : (N, 3) Å.
     temperature : K.
     name : group of its frames.
-    plan : how it is run.
     """
 
     molecule: Molecule
@@ -98,19 +93,16 @@ class Walk:
     ) -> Iterator[tuple[FloatArray, TrajectoryReport]]:
         """Yield trajectories, positions (k, N, 3) Å and report, until they have given `n` frames.
 
-        Raises
-        ------
-        FidselError
-            where they leave the physical range too often for that.
+        Raises `FidselError` where they leave the physical range too often for that.
         """
         missing, restarts = n, self.plan.restarts
         for attempt in range(restarts + 1):
             if missing == 0:
                 return
             group = self.name if attempt == 0 else f"{self.name}-r{attempt}"
-            run = OpenMMRun(
-                self.source, self.start, self.temperature, _openmm_seed(seeds), self.plan.thermostat
-            )
+            # OpenMM takes seeds from 1 to 2³¹ − 1, 0 would mean a random one
+            seed = int(np.random.default_rng(seeds.spawn(1)[0]).integers(1, 2**31 - 1))
+            run = OpenMMRun(self.source, self.start, self.temperature, seed, self.plan.thermostat)
             positions, report = self._collect(run, missing, group)
             missing -= report.frames
             yield positions, report
@@ -161,8 +153,3 @@ def correlation_times(numbers: Sequence[int] | IntArray, kept: Snapshots) -> tup
         return 0.0, 0.0
     geometry = geometry_coordinate(numbers, kept.positions)
     return autocorrelation_time(kept.energy), autocorrelation_time(geometry)
-
-
-def _openmm_seed(sequence: np.random.SeedSequence) -> int:
-    """Return a fresh seed; OpenMM takes 1 to 2³¹ − 1, 0 would mean a random one."""
-    return int(np.random.default_rng(sequence.spawn(1)[0]).integers(1, 2**31 - 1))

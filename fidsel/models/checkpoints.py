@@ -77,14 +77,7 @@ class Checkpoints:
 
 
 class Checkpoint:
-    """What one task has come to.
-
-    Parameters
-    ----------
-    training : whose task it is.
-    path : its file.
-    key : of the task.
-    """
+    """What one task has come to."""
 
     def __init__(self, training: Checkpoints, path: Path, key: str) -> None:
         self._training, self.path, self.key = training, path, key

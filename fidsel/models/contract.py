@@ -233,6 +233,10 @@ class ForceField(ABC):
         """
         return self
 
+    def completed(self, frames: Frames) -> "ForceField":  # noqa: ARG002
+        """Return the model with its validation frames learnt, too, itself where that is another training."""
+        return self
+
     def calculator(self) -> Calculator:
         """Return an ASE calculator (energy in eV, forces in eV/Å)."""
         return ForceFieldCalculator(self)

@@ -10,14 +10,11 @@ DEVICES = ("auto", "cpu", "cuda")
 def resolve(device: torch.device | str) -> str:
     """Return the device that a person asks for, as tensors on it name it.
 
+    Raises a `UsageError` for another name, and for a CUDA device that is not there.
+
     Parameters
     ----------
     device : "cpu"; "cuda", the current CUDA device; "cuda:N"; or "auto", CUDA where there is any, else CPU.
-
-    Raises
-    ------
-    UsageError
-        for another name, and for a CUDA device that is not there.
 
     Examples
     --------

@@ -11,9 +11,8 @@ import torch
 from fidsel.arrays import BoolArray
 from fidsel.data import Frames, Units
 from fidsel.data.formats.labels import PREFIX
-from fidsel.data.lookup import TOLERANCE, Lookup
+from fidsel.data.lookup import TOLERANCE, AnyOrder, Lookup
 from fidsel.data.reading import AS_NAMED, label_keys, read_logged
-from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction, Tensors

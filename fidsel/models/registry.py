@@ -16,9 +16,6 @@ UNFIT = (
 )  # fmt: skip
 """What a model's constructor raises for settings or tensors that are missing or of another type or shape."""
 
-RENAMED = {"delta": "baseline"}
-"""Kinds in files of earlier versions, and what they are called now."""
-
 MODELS: dict[str, type[ForceField]] = {}
 """Model classes by kind; `fidsel.models` fills it, and a person's own class may be added."""
 
@@ -60,7 +57,7 @@ def load(folder: Path | str, device: str = "cpu") -> ForceField:
 
 def build(settings: Mapping[str, Any], tensors: Tensors) -> ForceField:
     """Return the model that settings (with `kind`) and tensors describe."""
-    kind = RENAMED.get(str(settings["kind"]), str(settings["kind"]))
+    kind = str(settings["kind"])
     if kind not in MODELS:
         raise unknown("model kind", kind, MODELS)
     return MODELS[kind].from_state(settings, tensors)

@@ -17,11 +17,11 @@ from fidsel.models.registry import load
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Labels configurations with a force field from a folder that `ForceField.save` wrote.
+    """A trained force field.
 
     Parameters
     ----------
-    path : the folder; read once per process.
+    path : folder of the model, as `ForceField.save` wrote it; in fidsel.toml relative to it.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class ModelSource:
         changed refuses to label: two models never share a label.
     """
 
-    path: Path | str
+    path: Path
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class ModelSource:
         UsageError
             where its files have changed or are gone.
         """
-        return _model(Path(self.path), self.digest)
+        return _model(self.path, self.digest)
 
     def label(self, atoms: Atoms) -> Label:
         """Return the model's energy and forces.

@@ -1,20 +1,19 @@
 """Priors: what computes cheap labels of any molecule, and what it says of a system's frames."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from fidsel.arrays import IntArray, shown
 from fidsel.data import Frames
-from fidsel.exceptions import FidselError, UsageError, unknown
-from fidsel.fidelity.molecules.molecule import from_atoms
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.molecules.molecule import Molecule, from_atoms
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.models.combinations.labels import BaselineError, SourceLabels
-from fidsel.models.source import ModelSource
 
 Prior = Callable[[Frames], LabelSource]
 """What makes the label source for the frames of one system: a force field needs its bonds."""
@@ -82,22 +81,24 @@ def prior_labels(prior: Prior, frames: Frames, level: str) -> PriorLabels:
     return PriorLabels(kept, labelled, len(failed), why)
 
 
-def mmff94(frames: Frames) -> LabelSource:
-    """Return MMFF94 with the bonds of a molecule, as the first frame shows that allows to tell them.
+def molecule_of(frames: Frames) -> Molecule:
+    """Return the molecule of a system, with the bonds of the first of some frames that allows to tell them.
 
     Raises
     ------
     UsageError
-        where none of some frames does, or MMFF94 has no type for an atom.
+        where none of them does.
     """
     rows = np.unique(np.linspace(0, len(frames) - 1, min(TRIES, len(frames))).astype(int)).tolist()
-    for row in rows:
-        try:
-            return MMFFSource(from_atoms(frames[row], int(frames.charge[row])))
-        except UsageError:
-            if row == rows[-1]:
-                raise
-    raise UsageError("MMFF94 needs a frame, got none")
+    for row in rows[:-1]:
+        with suppress(UsageError):
+            return from_atoms(frames[row], int(frames.charge[row]))
+    return from_atoms(frames[rows[-1]], int(frames.charge[rows[-1]]))
+
+
+def mmff94(frames: Frames) -> LabelSource:
+    """Return MMFF94 with the bonds of a molecule, see `molecule_of`; it must have a type for each atom."""
+    return MMFFSource(molecule_of(frames))
 
 
 def gfn2(frames: Frames) -> LabelSource:
@@ -109,22 +110,7 @@ def gfn2(frames: Frames) -> LabelSource:
 
 
 PRIORS: Final[Mapping[str, Prior]] = {"gfn2": gfn2, "mmff94": mmff94}
-"""Priors by name."""
-
-
-def named_prior(name: str) -> Prior:
-    """Return the prior of a name, or of the folder of a trained model.
-
-    Raises
-    ------
-    UsageError
-        where there is neither.
-    """
-    if name in PRIORS:
-        return PRIORS[name]
-    if Path(name).is_dir():
-        return always(ModelSource(name))
-    raise unknown("prior", name, [*PRIORS, "the folder of a model"])
+"""Priors that need no settings, by name."""
 
 
 def always(source: LabelSource) -> Prior:

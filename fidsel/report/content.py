@@ -73,7 +73,6 @@ class ClusterDescription:
 
     Parameters
     ----------
-    cluster : its number.
     size, others : its frames, and all others.
     rmse, measured : error over those of its frames whose error is known, and how many they are.
     energies : None where none is known, or where they cannot be compared.
@@ -104,7 +103,6 @@ class ClusterTable:
 
     Parameters
     ----------
-    rows : one per cluster.
     overall : error over all frames whose error is known, NaN where there is none.
     lowest : eV, the lowest energy of all, NaN where none is known or comparable.
     notes : what could not be described, and why.
@@ -127,7 +125,6 @@ class Picked:
     ----------
     frame : row or name.
     cluster : −1 where the picker knew none.
-    reason : in words.
     round : in which it was picked, −1 = not told.
     level : it is labelled at.
     error : estimated, in the report's unit.

@@ -22,7 +22,6 @@ class Report:
 
     Parameters
     ----------
-    title : its heading.
     facts : name and value of what a reader asks first (molecule, model, frames, cost, ...).
     errors : errors of each cluster now.
     before : errors of the same clusters earlier, drawn behind them.

@@ -24,10 +24,7 @@ class Drawing:
 
     Parameters
     ----------
-    name : of its files.
-    caption : under it.
     alt : what a person who cannot see it needs to know.
-    figures : by unit.
     """
 
     name: str
@@ -83,17 +80,20 @@ def _curves(report: "Report") -> Drawing:
 
 def figure_section(drawing: Drawing) -> Html:
     """Return a figure for the page, in all its units, of which the first is shown."""
+    drawn = [
+        svg(figure, f"{drawing.name}-{number}") for number, figure in enumerate(drawing.figures.values())
+    ]
     variants = [
         tag(
             "div",
-            Html(_bare(svg(figure, f"{drawing.name}-{number}"))),
+            Html(document[document.index("<svg") :]),  # without the head of a file
             class_="paper",
             role="img",
             aria_label=drawing.alt,
             data_unit=unit,
             hidden=number > 0,
         )
-        for number, (unit, figure) in enumerate(drawing.figures.items())
+        for number, (unit, document) in enumerate(zip(drawing.figures, drawn, strict=True))
     ]
     return tag("figure", *variants, tag("figcaption", drawing.caption), id=drawing.name)
 
@@ -109,8 +109,3 @@ def save_drawing(drawing: Drawing, folder: Path) -> None:
 def _range(errors: ClusterErrors, unit: str) -> str:
     worst, overall = in_unit(errors.worst, unit), in_unit(errors.overall, unit)
     return f"{len(errors)} clusters; {worst} {unit} in the worst, {overall} {unit} over all frames"
-
-
-def _bare(document: str) -> str:
-    """Return an SVG document as an element for a page."""
-    return document[document.index("<svg") :]

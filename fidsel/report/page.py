@@ -47,11 +47,12 @@ def write_report(report: "Report", path: Path | str, figures: Path | str | None 
 def page(report: "Report", drawn: tuple[Drawing, ...] | None = None) -> Html:
     """Return the page itself; `drawn` are its figures where they are drawn already."""
     drawn = drawings(report) if drawn is None else drawn
-    shown = _has_structures(report)
+    clusters = report.clusters.rows if report.clusters else ()
+    shown = any(row.representative or row.worst for row in clusters)
     first = [drawing for drawing in drawn if drawing.name != "cluster_errors" or report.before is None]
     sections = [
         _header(report),
-        _findings(report),
+        tag("section", *[tag("p", *_words(one, report.unit)) for one in findings(report)], id="findings"),
         tag("section", *[figure_section(drawing) for drawing in first], id="figures"),
         _structures() if shown else Html(""),
         _clusters(report, [drawing for drawing in drawn if drawing not in first]),
@@ -70,11 +71,6 @@ def page(report: "Report", drawn: tuple[Drawing, ...] | None = None) -> Html:
 
 def _asset(name: str) -> str:
     return files("fidsel.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _has_structures(report: "Report") -> bool:
-    rows = report.clusters.rows if report.clusters else ()
-    return any(row.representative or row.worst for row in rows)
 
 
 def _header(report: "Report") -> Html:
@@ -100,21 +96,12 @@ def _words(sentence: Sentence, unit: str) -> list[str]:
     ]
 
 
-def _findings(report: "Report") -> Html:
-    told = [tag("p", *_words(sentence, report.unit)) for sentence in findings(report)]
-    return tag("section", *told, id="findings")
-
-
-def _canvas(role: str, name: str) -> Html:
-    return tag("div", class_="canvas", id=f"view-{role}", role="img", aria_label=f"{name} in 3D")
-
-
 def _structures() -> Html:
     panels = [
         tag(
             "figure",
             tag("h3", name),
-            _canvas(role, name),
+            tag("div", class_="canvas", id=f"view-{role}", role="img", aria_label=f"{name} in 3D"),
             tag("figcaption", id=f"told-{role}", aria_live="polite"),
         )
         for role, name in (("representative", "representative frame"), ("worst", "worst frame"))

@@ -120,17 +120,14 @@ def cluster_error_figure(
 
     A cross on the axis marks a cluster whose error is not known.
 
+    Raises `UsageError` where the unit is unknown or `after` has other clusters.
+
     Parameters
     ----------
     errors : drawn from the lowest to the highest.
     after : errors on the same clusters later, drawn over them in the same order.
     unit : of the axis: meV/Å, eV/Å or kcal/mol/Å for forces; meV, eV or kcal/mol for energies per frame.
     names : of `errors` and `after` in the legend.
-
-    Raises
-    ------
-    UsageError
-        where the unit is unknown or `after` has other clusters.
     """
     scale = _scale(unit)
     if after is not None and set(after.cluster) != set(errors.cluster):

@@ -18,7 +18,6 @@ class Row:
 
     Parameters
     ----------
-    cluster : its number.
     rmse, before : errors in the report's unit, NaN = unknown.
     measured : frames behind `rmse`.
     size : frames in it, of those described, or else of those the errors are of.

@@ -59,12 +59,11 @@ def as_text(sentence: Sentence, unit: str) -> str:
 def findings(report: "Report") -> tuple[Sentence, ...]:
     """Return what a reader of the report should see first, in paragraphs."""
     paragraphs = _worst(report, cluster_rows(report)), _changes(report), _picks(report)
-    return tuple(_paragraph(sentences) for sentences in paragraphs if sentences)
-
-
-def _paragraph(sentences: Sequence[Sentence]) -> Sentence:
-    parts = [part for sentence in sentences for part in (" ", *sentence)]
-    return tuple(parts[1:])
+    return tuple(
+        tuple(part for sentence in sentences for part in (" ", *sentence))[1:]
+        for sentences in paragraphs
+        if sentences
+    )
 
 
 def length(mean: float, spread: float, size: int) -> str:

@@ -31,7 +31,9 @@ def split_figure(plan: Plan) -> "Figure":
     figure = Figure(figsize=(6.0, 3.4))
     axes = figure.add_axes((0.115, 0.165, 0.865, 0.745))
     for row, name in enumerate(plan.levels[:-1]):
-        splits = sorted(_along(plan, row), key=lambda split: cheap_share(plan, split))
+        others = [other for other in range(len(plan.levels) - 1) if other != row]
+        along = [split for split in plan.table if not any(split.bought[other] for other in others)]
+        splits = sorted(along, key=lambda split: cheap_share(plan, split))
         shares = [100 * cheap_share(plan, split) for split in splits]
         color = (BLUE, *COLORS[2:])[row % (len(COLORS) - 1)]
         axes.plot(shares, [split.relative.median for split in splits], "o-", color=color, ms=4, label=name)
@@ -58,9 +60,3 @@ def cheap_share(plan: Plan, split: Split) -> float:
     cost = split.cost - plan.fixed
     accurate = split.bought[-1] * (plan.prices[-1] - plan.companion)
     return max(0.0, 1.0 - accurate / cost) if cost > 0 else 0.0
-
-
-def _along(plan: Plan, row: int) -> list[Split]:
-    """Return the splits of the table that buy no cheap labels but those of one level."""
-    others = [other for other in range(len(plan.levels) - 1) if other != row]
-    return [split for split in plan.table if not any(split.bought[other] for other in others)]

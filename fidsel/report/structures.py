@@ -24,10 +24,7 @@ LICENCES = ("chemiscope/static/chemiscope-widget.mjs.LICENSE.txt", "licenses/LIC
 def viewer_script() -> str:
     """Return chemiscope's JavaScript, safe inside a script element.
 
-    Raises
-    ------
-    FidselError
-        where chemiscope is missing, or lays its files out in another way.
+    Raises `FidselError` where chemiscope is missing, or lays its files out in another way.
     """
     return _read(SCRIPT).replace("</script", "<\\/script")
 

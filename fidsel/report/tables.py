@@ -56,7 +56,8 @@ def cluster_table(report: "Report") -> Html:
     told = "Energies: median, lowest and highest, above the lowest frame of all. Atoms are counted from 1."
     caption = ["RMSE in ", unit_name(report.unit), f". {told}"]
     body = [tag("tr", _heading(row), *_cells(columns, row), data_cluster=str(row.cluster)) for row in rows]
-    head = tag("tr", *[_sorting(name) for name in ("cluster", *[column.name for column in columns])])
+    names = [tag("button", name, type="button") for name in ("cluster", *[column.name for column in columns])]
+    head = tag("tr", *[tag("th", name, scope="col") for name in names])
     parts = tag("caption", *caption), tag("thead", head), tag("tbody", *body)
     return tag("table", *parts, id="clusters", class_="sortable")
 
@@ -81,10 +82,6 @@ def _columns(report: "Report", rows: Sequence[Row]) -> list[Column[Row]]:
     if any(row.described and row.described.marks for row in rows):
         found.append(Column("what marks it (elsewhere, shift)", _marks))
     return found
-
-
-def _sorting(name: str) -> Html:
-    return tag("th", tag("button", name, type="button"), scope="col")
 
 
 def _heading(row: Row) -> Html:

@@ -65,7 +65,6 @@ def error_bounds(
     ----------
     known : (n,) errors of the random labels, NaN elsewhere; of a source that draws so many per cluster, which
         can take more of them where clusters differ in size, as it drew them.
-    evidence : what the source was told.
     merges : of the clusters, see `fidsel.selector.calibrate`.
     """
     seen, calibration = hold_out(known, held_back(source), rng)

@@ -6,8 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray, shown
-from fidsel.data.notebook import html_table
+from fidsel.arrays import FloatArray, IntArray, html_table, shown
 from fidsel.exceptions import UsageError
 
 WORST, POPULATION = 5, 20

@@ -6,8 +6,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray
-from fidsel.data.notebook import html_table
+from fidsel.arrays import BoolArray, FloatArray, IntArray, html_table
 from fidsel.exceptions import UsageError
 from fidsel.selector.clusters.broad import BroadClusters
 

@@ -37,7 +37,6 @@ class Step:
 
     Parameters
     ----------
-    picker : chooses.
     source : tells the errors of the candidates; not asked where the picker looks at none.
     coverage : fraction of frames whose errors are to stay below bounds; None = no bounds.
     """
@@ -73,6 +72,8 @@ class Step:
     ) -> Proposal:
         """Return at most `n` frames to label, drawn at random where the source learns and nothing is known.
 
+        Raises a `UsageError` where the source lacks what it needs, or the picker refuses the pool.
+
         Parameters
         ----------
         pool : the candidates; errors in it are not looked at, probes and whatever cannot be picked are
@@ -81,11 +82,6 @@ class Step:
         able : (n,) True for frames that can be labelled, None = all. The picker sees no others; their
             errors help to estimate those of the rest.
         merges : of the clusters, see `fidsel.selector.calibrate`.
-
-        Raises
-        ------
-        UsageError
-            where the source lacks what it needs, or the picker refuses the pool.
         """
         if not self.estimates:
             return Proposal(_picks(self.picker, pool, able, n, draw))

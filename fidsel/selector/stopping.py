@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.selector.conformal import calibrate
+
+Measure = Literal["mae", "rmse"]
+"""The error that rules look at: mean absolute, or root-mean-square."""
 
 
 class Why(StrEnum):
@@ -74,7 +78,7 @@ class Stopping:
     coverage: float = 0.9
     patience: int | None = None
     least_gain: float = 0.02
-    measure: str = "mae"
+    measure: Measure = "mae"
 
     def __post_init__(self) -> None:
         for name in ("target", "cluster_target"):
@@ -97,7 +101,6 @@ class Stopping:
         Parameters
         ----------
         errors : `measure` of all rounds, in order, on frames that were not trained on.
-        unit : of errors.
         bound : largest over clusters of what errors are bound by, see `worst_bound`; None where not known.
         """
         if self.target is not None and errors[-1] <= self.target:
@@ -137,7 +140,8 @@ def worst_bound(
 ) -> float:
     """Return the largest over clusters of the conformal bound of a frame's error.
 
-    With `merges` clusters none of the frames belongs to count too, by the bound of those they join.
+    With `merges` clusters none of the frames belongs to count too, by the bound of those they join. Raises a
+    `UsageError` for fewer frames than the coverage takes.
 
     Parameters
     ----------
@@ -146,11 +150,6 @@ def worst_bound(
     coverage : fraction of the frames that the bound holds for.
     merges : `BroadClusters.merges`, by which clusters with few frames join; None = they take the bound
         of all frames.
-
-    Raises
-    ------
-    UsageError
-        for fewer frames than the coverage takes.
     """
     ones, every = np.ones(len(frame_errors)), np.ones(len(frame_errors), dtype=bool)
     found = calibrate(ones, frame_errors, clusters, every, coverage=coverage, merges=merges)

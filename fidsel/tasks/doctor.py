@@ -18,18 +18,19 @@ from fidsel.campaign.plans.minimum_budget import MinimumBudget
 from fidsel.campaign.plans.plan import unbought
 from fidsel.campaign.plans.prepare import payable_tests
 from fidsel.campaign.records.folder import CampaignFolder
-from fidsel.config.build import build_campaign, open_tracker
+from fidsel.config.build import build_campaign, build_campaign_baseline, open_tracker
 from fidsel.config.levels import Level
 from fidsel.config.load import load_config
 from fidsel.config.memory import memory_share
 from fidsel.config.models import ModelSection
 from fidsel.config.parts import build_fidelity, levels_bought, molecule, read_pool
 from fidsel.config.schema import Config, PoolSection
-from fidsel.data.structure import read_structure
+from fidsel.data.reading import read_structure
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.outcome import stated_seconds
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.fidelity.engine.task import InlineEngine, Task, Usage
+from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.fidelity.store.audit import audit
 from fidsel.fidelity.store.labels import LabelStore
@@ -52,8 +53,6 @@ class Checkup:
 
     Parameters
     ----------
-    name : what was looked at.
-    ok : whether it works.
     detail : what was found, or what is wrong and what to do about it.
     """
 
@@ -131,8 +130,14 @@ def _sources(config: Config, folder: Path) -> Iterator[Checkup]:
             known = f"{level.name}: program"
             yield checkup(known, partial(_known_answer, engine, level))
             if frames:
+                built = partial(build_fidelity, level, config.pool, folder, memory_share(1))
                 name = f"{level.name}: first frame"
-                yield checkup(name, partial(_first_label, engine, config, level, folder, frames[0], seconds))
+                yield checkup(name, partial(_first_label, engine, built, frames[0], seconds))
+        if frames and config.model.baseline is not None:
+            below = partial(build_campaign_baseline, config.model.baseline, config.pool, folder)
+            yield checkup(
+                "baseline: first frame", lambda: _first_label(engine, lambda: below().level, frames[0], {})
+            )
     if frames:
         yield checkup("budget", partial(_budget, config, folder, seconds))
 
@@ -166,20 +171,15 @@ def _known_answer(engine: LocalEngine, level: Level) -> str:
 
 
 def _first_label(
-    engine: LocalEngine,
-    config: Config,
-    level: Level,
-    folder: Path,
-    atoms: Atoms,
-    seconds: dict[str, float],
+    engine: LocalEngine, build: Callable[[], Fidelity], atoms: Atoms, seconds: dict[str, float]
 ) -> str:
     """Label a frame and say what was found; what it took goes into `seconds`, by the name of the level."""
-    fidelity = build_fidelity(level, config.pool, folder, memory_share(1))
+    fidelity = build()
     limit = fidelity.time_limit or PATIENCE
     threads, memory = min(fidelity.threads, available_cores()), fidelity.memory_limit
     label, usage = _label(engine, fidelity.source, atoms, limit, threads, memory)
     stated = stated_seconds(fidelity.source)
-    seconds[level.name] = fidelity.price.seconds(usage, threads) if stated is None else stated
+    seconds[fidelity.name] = fidelity.price.seconds(usage, threads) if stated is None else stated
     if not fidelity.forces:
         return f"{label.energy:.4f} eV, no forces, {label.seconds:.2g} core-seconds"
     if label.forces is None or label.forces.shape != (len(atoms), 3):

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from fidsel.arrays import html_table
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.models import Device
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
 from fidsel.data.label_file import LabelFile, Labels
-from fidsel.data.notebook import html_table
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
 from fidsel.tasks.model_files import open_model, untold
@@ -37,9 +37,7 @@ class Evaluated:
 
     Parameters
     ----------
-    evaluation : labels, predictions and errors.
     trained : frames left out because the model was trained on them.
-    notes : on the errors, on what was left out, and on labels that look wrong.
     """
 
     evaluation: Evaluation

@@ -39,6 +39,9 @@ def open_model(
 ) -> ForceField:
     """Return the model that a person named, able to predict some frames.
 
+    Raises a `UsageError` where there is no such model, or a file holds the labels of the frames in place of
+    predictions, and a `FidselError` where a calculator fails for a frame.
+
     Parameters
     ----------
     name : a force field, a folder with a saved model, the folder of a round or of a campaign (its best
@@ -46,16 +49,7 @@ def open_model(
     frames : to be predicted; a calculator computes them here.
     unit_text : "energy,length" of a file of predictions.
     state : charge and spin of its frames, where it names none.
-    calculator : parameters of a calculator.
     device : where a model of fidsel's predicts.
-    report : hears how far a calculator has come.
-
-    Raises
-    ------
-    UsageError
-        where there is no such model, or a file holds the labels of the frames in place of predictions.
-    FidselError
-        where a calculator fails for a frame.
     """
     if isinstance(name, ForceField):
         return name
@@ -80,12 +74,20 @@ def open_model(
 def load_folder(folder: Path | str, device: str = "cpu") -> ForceField:
     """Return the model of a folder, of a round's folder, or of the best round of a campaign's folder.
 
-    A Δ-model inside a campaign computes its cheap level as the campaign does.
+    A Δ-model inside a campaign computes its cheap level as the campaign does. Raises a `UsageError` where
+    there is none.
 
-    Raises
-    ------
-    UsageError
-        where there is none.
+    Parameters
+    ----------
+    device : where it computes, see `fidsel.models.load`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fidsel.models import PaiNN
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load_folder(PaiNN(features=8, layers=1).save(f"{folder}/model")).kind
+    'painn'
     """
     folder = Path(folder)
     if (folder / FILE).exists() and not (folder / JSON).exists():

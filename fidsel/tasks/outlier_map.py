@@ -33,9 +33,6 @@ class Outliers:
     seen      (m,)             labelled frames that were not trained on
     found     (m,)             their errors
     unit      text             "eV/Å", or "eV" where labels are energies alone
-    errors    (n,)      eV/Å   force RMSE of each frame; NaN where not `seen`
-    maes      (n,)      eV/Å   force MAE of each frame, the same way
-    ratio     (n,)             error of a frame over the RMSE of its cluster, on all sides
     ========= ========= ====== =================================================================
     """
 
@@ -50,18 +47,18 @@ class Outliers:
 
     @cached_property
     def errors(self) -> FloatArray:
-        """(n,) force RMSE of each frame, or |ΔE|."""
+        """(n,) force RMSE of each frame, or |ΔE|; NaN where not `seen`."""
         return self._placed(self.found.per_frame)
 
     @cached_property
     def maes(self) -> FloatArray:
-        """(n,) force MAE of each frame, or |ΔE|."""
+        """(n,) force MAE of each frame, or |ΔE|, the same way."""
         forces = self.unit == "eV/Å"
         return self._placed(self.found.per_frame_force_mae if forces else self.found.per_frame_energy)
 
     @cached_property
     def ratio(self) -> FloatArray:
-        """(n,) error of a frame over the RMSE of its cluster."""
+        """(n,) error of a frame over the RMSE of its cluster, on all sides."""
         by_cluster, count = cluster_errors(self.clusters, self.errors), int(self.clusters.max()) + 1
         typical = np.array([by_cluster.rmse_of(c) for c in range(count)])[self.clusters]
         ratio = np.full(len(self.frames), np.nan)
@@ -149,21 +146,14 @@ def find_outliers(
     """Return where a model is wrong.
 
     Clusters are made of all frames, by geometry and the energy of their labels; training frames have no
-    error, since what a model says of them is no prediction.
+    error, since what a model says of them is no prediction. Raises a `UsageError` where every frame was
+    trained on, or has no label.
 
     Parameters
     ----------
-    model : a force field of any kind.
-    frames : n labelled frames.
     features : (n, d) descriptor of each.
     sides : (n,) "training", "pool" or "held out", see `sides_of`.
     clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
-    seed : draws what the clustering draws.
-
-    Raises
-    ------
-    UsageError
-        where every frame was trained on, or has no label.
     """
     forces = bool(frames.has_forces.any())
     labelled = has_labels(frames)
@@ -184,10 +174,7 @@ def find_outliers(
 def sides_of(frames: Frames, train: Frames | None, held_out: Frames | None) -> StrArray:
     """Return (n,) "training", "held out" or "pool" for each frame, told by its coordinates.
 
-    Raises
-    ------
-    UsageError
-        where a frame is both trained on and held out.
+    Raises a `UsageError` where a frame is both trained on and held out.
     """
     sides = np.full(len(frames), POOL, dtype="<U8")
     held = _among(frames, held_out)

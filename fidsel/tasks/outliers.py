@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
 from fidsel.arrays import IntArray
-from fidsel.campaign.settings import Reporter, silent
-from fidsel.config.models import Device
-from fidsel.config.selectors import DescriptorName
-from fidsel.config.strict import Strict
+from fidsel.campaign.settings import DescriptorName, Reporter, silent
 from fidsel.data.atomic import replacing
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup
@@ -20,18 +17,15 @@ from fidsel.data.seed import checked_seed
 from fidsel.models import ForceField
 from fidsel.report import Report
 from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
+from fidsel.tasks.evaluate import EvaluateConfig
 from fidsel.tasks.model_files import open_model, untold
 from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of
 from fidsel.tasks.select import features
 
 
-class OutlierConfig(Strict):
+class OutlierConfig(EvaluateConfig):
     """Settings of `fidsel outliers`."""
 
-    calculator: dict[str, Any] = Field(default_factory=dict)
-    """Parameters of an ASE calculator, where the model is one."""
-    device: Device = "auto"
-    """Where a model of fidsel's predicts: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
     descriptor: DescriptorName = "pair-distances"
     """Descriptor of a frame."""
     clusters: PositiveInt = GEOMETRY
@@ -47,10 +41,8 @@ class Found:
     Parameters
     ----------
     outliers : of the frames of both files, those of the data first.
-    notes : what a person should know.
     places : (n,) row of each frame in its file.
     data : how many frames are of the data; the others are of the file of held-out ones.
-    title : which model on which data.
     """
 
     outliers: Outliers

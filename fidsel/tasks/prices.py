@@ -24,10 +24,8 @@ def plan_prices(
 ) -> Plan:
     """Return a plan from bare prices; for the arguments see `fidsel.tasks.plan.plan`.
 
-    Raises
-    ------
-    UsageError
-        where there is no budget, settings of a campaign are given, or nothing can be planned.
+    Raises a `UsageError` where there is no budget, settings of a campaign are given, or nothing can be
+    planned.
     """
     if budget is None:
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import Final
 from ase import Atoms
 from ase.units import Hartree, kcal, mol
 
-from fidsel.config.levels import CalculatorLevel, Level, OpenMMLevel, PySCFLevel, TBLiteLevel
+from fidsel.config.levels import Level
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.sources.calculator import CalculatorSource
@@ -70,8 +70,8 @@ def reference_for(level: Level) -> Reference | None:
 
     Tables, trained models, Systems and a person's own sources are judged by the pool's first frame.
     """
-    match level:
-        case PySCFLevel(method=method):
+    match dict(level):
+        case {"kind": "pyscf", "method": method}:
             atoms, basis, energy, tolerance, origin = PYSCF[method]
             xc = "pbe" if method == "dft" else None
             return Reference(
@@ -82,15 +82,15 @@ def reference_for(level: Level) -> Reference | None:
                 tolerance * Hartree,
                 f"PySCF 2.14.0, {origin}",
             )
-        case OpenMMLevel(system=None, variant=variant):
+        case {"kind": "openmm", "system": None, "variant": variant}:
             source_mmff, energy = MMFFSource(from_smiles("O"), variant), MMFF_WATER * kcal / mol
             return Reference(f"water, {variant}", source_mmff, WATER, energy, 1e-5, "RDKit 2026.09.1")
-        case TBLiteLevel(method=xtb):
+        case {"kind": "tblite", "method": xtb}:
             source_xtb, energy = TBLiteSource(xtb), XTB_WATER[xtb] * Hartree
             return Reference(f"water, {xtb}", source_xtb, WATER, energy, 1e-4, "tblite 0.8.0")
-        case CalculatorLevel(calculator="emt"):
+        case {"kind": "calculator", "calculator": "emt"}:
             return Reference("water, EMT", CalculatorSource("emt"), WATER, EMT_WATER, 1e-6, "ASE 3.29.0")
-        case CalculatorLevel():
+        case {"kind": "calculator"}:
             dimer = Atoms("Ar2", [[0, 0, 0], [0, 0, 2 ** (1 / 6)]])
             source_lj = CalculatorSource("lj", {"epsilon": 1.0, "sigma": 1.0, "rc": 1000.0})
             return Reference("Lennard-Jones dimer in ASE", source_lj, dimer, -1.0, 1e-9, "−ε at 2^(1/6) σ")

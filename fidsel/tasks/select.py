@@ -1,8 +1,8 @@
 """A selection from files of frames, without a campaign."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,8 @@ import numpy as np
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.campaign.rounds.training import placeless
 from fidsel.campaign.selection.learner import learner
-from fidsel.campaign.selection.loop import additions, select
-from fidsel.campaign.selection.picks_file import PicksFile, plain_round, read_known, read_rounds
-from fidsel.campaign.selection.report import selection_report
-from fidsel.campaign.selection.settings import Selection, SelectionRound, divide, has_labels
+from fidsel.campaign.selection.picks_file import read_known, read_rounds
+from fidsel.campaign.selection.settings import Selection, divide, has_labels
 from fidsel.campaign.selection.task import Task, Twin
 from fidsel.campaign.settings import Reporter, silent, tells
 from fidsel.config.load import check_config
@@ -24,17 +22,16 @@ from fidsel.config.selectors import Selector, SelectorSection, register_own
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
 from fidsel.data.checks.finding import few
-from fidsel.data.digest import frames_digest
 from fidsel.data.label_file import LabelFile, Labels
-from fidsel.data.lookup import Lookup
-from fidsel.data.reorder import in_order_of
+from fidsel.data.lookup import Lookup, in_order_of
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
 from fidsel.models.watch import QUIET, Watch
-from fidsel.report import Report
 from fidsel.selector import ErrorSource, Picker, Random, Reduced, error_source, make_descriptor, needs_errors
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
+from fidsel.tasks.baseline import file_baseline, named_baseline
+from fidsel.tasks.file_selection import FileSelection, Request
 from fidsel.training.recipes.standard import STAGE
 
 
@@ -49,126 +46,11 @@ class SelectConfig(Strict):
     """How networks are trained in each round."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a person asks `fidsel select` for.
-
-    Parameters
-    ----------
-    pool : frames, with labels as far as there are any.
-    model, picker : their kinds.
-    error : where errors of candidates come from; None = "reference", for which all must have labels.
-    cheap : cheap labels of the same configurations, for `error` = "cheap".
-    overrides : `model.key=value`, `selector.key=value` and `stage.key=value` settings.
-    selection : the numbers.
-    control : whether a control arm trains on random frames, as many.
-    out : file of the picks.
-    """
-
-    pool: LabelFile
-    model: str
-    picker: str
-    error: str | None
-    cheap: LabelFile | None
-    overrides: tuple[str, ...]
-    selection: Selection
-    control: bool
-    out: Path
-
-
-@dataclass
-class FileSelection:
-    """A selection from files: run it, then look at its rounds, its model and its report.
-
-    Parameters
-    ----------
-    request : what was asked for.
-    task : what it comes to.
-    settings : what makes it this selection, see `settings`.
-    odd : what is worth knowing about the labels, as sentences.
-    arm : the control arm, None where there is none.
-    rounds, control : of the selection and of its control arm, as far as they are done.
-    """
-
-    request: Request
-    task: Task
-    settings: Mapping[str, Any]
-    odd: tuple[str, ...]
-    arm: Task | None
-    rounds: list[SelectionRound]
-    control: list[SelectionRound]
-
-    def run(self) -> Iterator[SelectionRound]:
-        """Yield the rounds that are not done yet; each is in the file before it is yielded."""
-        for found in select(self.task, self.rounds):
-            self.rounds = [*(replace(one, stop=None) for one in self.rounds[: found.index]), found]
-            self._follow()
-            self.save()
-            yield found
-        if len(self.control) < len(self.rounds):
-            self._follow()
-            self.save()
-
-    def _follow(self) -> None:
-        """Let the control arm catch up."""
-        if self.arm is not None and self.rounds[-1].held_out is not None:
-            arm = select(self.arm, self.control)
-            missing = len(self.rounds) - len(self.control)
-            self.control = [*(replace(one, stop=None) for one in self.control), *islice(arm, missing)]
-
-    def document(self) -> dict[str, Any]:
-        """Return what was selected as plain values."""
-        return {
-            "picks": str(self.request.out),
-            "task": dict(self.settings),
-            "unit": self.task.unit,
-            "held_out": len(self.task.division.held_out),
-            "pool": len(self.task.division.pool),
-            "stop": str(self.rounds[-1].stop or "") if self.rounds else "",
-            "rounds": [plain_round(one) for one in self.rounds],
-            "control": [plain_round(one) for one in self.control],
-        }
-
-    def __repr__(self) -> str:
-        told = "no round yet"
-        if self.rounds:
-            last = self.rounds[-1]
-            told = f"{len(self.rounds)} rounds, {last.labels} labels; {last.stop or 'not finished'}"
-        return f"FileSelection({self.request.pool.text}: {told})"
-
-    def _repr_html_(self) -> str:
-        """Return the report in a frame, for a notebook."""
-        return self.report()._repr_html_()
-
-    def report(self) -> Report:
-        """Return the report of what is done."""
-        title = f"Selection from {Path(self.request.pool.parts[0]).name}"
-        return selection_report(self.task, self.rounds, self.control, title, f"{self.request.picker} picks")
-
-    def save(self) -> None:
-        """Write what is done into the file of picks."""
-        kept = PicksFile(self.settings, self.task.division, tuple(self.rounds), tuple(self.control))
-        kept.save(self.request.out)
-
-    def model(self) -> ForceField:
-        """Return the model of the last round that was measured."""
-        measured = [one for one in self.rounds if one.held_out is not None]
-        return self.task.learn(additions(self.task, measured)).model
-
-
 def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     """Read the files of a selection and return it, with the rounds that are done.
 
-    Parameters
-    ----------
-    request : what is asked for.
-    watch : hears how far each training is.
-
-    Raises
-    ------
-    UsageError
-        where files, settings and models do not fit together, labels are wrong (see docs/checks.md), or
-        `request.out` holds another selection.
+    Raises a `UsageError` where files, settings and models do not fit together, labels are wrong (see
+    docs/checks.md), or `request.out` holds another selection.
     """
     config = checked(request)
     section, frames = config.selector, request.pool.read("accurate")
@@ -177,13 +59,15 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     kind = error_kind(section, picker, np.flatnonzero(~known), request.cheap is not None)
     source = error_source(kind or "reference")
     seed, stage, twin = request.selection.seed, config.stage.applied(STAGE), None
+    beneath = file_baseline(config.model.baseline, frames)
+    learner_of = partial(learner, model, seed=seed, stage=stage, baseline=beneath)
     if kind is not None:
         refuse_unable(source, model(seed))
         if source.needs_cheap:
             cheap, more = cheap_labels(request.cheap, frames)
             odd += more
-            twin = Twin(cheap, learner(model, cheap, seed, stage=stage, watch=watch.part("cheap")))
-    learns = learner(model, frames, seed, stage=stage, watch=watch)
+            twin = Twin(cheap, learner_of(cheap, watch=watch.part("cheap")))
+    learns = learner_of(frames, watch=watch)
     numbers = replace(
         request.selection,
         size=section.per_round or request.selection.size,
@@ -205,12 +89,11 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
 def checked(request: Request) -> SelectConfig:
     """Return the settings of a request.
 
-    Raises
-    ------
-    UsageError
-        where they are not valid.
+    Raises a `UsageError` where they are not valid.
     """
     values: dict[str, Any] = {"model": {"kind": request.model}, "selector": {"kind": request.picker}}
+    if request.baseline is not None:
+        values["model"]["baseline"] = named_baseline(request.baseline)
     if request.error is not None:
         values["selector"]["error"] = request.error
     config = check_config(SelectConfig, values, request.overrides, "the command line")
@@ -240,29 +123,28 @@ def select_files(
     error: str | None = None,
     cheap: Labels | None = None,
     settings: Sequence[str] = (),
-    start: int | None = None,
-    size: int = 100,
-    rounds: int = 8,
-    holdout: float = 0.25,
-    seed: int = 0,
+    start: int | None = Selection.start,
+    size: int = Selection.size,
+    rounds: int = Selection.rounds,
+    holdout: float = Selection.holdout,
+    seed: int = Selection.seed,
     stopping: Stopping | None = None,
     control: bool = True,
     out: Path | str = "picks.npz",
+    track: str | None = None,
     report: Reporter = silent,
 ) -> FileSelection:
     """Pick frames where the model is wrong, train on them, measure, and repeat; return what was done.
 
+    Raises a `UsageError` where pool, settings and models do not fit together, or `out` holds another
+    selection.
+
     Parameters
     ----------
-    pool, model, picker, error, cheap, control, out : see `Request`.
+    pool, model, picker, error, cheap, control, out, track : see `Request`.
     settings : `model.key=value`, `selector.key=value` and `stage.key=value`.
     start, size, rounds, holdout, seed, stopping : see `Selection`.
     report : hears how far each training is.
-
-    Raises
-    ------
-    UsageError
-        where pool, settings and models do not fit together, or `out` holds another selection.
 
     Examples
     --------
@@ -290,6 +172,7 @@ def select_files(
         selection=Selection(start, size, rounds, holdout, seed=seed, stopping=stopping or Stopping()),
         control=control,
         out=Path(out),
+        track=track,
     )
     found = open_selection(request, Watch(tells(report, "training")))
     for _ in found.run():
@@ -306,10 +189,7 @@ def features(name: str, frames: Frames, model: ForceField | None) -> FloatArray:
 def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[str, ...]]:
     """Return the cheap labels of the frames of a pool, in their order, and what is odd about them.
 
-    Raises
-    ------
-    UsageError
-        where there is no file, no cheap label for some frames, or labels are wrong.
+    Raises a `UsageError` where there is no file, no cheap label for some frames, or labels are wrong.
     """
     if file is None:
         raise UsageError("error = 'cheap' needs cheap labels of the pool: give --cheap FILE")
@@ -327,8 +207,8 @@ def cheap_labels(file: LabelFile | None, frames: Frames) -> tuple[Frames, tuple[
 def settings(task: Task, config: SelectConfig, error: str | None) -> Mapping[str, Any]:  # Any: plain values
     """Return what makes two selections the same; one may have more rounds, or run on another device."""
     numbers = {name: value for name, value in asdict(task.selection).items() if name != "rounds"}
-    begun = frames_digest(with_labels(task.frames, task.division.known))
-    kept = {"frames": begun, "cheap": None if task.twin is None else frames_digest(task.twin.frames)}
+    begun = with_labels(task.frames, task.division.known).digest()
+    kept = {"frames": begun, "cheap": None if task.twin is None else task.twin.frames.digest()}
     return {**kept, "error": error, **numbers, **placeless(config.model_dump(mode="json"))}
 
 
@@ -354,16 +234,13 @@ def with_labels(frames: Frames, rows: BoolArray) -> Frames:
 def error_kind(section: SelectorSection, picker: Picker, missing: IntArray, cheap: bool) -> str | None:
     """Return where errors of candidates come from, None for pickers that look at none.
 
+    Raises a `UsageError` for settings that would change nothing, and where errors cannot be had without being
+    told how.
+
     Parameters
     ----------
     section, picker : what was asked for.
     missing : rows of frames without labels.
-    cheap : whether there are cheap labels.
-
-    Raises
-    ------
-    UsageError
-        for settings that would change nothing, and where errors cannot be had without being told how.
     """
     if section.coverage is not None:
         raise UsageError("selector.coverage is of campaigns: take --cluster-target and --coverage")

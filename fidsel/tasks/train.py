@@ -1,15 +1,17 @@
 """A force field from files of labels, without a campaign."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from fidsel.arrays import html_table
 from fidsel.campaign.rounds.training import key_of, placeless
 from fidsel.campaign.settings import Reporter, silent, tells
+from fidsel.config.levels import BaselineSection
 from fidsel.config.load import check_config
 from fidsel.config.models import MODEL_SECTIONS, Model
 from fidsel.config.recipes import RecipeSettings
@@ -18,24 +20,35 @@ from fidsel.data import Frames, leaks, split
 from fidsel.data.atomic import make_folder
 from fidsel.data.checks.finding import few
 from fidsel.data.label_file import LabelFile, Labels
-from fidsel.data.lookup import TOLERANCE, Lookup
-from fidsel.data.reorder import in_order_of
+from fidsel.data.lookup import TOLERANCE, Lookup, in_order_of
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.sources.table import TableSource
 from fidsel.models import ForceField
 from fidsel.models.checkpoints import Checkpoints, discard_others
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.files import JSON
 from fidsel.models.watch import Watch
+from fidsel.tasks.baseline import file_baseline, named_baseline
+from fidsel.training.baseline import judge, require_baseline_use, train_over
 from fidsel.training.evaluate import errors
 from fidsel.training.recipes.usual import usual_recipe
-from fidsel.training.stage import Trained, TrainingData
+from fidsel.training.stage import TrainingData
 
 HELD_OUT = 0.2
 """Part of the accurate labels that validates where no validation file is given."""
 
 LEAST = 3
 """Configurations of which that part is one at least."""
+
+
+SHOWN: Final = {
+    "force_mae": ("force MAE", "meV/Å"),
+    "force_rmse": ("force RMSE", "meV/Å"),
+    "energy_mae_per_atom": ("energy MAE", "meV/atom"),
+    "energy_rmse_per_atom": ("energy RMSE", "meV/atom"),
+}
+"""Errors that a training shows."""
 
 
 def unheard(text: str) -> None:
@@ -51,51 +64,86 @@ class TrainConfig(Strict):
     """How it is trained."""
 
 
-@dataclass(frozen=True)
-class TrainRequest:
-    """What is asked of `fidsel train`.
+def train_config(
+    model: str, recipe: str | None, overrides: Sequence[str], cheap: int, baseline: str | None = None
+) -> TrainConfig:
+    """Return the checked settings of a training on so many cheap levels; for the others see `train_files`.
+
+    Raises a `UsageError` where they are not valid, or the recipe cannot train the model on these files.
+    """
+    section = MODEL_SECTIONS.get(model)
+    kind = recipe or usual_recipe(section.made if section else None, cheap)
+    values: dict[str, Any] = {"model": {"kind": model}, "recipe": {"kind": kind}}
+    if baseline is not None:
+        values["model"]["baseline"] = named_baseline(baseline)
+    try:
+        config = check_config(TrainConfig, values, overrides, "the command line")
+    except UsageError as error:
+        if recipe is not None:
+            raise
+        raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
+    if config.recipe.recipe is not None:
+        config.recipe.recipe.require(type(config.model).made, cheap)
+        if config.model.baseline is not None:
+            require_baseline_use(config.recipe.recipe)
+    return config
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedFiles:
+    """A force field trained on files of labels, and how that went.
 
     Parameters
     ----------
-    accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
-    out : folder of the model.
-    cheap : labels of the cheap levels, cheapest first.
-    model, recipe : their kinds; None = `usual_recipe` of files and model.
-    overrides : `model.key=value` and `recipe.key=value` settings.
-    seed : decides every draw.
-    force : whether a model that is there may be replaced.
+    model : the force field.
+    folder : where it is saved.
+    recipe : kind of the recipe.
+    train, validation, cheap : frames trained on, validated on, and of each cheap level.
+    errors : on the validation frames: "force_mae" and "force_rmse" in eV/Å, "energy_mae" and "energy_rmse" in
+        eV, the same with "_per_atom"; None where no frame has the label.
+    stages : name, seconds and notes of each stage.
+    diagnostics, warnings : of the recipe.
+    odd : what is worth knowing about the labels, as sentences.
+    notes : on what was learnt before and gone on from.
+    baseline : why one lies beneath the model or does not; None = none was asked for.
     """
 
-    accurate: LabelFile
-    out: Path
-    cheap: tuple[LabelFile, ...] = ()
-    validation: LabelFile | None = None
-    model: str = "sgdml"
-    recipe: str | None = None
-    overrides: tuple[str, ...] = ()
-    seed: int = 0
-    force: bool = False
+    model: ForceField
+    folder: Path
+    recipe: str
+    train: int
+    validation: int
+    cheap: tuple[int, ...]
+    errors: Mapping[str, float | None]
+    stages: tuple[Mapping[str, Any], ...]
+    diagnostics: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    odd: tuple[str, ...]
+    notes: tuple[str, ...]
+    baseline: str | None = None
 
-    def config(self) -> TrainConfig:
-        """Return the checked settings.
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        errors = {f"validation_{name}": value for name, value in own.pop("errors").items()}
+        return own | {"model": str(own.pop("folder")), "kind": self.model.kind} | errors
 
-        Raises
-        ------
-        UsageError
-            where they are not valid, or the recipe cannot train the model on these files.
-        """
-        section = MODEL_SECTIONS.get(self.model)
-        kind = self.recipe or usual_recipe(section.made if section else None, len(self.cheap))
-        values: dict[str, Any] = {"model": {"kind": self.model}, "recipe": {"kind": kind}}
-        try:
-            config = check_config(TrainConfig, values, self.overrides, "the command line")
-        except UsageError as error:
-            if self.recipe is not None:
-                raise
-            raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
-        if config.recipe.recipe is not None:
-            config.recipe.recipe.require(type(config.model).made, len(self.cheap))
-        return config
+    def __repr__(self) -> str:
+        shown = [f"{name} {value:.3g} {unit}" for name, unit, value in self._rows() if value is not None]
+        labels = f"{self.recipe} on {self.train} labels"
+        return f"TrainedFiles({self.model.kind} by {labels}; {', '.join(shown)}; in {self.folder})"
+
+    def _repr_html_(self) -> str:
+        """Return the errors as a table, for a notebook."""
+        title = f"{self.model.kind} by {self.recipe} on {self.train} labels, in {self.folder}"
+        columns = ("error on validation frames", "", "unit")
+        rows = [(name, value, unit) for name, unit, value in self._rows()]
+        return html_table(title, columns, rows, (*self.odd, *self.warnings, *self.notes))
+
+    def _rows(self) -> Iterator[tuple[str, str, float | None]]:
+        for name, (what, unit) in SHOWN.items():
+            value = self.errors[name]
+            yield what, unit, None if value is None else 1000 * value
 
 
 def train_files(
@@ -108,26 +156,30 @@ def train_files(
     seed: int = 0,
     out: Path | str = "model",
     *,
+    baseline: str | None = None,
     force: bool = False,
     report: Reporter = silent,
     say: Callable[[str], None] = unheard,
-) -> dict[str, Any]:
-    """Train on labels, save the model into a folder and return what happened.
+) -> TrainedFiles:
+    """Train on labels, save the model into a folder and return it with what happened.
 
-    What is learnt is kept beside the folder until the model is there: the same call goes on from it where
-    an earlier one was killed.
+    What is learnt is kept beside the folder until the model is there: the same call goes on from it where an
+    earlier one was killed. Raises a `UsageError` where the seed is none, files and settings do not fit
+    together, labels are wrong (see docs/checks.md), frames to train on are among those to validate on, or
+    `out` holds a model.
 
     Parameters
     ----------
-    accurate, cheap, validation, model, recipe, overrides, seed, out, force : see `TrainRequest`.
+    accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
+    cheap : labels of the cheap levels, cheapest first.
+    model, recipe : their kinds; None = `usual_recipe` of files and model.
+    overrides : `model.key=value` and `recipe.key=value` settings.
+    seed : decides every draw.
+    out : folder of the model.
+    baseline : what lies beneath the model, see `named_baseline`; None = as `overrides` say.
+    force : whether a model that is there may be replaced.
     report : hears how far it is.
     say : hears what is odd about the labels before anything is trained on them.
-
-    Raises
-    ------
-    UsageError
-        where the seed is none, files and settings do not fit together, labels are wrong (see docs/checks.md),
-        frames to train on are among those to validate on, or `out` holds a model.
 
     Examples
     --------
@@ -135,63 +187,86 @@ def train_files(
     >>> from fidsel.testing import example_frames
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     found = train_files(example_frames(20), overrides=["model.sigmas=[10]"], out=f"{folder}/model")
-    >>> found["recipe"], found["train"], found["validation"], found["validation_force_mae"] < 0.1
+    >>> found.recipe, found.train, found.validation, found.errors["force_mae"] < 0.1
     ('standard', 16, 4, True)
     """
-    request = TrainRequest(
-        accurate=LabelFile.of(accurate),
-        out=Path(out),
-        cheap=tuple(LabelFile.of(one) for one in cheap),
-        validation=None if validation is None else LabelFile.of(validation),
-        model=model,
-        recipe=recipe,
-        overrides=tuple(overrides),
-        seed=seed,
-        force=force,
-    )
-    return run_training(request, report, say)
-
-
-def run_training(
-    request: TrainRequest, report: Reporter = silent, say: Callable[[str], None] = unheard
-) -> dict[str, Any]:
-    """Train as a request asks, save the model into its folder and return what happened; see `train_files`."""
-    seed, out, cheap = checked_seed(request.seed), request.out, request.cheap
-    if (out / JSON).exists() and not request.force:
-        raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
-    config = request.config()
-    recipe = config.recipe.build(Path())
-    data, odd = _labels(request, labelled=recipe.takes != "frames", say=say)
-    if recipe.needs_source:
-        _require_pairs(data.train + data.validation, data.cheap[-1], cheap[-1].text)
-        recipe = recipe.with_source(TableSource.of(cheap[-1]))
-    make_folder(out)
+    folder, seed = Path(out), checked_seed(seed)
+    if (folder / JSON).exists() and not force:
+        raise UsageError(
+            f"{folder} holds a model already, which is kept: name another --out, or give --force"
+        )
+    files = [LabelFile.of(one) for one in (accurate, validation) if one is not None]
+    low = [LabelFile.of(one) for one in cheap]
+    config = train_config(model, recipe, overrides, len(low), baseline)
+    chosen = config.recipe.build(Path())
+    data, odd = _labels(files, low, seed, labelled=chosen.takes != "frames", say=say)
+    beneath, verdict = _baseline(config.model.baseline, data, seed, say)
+    if chosen.needs_source:
+        _require_pairs(data.train + data.validation, data.cheap[-1], low[-1].text)
+        chosen = chosen.with_source(TableSource.of(low[-1]))
+    make_folder(folder)
     factory = config.model.build(Path())
     key = key_of(data, factory, seed, [seed, placeless(config.model_dump(mode="json"))])
-    with _kept(out, key) as kept:
-        trained = recipe(data, factory, seed, watch=Watch(tells(report, "training"), kept))
-        trained.model.save(out)
-    found = {"recipe": config.recipe.kind, "odd": odd}
-    return found | _report(trained, data, out) | {"notes": kept.notes}
+    with _kept(folder, key) as kept:
+        watch = Watch(tells(report, "training"), kept)
+        trained = train_over(chosen, data, factory, seed, beneath, watch=watch)
+        trained.model.save(folder)
+    return TrainedFiles(
+        trained.model,
+        folder,
+        config.recipe.kind,
+        train=len(data.train),
+        validation=len(data.validation),
+        cheap=tuple(map(len, data.cheap)),
+        errors=_validation_errors(trained.model, data.validation),
+        stages=tuple(
+            {"stage": h.stage, "seconds": h.seconds, "notes": dict(h.notes)} for h in trained.histories
+        ),
+        diagnostics=dict(trained.diagnostics),
+        warnings=tuple(trained.warnings),
+        odd=tuple(odd),
+        notes=tuple(kept.notes),
+        baseline=verdict,
+    )
 
 
 def _labels(
-    request: TrainRequest, *, labelled: bool, say: Callable[[str], None]
+    accurate: Sequence[LabelFile],
+    cheap: Sequence[LabelFile],
+    seed: int,
+    *,
+    labelled: bool,
+    say: Callable[[str], None],
 ) -> tuple[TrainingData, list[str]]:
-    """Return the labels of all files, and what is odd about them, which is said first."""
-    cheap, validation = request.cheap, request.validation
-    low = tuple(file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap))
-    train = request.accurate.read("accurate")
-    held = validation.read("accurate") if validation else None
-    files = [(request.accurate, train), *zip(cheap, low, strict=True)]
-    if validation is not None and held is not None:
-        files.append((validation, held))
+    """Return the labels of all files, and what is odd about them, which is said first.
+
+    Parameters
+    ----------
+    accurate : to train on, and perhaps one to validate on.
+    labelled : whether cheap frames must have labels.
+    """
+    low = [file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap)]
+    train, *held = (file.read("accurate") for file in accurate)
+    files = zip((accurate[0], *cheap, *accurate[1:]), (train, *low, *held), strict=True)
     odd = [text for file, frames in files for text in file.check(frames)]
     for text in odd:
         say(text)
-    names = request.accurate.text, validation.text if validation else ""
-    sides = _sides(train, held, names, request.seed)
+    sides = _sides(train, held[0] if held else None, (accurate[0].text, accurate[-1].text), seed)
     return TrainingData(*sides, tuple(in_order_of(sides[0] + sides[1], frames) for frames in low)), odd
+
+
+def _baseline(
+    section: BaselineSection | None, data: TrainingData, seed: int, say: Callable[[str], None]
+) -> tuple[SourceLabels | None, str | None]:
+    """Return the baseline that a training uses, and why it does or does not, which is said."""
+    labels = file_baseline(section, data.train)
+    if section is None or labels is None:
+        return None, None
+    if section.always:
+        return labels, "as asked"
+    verdict = judge(data, labels, seed)
+    say(verdict.why)
+    return (labels if verdict.used else None), verdict.why
 
 
 @contextmanager
@@ -240,22 +315,6 @@ def _require_pairs(accurate: Frames, cheap: Frames, text: str) -> None:
         )
 
 
-def _report(trained: Trained, data: TrainingData, out: Path) -> dict[str, Any]:
-    return {
-        "model": str(out),
-        "kind": trained.model.kind,
-        "train": len(data.train),
-        "validation": len(data.validation),
-        "cheap": [len(frames) for frames in data.cheap],
-        **_validation_errors(trained.model, data.validation),
-        "stages": [
-            {"stage": h.stage, "seconds": h.seconds, "notes": dict(h.notes)} for h in trained.histories
-        ],
-        "diagnostics": dict(trained.diagnostics),
-        "warnings": list(trained.warnings),
-    }
-
-
 def _validation_errors(model: ForceField, frames: Frames) -> dict[str, float | None]:
     """Return the errors on validation frames, eV/Å, eV and eV per atom; None where no frame has the label."""
     found, sizes = errors(model, frames), frames.sizes
@@ -268,4 +327,4 @@ def _validation_errors(model: ForceField, frames: Frames) -> dict[str, float | N
         "energy_mae_per_atom": float(each.mean()) if len(each) else np.nan,
         "energy_rmse_per_atom": float(np.sqrt((each**2).mean())) if len(each) else np.nan,
     }
-    return {f"validation_{name}": None if np.isnan(value) else value for name, value in values.items()}
+    return {name: None if np.isnan(value) else value for name, value in values.items()}

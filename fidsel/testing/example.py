@@ -20,7 +20,6 @@ def example_frames(n: int = 40, seed: int = 0, *, cheap: bool = False) -> Frames
 
     Parameters
     ----------
-    seed : decides the configurations.
     cheap : whether labels are those of a cheap level, whose springs are softer by a tenth.
 
     Examples

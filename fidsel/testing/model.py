@@ -151,7 +151,7 @@ def check_permutation(
     ----------
     swap : (N,) permutation of each frame's atoms within their elements.
     """
-    rows = _rows(frames, np.asarray(swap, dtype=np.int64))
+    rows = (frames.offsets[:-1, None] + np.asarray(swap)).ravel()
     assert (frames.numbers[rows] == frames.numbers).all(), "swap must permute atoms within their elements"
     plain, swapped = model.predict(frames), model.predict(frames.replace(positions=frames.positions[rows]))
     expected = Prediction(plain.energy, plain.forces[rows])
@@ -213,9 +213,8 @@ def check_moving(model: ForceField, frames: Frames, device: str = "cpu", toleran
     assert type(moved) is type(model), (
         f"to({device!r}) must return {type(model).__name__}, got {type(moved).__name__}"
     )
-    with tempfile.TemporaryDirectory() as folder:
-        here, there = (content_digest(x.save(f"{folder}/{i}")) for i, x in enumerate((model, moved)))
-    assert here == there, f"what is saved must not depend on the device, it does after to({device!r})"
+    same = digest_of(model) == digest_of(moved)
+    assert same, f"what is saved must not depend on the device, it does after to({device!r})"
     _assert_equal(
         model.predict(frames), moved.predict(frames), tolerance, f"to({device!r}) must predict the same"
     )
@@ -240,6 +239,12 @@ def check_periodic_refused(model: ForceField, frames: Frames) -> None:
     """Check that a model for molecules refuses frames in a periodic box with a `UsageError`."""
     crystal = frames.replace(pbc=True, cell=np.tile(20 * np.eye(3), (len(frames), 1, 1)))
     _assert_refused(model, crystal, "a periodic frame")
+
+
+def digest_of(model: ForceField) -> str:
+    """Return a hash of what a model's files hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        return content_digest(model.save(folder))
 
 
 def _unbalanced(model: ForceField, frames: Frames, path: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -273,12 +278,6 @@ def _molecule(like: Frames, numbers: IntArray, positions: FloatArray) -> Frames:
     """Return one frame of other atoms with the cell, level, charge and spin of a frame."""
     given = {name: getattr(like, name) for name in ("cell", "pbc", "charge", "spin", "level")}
     return Frames.stack(numbers, positions[None], **given)
-
-
-def _rows(frames: Frames, permutation: IntArray) -> IntArray:
-    """Return atom rows with each frame's atoms permuted."""
-    rows: IntArray = (frames.offsets[:-1, None] + permutation).ravel()
-    return rows
 
 
 def _assert_equal(expected: Prediction, got: Prediction, tolerance: float, rule: str) -> None:

@@ -66,25 +66,24 @@ def check_pick_counts(picker: Picker, pool: Pool) -> None:
     free = int((~pool.labelled).sum())
     for n in sorted({0, 1, 2, free // 2, free}):
         rows = _pick(picker, pool, n).indices
-        _hold(len(rows) == n, f"asked for {n} picks, got {len(rows)}")
-        _hold(len(set(rows.tolist())) == n, f"{n} picks are not unique")
-        _hold(((rows >= 0) & (rows < len(pool))).all(), f"a pick lies outside the pool of {len(pool)}")
-        _hold(not pool.labelled[rows].any(), "a labelled frame was picked")
+        assert len(rows) == n, f"asked for {n} picks, got {len(rows)}"
+        assert len(set(rows.tolist())) == n, f"{n} picks are not unique"
+        assert ((rows >= 0) & (rows < len(pool))).all(), f"a pick lies outside the pool of {len(pool)}"
+        assert not pool.labelled[rows].any(), "a labelled frame was picked"
 
 
 def check_picks_are_complete(picker: Picker, pool: Pool) -> None:
     """Every pick has an integer row, a fidelity in range, a cluster (or −1) and a reason."""
     picks = _pick(picker, pool, 4)
-    _hold(np.issubdtype(picks.indices.dtype, np.integer), f"indices are {picks.indices.dtype}, not integers")
+    assert np.issubdtype(picks.indices.dtype, np.integer), f"indices are {picks.indices.dtype}, not integers"
     for name in ("fidelity", "cluster", "reason"):
-        _hold(len(getattr(picks, name)) == 4, f"{name} must have one entry per pick")
-    _hold(
-        ((picks.fidelity >= 0) & (picks.fidelity < pool.costs.shape[1])).all(),
-        "fidelity must be a column of Pool.costs",
+        assert len(getattr(picks, name)) == 4, f"{name} must have one entry per pick"
+    assert ((picks.fidelity >= 0) & (picks.fidelity < pool.costs.shape[1])).all(), (
+        "fidelity must be a column of Pool.costs"
     )
-    _hold(all(picks.reason), "every pick needs a reason")
+    assert all(picks.reason), "every pick needs a reason"
     known = (picks.cluster == pool.clusters[picks.indices]) | (picks.cluster == -1)
-    _hold(bool(known.all()), "cluster must be the pool's cluster of each pick, or −1")
+    assert known.all(), "cluster must be the pool's cluster of each pick, or −1"
 
 
 def check_pool_is_untouched(picker: Picker, pool: Pool) -> None:
@@ -92,16 +91,16 @@ def check_pool_is_untouched(picker: Picker, pool: Pool) -> None:
     before = {name: value.copy() for name, value in _arrays(pool).items()}
     _pick(picker, pool, 4)
     for name, value in before.items():
-        _hold(
-            np.array_equal(value, getattr(pool, name), equal_nan=value.dtype.kind == "f"), f"wrote to {name}"
+        assert np.array_equal(value, getattr(pool, name), equal_nan=value.dtype.kind == "f"), (
+            f"wrote to {name}"
         )
 
 
 def check_same_seed_same_picks(picker: Picker, pool: Pool) -> None:
     """Give the same picks from the same generator state."""
     first, second = _pick(picker, pool, 5), _pick(picker, pool, 5)
-    _hold(np.array_equal(first.indices, second.indices), "the same seed gave other picks")
-    _hold(first.reason == second.reason, "the same seed gave other reasons")
+    assert np.array_equal(first.indices, second.indices), "the same seed gave other picks"
+    assert first.reason == second.reason, "the same seed gave other reasons"
 
 
 def check_labelled_are_left_out(picker: Picker, pool: Pool) -> None:
@@ -110,7 +109,7 @@ def check_labelled_are_left_out(picker: Picker, pool: Pool) -> None:
     labelled = pool.labelled.copy()
     labelled[first] = True
     second = _pick(picker, replace(pool, labelled=labelled), 4).indices
-    _hold(not set(first.tolist()) & set(second.tolist()), "frames labelled in between were picked again")
+    assert not set(first.tolist()) & set(second.tolist()), "frames labelled in between were picked again"
 
 
 def check_duplicates_once(picker: Picker, pool: Pool) -> None:
@@ -122,10 +121,10 @@ def check_duplicates_once(picker: Picker, pool: Pool) -> None:
     twice = replace(twice, labelled=labelled)
     free = int((~pool.labelled).sum())
     rows = _pick(picker, twice, free).indices % len(pool)
-    _hold(len(set(rows.tolist())) == free, "a configuration was picked twice while others remained")
-    _hold(not pool.labelled[rows].any(), "the double of a labelled frame was picked while others remained")
+    assert len(set(rows.tolist())) == free, "a configuration was picked twice while others remained"
+    assert not pool.labelled[rows].any(), "the double of a labelled frame was picked while others remained"
     rows = _pick(picker, twice, free + 2).indices
-    _hold(len(set(rows.tolist())) == free + 2, "with only duplicates left, picks must still be n unique rows")
+    assert len(set(rows.tolist())) == free + 2, "with only duplicates left, picks must still be n unique rows"
 
 
 def check_too_many_refused(picker: Picker, pool: Pool) -> None:
@@ -134,7 +133,7 @@ def check_too_many_refused(picker: Picker, pool: Pool) -> None:
         _pick(picker, pool, int((~pool.labelled).sum()) + 1)
     except UsageError:
         return
-    _hold(False, "asking for more frames than are unlabelled must raise UsageError")
+    raise AssertionError("asking for more frames than are unlabelled must raise UsageError")
 
 
 def check_errors_unread_where_not_needed(picker: Picker, pool: Pool) -> None:
@@ -143,7 +142,7 @@ def check_errors_unread_where_not_needed(picker: Picker, pool: Pool) -> None:
         return
     with_errors = _pick(picker, pool, 5).indices
     without = _pick(picker, replace(pool, errors=np.full(len(pool), np.nan)), 5).indices
-    _hold(np.array_equal(with_errors, without), "says it needs no errors, and picks others without them")
+    assert np.array_equal(with_errors, without), "says it needs no errors, and picks others without them"
 
 
 def check_keeps_away_from_labelled(picker: Picker, pool: Pool) -> None:
@@ -153,9 +152,8 @@ def check_keeps_away_from_labelled(picker: Picker, pool: Pool) -> None:
     beside["features"][len(pool) :] += 1e-4 * pool.features.std(axis=0)
     beside["labelled"][len(pool) :] = True
     second = _pick(picker, replace(pool, **beside), 4).indices
-    _hold(
-        not set(first.tolist()) & set(second.tolist()),
-        "picks must keep away from labelled frames; with others labelled beside them the same were picked",
+    assert not set(first.tolist()) & set(second.tolist()), (
+        "picks must keep away from labelled frames; with others labelled beside them the same were picked"
     )
 
 
@@ -165,7 +163,7 @@ def check_follows_reordered_pool(picker: Picker, pool: Pool) -> None:
     here = _pick(picker, pool, 6).indices
     reordered = replace(pool, **{name: value[order] for name, value in _arrays(pool).items()})
     there = order[_pick(picker, reordered, 6).indices]
-    _hold(set(here.tolist()) == set(there.tolist()), "reordering the pool changed which frames are picked")
+    assert set(here.tolist()) == set(there.tolist()), "reordering the pool changed which frames are picked"
 
 
 def check_error_source(
@@ -175,7 +173,6 @@ def check_error_source(
 
     Parameters
     ----------
-    pool : the candidates.
     truth : (n,) true errors, eV/Å; revealed to the source for the rows it wants, or for all of them
         where it wants none.
     evidence : what the source is told of the pool beside.
@@ -191,12 +188,12 @@ def check_wanted_rows(source: ErrorSource, pool: Pool, n: int = 12) -> IntArray:
     """At most n unique unlabelled rows are wanted, the same for the same seed; they are returned."""
     wanted = source.wants(pool, n, np.random.default_rng(3))
     again = source.wants(pool, n, np.random.default_rng(3))
-    _hold(np.array_equal(wanted, again), "the same seed must want the same rows")
-    _hold(len(wanted) <= n, f"at most {n} rows may be wanted, got {len(wanted)}")
-    _hold(len(set(wanted.tolist())) == len(wanted), "wanted rows must be unique")
-    _hold(((wanted >= 0) & (wanted < len(pool))).all(), "a wanted row lies outside the pool")
-    _hold(not pool.labelled[wanted].any(), "a labelled row is wanted")
-    _hold(len(source.wants(pool, 0, np.random.default_rng(3))) == 0, "with n = 0 nothing may be wanted")
+    assert np.array_equal(wanted, again), "the same seed must want the same rows"
+    assert len(wanted) <= n, f"at most {n} rows may be wanted, got {len(wanted)}"
+    assert len(set(wanted.tolist())) == len(wanted), "wanted rows must be unique"
+    assert ((wanted >= 0) & (wanted < len(pool))).all(), "a wanted row lies outside the pool"
+    assert not pool.labelled[wanted].any(), "a labelled row is wanted"
+    assert len(source.wants(pool, 0, np.random.default_rng(3))) == 0, "with n = 0 nothing may be wanted"
     return wanted
 
 
@@ -204,12 +201,12 @@ def check_estimates(source: ErrorSource, pool: Pool, known: FloatArray, evidence
     """Every unlabelled frame gets a finite error ≥ 0, known ones their own, and `known` is not written to."""
     before = known.copy()
     errors = source.estimate(pool, known, evidence)
-    _hold(np.array_equal(before, known, equal_nan=True), "estimate() wrote to known")
-    _hold(errors.shape == (len(pool),), f"estimates must have shape ({len(pool)},), got {errors.shape}")
+    assert np.array_equal(before, known, equal_nan=True), "estimate() wrote to known"
+    assert errors.shape == (len(pool),), f"estimates must have shape ({len(pool)},), got {errors.shape}"
     free = errors[~pool.labelled]
-    _hold(bool((np.isfinite(free) & (free >= 0)).all()), "unlabelled frames need finite estimates ≥ 0")
+    assert (np.isfinite(free) & (free >= 0)).all(), "unlabelled frames need finite estimates ≥ 0"
     has = ~np.isnan(known)
-    _hold(np.allclose(errors[has], known[has]), "a known error must be its own estimate")
+    assert np.allclose(errors[has], known[has]), "a known error must be its own estimate"
 
 
 def _arrays(pool: Pool) -> dict[str, Any]:  # Any: so that `replace` takes them for any field
@@ -219,8 +216,3 @@ def _arrays(pool: Pool) -> dict[str, Any]:  # Any: so that `replace` takes them 
 
 def _pick(picker: Picker, pool: Pool, n: int) -> Picks:
     return picker.pick(pool, n, np.random.default_rng(5))
-
-
-def _hold(condition: bool | np.bool_, rule: str) -> None:
-    if not condition:
-        raise AssertionError(rule)

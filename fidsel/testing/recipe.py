@@ -1,10 +1,8 @@
 """Rules that recipes keep, by training small models."""
 
-import tempfile
 from dataclasses import fields, is_dataclass
 
-from fidsel.models.contract import ForceField
-from fidsel.models.files import content_digest
+from fidsel.testing.model import digest_of
 from fidsel.training.labels import level_of
 from fidsel.training.stage import ModelFactory, Recipe, Stage, Trained, TrainingData
 
@@ -22,7 +20,7 @@ def check_recipe(recipe: Recipe, model: ModelFactory, data: TrainingData) -> Non
     trained = recipe(data, model, 1)
     check_trained(recipe, trained, data)
     again = recipe(data, model, 1)
-    assert _digest(trained.model) == _digest(again.model), "the same seed must give the same model"
+    assert digest_of(trained.model) == digest_of(again.model), "the same seed must give the same model"
 
 
 def check_value(recipe: Recipe) -> None:
@@ -54,8 +52,3 @@ def check_trained(recipe: Recipe, trained: Trained, data: TrainingData) -> None:
     for surrogate, frames in zip(trained.surrogates, data.cheap, strict=False):
         assert surrogate.level == level_of(frames), "surrogates must be of the cheap levels, cheapest first"
         assert set(surrogate.unseen) <= set(frames.ids), "unseen must name frames of the surrogate's level"
-
-
-def _digest(model: ForceField) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        return content_digest(model.save(folder))

@@ -23,7 +23,6 @@ def check_source(
 
     Parameters
     ----------
-    source : what is checked.
     atoms : a frame it can label, away from equilibrium so that its forces are not zero.
     invariance : eV and eV/Å, largest change of a label under translation and rotation; an integration
         grid of DFT needs some 1e-3.
@@ -57,20 +56,19 @@ def check_settings(source: LabelSource) -> None:
     settings = dict(source.settings())
     plain = (str, int, float, bool, type(None))
     for key, value in settings.items():
-        _rule(
-            isinstance(key, str) and isinstance(value, plain), f"setting {key!r} must be plain, got {value!r}"
-        )
+        fits = isinstance(key, str) and isinstance(value, plain)
+        assert fits, f"setting {key!r} must be plain, got {value!r}"
     text = json.dumps(settings, sort_keys=True, allow_nan=False)
     again = json.dumps(dict(source.settings()), sort_keys=True, allow_nan=False)
-    _rule(text == again, f"settings() must not change from call to call, got {text} and {again}")
-    _rule(bool(settings), "settings() must say what makes the number, got none")
+    assert text == again, f"settings() must not change from call to call, got {text} and {again}"
+    assert settings, "settings() must say what makes the number, got none"
 
 
 def check_picklable(source: LabelSource) -> None:
     """Check that a source survives pickling, since labels are made in worker processes."""
     copy = pickle.loads(pickle.dumps(source))
-    _rule(dict(copy.settings()) == dict(source.settings()), "a pickled copy must have the same settings")
-    _rule(copy.forces == source.forces, "a pickled copy must offer the same forces")
+    assert dict(copy.settings()) == dict(source.settings()), "a pickled copy must have the same settings"
+    assert copy.forces == source.forces, "a pickled copy must offer the same forces"
 
 
 def check_label(source: LabelSource, atoms: Atoms) -> None:
@@ -80,13 +78,12 @@ def check_label(source: LabelSource, atoms: Atoms) -> None:
     left out of its provenance too.
     """
     label = source.label(atoms.copy())
-    _rule(isinstance(label, Label), f"label() must return a Label, got {type(label).__name__}")
-    _rule(
-        (label.forces is not None) == source.forces,
-        f"a source with forces = {source.forces} must label accordingly, got forces {label.forces}",
+    assert isinstance(label, Label), f"label() must return a Label, got {type(label).__name__}"
+    assert (label.forces is not None) == source.forces, (
+        f"a source with forces = {source.forces} must label accordingly, got forces {label.forces}"
     )
     seen = label_or_error(_Returns(label, bool(source.forces)), atoms)
-    _rule(isinstance(seen, Label), f"label() must return what can be stored: {seen}")
+    assert isinstance(seen, Label), f"label() must return what can be stored: {seen}"
     stored = dict(seen.provenance) if isinstance(seen, Label) else {}
     said = dict(label.provenance)
     plain = (str, int, float, np.generic, type(None))
@@ -95,9 +92,8 @@ def check_label(source: LabelSource, atoms: Atoms) -> None:
         for key, value in said.items()
         if not isinstance(value, plain) or key not in stored or stored[key] != value
     )
-    _rule(
-        not lost and len(stored) == len(said),
-        f"provenance must be plain texts and finite numbers, no more than {ENTRIES}, got others: {lost}",
+    assert (lost, len(stored)) == ([], len(said)), (
+        f"provenance must be plain texts and finite numbers, no more than {ENTRIES}, got others: {lost}"
     )
 
 
@@ -122,10 +118,11 @@ def check_warm_up(source: LabelSource, atoms: Atoms) -> None:
     before = source.label(atoms.copy())
     frame = atoms.copy()
     source.warm_up(frame)
-    _rule(frame == atoms and frame.calc is None, "warm_up() must not change the atoms it is given")
+    assert (frame, frame.calc) == (atoms, None), "warm_up() must not change the atoms it is given"
     after = source.label(atoms.copy())
-    same = abs(before.energy - after.energy) <= 1e-9 and _same(before.forces, after.forces, 1e-9)
-    _rule(same, f"warm_up() must not change a label, got {before.energy!r} and {after.energy!r} eV")
+    assert _alike(before, after, 1e-9), (
+        f"warm_up() must not change a label, got {before.energy!r} and {after.energy!r} eV"
+    )
 
 
 def check_input_untouched(source: LabelSource, atoms: Atoms) -> None:
@@ -133,9 +130,9 @@ def check_input_untouched(source: LabelSource, atoms: Atoms) -> None:
     frame = atoms.copy()
     info = dict(frame.info)
     source.label(frame)
-    _rule(frame == atoms and frame.calc is None, "label() must not change the atoms it is given")
-    _rule(frame.info == info, f"label() must not change atoms.info, got {frame.info} from {info}")
-    _rule(list(frame.arrays) == list(atoms.arrays), "label() must not add arrays to the atoms it is given")
+    assert (frame, frame.calc) == (atoms, None), "label() must not change the atoms it is given"
+    assert frame.info == info, f"label() must not change atoms.info, got {frame.info} from {info}"
+    assert list(frame.arrays) == list(atoms.arrays), "label() must not add arrays to the atoms it is given"
 
 
 def check_not_finite(source: LabelSource, atoms: Atoms) -> None:
@@ -154,10 +151,9 @@ def check_repeatable(source: LabelSource, atoms: Atoms, tolerance: float = 1e-9)
     first = source.label(atoms.copy())
     source.label(_displaced(atoms, 0.05))
     second = source.label(atoms.copy())
-    _rule(
-        abs(first.energy - second.energy) <= tolerance and _same(first.forces, second.forces, tolerance),
+    assert _alike(first, second, tolerance), (
         f"the same frame must have the same label, got {first.energy!r} and {second.energy!r} eV "
-        "with another frame between",
+        "with another frame between"
     )
 
 
@@ -188,7 +184,6 @@ def check_forces(
     source, atoms : what is checked, and where.
     tolerance : eV/Å.
     components : how many of the 3N components, drawn at random.
-    seed : draws them.
     """
     forces = source.label(atoms.copy()).forces
     if forces is None:
@@ -197,10 +192,9 @@ def check_forces(
     for row in rng.choice(forces.size, size=min(components, forces.size), replace=False):
         atom, axis = divmod(int(row), 3)
         expected = _finite_difference(source, atoms, atom, axis)
-        _rule(
-            abs(forces[atom, axis] - expected) <= tolerance,
+        assert abs(forces[atom, axis] - expected) <= tolerance, (
             f"forces must be −dE/dx: atom {atom} along {'xyz'[axis]} has {forces[atom, axis]:.6f} eV/Å, "
-            f"finite differences give {expected:.6f}",
+            f"finite differences give {expected:.6f}"
         )
 
 
@@ -221,18 +215,17 @@ def _displaced(atoms: Atoms, size: float) -> Atoms:
 
 def _compare(what: str, before: Label, after: Label, rotation: FloatArray, tolerance: float) -> None:
     change = abs(after.energy - before.energy)
-    _rule(change <= tolerance, f"{what} must not change the energy, it does by {change:.2e} eV")
+    assert change <= tolerance, f"{what} must not change the energy, it does by {change:.2e} eV"
     if before.forces is not None and after.forces is not None:
         same = _same(before.forces @ rotation, after.forces, tolerance)
-        _rule(same, f"forces must follow {what} to {tolerance} eV/Å")
+        assert same, f"forces must follow {what} to {tolerance} eV/Å"
+
+
+def _alike(a: Label, b: Label, tolerance: float) -> bool:
+    return abs(a.energy - b.energy) <= tolerance and _same(a.forces, b.forces, tolerance)
 
 
 def _same(a: FloatArray | None, b: FloatArray | None, tolerance: float) -> bool:
     if a is None or b is None:
         return a is b
     return bool(np.abs(a - b).max() <= tolerance)
-
-
-def _rule(holds: bool, message: str) -> None:
-    if not holds:
-        raise AssertionError(message)

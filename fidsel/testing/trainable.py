@@ -1,13 +1,12 @@
 """Contract checks of models that learn; each raises `AssertionError` naming the rule that is broken."""
 
-import tempfile
 from dataclasses import replace
 
 import numpy as np
 
 from fidsel.data import Frames
 from fidsel.models import Fittable, ForceField
-from fidsel.models.files import content_digest
+from fidsel.testing.model import digest_of
 from fidsel.training.recipes.dispatch import train_one
 from fidsel.training.stage import ModelFactory, Stage
 
@@ -61,10 +60,10 @@ def check_training_leaves_inputs(
     """Check that training returns another model, and changes neither the one given nor the frames."""
     arrays = [getattr(x, name) for x in (train, validation) for name in ("positions", "energy", "forces")]
     start, before = build(0), [array.copy() for array in arrays]
-    digest = _digest(start)
+    digest = digest_of(start)
     trained, _ = train_one(start, train, validation, _short(stage))
     assert trained is not start, "training must return another model"
-    assert _digest(start) == digest, "training must not change the model it starts from"
+    assert digest_of(start) == digest, "training must not change the model it starts from"
     for array, old in zip(arrays, before, strict=True):
         assert np.array_equal(array, old, equal_nan=True), "training must not write to its frames"
 
@@ -91,9 +90,11 @@ def check_seed(
     random : whether the seed decides what the model starts from.
     """
     one, same = (train_one(build(1), train, validation, _short(stage), seed=1)[0] for _ in range(2))
-    assert _digest(one) == _digest(same), "the same seed must give the same trained model"
+    assert digest_of(one) == digest_of(same), "the same seed must give the same trained model"
     if random:
-        assert _digest(build(1)) != _digest(build(2)), "another seed must give a model that starts elsewhere"
+        assert digest_of(build(1)) != digest_of(build(2)), (
+            "another seed must give a model that starts elsewhere"
+        )
 
 
 def check_weights(build: ModelFactory, train: Frames, validation: Frames, stage: Stage = STAGE) -> None:
@@ -127,8 +128,3 @@ def _turned(frames: Frames) -> Frames:
 
 def _short(stage: Stage) -> Stage:
     return replace(stage, steps=min(stage.steps, 5), validate_every=min(stage.validate_every, 5))
-
-
-def _digest(model: ForceField) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        return content_digest(model.save(folder))

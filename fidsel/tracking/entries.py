@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fidsel.campaign.records.round import Round
+from fidsel.campaign.selection.settings import SelectionRound
 from fidsel.training.evaluate import Metrics
 
 POINTS = 200
@@ -62,6 +63,29 @@ def round_metrics(record: Round) -> dict[str, float]:
         if saving.low is not None and saving.high is not None:
             values |= {"control/saving_low": saving.low, "control/saving_high": saving.high}
     return values
+
+
+def selection_points(one: SelectionRound, control: SelectionRound | None) -> tuple[Point, ...]:
+    """Return the metrics of a round of a selection, named as those of a campaign; labels are what is spent.
+
+    Parameters
+    ----------
+    one : a round that was measured.
+    control : the same round of the control arm, None where there is none.
+    """
+    errors = {} if one.held_out is None else _flat("test", one.held_out)
+    if one.pool is not None:
+        errors |= _flat("pool", one.pool)
+    if control is not None and control.held_out is not None:
+        errors["control/error"] = control.held_out.headline
+    values = errors | {"spent": float(one.labels), "seconds/round": one.seconds}
+    if one.estimate is not None:
+        ranks = {"cluster_rank": one.estimate.cluster_rank, "frame_rank": one.estimate.frame_rank}
+        values |= {f"estimate/{name}": rank for name, rank in ranks.items() if rank is not None}
+    return (
+        *(Point(name, value, one.index) for name, value in values.items()),
+        *(Point(f"vs_spent/{name}", value, one.labels) for name, value in errors.items()),
+    )
 
 
 def stage_points(history: Mapping[str, Any]) -> tuple[Point, ...]:

@@ -13,7 +13,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.tracking.tracker import DEFAULTS, Tracker
+from fidsel.tracking.runs import DEFAULTS
+from fidsel.tracking.tracker import Tracker
 
 HOST = "127.0.0.1"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,8 +27,6 @@ def serve(tracker: Tracker, port: int, ready: Callable[[], None] = lambda: None)
 
     Parameters
     ----------
-    tracker : whose rounds to show.
-    port : where.
     ready : called once the page can be opened.
 
     Raises

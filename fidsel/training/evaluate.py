@@ -69,20 +69,16 @@ class Metrics:
 class Errors:
     """Differences of a model's predictions from the labels of n frames, and what they come to.
 
-    ===================== =========== ====== =====================================================
-    field                 shape       unit   meaning
-    ===================== =========== ====== =====================================================
-    offsets               (n + 1,)           where the atoms of each frame begin
-    has_forces            (n,)               whether a frame has forces
-    forces                (n_atoms, 3) eV/Å  predicted − labelled, NaN without label
-    energies              (n,)        eV     the same, of absolute energies
-    force_mae, _rmse      scalar      eV/Å   over all components, NaN where no frame has forces
-    energy_mae, _rmse     scalar      eV     NaN where no frame has an energy
-    per_frame_force_mae   (n,)        eV/Å   over the frame's 3N components, NaN without forces
-    per_frame_force_rmse  (n,)        eV/Å   the same
-    per_frame_energy      (n,)        eV     |ΔE|, NaN without energy
-    per_frame             (n,)               the force RMSE, or |ΔE| where no frame has forces
-    ===================== =========== ====== =====================================================
+    =========== ============ ====== ========================================
+    field       shape        unit   meaning
+    =========== ============ ====== ========================================
+    offsets     (n + 1,)            where the atoms of each frame begin
+    has_forces  (n,)                whether a frame has forces
+    forces      (n_atoms, 3) eV/Å   predicted − labelled, NaN without label
+    energies    (n,)         eV     the same, of absolute energies
+    =========== ============ ====== ========================================
+
+    What they come to is NaN where no frame, or a frame, has no such label.
     """
 
     offsets: IntArray
@@ -129,17 +125,17 @@ class Errors:
 
     @property
     def per_frame_force_mae(self) -> FloatArray:
-        """(n,) eV/Å."""
+        """(n,) eV/Å, over the frame's 3N components."""
         return self._per_frame(np.abs(self.forces))
 
     @cached_property
     def per_frame_force_rmse(self) -> FloatArray:
-        """(n,) eV/Å."""
+        """(n,) eV/Å, over the frame's 3N components."""
         return np.sqrt(self._per_frame(self.forces**2))
 
     @property
     def per_frame_energy(self) -> FloatArray:
-        """(n,) eV."""
+        """(n,) eV, |ΔE|."""
         return np.abs(self.energies)
 
     @property

@@ -82,8 +82,6 @@ class Evaluation:
 
     Parameters
     ----------
-    frames : labelled frames.
-    prediction : of a model for them.
     constants : (n_frames,) eV, constant by which predicted energies lie above labels, a sum over the atoms
         of each frame: two levels of theory, or two programs, count energies from different zeros. It is
         fitted to the median difference of each molecule. NaN where no energy is known.

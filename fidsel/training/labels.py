@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -18,24 +18,15 @@ from fidsel.models.require import Electrons, blaming, require_distances
 from fidsel.training.optimise.loss import LabelledBatch, Objective
 from fidsel.training.stage import Loss
 
+L = TypeVar("L", bound=Loss | Objective)
 
-class UsableLoss(NamedTuple):
-    """The losses that some frames allow, and what had to change for them."""
 
-    train: Loss
-    validation: Loss
+class Usable(NamedTuple, Generic[L]):
+    """What is minimised and what validates, as far as the labels allow it, and what to say of that."""
+
+    train: L
+    validation: L
     notes: dict[str, str]
-
-
-class UsableObjective(NamedTuple):
-    """Objectives in place of losses, and what to say of them."""
-
-    train: Objective
-    validation: Objective
-    notes: dict[str, str]
-
-
-Usable = UsableLoss | UsableObjective
 
 
 @dataclass(frozen=True)
@@ -76,15 +67,11 @@ class Labelled:
         return [self.batch(slice(start, start + size)) for start in range(0, len(self), size)]
 
 
-def usable_loss(loss: Loss, train: Frames, validation: Frames) -> UsableLoss:
+def usable_loss(loss: Loss, train: Frames, validation: Frames) -> Usable[Loss]:
     """Return the losses that the labels allow: a term is dropped where no frame has its label.
 
-    Levels may differ in the labels they have, as accurate energies beside cheap forces.
-
-    Raises
-    ------
-    UsageError
-        where some frames of a level have a label and others lack it, or no label is left.
+    Levels may differ in the labels they have, as accurate energies beside cheap forces. Raises a `UsageError`
+    where some frames of a level have a label and others lack it, or no label is left.
     """
     both = train + validation
     if loss.rho < 1:
@@ -101,7 +88,7 @@ def usable_loss(loss: Loss, train: Frames, validation: Frames) -> UsableLoss:
         )
     elif losses[1].rho != loss.rho:
         notes["validation"] = "by energies only" if losses[1].rho == 1 else "by forces only"
-    return UsableLoss(*losses, notes)
+    return Usable(*losses, notes)
 
 
 def _possible(loss: Loss, frames: Frames, what: str) -> Loss:
@@ -144,10 +131,7 @@ def member_weights(weights: FloatArray | None, members: int, n: int) -> FloatArr
 def level_of(frames: Frames) -> str:
     """Return the one level of theory of some labels.
 
-    Raises
-    ------
-    UsageError
-        where there are several, or charges or spins differ (a network does not see them).
+    Raises a `UsageError` where there are several, or charges or spins differ (a network does not see them).
     """
     levels = sorted(set(frames.level.tolist()))
     if len(levels) != 1:
@@ -162,14 +146,11 @@ def level_of(frames: Frames) -> str:
 def at_level_of(model: NetworkForceField, frames: Frames) -> NetworkForceField:
     """Return a model ready to learn some labels: one head takes their level, several must know it.
 
+    Raises a `UsageError` for frames that the network cannot treat, or of several levels, charges or spins.
+
     Parameters
     ----------
     frames : all that it will see, to train on and to validate on.
-
-    Raises
-    ------
-    UsageError
-        for frames that the network cannot treat, or of several levels, charges or spins.
     """
     level = level_of(frames) if len(model.levels) == 1 else model.level
     model.heads_of(frames)

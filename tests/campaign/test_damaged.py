@@ -18,7 +18,7 @@ from fidsel.campaign.records.report import read_report
 from fidsel.campaign.records.round import Round
 from fidsel.campaign.records.summary import summarise
 from fidsel.campaign.rounds.measure import read_clusters
-from fidsel.cli.tables import campaign_table, round_line
+from fidsel.cli.tables.campaign import campaign_table, round_line
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import Budget

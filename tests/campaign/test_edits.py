@@ -1,5 +1,6 @@
 """Edits of a campaign that has begun: each setting is refused, taken and noted, or harmless."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -11,13 +12,32 @@ from fidsel.campaign import plan_campaign
 from fidsel.campaign.edits import RULES, changes, rule_of
 from fidsel.campaign.loop import silent
 from fidsel.config.build import open_campaign
+from fidsel.config.schema import Config
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import LabelStore
-from fidsel.tasks.editing_page import setting_names
+from fidsel.tasks.pages.settings import refs
 
 FACTS = ("fidelity", "fidelity.*.labels")
 """Settings that no key of the file has: the names of the levels bought, and what their labels depend on."""
 MORE = ("campaign.rounds=3", "budget.total=26", "campaign.control=off")
+
+
+def setting_names() -> tuple[str, ...]:
+    """Return every setting of fidsel.toml, of all kinds of sections, as `rule_of` takes them."""
+    schema = Config.model_json_schema()
+    return tuple(dict.fromkeys(names_below(schema, schema["$defs"], "")))
+
+
+def names_below(part: Mapping[str, Any], defs: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield the settings below a part of a JSON schema."""
+    for key, node in part["properties"].items():
+        inner = "fidelity.*" if key == "fidelity" and not place else f"{place}{key}"
+        below = [defs[name] for name in refs(node)]
+        if not below or inner == "fidelity.*.price":
+            yield inner
+            continue
+        for one in below:
+            yield from names_below(one, defs, f"{inner}.")
 
 
 def record(folder: Path, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from fidsel.campaign.journal import NAMES, Journal
 from fidsel.campaign.records.decisions import (
+    BaselineVerdict,
     EditNote,
     EditNotes,
     HeldOutFor,
@@ -35,6 +36,7 @@ RECORDS: list[Any] = [
     HeldOut(("a",), ("b", "c"), ()),
     HeldOutFor({"test": None, "budget": 22.0}, bounded=False),
     PlanRecord("{}", {"cheap": "labels"}),
+    BaselineVerdict("k3", used=True, why="it helps"),
     Settings({"campaign.seed": 1, "pool.temperature": [300.0]}),
     EditNotes((EditNote(1, "budget.total = 3"),)),
     TableContents({"k1": "abcd"}),

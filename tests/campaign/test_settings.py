@@ -69,10 +69,10 @@ def test_a_coverage_needs_a_picker_that_looks_at_errors(campaign: Campaign) -> N
 
 
 def test_which_campaigns_probe(campaign: Campaign) -> None:
-    assert not campaign.probing
-    assert changed(campaign, error="probe").probing
-    assert changed(campaign, coverage=0.9).probing
-    assert not replace(changed(campaign, error="probe"), picker=Random()).probing
+    assert not campaign.step.probes
+    assert changed(campaign, error="probe").step.probes
+    assert changed(campaign, coverage=0.9).step.probes
+    assert not replace(changed(campaign, error="probe"), picker=Random()).step.probes
 
 
 def test_random_numbers_depend_on_seed_purpose_and_round_alone(campaign: Campaign) -> None:

@@ -1,5 +1,3 @@
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -60,37 +58,6 @@ def test_version(capfd: pytest.CaptureFixture[str]) -> None:
     assert fidsel(capfd, "--version").out.startswith("fidsel ")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_stop_cleanly_and_the_same_command_goes_on(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], number: signal.Signals
-) -> None:
-    folder = write_campaign(tmp_path / "campaign")
-    (folder / "slow.py").write_text(SLOW)
-    level = 'fidelity.0={name = "cheap", kind = "slow:Slow", price = {per = "label", value = 0.05}}'
-    command = [sys.executable, "-m", "fidsel", "iterate", "-C", str(folder), level]
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"TMPDIR": str(scratch)},
-    ) as child:  # fmt: skip
-        assert child.stderr is not None
-        for line in child.stderr:
-            if line.startswith("cheap labels"):
-                break
-        child.send_signal(number)
-        out, err = child.communicate(timeout=60)
-    assert child.returncode == 128 + number
-    assert list(scratch.glob("fidsel-*")) == []
-    assert err.splitlines()[-1].startswith("fidsel: stopped; what was finished is stored")
-    assert "Traceback" not in err
-    assert out == ""
-    found = fidsel(capfd, "status", "-C", folder, "--json")
-    assert found.code == 0
-    assert not (folder / "labels.db.lock").exists()
-
-
 def test_a_device_without_memory_is_said_and_the_same_command_goes_on(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,26 +114,4 @@ class Crowded(SGDML):
                 "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.63 GiB."
             )
         return super().fit(train, validation, weights)
-"""
-
-
-SLOW = """
-from dataclasses import dataclass
-from time import sleep
-
-import numpy as np
-
-from fidsel.fidelity import Label
-
-
-@dataclass(frozen=True)
-class Slow:
-    forces: bool = True
-
-    def settings(self):
-        return {"kind": "slow"}
-
-    def label(self, atoms):
-        sleep(1.0)
-        return Label(0.0, np.zeros((len(atoms), 3)), 1.0)
 """

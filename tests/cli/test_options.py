@@ -1,10 +1,11 @@
 """What the help of one command suggests holds for its neighbours."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 import typer
 from command_line import fidsel, write_campaign
 
+from fidsel.campaign.selection.settings import Selection
 from fidsel.cli.amounts import joined
 from fidsel.cli.app import app
-from fidsel.cli.options import one_folder, with_device
+from fidsel.cli.commands.files.select import RoundOptions
+from fidsel.cli.options import TrainingFiles, grouped, one_folder, with_device
 from fidsel.exceptions import UsageError
 
 FILES = {"train", "select", "evaluate", "outliers", "shift", "refine"}
@@ -90,6 +93,26 @@ def test_commands_on_files_read_and_compute_alike(name: str) -> None:
     assert name in ("evaluate", "shift") or "--seed" in options(name)
 
 
+def test_a_group_of_options_is_put_together_for_the_command() -> None:
+    heard: list[Any] = []
+
+    @grouped
+    def command(data: str, *, files: TrainingFiles, seed: int = 3) -> None:
+        heard.extend([data, files, seed])
+
+    assert list(signature(command).parameters) == ["data", *(f.name for f in fields(TrainingFiles)), "seed"]
+    one = typer.Typer()
+    one.command()(command)
+    one(["a.npz", "--units", "eV,Bohr", "--spin", "1", "--trust-labels"], standalone_mode=False)
+    assert heard == ["a.npz", TrainingFiles("eV,Bohr", spin=1, trust_labels=True), 3]
+    asked = heard[1].labels("a.npz:E:F")
+    assert (asked.units, asked.state.spin, asked.trusted) == ("eV,Bohr", 1, True)
+
+
+def test_rounds_are_as_many_as_the_library_says() -> None:
+    assert RoundOptions().selection(0) == Selection()
+
+
 @pytest.mark.parametrize("name", ["train", "select", "outliers", "refine"])
 def test_a_negative_seed_is_refused(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     words = ["x"] * (2 if name in ("outliers", "refine") else 1)
@@ -111,101 +134,6 @@ def test_completion_can_be_installed_and_completes(capfd: pytest.CaptureFixture[
     assert found.stdout.split() == ["evaluate"]
 
 
-@pytest.mark.parametrize(
-    ("words", "total", "unit"),
-    [
-        (("--budget", "2", "core-h"), 7200.0, "core-second"),
-        (("--budget", "30", "core-min"), 1800.0, "core-second"),
-        (("--budget", "30 core-min"), 1800.0, "core-second"),
-        (("--budget=2", "core-h"), 7200.0, "core-second"),
-        (("--budget", "5000", "labels"), 5000.0, "label"),
-        (("--budget", "5000"), 5000.0, "label"),
-    ],
-)
-def test_the_unit_of_a_budget_may_stand_apart(
-    words: tuple[str, ...], total: float, unit: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    found = fidsel(capfd, "plan", *words, "--price", "ccsdt=10", "--price", "dft=0.5", "--json")
-    assert found.code == 0, found.err
-    plan = json.loads(found.out)
-    assert (plan["total"], plan["unit"]) == (total, unit)
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (("--budget", "2", "core-hours"), "unknown budget unit 'core-hours', did you mean"),
-        (("--budget", "2", "h"), "time is that of CPU cores"),
-        (("--budget", "2", "core", "h"), "nothing but options may be given, got 'h'"),
-        (("--budget", "200", "parsecs"), "nothing but options may be given, got 'parsecs'"),
-        (("core-h", "--budget", "200"), "nothing but options may be given, got 'core-h'"),
-        (("--budget", "200", "campaign.test=3"), "nothing but options may be given, got 'campaign.test=3'"),
-    ],
-)
-def test_no_word_of_a_plan_is_ignored(
-    words: tuple[str, ...], told: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    found = fidsel(capfd, "plan", *words, "--price", "ccsdt=1", "--price", "dft=0.1")
-    assert found.code == 2
-    assert told in found.err
-
-
-def test_a_plan_from_prices_is_for_a_molecule_and_a_recipe(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    words = ("--budget", "60", "--price", "ccsdt=1", "--price", "dft=0.05", "--json")
-
-    def cheap(*given: str) -> int:
-        found = fidsel(capfd, "plan", *words, *given)
-        assert found.code == 0, found.err
-        return int(json.loads(found.out)["recommended"]["bought"][0])
-
-    assert cheap("--smiles", "C=O") == cheap("--atoms", "4") < cheap("--atoms", "9")
-    assert cheap("--atoms", "9", "--recipe", "joint") != cheap("--atoms", "9")
-    picture = tmp_path / "plan.png"
-    fidsel(capfd, "plan", *words, "--picture", picture)
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    for given, told in [
-        (("--atoms", "4", "--smiles", "C=O"), "not by both"),
-        (("--picture", "plan.pdf"), ".png or .svg, got plan.pdf"),
-        (("--recipe", "standard"), "recipe that mixes levels"),
-    ]:
-        found = fidsel(capfd, "plan", *words, *given)
-        assert found.code == 2
-        assert told in found.err
-    refused = fidsel(capfd, "plan", "-C", write_campaign(tmp_path / "campaign"), "--atoms", "4")
-    assert refused.code == 2
-    assert "--atoms, --smiles and --recipe go with --price" in refused.err
-
-
-def test_a_plan_from_prices_loads_no_model() -> None:
-    words = ["plan", "--budget", "60", "--price", "ccsdt=1", "--price", "dft=0.05", "--atoms", "4"]
-    code = f"import sys; from fidsel.cli import main; sys.argv = ['fidsel', *{words}]\n"
-    code += "try: main()\nfinally: print([m for m in ('torch', 'sklearn', 'openmm') if m in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert found.stdout.splitlines()[-1] == "[]", found.stderr
-
-
-def test_validation_labels_of_a_campaign_are_a_setting(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    folder = write_campaign(tmp_path / "campaign")
-    found = fidsel(capfd, "plan", "-C", folder, "--validation", "3")
-    assert found.code == 2
-    assert "campaign.validation=3" in found.err
-
-
-def test_init_joins_the_unit_of_its_budget(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    found = fidsel(
-        capfd, "init", "-C", tmp_path / "a", "--smiles", "O", "--budget", "30", "core-min", "--json"
-    )
-    assert found.code == 0, found.err
-    config = Path(json.loads(found.out)["config"])
-    assert config == tmp_path / "a" / "fidsel.toml"
-    assert 'total = 30\nunit = "core-min"' in config.read_text()
-    assert not Path("core-min").exists()
-
-
 @pytest.mark.parametrize("name", ["sample", "plan", "iterate", "status", "report", "doctor", "ui"])
 def test_a_stray_word_is_refused_by_every_command_that_takes_settings(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -215,23 +143,6 @@ def test_a_stray_word_is_refused_by_every_command_that_takes_settings(
     assert found.code in {1, 2}
     assert "'core-h'" in found.out + found.err
     assert not (folder / "labels.db").exists()
-
-
-def test_settings_where_the_folder_belongs_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    found = fidsel(capfd, "demo", "budget.total=1")
-    assert found.code == 2
-    assert "the first word is the folder, got 'budget.total=1'" in found.err
-    assert not list(tmp_path.iterdir())
-
-
-def test_schema_and_template_as_json(capfd: pytest.CaptureFixture[str]) -> None:
-    assert json.loads(fidsel(capfd, "config", "schema", "--json").out)["title"] == "Config"
-    assert json.loads(fidsel(capfd, "config", "template", "--json").out)["pool"]["smiles"] == "CO"
-    found = fidsel(capfd, "config", "schema", "--json", "--markdown")
-    assert found.code == 2
 
 
 def test_device_is_the_last_setting() -> None:
@@ -249,26 +160,3 @@ def test_one_folder() -> None:
     assert one_folder(Path("a"), Path("a"), Path("b")) == Path("a")
     with pytest.raises(UsageError, match="got a and b: name one of them"):
         one_folder(Path("a"), Path("b"), Path())
-
-
-def test_check_takes_names_of_labels_as_train_does(finished: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    found = fidsel(capfd, "check", f"{finished / 'pool.npz'}:E_accurate:F_accurate", "--json")
-    assert found.code == 0, found.err
-    assert json.loads(found.out)["frames"] == 80
-
-
-def test_train_takes_names_of_labels_as_check_does(
-    finished: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    words = (
-        "--energy-key",
-        "E_accurate",
-        "--forces-key",
-        "F_accurate",
-        "--device",
-        "cpu",
-        "model.sigmas=[10]",
-    )
-    found = fidsel(capfd, "train", finished / "pool.npz", *words, "--out", tmp_path / "m", "--json")
-    assert found.code == 0, found.err
-    assert json.loads(found.out)["train"] == 64

@@ -1,16 +1,18 @@
 """Amounts of memory as people write them, and what each label may hold."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fidsel.config.levels import OpenMMLevel, PySCFLevel
+from fidsel.config.levels import LEVEL_SECTIONS
 from fidsel.config.memory import memory_share, parse_bytes
 from fidsel.config.parts import build_fidelity
 from fidsel.config.schema import PoolSection
 from fidsel.data.memory import machine_memory
 from fidsel.fidelity import PySCFSource
 
+OPENMM: Any = LEVEL_SECTIONS["openmm"]
 WATER = PoolSection(source="md", smiles="O", frames=10)
 
 
@@ -30,17 +32,20 @@ def test_what_is_no_memory_is_told(text: str) -> None:
         parse_bytes(text)
 
 
+OPENMM: Any = LEVEL_SECTIONS["openmm"]
+
+
 def test_a_level_takes_a_limit_as_text_or_number_or_its_share() -> None:
-    level = OpenMMLevel(kind="openmm", name="mmff94", memory_limit="1 GiB")
+    level = OPENMM(kind="openmm", name="mmff94", memory_limit="1 GiB")
     assert build_fidelity(level, WATER, Path(), 2**33).memory_limit == 2**30
-    number = OpenMMLevel.model_validate({"kind": "openmm", "name": "m", "memory_limit": 10**9})
+    number = OPENMM.model_validate({"kind": "openmm", "name": "m", "memory_limit": 10**9})
     assert build_fidelity(number, WATER, Path()).memory_limit == 10**9
-    assert build_fidelity(OpenMMLevel(kind="openmm", name="m"), WATER, Path(), 123).memory_limit == 123
+    assert build_fidelity(OPENMM(kind="openmm", name="m"), WATER, Path(), 123).memory_limit == 123
 
 
 @pytest.mark.parametrize(("limit", "planned"), [("2 GB", 1500), ("100 GB", 4000), (None, 4000)])
 def test_pyscf_plans_for_less_than_its_limit(limit: str | None, planned: int) -> None:
-    level = PySCFLevel(kind="pyscf", name="hf", method="hf", basis="sto-3g", memory_limit=limit)
+    level = LEVEL_SECTIONS["pyscf"](kind="pyscf", name="hf", method="hf", basis="sto-3g", memory_limit=limit)
     source = build_fidelity(level, WATER, Path()).source
     assert isinstance(source, PySCFSource)
     assert source.memory == planned

@@ -13,7 +13,7 @@ from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import MACE, Ensemble, ForceField, PaiNN, load
 from fidsel.models.device import resolve
-from fidsel.tasks.train import TrainConfig, TrainRequest, run_training
+from fidsel.tasks.train import TrainConfig, train_files
 
 COMMITTEE = {"kind": "ensemble", "members": 3, "member": {"kind": "painn", "features": 4}}
 
@@ -95,23 +95,19 @@ def test_members_are_built_where_their_section_says() -> None:
 def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
     settings = ["model.member.kind=sgdml", "model.member.sigmas=[10]", "model.members=3"]
-    found = run_training(
-        TrainRequest(accurate, tmp_path / "model", model="ensemble", overrides=tuple(settings))
-    )
-    assert found["kind"] == "ensemble"
+    found = train_files(accurate, out=tmp_path / "model", model="ensemble", overrides=tuple(settings))
+    assert found.model.kind == "ensemble"
     model = load(tmp_path / "model")
     assert isinstance(model, Ensemble)
     assert model.disagreement(frames(5, 2)).frame_forces.min() > 0
     with pytest.raises(UsageError, match="'asteroid' trains one network, not an ensemble"):
-        run_training(
-            TrainRequest(
-                accurate,
-                tmp_path / "other",
-                cheap=(accurate,),
-                recipe="asteroid",
-                model="ensemble",
-                overrides=tuple(settings),
-            )
+        train_files(
+            accurate,
+            out=tmp_path / "other",
+            cheap=(accurate,),
+            recipe="asteroid",
+            model="ensemble",
+            overrides=tuple(settings),
         )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,16 +12,14 @@ from command_line import fidsel
 
 from fidsel.config import load_config
 from fidsel.config.build import build_campaign, sample_pool
-from fidsel.config.levels import TBLiteLevel
-from fidsel.config.parts import build_fidelity, molecule, read_pool
+from fidsel.config.parts import molecule, read_pool
 from fidsel.config.schema import PoolSection
 from fidsel.data import Frames, read, write
 from fidsel.exceptions import UsageError
-from fidsel.fidelity import LabelStore, PySCFSource, TableSource, TBLiteSource, buy
+from fidsel.fidelity import LabelStore, PySCFSource, TableSource, buy
 from fidsel.fidelity.engine.task import InlineEngine
 from fidsel.tasks.doctor import first_frame
-from fidsel.tasks.references import reference_for
-from fidsel.tasks.template import create
+from fidsel.tasks.start.template import create
 
 DIANION, NEUTRAL = -4068.775, -4078.385
 """eV, O₂²⁻ and O₂ at 1.47594 Å by MP2/6-31G*, from PySCF."""
@@ -226,16 +223,3 @@ def test_a_file_of_single_atoms_is_no_pool(tmp_path: Path) -> None:
     pool = write(tmp_path / "na.xyz", Frames.stack([11], np.arange(60.0).reshape(20, 1, 3), charge=1))
     with pytest.raises(UsageError, match="one atom alone, the same wherever it lies"):
         create(tmp_path / "new", smiles=None, structure=None, pool=pool)
-
-
-@pytest.mark.parametrize(
-    "settings", [{}, {"method": "GFN1-xTB", "solvent": "water", "solvation": "gbsa", "threads": 2}]
-)
-def test_tight_binding_is_a_level_of_its_own(settings: dict[str, Any], tmp_path: Path) -> None:
-    pytest.importorskip("tblite", reason="needs pip install 'fidsel[xtb]'")
-    level = TBLiteLevel(name="xtb", kind="tblite", **settings)
-    fidelity = build_fidelity(level, PoolSection(source="md", smiles="O", frames=1), tmp_path)
-    assert fidelity.source == TBLiteSource(**settings)
-    known = reference_for(level)
-    assert known is not None
-    assert known.source.label(known.atoms).energy == pytest.approx(known.energy, abs=known.tolerance)

@@ -3,6 +3,7 @@ import pytest
 from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from morse_molecule import frames
 
 from fidsel.data import Frames
 from fidsel.data.frames import PER_ATOM, PER_FRAME
@@ -144,3 +145,21 @@ def test_frames_out_of_space_have_no_identity() -> None:
     assert frames[[]].ids == ()
     with pytest.raises(UsageError, match="1 of 2 frames have NaN or infinite ones, the first is frame 1"):
         _ = frames.ids
+
+
+def test_whatever_a_data_set_holds_changes_its_hash() -> None:
+    some = frames(4)
+    others = [
+        some[:3],
+        some[[1, 0, 2, 3]],
+        some.replace(energy=some.energy + 1e-9),
+        some.replace(forces=np.where(np.arange(len(some.numbers))[:, None] == 0, np.nan, some.forces)),
+        some.replace(group="other"),
+        some.replace(charge=1),
+    ]
+    assert some.digest() == (some[:2] + some[2:]).digest()
+    assert len({one.digest() for one in [some, *others]}) == 1 + len(others)
+
+
+def test_no_frames_have_a_hash() -> None:
+    assert frames(2)[[]].digest() == frames(3)[[]].digest()

@@ -1,12 +1,16 @@
 import logging
 import resource
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
-from hypothesis import given, settings
+from ase.build import molecule
+from ase.io import write as write_by_ase
+from damage import damaged_bytes
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -14,7 +18,7 @@ from fidsel.data import Frames, Units, read, read_with_notes, write
 from fidsel.data.formats.electrons import NAMES
 from fidsel.data.formats.labels import KNOWN
 from fidsel.data.frames import PER_ATOM, PER_FRAME
-from fidsel.data.reading import FORMATS, NAMED, last_structure, read_logged
+from fidsel.data.reading import FORMATS, NAMED, last_structure, read_logged, read_structure
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.testing import example_frames
 
@@ -265,3 +269,25 @@ def test_units_may_be_given_in_words(tmp_path: Path) -> None:
     assert not np.allclose(said.positions, example_frames(3).positions)
     with pytest.raises(UsageError, match="parsec"):
         read(file, units="eV,parsec")
+
+
+@pytest.mark.parametrize("name", ["mol.foo", "mol", "mol.docx", "ü.%20"])
+def test_an_ending_that_names_no_format(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("C 0 0 0\n")
+    with pytest.raises(
+        UsageError, match=r"structure .* has an ending that ASE knows no format for: take xyz"
+    ):
+        read_structure(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "ending", ["xyz", "pdb", "cif", "mol", "sdf", "json", "traj", "gjf", "in", "vasp", "db"]
+)
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_damage_of_a_structure_is_told(tmp_path: Path, ending: str, data: st.DataObject) -> None:
+    path = tmp_path / f"mol.{ending}"
+    write_by_ase(tmp_path / "whole.xyz", molecule("CH3OH"))
+    path.write_bytes(data.draw(damaged_bytes((tmp_path / "whole.xyz").read_bytes())))
+    with suppress(UsageError):
+        read_structure(path)

@@ -1,7 +1,7 @@
 import pytest
 
 from fidsel.fidelity import Attempt, Cause, Price
-from fidsel.fidelity.attempt import UNBILLED, Closing, status_of
+from fidsel.fidelity.attempt import UNBILLED, Closing
 
 PER_LABEL = Attempt(1, "frame", "train", Price(2.0, "label"), 1)
 PER_SECOND = Attempt(1, "frame", "train", Price(0.5, "core-second"), 1)
@@ -25,7 +25,6 @@ def test_what_never_came_to_its_end_is_billed_by_time_alone(cause: Cause) -> Non
      ("crashed", "crashed"), ("lost", "lost"), ("cancelled", "cancelled")],
 )  # fmt: skip
 def test_how_an_attempt_stands(cause: Cause | None, status: str) -> None:
-    assert status_of(cause) == status
     assert Closing(PER_LABEL, cause).status == status
 
 

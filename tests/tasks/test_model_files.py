@@ -40,7 +40,7 @@ def test_a_campaign_without_rounds_has_no_model_and_then_its_best(tmp_path: Path
     with pytest.raises(UsageError, match=r"no round of .* is finished"):
         load_folder(home)
     *_, last = fidsel.iterate(fidsel.open_campaign(home))
-    model = load_folder(home)
+    model = fidsel.load(home)
     assert model.level == "accurate"
     whole = load_folder(home / "rounds" / f"{last.index:04d}")
     assert whole.predict(FRAMES).forces.shape == (12, 3)

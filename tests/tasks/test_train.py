@@ -1,4 +1,4 @@
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +9,11 @@ from fidsel.data import Frames, write
 from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import load
-from fidsel.tasks.train import TrainRequest, run_training
+from fidsel.tasks.train import TrainedFiles, train_files
 
 
-def train(
-    accurate: LabelFile, cheap: list[LabelFile], out: Path, recipe: str | None = None
-) -> dict[str, object]:
-    return run_training(
-        TrainRequest(accurate, out, cheap=tuple(cheap), recipe=recipe, overrides=("model.sigmas=[10]",))
-    )
+def train(accurate: LabelFile, cheap: list[LabelFile], out: Path, recipe: str | None = None) -> TrainedFiles:
+    return train_files(accurate, out=out, cheap=tuple(cheap), recipe=recipe, overrides=("model.sigmas=[10]",))
 
 
 def test_recipe_follows_the_files(tmp_path: Path) -> None:
@@ -25,11 +21,11 @@ def test_recipe_follows_the_files(tmp_path: Path) -> None:
     cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(60, 1, depth=3.8, level="cheap"))))
     alone = train(accurate, [], tmp_path / "a")
     both = train(accurate, [cheap], tmp_path / "b")
-    assert (alone["recipe"], both["recipe"]) == ("standard", "cokriging")
-    assert (alone["train"], alone["validation"], both["cheap"]) == (24, 6, [60])
+    assert (alone.recipe, both.recipe) == ("standard", "cokriging")
+    assert (alone.train, alone.validation, both.cheap) == (24, 6, (60,))
     assert load(tmp_path / "b").level == "accurate"
     again = train(accurate, [cheap], tmp_path / "c")
-    assert again["validation_force_mae"] == both["validation_force_mae"]
+    assert again.errors == both.errors
 
 
 def test_frames_to_validate_on_are_not_trained_on(tmp_path: Path) -> None:
@@ -38,7 +34,7 @@ def test_frames_to_validate_on_are_not_trained_on(tmp_path: Path) -> None:
     turned = some[10:13].replace(positions=-some[10:13].positions, forces=-some[10:13].forces)
     held = LabelFile(str(write(tmp_path / "held.extxyz", turned + frames(5, 9))))
     with pytest.raises(UsageError, match=r"3 of 30 frames of .*accurate.extxyz \(10, 11, 12\) are among"):
-        run_training(TrainRequest(accurate, tmp_path / "model", validation=held))
+        train_files(accurate, out=tmp_path / "model", validation=held)
     assert not (tmp_path / "model").exists()
 
 
@@ -47,9 +43,9 @@ def test_a_model_that_is_there_is_kept(tmp_path: Path) -> None:
     train(accurate, [], tmp_path / "model")
     before = (tmp_path / "model" / "model.json").read_bytes()
     with pytest.raises(UsageError, match="holds a model already, which is kept"):
-        run_training(TrainRequest(accurate, tmp_path / "model", overrides=("model.sigmas=[20]",)))
+        train_files(accurate, out=tmp_path / "model", overrides=("model.sigmas=[20]",))
     assert (tmp_path / "model" / "model.json").read_bytes() == before
-    run_training(TrainRequest(accurate, tmp_path / "model", overrides=("model.sigmas=[20]",), force=True))
+    train_files(accurate, out=tmp_path / "model", overrides=("model.sigmas=[20]",), force=True)
     assert (tmp_path / "model" / "model.json").read_bytes() != before
 
 
@@ -62,25 +58,23 @@ def test_recipe_that_does_not_fit_the_files_is_refused(tmp_path: Path) -> None:
 
 def test_a_recipe_that_nobody_named_is_said_where_its_settings_are_wrong(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
-    request = TrainRequest(
-        accurate, tmp_path / "model", (accurate,), model="painn", overrides=("recipe.pretrain.steps=3",)
-    )
+    train = partial(train_files, accurate, (accurate,), model="painn", overrides=("recipe.pretrain.steps=3",))
     with pytest.raises(
         UsageError, match=r"pretrain.* \(recipe 'joint' is taken, as none is named by --recipe\)"
     ):
-        run_training(request)
+        train(out=tmp_path / "model")
     with pytest.raises(UsageError, match=r"unknown key 'pretrain'[^(]*$"):
-        run_training(replace(request, recipe="joint"))
+        train(out=tmp_path / "model", recipe="joint")
 
 
 def test_an_ensemble_of_kernels_takes_a_recipe_it_can_be_trained_by(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
     cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(30, 1, depth=3.8, level="cheap"))))
     member = "model.member={kind='sgdml',sigmas=[10]}"
-    found = run_training(
-        TrainRequest(accurate, tmp_path / "model", cheap=(cheap,), model="ensemble", overrides=(member,))
+    found = train_files(
+        accurate, out=tmp_path / "model", cheap=(cheap,), model="ensemble", overrides=(member,)
     )
-    assert found["recipe"] == "cokriging"
+    assert found.recipe == "cokriging"
 
 
 def test_too_few_labels_to_leave_some_out_need_a_file_to_validate_on(tmp_path: Path) -> None:
@@ -88,7 +82,7 @@ def test_too_few_labels_to_leave_some_out_need_a_file_to_validate_on(tmp_path: P
     with pytest.raises(UsageError, match=r"at least 3 configurations, .*two.npz has 2: .*with --validation"):
         train(two, [], tmp_path / "model")
     three = LabelFile(str(write(tmp_path / "three.npz", frames(3))))
-    assert train(three, [], tmp_path / "model")["validation"] == 1
+    assert train(three, [], tmp_path / "model").validation == 1
 
 
 def test_delta_says_which_labels_a_file_lacks(tmp_path: Path) -> None:
@@ -101,7 +95,7 @@ def test_delta_says_which_labels_a_file_lacks(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"20 of 20 are not in .*bare.npz"):
         train(accurate, [bare], tmp_path / "model", "delta")
     whole = LabelFile(str(write(tmp_path / "whole.npz", own)))
-    assert train(accurate, [whole], tmp_path / "model", "delta")["recipe"] == "delta"
+    assert train(accurate, [whole], tmp_path / "model", "delta").recipe == "delta"
 
 
 def test_pairs_are_found_in_another_order_of_atoms(tmp_path: Path) -> None:
@@ -116,7 +110,7 @@ def test_pairs_are_found_in_another_order_of_atoms(tmp_path: Path) -> None:
         LabelFile(str(write(tmp_path / name, one))) for name, one in (("a.npz", cheap), ("b.npz", turned))
     ]
     found = [train(accurate, [file], tmp_path / file.text[-5], "delta") for file in files]
-    assert found[0]["validation_force_mae"] == pytest.approx(found[1]["validation_force_mae"], rel=1e-6)
+    assert found[0].errors["force_mae"] == pytest.approx(found[1].errors["force_mae"], rel=1e-6)
 
 
 def outlying(n: int, seed: int = 0) -> Frames:
@@ -138,10 +132,8 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
             train(LabelFile(str(accurate)), [LabelFile(str(cheap))], tmp_path / "model", "cokriging")
     held = LabelFile(str(wrong))
     with pytest.raises(UsageError, match=r"wrong.extxyz cannot be trained on"):
-        run_training(
-            TrainRequest(
-                LabelFile(str(good)), tmp_path / "model", validation=held, overrides=("model.sigmas=[10]",)
-            )
+        train_files(
+            LabelFile(str(good)), out=tmp_path / "model", validation=held, overrides=("model.sigmas=[10]",)
         )
     gradients = write(tmp_path / "gradients.extxyz", frames(30).replace(forces=-frames(30).forces))
     with pytest.raises(UsageError, match="forces have the wrong sign"):
@@ -152,9 +144,7 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
 def test_trusted_labels_are_trained_on_and_what_is_odd_is_told(tmp_path: Path) -> None:
     wrong = LabelFile(str(write(tmp_path / "wrong.extxyz", outlying(30))), trusted=True)
     told: list[str] = []
-    found = run_training(
-        TrainRequest(wrong, tmp_path / "model", overrides=("model.sigmas=[10]",)), say=told.append
-    )
+    found = train_files(wrong, out=tmp_path / "model", overrides=("model.sigmas=[10]",), say=told.append)
     assert len(told) == 1
     assert "(frame 3)" in told[0]
-    assert found["odd"] == told
+    assert list(found.odd) == told

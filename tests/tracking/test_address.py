@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 
 from fidsel.campaign import CampaignFolder
 from fidsel.tracking import Tracker
-from fidsel.tracking.address import sqlite_uri
+from fidsel.tracking.tracker import sqlite_uri
 
 NAMES = ["plain", "a%20b", "50% of #1?&c=d", "ü–+ ;,'\"", "x?y", "#"]
 

@@ -201,11 +201,3 @@ def test_moved_folder_does_not_write_into_the_old_one(home: CampaignFolder, tmp_
 def test_nothing_is_made_before_the_first_round(tmp_path: Path) -> None:
     assert tracker(CampaignFolder(tmp_path)).sync() is None
     assert list(tmp_path.iterdir()) == []
-
-
-def test_environment_is_left_as_it_was(home: CampaignFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
-    assert tracker(home).trouble() is None
-    import os
-
-    assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ

@@ -9,10 +9,7 @@ from fidsel.fidelity.sources.table import TableSource
 def confirm_tables(campaign: Campaign, journal: Journal) -> None:
     """Compare stored labels with tables whose file changed since they were last compared.
 
-    Raises
-    ------
-    UsageError
-        where a table gives another label for a frame than was taken from it.
+    Raises a `UsageError` where a table gives another label for a frame than was taken from it.
     """
     record = journal.read(TableContents)
     known = dict(record.contents) if record else {}

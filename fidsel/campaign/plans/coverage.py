@@ -11,12 +11,7 @@ from fidsel.fidelity.level import Fidelity
 
 
 def trainable(campaign: Campaign, cover: Mapping[str, BoolArray]) -> BoolArray:
-    """Return (n,) whether a frame may be an accurate training frame: covered by every level that is bought.
-
-    Parameters
-    ----------
-    cover : (n,) of each level.
-    """
+    """Return (n,) whether every level that is bought has a label of a frame: only these are trained on."""
     return np.asarray(np.all([cover[fidelity.name] for fidelity in campaign.fidelities], axis=0), dtype=bool)
 
 

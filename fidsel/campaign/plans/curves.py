@@ -13,7 +13,9 @@ from fidsel.data import Frames
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.planner.law import CurvePoint, Law, Link, Normal, fit_law
 from fidsel.fidelity.planner.priors import Kind, Learner, kind_of, law_prior
+from fidsel.fidelity.source import LabelSource
 from fidsel.models import Fittable
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.training.evaluate import validation_error
 from fidsel.training.stage import ModelFactory
 
@@ -42,14 +44,7 @@ SPREAD = 0.2
 
 
 class Measured(NamedTuple):
-    """What is known of the learning law of a campaign, and the CPU time that took.
-
-    Parameters
-    ----------
-    law : fitted to what was measured.
-    points : the measured points.
-    seconds : s, CPU time of the fits.
-    """
+    """What is known of the learning law of a campaign, and the CPU time that took."""
 
     law: Law
     points: tuple[CurvePoint, ...]
@@ -90,14 +85,18 @@ def measurable(campaign: Campaign) -> bool:
     return forces and isinstance(campaign.model(0), Fittable)
 
 
-def campaign_law(campaign: Campaign, levels: Sequence[Frames], atoms: int, seed: int) -> Measured:
+def campaign_law(
+    campaign: Campaign,
+    levels: Sequence[Frames],
+    atoms: int,
+    seed: int,
+    baseline: SourceLabels | None = None,
+) -> Measured:
     """Return what is known of a campaign's learning law: of its kinds of levels, and of the labels it has.
 
     Parameters
     ----------
     levels : labelled frames of each level that were drawn at random, cheapest first, in order of buying.
-    atoms : of the molecule.
-    seed : of the model and of the law's draws.
     """
     begun, kinds = process_time(), [level_kind(level) for level in campaign.fidelities]
     exact = [len(kinds) - 2] if campaign.cheap_use == "pairs" and len(kinds) > 1 else []
@@ -106,17 +105,24 @@ def campaign_law(campaign: Campaign, levels: Sequence[Frames], atoms: int, seed:
     ratios: dict[Link, Normal] = {}
     one_molecule = len({formula for frames in levels for formula in frames.formulas}) == 1
     if one_molecule and measurable(campaign):
-        points = measured_curves(levels, campaign.model, seed, EQUATIONS // max(3 * atoms - 6, 1))
+        above = levels if baseline is None else [baseline.subtract(frames) for frames in levels]
+        points = measured_curves(above, campaign.model, seed, EQUATIONS // max(3 * atoms - 6, 1))
         ratios = force_ratios(levels)
-    law = fit_law(points, law_prior(kinds, atoms, learner, exact, ratios), seed=seed)
+    beneath = None if baseline is None else source_kind(baseline.source)
+    law = fit_law(points, law_prior(kinds, atoms, learner, exact, ratios, beneath), seed=seed)
     return Measured(law, points, process_time() - begun)
 
 
 def level_kind(level: Fidelity) -> Kind:
     """Return what kind of theory a level is of, by what its source says of itself and by its name."""
-    settings = level.source.settings()
+    return source_kind(level.source, level.name)
+
+
+def source_kind(source: LabelSource, *names: str) -> Kind:
+    """Return what kind of theory a source computes, by what it says of itself and by other names of it."""
+    settings = source.settings()
     words = [str(settings[key]) for key in ("method", "name", "kind") if key in settings]
-    found = [kind_of(word) for word in (*words, level.name)]
+    found = [kind_of(word) for word in (*words, *names)]
     return next((kind for kind in found if kind != "dft"), "dft")
 
 
@@ -132,8 +138,6 @@ def measured_curves(
     ----------
     levels : labelled frames of each level, cheapest first, in the random order they were bought in; the
         difference of two levels is taken where a frame has both.
-    model : builds the campaign's model.
-    seed : of the model.
     most : labels used at most of each curve.
     """
     fresh = model(seed)

@@ -77,13 +77,7 @@ class MinimumBudget:
         return fixed + frames * (self.price + self.companion)
 
     def require(self, budget: Budget) -> None:
-        """Raise unless a budget pays for it.
-
-        Raises
-        ------
-        UsageError
-            see `refusal`.
-        """
+        """Raise a `UsageError`, see `refusal`, unless a budget pays for it."""
         if not budget.pays(self.total):
             raise self.refusal(budget)
 
@@ -92,12 +86,13 @@ class MinimumBudget:
         least, useful = (shown_above(budget, self.with_training(n)) for n in (self.training, USEFUL))
         bound = "at least " if self.at_least else ""
         each = f": {bound}{budget.format(self.price)} for a label of {self.accurate}" if self.price else ""
+        lost = f", and {budget.format(self.wasted)} are spent already" if self.wasted else ""
         raised = "well above" if self.at_least else "to"
         more = "" if self.at_least else f" (some {USEFUL} training labels would take {useful})"
         return UsageError(
             f"the budget of {budget} cannot pay for this campaign: {self.validation} validation labels and "
             f"at least {self.training} training labels of {self.accurate}, with the cheaper labels of the "
-            f"same frames, take {bound}{least}{each}{self._lost(budget)}. Raise budget.total {raised} "
+            f"same frames, take {bound}{least}{each}{lost}. Raise budget.total {raised} "
             f"that{more}{self._fewer(budget)}, or name a quicker accurate level than {self.accurate} "
             "(a smaller basis; mp2 or dft in place of coupled cluster)"
         )
@@ -110,9 +105,6 @@ class MinimumBudget:
             f"{budget} pay for {self.validation} validation and {most} training labels of {self.accurate}; "
             f"the least this campaign needs is {shown_above(budget, self.total)}"
         )
-
-    def _lost(self, budget: Budget) -> str:
-        return f", and {budget.format(self.wasted)} are spent already" if self.wasted else ""
 
     def _fewer(self, budget: Budget) -> str:
         """Return how few validation labels the budget would pay for, "" where that does not help."""

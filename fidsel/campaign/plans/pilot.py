@@ -14,14 +14,9 @@ from fidsel.fidelity.store.failures import failed_frames
 def buy_pilot(ws: Workspace, order: Sequence[str]) -> None:
     """Label the first frames of the random order at every level whose cost must be measured.
 
-    One label of each comes first: where the budget can never pay for the campaign, no more are bought.
-
-    Raises
-    ------
-    UsageError
-        where the budget cannot pay for the campaign.
-    FidselError
-        where no label of a level could be had.
+    One label of each comes first: where the budget can never pay for the campaign, no more are bought. Raises
+    a `UsageError` where the budget cannot pay for the campaign, and a `FidselError` where no label of a level
+    could be had.
     """
     campaign = ws.campaign
     measured = [fidelity for fidelity in campaign.fidelities if not fidelity.price.declared]

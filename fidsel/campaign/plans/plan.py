@@ -16,15 +16,14 @@ from fidsel.campaign.plans.curves import Measured, campaign_law, level_kind, pil
 from fidsel.campaign.plans.minimum_budget import FEWEST, MinimumBudget
 from fidsel.campaign.plans.pilot import buy_pilot
 from fidsel.campaign.plans.prepare import bounded_test, ensure_held_out, ensure_pool, refuse_few
-from fidsel.campaign.records.decisions import PlanRecord, Sampled
+from fidsel.campaign.records.decisions import PlanRecord, Sampled, Stage
 from fidsel.campaign.records.round import HeldOut
+from fidsel.campaign.rounds.baseline import chosen_baseline, label_baseline
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.settings import Campaign, Reporter
-from fidsel.campaign.stage import begin_stage
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
-from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.planner.plan import Plan, UnbudgetedLabels
 from fidsel.fidelity.planner.recommend import PricedLevel, plan
 from fidsel.fidelity.store.lock import open_store
@@ -39,10 +38,8 @@ class Prepared:
 
     Parameters
     ----------
-    held : what is never trained on.
     orders : candidates of each level in the random order that labels are bought in; those that every level
         can label come first, so that the first accurate frames are the first cheap ones too.
-    plan : what to buy.
     """
 
     held: HeldOut
@@ -53,15 +50,9 @@ class Prepared:
 def prepare(ws: Workspace) -> Prepared:
     """Return the pool's split and the plan, made on the first call: sample, hold out, pilot, plan.
 
-    Before round 0 is drawn the plan follows edits of budget, levels, prices and validation.
-
-    Raises
-    ------
-    UsageError
-        where the budget is smaller than pilot, validation and the fewest labels to train on; this is seen
-        after one label per level.
-    FidselError
-        where every pilot label of a fidelity failed.
+    Before round 0 is drawn the plan follows edits of budget, levels, prices and validation. Raises a
+    `UsageError` where the budget is smaller than pilot, validation and the fewest labels to train on (this is
+    seen after one label per level), and a `FidselError` where every pilot label of a fidelity failed.
     """
     campaign, journal = ws.campaign, ws.journal
     if journal.read(Sampled) is None:
@@ -69,6 +60,7 @@ def prepare(ws: Workspace) -> Prepared:
     ws.report("pool", 0, 1)
     ensure_pool(campaign, journal)
     ws.report("pool", 1, 1)
+    label_baseline(ws)
     held = ensure_held_out(campaign, journal, ws.pool, ws.cover)
     refuse_few(campaign, ws.cover, [row for row, frame in enumerate(ws.pool.ids) if frame in held.all])
     orders = start_orders(campaign, ws.pool, journal.require(Sampled).frames, held, ws.cover)
@@ -89,12 +81,7 @@ def prepare(ws: Workspace) -> Prepared:
 
 
 def plan_inputs(campaign: Campaign, cover: Mapping[str, BoolArray]) -> dict[str, Any]:  # Any: plain values
-    """Return the settings that a plan follows.
-
-    Parameters
-    ----------
-    cover : (n_pool,) per level: whether it has a label of each.
-    """
+    """Return the settings that a plan follows."""
     levels = [[level.name, level.key, level.price.value, level.price.per] for level in campaign.fidelities]
     money = [campaign.budget.total, campaign.budget.unit]
     held = [campaign.rules.test, campaign.rules.validation]
@@ -187,23 +174,22 @@ def measured_law(ws: Workspace, random: Mapping[str, Sequence[str]], index: int)
     Parameters
     ----------
     random : frames of each level that were drawn at random, in order of buying.
-    index : of the round that is planned.
     """
     campaign = ws.campaign
     levels = [ws.labelled(fidelity, random[fidelity.name]) for fidelity in campaign.fidelities]
     ws.begin("measuring learning curves")
     atoms = int(ws.pool.sizes.max())
-    measured = campaign_law(campaign, levels, atoms, campaign.seed_for("curves", index))
+    seed = campaign.seed_for("curves", index)
+    measured = campaign_law(campaign, levels, atoms, seed, chosen_baseline(ws))
     if measured.points:
-        amount = measured.seconds if campaign.budget.unit == "core-second" else 0.0
-        ws.ledger.charge("training", amount, f"learning curves before round {index}", measured.seconds)
+        ws.charge_training(measured.seconds, f"learning curves before round {index}")
     return measured
 
 
 def priced_levels(
     ws: Workspace, orders: Mapping[str, Sequence[str]], owned: Mapping[str, int] | None = None
 ) -> list[PricedLevel]:
-    """Return the levels of a campaign as the planner sees them.
+    """Return the levels of a campaign as the planner sees them; pilot labels are still to be bought.
 
     Parameters
     ----------
@@ -215,32 +201,22 @@ def priced_levels(
     for fidelity in campaign.fidelities:
         name = fidelity.name
         alone = campaign.cheap_use == "labels" or fidelity is campaign.accurate
-        available = len(orders[name]) if alone else 0
-        levels.append(_priced(ws, fidelity, prices[name], available, known.get(name, 0)))
+        available, has = len(orders[name]) if alone else 0, known.get(name, 0)
+        measured = ws.store.statistics(fidelity)
+        levels.append(
+            PricedLevel(
+                name,
+                prices[name],
+                owned=has,
+                available=max(available - has, 0),
+                seconds=measured.mean_seconds if measured.done else None,
+                kind=level_kind(fidelity),
+            )
+        )
     # an accurate training frame gets its cheap labels too
     companion = sum(prices[fidelity.name] for fidelity in campaign.cheap)
     levels[-1] = replace(levels[-1], cost=levels[-1].cost + companion, companion=companion)
     return levels
-
-
-def _priced(ws: Workspace, fidelity: Fidelity, price: float, available: int, owned: int) -> PricedLevel:
-    """Return a fidelity as the planner sees it; pilot labels are counted as still to be bought.
-
-    Parameters
-    ----------
-    price : of one label, base units.
-    available : frames it could label, those it has labelled included.
-    owned : labels it has for training.
-    """
-    measured = ws.store.statistics(fidelity)
-    return PricedLevel(
-        fidelity.name,
-        price,
-        owned=owned,
-        available=max(available - owned, 0),
-        seconds=measured.mean_seconds if measured.done else None,
-        kind=level_kind(fidelity),
-    )
 
 
 def start_size(ws: Workspace, made: Plan) -> int:
@@ -266,7 +242,7 @@ def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:
         identify(campaign, journal)
         enforce(campaign, journal)
         if journal.read(Sampled) is None:
-            begin_stage(journal, "pool")
+            journal.write(Stage("pool"))
         return ensure_pool(campaign, journal)
 
 

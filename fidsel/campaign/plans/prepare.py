@@ -29,10 +29,8 @@ TEST_BUDGET = 0.5
 def ensure_pool(campaign: Campaign, journal: Journal) -> Frames:
     """Return the pool, sampled and stored on the first call.
 
-    Raises
-    ------
-    UsageError
-        where the pool is too small for what is to be held out; a new one is not stored then.
+    Raises a `UsageError` where the pool is too small for what is to be held out; a new one is not stored
+    then.
     """
     if journal.read(Sampled) is None:
         frames = campaign.sample().unlabelled().unique()
@@ -57,7 +55,6 @@ def refuse_few(campaign: Campaign, cover: Mapping[str, BoolArray], held: Sequenc
 
     Parameters
     ----------
-    cover : (n,) per level: whether it has a label of each.
     held : rows that are held out, or barred beside them.
     """
     free = trainable(campaign, cover)
@@ -88,16 +85,12 @@ def ensure_held_out(
 ) -> HeldOut:
     """Return the test and validation frames, drawn once; see `spread_over_blocks`.
 
-    Before round 0 is drawn they may be drawn anew, for other numbers of them or other levels.
+    Before round 0 is drawn they may be drawn anew, for other numbers of them or other levels. Raises a
+    `UsageError` where the pool has too few frames for them.
 
     Parameters
     ----------
     cover : (n_pool,) per level: whether it has a label of each.
-
-    Raises
-    ------
-    UsageError
-        where the pool has too few frames for them.
     """
     rules = campaign.rules
     asked = {

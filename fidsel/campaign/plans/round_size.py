@@ -42,7 +42,7 @@ def round_size(ws: Workspace, ready: Prepared, index: int) -> RoundSize:
 def split(campaign: Campaign, index: int, affordable: int) -> tuple[int, int]:
     """Return how many frames a round picks and probes, of those that what is left pays for."""
     rules = campaign.rules
-    wanted = rules.probes if campaign.probing else 0
+    wanted = rules.probes if campaign.step.probes else 0
     frames = ceil(affordable / (rules.rounds - index + 1))
     if rules.per_round is not None:
         frames = min(affordable, rules.per_round + wanted)

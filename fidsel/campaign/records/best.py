@@ -35,15 +35,11 @@ def best_words(best: Round, rounds: Sequence[Round], unit: str) -> str:
 def python_lines(model: Path) -> tuple[str, str]:
     """Return two lines of Python that give ASE Atoms a saved model as their calculator.
 
-    A Δ-model computes its cheap level as its campaign does, so it is opened with the campaign's help.
-
-    Raises
-    ------
-    UsageError
-        where the folder holds no readable model.
+    A Δ-model computes its cheap level as its campaign does, so it is opened with the campaign's help. Raises
+    a `UsageError` where the folder holds no readable model.
     """
     settings, _ = read_state(model)
-    if settings["kind"] == "delta":
+    if settings["kind"] == "baseline":
         opening = "from fidsel.tasks.model_files import load_folder", "load_folder"
     else:
         opening = "import fidsel", "fidsel.load"

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from time import time
+from typing import Any, Self
 
 from fidsel.exceptions import UsageError
 
@@ -45,7 +46,6 @@ class HeldOutFor:
 
     Parameters
     ----------
-    asked : settings by name.
     bounded : whether the number of test frames has been cut to what they may cost.
     """
 
@@ -73,6 +73,15 @@ class Refreshed:
     """What a refresh of the pool before a round did, as a sentence."""
 
     note: str
+
+
+@dataclass(frozen=True)
+class BaselineVerdict:
+    """Whether trainings use the baseline of a key, as the campaign's labels told, and that in words."""
+
+    key: str
+    used: bool
+    why: str
 
 
 @dataclass(frozen=True)
@@ -116,10 +125,25 @@ class Stage:
     """
 
     what: str = ""
-    since: float = 0.0
+    since: float = field(default_factory=time)
     account: str = ""
     level: str = ""
     total: int = 0
+
+    @classmethod
+    def purchase(cls, account: str, level: str, total: int) -> Self:
+        """Return the stage in which so many labels of a level are bought, beginning now."""
+        return cls(label_stage(account, level), account=account, level=level, total=total)
+
+
+def label_stage(account: str, level: str) -> str:
+    """Return the name of a purchase, as stages and steps have it.
+
+    >>> label_stage("train", "pbe"), label_stage("pilot", "pbe")
+    ('training labels of pbe', 'pilot labels of pbe')
+    """
+    kind = {"train": "training", "control": "control arm's"}.get(account, account)
+    return f"{kind} labels of {level}"
 
 
 @dataclass(frozen=True)

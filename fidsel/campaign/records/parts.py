@@ -6,6 +6,7 @@ from typing import Any
 
 from fidsel.data.typed import from_plain
 from fidsel.exceptions import UsageError
+from fidsel.training.stage import History
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,6 @@ class Source:
     estimates: Mapping[str, float] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     score: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class History:
-    """Losses of a stage of training."""
-
-    stage: str
-    step: tuple[int, ...]
-    train: tuple[float, ...]
-    validation: tuple[float, ...]
-    best_step: int
-    seconds: float
-    notes: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

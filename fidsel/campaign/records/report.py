@@ -39,10 +39,8 @@ def round_report(
 
     Parameters
     ----------
-    pool : all configurations, in the store's order.
     held : ids of the frames that are never trained on.
     clusters, energies : of the candidates of round 0.
-    tested : what the round found of held-out frames.
     rounds : up to the one to report.
     """
     last, forces = rounds[-1], campaign.accurate.forces
@@ -76,12 +74,8 @@ def round_report(
 def read_report(campaign: Campaign, index: int | None = None) -> tuple[int, Report]:
     """Return a finished round of a campaign, the last one where none is named, and its report.
 
-    It only reads, so another process may drive the campaign meanwhile.
-
-    Raises
-    ------
-    FidselError
-        where there is no such round or its files cannot be read.
+    It only reads, so another process may drive the campaign meanwhile. Raises a `FidselError` where there is
+    no such round or its files cannot be read.
     """
     home = campaign.folder
     rounds = home.read_rounds()

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from fidsel.arrays import html_table
 from fidsel.campaign.records.parts import check_parts
-from fidsel.data.notebook import html_table
 from fidsel.data.typed import from_plain
 from fidsel.exceptions import UsageError
 from fidsel.training.evaluate import Metrics
@@ -40,34 +40,30 @@ class Saving:
     ----------
     share : of the control arm's spend; negative = the campaign cost more.
     at_least : whether it is a lower bound, the control's curve not being believed further out.
-    low, high : 90 % interval of the share, by what is known of the control's curve; None in records that
-        were written before it was kept.
+    low, high : 90 % interval of the share, by what is known of the control's curve.
     high_at_least : whether `high` is a lower bound of the interval's end, for the same reason.
     """
 
     share: float
     at_least: bool
-    low: float | None = None
-    high: float | None = None
+    low: float
+    high: float
     high_at_least: bool = False
 
     @property
     def certain(self) -> bool:
-        """Whether the interval leaves out no saving at all; False where there is no interval."""
-        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+        """Whether the interval leaves out no saving at all."""
+        return not self.low <= 0 <= self.high
 
     @property
     def cell(self) -> str:
         """The share and its interval, for a table.
 
-        >>> Saving(0.31, False, -0.2, 0.61).cell, Saving(0.74, True).cell
-        ('+31 % (−20 to +61)', '≥ +74 %')
+        >>> Saving(0.31, False, -0.2, 0.61).cell, Saving(0.74, True, 0.6, 0.8, True).cell
+        ('+31 % (−20 to +61)', '≥ +74 % (+60 to ≥ +80)')
         """
-        text = f"{'≥ ' if self.at_least else ''}{_percent(self.share)} %"
-        if self.low is None or self.high is None:
-            return text
-        more = "≥ " if self.high_at_least else ""
-        return f"{text} ({_percent(self.low)} to {more}{_percent(self.high)})"
+        bound, more = "≥ " * self.at_least, "≥ " * self.high_at_least
+        return f"{bound}{_percent(self.share)} % ({_percent(self.low)} to {more}{_percent(self.high)})"
 
     @property
     def words(self) -> str:
@@ -79,8 +75,6 @@ class Saving:
         '60 % of its spend saved at equal error, 90 % interval +30 to +70 %'
         """
         bound, more = "at least " if self.at_least else "", "at least " if self.high_at_least else ""
-        if self.low is None or self.high is None:
-            return f"{bound}{_percent(self.share)} % of its spend saved at equal error"
         spread = f"90 % interval {_percent(self.low)} to {more}{_percent(self.high)} %"
         if not self.certain:
             middle = f"{bound}{_percent(self.share)} %"
@@ -191,16 +185,16 @@ class Round:
             ("picked in this round", len(self.picks)),
             (f"errors on {self.metrics.frames} test labels", self.metrics),
             (f"errors on {self.validation.frames} validation labels", self.validation),
-            ("spent of the budget, base units", self._money()),
+            (
+                "spent of the budget, base units",
+                f"{self.spent:.4g} ({self.cost:.4g} in this round), {self.remaining:.4g} left",
+            ),
         ]
         if self.control is not None:
             arm = f"{self.control.labels} random labels, {self.control.basis}: {self.control.saving.words}"
             rows.append(("control arm", arm))
         rows.append(("state", self.stop or "goes on"))
         return html_table(f"round {self.index}", (), rows, self.notes)
-
-    def _money(self) -> str:
-        return f"{self.spent:.4g} ({self.cost:.4g} in this round), {self.remaining:.4g} left"
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""
@@ -253,7 +247,6 @@ class Allocation:
     picks : the accurate ones with their reasons.
     predicted_cost : of all of it, base units.
     error_source : how the errors behind the picks were estimated.
-    notes : what the picker or the planner had to say.
     """
 
     accurate: tuple[str, ...]

@@ -21,9 +21,6 @@ class Summary:
 
     Parameters
     ----------
-    folder : the campaign.
-    budget : what may be spent.
-    rounds : finished rounds.
     spent : of the budget, base units, purchases of a round under way included.
     accounts : money per account, base units.
     progress : how far the next round has come; None before there is a store.
@@ -83,10 +80,7 @@ class Summary:
 def summarise(folder: Path, budget: Budget) -> Summary:
     """Return where a campaign stands.
 
-    Raises
-    ------
-    FidselError
-        where its store or a round cannot be read.
+    Raises a `FidselError` where its store or a round cannot be read.
     """
     home = CampaignFolder(folder)
     spent, accounts, progress = 0.0, {}, None

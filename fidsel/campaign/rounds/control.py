@@ -6,12 +6,12 @@ arm is trained at the spend of every round ("bought").
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import floor
 
 from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.records.decisions import Sampled
 from fidsel.campaign.records.round import ControlArm, HeldOut, Round, Saving
+from fidsel.campaign.rounds.baseline import chosen_baseline
 from fidsel.campaign.rounds.training import watched
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.workspace import Workspace
@@ -25,14 +25,6 @@ FRACTIONS = (0.5, 0.7, 1.0)
 """Nested subsets of the owned random labels that the learning curve is measured on."""
 REACH = 10.0
 """How many times beyond its last point the learning curve is believed."""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Measured points of the control arm: labels and headline error."""
-
-    labels: tuple[int, ...]
-    errors: tuple[float, ...]
 
 
 def affordable(spent: float, price: float, validation: int) -> int:
@@ -71,11 +63,9 @@ def _bought(
         return None
     measured = _train(ws, held, train)
     before = [r.control for r in earlier if r.control is not None and r.control.metrics is not None]
-    curve = Curve(
-        (*(arm.labels for arm in before), count), (*(arm.error for arm in before), measured.headline)
-    )
     error = measured.headline
-    saved = _saving(ws, curve, _law(ws, curve), spent, ours.headline)
+    law = _law(ws, [*((arm.labels, arm.error) for arm in before), (count, error)])
+    saved = _saving(ws, law, count, spent, ours.headline)
     return ControlArm("bought", count, error, error, error, ws.ledger.spent("control"), saved, measured)
 
 
@@ -85,23 +75,22 @@ def _owned(
     if len(owned) < FEWEST:
         return None
     numbers = sorted({max(FEWEST, round(part * len(owned))) for part in FRACTIONS})
-    found = tuple(_train(ws, held, owned[:n]).headline for n in numbers)
-    curve = Curve(tuple(numbers), found)
-    law = _law(ws, curve)
+    law = _law(ws, [(n, _train(ws, held, owned[:n]).headline) for n in numbers])
     middle, low, high = law.predict(count, ())
-    saved = _saving(ws, curve, law, spent, ours.headline)
+    saved = _saving(ws, law, numbers[-1], spent, ours.headline)
     return ControlArm("owned", count, middle, low, high, 0.0, saved, extrapolated_from=len(owned))
 
 
-def _law(ws: Workspace, curve: Curve) -> Law:
-    points = [CurvePoint(Link(0), n, error) for n, error in zip(curve.labels, curve.errors, strict=True)]
+def _law(ws: Workspace, curve: Sequence[tuple[int, float]]) -> Law:
+    """Return the law of a curve: numbers of labels, each with the headline error."""
+    points = [CurvePoint(Link(0), labels, error) for labels, error in curve]
     prior = law_prior(["wavefunction"], int(ws.pool.sizes.max()))
     return fit_law(points, prior, seed=ws.campaign.seed_for("control law"))
 
 
-def _saving(ws: Workspace, curve: Curve, law: Law, spent: float, error: float) -> Saving:
+def _saving(ws: Workspace, law: Law, labels: int, spent: float, error: float) -> Saving:
     price, validation = ws.price(ws.campaign.accurate), ws.campaign.rules.validation
-    return saving(law, REACH * curve.labels[-1], error, spent, price, validation)
+    return saving(law, REACH * labels, error, spent, price, validation)
 
 
 def saving(law: Law, furthest: float, error: float, spent: float, price: float, validation: int) -> Saving:
@@ -114,8 +103,6 @@ def saving(law: Law, furthest: float, error: float, spent: float, price: float, 
 
     Parameters
     ----------
-    law : learning curve of the control arm.
-    furthest : labels.
     error : of the campaign, in the unit of the curve.
     spent : by the campaign, base units.
     price : of an accurate label, base units.
@@ -139,6 +126,7 @@ def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:
     ws.begin("training the control arm")
     data = TrainingData(train, ws.labelled(campaign.accurate, held.validation))
     what = f"control arm of {len(train)} labels"
-    trained = watched(campaign, ws.report, campaign.control_recipe, data, campaign.seed_for("control"), what)
+    seed, baseline = campaign.seed_for("control"), chosen_baseline(ws)
+    trained = watched(campaign, ws.report, campaign.control_recipe, data, seed, what, baseline)
     shown = ws.labelled(campaign.accurate, held.test or held.validation)
     return errors(trained.model, shown).metrics()

@@ -8,11 +8,10 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.campaign.records.round import Pick
-from fidsel.campaign.rounds.self_error import disagreement, latent
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
-from fidsel.models import load
-from fidsel.selector import Evidence, score
+from fidsel.models import ForceField, load
+from fidsel.selector import Evidence, mean_latent, score
 from fidsel.training.evaluate import frame_errors
 
 
@@ -60,6 +59,17 @@ def ranking(ws: Workspace, index: int, picks: Sequence[Pick], source: Mapping[st
     guess = np.array([estimates[frame] for frame in labelled.ids])
     limits = None if bounds is None else np.array([bounds[frame] for frame in labelled.ids])
     return score(guess, truth, np.array([cluster[frame] for frame in labelled.ids]), limits).to_dict()
+
+
+def disagreement(model: ForceField, frames: Frames, forces: bool) -> FloatArray:
+    """Return (n,) how far the members of a committee disagree: eV/Å of forces, or eV of energies."""
+    found = model.disagreement(frames)
+    return found.frame_forces if forces else found.energy
+
+
+def latent(model: ForceField, frames: Frames) -> FloatArray:
+    """Return (n, d) latent features of each frame, those of the model's networks side by side."""
+    return mean_latent(model.latent(frames), frames)
 
 
 def cheap_errors(ws: Workspace, frames: Frames, previous: Path) -> FloatArray:

@@ -38,11 +38,8 @@ class HeldOutErrors:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(
-            zip(
-                self.frames, self.clusters.tolist(), self.energies.tolist(), self.errors.tolist(), strict=True
-            )
-        )
+        columns = (array.tolist() for array in (self.clusters, self.energies, self.errors))
+        writer.writerows(zip(self.frames, *columns, strict=True))
         write_text(folder / FILE, out.getvalue())
 
     @classmethod
@@ -56,9 +53,7 @@ class HeldOutErrors:
         """
         path = folder / FILE
         if not path.exists():
-            raise FidselError(
-                f"there is no {path}, from which the report is made; rounds of fidsel < 0.2 have none"
-            )
+            raise FidselError(f"there is no {path}, from which the report is made: put back a copy of it")
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))

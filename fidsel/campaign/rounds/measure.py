@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.campaign.rounds.self_error import latent
+from fidsel.campaign.rounds.estimate import latent
 from fidsel.campaign.settings import Campaign, Rules
 from fidsel.data import Frames
-from fidsel.data.archive import check_array
 from fidsel.data.atomic import replacing, write_text
+from fidsel.data.formats.archive import check_array
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.models import ForceField
 from fidsel.selector import BroadClusters, Descriptor, make_descriptor
@@ -132,10 +132,7 @@ class Regions:
 def read_clusters(folder: Path) -> tuple[BroadClusters, FloatArray]:
     """Return the clusters kept in the folder of round 0 and the energies (n_fitted,), eV, of their frames.
 
-    Raises
-    ------
-    FidselError
-        where one of the files is missing or damaged.
+    Raises a `FidselError` where one of the files is missing or damaged.
     """
     path = folder / "energies.npy"
     try:

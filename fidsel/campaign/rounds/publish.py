@@ -40,15 +40,7 @@ ENERGIES_ONLY = (
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What was found of a round.
-
-    Parameters
-    ----------
-    record : of the round.
-    regions : the campaign's clusters.
-    data : what was trained on.
-    tested : errors of the held-out frames one by one.
-    """
+    """What was found of a round."""
 
     record: Round
     regions: Regions
@@ -68,7 +60,6 @@ def measured(
 
     Parameters
     ----------
-    data, trained : what it was trained on, and the model.
     seconds : wall time of labelling and training.
     """
     began, campaign, index = perf_counter(), ws.campaign, len(done)
@@ -110,10 +101,7 @@ def measured(
 def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round], trained: Trained) -> None:
     """Write the folder of a round; it appears at one stroke.
 
-    Raises
-    ------
-    FidselError
-        where it cannot be written, or another driver has taken the campaign over.
+    Raises a `FidselError` where it cannot be written, or another driver has taken the campaign over.
     """
     ws.lock.check()
     with ws.campaign.folder.publishing(found.record) as folder:

@@ -32,16 +32,8 @@ class Trusted:
 def trusted(campaign: Campaign, pool: Frames, data: TrainingData) -> Trusted:
     """Return the labels to train on: single ones that look wrong are left out, and that is noted.
 
-    With `Rules.trust_labels` all are kept. The labels stay in the store, whatever is found.
-
-    Parameters
-    ----------
-    pool : all configurations, whose rows the notes name.
-
-    Raises
-    ------
-    FidselError
-        where the labels of a level are wrong as a whole: signs, units, energies per atom.
+    With `Rules.trust_labels` all are kept. The labels stay in the store, whatever is found. Raises a
+    `FidselError` where the labels of a level are wrong as a whole: signs, units, energies per atom.
     """
     trust = campaign.rules.trust_labels
     accurate = data.train + data.validation

@@ -9,7 +9,9 @@ import numpy as np
 from fidsel.arrays import IntArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models.contract import ForceField, Watchable
+from fidsel.models.combinations.baseline import over
+from fidsel.models.combinations.labels import SourceLabels
+from fidsel.models.contract import Fittable, ForceField, Watchable
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.recipes.dispatch import train_one
 from fidsel.training.recipes.standard import STAGE
@@ -20,12 +22,8 @@ VALIDATION = 0.2
 
 
 @runtime_checkable
-class Updatable(Protocol):
+class Updatable(Fittable, Protocol):
     """A model with a closed-form fit that further frames can be added to, such as `SGDML`."""
-
-    def fit(self, train: Frames, validation: Frames) -> tuple[ForceField, dict[str, Any]]:
-        """Return the fitted model and a record."""
-        ...
 
     def update(self, frames: Frames) -> tuple[ForceField, dict[str, Any]]:
         """Return the model fitted to its training frames and these, and a record."""
@@ -54,6 +52,7 @@ def learner(
     *,
     stage: Stage = STAGE,
     watch: Watch = QUIET,
+    baseline: SourceLabels | None = None,
 ) -> Learner:
     """Return the learner that suits a model.
 
@@ -62,13 +61,42 @@ def learner(
     model : builds an untrained model from a seed.
     frames : the labelled frames that rows count in.
     seed : decides initial parameters, batches and validation frames.
-    stage : how networks are trained.
     watch : hears how far each training is; it keeps nothing.
+    baseline : is beneath the model, see `fidsel.training.baseline`.
+
+    Raises
+    ------
+    BaselineError
+        where the baseline fails for some frames.
     """
+    if baseline is not None:
+        above = learner(model, baseline.subtract(frames), seed, stage=stage, watch=watch)
+        return OverBaseline(above, baseline)
     watch = replace(watch, checkpoints=None)  # these are of one training
     if isinstance(model(seed), Updatable):
         return Incremental(model, frames, seed, watch=watch)
     return Retrained(model, frames, seed, stage, watch)
+
+
+class OverBaseline:
+    """Adds a baseline to models of what labels are above it.
+
+    Parameters
+    ----------
+    learner : learns the labels minus those of the baseline.
+    baseline : is added to its models.
+    """
+
+    def __init__(self, learner: Learner, baseline: SourceLabels) -> None:
+        self._learner, self._baseline = learner, baseline
+
+    def learn(self, additions: Sequence[IntArray]) -> ForceField:
+        """Return the baseline plus the model of all additions."""
+        return over(self._baseline, self._learner.learn(additions))
+
+    def sibling(self) -> Self:
+        """Return a learner with the same baseline that goes its own way from the start."""
+        return type(self)(self._learner.sibling(), self._baseline)
 
 
 class Start:
@@ -92,9 +120,7 @@ class Incremental:
 
     Parameters
     ----------
-    model, frames, seed : as for `learner`.
     start : model of the start, where another learner shares it.
-    watch : hears how far the first fit is.
     """
 
     def __init__(
@@ -134,12 +160,7 @@ class Incremental:
 
 
 class Retrained:
-    """A model trained from scratch on all rows; a fifth of the first rows validates in every round.
-
-    Parameters
-    ----------
-    model, frames, seed, stage, watch : as for `learner`.
-    """
+    """A model trained from scratch on all rows; a fifth of the first rows validates in every round."""
 
     def __init__(
         self,
@@ -175,10 +196,7 @@ class Retrained:
 def validation_rows(rows: IntArray, seed: int) -> tuple[IntArray, IntArray]:
     """Return the rows to train on and those that validate, a fifth drawn at random.
 
-    Raises
-    ------
-    UsageError
-        for fewer than two rows.
+    Raises a `UsageError` for fewer than two rows.
     """
     if len(rows) < 2:
         raise UsageError(f"training needs at least two labelled frames to start from, got {len(rows)}")

@@ -13,8 +13,8 @@ import numpy as np
 
 from fidsel.arrays import BoolArray
 from fidsel.campaign.selection.settings import Division, SelectionRound
-from fidsel.data.archive import check_archive
 from fidsel.data.atomic import replacing
+from fidsel.data.formats.archive import check_archive
 from fidsel.data.typed import from_plain
 from fidsel.exceptions import UsageError
 
@@ -77,12 +77,8 @@ def read_rounds(
 ) -> tuple[list[SelectionRound], list[SelectionRound]]:
     """Return the rounds that an earlier run of a task kept in a file, and those of its control arm.
 
-    None where there is no file.
-
-    Raises
-    ------
-    UsageError
-        where the file is not of a selection, or of another task.
+    None where there is no file. Raises a `UsageError` where the file is not of a selection, or of another
+    task.
     """
     if not Path(path).exists():
         return [], []
@@ -101,10 +97,7 @@ def read_rounds(
 def read_known(path: Path | str) -> BoolArray | None:
     """Return (n,) True for frames that had a label when the selection in a file began; None without a file.
 
-    Raises
-    ------
-    UsageError
-        where the file is not of a selection.
+    Raises a `UsageError` where the file is not of a selection.
     """
     if not Path(path).exists():
         return None

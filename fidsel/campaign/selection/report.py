@@ -25,9 +25,6 @@ def selection_report(
 
     Parameters
     ----------
-    task : what was selected from.
-    rounds, control : of the selection and of its control arm.
-    title : heading of the page.
     arm : what the selection is called beside its control arm.
     """
     measured = [one for one in rounds if one.held_out is not None]

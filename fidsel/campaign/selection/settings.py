@@ -130,20 +130,14 @@ class SelectionRound:
 def divide(frames: Frames, selection: Selection, known: BoolArray | None = None) -> Division:
     """Return which frames are held out, which may be picked, and which start.
 
-    Blocks of the trajectories are held out whether their frames have labels or not, so that labels that
-    come later move no frame to another side. Frames that repeat a held-out configuration are on no side.
+    Blocks of the trajectories are held out whether their frames have labels or not, so that labels that come
+    later move no frame to another side. Frames that repeat a held-out configuration are on no side. Raises a
+    `UsageError` where too few frames have labels.
 
     Parameters
     ----------
-    frames : n frames of a file.
-    selection : the numbers.
     known : (n,) True for frames whose labels were there when the selection began, which decide what is held
         out and what it starts from; None = it begins now.
-
-    Raises
-    ------
-    UsageError
-        where too few frames have labels.
     """
     now = has_labels(frames)
     labelled = now if known is None else known

@@ -8,8 +8,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.campaign.rounds.estimate import disagreement, latent
 from fidsel.campaign.rounds.measure import error_unit
-from fidsel.campaign.rounds.self_error import disagreement, latent
 from fidsel.campaign.selection.learner import Learner, same_rows
 from fidsel.campaign.selection.settings import Division, Selection, divide
 from fidsel.data import Frames
@@ -26,7 +26,6 @@ class Learnt:
 
     Parameters
     ----------
-    model : the model.
     labelled : (m,) rows of the file, rising.
     found : its errors on these.
     errors : (n,) error of each frame of the file, NaN without label.
@@ -55,8 +54,6 @@ class Space:
     ----------
     frames : of the file, some or all with labels.
     features : (n, d) descriptor of each.
-    division : what they are for.
-    selection : the numbers.
     first : gives the model of the start; None where the energies of labels may be looked at instead.
     """
 

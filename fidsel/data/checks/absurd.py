@@ -72,6 +72,8 @@ def absurd(
                  forces that point elsewhere than the cheap ones, or are 15 × weaker or stronger
     ============ ==================================================================================
 
+    Raises `UsageError` where shapes do not fit, or rows of `cheap` hold other atoms than the labels.
+
     Parameters
     ----------
     energy : (n,) eV.
@@ -82,11 +84,6 @@ def absurd(
     cheap : labels of another level of the n new configurations, row by row; NaN where there are none.
     known_cheap : the same of `known`, row by row.
     charge : (n,) e, total charges; 0 where not given.
-
-    Raises
-    ------
-    UsageError
-        where shapes do not fit, or rows of `cheap` hold other atoms than the labels.
     """
     packed = _packed(forces, offsets)
     new = Frames.pack(

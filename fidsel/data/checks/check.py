@@ -1,8 +1,5 @@
 """Checks of a data set before anything is trained on it."""
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 
 from fidsel.arrays import FloatArray
@@ -52,7 +49,6 @@ def check(
 
     Parameters
     ----------
-    frames : the data set.
     forces : whether the levels declare forces.
     reference_forces : (n_atoms, 3) eV/Å, an independent estimate such as MMFF94's: a unit error that
         energies and forces share cannot be seen without it.
@@ -80,11 +76,8 @@ def check(
     if len(rows):
         kept = np.repeat(usable, frames.sizes)
         reference = None if reference_forces is None else reference_forces[kept]
-        scale = partial(force_scale, reference=reference, name=reference_name)
-        found += [finding.within(rows) for finding in _rules(frames[rows], forces, scale)]
+        some = frames[rows]
+        told = labels(some, forces) + electrons(some) + distances(some) + duplicates(some)
+        told += label_rules(some) + force_scale(some, reference, reference_name) + composition(some)
+        found += [finding.within(rows) for finding in told]
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
-
-
-def _rules(frames: Frames, forces: bool, scale: Callable[[Frames], list[Finding]]) -> list[Finding]:
-    found = labels(frames, forces) + electrons(frames) + distances(frames) + duplicates(frames)
-    return found + label_rules(frames) + scale(frames) + composition(frames)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from fidsel.arrays import FloatArray, IntArray
-from fidsel.data.checks.finding import Finding, about
+from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.data.checks.finding import Finding, about, by_level
 from fidsel.data.checks.limits import CLOSED
 from fidsel.data.checks.mistakes import energy_over_work
 from fidsel.data.checks.robust import FEWEST, net_share, rank_correlation, ratio, spread
@@ -42,31 +42,36 @@ def labels(frames: Frames, forces: bool) -> list[Finding]:
     Frames that name no level are one level, which declares the labels that some frame of the set has.
     """
     found = infinite(frames)
-    for level in sorted(set(frames.level.tolist())):
-        found += _level(frames, level, forces)
-    rows = frames.per_frame(np.logical_or, np.isfinite(frames.forces).any(axis=1)) & ~frames.has_forces
-    return found + about("warning", "labels", rows, "only some atoms have forces in {n} frames: relabel them")
+    for level, rows, of in by_level(frames):
+        found += _level(frames, level, rows, forces, of)
+    some = frames.per_frame(np.logical_or, np.isfinite(frames.forces).any(axis=1)) & ~frames.has_forces
+    return found + about("warning", "labels", some, "only some atoms have forces in {n} frames: relabel them")
 
 
 def infinite(frames: Frames) -> list[Finding]:
     """Report labels that are infinite."""
-    bad = np.isinf(frames.energy) | frames.per_frame(np.logical_or, np.isinf(frames.forces).any(axis=1))
-    return about("error", "labels", bad, "labels are infinite in {n} frames: remove or relabel them")
+    text = "labels are infinite in {n} frames: remove or relabel them"
+    return about("error", "labels", with_infinite(frames), text)
 
 
-def _level(frames: Frames, level: str, forces: bool) -> list[Finding]:
-    here, named = frames.level == level, bool(frames.level.any())
-    of = f" of level {level!r}" if level else " without a level" if named else ""
+def with_infinite(frames: Frames) -> BoolArray:
+    """Return (n_frames,) True where a label is infinite."""
+    forces = frames.per_frame(np.logical_or, np.isinf(frames.forces).any(axis=1))
+    return np.asarray(np.isinf(frames.energy) | forces)
+
+
+def _level(frames: Frames, level: str, rows: IntArray, forces: bool, of: str) -> list[Finding]:
+    of = of or (" without a level" if frames.level.any() else "")
     found = []
     for name, has in (("energies", ~np.isnan(frames.energy)), ("forces", frames.has_forces)):
         if (name == "forces" and not forces) or not (level or has.any()):
             continue
-        missing = tuple(np.flatnonzero(here & ~has).tolist())
-        if level and len(missing) == here.sum():
+        missing = tuple(rows[~has[rows]].tolist())
+        if level and len(missing) == len(rows):
             text = f"no frame of level {level!r} has {name}: was the right key read?"
             found.append(Finding("error", "labels", text, missing))
         elif missing:
-            text = f"{len(missing)} of {here.sum()} frames{of} have no {name}: label them, or leave them out"
+            text = f"{len(missing)} of {len(rows)} frames{of} have no {name}: label them, or leave them out"
             found.append(Finding("warning", "labels", text, missing))
     return found
 

@@ -1,12 +1,13 @@
 """What a check of a data set reports."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray
+from fidsel.data.frames import Frames
 
 Severity = Literal["error", "warning", "note"]
 
@@ -33,14 +34,20 @@ class Finding:
         return replace(self, frames=tuple(rows[list(self.frames)].tolist()) if self.frames else ())
 
 
-def few(rows: Sequence[int], shown: int = 5) -> str:
-    """Return the first numbers of some rows and how many more there are.
+def few(things: Sequence[object], shown: int = 5, between: str = ", ") -> str:
+    """Return the first of some things and how many more there are.
 
-    >>> few(range(8)), few([4])
-    ('0, 1, 2, 3, 4 and 3 more', '4')
+    >>> few(range(8)), few(["a"])
+    ('0, 1, 2, 3, 4 and 3 more', 'a')
     """
-    more = f" and {len(rows) - shown} more" if len(rows) > shown else ""
-    return ", ".join(str(row) for row in rows[:shown]) + more
+    more = f" and {len(things) - shown} more" if len(things) > shown else ""
+    return between.join(map(str, things[:shown])) + more
+
+
+def by_level(frames: Frames) -> Iterator[tuple[str, IntArray, str]]:
+    """Yield each level, the rows of its frames, and what messages call it: " of level 'pbe'", or nothing."""
+    for level in sorted(set(frames.level.tolist())):
+        yield level, np.flatnonzero(frames.level == level), f" of level {level!r}" if level else ""
 
 
 def about(severity: Severity, rule: str, bad: BoolArray, message: str) -> list[Finding]:

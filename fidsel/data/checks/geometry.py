@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data import state
-from fidsel.data.checks.finding import Finding, about
+from fidsel.data.checks.finding import Finding, about, few
 from fidsel.data.frames import Frames
 
 CLOSEST = 0.4
@@ -116,9 +116,8 @@ def _images(atoms: Atoms) -> tuple[FloatArray, IntArray]:
 def composition(frames: Frames) -> list[Finding]:
     """Say how many frames have each formula."""
     table = sorted(frames.composition().items(), key=lambda item: (-item[1], item[0]))
-    shown = ", ".join(f"{formula} {count}" for formula, count in table[:20])
-    more = f" and {len(table) - 20} more" if len(table) > 20 else ""
-    return [Finding("note", "composition", f"frames of each composition: {shown}{more}")]
+    shown = few([f"{formula} {count}" for formula, count in table], 20)
+    return [Finding("note", "composition", f"frames of each composition: {shown}")]
 
 
 def nearest_distances(frames: Frames) -> FloatArray:

@@ -1,7 +1,6 @@
 """Audit of a split: configurations on both sides, and neighbours in time across it."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -9,6 +8,7 @@ from scipy.spatial.distance import pdist
 
 from fidsel.arrays import FloatArray, IntArray, StrArray
 from fidsel.data.frames import Frames
+from fidsel.data.lookup import rows_by_kind
 from fidsel.exceptions import UsageError
 
 CHUNK = 1 << 20
@@ -42,9 +42,8 @@ def leaks(a: Frames, b: Frames, tolerance: float = 1e-3) -> IntArray:
     if not (np.isfinite(a.positions).all() and np.isfinite(b.positions).all()):
         raise UsageError("leaks() needs finite positions; drop the frames that check() names first")
     there = _by_kind(b)
-    found = [
-        rows[_near(a, rows, b, there[kind], tolerance)] for kind, rows in _by_kind(a).items() if kind in there
-    ]
+    here = ((rows, there[kind]) for kind, rows in _by_kind(a).items() if kind in there)
+    found = [rows[_near(a, rows, b, others, tolerance)] for rows, others in here]
     return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found]))
 
 
@@ -69,14 +68,8 @@ def neighbour_share(held_out: IntArray, train: IntArray, group: StrArray) -> flo
 
 def _by_kind(frames: Frames) -> dict[bytes, IntArray]:
     """Return the rows of each kind of frame: elements, charge, spin, cell (to 1e-3 Å) and pbc."""
-    rows: dict[bytes, list[int]] = {}
-    cells = np.rint(frames.cell * 1e3).astype(np.int64)
-    for i, (start, stop) in enumerate(pairwise(frames.offsets)):
-        settings = (frames.charge[i : i + 1], frames.spin[i : i + 1], frames.pbc[i], cells[i].ravel())
-        rows.setdefault(
-            np.concatenate([*settings, np.sort(frames.numbers[start:stop])]).tobytes(), []
-        ).append(i)
-    return {kind: np.array(members, dtype=np.int64) for kind, members in rows.items()}
+    cells = np.rint(frames.cell * 1e3).astype(np.int64).reshape(len(frames), 9)
+    return rows_by_kind(frames, ordered=False, extra=cells)
 
 
 def _sorted(frames: Frames, rows: IntArray) -> FloatArray:

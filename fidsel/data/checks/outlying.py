@@ -3,7 +3,7 @@
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray
-from fidsel.data.checks.finding import Finding, Severity, about
+from fidsel.data.checks.finding import Finding, Severity, about, by_level
 from fidsel.data.checks.limits import (
     CLOSED,
     ENERGY_LEAST,
@@ -40,9 +40,8 @@ def outliers(frames: Frames) -> tuple[list[Finding], BoolArray]:
     """
     found: list[Finding] = []
     bad = np.zeros(len(frames), dtype=bool)
-    for level in sorted(set(frames.level.tolist())):
-        rows = np.flatnonzero(frames.level == level)
-        some, wrong = _of_level(frames[rows], f" of level {level!r}" if level else "")
+    for _, rows, of in by_level(frames):
+        some, wrong = _of_level(frames[rows], of)
         found += [finding.within(rows) for finding in some]
         bad[rows] |= wrong
     return found, bad

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fidsel.arrays import BoolArray
-from fidsel.data.checks.consistency import energy_force, infinite
+from fidsel.data.checks.consistency import energy_force, infinite, with_infinite
 from fidsel.data.checks.finding import Finding, few
 from fidsel.data.checks.geometry import distances, sound
 from fidsel.data.checks.outlying import outliers
@@ -17,23 +16,9 @@ from fidsel.exceptions import UsageError
 def quick_check(frames: Frames) -> tuple[Finding, ...]:
     """Return errors and warnings about labels, errors first; notes are left to `check`.
 
-    ============ ======== ==================================================================
-    rule         worst    finds
-    ============ ======== ==================================================================
-    positions    error    NaN or infinite positions
-    elements     error    atomic numbers that are not 1 to 118
-    labels       error    infinite labels
-    distances    error    atoms closer than 0.4 Å
-    isolated     warning  atoms farther than 3.5 Å from all others
-    outliers     error    energies or forces far from those of all other frames
-    net-force    warning  forces that do not add up to zero
-    energy-force error    forces of the wrong sign, energies per atom or in another unit than forces
-    energy-scale error    energies larger than those of all electrons
-    bond-scale   error    forces of another size or sign than any bond to hydrogen has
-    ============ ======== ==================================================================
-
-    Time grows with the number of frames by little: trajectories are sampled where single frames do not
-    matter.
+    It has these rules of `check`: positions, elements, labels (infinite ones), distances, isolated,
+    outliers, net-force, energy-force, energy-scale and bond-scale. Time grows with the number of frames by
+    little: trajectories are sampled where single frames do not matter.
 
     Parameters
     ----------
@@ -53,7 +38,7 @@ def quick_check(frames: Frames) -> tuple[Finding, ...]:
 
 def label_rules(frames: Frames) -> list[Finding]:
     """Return what energies and forces say about themselves; frames that are outliers are then left out."""
-    rows = np.flatnonzero(_finite(frames))
+    rows = np.flatnonzero(~with_infinite(frames))
     if not len(rows):
         return []
     finite = frames[rows]
@@ -66,14 +51,10 @@ def label_rules(frames: Frames) -> list[Finding]:
     return found
 
 
-def _finite(frames: Frames) -> BoolArray:
-    """Return (n_frames,) True where no label is infinite."""
-    forces = frames.per_frame(np.logical_or, np.isinf(frames.forces).any(axis=1))
-    return np.asarray(~np.isinf(frames.energy) & ~forces)
-
-
 def refuse_errors(found: Iterable[Finding], what: str, trusted: bool, trust: str) -> tuple[str, ...]:
     """Return findings about labels as sentences; raise where there are errors, unless labels are trusted.
+
+    Raises `UsageError`, naming the frames and what to do.
 
     Parameters
     ----------
@@ -81,11 +62,6 @@ def refuse_errors(found: Iterable[Finding], what: str, trusted: bool, trust: str
     what : what the labels are called, e.g. the name of their file.
     trusted : whether errors are warnings.
     trust : how to say that, e.g. "--trust-labels".
-
-    Raises
-    ------
-    UsageError
-        naming the frames and what to do.
     """
     findings = tuple(found)
     wrong = [sentence(finding) for finding in findings if finding.severity == "error"]

@@ -51,7 +51,6 @@ def excess_energy(frames: Frames, energy: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    frames : the configurations.
     energy : (n_frames,) eV, their energies or differences of energies at two levels.
     """
     out, rows = np.full(len(frames), np.nan), np.flatnonzero(np.isfinite(energy))

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from fidsel.arrays import FloatArray
-from fidsel.data.checks.finding import Finding
+from fidsel.data.checks.finding import Finding, by_level
 from fidsel.data.checks.mistakes import HARTREE, ROUGH, force_unit
 from fidsel.data.checks.robust import FEWEST, rank_correlation, ratio
 from fidsel.data.frames import Frames
@@ -47,12 +47,12 @@ def energy_scale(frames: Frames) -> list[Finding]:
     """Report energies larger than those of all electrons (Thomas–Fermi), level by level."""
     found = []
     limit = frames.sum_per_frame(ELECTRONS * frames.numbers ** (7 / 3))
-    for level in sorted(set(frames.level.tolist())):
-        here = (frames.level == level) & np.isfinite(frames.energy)
-        if here.any():
+    for _, rows, of in by_level(frames):
+        here = rows[np.isfinite(frames.energy[rows])]
+        if len(here):
             beyond = float(np.median((np.abs(frames.energy) - SLACK * frames.sizes)[here] / limit[here]))
             if beyond > BEYOND:
-                text = f"energies{_of(level)} are {beyond:.3g} × those of all electrons: they are not in eV "
+                text = f"energies{of} are {beyond:.3g} × those of all electrons: they are not in eV "
                 text += "(kcal/mol give about 17, kJ/mol 70, meV 750); give --units"
                 found.append(Finding("error", "energy-scale", text))
     return found
@@ -65,11 +65,10 @@ def bond_scale(frames: Frames) -> list[Finding]:
     every level of theory: a yardstick of the unit of forces that needs neither a force field nor bonds.
     """
     found = []
-    for level in sorted(set(frames.level.tolist())):
-        rows = np.flatnonzero(frames.level == level)
-        rows = rows[np.unique(np.linspace(0, len(rows) - 1, FRAMES).astype(np.int64))]
-        partner, length, force, nearest = _hydrogens(frames[rows])
-        found += _lengths(nearest, _of(level)) + _stiffness(partner, length, force, _of(level))
+    for _, rows, of in by_level(frames):
+        some = rows[np.unique(np.linspace(0, len(rows) - 1, FRAMES).astype(np.int64))]
+        partner, length, force, nearest = _hydrogens(frames[some])
+        found += _lengths(nearest, of) + _stiffness(partner, length, force, of)
     return found
 
 
@@ -140,7 +139,6 @@ def force_scale(frames: Frames, reference: FloatArray | None, name: str) -> list
 
     Parameters
     ----------
-    frames : labelled frames.
     reference : (n_atoms, 3) eV/Å, e.g. MMFF94's; NaN where there is none.
     name : what the reference is called.
     """
@@ -149,9 +147,9 @@ def force_scale(frames: Frames, reference: FloatArray | None, name: str) -> list
     found = []
     level_of_atom = np.repeat(frames.level, frames.sizes)
     usable = np.isfinite(reference).all(axis=1) & np.isfinite(frames.forces).all(axis=1)
-    for level in sorted(set(level_of_atom[usable].tolist())):
+    for level, _, of in by_level(frames):
         here = usable & (level_of_atom == level)
-        found += _scale(frames.forces[here], reference[here], _of(level), name)
+        found += _scale(frames.forces[here], reference[here], of, name)
     return found
 
 
@@ -178,7 +176,3 @@ def _scale(forces: FloatArray, reference: FloatArray, of: str, name: str) -> lis
     sure = "surely" if cosine >= 0.8 else "probably" if cosine >= SURE else "perhaps"
     why = force_unit(size, ROUGH) or ": check units"
     return [Finding("warning", "force-scale", f"{facts}: {sure} another unit{why}")]
-
-
-def _of(level: str) -> str:
-    return f" of level {level!r}" if level else ""

@@ -67,10 +67,7 @@ load_json = partial(load, kind="json")
 def dump(path: Path, frames: Frames) -> None:
     """Write frames, one row each; `path` must not exist yet.
 
-    Raises
-    ------
-    OSError
-        where SQLite cannot write, e.g. on a full disk.
+    Raises `OSError` where SQLite cannot write, e.g. on a full disk.
     """
     try:
         _write(path, frames)

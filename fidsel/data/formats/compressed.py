@@ -20,10 +20,7 @@ MOST = 100
 def expanded(path: Path, name: str) -> Iterator[Path]:
     """Yield the content of `data.xyz.gz` as a temporary file `data.xyz`.
 
-    Raises
-    ------
-    UsageError
-        where it is no whole gzip file, or expands beyond reason.
+    Raises `UsageError` where it is no whole gzip file, or expands beyond reason.
     """
     allowed = max(FREE, MOST * path.stat().st_size)
     with TemporaryDirectory(prefix="fidsel-") as folder:

@@ -29,10 +29,7 @@ class Electrons(NamedTuple):
 def electrons(info: Mapping[str, Any], where: str) -> Electrons:
     """Return what a frame's named values say of its electrons, None for what they do not.
 
-    Raises
-    ------
-    UsageError
-        where a value is not a whole number, or two names contradict each other.
+    Raises `UsageError` where a value is not a whole number, or two names contradict each other.
 
     Examples
     --------
@@ -56,10 +53,7 @@ def electrons(info: Mapping[str, Any], where: str) -> Electrons:
 def whole(value: Any, name: str, where: str) -> int:  # Any: whatever a file holds
     """Return a whole number: 1, 1.0, "+1" or an array of one such.
 
-    Raises
-    ------
-    UsageError
-        for all else, a half among them.
+    Raises `UsageError` for all else, a half among them.
     """
     number = None
     if isinstance(value, str):

@@ -19,10 +19,7 @@ LARGEST = 999
 def atomic_number(name: str) -> int:
     """Return the atomic number of a symbol, a number, or a symbol with a serial number.
 
-    Raises
-    ------
-    ValueError
-        where it names no element.
+    Raises `ValueError` where it names no element.
 
     Examples
     --------
@@ -41,10 +38,7 @@ def atomic_number(name: str) -> int:
 def whole_numbers(values: NDArray[np.generic]) -> IntArray:
     """Return atomic numbers of an array of numbers or symbols, of any shape.
 
-    Raises
-    ------
-    ValueError
-        where one is not whole or names no element.
+    Raises `ValueError` where one is not whole or names no element.
     """
     if values.dtype.kind in "US":
         texts: Iterable[str] = values.astype(np.str_).ravel().tolist()

@@ -40,7 +40,6 @@ class Block(NamedTuple):
 
     Parameters
     ----------
-    image : the frame.
     available : keys and columns that may be labels.
     names : keys and columns that are neither labels nor heeded.
     stated : what the line says of units.

@@ -18,10 +18,7 @@ from fidsel.exceptions import UsageError
 def dump(path: Path, frames: Frames) -> None:
     """Write frames; numbers are written so that they read back exactly.
 
-    Raises
-    ------
-    UsageError
-        where an atomic number has no element.
+    Raises `UsageError` where an atomic number has no element.
     """
     if frames.numbers.min() < 0 or frames.numbers.max() >= len(chemical_symbols):
         raise UsageError(f"extxyz needs atomic numbers 0 to {len(chemical_symbols) - 1}")

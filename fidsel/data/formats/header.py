@@ -74,10 +74,7 @@ def _bare(text: str) -> str:
 def number(text: str, name: str) -> float:
     """Return one number, NaN for none; Fortran's 1.0D+00 is one too.
 
-    Raises
-    ------
-    ValueError
-        where the text is not one number.
+    Raises `ValueError` where the text is not one number.
     """
     plain = text.strip().rstrip(",;")
     if plain.lower() in {"", "none", "null", "nan"}:
@@ -91,10 +88,7 @@ def number(text: str, name: str) -> float:
 def lattice(text: str) -> FloatArray:
     """Return (3, 3) lattice vectors as rows, written one after the other.
 
-    Raises
-    ------
-    ValueError
-        where the text is not nine numbers.
+    Raises `ValueError` where the text is not nine numbers.
     """
     words = text.replace(",", " ").split()
     try:
@@ -111,10 +105,7 @@ def lattice(text: str) -> FloatArray:
 def flags(text: str, name: str = "pbc") -> BoolArray:
     """Return (3,) flags, written once for all or three times: T, f, TTF, "T T F", true, no, none, 0 ...
 
-    Raises
-    ------
-    ValueError
-        where they are neither one nor three.
+    Raises `ValueError` where they are neither one nor three.
     """
     words = [word.lower() for word in re.split(r"[\s,;\[\](){}]+", text) if word]
     if len(words) == 1 and re.fullmatch(r"[tf]{3}|[01]{3}", words[0]):
@@ -127,10 +118,7 @@ def flags(text: str, name: str = "pbc") -> BoolArray:
 def columns(text: str) -> dict[str, tuple[str, slice]]:
     """Return type and table columns of each entry of `Properties=name:type:width:...`.
 
-    Raises
-    ------
-    ValueError
-        where it is not of that form or names a column twice.
+    Raises `ValueError` where it is not of that form or names a column twice.
     """
     parts = text.split(":")
     if len(parts) % 3 or not all(re.fullmatch(r"[1-9]\d{0,3}", width) for width in parts[2::3]):

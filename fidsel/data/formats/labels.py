@@ -49,7 +49,6 @@ class Keys:
 
         Parameters
         ----------
-        names : what the file has.
         also : names that mean this quantity in this format only, in order, before all others.
         """
         if not self.labels:
@@ -72,15 +71,12 @@ def _rank(quantity: Quantity, name: str, also: tuple[str, ...]) -> int | None:
 def choose(quantity: Quantity, candidates: Mapping[str, FloatArray], file: str) -> str | None:
     """Return the name whose values are read; the free energy gives way to the energy.
 
+    Raises `UsageError` where two names hold different values: which level is meant only a person knows.
+
     Parameters
     ----------
     candidates : values of all frames under each known name, the preferred first; NaN = not there.
     file : what the file is called, for messages.
-
-    Raises
-    ------
-    UsageError
-        where two names hold different values: which level is meant only a person knows.
     """
     names = [name for name, values in candidates.items() if not np.isnan(values).all()]
     if not names:

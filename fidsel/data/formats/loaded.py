@@ -74,21 +74,24 @@ class Image:
 def pack(file: str, images: Sequence[Image]) -> Loaded:
     """Return the frames of a file's images, the names their labels were read from, and notes.
 
+    Raises `UsageError` where there is none, a label or an entry of `info` is not what it must be, or it is
+    not clear which of several labels is meant.
+
     Parameters
     ----------
     file : what the file is called, for messages.
-
-    Raises
-    ------
-    UsageError
-        where there is none, a label or an entry of `info` is not what it must be, or it is not clear which
-        of several labels is meant.
     """
     if not images:
         raise UsageError(f"{file} holds no configuration; check that it was written completely")
     sizes = [len(image.positions) for image in images]
-    energies = {name: _energies(images, name) for name in _names(image.energies for image in images)}
-    forces = {name: _forces(images, name) for name in _names(image.forces for image in images)}
+    energies = {
+        name: np.array([_energy(image, name) for image in images])
+        for name in _names(image.energies for image in images)
+    }
+    forces = {
+        name: np.concatenate([_force(image, name) for image in images])
+        for name in _names(image.forces for image in images)
+    }
     energy_key, forces_key = choose("energy", energies, file), choose("forces", forces, file)
     states = [_electrons(image) for image in images]
     frames = Frames.pack(
@@ -125,10 +128,6 @@ def _names(holders: Any) -> tuple[str, ...]:  # Any: an iterator of mappings
     return tuple(dict.fromkeys(name for holder in holders for name in holder))
 
 
-def _energies(images: Sequence[Image], name: str) -> FloatArray:
-    return np.array([_energy(image, name) for image in images])
-
-
 def _energy(image: Image, name: str) -> float:
     value = image.energies.get(name)
     if value is None:
@@ -136,10 +135,6 @@ def _energy(image: Image, name: str) -> float:
     if np.size(value) != 1 or np.asarray(value).dtype.kind not in "iuf":
         raise UsageError(f"{image.where}: the energy must be one number, got {str(value)[:60]!r} as {name!r}")
     return float(np.asarray(value).reshape(()))
-
-
-def _forces(images: Sequence[Image], name: str) -> FloatArray:
-    return np.concatenate([_force(image, name) for image in images])
 
 
 def _force(image: Image, name: str) -> FloatArray:

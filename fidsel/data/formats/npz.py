@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
-from fidsel.data.archive import check_archive
+from fidsel.data.formats.archive import check_archive
 from fidsel.data.formats.electrons import CHARGE, LARGEST, MULTIPLICITY, NAMES, SPIN
 from fidsel.data.formats.elements import whole_numbers
 from fidsel.data.formats.labels import Keys, choose, unread
@@ -70,10 +70,7 @@ def load(path: Path, keys: Keys, name: str) -> Loaded:
 def dump(path: Path, frames: Frames) -> None:
     """Write frames that have the same atoms, in eV and Å.
 
-    Raises
-    ------
-    UsageError
-        where they do not have the same atoms in the same order.
+    Raises `UsageError` where they do not have the same atoms in the same order.
     """
     dense = frames.dense()
     with path.open("wb") as file:

@@ -71,10 +71,7 @@ def _says(text: str) -> bool:
 def agreed(all_stated: list[Stated], file: str) -> Stated:
     """Return the units that all frames of a file state.
 
-    Raises
-    ------
-    UsageError
-        where frames state different ones.
+    Raises `UsageError` where frames state different ones.
     """
     different = list(dict.fromkeys(all_stated))
     if len(different) > 1:

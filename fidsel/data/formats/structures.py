@@ -29,10 +29,7 @@ def load_sdf(path: Path, keys: Keys, name: str) -> Loaded:
 
     Fields of the file are no labels unless they are asked for by name, and then their unit must be given.
 
-    Raises
-    ------
-    UsageError
-        where an entry cannot be read, is a drawing in a plane, or lacks its hydrogens.
+    Raises `UsageError` where an entry cannot be read, is a drawing in a plane, or lacks its hydrogens.
     """
     from rdkit import Chem, rdBase
 
@@ -56,10 +53,7 @@ def load_mol2(path: Path, _keys: Keys, name: str) -> Loaded:
 
     Where the file has no charges of atoms they follow from its atom types.
 
-    Raises
-    ------
-    UsageError
-        where an entry cannot be read.
+    Raises `UsageError` where an entry cannot be read.
     """
     from rdkit import Chem, rdBase
 
@@ -78,10 +72,7 @@ def load_mol2(path: Path, _keys: Keys, name: str) -> Loaded:
 def load_pdb(path: Path, _keys: Keys, name: str) -> Loaded:
     """Return the models of a PDB file; charges are the sums of the columns 79 and 80.
 
-    Raises
-    ------
-    UsageError
-        where the file cannot be read.
+    Raises `UsageError` where the file cannot be read.
     """
     from rdkit import Chem, rdBase
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ase import Atoms
 
+from fidsel.data.checks.finding import few
 from fidsel.data.formats.images import from_ase
 from fidsel.data.formats.labels import Keys
 from fidsel.data.formats.loaded import Loaded
@@ -51,10 +52,7 @@ def load_folder(path: Path, keys: Keys, name: str) -> Loaded:
 
     What did not converge or end normally is left out and named in the notes.
 
-    Raises
-    ------
-    UsageError
-        where there is no output, or none that can be used.
+    Raises `UsageError` where there is no output, or none that can be used.
     """
     files = sorted((file for file in path.rglob("*") if _may_be_output(file)), key=_natural)
     images: list[Atoms] = []
@@ -83,9 +81,9 @@ def load_folder(path: Path, keys: Keys, name: str) -> Loaded:
     loaded = from_ase(images, keys, name)
     notes = [f"{count} output{'s' * (count > 1)} of {program}" for program, count in counts.items()]
     if failed:
-        notes.append(f"left out {len(failed)} of {len(files)}: {_some(list(failed.values()))}")
+        notes.append(f"left out {len(failed)} of {len(files)}: {few(list(failed.values()), SHOWN, '; ')}")
     if foreign:
-        notes.append(f"not an output of a known program: {_some(foreign)}")
+        notes.append(f"not an output of a known program: {few(foreign, SHOWN, '; ')}")
     return replace(loaded, notes=(*notes, *loaded.notes))
 
 
@@ -120,8 +118,3 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     """Return what sorts frame 10 behind frame 9."""
     parts = re.split(r"(\d+)", path.as_posix())
     return [(int(part[:18]), "") if i % 2 else (0, part) for i, part in enumerate(parts)]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return "; ".join(names[:SHOWN]) + more

@@ -19,7 +19,6 @@ class Program:
 
     Parameters
     ----------
-    name : of the program.
     mark : found in its outputs only.
     end : found where it ended normally.
     failure : found where a wave function or density did not converge.
@@ -41,10 +40,8 @@ class Program:
 def read_output(path: Path, name: str) -> tuple[str, list[Atoms]]:
     """Return the program and the geometries of an output, with charge and spin in their `info`.
 
-    Raises
-    ------
-    UsageError
-        where the program is not known, did not end normally or did not converge, or a label is missing.
+    Raises `UsageError` where the program is not known, did not end normally or did not converge, or a label
+    is missing.
     """
     text = path.read_text(encoding="utf-8", errors="replace")
     program = program_of(text)

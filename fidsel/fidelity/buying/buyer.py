@@ -54,10 +54,7 @@ class Buyer:
     Parameters
     ----------
     ledger : where costs and labels go.
-    engine : what runs the labels.
     offers : what the budget allows.
-    account : who pays.
-    frames : configurations.
     predicted : core-seconds of each frame id, NaN = unknown.
     late : labels that earlier purchases have left.
     quorum : what must have ended for the purchase to close.

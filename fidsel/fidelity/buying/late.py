@@ -4,37 +4,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import ceil
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.fidelity.attempt import Attempt
 from fidsel.fidelity.engine.task import Engine, Lasting, Result
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.ledger import Ledger
 
+if TYPE_CHECKING:
+    from fidsel.fidelity.buying.buyer import Buyer
+
 ROUNDING: Final = 1e-9
-
-
-class Owner(Protocol):
-    """A purchase that has labels under way."""
-
-    fidelity: Fidelity
-    account: str
-    flying: dict[str, Attempt]
-    """Attempts under way, by the keys of their tasks."""
-
-    def usage(self) -> Mapping[int, float]:
-        """Return the core-seconds of attempts that have begun and not arrived, by id."""
-        ...
-
-    def late(self, result: Result) -> None:
-        """Store a result that came after the purchase had closed."""
-        ...
-
-    def close(self, used: Mapping[int, float], keep: Collection[str] = ()) -> None:
-        """Close its attempts, charged what they used, but those with the keys to keep."""
-        ...
 
 
 class Late:
@@ -54,17 +34,15 @@ class Late:
 
     def __init__(self, ledger: Ledger, engine: Engine) -> None:
         self.ledger, self.engine = ledger, engine
-        self._owners: list[Owner] = []
-        self._buyer: Owner | None = None
+        self._owners: list[Buyer] = []
+        self._buyer: Buyer | None = None
         self._came: set[str] = set()
         ledger.store.usage = self.usage
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             self.collect()
             if kind is None:
@@ -94,7 +72,7 @@ class Late:
         return {number: used for owner in tuple(self._owners) for number, used in owner.usage().items()}
 
     @contextmanager
-    def buying(self, buyer: Owner, ids: Collection[str]) -> Iterator[None]:
+    def buying(self, buyer: "Buyer", ids: Collection[str]) -> Iterator[None]:
         """While entered, a purchase of these frames goes on: what it has under way is known.
 
         It takes over those of the frames that were left at the same level and for the same account.
@@ -179,10 +157,7 @@ class Quorum:
         With a declared price it goes by the order of the frames, so that what is late does not depend on
         how long labels take; else by their number.
 
-        Raises
-        ------
-        UsageError
-            where `close_at` is not in (0, 1].
+        Raises `UsageError` where `close_at` is not in (0, 1].
         """
         if not 0 < close_at <= 1:
             raise UsageError(f"close_at is a fraction, above 0 and at most 1 (wait for all), got {close_at}")

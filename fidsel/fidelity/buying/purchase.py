@@ -85,9 +85,7 @@ def buy(
 
     Parameters
     ----------
-    store : open store.
     engine : runs the labels, unless the source is a mere look-up (`in_process = True`).
-    fidelity : what to buy.
     frames : what to label, most wanted first; repeated ones count once.
     account : who pays, a name of `budget.COUNTED` or `budget.BESIDE`.
     budget : what may be spent; None = no bound. Accounts beside the budget are never refused.

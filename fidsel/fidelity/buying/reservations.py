@@ -44,7 +44,6 @@ class Reservations:
 
     Parameters
     ----------
-    fidelity : what is bought.
     budget : what bounds it; None = nothing.
     workers : labels that run at once.
     store : labels at this fidelity so far give the time of one that nothing is predicted for.
@@ -84,7 +83,6 @@ class Reservations:
 
         Parameters
         ----------
-        frame_id : which label.
         predicted : core-seconds to reckon with, NaN = unknown.
         free : what is neither spent nor reserved.
         left : labels still to be ordered, this one included.

@@ -76,7 +76,8 @@ def error_of(error: BaseException) -> LabelError:
 
 def _error_of(error: BaseException) -> LabelError:
     if isinstance(error, LabelError):
-        return LabelError(_told(error) or "the source gave no reason", cause=_own_cause(error))
+        own: Cause = next((known for known in CAUSES if known == getattr(error, "cause", "")), "failed")
+        return LabelError(_told(error) or "the source gave no reason", cause=own)
     cause = cause_of(error)
     if isinstance(error, FidselError):
         return LabelError(_told(error) or _named(error), cause=cause)
@@ -185,11 +186,6 @@ def _written(value: object, depth: int) -> str:
     if depth and isinstance(value, (list, tuple)):
         return plain_text(f"[{', '.join(_written(v, depth - 1) for v in value[:BREADTH])}]")
     return f"<{plain_text(type(value).__name__)}>"
-
-
-def _own_cause(error: LabelError) -> Cause:
-    own = getattr(error, "cause", "failed")
-    return next((known for known in CAUSES if known == own), "failed")
 
 
 def _named(error: BaseException) -> str:

@@ -128,10 +128,7 @@ def look(before: Seen | None, state: State, me: Process, found: Sequence[Process
     Parameters
     ----------
     before : what was seen of it last, or of what the worker did before it.
-    state : where the worker is.
-    me : the worker.
     found : the worker and its descendants, None where nobody looked.
-    tick : the moment.
     """
     seen = before if before is not None and before.state == state else Seen(state)
     if me.state == "Z":
@@ -172,7 +169,6 @@ def bounded(usage: Usage, wall: float, age: float, cores: int) -> Usage:
     usage : as a worker measured it.
     wall : s since its group was sent.
     age : s since the worker was started.
-    cores : of this machine.
     """
     ran = _within(usage.wall, wall)
     return Usage(_within(usage.cpu, ran * cores), ran, _within(usage.setup, age * cores))

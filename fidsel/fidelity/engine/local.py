@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from multiprocessing.connection import wait
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from fidsel.exceptions import FidselError, UsageError
@@ -84,9 +83,7 @@ class LocalEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -101,24 +98,19 @@ class LocalEngine:
             self._scratch = None
 
     def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
-        """Yield every task with its label, or the error that took its place, and what it used.
+        """Yield every task with its label or error and what it used (see `Engine`).
 
-        Tasks are pulled when a worker is free for them: those being labelled and at most one more
-        have been pulled at any time (a group of labels below 0.2 s counts as one). Closing the
-        generator ends those of its tasks that still run.
+        Those being labelled and at most one more have been pulled at any time; a group of labels below 0.2 s
+        counts as one.
 
-        Raises
-        ------
-        UsageError
-            where a task asks for more threads than a worker has or cannot be sent to another
-            process, or where another run of this engine has not ended.
-        FidselError
-            where worker processes do not start.
+        Raises `UsageError` where a task asks for more threads than a worker has or cannot be sent to
+        another process, or where another run of this engine has not ended; `FidselError` where worker
+        processes do not start.
         """
         return self._results(tasks, rest=False)
 
     def rest(self) -> Generator[Result, None, None]:
-        """Yield the results of tasks that were left, as they come, until none is under way."""
+        """Yield the results of tasks that were left (see `Lasting`)."""
         return self._results((), rest=True)
 
     def leave(self) -> None:
@@ -131,7 +123,7 @@ class LocalEngine:
         self._running = True
         try:
             if self._watch is None:
-                self._watch = Watch(lambda: tuple(self._workers)).__enter__()
+                self._watch = Watch(lambda: tuple(self._workers))
             yield from self._run(group(tasks), self._watch, rest)
         except BaseException:
             self._leaving = False
@@ -153,7 +145,7 @@ class LocalEngine:
 
     def _unwatch(self) -> None:
         if self._watch is not None:
-            self._watch.__exit__(None, None, None)
+            self._watch.close()
             self._watch = None
 
     def _run(
@@ -186,7 +178,7 @@ class LocalEngine:
 
     def _give(self, groups: Iterator[tuple[Task, ...]]) -> None:
         """Send out groups while workers are free for them."""
-        while self._busy < self._count:
+        while sum(worker.busy for worker in self._workers) < self._count:
             chosen, late = self._again.popleft() if self._again else (next(groups, None), False)
             if chosen is None:
                 return
@@ -212,10 +204,6 @@ class LocalEngine:
         for worker in workers:
             found |= worker.running(among)
         return found
-
-    @property
-    def _busy(self) -> int:
-        return sum(worker.busy for worker in self._workers)
 
     def _worker(self, threads: int) -> Worker:
         """Return an idle worker with that many threads; others make room for a new one."""

@@ -1,6 +1,7 @@
 """Processes of this machine: what a worker and all it has started use, and how they are ended."""
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Container, Iterable, Mapping
@@ -148,13 +149,8 @@ def own_cpu() -> float:
 
 def collected_cpu() -> float:
     """Return the CPU time, s, of this process and of those descendants that have ended and been collected."""
-    used = process_time()
-    if os.name == "posix":
-        import resource
-
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        used += children.ru_utime + children.ru_stime
-    return used
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return process_time() + children.ru_utime + children.ru_stime
 
 
 def descendants() -> list[Process]:

@@ -45,10 +45,6 @@ class Progress:
 
     A message through the worker's pipe is read when the driver comes to it; this is read at any time, by
     any thread, also while the worker is in a C call that holds the interpreter lock.
-
-    Parameters
-    ----------
-    path : the file.
     """
 
     def __init__(self, path: Path) -> None:

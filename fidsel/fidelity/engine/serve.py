@@ -3,6 +3,7 @@
 import faulthandler
 import os
 import pickle
+import resource
 import signal
 import sys
 import tempfile
@@ -13,7 +14,6 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from threading import Thread
 from time import monotonic
-from types import FrameType
 
 from ase import Atoms
 
@@ -77,7 +77,9 @@ class _Server:
         try:
             loaded, atoms = self._set_up(source, frame)
         except BaseException as error:  # isolation boundary: unpacking imports a user's module
-            outcome, usage = _of_set_up(error_of(error)), Usage(setup=own_cpu() - before)
+            outcome, usage = error_of(error), Usage(setup=own_cpu() - before)
+            if outcome.cause == "failed":  # what does not name its cause lies in the environment
+                outcome = LabelError(str(outcome), cause="environment")
         else:
             since, cpu = monotonic(), own_cpu()
             setup = cpu - before if self.fresh or source_key(source) not in self.warm else 0.0
@@ -121,9 +123,8 @@ def _arrange(folder: Path) -> None:
     """Make this process one that bothers nobody else: not the terminal, the driver's output, its memory."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The driver ends its workers; a handler, unlike SIG_IGN, is not inherited by the programs they start.
-    signal.signal(signal.SIGTERM, _stay)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
     _die_with_driver(folder)
     become_subreaper()
     open_log(folder / LOG)
@@ -138,18 +139,11 @@ def _arrange(folder: Path) -> None:
     _go_first()
 
 
-def _stay(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing."""
-
-
 def _go_first() -> None:
     """Have the system end this process before the driver where memory is short, and write no core files."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    if os.name == "posix":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _flush() -> None:
@@ -167,7 +161,7 @@ def _die_with_driver(folder: Path) -> None:
     left the group. Elsewhere a thread does it.
     """
     parent = parent_process()
-    if parent is None or os.name != "posix":
+    if parent is None:
         return
     sentinel: int = parent.sentinel
     os.setpgid(0, 0)
@@ -184,8 +178,3 @@ def _die_with_driver(folder: Path) -> None:
 def _kill_group_after(sentinel: int) -> None:
     wait([sentinel])
     os.killpg(0, signal.SIGKILL)
-
-
-def _of_set_up(error: LabelError) -> LabelError:
-    """Return an error before any label began: what does not name its cause lies in the environment."""
-    return LabelError(str(error), cause="environment") if error.cause == "failed" else error

@@ -135,10 +135,7 @@ class InlineEngine:
         return 1
 
     def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
-        """Yield every task with its label, or the error that took its place, and what it used.
-
-        A source that warms up does so before its first label, and is not charged for it.
-        """
+        """Yield every task with its label or error and what it used; warming up is not charged."""
         warm: list[LabelSource] = []
         for task in tasks:
             cold = self._warmed(task, warm)

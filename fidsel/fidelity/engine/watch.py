@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Thread
 from time import monotonic, perf_counter, process_time
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import TYPE_CHECKING, Final
 
 from fidsel.fidelity.engine.limits import GAP, PERIOD, Tick
 from fidsel.fidelity.engine.processes import Process, processes
+
+if TYPE_CHECKING:
+    from fidsel.fidelity.engine.worker import Worker
 
 ASLEEP: Final = 0.1
 """The driver was suspended in a gap in which it used less CPU time than this fraction of it."""
@@ -17,36 +19,24 @@ SCAN_SHARE: Final = 0.02
 """Part of one core that these looks may take."""
 
 
-class Watched(Protocol):
-    """What is looked at: a worker."""
-
-    def look(self, tick: Tick) -> None:
-        """Look at the label in progress, and end it where it has passed a limit."""
-        ...
-
-
 class Watch:
-    """Looks at workers ten times a second, in a thread of its own, while it is entered.
+    """Looks at workers ten times a second, in a thread of its own, until it is closed.
 
     Parameters
     ----------
     workers : returns those to look at.
     """
 
-    def __init__(self, workers: Callable[[], Sequence[Watched]]) -> None:
+    def __init__(self, workers: Callable[[], Sequence["Worker"]]) -> None:
         self._workers = workers
         self._done = Event()
         self._thread = Thread(target=self._run, name="fidsel-watch", daemon=True)
         self._error: Exception | None = None
         self._next_scan = 0.0
-
-    def __enter__(self) -> Self:
         self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Look no more."""
         self._done.set()
         self._thread.join()
 

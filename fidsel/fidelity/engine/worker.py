@@ -52,16 +52,13 @@ class Worker:
     It leads a process group of its own, so that a terminal's Ctrl-C does not reach it, and stopping it also
     stops all programs it has started, wherever they have gone.
 
+    Raises `FidselError` where the system starts no more processes.
+
     Parameters
     ----------
     threads : cores it may use; its numerical libraries see the number before they are loaded.
     folder : its own, made here and removed with it: its page, its log, its scratch files.
     cores : of this machine; no label can have used more.
-
-    Raises
-    ------
-    FidselError
-        where the system starts no more processes.
     """
 
     def __init__(self, threads: int, folder: Path, cores: int) -> None:
@@ -110,10 +107,7 @@ class Worker:
     def assign(self, group: Iterable[Task]) -> None:
         """Send the tasks it labels next, in order.
 
-        Raises
-        ------
-        UsageError
-            where a task cannot be sent to another process.
+        Raises `UsageError` where a task cannot be sent to another process.
         """
         tasks = tuple(group)
         sources, items = _packed(tasks)
@@ -128,10 +122,7 @@ class Worker:
         After a crash, or a label past its limit, the worker is `stopped`, and `pending` holds the tasks that
         have yet to be labelled by another; `blameless` says that it died through no label of its own.
 
-        Raises
-        ------
-        FidselError
-            where the process ends of itself, or hangs, before it can take a task.
+        Raises `FidselError` where the process ends of itself, or hangs, before it can take a task.
         """
         while self.busy and self.connection.poll():
             outcome = self._read()
@@ -156,7 +147,11 @@ class Worker:
         key = (state.group, state.done)
         seen = look(self._seen.get(key), state, me, tick.family(self._pid, state), tick)
         self._seen[key] = seen
-        error = self._late(seen) if key == (0, 0) else seen.verdict(work.tasks[state.done], self.cores)
+        if key != (0, 0):
+            error = seen.verdict(work.tasks[state.done], self.cores)
+        else:
+            late = f"a worker process did not start within {START_LIMIT:g} s"
+            error = LabelError(late) if seen.wall > START_LIMIT else None
         if error is not None:
             with self._lock:
                 if not self.stopped:
@@ -192,7 +187,7 @@ class Worker:
             if self.stopped:
                 return self._process.exitcode
             self.stopped = True
-            if self._process.is_alive() and os.name == "posix":
+            if self._process.is_alive():
                 kill_family(self._pid)
             self._process.kill()
             self._process.join(10)
@@ -205,11 +200,6 @@ class Worker:
     @property
     def _pid(self) -> int:
         return self._process.pid or 0
-
-    @staticmethod
-    def _late(seen: Seen) -> LabelError | None:
-        late = f"a worker process did not start within {START_LIMIT:g} s"
-        return LabelError(late) if seen.wall > START_LIMIT else None
 
     def _read(self) -> Label | LabelError | None:
         """Return the next answer; None where there will be none, or it is cut off."""
@@ -306,9 +296,6 @@ def _pickled(what: object, name: str) -> bytes:
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C back in this thread; a process started meanwhile does too, until it asks for it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
     try:
         yield

@@ -54,7 +54,6 @@ def quote(path: Path, start: int = 0) -> str:
 
     Parameters
     ----------
-    path : the log.
     start : its size when that began which is quoted; nothing before it is, unless it was cut since.
     """
     try:

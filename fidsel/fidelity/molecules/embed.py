@@ -19,16 +19,11 @@ def embedded(molecule: Molecule, n: int, seed: int) -> "Chem.Mol":
 
     ETKDG: Wang et al., J. Chem. Inf. Model. 2020, 60, 2044, DOI 10.1021/acs.jcim.0c00025.
 
+    Raises `UsageError` for a negative seed.
+
     Parameters
     ----------
-    molecule : what to embed.
-    n : geometries asked for.
     seed : ≥ 0; the same seed gives the same geometries.
-
-    Raises
-    ------
-    UsageError
-        for a negative seed.
     """
     from rdkit import rdBase
     from rdkit.Chem import rdDistGeom
@@ -47,10 +42,7 @@ def rdkit_seed(seed: int, n: int = 1) -> int:
 
     Neighbouring seeds are spread out, so that two of them have no geometry in common.
 
-    Raises
-    ------
-    UsageError
-        for a negative seed.
+    Raises `UsageError` for a negative seed.
 
     Examples
     --------

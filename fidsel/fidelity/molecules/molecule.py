@@ -159,10 +159,7 @@ def rdkit_mol(molecule: Molecule) -> "Chem.Mol":
 def check_same_atoms(molecule: Molecule, atoms: Atoms) -> None:
     """Raise unless the structure has the molecule's atoms in the molecule's order, and no cell.
 
-    Raises
-    ------
-    UsageError
-        naming the first difference.
+    Raises `UsageError`, naming the first difference.
     """
     if len(atoms) != len(molecule):
         raise UsageError(f"the frame must have the {len(molecule)} atoms of {molecule}, got {len(atoms)}")

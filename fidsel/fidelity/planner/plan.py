@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, cast, get_args
 
-from fidsel.data.notebook import html_table
+from fidsel.arrays import html_table
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget, Unit
 from fidsel.fidelity.planner.law import Interval

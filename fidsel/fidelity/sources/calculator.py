@@ -9,10 +9,12 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import ase
 from ase import Atoms
 
+from fidsel.arguments import Bound, Internal, check_arguments
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.engine.boundary import cause_of
 from fidsel.fidelity.engine.worker_log import quote
@@ -34,11 +36,12 @@ Parameters = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class CalculatorSource:
-    """Labels molecules or crystals with an ASE calculator.
+    """Any ASE calculator by name (orca, psi4, cp2k, emt, ...), quippy or torchani.
 
-    Every label uses a fresh calculator of ASE (Larsen et al. 2017, DOI 10.1088/1361-648X/aa680e) in a
-    temporary working directory of its own, which is removed afterwards; so paths in `parameters` must
-    be absolute, and labels run in processes, not threads.
+    `make_calculator` says what takes which parameters. Every label uses a fresh calculator of ASE (Larsen
+    et al. 2017, DOI 10.1088/1361-648X/aa680e) in a temporary working directory of its own, which is
+    removed afterwards; so paths in `parameters` must be absolute, and labels run in processes, not
+    threads.
 
     A value "{charge}", "{spin}" (2S) or "{multiplicity}" (2S + 1) in `parameters`, alone or inside a
     longer text, takes its number from the frame. A charged or open-shell frame is refused where the
@@ -46,10 +49,12 @@ class CalculatorSource:
 
     Parameters
     ----------
-    name : calculator as ASE knows it, e.g. "emt", "lj", "orca", "psi4", "cp2k", or "tblite", "quippy" or
-        "torchani" of the packages of these names, see `make_calculator`.
-    parameters : its keyword arguments.
-    forces : whether labels carry forces.
+    calculator : name as ASE knows it; also "quippy" (extra `gap`), "torchani" (extra `ani`), "tblite" for
+        crystals.
+    parameters : keyword arguments of the calculator, e.g. { orcasimpleinput = "CCSD(T) cc-pVDZ", charge =
+        "{charge}" }: a frame's charge and multiplicity go where they are asked for; torchani takes { model =
+        "ANI2x" }. Paths must be absolute.
+    forces : whether the method gives forces.
     threads : cores the program may use; set the program's own option too.
 
     Raises
@@ -80,26 +85,25 @@ class CalculatorSource:
     ... })
     """
 
-    name: str
+    calculator: str
     parameters: Parameters = field(default_factory=dict, hash=False)
     forces: bool = True
-    threads: int = 1
+    threads: Annotated[int, Bound(gt=0), Internal] = 1
 
     def __post_init__(self) -> None:
-        check_calculator(self.name)
-        if self.threads < 1:
-            raise UsageError(f"threads must be ≥ 1, got {self.threads}")
+        check_calculator(self.calculator)
+        check_arguments(self)
         object.__setattr__(self, "parameters", deepcopy(dict(self.parameters)))
         try:
             json.dumps(self.parameters, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise UsageError(f"parameters of {self.name} must be JSON-able values: {error}") from error
+            raise UsageError(f"parameters of {self.calculator} must be JSON-able values: {error}") from error
 
     def settings(self) -> Mapping[str, Value]:
         """Return every setting that changes the number."""
         return {
             "kind": "calculator",
-            "calculator": self.name,
+            "calculator": self.calculator,
             "parameters": json.dumps(self.parameters, sort_keys=True),
             "forces": self.forces,
         }
@@ -107,27 +111,25 @@ class CalculatorSource:
     def warm_up(self, atoms: Atoms) -> None:
         """Import the program's package and make a calculator once: what can be wrong with it shows here."""
         parameters = fill_templates(self.parameters, atoms)
-        with _folder(self.name, atoms):
+        with _folder(self.calculator, atoms):
             self._made(parameters)
 
     def label(self, atoms: Atoms) -> Label:
         """Return the label of one frame.
 
-        Raises
-        ------
-        LabelError
-            with the cause "environment" where the program is missing or not set up, "refused" for frames
-            with NaN positions, elements it does not know or a charge or spin that `parameters` do not ask
-            for, and where it gives no forces though the level declares them, "unconverged" where it says so,
-            "crashed" where it was ended by a signal, "memory", "failed".
+        Raises `LabelError` with the cause "environment" where the program is missing or not set up,
+        "refused" for frames with NaN positions, elements it does not know or a charge or spin that
+        `parameters` do not ask for, and where it gives no forces though the level declares them,
+        "unconverged" where it says so, "crashed" where it was ended by a signal, "memory", "failed".
         """
         check_positions(atoms)
         parameters = fill_templates(self.parameters, atoms)
-        with _folder(self.name, atoms):
+        with _folder(self.calculator, atoms):
             results = self._calculate(atoms, parameters)
         # Forces are the gradient of the free energy where a program smears occupations.
         energy = results.get("free_energy", results["energy"])
-        return Label(energy, results["forces"] if self.forces else None, provenance=self._provenance())
+        provenance: dict[str, Value] = {"program": self.calculator, "ase": ase.__version__}
+        return Label(energy, results["forces"] if self.forces else None, provenance=provenance)
 
     def _calculate(self, atoms: Atoms, parameters: Parameters) -> Mapping[str, Any]:
         from ase.calculators.calculator import PropertyNotImplementedError
@@ -145,14 +147,9 @@ class CalculatorSource:
 
     def _made(self, parameters: Parameters) -> "BaseCalculator":
         try:
-            return make_calculator(self.name, parameters)
+            return make_calculator(self.calculator, parameters)
         except TypeError as error:
             raise UsageError(f"its parameters {sorted(parameters)} do not fit: {error}") from error
-
-    def _provenance(self) -> Mapping[str, Value]:
-        import ase
-
-        return {"program": self.name, "ase": ase.__version__}
 
 
 @contextlib.contextmanager
@@ -177,12 +174,11 @@ def _last_words(folder: Path) -> str:
 
 def _cause(error: BaseException) -> Cause:
     """Return the cause that an error of a calculator stands for."""
-    from ase.calculators import calculator as ase
+    from ase.calculators import calculator as kinds
 
-    setup = (ase.BadConfiguration, ase.CalculatorSetupError, ase.EnvironmentError)
-    if isinstance(error, setup):
+    if isinstance(error, (kinds.BadConfiguration, kinds.CalculatorSetupError, kinds.EnvironmentError)):
         return "environment"
-    if isinstance(error, ase.SCFError) or NOT_CONVERGED.search(str(error)):
+    if isinstance(error, kinds.SCFError) or NOT_CONVERGED.search(str(error)):
         return "unconverged"
     if isinstance(error, CalledProcessError):
         if error.returncode in NOT_FOUND:
@@ -204,10 +200,7 @@ def fill_templates(parameters: Parameters, atoms: Atoms) -> dict[str, Any]:
 
     A value that is nothing but a template becomes an integer, one inside a longer text is written out.
 
-    Raises
-    ------
-    LabelError
-        where the frame is charged or open-shell and no template asks for it.
+    Raises `LabelError` where the frame is charged or open-shell and no template asks for it.
 
     Examples
     --------

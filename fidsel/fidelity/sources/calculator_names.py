@@ -21,12 +21,8 @@ PACKAGES: Final[Mapping[str, tuple[str, str]]] = {
 def check_calculator(name: str) -> None:
     """Raise unless a calculator of that name can be made, as far as that is seen without making one.
 
-    Raises
-    ------
-    UsageError
-        for a name that nobody knows.
-    MissingExtraError
-        where a package of `PACKAGES` is not installed.
+    Raises `UsageError` for a name that nobody knows; `MissingExtraError` where a package of `PACKAGES` is
+    not installed.
     """
     from ase.calculators.calculator import external_calculators
     from ase.calculators.names import names

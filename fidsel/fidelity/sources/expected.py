@@ -28,16 +28,12 @@ SMALLEST: Final = 0.05
 def expected_seconds(method: str, basis: str, atoms: Atoms) -> float:
     """Return the core-seconds that a label with forces by PySCF should take, right to a factor of about two.
 
+    Raises `UsageError` for an unknown method, or a basis that has no functions for an element.
+
     Parameters
     ----------
     method : "hf", "dft" (with density fitting), "mp2", "ccsd" or "ccsd(t)".
     basis : name of a basis set.
-    atoms : the molecule.
-
-    Raises
-    ------
-    UsageError
-        for an unknown method, or a basis that has no functions for an element.
     """
     if method not in SECONDS:
         raise unknown("method", method, SECONDS)

@@ -20,7 +20,7 @@ MMFF94 has a fixed bond graph: it cannot break a bond or transfer a proton. The 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fidsel.fidelity.molecules.molecule import Molecule
 from fidsel.fidelity.sources.mmff_terms import MMFFTerms, Term, mmff_terms
@@ -55,15 +55,12 @@ PAIR = (
 def mmff_system(molecule: Molecule, variant: str = "MMFF94") -> "openmm.System":
     """Return the OpenMM System of a molecule's MMFF94 force field, one force group per kind of term.
 
+    Raises `UsageError` where MMFF94 has no type for an atom.
+
     Parameters
     ----------
     molecule : its atoms are the System's particles.
     variant : "MMFF94" or "MMFF94s".
-
-    Raises
-    ------
-    UsageError
-        where MMFF94 has no type for an atom.
     """
     import openmm
     from ase.data import atomic_masses
@@ -80,60 +77,32 @@ def mmff_system(molecule: Molecule, variant: str = "MMFF94") -> "openmm.System":
 
 def _forces(terms: MMFFTerms) -> "dict[str, openmm.Force]":
     """Return one OpenMM force per kind of term, named after the field of `MMFFTerms`."""
+    import openmm
+
+    bends = openmm.CustomCompoundBondForce(3, STRETCH_BEND + UNITS)
+    planes = openmm.CustomCompoundBondForce(4, OUT_OF_PLANE + UNITS)
     return {
-        "bonds": _bonds(BOND, ["kb", "r0"], terms.bonds),
-        "angles": _angles(ANGLE, ["ka", "theta0"], terms.angles),
-        "linear": _angles(LINEAR, ["ka"], terms.linear),
-        "stretch_bends": _compounds(
-            3, STRETCH_BEND, ["kijk", "kkji", "rij", "rkj", "theta0"], terms.stretch_bends
+        "bonds": _filled(openmm.CustomBondForce(BOND + UNITS), "Bond", "kb r0", terms.bonds),
+        "angles": _filled(openmm.CustomAngleForce(ANGLE + UNITS), "Angle", "ka theta0", terms.angles),
+        "linear": _filled(openmm.CustomAngleForce(LINEAR + UNITS), "Angle", "ka", terms.linear),
+        "stretch_bends": _filled(bends, "Bond", "kijk kkji rij rkj theta0", _groups(terms.stretch_bends)),
+        "out_of_plane": _filled(planes, "Bond", "koop", _groups(terms.out_of_plane)),
+        "torsions": _filled(
+            openmm.CustomTorsionForce(TORSION + UNITS), "Torsion", "V1 V2 V3", terms.torsions
         ),
-        "out_of_plane": _compounds(4, OUT_OF_PLANE, ["koop"], terms.out_of_plane),
-        "torsions": _torsions(TORSION, ["V1", "V2", "V3"], terms.torsions),
-        "pairs": _bonds(PAIR, ["radius", "depth", "qq"], terms.pairs),
+        "pairs": _filled(openmm.CustomBondForce(PAIR + UNITS), "Bond", "radius depth qq", terms.pairs),
     }
 
 
-def _bonds(energy: str, parameters: Sequence[str], terms: Sequence[Term]) -> "openmm.CustomBondForce":
-    import openmm
-
-    force = openmm.CustomBondForce(energy + UNITS)
-    for name in parameters:
-        force.addPerBondParameter(name)
+def _filled(force: Any, kind: str, parameters: str, terms: Sequence[Any]) -> "openmm.Force":
+    """Return a force with its terms; `kind` is what OpenMM calls one of them."""
+    for name in parameters.split():
+        getattr(force, f"addPer{kind}Parameter")(name)
     for atoms, values in terms:
-        force.addBond(*atoms, values)
+        getattr(force, f"add{kind}")(*atoms, values)
     return force
 
 
-def _angles(energy: str, parameters: Sequence[str], terms: Sequence[Term]) -> "openmm.CustomAngleForce":
-    import openmm
-
-    force = openmm.CustomAngleForce(energy + UNITS)
-    for name in parameters:
-        force.addPerAngleParameter(name)
-    for atoms, values in terms:
-        force.addAngle(*atoms, values)
-    return force
-
-
-def _torsions(energy: str, parameters: Sequence[str], terms: Sequence[Term]) -> "openmm.CustomTorsionForce":
-    import openmm
-
-    force = openmm.CustomTorsionForce(energy + UNITS)
-    for name in parameters:
-        force.addPerTorsionParameter(name)
-    for atoms, values in terms:
-        force.addTorsion(*atoms, values)
-    return force
-
-
-def _compounds(
-    size: int, energy: str, parameters: Sequence[str], terms: Sequence[Term]
-) -> "openmm.CustomCompoundBondForce":
-    import openmm
-
-    force = openmm.CustomCompoundBondForce(size, energy + UNITS)
-    for name in parameters:
-        force.addPerBondParameter(name)
-    for atoms, values in terms:
-        force.addBond(atoms, values)
-    return force
+def _groups(terms: Sequence[Term]) -> list[Any]:
+    """Return terms whose atoms are given to OpenMM as one list."""
+    return [((atoms,), values) for atoms, values in terms]

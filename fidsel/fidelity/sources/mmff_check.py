@@ -13,7 +13,7 @@ import numpy as np
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.embed import embedded
 from fidsel.fidelity.molecules.molecule import Molecule, fragments, symbol
-from fidsel.fidelity.sources.mmff_terms import INSTEAD, mmff_types
+from fidsel.fidelity.sources.mmff_terms import INSTEAD, mmff_types, named
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -47,15 +47,13 @@ def require_described(molecule: Molecule, variant: str = "MMFF94") -> None:
     It does where the partial charges of each fragment add up to the fragment's charge, and no bond is at
     the minimum of the force field longer or shorter than covalent radii and its order allow.
 
+    Raises `UsageError` where MMFF94 has no type for an atom, or the wrong one; it names the atoms and what
+    to take instead.
+
     Parameters
     ----------
     molecule : whose bond graph and formal charges decide the atom types.
     variant : "MMFF94" or "MMFF94s".
-
-    Raises
-    ------
-    UsageError
-        where MMFF94 has no type for an atom, or the wrong one; it names the atoms and what to take instead.
     """
     if found := faults(molecule, variant):
         raise UsageError(f"{variant} does not describe {molecule}: {'; '.join(found)}. {INSTEAD}")
@@ -65,10 +63,7 @@ def require_described(molecule: Molecule, variant: str = "MMFF94") -> None:
 def faults(molecule: Molecule, variant: str = "MMFF94") -> tuple[str, ...]:
     """Return what is wrong with the force field of a molecule, as parts of a sentence.
 
-    Raises
-    ------
-    UsageError
-        where MMFF94 has no type for an atom.
+    Raises `UsageError` where MMFF94 has no type for an atom.
 
     Examples
     --------
@@ -88,7 +83,7 @@ def _charges(molecule: Molecule, mol: "Chem.Mol", properties: "MMFFMolProperties
         if abs(partial - charge) > CHARGE:
             yield (
                 f"its partial charges add up to {round(partial, 2) + 0:g} e, not {charge} e, because of "
-                f"{_named(molecule, _suspects(mol, properties, atoms))}"
+                f"{named(molecule, _suspects(mol, properties, atoms))}"
             )
 
 
@@ -177,7 +172,3 @@ def _expected(mol: "Chem.Mol", bond: tuple[int, int]) -> float:
     """Return the sum of radii, Å, in between for orders in between."""
     both = np.sum([RADII[mol.GetAtomWithIdx(i).GetAtomicNum()] for i in bond], axis=0)
     return float(np.interp(_order(mol, bond), [1, 2, 3], both))
-
-
-def _named(molecule: Molecule, atoms: Iterable[int]) -> str:
-    return ", ".join(f"atom {i} ({symbol(molecule.numbers[i])})" for i in atoms)

@@ -1,6 +1,6 @@
 """MMFF94 parameters of a molecule, assigned by RDKit, as plain tables of terms."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
@@ -62,19 +62,19 @@ class MMFFTerms:
 def mmff_terms(molecule: Molecule, variant: str = "MMFF94") -> MMFFTerms:
     """Return the MMFF94 terms of a molecule.
 
+    Raises `UsageError` where MMFF94 has no type for an atom, naming it.
+
     Parameters
     ----------
     molecule : whose bond graph and formal charges decide the atom types.
     variant : "MMFF94", or "MMFF94s" with its stiffer planar nitrogen.
-
-    Raises
-    ------
-    UsageError
-        where MMFF94 has no type for an atom, naming it.
     """
     mol, properties = mmff_types(molecule, variant)
     bent, linear = _bends(mol, properties)
-    lengths = {bond: _bond(mol, properties, bond) for bond in molecule.bonds}
+    lengths = {
+        bond: tuple(_found(properties.GetMMFFBondStretchParams(mol, *bond), "bond", bond)[1:])
+        for bond in molecule.bonds
+    }
     return MMFFTerms(
         bonds=tuple(lengths.items()),
         angles=tuple(bent),
@@ -92,10 +92,7 @@ def mmff_types(molecule: Molecule, variant: str = "MMFF94") -> "tuple[Chem.Mol, 
     MMFF94 has a notion of its own of which rings are aromatic (uracil's is not); RDKit marks them on the
     molecule it is given. Parameters are right only when they are asked for with that very molecule.
 
-    Raises
-    ------
-    UsageError
-        where MMFF94 has no type for an atom, naming it, or the molecule is a radical.
+    Raises `UsageError` where MMFF94 has no type for an atom, naming it, or the molecule is a radical.
     """
     from rdkit.Chem import rdForceFieldHelpers
 
@@ -103,8 +100,7 @@ def mmff_types(molecule: Molecule, variant: str = "MMFF94") -> "tuple[Chem.Mol, 
         raise unknown("MMFF94 variant", variant, VARIANTS)
     foreign = [i for i, number in enumerate(molecule.numbers) if number not in ELEMENTS]
     if foreign:
-        named = ", ".join(f"atom {i} ({symbol(molecule.numbers[i])})" for i in foreign)
-        raise UsageError(f"MMFF94 has no type for {named} of {molecule}. {INSTEAD}")
+        raise UsageError(f"MMFF94 has no type for {named(molecule, foreign)} of {molecule}. {INSTEAD}")
     if molecule.spin:
         raise UsageError(
             f"MMFF94 has no radicals, got {molecule} with {molecule.spin} unpaired electrons. {INSTEAD}"
@@ -116,12 +112,6 @@ def mmff_types(molecule: Molecule, variant: str = "MMFF94") -> "tuple[Chem.Mol, 
             f"MMFF94 has no type for the bonding of {_untyped(molecule)} in {molecule}. {INSTEAD}"
         )
     return mol, properties
-
-
-def own_rings(molecule: Molecule) -> bool:
-    """Return whether MMFF94 takes other bonds of a molecule for aromatic than its SMILES says."""
-    theirs, ours = (mol.GetBonds() for mol in (rdkit_mol(molecule), mmff_types(molecule)[0]))
-    return any(a.GetIsAromatic() != b.GetIsAromatic() for a, b in zip(theirs, ours, strict=True))
 
 
 def _untyped(molecule: Molecule) -> str:
@@ -137,7 +127,12 @@ def _untyped(molecule: Molecule) -> str:
         if not rdForceFieldHelpers.MMFFHasAllMoleculeParams(part)
         for i in rows
     ]
-    return "one of " + ", ".join(f"atom {i} ({symbol(molecule.numbers[i])})" for i in bad)
+    return f"one of {named(molecule, bad)}"
+
+
+def named(molecule: Molecule, atoms: Iterable[int]) -> str:
+    """Return atoms of a molecule for a message."""
+    return ", ".join(f"atom {i} ({symbol(molecule.numbers[i])})" for i in atoms)
 
 
 def _found(parameters: Any, term: str, atoms: tuple[int, ...]) -> Any:
@@ -145,11 +140,6 @@ def _found(parameters: Any, term: str, atoms: tuple[int, ...]) -> Any:
     if parameters is None:
         raise UsageError(f"MMFF94 has no {term} parameters for atoms {atoms}. {INSTEAD}")
     return parameters
-
-
-def _bond(mol: "Chem.Mol", properties: "MMFFMolProperties", bond: tuple[int, int]) -> tuple[float, float]:
-    _, k_b, r0 = _found(properties.GetMMFFBondStretchParams(mol, *bond), "bond", bond)
-    return k_b, r0
 
 
 def _bends(mol: "Chem.Mol", properties: "MMFFMolProperties") -> tuple[list[Term], list[Term]]:
@@ -169,7 +159,7 @@ def _stretch_bends(
     mol: "Chem.Mol",
     properties: "MMFFMolProperties",
     bent: list[Term],
-    bonds: Mapping[tuple[int, int], tuple[float, float]],
+    bonds: Mapping[tuple[int, int], tuple[float, ...]],
 ) -> Iterator[Term]:
     for (i, j, k), (_, theta0) in bent:
         parameters = properties.GetMMFFStretchBendParams(mol, i, j, k)

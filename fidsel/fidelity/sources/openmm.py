@@ -1,29 +1,30 @@
 """Label sources on OpenMM: MMFF94 of a molecule, and any serialized System."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from ase import Atoms
 from ase.units import kJ, mol, nm
 
+from fidsel.arguments import Internal
 from fidsel.arrays import FloatArray
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import Molecule, check_same_atoms
 from fidsel.fidelity.source import Label, LabelError, Value, check_positions
 from fidsel.fidelity.sources.mmff import mmff_system
 from fidsel.fidelity.sources.mmff_check import require_described
-from fidsel.fidelity.sources.mmff_terms import own_rings
 
 if TYPE_CHECKING:
     import openmm
 
+Variant = Literal["MMFF94", "MMFF94s"]
 MASS_TOLERANCE = 0.5
 """u; largest difference between a particle's mass and its element's standard mass."""
 
@@ -60,12 +61,8 @@ class OpenMMSource(ABC):
     def label(self, atoms: Atoms) -> Label:
         """Return energy and forces of one configuration.
 
-        Raises
-        ------
-        UsageError
-            for atoms the System does not describe.
-        LabelError
-            where OpenMM fails or the energy is not finite.
+        Raises `UsageError` for atoms the System does not describe; `LabelError` where OpenMM fails or the
+        energy is not finite.
         """
         import openmm
 
@@ -111,7 +108,7 @@ class MMFFSource(OpenMMSource):
     """
 
     molecule: Molecule
-    variant: str = "MMFF94"
+    variant: Variant = "MMFF94"
 
     def __post_init__(self) -> None:
         require_described(self.molecule, self.variant)
@@ -121,13 +118,8 @@ class MMFFSource(OpenMMSource):
         return mmff_system(self.molecule, self.variant)
 
     def settings(self) -> Mapping[str, Value]:
-        """Return the variant and the Lewis structure that decides the atom types.
-
-        Earlier versions took the rings of a SMILES for aromatic where MMFF94 does not: molecules with such
-        rings have another energy now, and say so.
-        """
-        rings: dict[str, Value] = {"rings": "MMFF94"} if own_rings(self.molecule) else {}
-        return rings | {
+        """Return the variant and the Lewis structure that decides the atom types."""
+        return {
             "kind": "mmff",
             "variant": self.variant,
             "numbers": " ".join(map(str, self.molecule.numbers)),
@@ -197,6 +189,27 @@ class SystemSource(OpenMMSource):
                 "periodic in all directions" if system.usesPeriodicBoundaryConditions() else "not periodic"
             )
             raise UsageError(f"frames for {self.path.name} must be {needed}, got pbc = {atoms.pbc.tolist()}")
+
+
+def openmm_source(
+    molecule: Annotated[Callable[[], Molecule], Internal],
+    variant: Variant = "MMFF94",
+    system: Path | None = None,
+) -> OpenMMSource:
+    """Label with an empirical force field in OpenMM: MMFF94 for the molecule of the pool, or any System.
+
+    Parameters
+    ----------
+    molecule : returns the molecule; asked where there is no System.
+    variant : which parameter set RDKit assigns.
+    system : a serialized OpenMM System (XML) to use in place of MMFF94.
+
+    Raises
+    ------
+    UsageError
+        as `MMFFSource` and `SystemSource` do.
+    """
+    return MMFFSource(molecule(), variant) if system is None else SystemSource(system)
 
 
 def evaluate(context: "openmm.Context", positions: FloatArray) -> tuple[float, FloatArray]:

@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import numpy as np
 from ase import Atoms
 
+from fidsel.arguments import Bound, Internal, NonNegativeInt, PositiveInt, check_arguments
 from fidsel.arrays import FloatArray
-from fidsel.exceptions import UsageError, unknown
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import Cause, Label, LabelError, Value
 from fidsel.fidelity.sources.pyscf_input import (
     basis_functions,
     check_basis,
     check_dispersion,
     check_functional,
-    core_orbitals,
-    has_nonlocal_correlation,
     molecule,
     start_program,
     versions,
@@ -41,7 +40,7 @@ CORRELATED = ("mp2", "ccsd", "ccsd(t)")
 
 @dataclass(frozen=True)
 class PySCFSource:
-    """Labels molecules with PySCF (Sun et al. 2020, DOI 10.1063/5.0006074).
+    """Quantum chemistry of molecules by PySCF (Sun et al. 2020, DOI 10.1063/5.0006074).
 
     Frames with `spin` = 0 are treated restricted, others unrestricted. Energies are total energies.
     Every calculation starts from the same atomic guess, so that the same frame gives the same label.
@@ -58,17 +57,20 @@ class PySCFSource:
 
     Parameters
     ----------
-    method : "hf", "dft", "mp2", "ccsd" or "ccsd(t)".
-    basis : name of a basis set, e.g. "def2-svp"; its effective core potentials come with it.
-    xc : density functional as libxc names it, e.g. "pbe" or "b3lyp"; for "dft" only.
-    forces : whether labels carry forces; energies alone are cheaper.
-    density_fit : approximate the two-electron integrals (other numbers, less time).
-    frozen_core : True leaves the core orbitals uncorrelated, an integer that many of the lowest ones.
+    method : method; "dft" needs `xc`.
+    basis : basis set, e.g. "def2-SVP"; its effective core potentials come with it.
+    xc : density functional as libxc names it, e.g. "pbe" or "b3lyp".
+    forces : false buys energies only (cheaper; needed where the method has no forces).
+    density_fit : density fitting (other numbers, less time).
+    frozen_core : leave the core electrons uncorrelated; a number: the electrons of that many of the lowest
+        orbitals.
     unrestricted : different orbitals for different spins also where `spin` = 0.
-    grid : level of the DFT integration grid, 0 to 9.
-    dispersion : "d3bj" adds D3(BJ) to HF or DFT, in place of VV10 where the functional has it.
+    grid : level of the DFT integration grid. Forces on formaldehyde change with its orientation by 27, 1.7,
+        0.2 and 0.1 meV/Å on levels 0 to 3 (PBE/6-31G): no model learns below that.
+    dispersion : D3(BJ) dispersion of HF or DFT, in place of VV10 where the functional has it; needs the extra
+        `d3`.
     conv_tol : Hartree, convergence of the self-consistent field; see `Tolerances` for what follows.
-    max_cycle : largest number of cycles of each iteration; changes no number.
+    max_cycle : largest number of SCF and of CC iterations; changes no number.
     threads : cores one label uses; changes no number.
     memory : MB PySCF may use; changes no number.
 
@@ -92,19 +94,17 @@ class PySCFSource:
     xc: str | None = None
     forces: bool = True
     density_fit: bool = False
-    frozen_core: bool | int = False
-    unrestricted: bool = False
-    grid: int = 3
+    frozen_core: bool | NonNegativeInt = False
+    unrestricted: Annotated[bool, Internal] = False
+    grid: Annotated[int, Bound(ge=0, le=9)] = 3
     dispersion: Literal["d3bj"] | None = None
-    conv_tol: float = 1e-10
-    max_cycle: int = 100
-    threads: int = 1
-    memory: int = 4000
+    conv_tol: Annotated[float, Bound(gt=0, le=1e-5), Internal] = 1e-10
+    max_cycle: PositiveInt = 100
+    threads: Annotated[int, Bound(gt=0), Internal] = 1
+    memory: Annotated[int, Bound(gt=0), Internal] = 4000
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(Method):
-            raise unknown("method", self.method, get_args(Method))
-        self._check_numbers()
+        check_arguments(self)
         check_basis(self.basis)
         if (self.method == "dft") != (self.xc is not None):
             raise UsageError(
@@ -115,24 +115,11 @@ class PySCFSource:
         if self.frozen_core is not False and self.method not in CORRELATED:
             raise UsageError(f"frozen_core is for {', '.join(CORRELATED)}, got method = {self.method!r}")
         if self.dispersion is not None:
-            if self.dispersion != "d3bj":
-                raise unknown("dispersion", self.dispersion, ["d3bj"])
             if self.method in CORRELATED:
                 raise UsageError(f"dispersion is for hf and dft, got method = {self.method!r}")
             check_dispersion(self.xc or "hf")
         if self.forces and (reason := self._energies_only()):
             raise UsageError(f"{reason} gives no forces here, only energies; set forces = False")
-
-    def _check_numbers(self) -> None:
-        if not 0 <= self.grid <= 9:
-            raise UsageError(f"grid must be a level from 0 to 9, got {self.grid}")
-        if not 0 < self.conv_tol <= 1e-5:
-            raise UsageError(f"conv_tol must lie between 0 and 1e-5 Hartree, got {self.conv_tol}")
-        for name in ("max_cycle", "threads", "memory"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be ≥ 1, got {getattr(self, name)}")
-        if self.frozen_core < 0:
-            raise UsageError(f"frozen_core must be True, False or a number ≥ 0, got {self.frozen_core}")
 
     def _energies_only(self) -> str | None:
         """Return what about these settings rules out forces, or None."""
@@ -140,8 +127,10 @@ class PySCFSource:
             return f"{self.method} with density fitting"
         if self.method == "ccsd(t)" and self.unrestricted:
             return "unrestricted ccsd(t)"
-        if self.xc is not None and self.dispersion is None and has_nonlocal_correlation(self.xc):
-            return f"the non-local VV10 correlation of {self.xc!r}"
+        if self.xc is not None and self.dispersion is None:
+            from pyscf.dft import libxc
+
+            return f"the non-local VV10 correlation of {self.xc!r}" if libxc.is_nlc(self.xc) else None
         return None
 
     @property
@@ -176,11 +165,8 @@ class PySCFSource:
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a molecule (`atoms.info` carries `charge` and `spin` = 2S, default 0).
 
-        Raises
-        ------
-        LabelError
-            "refused" for frames PySCF cannot treat, "unconverged" where an iteration does not converge, also
-            not in the second way that is tried (see `pyscf_methods`), "memory" and "failed".
+        Raises `LabelError` "refused" for frames PySCF cannot treat, "unconverged" where an iteration does
+        not converge, also not in the second way that is tried (see `pyscf_methods`), "memory" and "failed".
         """
         mol = molecule(atoms, self.basis, self.memory)
         if mol.spin and self.method == "ccsd(t)" and self.forces:
@@ -216,10 +202,12 @@ class PySCFSource:
         return coupled_cluster(field, tolerances, frozen, self.method == "ccsd(t)", self.forces)
 
     def _frozen(self, mol: Engine) -> int:
-        """Return the number of uncorrelated orbitals of a molecule."""
+        """Return the number of uncorrelated orbitals, those behind an effective core potential left out."""
+        from pyscf.data.elements import chemcore
+
         if self.method not in CORRELATED:
             return 0
-        return core_orbitals(mol) if self.frozen_core is True else int(self.frozen_core)
+        return int(chemcore(mol) if self.frozen_core is True else self.frozen_core)
 
 
 def _cause(error: Exception) -> Cause:

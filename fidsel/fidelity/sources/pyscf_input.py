@@ -26,10 +26,8 @@ CLOSEST = 0.1
 def check_functional(xc: str) -> None:
     """Raise unless PySCF can evaluate the density functional as its name means it.
 
-    Raises
-    ------
-    UsageError
-        for unknown functionals (with the nearest name), double hybrids and names that carry dispersion.
+    Raises `UsageError` for unknown functionals (with the nearest name), double hybrids and names that carry
+    dispersion.
     """
     from pyscf.dft import libxc
 
@@ -57,20 +55,10 @@ def check_functional(xc: str) -> None:
         raise UsageError(f"xc must be a density functional, got {xc!r}: for Hartree–Fock say method = 'hf'")
 
 
-def has_nonlocal_correlation(xc: str) -> bool:
-    """Return whether a density functional contains VV10 non-local correlation."""
-    from pyscf.dft import libxc
-
-    return bool(libxc.is_nlc(xc))
-
-
 def check_basis(basis: str) -> None:
     """Raise unless some element has this basis set.
 
-    Raises
-    ------
-    UsageError
-        with the nearest name.
+    Raises `UsageError`, with the nearest name.
     """
     from pyscf.gto.basis import ALIAS
 
@@ -113,12 +101,8 @@ def core_potential(basis: str, symbol: str) -> Any:  # Any: PySCF's nested lists
 def check_dispersion(functional: str) -> None:
     """Raise unless D3(BJ) is installed and has parameters for the functional ("hf" for Hartree–Fock).
 
-    Raises
-    ------
-    MissingExtraError
-        where pyscf-dispersion is not installed.
-    UsageError
-        where the functional has no parameters.
+    Raises `MissingExtraError` where pyscf-dispersion is not installed; `UsageError` where the functional
+    has no parameters.
     """
     try:
         from pyscf.dispersion import dftd3
@@ -139,17 +123,14 @@ def check_dispersion(functional: str) -> None:
 def molecule(atoms: Atoms, basis: str, memory: int) -> Any:  # Any: PySCF has no types
     """Return the PySCF molecule of a frame.
 
+    Raises `LabelError` for frames that are periodic, have NaN positions, coinciding atoms, an impossible
+    charge and spin, or an element the basis set lacks.
+
     Parameters
     ----------
     atoms : not periodic; `info` may carry `charge` (e, default 0) and `spin` (2S, default 0).
     basis : name of a basis set; its effective core potentials come with it.
     memory : MB PySCF may use.
-
-    Raises
-    ------
-    LabelError
-        for frames that are periodic, have NaN positions, coinciding atoms, an impossible
-        charge and spin, or an element the basis set lacks.
     """
     from pyscf import gto
 
@@ -215,16 +196,6 @@ def _functions_of(basis: str, number: int) -> int:
     if not has_basis(basis, symbol):
         raise UsageError(f"the basis set {basis!r} has no functions for {symbol}; choose another basis")
     return int(gto.M(atom=[(symbol, (0, 0, 0))], basis=basis, spin=None, verbose=0).nao)
-
-
-def core_orbitals(mol: Any) -> int:  # Any: PySCF has no types
-    """Return the number of core orbitals that a frozen-core calculation leaves uncorrelated.
-
-    Core orbitals already replaced by an effective core potential are not counted.
-    """
-    from pyscf.data.elements import chemcore
-
-    return int(chemcore(mol))
 
 
 @cache

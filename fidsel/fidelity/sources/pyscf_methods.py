@@ -89,21 +89,16 @@ def self_consistent_field(
 ) -> Engine:
     """Return the converged mean field of a molecule, by DIIS and where that fails by Newton's method.
 
+    Raises `NotConvergedError` where the field does not converge in `tolerances.cycles`.
+
     Parameters
     ----------
-    mol : pyscf.gto.Mole.
-    tolerances : when to stop.
     xc : density functional; None = Hartree–Fock.
     grid : level of the integration grid, 0 to 9; VV10, whose cost is quadratic in the number of grid
         points and which varies slowly, is integrated two levels lower.
     unrestricted : different orbitals for different spins, also for singlets.
     density_fit : approximate the two-electron integrals with the default auxiliary basis.
     dispersion : "d3bj" or None.
-
-    Raises
-    ------
-    NotConvergedError
-        where the field does not converge in `tolerances.cycles`.
     """
     from pyscf import dft, scf
 
@@ -160,10 +155,7 @@ def has_correlation(field: Engine, frozen: int) -> bool:
 
     With fewer than two correlated electrons, or no virtual orbital, Hartree–Fock is exact in its basis.
 
-    Raises
-    ------
-    UsageError
-        where the frozen core leaves nothing, or one spin alone could be correlated.
+    Raises `UsageError` where the frozen core leaves nothing, or one spin alone could be correlated.
     """
     orbitals = np.shape(field.mo_occ)[-1]
     active = [n - frozen for n in field.mol.nelec]
@@ -198,18 +190,13 @@ def coupled_cluster(
     The gradient of CCSD(T) needs the Λ amplitudes of CCSD(T) itself: those of CCSD give forces that
     are off by some 0.05 eV/Å and look fine.
 
+    Raises `NotConvergedError` where the amplitudes or the multipliers do not converge.
+
     Parameters
     ----------
     field : converged Hartree–Fock.
-    tolerances : when to stop.
     frozen : lowest orbitals left uncorrelated.
-    triples : add the perturbative triples.
     forces : compute the gradient; not for unrestricted CCSD(T).
-
-    Raises
-    ------
-    NotConvergedError
-        where the amplitudes or the multipliers do not converge.
     """
     from pyscf import cc
 

@@ -42,7 +42,7 @@ def described(source: LabelSource) -> dict[str, Any] | None:
     >>> described(TBLiteSource())["kind"]
     'tblite'
     """
-    if isinstance(source, CalculatorSource) and source.name not in HARMLESS:
+    if isinstance(source, CalculatorSource) and source.calculator not in HARMLESS:
         return None
     for kind, (made, _) in SOURCES.items():
         if type(source) is made:
@@ -53,13 +53,10 @@ def described(source: LabelSource) -> dict[str, Any] | None:
 def rebuilt(description: Mapping[str, Any]) -> LabelSource | None:
     """Return the source that `described` came from; None for a kind that a file must not name.
 
-    Raises
-    ------
-    UsageError
-        where the arguments do not fit, or the package of the source is not installed.
+    Raises `UsageError` where the arguments do not fit, or the package of the source is not installed.
     """
     kind, arguments = str(description["kind"]), dict(description["arguments"])
-    if kind not in SOURCES or (kind == "calculator" and arguments["name"] not in HARMLESS):
+    if kind not in SOURCES or (kind == "calculator" and arguments.get("calculator") not in HARMLESS):
         return None
     source: LabelSource = SOURCES[kind][1](**arguments)
     return source

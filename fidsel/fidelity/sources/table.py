@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Self
+from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
 from ase import Atoms
 
+from fidsel.arguments import Bound, Internal, NonNegativeFloat, check_arguments
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.data.checks.geometry import sound
 from fidsel.data.checks.quick import quick_check, refuse_errors
 from fidsel.data.label_file import LabelFile
-from fidsel.data.lookup import TOLERANCE, Lookup
+from fidsel.data.lookup import TOLERANCE, AnyOrder, Lookup
 from fidsel.data.reading import AS_NAMED, read
-from fidsel.data.reorder import AnyOrder
 from fidsel.data.state import State
 from fidsel.data.units import Units, parse_units
 from fidsel.exceptions import UsageError
@@ -29,23 +29,25 @@ SAME_ENERGY, SAME_FORCE = 1e-6, 1e-5
 
 @dataclass(frozen=True)
 class TableSource:
-    """Looks labels up in a file (see `fidsel.data.read`).
+    """Labels that are on disk already, looked up in a file.
 
-    A frame is found by its coordinates, also where its atoms stand in another order there; rotated it is
-    another frame. The file may grow: labels that are added are found the next time one is asked for.
+    `fidsel.data.read` says which files there may be. A frame is found by its coordinates, also where its
+    atoms stand in another order there; rotated it is another frame. The file may grow: labels that are
+    added are found the next time one is asked for.
 
     Parameters
     ----------
-    path : the file.
-    energy_key, forces_key : names of the labels in the file; both or none where there are forces.
-    units : units of the file, where it does not say them.
-    forces : whether labels carry forces.
-    tolerance : Å, largest difference of a coordinate to the frame looked up: files written with few
+    path : file or folder of configurations and labels, in fidsel.toml relative to it; formats: docs/files.md.
+    energy_key : name of the energies in the file; where there are forces, both keys are given or none.
+    forces_key : name of the forces in the file.
+    units : "energy,length" of the file, e.g. "kcal/mol,Angstrom"; needed where the file does not say.
+    forces : whether the table has forces.
+    tolerance : Å, by which coordinates may differ from the frame that is looked up: files written with few
         digits hold the same configuration a little displaced.
     seconds_per_label : core-seconds a label is said to take, to practise a campaign on labels owned.
     state : charge and spin of frames for which the file names none.
     name : what tells this table's labels from those of another in one store; by default its path.
-    trust_labels : whether labels that look wrong are taken all the same.
+    trust_labels : go on with labels that look wrong (`fidsel check` tells which).
 
     Raises
     ------
@@ -57,12 +59,12 @@ class TableSource:
     path: Path
     energy_key: str | None = None
     forces_key: str | None = None
-    units: Units | None = None
+    units: Units | str | None = None
     forces: bool = True
-    tolerance: float = TOLERANCE
-    seconds_per_label: float = 0.0
-    state: State = AS_NAMED
-    name: str = ""
+    tolerance: NonNegativeFloat = TOLERANCE
+    seconds_per_label: Annotated[float, Bound(ge=0), Internal] = 0.0
+    state: Annotated[State, Internal] = AS_NAMED
+    name: Annotated[str, Internal] = ""
     trust_labels: bool = False
 
     in_process: ClassVar[bool] = True
@@ -74,23 +76,29 @@ class TableSource:
                 f"a table with forces needs energy_key and forces_key or none, got {self.energy_key!r} and "
                 f"{self.forces_key!r}; say forces = false where it has energies only"
             )
-        for name in ("tolerance", "seconds_per_label"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise UsageError(f"{name} of a table must be a number ≥ 0, got {getattr(self, name)}")
+        check_arguments(self, " of a table")
+        object.__setattr__(self, "units", parse_units(self.units))
 
     @classmethod
     def of(cls, file: LabelFile) -> Self:
         """Return the table that a file of labels is; its labels are taken as they are.
 
-        Raises
-        ------
-        UsageError
-            where the labels are frames in memory, of which there is no file.
+        Raises `UsageError` where the labels are frames in memory, of which there is no file.
         """
         if file.frames is not None:
             raise UsageError("recipe 'delta' looks cheap labels up in a file: write the frames into one")
         path, energy, forces = file.parts
-        return cls(path, energy, forces, parse_units(file.units), state=file.state, trust_labels=True)
+        return cls(path, energy, forces, file.units, state=file.state, trust_labels=True)
+
+    def require_ready(self) -> None:
+        """Raise `UsageError` where the file has no labels."""
+        frames = self.frames()
+        if len(frames) == 0:
+            raise UsageError(f"no frame of {self.path} has an energy; name them by energy_key and forces_key")
+        if self.forces and not frames.has_forces.any():
+            raise UsageError(
+                f"no frame of {self.path} has forces; name them by forces_key, or say forces = false"
+            )
 
     def settings(self) -> Mapping[str, Value]:
         """Return what is read from which table, not its content, which may grow (see `confirm`)."""
@@ -131,10 +139,7 @@ class TableSource:
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a configuration in the table.
 
-        Raises
-        ------
-        LabelError
-            where it is not in the table, or has no forces there.
+        Raises `LabelError` where it is not in the table, or has no forces there.
         """
         frame = Frames.from_atoms([atoms])
         taken = self._taken(frame)
@@ -216,9 +221,7 @@ class TableSource:
         )
 
     def _table(self) -> "_Table":
-        keys = (self.energy_key, self.forces_key if self.forces else None)
-        options = (self.units, self.tolerance, self.state, self.trust_labels)
-        return _table(self.path, *_stat(self.path), *keys, *options)
+        return _table(self, *_stat(self.path))
 
 
 class _Taken(NamedTuple):
@@ -283,20 +286,19 @@ def _content(path: Path, _mtime: int, _size: int) -> str:
 
 
 @lru_cache(maxsize=16)
-def _table(
-    path: Path,
-    _mtime: int,
-    _size: int,
-    energy_key: str | None,
-    forces_key: str | None,
-    units: Units | None,
-    tolerance: float,
-    state: State,
-    trusted: bool,
-) -> _Table:
-    every = read(path, units=units, energy_key=energy_key, forces_key=forces_key, state=state)
+def _table(source: TableSource, _mtime: int, _size: int) -> _Table:
+    forces_key = source.forces_key if source.forces else None
+    every = read(
+        source.path,
+        units=source.units,
+        energy_key=source.energy_key,
+        forces_key=forces_key,
+        state=source.state,
+    )
     rows = np.flatnonzero(np.isfinite(every.energy) & sound(every)[1])
     frames = every[rows]
     found = [finding.within(rows) for finding in quick_check(frames)]
-    refuse_errors(found, f"the table {path}", trusted, "trust_labels = true in its [[fidelity]]")
-    return _Table(frames, tolerance)
+    refuse_errors(
+        found, f"the table {source.path}", source.trust_labels, "trust_labels = true in its [[fidelity]]"
+    )
+    return _Table(frames, source.tolerance)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 from ase import Atoms
 
-from fidsel.exceptions import MissingExtraError, UsageError, unknown
+from fidsel.arguments import Bound, Internal, PositiveInt, check_arguments
+from fidsel.exceptions import MissingExtraError, UsageError
 from fidsel.fidelity.source import Cause, Label, LabelError, Value, check_positions
 from fidsel.fidelity.sources.pyscf import to_ase_units
 
@@ -34,23 +35,26 @@ CAUSES: Final[tuple[tuple[str, Cause], ...]] = (
 
 @dataclass(frozen=True)
 class TBLiteSource:
-    """Labels molecules with tblite (GFN2-xTB: Bannwarth et al. 2019, DOI 10.1021/acs.jctc.8b01176).
+    """Extended tight binding by tblite: milliseconds a label, with the charge and spin of each frame.
 
-    Charge and spin = 2S are the frame's. Forces are the analytic gradient of the free energy at the
-    electronic temperature. Every label starts from the same guess, so that the same frame gives the same
-    label. On one core a label takes 0.7 ms for 4 atoms, 3 ms for 9 and 17 ms for 21.
+    GFN2-xTB: Bannwarth et al. 2019, DOI 10.1021/acs.jctc.8b01176. Charge and spin = 2S are the frame's.
+    Forces are the analytic gradient of the free energy at the electronic temperature. Every label starts
+    from the same guess, so that the same frame gives the same label. On one core a label takes 0.7 ms for
+    4 atoms, 3 ms for 9 and 17 ms for 21.
 
     Surfaces of atoms in a solvent are integrated on a grid that does not turn with the molecule: in water
     forces change with its orientation by up to 12 meV/Å, energies by 0.2 meV.
 
     Parameters
     ----------
-    method : "GFN2-xTB", "GFN1-xTB" or "IPEA1-xTB".
-    solvent : name of a solvent as tblite knows it, e.g. "water"; None = gas phase.
-    solvation : model of the solvent, "alpb" or "gbsa".
-    temperature : K, of the electrons.
+    method : parametrisation; GFN2-xTB is the newest, IPEA1-xTB was made for ionisation energies.
+    solvent : name of a solvent as tblite knows it, e.g. "water"; by default the gas phase. Forces in a
+        solvent change with the orientation of the molecule, in water by up to 12 meV/Å: no model learns below
+        that.
+    solvation : model of the solvent.
+    temperature : K, of the electrons; a higher one helps open shells to converge and changes the numbers.
     accuracy : of the convergence thresholds, in units of tblite's own; less is tighter.
-    max_iterations : of the self-consistent charges; changes no number.
+    max_iterations : largest number of iterations of the charges; changes no number.
     threads : cores one label uses; changes no number beyond the last digits. Small molecules want one.
 
     Raises
@@ -70,21 +74,13 @@ class TBLiteSource:
     method: Method = "GFN2-xTB"
     solvent: str | None = None
     solvation: Solvation = "alpb"
-    temperature: float = 300.0
-    accuracy: float = 1.0
-    max_iterations: int = 250
-    threads: int = 1
+    temperature: Annotated[float, Bound(gt=0, le=1e5)] = 300.0
+    accuracy: Annotated[float, Bound(gt=1e-4, le=1e3)] = 1.0
+    max_iterations: PositiveInt = 250
+    threads: Annotated[int, Bound(gt=0), Internal] = 1
 
     def __post_init__(self) -> None:
-        for name, known in (("method", get_args(Method)), ("solvation", get_args(Solvation))):
-            if (value := getattr(self, name)) not in known:
-                raise unknown(name, value, known)
-        for name, low, high in (("temperature", 0, 1e5), ("accuracy", 1e-4, 1e3)):
-            if not low < (value := getattr(self, name)) <= high:
-                raise UsageError(f"{name} must lie between {low:g} and {high:g}, got {value}")
-        for name in ("max_iterations", "threads"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be ≥ 1, got {getattr(self, name)}")
+        check_arguments(self)
         _program()
         if self.solvent is not None:
             self._check_solvent()
@@ -159,11 +155,8 @@ class TBLiteSource:
     def label(self, atoms: Atoms) -> Label:
         """Return the label of a molecule (`atoms.info` carries `charge` and `spin` = 2S, default 0).
 
-        Raises
-        ------
-        LabelError
-            "refused" for frames that tblite cannot treat (see `check`), "unconverged" where the charges do
-            not converge, "failed" else.
+        Raises `LabelError` "refused" for frames that tblite cannot treat (see `check`), "unconverged" where
+        the charges do not converge, "failed" else.
         """
         self.check(atoms)
         program = _program()

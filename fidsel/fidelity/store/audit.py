@@ -1,15 +1,17 @@
 """Whether a label store is sound: its sums and counts, its frames, its labels."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from math import isclose
 from typing import Any, Final
 
+from fidsel.data.checks.finding import few
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.rows import COLUMNS, LABEL, damaged, damaged_labels
 from fidsel.fidelity.store.schema import COUNTS, SUMS
 
-TOLERANCE: Final = 1e-9
-"""Relative difference that rounding may make between a running total and the sum."""
+SAME: Final = partial(isclose, rel_tol=1e-9, abs_tol=1e-9)
+"""Whether a running total is the sum, up to rounding."""
 BATCH: Final = 5000
 """Rows that are looked at together."""
 SHOWN: Final = 10
@@ -39,15 +41,11 @@ def _differences(store: LabelStore, what: str, summed: str, kept: str) -> Iterat
     for group in sorted(true.keys() | told.keys()):
         found, stated = true.get(group), told.get(group)
         empty = (0.0,) * len(found or stated or ())
-        if not all(map(_equal, found or empty, stated or empty)):
+        if not all(map(SAME, found or empty, stated or empty)):
             yield (
                 f"the running total of the {what} ({', '.join(group)}) is {_words(stated)}, its rows add up "
                 f"to {_words(found)}: another program has changed the file; put back a backup"
             )
-
-
-def _equal(a: float, b: float) -> bool:
-    return isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 
 def _words(row: Sequence[Any] | None) -> str:
@@ -67,9 +65,7 @@ def _damaged(store: LabelStore) -> Iterator[str]:
     labels = [name for rows in _batches(store, labelled) for name in damaged_labels(rows)]
     for what, names in (("configurations", frames), ("labels", labels)):
         if names:
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            listed = f"frames {', '.join(names[:SHOWN])}{more}"
-            yield f"{what} that are not what was stored: {listed}; put back a backup"
+            yield f"{what} that are not what was stored: frames {few(names, SHOWN)}; put back a backup"
 
 
 def _batches(store: LabelStore, sql: str) -> Iterator[list[Any]]:

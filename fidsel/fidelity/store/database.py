@@ -46,7 +46,6 @@ class StoreError(FidselError):
 
     Parameters
     ----------
-    path : the store.
     reason : what happened and what to do about it.
     """
 
@@ -108,10 +107,7 @@ def journal_mode(path: Path, mounts: Path = MOUNTS) -> str:
 def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
     """Return a connection in autocommit mode, durable at every commit and checked.
 
-    Raises
-    ------
-    StoreError
-        where the file cannot be opened, is no database, or is damaged.
+    Raises `StoreError` where the file cannot be opened, is no database, or is damaged.
     """
     with explained(path):
         mode = "ro" if read_only else "rwc"

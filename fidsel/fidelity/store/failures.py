@@ -65,16 +65,11 @@ def failed_frames(store: LabelStore, fidelity: Fidelity) -> tuple[Failure, ...]:
 def retry(store: LabelStore, fidelities: Sequence[Fidelity], cause: str | None = None) -> int:
     """Let frames that failed be tried again when they are next wanted; return how many.
 
+    Raises `UsageError` where there is no such cause.
+
     Parameters
     ----------
-    store : open store.
-    fidelities : levels to look at.
     cause : only those that failed for this cause; None = all.
-
-    Raises
-    ------
-    UsageError
-        where there is no such cause.
     """
     if cause is not None and cause not in get_args(Cause):
         raise unknown("cause", cause, get_args(Cause))

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
-from types import TracebackType
 from typing import Any, Final, Self
 
 import numpy as np
@@ -18,9 +17,8 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.database import ADVICE, TIMEOUT, StoreError, connect, explained
 from fidsel.fidelity.store.rows import COLUMNS, LABEL, unpacked, unpacked_labels
-from fidsel.fidelity.store.schema import APPLICATION
+from fidsel.fidelity.store.schema import APPLICATION, make, require_version
 from fidsel.fidelity.store.seal import Seal
-from fidsel.fidelity.store.versions import make, require_version
 
 CHUNK: Final = 500
 """Ids per query, below SQLite's least limit on variables."""
@@ -134,9 +132,7 @@ class LabelStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -216,12 +212,8 @@ class LabelStore:
     def frames(self, ids: Sequence[str] | None = None) -> Frames:
         """Return configurations without labels, all in order of insertion or those with the given ids.
 
-        Raises
-        ------
-        UsageError
-            where one of the ids is not in the store.
-        StoreError
-            where a configuration is not the one its id was made from.
+        Raises `UsageError` where one of the ids is not in the store; `StoreError` where a configuration is
+        not the one its id was made from.
         """
         if ids is None:
             return unpacked(self.path, self.query(f"SELECT {COLUMNS} FROM frames f ORDER BY f.seq"))
@@ -230,17 +222,13 @@ class LabelStore:
     def labelled(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> Frames:
         """Return configurations with their labels, those set aside left out; `level` is the fidelity's name.
 
+        Raises `UsageError` where one of the ids has no label; `StoreError` where a configuration is not the
+        one its id was made from, or a label is damaged.
+
         Parameters
         ----------
         fidelity : whose labels; forces are NaN where the level has energies only.
         ids : which frames and in which order; None = all that are labelled, in order of insertion.
-
-        Raises
-        ------
-        UsageError
-            where one of the ids has no label.
-        StoreError
-            where a configuration is not the one its id was made from, or a label is damaged.
         """
         columns = f"{COLUMNS}, {LABEL}"
         tables = "labels l JOIN frames f USING (frame_id)"
@@ -273,7 +261,6 @@ class LabelStore:
 
         Parameters
         ----------
-        fidelity : whose labels.
         ids : which frames to look at, and the order of the answer; None = all, in order of insertion.
         """
         return self._ids([f"SELECT l.frame_id FROM labels l WHERE l.key = ? AND {SOUND}"], fidelity, ids)
@@ -347,15 +334,11 @@ class LabelStore:
         All in order of insertion, or at most `most`: the first by id, which is a random sample of the frames,
         since ids are hashes, and always the same one.
         """
-        sql = """SELECT frame_id, seconds FROM attempts JOIN frames USING (frame_id)
-            WHERE key = ? AND status = 'done' ORDER BY seq"""
-        rows = self.query(sql, [fidelity.key]) if most is None else self._sample(fidelity, most)
+        chosen = "ORDER BY seq" if most is None else f"ORDER BY frame_id LIMIT {most}"
+        sql = f"""SELECT frame_id, seconds FROM attempts JOIN frames USING (frame_id)
+            WHERE key = ? AND status = 'done' {chosen}"""
+        rows = self.query(sql, [fidelity.key])
         return tuple(row[0] for row in rows), np.array([row[1] for row in rows], dtype=np.float64)
-
-    def _sample(self, fidelity: Fidelity, most: int) -> list[Any]:
-        sql = """SELECT frame_id, seconds FROM attempts WHERE key = ? AND status = 'done'
-            ORDER BY frame_id LIMIT ?"""
-        return self.query(sql, [fidelity.key, most])
 
     def provenance(self, fidelity: Fidelity, frame_id: str) -> Mapping[str, Any]:
         """Return what the source said about one label: program, version, diagnostics."""

@@ -4,7 +4,6 @@ import json
 import platform
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from time import time
@@ -13,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment, Status
+from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment
 from fidsel.fidelity.budget import COUNTED, TOLERANCE, Budget, BudgetError, counted
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.source import Cause, Label, LabelError
@@ -24,19 +23,13 @@ IN_BUDGET: Final = f"account IN {COUNTED}"
 WRITE: Final = """INSERT INTO ledger (time, account, kind, amount, seconds, attempt, note)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
-KINDS: Final[Mapping[Status, str]] = {
-    "done": "label", "failed": "failed", "timeout": "timeout", "crashed": "crashed", "lost": "lost",
-    "cancelled": "cancelled",
-}  # fmt: skip
-"""Kind of the ledger line that an attempt leaves."""
-
 
 class Ledger:
     """The money side of a label store.
 
-    A label is paid in three steps: `reserve` opens an attempt, `settle` stores label and charge in one
-    transaction and frees what was reserved beyond it, or `fail` stores why there is none and charges
-    all the same. An attempt whose driver died is closed by `recover`.
+    A label is paid in two steps: `reserve` opens an attempt; `settle_all` stores the label, or why there is
+    none, with its charge in one transaction and frees what was reserved beyond it. An attempt whose driver
+    died is closed by `recover`.
 
     Parameters
     ----------
@@ -51,16 +44,11 @@ class Ledger:
     ) -> list[Attempt]:
         """Open an attempt for every order, or none.
 
-        Raises
-        ------
-        BudgetError
-            where the account counts against the budget and the costs would pass its total.
-        UsageError
-            where a frame is labelled or under way at this fidelity, or not in the store.
+        Raises `BudgetError` where the account counts against the budget and the costs would pass its total;
+        `UsageError` where a frame is labelled or under way at this fidelity, or not in the store.
         """
         cost, now = sum(order.cost for order in orders), time()
         settings = json.dumps(dict(fidelity.source.settings()), sort_keys=True)
-        terms = (account, fidelity.price, fidelity.threads)
         with self.store.transaction() as connection:
             if cost > 0 and counted(account) and budget is not None:
                 spent, reserved = self.spent(), self.reserved()
@@ -69,46 +57,30 @@ class Ledger:
             connection.execute(
                 "INSERT OR IGNORE INTO fidelities VALUES (?, ?, ?)", [fidelity.key, fidelity.name, settings]
             )
-            return [
-                self._open(
-                    connection,
-                    fidelity,
-                    order,
-                    Attempt(0, order.frame_id, *terms, order.time_limit, order.cpu_limit),
-                    now,
-                )
-                for order in orders
-            ]
+            return [self._open(connection, account, fidelity, order, now) for order in orders]
 
     @staticmethod
     def _open(
-        connection: sqlite3.Connection, fidelity: Fidelity, order: Order, attempt: Attempt, now: float
+        connection: sqlite3.Connection, account: str, fidelity: Fidelity, order: Order, now: float
     ) -> Attempt:
         label = (order.frame_id, fidelity.key)
         if connection.execute("SELECT 1 FROM labels WHERE frame_id = ? AND key = ?", label).fetchone():
             raise UsageError(f"frame {order.frame_id} is labelled at {fidelity.name} already")
-        price = (attempt.price.value, attempt.price.per)
-        terms = (attempt.threads, attempt.time_limit, now)
+        price, threads = fidelity.price, fidelity.threads
+        terms = (order.predicted, order.cost, price.value, price.per, threads, order.time_limit, now)
         try:
             row = connection.execute(
                 """INSERT INTO attempts (frame_id, key, account, status, predicted, reserved, price, per,
                 threads, time_limit, started) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)""",
-                (*label, attempt.account, order.predicted, order.cost, *price, *terms),
+                (*label, account, *terms),
             ).lastrowid
         except sqlite3.IntegrityError as error:
             raise UsageError(
                 f"frame {order.frame_id} must be in the store and not under way at {fidelity.name}: add it "
                 "with `add_frames`, close the attempts of a driver that died with `recover`"
             ) from error
-        return replace(attempt, id=int(row or 0))
-
-    def settle(self, attempt: Attempt, label: Label) -> float:
-        """Store a label and its measured cost in one transaction; return the cost."""
-        return self.settle_all([(attempt, label)])
-
-    def fail(self, attempt: Attempt, error: LabelError) -> float:
-        """Store why there is no label and charge the attempt (see `Attempt.charge`); return the cost."""
-        return self.settle_all([(attempt, error)])
+        limits = (order.time_limit, order.cpu_limit)
+        return Attempt(int(row or 0), order.frame_id, account, price, threads, *limits)
 
     def settle_all(
         self, results: Iterable[tuple[Attempt, Label | LabelError]], again: Collection[int] = ()
@@ -155,7 +127,7 @@ class Ledger:
 
         Parameters
         ----------
-        usage : core-seconds that were last seen of each, by id (see `running.RunningFile`); one that
+        usage : core-seconds that were last seen of each, by id (see `lock.RunningFile`); one that
             was never seen running costs nothing.
         """
         attempts = self.under_way()
@@ -172,7 +144,6 @@ class Ledger:
 
         Parameters
         ----------
-        ids : of the attempts.
         asked : whether a person asks for it; else an attempt before which its frame has been tried again
             already stays as it is, so that nothing is tried for ever.
         """
@@ -243,7 +214,7 @@ class Ledger:
                 labels,
             )
             lines = [
-                (now, c.attempt.account, KINDS[c.status], c.charge, c.seconds, c.attempt.id, c.error or "")
+                (now, c.attempt.account, c.kind, c.charge, c.seconds, c.attempt.id, c.error or "")
                 for c in charged
             ]
             connection.executemany(WRITE, lines)
@@ -306,9 +277,7 @@ class Ledger:
 
         Parameters
         ----------
-        account : who pays.
         amount : ≥ 0, base units of the budget.
-        note : what for.
         seconds : ≥ 0, core-seconds.
         """
         counted(account)

@@ -19,7 +19,6 @@ def set_aside(store: LabelStore, fidelity: Fidelity, cheaper: Sequence[Fidelity]
 
     Parameters
     ----------
-    store : open store.
     fidelity : level whose new labels are judged.
     cheaper : levels below it, cheapest first.
     """
@@ -62,16 +61,11 @@ def beside(store: LabelStore, frames: Frames, cheaper: Sequence[Fidelity]) -> Fr
 def release(store: LabelStore, fidelities: Sequence[Fidelity], frames: Sequence[str] | None) -> int:
     """Let labels that were set aside be trained on; return how many.
 
+    Raises `UsageError` where none of the labels set aside belongs to one of the frames.
+
     Parameters
     ----------
-    store : open store.
-    fidelities : levels to look at.
     frames : ids, or beginnings of ids, of the frames; None = all.
-
-    Raises
-    ------
-    UsageError
-        where none of the labels set aside belongs to one of the frames.
     """
     aside = {fidelity: store.aside_ids(fidelity) for fidelity in fidelities}
     for name in frames or ():

@@ -19,10 +19,7 @@ Row = Sequence[Any]  # columns of several types
 def unpacked(path: Path, rows: Iterable[Row]) -> Frames:
     """Return frames from rows of `COLUMNS`.
 
-    Raises
-    ------
-    StoreError
-        where a frame is not the one its id was made from: the file was damaged or changed.
+    Raises `StoreError` where a frame is not the one its id was made from: the file was damaged or changed.
     """
     rows = list(rows)
     frames = _whole(rows)
@@ -52,10 +49,7 @@ def damaged_labels(rows: Iterable[Row]) -> list[str]:
 def unpacked_labels(path: Path, rows: Iterable[Row], level: str) -> Frames:
     """Return labelled frames from rows of `COLUMNS` and `LABEL`; forces are NaN where there are none.
 
-    Raises
-    ------
-    StoreError
-        as `unpacked`, and where energy or forces are not of the frame's shape.
+    Raises `StoreError` as `unpacked`, and where energy or forces are not of the frame's shape.
     """
     rows = list(rows)
     frames = unpacked(path, rows)

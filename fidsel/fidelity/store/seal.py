@@ -72,7 +72,8 @@ class Seal:
         FidselError
             where the system refuses.
         """
-        path, data = self.beside(store), self._bytes()
+        path = self.beside(store)
+        data = f'{{"store": {json.dumps(self.store)}, "labels": {self.labels:{DIGITS}d}}}\n'.encode()
         with suppress(FileNotFoundError), path.open("r+b", buffering=0) as file:
             if len(file.read()) == len(data):
                 file.seek(0)
@@ -104,9 +105,6 @@ class Seal:
                 "the newer copy here (`fidsel backup` copies a campaign whole). To go on with what there is "
                 f"and buy the other labels again, delete {path.name}",
             )
-
-    def _bytes(self) -> bytes:
-        return f'{{"store": {json.dumps(self.store)}, "labels": {self.labels:{DIGITS}d}}}\n'.encode()
 
 
 def _damaged(store: Path, path: Path) -> StoreError:

@@ -120,7 +120,7 @@ class Baseline(ForceField):
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, with its source where that can be made."""
         correction = part("correction", settings, tensors)
-        made = settings.get("source")  # there is none in files of versions that knew Δ-models only
+        made = settings["source"]
         source = None if made is None else rebuilt(made)
         return cls(correction, None if source is None else SourceLabels(source), settings["cheap"])
 

@@ -38,7 +38,6 @@ class BaselineError(FidselError):
 
     Parameters
     ----------
-    message : which, why, and what to do about it.
     failed : why, by the row of the frame.
     """
 
@@ -52,7 +51,7 @@ class SourceLabels:
 
     Only frames of the very same coordinates share a label: what is remembered never shows. Frames that are
     not known are labelled by an engine, if one is given; else in this process, in threads where the source
-    says that it is `concurrent`.
+    says that it is `concurrent`. Raises a `UsageError` for a source without forces.
 
     Parameters
     ----------
@@ -63,11 +62,6 @@ class SourceLabels:
     Attributes
     ----------
     seconds : core-seconds its labels have taken so far, as declared by `seconds_per_label` or measured.
-
-    Raises
-    ------
-    UsageError
-        for a source without forces.
     """
 
     def __init__(
@@ -85,10 +79,7 @@ class SourceLabels:
     def of(self, frames: Frames) -> Prediction:
         """Return the source's energies (n_frames,) eV and forces (n_atoms, 3) eV/Å.
 
-        Raises
-        ------
-        BaselineError
-            naming the frames that could not be labelled; labels of the others are kept.
+        Raises a `BaselineError` naming the frames that could not be labelled; labels of the others are kept.
         """
         if isinstance(self.source, ModelSource):
             return self.source.model().predict(frames)
@@ -111,14 +102,9 @@ class SourceLabels:
         """Return the frames with labels minus those of the source: what is left to learn.
 
         Used for labels of any level alike, so that E = E_source + E_model at each. A label that is missing
-        stays so. One frame of each kind is tried before all others.
-
-        Raises
-        ------
-        UsageError
-            where the source cannot treat a kind of frame: an element, a charge, a spin.
-        BaselineError
-            naming the frames that could not be labelled.
+        stays so. One frame of each kind is tried before all others. Raises a `UsageError` where the source
+        cannot treat a kind of frame: an element, a charge, a spin, and a `BaselineError` naming the frames
+        that could not be labelled.
         """
         self.require(frames)
         known = self.of(frames)

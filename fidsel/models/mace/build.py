@@ -48,15 +48,12 @@ class Checkpoint:
 def build(config: Config, cutoff: float) -> nn.Module:
     """Return a `ScaleShiftMACE` in float64.
 
+    Raises a `MissingExtraError` where mace-torch is not installed.
+
     Parameters
     ----------
     config : its arguments as JSON values: classes and functions by name, irreps as text.
     cutoff : Å.
-
-    Raises
-    ------
-    MissingExtraError
-        where mace-torch is not installed.
     """
     with _mace():
         import e3nn

@@ -138,10 +138,8 @@ class NetworkForceField(ForceField):
         count = sum(parameter.numel() for parameter in self.network.parameters())
         trained = sum(bool(reference.per_element) for reference in self.references)
         state = () if trained else ("not trained",)
-        return (f"{count} parameters", f"reach {self.network.reach:g} Å", *self._heads(), *state)
-
-    def _heads(self) -> tuple[str, ...]:
-        return () if len(self.levels) == 1 else (f"heads {', '.join(self.levels)}",)
+        heads = () if len(self.levels) == 1 else (f"heads {', '.join(self.levels)}",)
+        return (f"{count} parameters", f"reach {self.network.reach:g} Å", *heads, *state)
 
     @property
     def device(self) -> torch.device:

@@ -12,15 +12,7 @@ from fidsel.models.require import require_at_least, require_positive
 
 
 class LayeredNetwork(Network):
-    """A network of blocks that pass features of atoms on; subclasses give `make_blocks` and `latent`.
-
-    Parameters
-    ----------
-    features : of each atom.
-    layers : number of blocks.
-    radial : number of radial functions.
-    cutoff, heads, reach : see `Network`.
-    """
+    """A network of blocks that pass features of atoms on; subclasses give `make_blocks` and `latent`."""
 
     arguments = ("features", "layers", "radial")
     first_modules = ("embedding", "blocks.0")
@@ -51,14 +43,7 @@ class LayeredNetwork(Network):
 
 
 class LayeredForceField(NetworkForceField):
-    """A force field of a `LayeredNetwork`; subclasses give its sizes their defaults.
-
-    Parameters
-    ----------
-    level : level of theory it predicts.
-    features, layers, radial, cutoff : see `LayeredNetwork`.
-    seed : decides the initial parameters.
-    """
+    """A force field of a `LayeredNetwork`; subclasses give its sizes their defaults."""
 
     architecture: type[LayeredNetwork]
     least_radial: ClassVar[int] = 1

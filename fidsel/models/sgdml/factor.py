@@ -70,6 +70,13 @@ class Factor:
             out[:start].addmm_(panel[:, :start].mT, out[start:stop], alpha=-1)
         return out
 
+    def inverse(self) -> Tensor:
+        """Return (L Lᵀ)⁻¹, (M, M)."""
+        lower = self.panels[0].new_zeros(len(self), len(self))
+        for start, stop, panel in self._placed():
+            lower[start:stop, :stop] = panel
+        return torch.cholesky_inverse(lower)
+
     def _divide(self, rows: Tensor) -> None:
         """Multiply rows (k, M) by L⁻ᵀ from the right, in place."""
         for start, stop, panel in self._placed():

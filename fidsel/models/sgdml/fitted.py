@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from fidsel.models.ranges import MoleculeRanges, distances
 from fidsel.models.require import Electrons
 from fidsel.models.robust import far_out
 from fidsel.models.sgdml.factor import Factor
-from fidsel.models.sgdml.kernel import Expansion, Geometry, describe
+from fidsel.models.sgdml.kernel import Expansion, Geometry, describe, geometry
 from fidsel.models.sgdml.symmetry import pair_indices
 
 
@@ -42,6 +43,11 @@ class Examples:
         both = zip(self.tensors().values(), other.tensors().values(), strict=True)
         return type(self)(*(torch.cat(pair) for pair in both))
 
+    def spaced(self, most: int) -> Self:
+        """Return evenly spaced ones of the frames where there are more than some number."""
+        chosen = np.linspace(0, len(self) - 1, min(len(self), most)).round().astype(np.int64)
+        return self[torch.from_numpy(chosen)]
+
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors by name."""
         return {name: getattr(self, name) for name in ("positions", "forces", "energy", "weights")}
@@ -65,7 +71,7 @@ class Fitted:
     permutations : (P, N) symmetries, identity first.
     train : the n training frames.
     v : (n, D) their coefficients Jα.
-    centre : (D,) 1/Å, invariant under the symmetries.
+    centre, metric : (D,) of the descriptor, see `geometry`; invariant under the symmetries.
     sigma, lam : length scale (1/Å) and regularisation.
     constant : eV, integration constant of the energy.
     electrons : charge and spin of the training frames; None = unknown.
@@ -79,6 +85,7 @@ class Fitted:
     train: Examples
     v: Tensor
     centre: Tensor
+    metric: Tensor
     sigma: float
     lam: float
     constant: float = 0.0
@@ -88,8 +95,28 @@ class Fitted:
 
     def expansion(self) -> Expansion:
         """Return the energy surface, without the constant."""
-        x, symmetries = describe(self.train.positions) - self.centre, descriptor_symmetries(self.permutations)
-        return Expansion.unfold(x, self.v, symmetries, self.centre, self.sigma)
+        x = (describe(self.train.positions) - self.centre) * self.metric
+        symmetries = descriptor_symmetries(self.permutations)
+        return Expansion.unfold(x, self.v, symmetries, self.centre, self.metric, self.sigma)
+
+    def geometry(self, positions: Tensor) -> Geometry:
+        """Return what the kernel needs to know of (n, N, 3) positions."""
+        return geometry(positions, self.centre, self.metric)
+
+    @property
+    def weighed(self) -> bool:
+        """Whether the metric is another than the identity."""
+        return bool((self.metric != 1).any())
+
+    @property
+    def equations(self) -> int:
+        """Of each frame."""
+        return min(self.v.shape[1], max(3 * len(self.numbers) - 6, 1))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many frames and energies it was fitted to, for a record."""
+        energies = int(self.train.energy.isfinite().sum()) - self.outliers
+        return {"frames": len(self.train), "energies": energies, "energy_outliers": self.outliers}
 
     def ranges(self) -> MoleculeRanges:
         """Return the range of each distance in the training frames and their symmetric copies."""
@@ -114,7 +141,7 @@ class Fitted:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors by name."""
-        own = {name: getattr(self, name) for name in ("numbers", "permutations", "v", "centre")}
+        own = {name: getattr(self, name) for name in ("numbers", "permutations", "v", "centre", "metric")}
         return own | self.train.tensors()
 
     def to(self, device: str) -> Self:
@@ -136,9 +163,8 @@ class Fitted:
         train = Examples(t["positions"], t["forces"], t["energy"], t["weights"])
         sigma, lam, constant = (scalars[name] for name in ("sigma", "lam", "constant"))
         electrons = Electrons(int(scalars["charge"]), int(scalars["spin"])) if "charge" in scalars else None
-        return cls(
-            t["numbers"], t["permutations"], train, t["v"], t["centre"], sigma, lam, constant, electrons
-        )
+        known = (t["numbers"], t["permutations"], train, t["v"], t["centre"], t["metric"])
+        return cls(*known, sigma, lam, constant, electrons)
 
 
 def descriptor_symmetries(permutations: Tensor) -> Tensor:

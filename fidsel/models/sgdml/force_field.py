@@ -26,7 +26,7 @@ from fidsel.models.require import (
     require_finite,
     require_level,
 )
-from fidsel.models.sgdml.fit import fit_forces
+from fidsel.models.sgdml.fit import WIDEN, Search, fit_forces
 from fidsel.models.sgdml.fitted import Fitted, Solved, distinct
 from fidsel.models.sgdml.frames import (
     check_labelled,
@@ -37,17 +37,16 @@ from fidsel.models.sgdml.frames import (
     require_molecule,
 )
 from fidsel.models.sgdml.kernel import Expansion
+from fidsel.models.sgdml.metric import METRICS
 from fidsel.models.sgdml.posterior import factorised, force_covariance, signal_variance
 from fidsel.models.sgdml.solve import SOLVERS, Solver, device_memory
-from fidsel.models.sgdml.symmetry import check_permutations, recover_permutations
+from fidsel.models.sgdml.symmetry import symmetry_group
 from fidsel.models.sgdml.update import update_forces
 from fidsel.models.watch import QUIET, Task, Watch
 
 SIGMAS = (2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
-SAVED = ("sigmas", "lam", "symmetries", "max_perms", "refine", "solver", "tolerance", "iterations")
+SAVED = ("sigmas", "lam", "symmetries", "max_perms", "refine", "metric", "solver", "tolerance", "iterations")
 """Arguments that are settings of a saved model, each also an attribute."""
-WIDEN = 4
-"""Times the built-in grid of σ is widened, by a factor of 2, where the best σ lies at its edge."""
 MEMORY_SHARE = 0.5
 """Part of a device's memory that a fit may use."""
 
@@ -69,6 +68,9 @@ class SGDML(ForceField):
         of the atoms that generate it.
     max_perms : largest symmetry group accepted.
     refine : times the interval around the best σ is halved.
+    metric : "learnt" to try weights of the inverse distances, one for each class of pairs that symmetries map
+        onto each other, beside weights of 1, and to keep what leaves less wrong; "identity" for weights of 1,
+        as published. One σ and one λ leave no choice, and weights of 1.
     device : where it computes, see `fidsel.models.device.resolve`; not part of what is saved.
     level : level of theory of the labels.
     solver : "exact" by a factor of the kernel matrix, which `update` can grow; "iterative", without the
@@ -77,11 +79,6 @@ class SGDML(ForceField):
     memory : GiB the fit may take; by default half of the machine's. Not part of what is saved.
     tolerance : relative residual at which iteration ends.
     iterations : most steps of an iteration.
-
-    Examples
-    --------
-    >>> SGDML(sigmas=[10]).fit(train, validation)  # doctest: +SKIP
-    (SGDML(H2CO, 100 frames, 2 permutations, σ = 10), {...})
     """
 
     kind = "sgdml"
@@ -96,6 +93,7 @@ class SGDML(ForceField):
         symmetries: bool | Sequence[Sequence[int]] = True,
         max_perms: PositiveInt = 100,
         refine: NonNegativeInt = 1,
+        metric: Literal["learnt", "identity"] = "learnt",
         device: str = "cpu",
         level: str = "",
         solver: Literal["auto", "exact", "iterative", "quick"] = "auto",
@@ -110,14 +108,15 @@ class SGDML(ForceField):
         for name, values in (("sigmas", self.sigmas), ("lam", self.lam)):
             if not values or not all(0 < value < inf for value in values):
                 raise UsageError(f"{name} must be positive and finite, at least one, got {values}")
-        if solver not in SOLVERS:
-            raise unknown("solver", solver, SOLVERS)
+        for name, value, allowed in (("solver", solver, SOLVERS), ("metric", metric, METRICS)):
+            if value not in allowed:
+                raise unknown(name, value, allowed)
         if (memory is not None and memory <= 0) or not 0 < tolerance < 1 or iterations < 1:
             raise UsageError(
                 "memory must be positive, tolerance between 0 and 1 and iterations at least 1, "
                 f"got {memory}, {tolerance} and {iterations}"
             )
-        self.symmetries, self.max_perms, self.refine = symmetries, max_perms, refine
+        self.symmetries, self.max_perms, self.refine, self.metric = symmetries, max_perms, refine, metric
         self.device = resolve(device)
         self.solver, self.memory, self.tolerance, self.iterations = solver, memory, tolerance, iterations
         self.fitted = None if fitted is None else fitted.to(self.device)
@@ -126,7 +125,8 @@ class SGDML(ForceField):
         if self.fitted is None:
             return f"SGDML(not fitted, {len(self.sigmas)} σ, level {self.level!r})"
         n, perms = len(self.fitted.train), len(self.fitted.permutations)
-        return f"SGDML({n} frames, {perms} permutations, σ = {self.fitted.sigma:g}, level {self.level!r})"
+        width = f"σ = {self.fitted.sigma:g}{', learnt metric' if self.fitted.weighed else ''}"
+        return f"SGDML({n} frames, {perms} permutations, {width}, level {self.level!r})"
 
     @property
     def permutations(self) -> IntArray:
@@ -142,28 +142,28 @@ class SGDML(ForceField):
         Parameters
         ----------
         train : frames of one molecule with forces; energies are used where there are any.
-        validation : the same; may be empty where there is one `sigmas` and one `lam`.
+        validation : the same; they choose σ, λ and the metric, together with the leave-one-out errors of
+            the training frames where they are fewer than 20, so there may be none.
         weights : (n_train,) importance of each frame; scaled to mean 1. A frame of weight 0 is left out.
 
         Returns
         -------
-        model, and a record: σ, λ and the validation force RMSE (eV/Å) of each that was tried, the
-        symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not),
-        how many frames gave the energy constant (`energies`) and how many were too far
-        off to (`energy_outliers`). σ and λ of many frames are searched on evenly spaced
-        ones of them (`searched`), since a fit costs the cube of their number. How it was solved
-        (`solver`): its kind, and of an iteration the rank of the preconditioner, the steps, the relative
-        residual and, where it has not converged, a `warning`.
+        model, and a record: σ, λ, metric and the validation force RMSE (eV/Å) of each that was tried, what
+        they were chosen by (`score`, the lowest), a `warning` where the best σ is the last one tried, the
+        symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not), how many
+        frames gave the energy constant (`energies`) and how many were too far off to (`energy_outliers`).
+        σ and λ of many frames are searched on evenly spaced ones of them (`searched`), since a fit costs the
+        cube of their number. How it was solved (`solver`): its kind, and of an iteration the rank of the
+        preconditioner, the steps, the relative residual and, where it has not converged, a `warning`.
 
         Raises
         ------
         UsageError
             for frames without forces or finite positions, with coinciding atoms, periodic frames, several
-            molecules, charges or spins, no validation frames to choose σ with, or more than fits in memory.
+            molecules, charges or spins, or more than fits in memory.
         FidselError
             where an iteration got nowhere.
         """
-        self._check_choice(validation)
         check_training(train, validation)
         task = self._watch.task([self.state()[0], len(train), len(validation)])
         kept = task.load()
@@ -180,33 +180,31 @@ class SGDML(ForceField):
         """Return what was learnt and a record; see `fit`."""
         numbers = train.dense().numbers
         solver = self._solver.beside(len(train), len(numbers))
-        permutations, symmetry = self._symmetries(train, validation)
+        seen = np.concatenate([train.positions, validation.positions]).reshape(-1, len(numbers), 3)
+        permutations, symmetry = symmetry_group(self.symmetries, numbers, seen, self.max_perms)
         importance = check_weights(weights, len(train))
         importance = importance / importance.mean()
         there = torch.tensor(permutations, device=self.device)
         wanted = np.flatnonzero(importance > 0)
         different = distinct(self._tensor(train.dense().positions[wanted]), there)
-        keep = wanted[different.cpu().numpy()]
+        keep, widen = wanted[different.cpu().numpy()], WIDEN if self.sigmas == SIGMAS else 0
         fitted, record = fit_forces(
             labelled(train[keep], importance[keep], len(numbers), self.device),
             labelled(validation, np.ones(len(validation)), len(numbers), self.device),
             numbers=torch.tensor(numbers, device=self.device),
             permutations=there,
-            sigmas=self.sigmas,
-            lams=self.lam,
-            refine=self.refine,
-            widen=WIDEN if self.sigmas == SIGMAS else 0,
+            search=Search(self.sigmas, self.lam, self.refine, widen, self.metric),
             solver=solver,
             task=task,
         )
         fitted = replace(fitted, electrons=Electrons.of(train, "sGDML"))
-        record |= _counts(fitted, len(train) - len(keep))
+        record |= fitted.counts() | {"left_out": len(train) - len(keep)}
         return fitted, record | {"permutations": len(permutations), "symmetry": symmetry}
 
     def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
         """Return the model fitted to its training frames and more, and a record.
 
-        σ, λ, symmetries and the centre of the descriptor stay. The forces are those of a new fit. An
+        σ, λ, symmetries, centre and metric of the descriptor stay. The forces are those of a new fit. An
         exact model that still has its factorised matrix (after `fit` or `update`, not after `load`, `to`
         another device or in another process) only pays for the rows that the frames add to it.
 
@@ -243,7 +241,7 @@ class SGDML(ForceField):
         solver = self._solver.beside(len(fitted.train) + len(fresh), len(numbers))
         updated, record = update_forces(fitted, fresh[different], solver)
         added = int(different.sum())
-        record |= _counts(updated, len(frames) - added) | {"added": added}
+        record |= updated.counts() | {"left_out": len(frames) - added, "added": added}
         return self._copy(fitted=updated), record
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
@@ -316,6 +314,15 @@ class SGDML(ForceField):
         if isinstance(known, SGDML) and self.symmetries is True:
             return ready.with_symmetries(known.permutations)
         return ready
+
+    def completed(self, frames: Frames) -> ForceField:
+        """Return an exact fit with its validation frames learnt, too; see `ForceField.completed`."""
+        fitted, solver = self._require_fitted(), self._solver
+        if solver.kind == "exact":  # which is an error where a factor does not fit into memory
+            solver = replace(solver, kind="auto")
+        n = len(fitted.train) + len(frames)
+        exact = solver.beside(n, len(fitted.numbers)).way(n * fitted.equations) == "exact"
+        return self.update(frames)[0] if exact and type(self) is SGDML else self
 
     @property
     def training_frames(self) -> Frames | None:
@@ -390,25 +397,3 @@ class SGDML(ForceField):
 
     def _tensor(self, array: FloatArray) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float64, device=self.device)
-
-    def _symmetries(self, train: Frames, validation: Frames) -> tuple[IntArray, dict[str, Any]]:
-        """Return the permutations to sum over and where they came from."""
-        numbers, positions = train.dense().numbers, train.dense().positions
-        if self.symmetries is True:
-            seen = np.concatenate([positions, validation.positions.reshape(-1, len(numbers), 3)])
-            return recover_permutations(numbers, seen, max_perms=self.max_perms)
-        given = self.symmetries or [range(len(numbers))]
-        return check_permutations(np.array(given, dtype=np.int64), numbers), {"given": True}
-
-    def _check_choice(self, validation: Frames) -> None:
-        if not len(validation) and len(self.sigmas) * len(self.lam) > 1:
-            raise UsageError(
-                "choosing sigma or lam needs validation frames, got none: give one of each, or frames"
-            )
-
-
-def _counts(fitted: Fitted, left_out: int) -> dict[str, int]:
-    """Return how many frames and energies a fit has, for its record."""
-    energies, outliers = int(fitted.train.energy.isfinite().sum()), fitted.outliers
-    found = {"frames": len(fitted.train), "left_out": left_out, "energies": energies - outliers}
-    return found | {"energy_outliers": outliers}

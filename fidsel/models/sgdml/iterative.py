@@ -40,7 +40,8 @@ def kernel_product(frames: Geometry, symmetries: Tensor, sigma: float, vector: T
     vector : c, (n·m,).
     """
     v = (frames.reduced @ vector.view(len(frames), -1, 1)).squeeze(2)
-    expansion = Expansion.unfold(frames.x, v, symmetries, torch.zeros_like(frames.x[0]), sigma)
+    zeros, ones = torch.zeros_like(frames.x[0]), torch.ones_like(frames.x[0])
+    expansion = Expansion.unfold(frames.x, v, symmetries, zeros, ones, sigma)
     slope = expansion.slope(frames.x)[1]
     return -(frames.reduced.mT @ slope.unsqueeze(2)).flatten()
 

@@ -5,7 +5,8 @@ Chmiela et al. 2018 (DOI 10.1038/s41467-018-06169-2), with the symbols
 ======== ==================== ===========================================================
 symbol   variable             meaning
 ======== ==================== ===========================================================
-x        x                    descriptor 1/r_ij of the D = N(N − 1)/2 pairs, 1/Å
+x        x                    descriptor w/r_ij of the D = N(N − 1)/2 pairs, 1/Å
+w        metric               weights of the pairs, equal where symmetries map pairs onto each other
 J        jacobian             ∂x/∂R, (D, 3N)
 V        basis                orthonormal basis of the motions that change x, (3N, m)
 B = JV   reduced              (D, m), m = 3N − 6
@@ -42,7 +43,7 @@ class Geometry:
 
     Parameters
     ----------
-    x : (n, D) descriptor 1/r_ij minus a fixed centre, 1/Å; the centre keeps digits in differences.
+    x : (n, D) w (1/r_ij − c), 1/Å, with a fixed centre c, which keeps digits in differences.
     basis : (n, 3N, m).
     reduced : (n, D, m) 1/Å².
     """
@@ -71,6 +72,10 @@ class Geometry:
         """Return some of the frames."""
         return Geometry(self.x[start:stop], self.basis[start:stop], self.reduced[start:stop])
 
+    def weighed(self, metric: Tensor) -> "Geometry":
+        """Return the frames with weights (D,) in place of 1."""
+        return Geometry(self.x * metric, self.basis, self.reduced * metric.unsqueeze(1))
+
     def __add__(self, other: "Geometry") -> "Geometry":
         """Return these frames, then others of the same centre."""
         names = ("x", "basis", "reduced")
@@ -87,8 +92,14 @@ def describe(positions: Tensor) -> Tensor:
     return distances.reciprocal()
 
 
-def geometry(positions: Tensor, centre: Tensor) -> Geometry:
-    """Return what the kernel needs to know of (n, N, 3) positions; centre (D,) is subtracted from x."""
+def geometry(positions: Tensor, centre: Tensor, metric: Tensor) -> Geometry:
+    """Return what the kernel needs to know of (n, N, 3) positions.
+
+    Parameters
+    ----------
+    centre : (D,) 1/Å, subtracted from the inverse distances.
+    metric : (D,) positive, what they are then multiplied by. It leaves the basis as it is.
+    """
     n, size, _ = positions.shape
     dim = size * (size - 1) // 2
     rank = min(dim, max(3 * size - 6, 1))
@@ -96,11 +107,11 @@ def geometry(positions: Tensor, centre: Tensor) -> Geometry:
     step = max(1, JACOBIAN_BYTES // (8 * dim * 3 * size))
     for i in range(0, n, step):
         axes[i : i + step], reduced[i : i + step] = _motions(positions[i : i + step], rank)
-    return Geometry(describe(positions) - centre, axes.mT, reduced)
+    return Geometry((describe(positions) - centre) * metric, axes.mT, reduced.mul_(metric.unsqueeze(1)))
 
 
 def _motions(positions: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Return Vᵀ (n, rank, 3N) and B = JV (n, D, rank) of (n, N, 3) positions."""
+    """Return Vᵀ (n, rank, 3N) and, for w = 1, B = JV (n, D, rank) of (n, N, 3) positions."""
     n, size, _ = positions.shape
     first, second = torch.triu_indices(size, size, 1, device=positions.device)
     x = describe(positions)
@@ -144,7 +155,7 @@ def kernel_diagonal(frames: Geometry, symmetries: Tensor, sigma: float) -> Tenso
 
 def _diagonal(frames: Geometry, symmetries: Tensor, sigma: float) -> Tensor:
     u = frames.x.unsqueeze(1) - frames.x[:, symmetries]
-    c1, c2 = _radial(u.norm(dim=2), sigma)
+    c1, c2 = radial(u.norm(dim=2), sigma)
     permuted = frames.reduced[:, symmetries]  # (n, P, D, m)
     along = torch.einsum("npd,ndm->npm", u, frames.reduced) * torch.einsum("npd,npdm->npm", u, permuted)
     overlap = torch.einsum("ndm,npdm->npm", frames.reduced, permuted)
@@ -159,24 +170,23 @@ class Expansion:
     ----------
     x : (n·P, D) descriptors of the training frames under every symmetry, centred.
     v : (n·P, D) their coefficients Jα.
-    centre : (D,) 1/Å.
+    centre, metric : (D,) of the descriptor, see `geometry`.
     sigma : 1/Å.
     """
 
     x: Tensor
     v: Tensor
     centre: Tensor
+    metric: Tensor
     sigma: float
 
     @classmethod
-    def unfold(cls, x: Tensor, v: Tensor, symmetries: Tensor, centre: Tensor, sigma: float) -> "Expansion":
+    def unfold(
+        cls, x: Tensor, v: Tensor, symmetries: Tensor, centre: Tensor, metric: Tensor, sigma: float
+    ) -> "Expansion":
         """Return the expansion over all symmetric copies of (n, D) descriptors and coefficients."""
-        return cls(
-            x[:, symmetries].flatten(0, 1).contiguous(),
-            v[:, symmetries].flatten(0, 1).contiguous(),
-            centre,
-            sigma,
-        )
+        x, v = (part[:, symmetries].flatten(0, 1).contiguous() for part in (x, v))
+        return cls(x, v, centre, metric, sigma)
 
     def __call__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return energies (n,) without constant, and forces (n, N, 3), of (n, N, 3) positions."""
@@ -184,15 +194,15 @@ class Expansion:
         first, second = torch.triu_indices(size, size, 1, device=positions.device)
         bond = positions[:, first] - positions[:, second]
         inverse = 1 / torch.linalg.vector_norm(bond, dim=-1)
-        energy, slope = self.slope(inverse - self.centre)
+        energy, slope = self.slope((inverse - self.centre) * self.metric)
         # F_i = Σ_j w_ij (R_i − R_j) by products: CUDA adds at indices in an order that changes.
         weights = positions.new_zeros(len(positions), size, size)
-        weights[:, first, second] = weights[:, second, first] = slope * inverse**3
+        weights[:, first, second] = weights[:, second, first] = slope * self.metric * inverse**3
         near = positions - positions[:, :1]
         return energy, weights.sum(2, keepdim=True) * near - weights @ near
 
     def slope(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return energies (n,) and ∂E/∂x (n, D) at centred descriptors (n, D)."""
+        """Return energies (n,) and ∂E/∂x (n, D) at descriptors (n, D)."""
         energy, slope = x.new_zeros(len(x)), torch.zeros_like(x)
         cells = BLOCK_BYTES[x.device.type] // 8
         rows = max(1, min(len(x), int(cells**0.5)))
@@ -224,7 +234,7 @@ class Expansion:
         return x, v, (x * x).sum(1), -(x * v).sum(1)
 
 
-def _radial(distance: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+def radial(distance: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
     """Return c₁ and c₂ at the given descriptor distances."""
     a = 5**0.5 / sigma
     scaled = a * distance
@@ -268,7 +278,7 @@ def _block(rows: _Rows, columns: _Columns, sigma: float) -> Tensor:
     """Return (n, m, k, w) of the kernel between n frames with m equations each and k with w."""
     (n, m, dim), (k, count, w, _) = rows.reduced.shape, columns.reduced.shape
     x = columns.x.view(k * count, dim)
-    c1, c2 = _radial(_distance(rows.x, x), sigma)
+    c1, c2 = radial(_distance(rows.x, x), sigma)
     own = rows.along - (rows.reduced.view(n * m, dim) @ x.T).view(n, m, k * count)  # Bᵀu
     own = (own * c2.unsqueeze(1)).view(n, m, k, count).transpose(1, 2)
     other = (columns.reduced.view(-1, dim) @ rows.x.T).view(k, count, w, n) - columns.along  # B'ᵀu

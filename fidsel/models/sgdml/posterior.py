@@ -6,7 +6,7 @@ from torch import Tensor
 from fidsel.exceptions import UsageError
 from fidsel.models.sgdml.factor import factorise, kernel_panels
 from fidsel.models.sgdml.fitted import Fitted, Solved, descriptor_symmetries
-from fidsel.models.sgdml.kernel import Geometry, geometry, kernel
+from fidsel.models.sgdml.kernel import Geometry, kernel
 from fidsel.models.sgdml.solve import Solver, System
 
 
@@ -20,10 +20,7 @@ def factorised(fitted: Fitted, solver: Solver) -> Solved:
     """
     if fitted.solved is not None:
         return fitted.solved
-    frames, symmetries = (
-        geometry(fitted.train.positions, fitted.centre),
-        descriptor_symmetries(fitted.permutations),
-    )
+    frames, symmetries = fitted.geometry(fitted.train.positions), descriptor_symmetries(fitted.permutations)
     system = System.of(frames, fitted.train)
     if solver.way(len(system.targets)) == "iterative":
         raise UsageError("a covariance needs a model fitted with solver = 'exact', got an iterative one")
@@ -43,7 +40,7 @@ def force_covariance(fitted: Fitted, solved: Solved, left: Tensor, right: Tensor
     (n·3N, k·3N) eV²/Å², for a prior with the kernel as it is, see `signal_variance`.
     """
     symmetries = descriptor_symmetries(fitted.permutations)
-    here, there = geometry(left, fitted.centre), geometry(right, fitted.centre)
+    here, there = fitted.geometry(left), fitted.geometry(right)
     known = [
         solved.lower.divided(kernel(some, solved.frames, symmetries, fitted.sigma)) for some in (here, there)
     ]

@@ -1,6 +1,7 @@
 """The permutations of equal atoms that a molecule's own dynamics visits, recovered from frames."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,22 @@ from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 
 Permutation = tuple[int, ...]
+
+
+def symmetry_group(
+    wanted: bool | Sequence[Sequence[int]], numbers: IntArray, positions: FloatArray, max_perms: int
+) -> tuple[IntArray, dict[str, Any]]:
+    """Return the permutations to sum over, and a record of where they came from.
+
+    Parameters
+    ----------
+    wanted : True to recover them, False for the identity alone, or permutations that generate them.
+    numbers, positions, max_perms : see `recover_permutations`.
+    """
+    if wanted is True:
+        return recover_permutations(numbers, positions, max_perms=max_perms)
+    given = np.array(wanted or [range(len(numbers))], dtype=np.int64)
+    return check_permutations(given, numbers), {"given": True}
 
 
 def recover_permutations(

@@ -1,4 +1,4 @@
-"""Adding frames to a fitted sGDML model at fixed σ, λ, centre and symmetries."""
+"""Adding frames to a fitted sGDML model at fixed σ, λ, centre, metric and symmetries."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,7 +7,6 @@ from torch import Tensor
 
 from fidsel.models.sgdml.factor import extend, kernel_panels
 from fidsel.models.sgdml.fitted import Examples, Fitted, descriptor_symmetries
-from fidsel.models.sgdml.kernel import geometry
 from fidsel.models.sgdml.solve import Solution, Solver, System, solution_of
 
 
@@ -25,8 +24,8 @@ def update_forces(fitted: Fitted, fresh: Examples, solver: Solver) -> tuple[Fitt
     if not len(fresh):
         return fitted, {"lam": fitted.lam, "jitter": 1.0, "refit": "", "solver": {}}
     train, symmetries = fitted.train + fresh, descriptor_symmetries(fitted.permutations)
-    known = fitted.solved.frames if fitted.solved else geometry(fitted.train.positions, fitted.centre)
-    system = System.of(known + geometry(fresh.positions, fitted.centre), train)
+    known = fitted.solved.frames if fitted.solved else fitted.geometry(fitted.train.positions)
+    system = System.of(known + fitted.geometry(fresh.positions), train)
     grown, refit = _grow(fitted, system, symmetries, solver)
     solution = grown or solver.solve(system, symmetries, fitted.sigma, fitted.lam)
     new = replace(fitted, train=train, v=solution.v, lam=fitted.lam * solution.jitter, solved=solution.solved)

@@ -11,7 +11,7 @@ from fidsel.arrays import FloatArray, IntArray, shown
 from fidsel.exceptions import UsageError
 from fidsel.selector.clusters.energy_bins import energy_centers, nearest_center
 from fidsel.selector.clusters.file import read_clusters, write_clusters
-from fidsel.selector.clusters.join import Assignment, join
+from fidsel.selector.clusters.join import join
 from fidsel.selector.clusters.nearest_neighbour_chain import ward_tree
 from fidsel.selector.clusters.projection import Projection
 from fidsel.selector.clusters.tree import MergeTree, nested
@@ -35,12 +35,11 @@ class BroadClusters:
     geometry           (n_clusters,)             geometry cluster each cluster belongs to
     energy             (n_clusters,)   eV        centre of each cluster's energies, NaN if unknown
     centroids          (n_clusters, d) features  mean of the cluster's frames
-    representatives    (n_clusters,)             fitted frame nearest to the centroid
     ================== =============== ========= ==================================================
 
     Geometry clusters are numbered by population of what Ward clustered; the clusters of one geometry
-    follow each other from low to high energy. `method` says what Ward clustered, `assignment` how other
-    frames join (see `geometry_clusters`), `notes` what the fit had to do that its caller should know.
+    follow each other from low to high energy. `method` says what Ward clustered (see `geometry_clusters`),
+    `notes` what the fit had to do that its caller should know.
     Where frames have more than 500 features, d is the number of their principal components, which
     `projection` makes.
 
@@ -56,10 +55,8 @@ class BroadClusters:
     geometry: IntArray
     energy: FloatArray
     centroids: FloatArray
-    representatives: IntArray
     weights: IntArray
     method: Method = "subset"
-    assignment: Assignment = "average"
     notes: tuple[str, ...] = ()
     projection: Projection | None = None
     __repr__ = shown
@@ -75,7 +72,6 @@ class BroadClusters:
         method: Method = "auto",
         subset: int = SUBSET,
         n_kmeans: int = N_KMEANS,
-        assignment: Assignment = "average",
         seed: int = 0,
     ) -> Self:
         """Return at most `n_geometry` × `n_energy` clusters of some frames.
@@ -91,7 +87,7 @@ class BroadClusters:
         energies : (n,) eV at any one level (cheap labels will do). Where NaN, a frame joins the
             energy cluster of its geometry with the nearest centroid; a geometry with no known
             energy stays whole. None = none known.
-        method, assignment : see `geometry_clusters`.
+        method : see `geometry_clusters`.
         subset : most frames clustered by Ward itself, which needs 8·subset² bytes at its peak.
         n_kmeans : k-means clusters of a larger pool; time and quality grow with them.
 
@@ -111,16 +107,12 @@ class BroadClusters:
         projection = Projection.above(features)
         features = features if projection is None else projection(features)
         rng = np.random.default_rng(seed)
-        found = geometry_clusters(
-            features, n_geometry, rng, method=method, assignment=assignment, subset=subset, n_kmeans=n_kmeans
-        )
+        found = geometry_clusters(features, n_geometry, rng, method=method, subset=subset, n_kmeans=n_kmeans)
         owner, centers = _energy_clusters(energies, found.labels, n_energy, rng)
         labels, centroids = _placed(features, energies, found.labels, owner, centers)
-        nearest = [_nearest_row(features, labels == c, centroids[c]) for c in range(len(owner))]
         notes = _notes(energies, centers)
         return cls(
-            labels, found.reference, found.clusters, owner, centers, centroids, np.array(nearest),
-            found.weights, found.method, found.assignment,
+            labels, found.reference, found.clusters, owner, centers, centroids, found.weights, found.method,
             notes if projection is None else (projection.describe(), *notes), projection,
         )  # fmt: skip
 
@@ -154,9 +146,9 @@ class BroadClusters:
     def assign(self, features: FloatArray, energies: FloatArray | None = None) -> IntArray:
         """Return the cluster of each of some new frames, (n,); the clusters stay as they are.
 
-        A row joins a geometry cluster by `assignment`, that is by its distances to `reference`, then the
-        energy cluster with the nearest centre: as in the fit, save that rows of the subset which Ward itself
-        clustered keep their cluster in `labels`, which need not be the nearest one.
+        A row joins a geometry cluster by its average distance to `reference`, then the energy cluster with
+        the nearest centre: as in the fit, save that rows of the subset which Ward itself clustered keep
+        their cluster in `labels`, which need not be the nearest one.
 
         Parameters
         ----------
@@ -173,13 +165,13 @@ class BroadClusters:
         features = features if self.projection is None else self.projection(features)
         energies = _energies(energies, len(features))
         weights = self.weights if self.method == "kmeans" else None
-        geometry = join(features, self.reference, self.reference_geometry, self.assignment, weights)
+        geometry = join(features, self.reference, self.reference_geometry, weights)
         return _split(features, energies, geometry, (self.geometry, self.energy, self.centroids))
 
     def save(self, path: Path | str) -> Path:
         """Write the clusters to an npz file and return its path."""
         arrays = {name: getattr(self, name) for name in ARRAYS}
-        texts = {"method": self.method, "assignment": self.assignment, "notes": self.notes}
+        texts = {"method": self.method, "notes": self.notes}
         arrays |= {name: np.array(text, dtype=np.str_) for name, text in texts.items()}
         if self.projection is not None:
             arrays |= {name: np.asarray(value) for name, value in vars(self.projection).items()}
@@ -196,17 +188,14 @@ class BroadClusters:
         """
         arrays = read_clusters(Path(path))
         plain: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
-        plain |= {name: str(arrays[name]) for name in ("method", "assignment")}
         if "components" in arrays:
             mean, components = arrays["mean"], arrays["components"]
             plain["projection"] = Projection(mean, components, float(arrays["explained"]))
-        return cls(**plain, notes=tuple(map(str, arrays["notes"])))
+        plain |= {"method": str(arrays["method"]), "notes": tuple(map(str, arrays["notes"]))}
+        return cls(**plain)
 
 
-ARRAYS = (
-    "labels", "reference", "reference_geometry", "weights", "geometry", "energy", "centroids",
-    "representatives",
-)  # fmt: skip
+ARRAYS = ("labels", "reference", "reference_geometry", "weights", "geometry", "energy", "centroids")
 
 
 def _rows(features: FloatArray) -> FloatArray:
@@ -284,11 +273,6 @@ def _means(features: FloatArray, labels: IntArray, k: int) -> FloatArray:
     for c in np.unique(labels):
         means[c] = features[labels == c].mean(axis=0)
     return means
-
-
-def _nearest_row(features: FloatArray, mask: np.ndarray, centroid: FloatArray) -> int:
-    rows = np.flatnonzero(mask)
-    return int(rows[((features[rows] - centroid) ** 2).sum(axis=1).argmin()])
 
 
 def _notes(energies: FloatArray, centers: FloatArray) -> tuple[str, ...]:

@@ -9,16 +9,16 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from fidsel.data.archive import check_archive
 from fidsel.data.atomic import replacing
+from fidsel.data.formats.archive import check_archive
 from fidsel.exceptions import UsageError
 
 VERSION = 3
 """Of the arrays and their meaning; other versions are not read."""
 
 REQUIRED = {
-    "labels", "reference", "reference_geometry", "geometry", "energy", "centroids", "representatives",
-    "weights", "method", "assignment", "notes", "version",
+    "labels", "reference", "reference_geometry", "geometry", "energy", "centroids", "weights", "method",
+    "notes", "version",
 }  # fmt: skip
 UNREADABLE = (ValueError, EOFError, BadZipFile, zlib.error, OSError, RuntimeError)
 
@@ -34,10 +34,7 @@ def write_clusters(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Path:
 def read_clusters(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays that `write_clusters` wrote.
 
-    Raises
-    ------
-    UsageError
-        where the file is something else, damaged, or of another version.
+    Raises a `UsageError` where the file is something else, damaged, or of another version.
     """
     try:
         check_archive(path)

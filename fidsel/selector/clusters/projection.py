@@ -52,7 +52,7 @@ class Projection:
         return len(self.components)
 
     @classmethod
-    def fit(cls, features: FloatArray, n_components: int | float, *, most: int = LIMIT) -> Self:
+    def fit(cls, features: FloatArray, variance: float = VARIANCE, *, most: int = LIMIT) -> Self:
         """Return the projection on the directions of largest variance.
 
         Of few rows by the products of rows. Else above 2000 features from a random sketch (Halko, Martinsson
@@ -62,8 +62,7 @@ class Projection:
         Parameters
         ----------
         features : (n, d), n ≥ 1.
-        n_components : how many, 1 to d; or a fraction between 0 and 1 of the variance: the fewest components
-            that hold it, though not more than `most`.
+        variance : fraction between 0 and 1: the fewest components that hold it, though not more than `most`.
 
         References
         ----------
@@ -78,13 +77,13 @@ class Projection:
         """
         if features.ndim != 2 or 0 in features.shape:
             raise UsageError(f"a projection needs at least one row and one feature, got {features.shape}")
-        _check(n_components, features.shape[1])
-        fraction = isinstance(n_components, float)
+        if not 0 < variance < 1:
+            raise UsageError(f"a fraction of the variance must lie between 0 and 1, got {variance}")
         mean = features.mean(axis=0)
         if not np.isfinite(mean).all():
             raise UsageError("features must be finite numbers; leave out the frames whose features are not")
         n, d = features.shape
-        wanted = min(most, n, d) if fraction else int(n_components)
+        wanted = min(most, n, d)
         if d > EXACT and wanted <= n <= EXACT:
             variances, directions = _of_rows(features, mean, wanted)
         elif d <= EXACT or wanted > d // 4:
@@ -93,19 +92,13 @@ class Projection:
             variances, directions = _sketched(features, mean, wanted)
         total = float(sum((block**2).sum() for block in _centred(features, mean)))
         shares = np.cumsum(variances) / total if total > 0 else np.ones(len(variances))
-        if fraction:
-            wanted = min(wanted, 1 + int(np.searchsorted(shares, n_components - 1e-12)))
+        wanted = min(wanted, 1 + int(np.searchsorted(shares, variance - 1e-12)))
         return cls(mean, directions[:wanted].copy(), min(1.0, float(shares[wanted - 1])))
 
     @classmethod
-    def above(cls, features: FloatArray, limit: int = LIMIT, variance: float = VARIANCE) -> Self | None:
-        """Return what a descriptor of many features needs: None up to `limit` of them, else components.
-
-        Parameters
-        ----------
-        variance : fraction to keep; fewer where that takes more than `limit` components.
-        """
-        return None if features.shape[1] <= limit else cls.fit(features, variance, most=limit)
+    def above(cls, features: FloatArray, limit: int = LIMIT) -> Self | None:
+        """Return what a descriptor of many features needs: None up to `limit` of them, else components."""
+        return None if features.shape[1] <= limit else cls.fit(features, most=limit)
 
     def __call__(self, features: FloatArray) -> FloatArray:
         """Return the projected features, (n, k)."""
@@ -147,20 +140,14 @@ class Reduced:
         cls,
         descriptor: Callable[[Frames], FloatArray],
         pool: Frames,
-        n_components: int | float = VARIANCE,
+        variance: float = VARIANCE,
         *,
         sample: int = 5000,
         seed: int = 0,
     ) -> Self:
-        """Return the descriptor on the components of a random sample of the pool.
-
-        Parameters
-        ----------
-        n_components : as in `Projection.fit`.
-        sample : frames that the projection is fitted to.
-        """
+        """Return the descriptor on the components of a random sample of the pool."""
         rows = np.random.default_rng(seed).permutation(len(pool))[:sample]
-        return cls(descriptor, Projection.fit(descriptor(pool[np.sort(rows)]), n_components))
+        return cls(descriptor, Projection.fit(descriptor(pool[np.sort(rows)]), variance))
 
     def __call__(self, frames: Frames) -> FloatArray:
         """Return the projected features of frames, (n, k)."""
@@ -169,19 +156,6 @@ class Reduced:
             rows = slice(start, start + BLOCK)
             out[rows] = self.projection(self.descriptor(frames[rows]))
         return out
-
-
-def _check(n_components: int | float, d: int) -> None:
-    if isinstance(n_components, float):
-        if not 0 < n_components < 1:
-            raise UsageError(
-                f"a fraction of the variance must lie between 0 and 1, got {n_components}; a number of "
-                "components is a whole number"
-            )
-    elif not 1 <= n_components <= d:
-        raise UsageError(
-            f"n_components must lie between 1 and the number of features, got {n_components} for {d}"
-        )
 
 
 def _centred(features: FloatArray, mean: FloatArray) -> Iterator[FloatArray]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError, unknown
-from fidsel.selector.clusters.join import Assignment, join
+from fidsel.selector.clusters.join import join
 from fidsel.selector.clusters.kmeans import kmeans_clusters
 from fidsel.selector.clusters.nearest_neighbour_chain import ward_tree
 from fidsel.selector.clusters.projection import Projection
@@ -57,7 +57,7 @@ class GeometryClusters:
     weights   (m,)    rows that each of them stands for
     ========= ======= =====================================================================
 
-    `method` is how they were made ("subset" or "kmeans"), `assignment` how rows join.
+    `method` is how they were made: "subset" or "kmeans".
     """
 
     labels: IntArray
@@ -65,7 +65,6 @@ class GeometryClusters:
     clusters: IntArray
     weights: IntArray
     method: Method
-    assignment: Assignment
 
 
 def geometry_clusters(
@@ -74,23 +73,22 @@ def geometry_clusters(
     rng: np.random.Generator,
     *,
     method: Method = "auto",
-    assignment: Assignment = "average",
     subset: int = SUBSET,
     n_kmeans: int = N_KMEANS,
 ) -> GeometryClusters:
     """Return at most `n_clusters` Ward clusters of all rows, numbered by falling population.
 
     ======== ============================================================ ===========================
-    method   clustered by Ward                                            joining by `assignment`
+    method   clustered by Ward                                            joining by `join`
     ======== ============================================================ ===========================
     "subset" `subset` rows drawn at random                                the other rows
     "kmeans" `n_kmeans` centroids of all rows, weighted by their rows     all rows
     "auto"   "subset" where all rows fit it, else "kmeans"
     ======== ============================================================ ===========================
 
-    With "kmeans" and the assignment "average" a row joins the clusters whose k-means centroids have the
-    smallest average distance, each counted as often as it has rows: the published rule, on all rows
-    instead of a subset. It also makes clusters tighter than Ward leaves them; "nearest" leaves them so.
+    With "kmeans" a row joins the clusters whose k-means centroids have the smallest average distance, each
+    counted as often as it has rows: the published rule, on all rows instead of a subset. It also makes
+    clusters tighter than Ward leaves them.
 
     Parameters
     ----------
@@ -103,12 +101,12 @@ def geometry_clusters(
     if method not in get_args(Method):
         raise unknown("method", method, get_args(Method))
     if method == "subset" or (method == "auto" and len(features) <= subset):
-        return _of_subset(features, n_clusters, rng, assignment, subset)
-    return _of_kmeans(features, n_clusters, rng, assignment, n_kmeans)
+        return _of_subset(features, n_clusters, rng, subset)
+    return _of_kmeans(features, n_clusters, rng, n_kmeans)
 
 
 def _of_subset(
-    features: FloatArray, n_clusters: int, rng: np.random.Generator, assignment: Assignment, subset: int
+    features: FloatArray, n_clusters: int, rng: np.random.Generator, subset: int
 ) -> GeometryClusters:
     n = len(features)
     rows = np.arange(n) if n <= subset else np.sort(rng.choice(n, subset, replace=False))
@@ -117,24 +115,24 @@ def _of_subset(
     labels[rows] = known
     others = labels < 0
     if others.any():
-        labels[others] = join(features[others], features[rows], known, assignment)
+        labels[others] = join(features[others], features[rows], known)
     weights = np.ones(len(rows), dtype=np.int64)
-    return GeometryClusters(labels, features[rows], known, weights, "subset", assignment)
+    return GeometryClusters(labels, features[rows], known, weights, "subset")
 
 
 def _of_kmeans(
-    features: FloatArray, n_clusters: int, rng: np.random.Generator, assignment: Assignment, n_kmeans: int
+    features: FloatArray, n_clusters: int, rng: np.random.Generator, n_kmeans: int
 ) -> GeometryClusters:
     found = kmeans_clusters(features, n_kmeans, rng)
     clusters = by_population(cut(ward_tree(found.centroids, found.weights).merges, n_clusters))
-    joined = join(features, found.centroids, clusters, assignment, found.weights)
+    joined = join(features, found.centroids, clusters, found.weights)
     kept = np.isin(clusters, joined)  # a cluster of strays can lose all its rows to a denser one
     _, first = np.unique(joined, return_index=True)
     number = np.empty(clusters.max() + 1, dtype=np.int64)
     labels = by_population(joined)
     number[joined[first]] = labels[first]
     return GeometryClusters(
-        labels, found.centroids[kept], number[clusters[kept]], found.weights[kept], "kmeans", assignment
+        labels, found.centroids[kept], number[clusters[kept]], found.weights[kept], "kmeans"
     )
 
 
@@ -144,8 +142,6 @@ def fine_clusters(
     *,
     subset: int = SUBSET,
     seed: int | np.random.Generator = 0,
-    method: Method = "auto",
-    assignment: Assignment = "average",
 ) -> IntArray:
     """Return the fine Ward cluster of each row, (n,), numbered by falling population.
 
@@ -155,7 +151,6 @@ def fine_clusters(
     n_clusters : fewer where there are fewer rows.
     subset : rows clustered by Ward itself; larger pools by k-means clusters, at least ten for each cluster.
     seed : draws the subset, or the k-means clusters; unused where all rows fit.
-    method, assignment : as in `geometry_clusters`.
 
     Examples
     --------
@@ -167,7 +162,7 @@ def fine_clusters(
     projection = Projection.above(features)
     features = features if projection is None else projection(features)
     found = geometry_clusters(
-        features, n_clusters, np.random.default_rng(seed), method=method, assignment=assignment,
-        subset=subset, n_kmeans=max(N_KMEANS, 10 * n_clusters),
+        features, n_clusters, np.random.default_rng(seed), subset=subset,
+        n_kmeans=max(N_KMEANS, 10 * n_clusters),
     )  # fmt: skip
     return by_population(found.labels)

@@ -25,12 +25,6 @@ class Sketch:
     Time is that of the descriptor, memory that of one frame's features and the result; the draws depend on
     the number of features alone, so that every call gives the same columns.
 
-    Parameters
-    ----------
-    descriptor : of many features.
-    features : how many.
-    width : of the result.
-
     References
     ----------
     M. Charikar, K. Chen, M. Farach-Colton, Theor. Comput. Sci. 312, 3 (2004),

@@ -76,15 +76,12 @@ class Latent(ErrorSource):
 def latent_distances(features: FloatArray, training: FloatArray, neighbours: int) -> FloatArray:
     """Return the mean distance of each frame to its nearest training frames, (n,).
 
+    Raises a `UsageError` where shapes do not fit, or a feature is no finite number.
+
     Parameters
     ----------
     features, training : (n, d) and (m ≥ 1, d) latent features.
     neighbours : training frames that are averaged over; all where there are fewer.
-
-    Raises
-    ------
-    UsageError
-        where shapes do not fit, or a feature is no finite number.
     """
     from scipy.spatial.distance import cdist
 

@@ -5,14 +5,14 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from fidsel.arguments import Bound, Internal, NonNegativeFloat, PositiveInt, check_arguments
+from fidsel.arguments import Bound, NonNegativeFloat, PositiveInt, check_arguments
 from fidsel.arrays import IntArray
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
 from fidsel.selector.clusters.ward import fine_clusters
 from fidsel.selector.pickers.allocation import in_proportion
 from fidsel.selector.pickers.farthest import FarthestPoint
 from fidsel.selector.pickers.fine_grid import FineGrid
-from fidsel.selector.pickers.free_rows import column, free_rows, known_errors, make_picks
+from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks
 from fidsel.selector.pickers.greedy import Greedy
 from fidsel.selector.pickers.lcmd import LCMD
 from fidsel.selector.pickers.reasons import counted, milli
@@ -27,25 +27,17 @@ STEP = 0.1
 
 @dataclass(frozen=True)
 class Random:
-    """Draws frames at random, repeated configurations only when no others are left; needs no errors.
-
-    Parameters
-    ----------
-    fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
-    """
+    """Draws frames at random, repeated configurations only when no others are left; needs no errors."""
 
     needs_errors: ClassVar[bool] = False
-
-    fidelity: Annotated[int, Internal] = -1
 
     def pick(self, pool: Pool, n: int, rng: Seed) -> Picks:
         """Return `n` unlabelled frames in random order."""
         rng = np.random.default_rng(rng)
-        column(pool, self.fidelity)
         free = free_rows(pool, n, np.zeros(len(pool)))
         rows = rng.permutation(free.fresh)[:n]
         why = [f"drawn at random from {(~pool.labelled).sum()} unlabelled frames"] * len(rows)
-        return make_picks(pool, n, (rows, why), rng.permutation(free.repeats), self.fidelity)
+        return make_picks(pool, n, (rows, why), rng.permutation(free.repeats))
 
 
 @dataclass(frozen=True)
@@ -79,7 +71,6 @@ class ClusterError:
     relative_to : the "overall" RMSE (paper) or the mean of the "clusters"' RMSEs (released code).
     fine_clusters : fine clusters of the problem set (paper 200, its code 100, peptide 150).
     worst : fraction of the fine clusters that gives the first picks.
-    fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
     subset : rows of the problem set clustered by Ward itself; the others join.
 
     References
@@ -95,7 +86,6 @@ class ClusterError:
     relative_to: Literal["overall", "clusters"] = "overall"
     fine_clusters: PositiveInt = 200
     worst: Annotated[float, Bound(gt=0, le=1)] = 0.5
-    fidelity: Annotated[int, Internal] = -1
     subset: PositiveInt = 20000
 
     def __post_init__(self) -> None:
@@ -110,10 +100,9 @@ class ClusterError:
             where fewer than `n` frames are unlabelled, or the error of one of them is unknown.
         """
         rng = np.random.default_rng(rng)
-        column(pool, self.fidelity)
         free = free_rows(pool, n, pool.errors)
         if n == 0:
-            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats, self.fidelity)
+            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats)
         known_errors(pool, "picking by cluster error")
         broad = cluster_errors(pool.clusters[~pool.labelled], pool.errors[~pool.labelled])
         problem, notes = self._problem_set(pool, free.fresh, broad, min(n, len(free.fresh)))
@@ -126,7 +115,7 @@ class ClusterError:
             why = [self._reason(pool, grid, int(i)) for i in local]
             notes += self._turn_note(grid, local)
         again = free.repeats[np.argsort(-pool.errors[free.repeats], kind="stable")]
-        return make_picks(pool, n, (rows, why), again, self.fidelity, notes)
+        return make_picks(pool, n, (rows, why), again, notes)
 
     def _problem_set(
         self, pool: Pool, fresh: IntArray, broad: ClusterErrors, need: int

@@ -1,12 +1,11 @@
 """Farthest-point sampling: each pick is as far as can be from all frames labelled or picked."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from fidsel.arguments import Internal
-from fidsel.selector.pickers.free_rows import column, free_rows, make_picks
+from fidsel.selector.pickers.free_rows import free_rows, make_picks
 from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
 from fidsel.selector.pool import Picks, Pool, Seed
 
@@ -18,18 +17,12 @@ class FarthestPoint:
     argmax_i min_c ‖x_i − x_c‖ over the unlabelled frames i and the labelled or picked c (maximin). Without
     labelled frames the first is the one nearest to the mean of the unlabelled. Ties go to the first row.
 
-    Parameters
-    ----------
-    fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
-
     References
     ----------
     T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985), doi:10.1016/0304-3975(85)90224-5.
     """
 
     needs_errors: ClassVar[bool] = False
-
-    fidelity: Annotated[int, Internal] = -1
 
     def pick(self, pool: Pool, n: int, rng: Seed = 0) -> Picks:  # noqa: ARG002
         """Return `n` unlabelled frames, the farthest first; nothing is drawn.
@@ -39,13 +32,12 @@ class FarthestPoint:
         UsageError
             where fewer than `n` frames are unlabelled, or a feature is not finite.
         """
-        column(pool, self.fidelity)
         free = free_rows(pool, n, np.zeros(len(pool)))
         if n == 0:
-            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats, self.fidelity)
+            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats)
         near, rows = beside_labelled(pool, free.fresh)
         chosen, why = walk(near, min(n, len(free.fresh)), _farthest)
-        return make_picks(pool, n, (rows[chosen], why), free.repeats, self.fidelity)
+        return make_picks(pool, n, (rows[chosen], why), free.repeats)
 
 
 def _farthest(near: Nearest) -> tuple[int, str]:

@@ -28,16 +28,13 @@ class FreeRows:
 def free_rows(pool: Pool, n: int, preference: FloatArray) -> FreeRows:
     """Return the frames that may be picked, in ascending order of rows.
 
+    Raises a `UsageError` where `n` is negative or fewer than `n` frames are unlabelled.
+
     Parameters
     ----------
     n : frames wanted.
     preference : (n_frames,) of several equal unlabelled rows the one with the highest is the fresh one;
         ties go to the lowest row.
-
-    Raises
-    ------
-    UsageError
-        where `n` is negative or fewer than `n` frames are unlabelled.
     """
     free = int((~pool.labelled).sum())
     if not 0 <= n <= free:
@@ -69,14 +66,6 @@ def _first_of_equals(features: FloatArray, order: IntArray) -> BoolArray:
     return out
 
 
-def column(pool: Pool, fidelity: int) -> int:
-    """Return the column of `Pool.costs` that an index (−1 = the last, most accurate) names."""
-    levels = pool.costs.shape[1]
-    if not -levels <= fidelity < levels:
-        raise UsageError(f"the pool has costs of {levels} fidelities; there is no column {fidelity}")
-    return int(fidelity % levels)
-
-
 def known_errors(pool: Pool, purpose: str) -> None:
     """Raise a `UsageError` unless the error of every unlabelled frame is known.
 
@@ -99,17 +88,16 @@ def make_picks(
     n: int,
     chosen: tuple[IntArray, Sequence[str]],
     repeats: IntArray,
-    fidelity: int,
     notes: Sequence[str] = (),
 ) -> Picks:
-    """Return `n` picks at one fidelity: the chosen rows, then as many repeated configurations as lack.
+    """Return `n` picks at the most accurate fidelity, the last: the chosen rows, then repeats to fill up.
 
     Parameters
     ----------
     chosen : at most n rows, and why each of them.
     repeats : in order of preference, see `FreeRows`.
     """
-    level, (rows, why) = column(pool, fidelity), chosen
+    level, (rows, why) = pool.costs.shape[1] - 1, chosen
     again = repeats[: n - len(rows)]
     rows = np.concatenate([rows, again])
     why = [*why, *["repeats a configuration"] * len(again)]

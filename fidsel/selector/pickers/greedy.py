@@ -1,12 +1,11 @@
 """Picking the frames with the highest estimated errors."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from fidsel.arguments import Internal
-from fidsel.selector.pickers.free_rows import column, free_rows, known_errors, make_picks
+from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks
 from fidsel.selector.pool import Picks, Pool, Seed
 
 
@@ -17,18 +16,12 @@ class Greedy:
     Neighbouring frames have similar errors, so the picks tend to be alike: see `LCMD`. Frames of equal
     error come in the order of their rows.
 
-    Parameters
-    ----------
-    fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
-
     References
     ----------
     H. S. Seung, M. Opper, H. Sompolinsky, Proc. COLT 1992, 287, doi:10.1145/130385.130417.
     """
 
     needs_errors: ClassVar[bool] = True
-
-    fidelity: Annotated[int, Internal] = -1
 
     def pick(self, pool: Pool, n: int, rng: Seed = 0) -> Picks:  # noqa: ARG002
         """Return `n` unlabelled frames by falling error; nothing is drawn.
@@ -38,7 +31,6 @@ class Greedy:
         UsageError
             where fewer than `n` frames are unlabelled, or the error of one of them is unknown.
         """
-        column(pool, self.fidelity)
         free = free_rows(pool, n, pool.errors)
         known_errors(pool, "picking by highest error")
         rows, repeats = (
@@ -46,4 +38,4 @@ class Greedy:
         )
         rows, total = rows[:n], len(rows)
         why = [f"number {place} of {total} by estimated error" for place in range(1, len(rows) + 1)]
-        return make_picks(pool, n, (rows, why), repeats, self.fidelity)
+        return make_picks(pool, n, (rows, why), repeats)

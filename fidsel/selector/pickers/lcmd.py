@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fidsel.arguments import Internal, check_arguments
+from fidsel.arguments import check_arguments
 from fidsel.arrays import FloatArray
-from fidsel.selector.pickers.free_rows import column, free_rows, known_errors, make_picks
+from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks
 from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
 from fidsel.selector.pickers.reasons import counted
 from fidsel.selector.pool import Picks, Pool, Seed
@@ -35,7 +35,6 @@ class LCMD:
     weights : what squared distances are weighed by: "none", w_i = 1 (as published), needs no errors;
         "errors", w_i = estimated error of the frame, with error = "committee" is a committee made diverse.
         Where all errors are zero, frames weigh alike.
-    fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
 
     References
     ----------
@@ -44,7 +43,6 @@ class LCMD:
     """
 
     weights: Literal["none", "errors"] = "none"
-    fidelity: Annotated[int, Internal] = -1
 
     def __post_init__(self) -> None:
         check_arguments(self)
@@ -63,16 +61,15 @@ class LCMD:
             where fewer than `n` frames are unlabelled, a feature is not finite, or errors are to weigh and
             that of an unlabelled frame is unknown.
         """
-        column(pool, self.fidelity)
         free = free_rows(pool, n, pool.errors if self.needs_errors else np.zeros(len(pool)))
         if self.needs_errors:
             known_errors(pool, "weighing distances by errors")
         if n == 0:
-            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats, self.fidelity)
+            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats)
         near, rows = beside_labelled(pool, free.fresh)
         choose = partial(_largest, near.square.new_tensor(self._weights(pool)[rows]))
         chosen, why = walk(near, min(n, len(free.fresh)), choose)
-        return make_picks(pool, n, (rows[chosen], why), free.repeats, self.fidelity)
+        return make_picks(pool, n, (rows[chosen], why), free.repeats)
 
     def _weights(self, pool: Pool) -> FloatArray:
         """Return (n,) weights, the largest 1; those of labelled rows are never used."""

@@ -1,13 +1,12 @@
 """Picking so that the energies of the training set follow those of the pool."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from fidsel.arguments import Internal
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.selector.pickers.free_rows import column, free_rows, make_picks
+from fidsel.selector.pickers.free_rows import free_rows, make_picks
 from fidsel.selector.pickers.reasons import counted
 from fidsel.selector.pool import Picks, Pool, Seed
 
@@ -27,10 +26,6 @@ class Stratified:
 
     so the picks follow the histogram from the first one on, and strata with too many labels wait.
 
-    Parameters
-    ----------
-    fidelity : column of `Pool.costs` to label at; −1 = the last, most accurate.
-
     References
     ----------
     S. Chmiela et al., Comput. Phys. Commun. 240, 38 (2019), doi:10.1016/j.cpc.2019.02.007: training sets
@@ -39,8 +34,6 @@ class Stratified:
     """
 
     needs_errors: ClassVar[bool] = False
-
-    fidelity: Annotated[int, Internal] = -1
 
     def pick(self, pool: Pool, n: int, rng: Seed) -> Picks:
         """Return `n` unlabelled frames, the stratum that lacks most first.
@@ -51,7 +44,6 @@ class Stratified:
             where fewer than `n` frames are unlabelled.
         """
         rng = np.random.default_rng(rng)
-        column(pool, self.fidelity)
         free = free_rows(pool, n, np.zeros(len(pool)))
         strata = energy_strata(pool.energies)
         size, have = (
@@ -63,7 +55,7 @@ class Stratified:
         rows = fresh[np.lexsort((own, -quotient))[:n]]
         text = _texts(pool, strata, have)
         why = [text[s] for s in strata[rows].tolist()]
-        return make_picks(pool, n, (rows, why), rng.permutation(free.repeats), self.fidelity)
+        return make_picks(pool, n, (rows, why), rng.permutation(free.repeats))
 
 
 def energy_strata(energies: FloatArray) -> IntArray:

@@ -59,8 +59,9 @@ def boltzmann_check(
     or rotation of a frame, so these may have been removed. Forces and their slope are a model's, so the
     error of its curvature comes on top of the standard error.
 
-    A thermostat that counts the momenta of translation and rotation, in dynamics that have none, heats
-    the rest to T·3N/(3N − 6): 640 K for the malonaldehyde of MD17, which is said to be at 500 K.
+    A thermostat that counts the momenta of translation and rotation, in dynamics that have none, heats the
+    rest to T·3N/(3N − 6): 640 K for the malonaldehyde of MD17, which is said to be at 500 K. Raises a
+    `UsageError` for fewer than two frames.
 
     Parameters
     ----------
@@ -69,11 +70,6 @@ def boltzmann_check(
     temperature : K, said to be theirs.
     most : frames looked at, evenly spread.
     seed : decides the directions that estimate ∇²E.
-
-    Raises
-    ------
-    UsageError
-        for fewer than two frames.
     """
     if len(frames) < 2:
         raise UsageError(f"the temperature of a sample needs at least two frames, got {len(frames)}")

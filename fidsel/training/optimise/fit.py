@@ -19,6 +19,7 @@ from fidsel.training.labels import (
     ready_to_learn,
     usable_loss,
 )
+from fidsel.training.optimise.loss import Objective
 from fidsel.training.optimise.members import Members
 from fidsel.training.optimise.run import Run, mean_losses
 from fidsel.training.stage import History, Loss, Stage
@@ -154,7 +155,7 @@ def minimise(
     models: Sequence[NetworkForceField],
     data: Labelled,
     held_out: Labelled,
-    losses: Usable,
+    losses: Usable[Loss] | Usable[Objective],
     stage: Stage,
     seed: int,
     watch: Watch = QUIET,
@@ -164,9 +165,7 @@ def minimise(
     Parameters
     ----------
     models : (k) members, with the reference energies that the labels are relative to.
-    data, held_out : frames to train on and to validate on.
     losses : what is minimised and what validates; takes the place of the loss of the stage.
-    stage, seed, watch : see `fit`.
     """
     facts = [stage, losses, seed, models[0].kind, models[0].network.settings(), len(data), len(held_out)]
     run = Run(Members(models, stage.frozen), stage, losses, data, held_out)

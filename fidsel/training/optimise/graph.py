@@ -15,11 +15,6 @@ class Recorded:
 
     A replay repeats the same operations on the same memory, without a word from Python: what a call
     reads and writes has to lie in tensors that stay, and nothing in it may ask the device for a value.
-
-    Parameters
-    ----------
-    device : a CUDA device.
-    generators : random generators that the work draws from.
     """
 
     def __init__(self, device: torch.device, generators: Iterable[torch.Generator] = ()) -> None:

@@ -49,16 +49,12 @@ class Objective(Protocol):
         ...
 
 
-def _square(x: Tensor) -> Tensor:
-    return x * x
-
-
 def _huber(x: Tensor) -> Tensor:
     a = x.abs()
     return torch.where(a < HUBER, 0.5 * x * x, HUBER * (a - 0.5 * HUBER))
 
 
-COMPONENT: dict[str, Callable[[Tensor], Tensor]] = {"l1": torch.abs, "l2": _square, "huber": _huber}
+COMPONENT: dict[str, Callable[[Tensor], Tensor]] = {"l1": torch.abs, "l2": torch.square, "huber": _huber}
 
 
 def force_term(kind: str, error: Tensor, mask: Tensor) -> Tensor:
@@ -83,10 +79,8 @@ def weighted_loss(loss: Loss, energy: Tensor, forces: Tensor, batch: LabelledBat
 
     Parameters
     ----------
-    loss : ρ and the kinds of ℓ_f and ℓ_e.
     energy : (B,) eV, predicted without reference.
     forces : (B, N, 3) eV/Å, predicted; not read where ρ = 1.
-    batch : labels and weights.
     """
     total = torch.zeros((), dtype=energy.dtype, device=energy.device)
     if loss.rho < 1:

@@ -1,6 +1,7 @@
 """Several parameter sets of one network, evaluated and differentiated side by side."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
 
 import torch
@@ -95,13 +96,13 @@ class Members:
         Parameters
         ----------
         batch : frames shared by the members; energy and weight (k, B).
-        loss : what is minimised.
         together : whether several members are one program; None = where that is quicker.
         """
         if not (self._together(batch) if together is None else together):
             pairs = [self._slope(free[i], self.fixed[i], _of(batch, i), loss) for i in range(len(self))]
             return torch.stack([value for value, _ in pairs]), torch.stack([slope for _, slope in pairs])
-        call = vmap(grad_and_value(self._functional), in_dims=(0, 0, PER_MEMBER, None))
+        functional = partial(self._loss, eager=False)
+        call = vmap(grad_and_value(functional), in_dims=(0, 0, PER_MEMBER, None))
         slopes, values = call(free.detach(), self.fixed, batch, loss)
         return values, slopes
 
@@ -109,11 +110,11 @@ class Members:
         """Return each member's loss, (k,), at parameters `free` (k, P)."""
         if not self._together(batch):
             rows = [
-                self._eager(free[i].detach(), self.fixed[i], _of(batch, i), loss, keep=False)
+                self._loss(free[i].detach(), self.fixed[i], _of(batch, i), loss, keep=False)
                 for i in range(len(self))
             ]
             return torch.stack(rows).detach()
-        call = vmap(self._functional, in_dims=(0, 0, PER_MEMBER, None))
+        call = vmap(partial(self._loss, eager=False), in_dims=(0, 0, PER_MEMBER, None))
         values: Tensor = call(free.detach(), self.fixed, batch, loss)
         return values
 
@@ -133,46 +134,43 @@ class Members:
     ) -> tuple[Tensor, Tensor]:
         """Return one member's loss and its gradient (P,)."""
         row = free.detach().requires_grad_()
-        value = self._eager(row, fixed, batch, loss)
+        value = self._loss(row, fixed, batch, loss)
         (slope,) = torch.autograd.grad(value, row, materialize_grads=True)
         return value.detach(), slope
 
-    def _eager(
+    def _loss(
         self,
         free: Tensor,
         fixed: Tensor,
         batch: LabelledBatch,
         loss: Loss | Objective,
         *,
+        eager: bool = True,
         keep: bool = True,
     ) -> Tensor:
-        """Return one member's loss; `keep` its graph for a derivative by the parameters."""
-        energy = self._energy(free, fixed, batch)
-        if not isinstance(loss, Loss):
-            return loss(energy, batch, eager=True)
-        if loss.rho == 1:
-            return weighted_loss(loss, energy(batch.atoms.positions), batch.forces, batch)
-        x = batch.atoms.positions.detach().requires_grad_()
-        e = energy(x)
-        (slope,) = torch.autograd.grad(e.sum(), x, create_graph=keep)
-        return weighted_loss(loss, e, -slope, batch)
+        """Return one member's loss.
 
-    def _functional(
-        self, free: Tensor, fixed: Tensor, batch: LabelledBatch, loss: Loss | Objective
-    ) -> Tensor:
-        """Return the same as `_eager`, in a form that `vmap` can transform."""
-        energy = self._energy(free, fixed, batch)
+        Parameters
+        ----------
+        eager : forces are plain autograd's, otherwise in a form that `vmap` can transform.
+        keep : their graph, for a derivative by the parameters.
+        """
+        energy, x = self._energy(free, fixed, batch), batch.atoms.positions
         if not isinstance(loss, Loss):
-            return loss(energy, batch, eager=False)
+            return loss(energy, batch, eager=eager)
         if loss.rho == 1:
-            return weighted_loss(loss, energy(batch.atoms.positions), batch.forces, batch)
-
-        def total(x: Tensor) -> tuple[Tensor, Tensor]:
+            return weighted_loss(loss, energy(x), batch.forces, batch)
+        if eager:
+            x = x.detach().requires_grad_()
             e = energy(x)
-            return e.sum(), e
-
-        slope, e = grad(total, has_aux=True)(batch.atoms.positions)
+            (slope,) = torch.autograd.grad(e.sum(), x, create_graph=keep)
+        else:
+            slope, e = grad(lambda y: _summed(energy(y)), has_aux=True)(x)
         return weighted_loss(loss, e, -slope, batch)
+
+
+def _summed(energies: Tensor) -> tuple[Tensor, Tensor]:
+    return energies.sum(), energies
 
 
 def other_parameters(network: nn.Module, modules: Sequence[str]) -> tuple[str, ...]:

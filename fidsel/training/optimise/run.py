@@ -60,16 +60,15 @@ class Run:
 
     What it knows between two steps can be kept and taken up again: a run that was killed then does the same
     steps as one that was not.
-
-    Parameters
-    ----------
-    members : k of them, and where they start.
-    stage, loss : how, and what is minimised.
-    data, held_out : to train on, and to validate on.
     """
 
     def __init__(
-        self, members: Members, stage: Stage, loss: Usable, data: Labelled, held_out: Labelled
+        self,
+        members: Members,
+        stage: Stage,
+        loss: Usable[Loss] | Usable[Objective],
+        data: Labelled,
+        held_out: Labelled,
     ) -> None:
         self.members, self.stage, self.loss, self.data = members, stage, loss, data
         self.held_out = held_out.chunks()

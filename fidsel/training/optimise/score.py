@@ -12,12 +12,11 @@ from torch.func import grad
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.exceptions import UsageError
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
-from fidsel.training.labels import Labelled, UsableObjective, centred, prepare, ready_to_learn
+from fidsel.training.labels import Labelled, Usable, centred, prepare, ready_to_learn
 from fidsel.training.optimise.fit import minimise
-from fidsel.training.optimise.loss import LabelledBatch
+from fidsel.training.optimise.loss import LabelledBatch, Objective
 from fidsel.training.stage import History, Stage
 
 Energy = Callable[[Tensor], Tensor]
@@ -35,10 +34,11 @@ def fit_score(
 ) -> tuple[NetworkForceField, History]:
     """Return the model trained on configurations without labels, at its best on the validation frames.
 
-    A Boltzmann distribution p ∝ exp(−E/kT) has the forces F = kT ∇ log p. They minimise
-    J = E[kT Tr ∇F + ½‖F‖²] (Hyvärinen 2005), whose trace is estimated by random directions v as
-    vᵀ∇(vᵀF) (Song et al. 2019, DOI 10.48550/arXiv.1905.07088). J and F do not change with translation
-    or rotation of a frame, so these may have been removed. The energy constant is not determined.
+    A Boltzmann distribution p ∝ exp(−E/kT) has the forces F = kT ∇ log p. They minimise J = E[kT Tr ∇F +
+    ½‖F‖²] (Hyvärinen 2005), whose trace is estimated by random directions v as vᵀ∇(vᵀF) (Song et al. 2019,
+    DOI 10.48550/arXiv.1905.07088). J and F do not change with translation or rotation of a frame, so these
+    may have been removed. The energy constant is not determined. Raises a `UsageError` for configurations the
+    model cannot treat, or several levels, charges or spins, and a `FidselError` where J is no longer finite.
 
     Parameters
     ----------
@@ -46,36 +46,16 @@ def fit_score(
     train, validation : configurations; labels are not looked at.
     stage : how long and how; its loss is not used.
     temperature : K, that the configurations were drawn at. Forces scale with it.
-    seed : decides batches and directions.
-    watch : see `fidsel.training.optimise.fit`.
-
-    Raises
-    ------
-    UsageError
-        for a temperature that is not positive, configurations the model cannot treat, or several levels,
-        charges or spins.
-    FidselError
-        where J is no longer finite.
     """
-    objective = SlicedScore(kB * require_temperature(temperature))
+    objective = SlicedScore(kB * temperature)
     bare = train.replace(energy=None, forces=None)
     (ready,) = ready_to_learn([model], bare, validation)
     ready = ready.having_seen(bare)
     start = centred(ready if stage.frozen else ready.calibrated(bare), bare)
     data, held_out = (directed(start, frames, seed + i) for i, frames in enumerate((bare, validation)))
     notes = {"objective": f"sliced score matching at {temperature:g} K"}
-    usable = UsableObjective(objective, objective, notes)
+    usable = Usable[Objective](objective, objective, notes)
     return minimise([start], data, held_out, usable, stage, seed, watch)[0]
-
-
-def require_temperature(temperature: float | None) -> float:
-    """Return the temperature, K, or raise a `UsageError` where there is none."""
-    if temperature is None or not temperature > 0:
-        raise UsageError(
-            f"learning from configurations alone needs the temperature they were drawn at, in K, got "
-            f"{temperature}: forces scale with it, so there is no default"
-        )
-    return temperature
 
 
 @dataclass(frozen=True)

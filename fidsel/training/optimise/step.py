@@ -52,9 +52,6 @@ class Steps:
 
     Parameters
     ----------
-    members : what is differentiated, and where the parameters start.
-    data : training frames.
-    loss : what is minimised.
     stage : learning rate, average, clipping, weight decay; a block has at most `validate_every` steps.
     graph : whether a CUDA device replays a recorded step. A network that `torch.func.vmap` cannot run
         has shapes that depend on the positions, and is never recorded.

@@ -8,12 +8,13 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
+from fidsel.models.contract import ForceField
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
+from fidsel.training.evaluate import errors
 from fidsel.training.labels import centred
 from fidsel.training.optimise.fit import fit_members
 from fidsel.training.recipes.cheap import CheapPart
-from fidsel.training.recipes.forgetting import forgetting
 from fidsel.training.stage import History, Stage, Surrogate
 from fidsel.training.weights.bias import Bias, BiasWeights, weights_from_bias
 
@@ -23,10 +24,7 @@ class Sweep:
 
     Parameters
     ----------
-    start : the untrained network, the same for all.
     gammas : γ of each member; empty = one member, all frames alike.
-    seed : decides the batches.
-    watch : see `Recipe`.
     """
 
     def __init__(
@@ -53,9 +51,7 @@ class Sweep:
         ----------
         part : the level with its own labels.
         labelled : the same with the energies to train on.
-        stage : how.
         bias : of each training frame; None = no weights.
-        relative_to : what γ is relative to.
         """
         weights = (
             []
@@ -108,3 +104,22 @@ class Sweep:
         )
         self.models = [model for model, _ in trained]
         self._histories.append([history for _, history in trained])
+
+
+def forgetting(before: ForceField, after: ForceField, frames: Frames) -> dict[str, dict[str, float]]:
+    """Return `force_mae` (eV/Å) and `energy_mae` (eV) before and after fine-tuning.
+
+    Labels that no frame has are left out.
+
+    Parameters
+    ----------
+    frames : held-out cheap frames, their energies aligned with the accurate level.
+    """
+    if not (frames.has_forces.any() or np.isfinite(frames.energy).any()):
+        return {}
+    found = {"before": errors(before, frames), "after": errors(after, frames)}
+    both = {
+        name: {when: float(getattr(error, name)) for when, error in found.items()}
+        for name in ("force_mae", "energy_mae")
+    }
+    return {name: values for name, values in both.items() if not np.isnan(values["before"])}

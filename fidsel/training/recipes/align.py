@@ -43,23 +43,18 @@ class Alignment:
 def align(cheap: Frames, accurate: Frames) -> Alignment:
     """Return cheap frames with energies on the accurate scale.
 
-    Absolute energies of two levels differ by hundreds of eV, almost wholly a sum over atoms:
-    E_accurate − E_cheap ≈ Σ_Z n_Z δ_Z. δ is fitted by least squares to configurations that carry
-    both labels, where there are as many as there are elements and they fix the shift of every cheap
-    composition; otherwise it is the difference of the least-squares energies per element of either
-    level. With fewer independent compositions than elements δ is the solution of smallest norm (a
-    constant for a single composition), and `Alignment.report` says so. A composition is fixed by those
-    it is a linear combination of: ethane and propane fix butane, not water.
+    Absolute energies of two levels differ by hundreds of eV, almost wholly a sum over atoms: E_accurate −
+    E_cheap ≈ Σ_Z n_Z δ_Z. δ is fitted by least squares to configurations that carry both labels, where there
+    are as many as there are elements and they fix the shift of every cheap composition; otherwise it is the
+    difference of the least-squares energies per element of either level. With fewer independent compositions
+    than elements δ is the solution of smallest norm (a constant for a single composition), and
+    `Alignment.report` says so. A composition is fixed by those it is a linear combination of: ethane and
+    propane fix butane, not water. Raises a `UsageError` where an energy is missing, or cheap frames have
+    elements that no accurate one has, or compositions that the accurate ones do not fix.
 
     Parameters
     ----------
     cheap, accurate : frames with energies, each of one level.
-
-    Raises
-    ------
-    UsageError
-        where an energy is missing, or cheap frames have elements that no accurate one has, or
-        compositions that the accurate ones do not fix.
     """
     for name, frames in (("cheap", cheap), ("accurate", accurate)):
         if not np.isfinite(frames.energy).all() or len(frames) == 0:

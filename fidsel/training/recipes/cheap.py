@@ -32,7 +32,6 @@ class CheapPart:
 
     Parameters
     ----------
-    level : its name.
     train, validation : frames with the labels of the level.
     dropped : frames left out because they coincide with accurate validation frames.
     alignment : how energies were brought to the accurate scale; None = they were not.
@@ -69,7 +68,6 @@ class CheapPart:
         Parameters
         ----------
         energies : "aligned" keeps them, "teacher" takes the teacher's, "none" drops them.
-        teacher : model of the accurate level.
         """
         if energies == "aligned":
             return self
@@ -89,21 +87,16 @@ def cheap_parts(
 ) -> list[CheapPart]:
     """Return cheap levels without leaks, a part of each held out from all of them.
 
+    Raises a `UsageError` where `held_out` is no fraction, a level has fewer than two frames left or all that
+    it shares with others are on one side, or energies cannot be aligned.
+
     Parameters
     ----------
-    levels : frames labelled at each cheap level.
     validation : accurate validation frames, none of which may be trained on.
     reference : accurate training frames to align energies with; None = leave energies alone.
     held_out : fraction that validates, at most `HELD_OUT` frames and at least one of a level: short blocks
         from all along the trajectories, since a few whole ones may know one conformer or temperature only.
         What one level holds out no other trains on, see `hold_out`.
-    seed : decides which.
-
-    Raises
-    ------
-    UsageError
-        where `held_out` is no fraction, a level has fewer than two frames left or all that it shares with
-        others are on one side, or energies cannot be aligned.
     """
     if not 0 < held_out < 1:
         raise UsageError(f"held_out must be a fraction between 0 and 1, got {held_out}")

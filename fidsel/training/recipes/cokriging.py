@@ -4,9 +4,13 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
+
 from fidsel.arguments import Fraction, PositiveFloat, check_arguments, refuse_unused
 from fidsel.data import Frames
+from fidsel.data.lookup import Lookup
 from fidsel.models import ForceField, Offset, Sum
+from fidsel.models.contract import Prediction
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.evaluate import errors
 from fidsel.training.labels import level_of
@@ -25,15 +29,16 @@ class Cokriging(Recipe):
     """A surrogate fitted to cheap labels plus a model of the residual (co-kriging).
 
     Autoregressive co-kriging (Kennedy & O'Hagan 2000, DOI 10.1093/biomet/87.1.1) with levels 1 … L,
-    cheapest first: f_1 is fitted to the labels y_1, then each r_k to y_k − f_{k−1} on the frames of
-    level k, and f_k = f_{k−1} + r_k: the paper's scale factor ρ is 1. It needs no cheap calculation to
-    predict and no frame labelled at two levels. Energies of different levels need no alignment: the
-    constant between two levels is the energy constant of their residual. Should the residual have
-    raised the error on the accurate validation frames, the surrogate is returned at the accurate
-    level's energies, and `kept` says so.
+    cheapest first: f_1 is fitted to the labels y_1, then each r_k to y_k − y_{k−1} on frames of level k that
+    have both labels and to y_k − f_{k−1} on the others, and f_k = f_{k−1} + r_k: the paper's scale factor ρ
+    is 1. It needs no cheap calculation to predict and no frame labelled at two levels. Energies of different
+    levels need no alignment: the constant between two levels is the energy constant of their residual.
 
     The validation frames choose the last residual's settings; each cheap level's settings are chosen on a
-    part of its own frames. Kernels with solver "auto" are solved as "quick" says, since nothing updates them.
+    part of its own frames, which a kernel with a factor then learns, too. They also choose what is returned,
+    and `kept` says which: the sum, the surrogate at the accurate level's energies or, where the residual is
+    a closed-form fit, one to the accurate labels alone, as few cheap labels may make the sum worse than that.
+    Kernels with solver "auto" are solved as "quick" says.
     With `bias_weights` cheap frames weigh w_j = exp(−B_j / γ median B), B_j the mean absolute difference
     between the cheap forces (or energies, see `level_bias`) and those of a model of the accurate labels
     alone. A kernel takes them as noise λ/w_j, so they matter where λ does.
@@ -86,21 +91,27 @@ class Cokriging(Recipe):
         stage, weighed = self.stage, self.bias_weights
         teacher, histories = _teacher(data, model, stage, seed, watch) if weighed else (None, [])
         chain, surrogates, levels, warnings = _Chain(seed, watch), [], [], []
-        for part in cheap_parts(data.cheap, data.validation, None, held_out=self.held_out, seed=seed):
+        parts = cheap_parts(data.cheap, data.validation, None, held_out=self.held_out, seed=seed)
+        for part, given in zip(parts, data.cheap, strict=True):
             bias = None if teacher is None else level_bias(teacher, part.train, data.train)
             weights = None if bias is None else weights_from_bias(bias.values, self.gamma)
             named = replace(self.surrogate_stage, name=f"{self.surrogate_stage.name} {part.level}".strip())
             fresh = (self.surrogate or model)(seed)
             histories.append(chain.extend(fresh, part.train, part.validation, named, weights))
+            chain.labels = given
             surrogates.append(Surrogate(part.level, chain.total(), part.validation.ids))
             levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
             if weights is not None and (text := weights.warning()):
                 warnings.append(f"{part.level}: {text}")
+        chain.take_back()
         before = chain.moved(data.train)
         histories.append(chain.extend(model(seed), data.train, data.validation, stage))
-        states = {"residual": chain.total(), "surrogate": before} | (
-            {} if teacher is None else {"teacher": teacher}
-        )
+        states: dict[str, ForceField] = {"residual": chain.total(), "surrogate": before}
+        if teacher is not None:
+            states["teacher"] = teacher
+        elif not takes_steps(model(seed)):  # a network would take as many steps again
+            states["standard"], history = chain.alone(model(seed), data, stage)
+            histories.append(history)
         kept = keep_best(states, data.validation)
         diagnostics = {
             "levels": levels,
@@ -126,6 +137,8 @@ class _Chain:
 
     def __init__(self, seed: int, watch: Watch) -> None:
         self.parts: list[ForceField] = []
+        self.labels: Frames | None = None  # all of the last level, held out or not
+        self._whole: list[ForceField] = []  # the parts, with the frames that validated them taken back
         self.seed, self.watch = seed, watch
 
     def extend(
@@ -144,8 +157,27 @@ class _Chain:
         fitted, history = train_one(
             model, train, validation, stage, importance, seed=self.seed, watch=self.watch
         )
-        self.parts.append(copy(fitted))  # a copy of a kernel leaves its factor, which may take gigabytes
+        whole = fitted.completed(validation) if weights is None else fitted
+        # a copy of a kernel leaves its factor, which may take gigabytes
+        self.parts.append(copy(fitted))
+        self._whole.append(copy(whole))
         return history
+
+    def take_back(self) -> None:
+        """Let the parts learn, too, what validated them."""
+        self.parts = list(self._whole)
+
+    def alone(self, model: ForceField, data: TrainingData, stage: Stage) -> tuple[ForceField, History]:
+        """Return a model of the accurate labels alone, with the symmetries of the chain, and its history."""
+        fitted, history = train_one(
+            model.correcting(self.parts[0]),
+            data.train,
+            data.validation,
+            replace(stage, name="standard"),
+            seed=self.seed,
+            watch=self.watch,
+        )
+        return copy(fitted), history
 
     def total(self) -> ForceField:
         """Return the sum of the parts, at the level of the last."""
@@ -154,10 +186,25 @@ class _Chain:
 
     def moved(self, frames: Frames) -> Sum:
         """Return the sum of the parts at the energies and the level of other frames."""
-        return Sum([*self.parts, Offset.matching(self._lacking(frames))], level_of(frames))
+        missing = Offset.matching(_minus(frames, self.total().predict(frames)))
+        return Sum([*self.parts, missing], level_of(frames))
 
     def _lacking(self, frames: Frames) -> Frames:
-        predicted = self.total().predict(frames)
-        return frames.replace(
-            energy=frames.energy - predicted.energy, forces=frames.forces - predicted.forces
-        )
+        """Return frames with what the level below lacks of their labels: its own labels, where it has any.
+
+        Elsewhere its model stands for them, and the next model has to learn the error of this one, too. On
+        aspirin (40 CCSD labels) residuals of true pairs took a third off the error.
+        """
+        below = self.total().predict(frames)
+        if self.labels is None:
+            return _minus(frames, below)
+        rows = Lookup(self.labels).find(frames)
+        paired, atoms = rows >= 0, np.repeat(rows >= 0, frames.sizes)
+        known, energy, forces = self.labels[rows[paired]], below.energy.copy(), below.forces.copy()
+        energy[paired] = np.where(np.isfinite(known.energy), known.energy, energy[paired])
+        forces[atoms] = np.where(np.isfinite(known.forces), known.forces, forces[atoms])
+        return _minus(frames, Prediction(energy, forces))
+
+
+def _minus(frames: Frames, known: Prediction) -> Frames:
+    return frames.replace(energy=frames.energy - known.energy, forces=frames.forces - known.forces)

@@ -94,24 +94,18 @@ def train_ensemble(
 ) -> tuple[Ensemble, History]:
     """Return an ensemble whose members are all trained, and one history of their means.
 
-    Networks see all frames and differ by their initial parameters; those of one architecture are
-    trained side by side. A closed-form fit has no such randomness, so each of these members is
-    fitted without another tenth of the frames, drawn at random and disjoint while they last. On H₂CO
-    (four sGDML of 30 and 100 frames) their mean is 5 % worse than one fit to all frames, against 10 %
-    with a fifth left out and 20 % with bootstrap samples, and their disagreement ranks errors as well
-    (Spearman 0.92–0.96). By the delete-d jackknife (Shao & Wu 1989, DOI 10.1214/aos/1176347263) the
-    error is about √(0.9 / 0.1) = 3 times that disagreement.
+    Networks see all frames and differ by their initial parameters; those of one architecture are trained side
+    by side. A closed-form fit has no such randomness, so each of these members is fitted without another
+    tenth of the frames, drawn at random and disjoint while they last. On H₂CO (four sGDML of 30 and 100
+    frames) their mean is 5 % worse than one fit to all frames, against 10 % with a fifth left out and 20 %
+    with bootstrap samples, and their disagreement ranks errors as well (Spearman 0.92–0.96). By the delete-d
+    jackknife (Shao & Wu 1989, DOI 10.1214/aos/1176347263) the error is about √(0.9 / 0.1) = 3 times that
+    disagreement. Raises a `UsageError` where networks start from equal parameters, or there are fewer frames
+    than closed-form members.
 
     Parameters
     ----------
-    model : untrained members.
-    train, validation, stage, weights, watch : see `train_one`.
     seed : decides the batches, and the frames each closed-form member is not fitted to.
-
-    Raises
-    ------
-    UsageError
-        where networks start from equal parameters, or there are fewer frames than closed-form members.
     """
     require_different([member for member in model.members if isinstance(member, NetworkForceField)])
     if networks := model.networks:

@@ -17,10 +17,8 @@ class Kept(Generic[M]):
 
     Parameters
     ----------
-    model : in that state.
     name : of the stage that ended with it.
     errors : on the accurate validation frames, by stage.
-    unit : of the errors.
     warnings : what is to be said where it is not the last state.
     """
 
@@ -45,14 +43,12 @@ def keep_best(states: Mapping[str, M], validation: Frames) -> Kept[M]:
     Parameters
     ----------
     states : by the stage that ended with them, the latest first; of equal errors the first counts.
-    validation : accurate frames.
     """
     error = {name: validation_error(model, validation) for name, model in states.items()}
     kept, last = min(error, key=error.__getitem__), next(iter(states))
     said = (
         f"the validation error after {last!r} is {error[last]:.4g}, after {kept!r} it was {error[kept]:.4g}: "
-        f"the state after {kept!r} is kept; more accurate labels or other settings of the later stages may "
-        "make these worth their time"
+        f"the state after {kept!r} is kept; more labels or other settings may make the other worth its time"
     )
     unit = "eV/Å" if validation.has_forces.any() else "eV"
     return Kept(states[kept], kept, error, unit, (said,) if kept != last else ())

@@ -10,7 +10,6 @@ from fidsel.arguments import Fraction, check_arguments
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models.contract import ForceField
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.evaluate import errors
@@ -105,7 +104,7 @@ class Joint(Recipe):
         kept = keep_best(states, data.validation)
         surrogates = [_surrogate(trained, part, data.train) for part in parts]
         levels = [
-            part.report() | own | {"held_out": _errors(surrogate.model, part.validation)}
+            part.report() | own | {"held_out": errors(surrogate.model, part.validation).metrics().to_dict()}
             for part, own, surrogate in zip(parts, mixed.report(), surrogates, strict=False)
         ]
         accurate = {"level": names[-1], "train": len(data.train)} | mixed.report()[-1]
@@ -201,10 +200,3 @@ def _surrogate(model: NetworkForceField, part: CheapPart, accurate: Frames) -> S
     seen = set(accurate.ids)
     unseen = tuple(name for name in part.validation.ids if name not in seen)
     return Surrogate(part.level, model.with_heads([part.level]), unseen)
-
-
-def _errors(model: ForceField, frames: Frames) -> dict[str, float]:
-    """Return force and energy errors in eV/Å and eV, of the labels that the frames have."""
-    found = errors(model, frames)
-    named = {"force_mae": found.force_mae, "energy_mae": found.energy_mae}
-    return {name: value for name, value in named.items() if np.isfinite(value)}

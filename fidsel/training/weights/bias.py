@@ -7,7 +7,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.exceptions import UsageError, unknown
+from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction
 from fidsel.training.recipes.align import align
 
@@ -60,20 +60,16 @@ class Bias:
 def frame_bias(taught: Prediction, frames: Frames, *, energies_only: bool = False) -> Bias:
     """Return B_j = mean over components of |F(x_j; θ₀) − f_j|, ASTEROID eq. 4 as a mean.
 
-    The mean keeps B on one scale whatever the size of a molecule. Where the frames, or the teacher's
-    own labels, have no forces, B_j = |ΔE_j| / n_atoms; those energies must be aligned with the teacher's
-    level.
+    The mean keeps B on one scale whatever the size of a molecule. Where the frames, or the teacher's own
+    labels, have no forces, B_j = |ΔE_j| / n_atoms; those energies must be aligned with the teacher's level.
+    Raises a `UsageError` where some frames have forces and others none, or there are neither forces nor
+    energies.
 
     Parameters
     ----------
     taught : what θ₀, trained on accurate labels, predicts for the frames.
     frames : labelled at the cheap level.
     energies_only : the teacher was trained on energies alone.
-
-    Raises
-    ------
-    UsageError
-        where some frames have forces and others none, or there are neither forces nor energies.
     """
     if frames.has_forces.all() and not energies_only:
         difference = np.abs(taught.forces - frames.forces).mean(axis=1)
@@ -89,12 +85,7 @@ def frame_bias(taught: Prediction, frames: Frames, *, energies_only: bool = Fals
 def comparable(frames: Frames, accurate: Frames) -> tuple[Frames, bool]:
     """Return cheap frames whose labels can be compared with the accurate level, and if by energies only.
 
-    Energies are aligned where either level has nothing else.
-
-    Raises
-    ------
-    UsageError
-        see `align`.
+    Energies are aligned where either level has nothing else, see `align`.
     """
     energies_only = not accurate.has_forces.any()
     if energies_only or not frames.has_forces.any():
@@ -106,17 +97,6 @@ def level_bias(teacher: ForceField, frames: Frames, accurate: Frames) -> Bias:
     """Return the bias of the labels of a cheap level against a teacher trained on accurate ones.
 
     Forces are compared; where either level has energies only, energies are, aligned first.
-
-    Parameters
-    ----------
-    teacher : θ₀.
-    frames : labelled at the cheap level.
-    accurate : what θ₀ was trained on.
-
-    Raises
-    ------
-    UsageError
-        see `frame_bias` and `align`.
     """
     frames, energies_only = comparable(frames, accurate)
     return frame_bias(teacher.predict(frames), frames, energies_only=energies_only)
@@ -163,14 +143,6 @@ class BiasWeights:
         }
 
 
-def check_weighing(gamma: float, relative_to: str = "median") -> None:
-    """Raise a `UsageError` for a γ that is not positive or relative to what there is not."""
-    if not gamma > 0:
-        raise UsageError(f"gamma must be positive, got {gamma}")
-    if relative_to not in ("median", "absolute"):
-        raise unknown("choice of relative_to", relative_to, ("median", "absolute"))
-
-
 def weights_from_bias(
     bias: FloatArray,
     gamma: float,
@@ -183,7 +155,6 @@ def weights_from_bias(
     ----------
     bias : (n_frames,) B_j ≥ 0.
     gamma : γ > 0, in units of the median of B, or in those of B itself where "absolute".
-    relative_to : which of the two.
     median : to take in place of the median of `bias`, see `Bias.typical`.
 
     Examples
@@ -191,7 +162,6 @@ def weights_from_bias(
     >>> weights_from_bias(np.array([0.1, 0.1, 0.3]), gamma=1.0).weights.round(3).tolist()
     [1.405, 1.405, 0.19]
     """
-    check_weighing(gamma, relative_to)
     if not (len(bias) and np.isfinite(bias).all() and (bias >= 0).all()):
         raise UsageError("bias must be finite and ≥ 0 for at least one frame")
     median = float(np.median(bias)) if median is None else median

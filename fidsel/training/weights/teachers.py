@@ -58,19 +58,12 @@ def teach(
 ) -> "Teachers":
     """Return teachers trained on the accurate labels, all of them on the same batches.
 
+    Raises a `UsageError` for a model that is no network, members that start alike, or fewer different frames
+    than folds.
+
     Parameters
     ----------
-    model : builds a network.
-    data : accurate training and validation frames.
-    stage : how they are trained.
-    teaching : how many, and on what.
     seed : decides the first member's initial parameters, those of the others, batches and folds.
-    watch : see `Recipe`.
-
-    Raises
-    ------
-    UsageError
-        for a model that is no network, members that start alike, or fewer different frames than folds.
     """
     more = np.random.SeedSequence(seed).generate_state(teaching.members)[1:]
     members = [require_network(model(int(s)), "asteroid") for s in (seed, *more)]
@@ -89,11 +82,7 @@ class Teachers:
 
     Parameters
     ----------
-    data : what they were trained on.
-    teaching : how.
     fold : (n_train,) which committee left a frame out; −1 = none.
-    networks : committee by committee.
-    histories : of each network.
     """
 
     def __init__(
@@ -119,11 +108,6 @@ class Teachers:
         """Return the bias of the labels of a cheap level.
 
         Forces are compared; where either level has energies only, energies are, aligned first.
-
-        Raises
-        ------
-        UsageError
-            see `frame_bias` and `align`.
         """
         frames, energies_only = comparable(frames, self._data.train)
         bias, disagreement = self._judge(frames, energies_only=energies_only)

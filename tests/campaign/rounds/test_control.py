@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 
 from fidsel.campaign.records.round import Saving
-from fidsel.campaign.rounds.control import REACH, Curve, saving
+from fidsel.campaign.rounds.control import REACH, saving
 from fidsel.fidelity.planner.law import REFERENCE, CurvePoint, Law, Link, fit_law
 from fidsel.fidelity.planner.priors import law_prior
 
 PRICE, VALIDATION = 2.0, 5
-CURVE = Curve((10, 20, 40), (1.0, 0.5, 0.25))  # β = 1: error = 10 / labels
+CURVE = {10: 1.0, 20: 0.5, 40: 0.25}  # β = 1: error = 10 / labels
 
 
 def saved(law: Law, spent: float, error: float) -> Saving:
-    return saving(law, REACH * CURVE.labels[-1], error, spent, PRICE, VALIDATION)
+    return saving(law, REACH * max(CURVE), error, spent, PRICE, VALIDATION)
 
 
 def law(*draws: tuple[float, float]) -> Law:
     """Return the law error = δ·n^(−β) from δ and β of each draw."""
     curves = [[(np.log(delta) - beta * np.log(REFERENCE), beta)] for delta, beta in draws]
-    return Law((Link(0),), np.zeros(1), np.array(curves), len(CURVE.labels))
+    return Law((Link(0),), np.zeros(1), np.array(curves), len(CURVE))
 
 
 def test_a_certain_curve_gives_its_saving_without_a_spread() -> None:
@@ -36,8 +36,7 @@ def test_the_interval_is_that_of_the_draws() -> None:
     low, high = (1 - 60 / (PRICE * (50 * np.exp(z * 0.3) + VALIDATION)) for z in (-1.645, 1.645))
     assert found.low == pytest.approx(low, abs=0.03)
     assert found.high == pytest.approx(high, abs=0.03)
-    assert found.low is not None
-    assert found.low < found.share < (found.high or 0.0)
+    assert found.low < found.share < found.high
 
 
 def test_a_spread_around_zero_is_not_told_as_a_saving() -> None:
@@ -57,11 +56,9 @@ def test_beyond_the_reach_of_the_curve_both_ends_are_bounds() -> None:
 
 
 def test_three_scattered_points_do_not_settle_a_saving() -> None:
-    points = [CurvePoint(Link(0), n, e) for n, e in zip(CURVE.labels, CURVE.errors, strict=True)]
+    points = [CurvePoint(Link(0), n, e) for n, e in CURVE.items()]
     fitted = fit_law(points, law_prior(["wavefunction"], atoms=4), seed=0)
     found = saved(fitted, spent=PRICE * 52, error=0.2)
-    assert found.low is not None
-    assert found.high is not None
     assert found.low < 0 < found.high
 
 
@@ -75,7 +72,6 @@ def test_three_scattered_points_do_not_settle_a_saving() -> None:
             Saving(0.8, True, 0.7, 0.9, True),
             "at least 80 % of its spend saved at equal error, 90 % interval +70",
         ),
-        (Saving(0.8, True), "at least +80 % of its spend saved at equal error"),
     ],
 )
 def test_words(found: Saving, words: str) -> None:

@@ -4,11 +4,14 @@ import weakref
 import numpy as np
 import pytest
 from morse_molecule import frames
+from morse_source import Morse
 from small_task import kernel
 
 from fidsel.campaign.selection.learner import Incremental, Retrained, learner, validation_rows
+from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models import ForceField, PaiNN
+from fidsel.models import Baseline, ForceField, PaiNN
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.training.stage import Stage
 
 POOL = frames(60)
@@ -94,3 +97,18 @@ def test_learners_die_with_their_last_reference() -> None:
 def test_one_frame_is_too_few() -> None:
     with pytest.raises(UsageError, match="at least two labelled frames to start from, got 1"):
         validation_rows(np.array([3]), 0)
+
+
+def test_a_baseline_lies_beneath_the_model_of_every_round() -> None:
+    learns = learner(kernel, POOL, 0, baseline=SourceLabels(Morse("cheap")))
+    rest = frames(40, seed=5)
+    for one in (learns, learns.sibling()):
+        for count in (1, 3):
+            model = one.learn(ADDITIONS[:count])
+            bare = learner(kernel, POOL, 0).learn(ADDITIONS[:count])
+            assert isinstance(model, Baseline)
+            assert _error(model, rest) < 0.7 * _error(bare, rest)
+
+
+def _error(model: ForceField, rest: Frames) -> float:
+    return float(np.abs(model.predict(rest).forces - rest.forces).mean())

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from threading import Event
 
 import pytest
@@ -27,7 +28,7 @@ class Looked:
 
 def test_workers_are_looked_at_while_the_driver_does_something_else() -> None:
     worker = Looked()
-    with Watch(lambda: [worker]) as watch:
+    with closing(Watch(lambda: [worker])) as watch:
         assert worker.enough.wait(60)
         watch.check()
     times = [tick.now for tick in worker.ticks]
@@ -37,7 +38,7 @@ def test_workers_are_looked_at_while_the_driver_does_something_else() -> None:
 
 def test_all_processes_are_listed_once_for_all_workers() -> None:
     one, two = Looked(), Looked()
-    with Watch(lambda: [one, two]):
+    with closing(Watch(lambda: [one, two])):
         assert two.enough.wait(60)
     assert os.getpid() in one.scans[0]
     assert two.scans[0] == one.scans[0]
@@ -48,7 +49,7 @@ def test_what_the_thread_died_of_is_raised() -> None:
     def workers() -> list[Looked]:
         raise RuntimeError("no workers")
 
-    with Watch(workers) as watch:
+    with closing(Watch(workers)) as watch:
         watch._thread.join(60)
         with pytest.raises(RuntimeError, match="no workers"):
             watch.check()

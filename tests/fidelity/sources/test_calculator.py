@@ -197,7 +197,7 @@ def test_unknown_names_and_parameters() -> None:
         CalculatorSource("orka")
     with pytest.raises(UsageError, match="JSON-able"):
         CalculatorSource("lj", {"epsilon": np.array([1.0])})
-    with pytest.raises(UsageError, match="threads must be ≥ 1"):
+    with pytest.raises(UsageError, match="threads must be a whole number > 0"):
         CalculatorSource("lj", threads=0)
 
 

@@ -237,9 +237,9 @@ def test_open_shell_triples_have_no_forces() -> None:
     ({"method": "mp2", "frozen_core": -1}, "frozen_core must be"),
     ({"method": "mp2", "dispersion": "d3bj"}, "dispersion is for hf and dft"),
     ({"dispersion": "d4"}, "unknown dispersion 'd4'"),
-    ({"grid": 10}, "grid must be a level from 0 to 9"),
-    ({"conv_tol": 0.1}, "conv_tol must lie"),
-    ({"threads": 0}, "threads must be ≥ 1"),
+    ({"grid": 10}, "grid must be a whole number ≥ 0 and ≤ 9"),
+    ({"conv_tol": 0.1}, "conv_tol must be a finite number > 0 and ≤ 1e-05"),
+    ({"threads": 0}, "threads must be a whole number > 0"),
 ])  # fmt: skip
 def test_bad_options_are_refused_at_once(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):

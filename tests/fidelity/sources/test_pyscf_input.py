@@ -11,7 +11,6 @@ from fidsel.fidelity.sources import pyscf_input as pyscf
 @pytest.mark.parametrize("xc", ["pbe", "B3LYP", "0.25*hf + 0.75*pbe, pbe", "r2scan"])
 def test_functionals_by_any_name_of_libxc(xc: str) -> None:
     pyscf.check_functional(xc)
-    assert not pyscf.has_nonlocal_correlation(xc)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,6 @@ def test_a_molecule_of_pyscf_has_the_frame_s_charge_spin_and_places() -> None:
     made = pyscf.molecule(atoms, "sto-3g", 500)
     assert (made.charge, made.spin, made.nelectron, made.max_memory) == (1, 1, 9, 500)
     np.testing.assert_allclose(made.atom_coords("Angstrom"), atoms.positions, atol=1e-12)
-    assert pyscf.core_orbitals(made) == 1
 
 
 def test_a_core_potential_comes_with_its_basis() -> None:

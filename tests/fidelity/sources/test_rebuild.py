@@ -35,7 +35,7 @@ def test_tblite_comes_back() -> None:
 def test_what_may_start_programs_or_lies_elsewhere_is_not_described() -> None:
     assert described(CalculatorSource("orca", {"orcasimpleinput": "HF"})) is None
     assert described(TableSource("labels.npz")) is None
-    assert rebuilt({"kind": "calculator", "arguments": {"name": "orca", "parameters": {}}}) is None
+    assert rebuilt({"kind": "calculator", "arguments": {"calculator": "orca", "parameters": {}}}) is None
     assert rebuilt({"kind": "my.module:Source", "arguments": {}}) is None
     assert set(SOURCES) == {"calculator", "openmm", "pyscf", "tblite"}
 

@@ -2,22 +2,21 @@ import subprocess
 import sys
 
 from fidsel.fidelity import SOURCES
+from fidsel.fidelity.sources.registry import QUICK
 from fidsel.models import ModelSource
 
 
 def test_every_label_source_has_a_name() -> None:
     assert {kind: source.__name__ for kind, source in SOURCES.items()} == {
         "calculator": "CalculatorSource",
-        "mmff94": "MMFFSource",
         "model": "ModelSource",
-        "openmm": "SystemSource",
+        "openmm": "openmm_source",
         "pyscf": "PySCFSource",
         "table": "TableSource",
+        "tblite": "TBLiteSource",
     }
     assert SOURCES["model"] is ModelSource
-    for source in SOURCES.values():
-        assert all(hasattr(source, name) for name in ("label", "settings")), source
-        assert "forces" in {*dir(source), *source.__dataclass_fields__}, source  # type: ignore[attr-defined]
+    assert set(QUICK) <= set(SOURCES)
 
 
 def test_names_and_engine_load_no_program() -> None:

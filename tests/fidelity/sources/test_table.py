@@ -231,7 +231,7 @@ def test_a_table_is_bought_from_without_an_engine(table: TableSource, tmp_path: 
 def test_misuse(table: TableSource, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs energy_key and forces_key or none, got 'energy' and None"):
         TableSource(table.path, energy_key="energy")
-    with pytest.raises(UsageError, match="tolerance of a table must be a number ≥ 0, got -1"):
+    with pytest.raises(UsageError, match="tolerance of a table must be a finite number ≥ 0, got -1"):
         TableSource(table.path, tolerance=-1)
     with pytest.raises(UsageError, match=r"absent\.xyz cannot be read: No such file"):
         TableSource(tmp_path / "absent.xyz").frames()

@@ -116,10 +116,10 @@ def test_settings_that_cannot_be_are_refused() -> None:
         ({"method": "GFN2"}, "did you mean 'GFN2-xTB'"),
         ({"solvation": "smd"}, "unknown solvation 'smd'"),
         ({"solvent": "lava"}, "no alpb parameters for solvent 'lava'"),
-        ({"temperature": 0.0}, "temperature must lie between 0 and"),
-        ({"accuracy": float("nan")}, "accuracy must lie between"),
-        ({"max_iterations": 0}, "max_iterations must be ≥ 1"),
-        ({"threads": 0}, "threads must be ≥ 1"),
+        ({"temperature": 0.0}, "temperature must be a finite number > 0 and ≤ 100000"),
+        ({"accuracy": float("nan")}, "accuracy must be a finite number > 0.0001"),
+        ({"max_iterations": 0}, "max_iterations must be a whole number > 0"),
+        ({"threads": 0}, "threads must be a whole number > 0"),
     ):
         with pytest.raises(UsageError, match=text):
             TBLiteSource(**given)  # type: ignore[arg-type]

@@ -38,9 +38,9 @@ def act(ledger: Ledger, row: int, level: Fidelity, account: str, what: str, seco
     else:
         attempt = ledger.reserve(account, level, [Order(frame, 1.0)])[0]
         if what == "label":
-            ledger.settle(attempt, Label(1.0, None, seconds, {}))
+            ledger.settle_all([(attempt, Label(1.0, None, seconds, {}))])
         elif what in {"failed", "timeout"}:
-            ledger.fail(attempt, LabelError("no", seconds, what))
+            ledger.settle_all([(attempt, LabelError("no", seconds, what))])
         elif what == "release":
             ledger.release([attempt])
         elif what == "cancel":

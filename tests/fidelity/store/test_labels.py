@@ -45,9 +45,9 @@ def settle(store: LabelStore, fidelity: Fidelity, frames: Frames) -> None:
     for name, atoms in zip(frames.ids, frames, strict=True):
         attempt = ledger.reserve("train", fidelity, [Order(name, 1.0)])[0]
         try:
-            ledger.settle(attempt, fidelity.source.label(atoms))
+            ledger.settle_all([(attempt, fidelity.source.label(atoms))])
         except LabelError as error:
-            ledger.fail(attempt, error)
+            ledger.settle_all([(attempt, error)])
 
 
 @settings(deadline=None, max_examples=15)
@@ -126,7 +126,7 @@ def test_numpy_values_in_a_provenance_are_kept(tmp_path: Path) -> None:
     with LabelStore(tmp_path / "labels.db") as store:
         store.add_frames(frames)
         ledger = Ledger(store)
-        ledger.settle(ledger.reserve("train", LEVEL, [Order(frames.ids[0], 1.0)])[0], odd)
+        ledger.settle_all([(ledger.reserve("train", LEVEL, [Order(frames.ids[0], 1.0)])[0], odd)])
         assert store.provenance(LEVEL, frames.ids[0]) == {"n": 3, "ok": True, "host": "node7"}
         assert store.query("SELECT host FROM attempts") == [("node7",)]
 

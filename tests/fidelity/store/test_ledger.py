@@ -51,7 +51,7 @@ def opened(
 def test_reserve_measure_refund(ledger: Ledger) -> None:
     attempt = opened(ledger, MEASURED, cost=4.0)
     assert (ledger.reserved(), ledger.spent(), ledger.remaining(TEN)) == (4.0, 0.0, 6.0)
-    assert ledger.settle(attempt, label(seconds=3.0)) == 1.5
+    assert ledger.settle_all([(attempt, label(seconds=3.0))]) == 1.5
     assert (ledger.reserved(), ledger.spent(), ledger.remaining(TEN)) == (0.0, 1.5, 8.5)
     line = ledger.lines()[0]
     assert (line.account, line.kind, line.amount, line.seconds) == ("train", "label", 1.5, 3.0)
@@ -59,7 +59,7 @@ def test_reserve_measure_refund(ledger: Ledger) -> None:
 
 
 def test_refusal_says_what_is_left_and_opens_nothing(ledger: Ledger) -> None:
-    ledger.settle(opened(ledger, DECLARED), label(1.0))
+    ledger.settle_all([(opened(ledger, DECLARED), label(1.0))])
     opened(ledger, DECLARED, 1)
     with pytest.raises(
         BudgetError, match=r"a cost of 8 labels would pass the budget: of 10 labels, 2 labels"
@@ -73,7 +73,7 @@ def test_refusal_says_what_is_left_and_opens_nothing(ledger: Ledger) -> None:
 
 
 def test_accounts_beside_the_budget_are_never_refused(ledger: Ledger) -> None:
-    ledger.settle(opened(ledger, DECLARED, cost=1000.0, account="test"), label(1.0))
+    ledger.settle_all([(opened(ledger, DECLARED, cost=1000.0, account="test"), label(1.0))])
     ledger.charge("training", 500.0, "round 1", seconds=500.0)
     assert (ledger.spent(), ledger.reserved(), ledger.remaining(TEN)) == (0.0, 0.0, 10.0)
     assert (ledger.spent("test"), ledger.spent("training"), ledger.paid()) == (2.0, 500.0, 502.0)
@@ -91,7 +91,7 @@ def test_accounts_beside_the_budget_are_never_refused(ledger: Ledger) -> None:
 def test_failures_are_charged(
     ledger: Ledger, fidelity: Fidelity, cost: float, cause: Cause, kind: str
 ) -> None:
-    assert ledger.fail(opened(ledger, fidelity), LabelError("no", 7.0, cause)) == cost
+    assert ledger.settle_all([(opened(ledger, fidelity), LabelError("no", 7.0, cause))]) == cost
     assert ledger.spent() == cost
     assert ledger.lines()[0].kind == kind
     assert ledger.store.failed_ids(fidelity) == IDS[:1]
@@ -105,28 +105,28 @@ def test_failures_are_charged(
 def test_what_computes_nothing_is_not_billed_by_the_label(
     ledger: Ledger, fidelity: Fidelity, cost: float, cause: Cause
 ) -> None:
-    assert ledger.fail(opened(ledger, fidelity), LabelError("no", 7.0, cause)) == cost
+    assert ledger.settle_all([(opened(ledger, fidelity), LabelError("no", 7.0, cause))]) == cost
     assert ledger.spent() == cost
 
 
 def test_a_missing_program_is_not_held_against_the_frame(ledger: Ledger) -> None:
-    ledger.fail(opened(ledger, MEASURED), LabelError("no licence", 0.1, "environment"))
+    ledger.settle_all([(opened(ledger, MEASURED), LabelError("no licence", 0.1, "environment"))])
     assert ledger.store.failed_ids(MEASURED) == ()
     assert [(f.cause, f.again) for f in failed_frames(ledger.store, MEASURED)] == [("environment", True)]
-    ledger.settle(opened(ledger, MEASURED), label(1.0))
+    ledger.settle_all([(opened(ledger, MEASURED), label(1.0))])
     assert failed_frames(ledger.store, MEASURED) == ()
 
 
 def test_failures_are_tried_again_when_asked(ledger: Ledger) -> None:
     for row, cause in enumerate(("unconverged", "timeout", "unconverged")):
-        ledger.fail(opened(ledger, MEASURED, row), LabelError(f"no {row}", 1.0, cause))  # type: ignore[arg-type]
+        ledger.settle_all([(opened(ledger, MEASURED, row), LabelError(f"no {row}", 1.0, cause))])  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="unknown cause 'unconvergd', did you mean 'unconverged'"):
         retry(ledger.store, [MEASURED], "unconvergd")
     assert retry(ledger.store, [MEASURED, DECLARED], "unconverged") == 2
     assert ledger.store.failed_ids(MEASURED) == IDS[1:2]
     assert retry(ledger.store, [MEASURED]) == 1
     assert retry(ledger.store, [MEASURED]) == 0
-    ledger.fail(opened(ledger, MEASURED), LabelError("no 0", 2.0, "unconverged"))
+    ledger.settle_all([(opened(ledger, MEASURED), LabelError("no 0", 2.0, "unconverged"))])
     failure = failed_frames(ledger.store, MEASURED)[0]
     assert (failure.frame_id, failure.tries, failure.cost, failure.again) == (IDS[0], 2, 1.5, False)
     assert retry(ledger.store, [MEASURED]) == 1
@@ -136,7 +136,7 @@ def test_failures_are_tried_again_when_asked(ledger: Ledger) -> None:
 def test_what_a_breaker_forgives_it_forgives_once(ledger: Ledger) -> None:
     for expected in (1, 0):
         attempt = opened(ledger, MEASURED)
-        ledger.fail(attempt, LabelError("no", 1.0))
+        ledger.settle_all([(attempt, LabelError("no", 1.0))])
         assert ledger.try_again([attempt.id]) == expected
     assert ledger.store.failed_ids(MEASURED) == IDS[:1]
 
@@ -156,7 +156,7 @@ def test_a_dead_drivers_attempts(ledger: Ledger, fidelity: Fidelity, cost: float
     assert ledger.recover({attempt.id: 99.0}) == ()
     assert ledger.store.failed_ids(fidelity) == ()
     assert ledger.store.statistics(fidelity).lost == 1
-    ledger.settle(opened(ledger, fidelity), label(1.0))
+    ledger.settle_all([(opened(ledger, fidelity), label(1.0))])
     assert ledger.store.label_ids(fidelity) == IDS[:1]
 
 
@@ -182,9 +182,9 @@ def test_nothing_is_labelled_or_settled_twice(ledger: Ledger) -> None:
     attempt = opened(ledger, DECLARED)
     with pytest.raises(UsageError, match="not under way at declared"):
         opened(ledger, DECLARED)
-    ledger.settle(attempt, label(1.0))
+    ledger.settle_all([(attempt, label(1.0))])
     with pytest.raises(FidselError, match="1 of 1 attempts were closed before"):
-        ledger.settle(attempt, label(1.0))
+        ledger.settle_all([(attempt, label(1.0))])
     with pytest.raises(UsageError, match="is labelled at declared already"):
         opened(ledger, DECLARED)
     assert ledger.spent() == 2.0
@@ -207,8 +207,8 @@ def test_lines_cannot_be_changed(ledger: Ledger) -> None:
 
 
 def test_arms_pay_alike_for_what_they_share(ledger: Ledger) -> None:
-    ledger.settle(opened(ledger, MEASURED, account="control"), label(4.0))
-    ledger.fail(opened(ledger, MEASURED, 1, account="control"), LabelError("no", 6.0))
+    ledger.settle_all([(opened(ledger, MEASURED, account="control"), label(4.0))])
+    ledger.settle_all([(opened(ledger, MEASURED, 1, account="control"), LabelError("no", 6.0))])
     assert ledger.share("train", MEASURED, IDS[:3], TEN) == {IDS[0]: 2.0, IDS[1]: 3.0, IDS[2]: 0.0}
     assert (ledger.spent(), ledger.spent("control"), ledger.paid()) == (5.0, 5.0, 5.0)
     for account in ("train", "pilot", "control"):  # the arm has paid its share
@@ -220,7 +220,7 @@ def test_arms_pay_alike_for_what_they_share(ledger: Ledger) -> None:
 
 def test_sharing_respects_the_budget(ledger: Ledger) -> None:
     for row in range(7):
-        ledger.settle(opened(ledger, DECLARED, row, account="test"), label(1.0))
+        ledger.settle_all([(opened(ledger, DECLARED, row, account="test"), label(1.0))])
     costs = ledger.share("train", DECLARED, IDS[:7], TEN)
     assert list(costs.values()) == [2.0] * 5 + [None] * 2
     assert ledger.remaining(TEN) == 0
@@ -229,9 +229,9 @@ def test_sharing_respects_the_budget(ledger: Ledger) -> None:
 def test_free_labels_are_bought_past_the_budget(ledger: Ledger) -> None:
     """Where the budget was passed, or lowered, labels that cost nothing still come."""
     free = Fidelity("free", Spring(k=3.0), Price(0.0))
-    ledger.settle(opened(ledger, DECLARED), label(1.0))
+    ledger.settle_all([(opened(ledger, DECLARED), label(1.0))])
     small = Budget(1.0, "label")
     assert ledger.remaining(small) < 0
     (attempt,) = ledger.reserve("train", free, [Order(IDS[1], 0.0)], small)
-    ledger.settle(attempt, label(1.0))
+    ledger.settle_all([(attempt, label(1.0))])
     assert ledger.share("control", free, IDS[1:2], small) == {IDS[1]: 0.0}

@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> LabelStore:
     for attempt, atoms in zip(
         ledger.reserve("train", LEVEL, [Order(name, 1.0) for name in FRAMES.ids]), FRAMES, strict=True
     ):
-        ledger.settle(attempt, LEVEL.source.label(atoms))
+        ledger.settle_all([(attempt, LEVEL.source.label(atoms))])
     return made
 
 

@@ -8,7 +8,7 @@ from toy_labels import Spring, springs
 
 from fidsel.data import Frames
 from fidsel.fidelity import CampaignLock, Fidelity, LabelStore, Ledger, Order, Price, open_store
-from fidsel.fidelity.store.running import RunningFile
+from fidsel.fidelity.store.lock import RunningFile
 
 LEVEL = Fidelity("spring", Spring(), Price(0.5))
 

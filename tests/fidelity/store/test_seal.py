@@ -27,7 +27,8 @@ frames = springs(range(1, 100))
 store.add_frames(frames)
 ledger = Ledger(store)
 for name, atoms in zip(frames.ids, frames):
-    ledger.settle(ledger.reserve("train", LEVEL, [Order(name, 1.0)])[0], LEVEL.source.label(atoms))
+    (attempt,) = ledger.reserve("train", LEVEL, [Order(name, 1.0)])
+    ledger.settle_all([(attempt, LEVEL.source.label(atoms))])
     print(name, flush=True)
     sys.stdin.readline()
 """
@@ -37,7 +38,7 @@ def label(store: LabelStore, first: float) -> None:
     frames, ledger = springs([first]), Ledger(store)
     store.add_frames(frames)
     attempt = ledger.reserve("train", LEVEL, [Order(frames.ids[0], 1.0)])[0]
-    ledger.settle(attempt, LEVEL.source.label(frames[0]))
+    ledger.settle_all([(attempt, LEVEL.source.label(frames[0]))])
 
 
 def filled(path: Path, *first: float) -> None:

@@ -105,20 +105,17 @@ def test_a_calculator_that_may_start_programs_is_not_made_from_a_file(tmp_path: 
     assert isinstance(again, Baseline)
     assert again.source is None
     settings, tensors = read_state(tmp_path / "honest")
-    forged = {"name": "orca", "parameters": {"command": "touch /tmp/owned"}, "forces": True, "threads": 1}
+    forged = {
+        "calculator": "orca",
+        "parameters": {"command": "touch /tmp/owned"},
+        "forces": True,
+        "threads": 1,
+    }
     for made in ({"kind": "calculator", "arguments": forged}, {"kind": "os:system", "arguments": {}}):
         write_state(tmp_path / "forged", settings | {"source": made}, tensors)
         loaded = load(tmp_path / "forged")
         assert isinstance(loaded, Baseline)
         assert loaded.source is None
-
-
-def test_delta_models_of_earlier_versions_are_read(tmp_path: Path) -> None:
-    settings, tensors = read_state(model().save(tmp_path / "new"))
-    old = {name: value for name, value in settings.items() if name != "source"} | {"kind": "delta"}
-    again = load(write_state(tmp_path / "old", old, tensors))
-    assert isinstance(again, Baseline)
-    assert np.array_equal(again.with_source(CHEAP).predict(TEST).forces, model().predict(TEST).forces)
 
 
 def test_a_trained_model_below_goes_into_the_file(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_growing_leaves_the_factor_and_shares_its_rows() -> None:
 def test_kernel_panels_are_the_lower_half_of_the_kernel() -> None:
     symmetries = torch.from_numpy(pair_indices(np.array([[0, 1, 2, 3], SWAP])))
     positions = torch.tensor(frames(9).dense().positions)
-    described = geometry(positions, torch.full((6,), 0.7, dtype=torch.float64))
+    described = geometry(positions, *(torch.full((6,), value, dtype=torch.float64) for value in (0.7, 1.0)))
     whole = kernel(described, described, symmetries, 2.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(kernel_panels.__globals__["PANEL_ROWS"], "cpu", 13)

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from morse_molecule import NUMBERS, SWAP, frames
 
-from fidsel.models.sgdml.fit import Grid, fit_forces
+from fidsel.models.sgdml.fit import Search, fit_forces
 from fidsel.models.sgdml.fitted import Fitted
 from fidsel.models.sgdml.frames import labelled
 from fidsel.models.sgdml.solve import Solver
@@ -16,10 +16,10 @@ SOLVER = Solver("auto", 2**30, 1e-8, 1000)
 
 def fit(sigmas: Sequence[float], task: Task | None = None, **given: Any) -> tuple[Fitted, dict[str, Any]]:
     train, validation = (labelled(frames(n, seed), np.ones(n), 4, "cpu") for n, seed in ((20, 0), (8, 1)))
-    options = {"lams": (1e-10,), "refine": 0, "solver": SOLVER, "task": task or Task()} | given
+    search = Search(sigmas, **{"lams": (1e-10,), "refine": 0} | given)
     return fit_forces(
         train, validation, numbers=torch.from_numpy(NUMBERS),
-        permutations=torch.tensor([[0, 1, 2, 3], SWAP]), sigmas=sigmas, **options,
+        permutations=torch.tensor([[0, 1, 2, 3], SWAP]), search=search, solver=SOLVER, task=task or Task(),
     )  # fmt: skip
 
 
@@ -50,35 +50,11 @@ def test_the_search_tells_how_many_widths_are_tried() -> None:
     assert (heard[-1].step, heard[-1].of, heard[-1].unit) == (3, 3, "widths")
 
 
-def test_a_grid_finds_the_lowest_of_several_minima() -> None:
-    asked: list[float] = []
-
-    def error(point: float) -> float:
-        asked.append(point)
-        return min(abs(point - 2.0) + 1.0, abs(point - 100.0))
-
-    assert Grid([1, 2, 4, 50, 100, 200], refine=0).minimum(error) == 100.0
-    assert asked == sorted(set(asked)), "each point once"
-
-
-def test_a_grid_is_refined_and_widened_in_its_own_ratio() -> None:
-    assert Grid([4, 16], refine=2).minimum(lambda point: abs(point - 8.0)) == 8.0
-    below = Grid([8, 16], refine=0, widen=2)
-    assert below.minimum(lambda point: point) == 2.0
-    assert below.size == 2
-    assert Grid([8], refine=0, widen=2).minimum(lambda point: point) == 8.0
-    assert Grid([4, 16], refine=1).size == 4
-
-
-def test_equal_errors_give_the_smallest_width() -> None:
-    assert Grid([20, 5, 10], refine=0).minimum(dict.fromkeys((5.0, 10.0, 20.0), 0.0).__getitem__) == 5.0
-
-
 def test_without_validation_frames_there_is_no_error() -> None:
     none = labelled(frames(1)[[]], np.ones(0), 4, "cpu")
     train = labelled(frames(6), np.ones(6), 4, "cpu")
     _, record = fit_forces(
         train, none, numbers=torch.from_numpy(NUMBERS), permutations=torch.arange(4)[None],
-        sigmas=(10.0,), lams=(1e-10,), refine=0, solver=SOLVER, task=Task(),
+        search=Search((10.0,), (1e-10,), refine=0), solver=SOLVER, task=Task(),
     )  # fmt: skip
     assert np.isnan(record["validation_force_rmse"])

@@ -4,8 +4,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from morse_molecule import SWAP, frames
 
 from fidsel.arrays import FloatArray
@@ -15,7 +13,6 @@ from fidsel.models import SGDML, load
 from fidsel.models.sgdml import fit as fitting
 from fidsel.models.sgdml import force_field as module
 from fidsel.models.sgdml.factor import IndefiniteError
-from fidsel.models.sgdml.fit import Grid
 from fidsel.models.sgdml.fitted import distinct
 from fidsel.models.sgdml.force_field import SIGMAS
 
@@ -50,43 +47,51 @@ def test_sigma_and_lambda_are_chosen_on_validation() -> None:
     assert record["validation_force_rmse"] == pytest.approx(rmse)
 
 
-@settings(deadline=None, max_examples=30)
-@given(best=st.floats(0.5, 500), refine=st.integers(0, 3), widen=st.integers(0, 3))
-def test_the_search_finds_the_nearest_point_of_its_grid(best: float, refine: int, widen: int) -> None:
-    called: list[float] = []
-
-    def error(sigma: float) -> float:
-        called.append(sigma)
-        return abs(np.log(sigma / best))
-
-    found = Grid([1, 4, 16, 64, 256], refine, widen).minimum(error)
-    assert len(called) == len(set(called))
-    assert found == min(called, key=lambda sigma: (abs(np.log(sigma / best)), sigma))
-    if 4.0**-widen <= best <= 256 * 4.0**widen:
-        assert abs(np.log(found / best)) <= np.log(4) / 2 ** (refine + 1) + 1e-9
-    assert min(called) >= 4.0**-widen
-    assert max(called) <= 256 * 4.0**widen
+def rippled(n: int, seed: int) -> Frames:
+    """Return frames whose energy Σ x² + 0.5 sin(150 x)/150, x = 1/r, has waves too short to be learnt."""
+    positions = frames(n, seed).dense().positions
+    first, second = np.triu_indices(4, 1)
+    bond = positions[:, first] - positions[:, second]
+    x = 1 / np.linalg.norm(bond, axis=2)
+    pull = ((2 * x + 0.5 * np.cos(150 * x)) * x**3)[..., None] * bond
+    forces = np.zeros_like(positions)
+    for pair, (i, j) in enumerate(zip(first, second, strict=True)):
+        forces[:, i] += pull[:, pair]
+        forces[:, j] -= pull[:, pair]
+    return Frames.stack([6, 8, 1, 1], positions, forces=forces)
 
 
-def test_the_lowest_of_several_minima_is_found_wherever_it_is() -> None:
-    errors = {2.5: 1.40, 5.0: 1.44, 10.0: 1.47, 20.0: 1.48, 40.0: 1.5, 80.0: 1.3, 160.0: 1.19, 320.0: 1.25}
-    assert Grid(list(errors)[:-1], refine=0, widen=4).minimum(errors.__getitem__) == 160.0
+def test_a_walk_downhill_would_end_in_a_local_minimum() -> None:
+    given = rippled(10, 0), rippled(30, 1)
+    _, record = SGDML(metric="identity").fit(*given)
+
+    def rmse(sigma: float) -> float:
+        return float(SGDML([sigma]).fit(*given)[1]["validation_force_rmse"])
+
+    sigma = 5.0
+    while rmse(sigma / 2) < rmse(sigma):
+        sigma /= 2
+    assert rmse(sigma) < min(rmse(2 * sigma), rmse(4 * sigma))
+    assert record["sigma"] > 160
+    assert record["validation_force_rmse"] < 0.75 * rmse(sigma)
 
 
 def test_the_built_in_grid_is_widened_and_a_given_one_is_not() -> None:
     far, validation = frames(12), frames(10, 1)
     _, record = SGDML(SIGMAS, 1e-10).fit(far, validation)
     tried = sorted({one["sigma"] for one in record["tried"]})
-    assert record["sigma"] == min(record["tried"], key=lambda one: one["force_rmse"])["sigma"]
+    assert record["sigma"] == min(record["tried"], key=lambda one: one["score"])["sigma"]
     assert set(SIGMAS) <= set(tried), "all of the grid is looked at"
-    _, own = SGDML([80.0, 160.0], 1e-10, refine=0).fit(far, validation)
+    assert (record["sigma_at_edge"], "warning" in record) == (False, False)
+    _, own = SGDML([80.0, 160.0], 1e-10, refine=0, metric="identity").fit(far, validation)
     assert sorted(one["sigma"] for one in own["tried"]) == [80.0, 160.0]
     assert own["sigma_at_edge"]
+    assert own["warning"].startswith("the best σ of a kernel, 80 1/Å, is the smallest that was tried")
 
 
 def test_a_best_width_beyond_the_grid_is_gone_after(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SIGMAS", (0.25, 0.5))
-    _, record = SGDML((0.25, 0.5), 1e-10, refine=0).fit(frames(20), frames(10, 1))
+    _, record = SGDML((0.25, 0.5), 1e-10, refine=0, metric="identity").fit(frames(20), frames(10, 1))
     assert [one["sigma"] for one in record["tried"]][:3] == [0.25, 0.5, 1.0]
     assert record["sigma"] > 0.5
     assert len(record["tried"]) <= 2 + module.WIDEN
@@ -104,7 +109,7 @@ def test_a_width_without_a_factor_is_passed_over(monkeypatch: pytest.MonkeyPatch
 
     calls: list[int] = []
     monkeypatch.setattr(fitting, "solve_exact", fails_when_wide)
-    _, record = SGDML([5.0, 10.0], 1e-10, refine=0).fit(frames(10), frames(5, 1))
+    _, record = SGDML([5.0, 10.0], 1e-10, refine=0, metric="identity").fit(frames(10), frames(5, 1))
     assert record["sigma"] == 5.0
     assert [one["force_rmse"] is None for one in record["tried"]] == [False, True]
 
@@ -189,9 +194,10 @@ def test_a_frame_without_weight_takes_no_copy_along() -> None:
 def test_many_frames_are_searched_on_some_and_fitted_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
     train, validation = frames(40), frames(20, seed=1)
     part = np.linspace(0, 39, 10).round().astype(int)
-    _, alone = SGDML(lam=[1e-6, 1e-10]).fit(train[part], validation)
+    model = SGDML(lam=[1e-6, 1e-10], metric="identity")
+    _, alone = model.fit(train[part], validation)
     monkeypatch.setattr(fitting, "SEARCH_ROWS", 10 * 6 + 5)
-    model, record = SGDML(lam=[1e-6, 1e-10]).fit(train, validation)
+    model, record = model.fit(train, validation)
     assert (record["searched"], record["frames"], alone["searched"]) == (10, 40, 10)
     assert record["sigma"] == alone["sigma"]
     assert record["validation_force_rmse"] < 0.7 * alone["validation_force_rmse"]
@@ -250,11 +256,28 @@ def test_unusable_frames_are_refused(train: Frames, message: str) -> None:
         SGDML([10.0]).fit(train, NONE)
 
 
+class Own(SGDML):
+    """A user's kernel, which may learn in a way of its own."""
+
+
+def test_validation_frames_are_learnt_where_a_factor_grows(tmp_path: Path) -> None:
+    train, held = frames(20), frames(5, 1)
+    exact, iterative = (SGDML(lam=1e-6, solver=kind).fit(train, held)[0] for kind in ("exact", "iterative"))
+    test, whole = frames(3, 2), exact.completed(held)
+    assert np.array_equal(whole.predict(test).forces, exact.update(held)[0].predict(test).forces)
+    resumed = load(exact.save(tmp_path)).completed(held).predict(test).forces
+    assert resumed == pytest.approx(whole.predict(test).forces, abs=1e-6)
+    assert iterative.completed(held) is iterative
+    own = Own(fitted=exact.fitted, level="morse")
+    assert own.completed(held) is own
+
+
 def test_bad_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="sigmas must be positive and finite"):
         SGDML([0.0])
-    with pytest.raises(UsageError, match="needs validation frames"):
-        SGDML([1.0, 2.0]).fit(frames(5), NONE)
+    with pytest.raises(UsageError, match="or two different training frames"):
+        SGDML([1.0, 2.0]).fit(frames(1), NONE)
+    assert SGDML([1.0, 2.0]).fit(frames(2), NONE)[1]["sigma"] in (1.0, 2.0)
     with pytest.raises(UsageError, match="weights must be 5 numbers"):
         SGDML([1.0]).fit(frames(5), NONE, np.ones(4))
     with pytest.raises(UsageError, match="has not been fitted"):
@@ -285,9 +308,10 @@ def test_weights_may_be_any_sequence() -> None:
 
 
 def test_an_unfitted_model_keeps_its_settings(tmp_path: Path) -> None:
-    again = load(SGDML([1.0, 2.0], [1e-8], symmetries=[SWAP], refine=3).save(tmp_path))
+    again = load(SGDML([1.0, 2.0], [1e-8], symmetries=[SWAP], refine=3, metric="identity").save(tmp_path))
     assert isinstance(again, SGDML)
     assert (again.sigmas, again.lam, again.symmetries, again.refine) == ((1.0, 2.0), (1e-8,), [SWAP], 3)
+    assert again.metric == "identity"
 
 
 def test_no_frames_no_predictions() -> None:

@@ -21,7 +21,8 @@ PAIRS = torch.from_numpy(pair_indices(np.array([[0, 1, 2, 3], SWAP])))
 
 
 def described(n: int) -> Geometry:
-    return geometry(torch.tensor(frames(n).dense().positions), torch.full((6,), 0.7, dtype=torch.float64))
+    known = (torch.full((6,), value, dtype=torch.float64) for value in (0.7, 1.0))
+    return geometry(torch.tensor(frames(n).dense().positions), *known)
 
 
 def vector(size: int, seed: int = 0) -> Tensor:

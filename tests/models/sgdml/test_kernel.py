@@ -14,6 +14,7 @@ from fidsel.models.sgdml.kernel import (
 )
 from fidsel.models.sgdml.symmetry import pair_indices
 
+CENTRE, ONES = (torch.full((6,), value, dtype=torch.float64) for value in (0.7, 1.0))
 PAIRS = torch.from_numpy(pair_indices(np.array([[0, 1, 2, 3], SWAP])))
 
 
@@ -22,7 +23,7 @@ def positions(n: int, seed: int = 0) -> Tensor:
 
 
 def described(n: int, seed: int = 0) -> Geometry:
-    return geometry(positions(n, seed), torch.full((6,), 0.7, dtype=torch.float64))
+    return geometry(positions(n, seed), CENTRE, ONES)
 
 
 def scalar_kernel(left: Tensor, right: Tensor, sigma: float) -> Tensor:
@@ -69,7 +70,7 @@ def test_the_expansion_is_the_kernel_times_coefficients() -> None:
     m = train.basis.shape[2]
     coefficients = torch.randn(6, m, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     v = (train.reduced @ coefficients).squeeze(2)
-    expansion = Expansion.unfold(train.x, v, PAIRS, torch.full((6,), 0.7, dtype=torch.float64), 1.5)
+    expansion = Expansion.unfold(train.x, v, PAIRS, CENTRE, ONES, 1.5)
     forces = expansion(positions(4, seed=3))[1].flatten(1)
     expected = kernel(test, train, PAIRS, 1.5) @ coefficients.flatten()
     assert torch.allclose((test.basis.mT @ forces.unsqueeze(2)).flatten(), expected, atol=1e-9)
@@ -77,9 +78,7 @@ def test_the_expansion_is_the_kernel_times_coefficients() -> None:
 
 def test_forces_are_the_gradient_of_the_energy() -> None:
     train = described(6)
-    expansion = Expansion.unfold(
-        train.x, torch.randn_like(train.x), PAIRS, torch.full((6,), 0.7, dtype=torch.float64), 1.5
-    )
+    expansion = Expansion.unfold(train.x, torch.randn_like(train.x), PAIRS, CENTRE, ONES, 1.5)
     at = positions(1, seed=4)
     forces = expansion(at)[1]
     step = 1e-4 * torch.randn(at.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -89,4 +88,4 @@ def test_forces_are_the_gradient_of_the_energy() -> None:
 
 def test_a_diatomic_has_one_internal_motion() -> None:
     bond = torch.tensor([[[0.0, 0, 0], [0.9, 0.1, 0]]], dtype=torch.float64)
-    assert geometry(bond, torch.zeros(1, dtype=torch.float64)).reduced.shape == (1, 1, 1)
+    assert geometry(bond, ONES[:1], ONES[:1]).reduced.shape == (1, 1, 1)

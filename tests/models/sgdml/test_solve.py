@@ -60,7 +60,9 @@ def test_less_memory_takes_more_iterations() -> None:
 
 
 def test_a_search_on_some_frames_ends_in_iteration_on_all() -> None:
-    chosen, record = SGDML([2.0, 10.0], 1e-8, solver="iterative").fit(frames(40), frames(20, seed=1))
+    chosen, record = SGDML([2.0, 10.0], 1e-8, solver="iterative", metric="identity").fit(
+        frames(40), frames(20, seed=1)
+    )
     assert (record["searched"], record["solver"]["kind"]) == (40, "iterative")
     assert len(record["tried"]) > 2
     assert record["tried"][-1]["force_rmse"] == pytest.approx(record["validation_force_rmse"])
@@ -135,10 +137,10 @@ def test_frames_too_large_for_a_kernel_are_refused_with_a_number_and_a_remedy() 
 
 def test_frames_described_in_parts_are_described_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     positions = torch.tensor(frames(9).dense().positions)
-    centre = torch.full((6,), 0.7, dtype=torch.float64)
-    whole = geometry(positions, centre)
+    known = [torch.full((6,), value, dtype=torch.float64) for value in (0.7, 1.5)]
+    whole = geometry(positions, *known)
     monkeypatch.setattr("fidsel.models.sgdml.kernel.JACOBIAN_BYTES", 1)
-    parts = geometry(positions, centre)
+    parts = geometry(positions, *known)
     assert torch.equal(whole.x, parts.x)
     assert torch.allclose(whole.basis, parts.basis, atol=1e-12)
     assert torch.allclose(whole.reduced, parts.reduced, atol=1e-12)

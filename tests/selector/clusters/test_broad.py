@@ -11,7 +11,6 @@ from scipy.spatial.distance import cdist
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.selector import BroadClusters
-from fidsel.selector.clusters.join import Assignment
 from fidsel.selector.clusters.tree import cut
 from fidsel.selector.clusters.ward import Method
 
@@ -29,9 +28,8 @@ def same_partition(a: IntArray, b: IntArray) -> bool:
     return pairs == len(set(a.tolist())) == len(set(b.tolist()))
 
 
-@pytest.mark.parametrize("assignment", ["average", "max"])
 @pytest.mark.parametrize("subset", [80, 1000])
-def test_finds_geometry_and_energy(assignment: Assignment, subset: int) -> None:
+def test_finds_geometry_and_energy(subset: int) -> None:
     features, energies, truth = blobs()
     clusters = BroadClusters.fit(
         features,
@@ -40,7 +38,6 @@ def test_finds_geometry_and_energy(assignment: Assignment, subset: int) -> None:
         n_energy=3,
         method="subset",
         subset=subset,
-        assignment=assignment,
         seed=2,
     )
     assert len(clusters) == 12
@@ -60,17 +57,13 @@ def test_same_seed_same_clusters_and_numbers_tell_size_and_energy() -> None:
     assert (np.diff(one.energy)[within] > 0).all()
 
 
-@pytest.mark.parametrize("assignment", ["average", "max"])
-def test_new_frames_join_by_distance_to_the_subset(assignment: Assignment) -> None:
+def test_new_frames_join_by_distance_to_the_subset() -> None:
     rng = np.random.default_rng(1)
     features, energies = rng.normal(size=(200, 3)), rng.normal(size=200)
-    clusters = BroadClusters.fit(
-        features, energies, n_geometry=6, n_energy=2, method="subset", subset=40, assignment=assignment
-    )
+    clusters = BroadClusters.fit(features, energies, n_geometry=6, n_energy=2, method="subset", subset=40)
     new, new_energies = rng.normal(size=(50, 3)), rng.normal(size=50)
-    reduce = np.mean if assignment == "average" else np.max
     groups = [clusters.reference[clusters.reference_geometry == g] for g in range(6)]
-    geometry = np.argmin([reduce(cdist(new, group), axis=1) for group in groups], axis=0)
+    geometry = np.argmin([cdist(new, group).mean(axis=1) for group in groups], axis=0)
     labels = clusters.assign(new, new_energies)
     np.testing.assert_array_equal(clusters.geometry[labels], geometry)
     for label, g, energy in zip(labels, geometry, new_energies, strict=True):
@@ -78,14 +71,12 @@ def test_new_frames_join_by_distance_to_the_subset(assignment: Assignment) -> No
         assert abs(clusters.energy[label] - energy) == np.abs(clusters.energy[own] - energy).min()
 
 
-def test_centroids_and_representatives() -> None:
+def test_centroids() -> None:
     features, energies, _ = blobs()
     clusters = BroadClusters.fit(features, energies, subset=60)
     for c in range(len(clusters)):
         members = np.flatnonzero(clusters.labels == c)
         np.testing.assert_allclose(clusters.centroids[c], features[members].mean(axis=0))
-        gaps = np.linalg.norm(features[members] - clusters.centroids[c], axis=1)
-        assert gaps[members == clusters.representatives[c]] == pytest.approx(gaps.min())
 
 
 def test_without_energies_geometry_only() -> None:
@@ -138,14 +129,14 @@ def test_any_pool_gives_a_partition(
 
 
 @pytest.mark.parametrize(
-    "options", [{"method": "subset", "subset": 60, "assignment": "max"}, {"method": "kmeans", "n_kmeans": 50}]
+    "options", [{"method": "subset", "subset": 60}, {"method": "kmeans", "n_kmeans": 50}]
 )
 def test_save_and_load_round_trip(tmp_path: Path, options: dict[str, Any]) -> None:
     features, energies, _ = blobs()
     energies[3] = np.nan
     clusters = BroadClusters.fit(features, energies, **options)
     loaded = BroadClusters.load(clusters.save(tmp_path / "clusters.npz"))
-    assert (loaded.method, loaded.assignment) == (clusters.method, clusters.assignment)
+    assert loaded.method == clusters.method
     for name, value in vars(clusters).items():
         np.testing.assert_array_equal(getattr(loaded, name), value)
     np.testing.assert_array_equal(loaded.merges, clusters.merges)
@@ -155,7 +146,7 @@ def test_save_and_load_round_trip(tmp_path: Path, options: dict[str, Any]) -> No
 def test_kmeans_clusters_find_geometry_and_energy_and_keep_them() -> None:
     features, energies, truth = blobs(2000)
     clusters = BroadClusters.fit(features, energies, n_geometry=4, n_energy=3, subset=500, n_kmeans=40)
-    assert (clusters.method, clusters.assignment) == ("kmeans", "average")
+    assert clusters.method == "kmeans"
     assert len(clusters.reference) == len(clusters.weights) == 40
     assert clusters.weights.sum() == 2000
     assert same_partition(clusters.labels, truth)
@@ -266,8 +257,6 @@ def test_unusable_input_is_refused() -> None:
         BroadClusters.fit(features).assign(np.full((2, 4), np.nan))
     with pytest.raises(UsageError, match="did you mean 'kmeans'"):
         BroadClusters.fit(features, method="kmean")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="did you mean 'max'"):
-        BroadClusters.fit(features, method="kmeans", assignment="maxx")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="subset and n_kmeans must be ≥ 1, got 20000 and 0"):
         BroadClusters.fit(features, n_kmeans=0)
     with pytest.raises(UsageError, match="same descriptor"):

@@ -36,7 +36,7 @@ def test_other_files_are_refused(path: Path) -> None:
     with pytest.raises(UsageError, match="not a whole file of clusters"):
         read_clusters(path)
     np.savez(path, R=np.zeros((2, 3)))
-    with pytest.raises(UsageError, match="it lacks assignment, centroids"):
+    with pytest.raises(UsageError, match="it lacks centroids, energy"):
         read_clusters(path)
 
 

@@ -1,5 +1,3 @@
-from typing import get_args
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +6,7 @@ from hypothesis import strategies as st
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.selector import fine_clusters
-from fidsel.selector.clusters.join import Assignment, join
+from fidsel.selector.clusters.join import join
 from fidsel.selector.clusters.ward import Method, geometry_clusters, ward
 
 
@@ -67,26 +65,18 @@ def test_equal_rows_that_look_like_a_distance_matrix() -> None:
     assert ward(np.zeros((2, 2)), 1).tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("assignment", get_args(Assignment))
 @pytest.mark.parametrize("method", ["subset", "kmeans"])
-def test_geometry_clusters_know_what_ward_clustered(method: Method, assignment: Assignment) -> None:
+def test_geometry_clusters_know_what_ward_clustered(method: Method) -> None:
     features, rng = np.random.default_rng(0).normal(size=(400, 3)), np.random.default_rng(1)
-    found = geometry_clusters(features, 5, rng, method=method, assignment=assignment, subset=90, n_kmeans=70)
-    assert (found.method, found.assignment) == (method, assignment)
+    found = geometry_clusters(features, 5, rng, method=method, subset=90, n_kmeans=70)
+    assert found.method == method
     assert len(found.reference) == {"subset": 90, "kmeans": 70}[method]
     assert found.weights.sum() == {"subset": 90, "kmeans": 400}[method]
     assert set(found.clusters.tolist()) == set(found.labels.tolist()) == set(range(5))
     if method == "kmeans":
         assert (np.diff(np.bincount(found.labels)) <= 0).all()
-        again = join(features, found.reference, found.clusters, assignment, found.weights)
+        again = join(features, found.reference, found.clusters, found.weights)
         np.testing.assert_array_equal(again, found.labels)
-
-
-def test_kmeans_clusters_of_one_row_each_are_wards_own() -> None:
-    features = np.random.default_rng(2).normal(size=(120, 3))
-    rng = np.random.default_rng(0)
-    found = geometry_clusters(features, 7, rng, method="kmeans", assignment="nearest", n_kmeans=120)
-    np.testing.assert_array_equal(found.labels, ward(features, 7))
 
 
 def test_weighted_ward_is_as_tight_as_ward_itself_and_as_a_subset() -> None:
@@ -107,12 +97,12 @@ def test_a_cluster_of_strays_that_loses_its_rows_is_given_up() -> None:
     strays = 6.0 * np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], dtype=float)
     crowd = 0.01 * np.random.default_rng(0).normal(size=(50, 3))
     members, labels = np.concatenate([crowd, strays]), np.repeat([0, 1], [50, 4])
-    assert set(join(members, members, labels, "average").tolist()) == {0}
+    assert set(join(members, members, labels).tolist()) == {0}
     features = np.concatenate([crowd, strays, strays + np.eye(3)[2] / 2])
     for k in range(1, 8):
         found = geometry_clusters(features, k, np.random.default_rng(0), method="kmeans", n_kmeans=100)
         assert set(found.labels.tolist()) == set(found.clusters.tolist()) == set(range(max(found.labels) + 1))
-        again = join(features, found.reference, found.clusters, "average", found.weights)
+        again = join(features, found.reference, found.clusters, found.weights)
         np.testing.assert_array_equal(again, found.labels)
 
 

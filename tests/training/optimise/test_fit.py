@@ -1,5 +1,4 @@
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 import pytest
@@ -7,12 +6,11 @@ import torch
 from morse_molecule import frames
 
 from fidsel.data import Frames
-from fidsel.exceptions import FidselError, UsageError
+from fidsel.exceptions import UsageError
 from fidsel.models import NetworkForceField, PaiNN
 from fidsel.training.evaluate import errors
 from fidsel.training.labels import centred
 from fidsel.training.optimise.fit import fit, fit_members
-from fidsel.training.optimise.run import POINTS, batches
 from fidsel.training.stage import Stage
 
 STAGE = Stage(steps=60, learning_rate=5e-3, batch=5, validate_every=10)
@@ -75,32 +73,11 @@ def test_a_stage_never_returns_a_worse_state_than_it_was_given() -> None:
     np.testing.assert_allclose(same.predict(TEST).forces, good.predict(TEST).forces, atol=1e-12)
 
 
-def test_patience_ends_a_stage_that_no_longer_improves() -> None:
-    still = replace(STAGE, steps=10_000, learning_rate=1e-30, patience=3)
-    _, history = fit(painn(), TRAIN, VALIDATION, still)
-    assert history.step[-1] == 3 * still.validate_every
-
-
-def test_each_member_has_its_own_patience() -> None:
-    # A member whose every validation is worse stops at once; the other goes on and keeps improving.
-    rising = fit(painn(), TRAIN, VALIDATION, replace(STAGE, steps=150))[0]
-    stage = replace(STAGE, steps=60, learning_rate=2e-2, patience=1, ema=0.0, warmup=0.0)
-    (_, worse), (_, better) = fit_members([rising, painn(9)], TRAIN, VALIDATION, stage)
-    assert worse.best_step < better.best_step
-
-
 def test_frozen_parameters_stay() -> None:
     before = painn()
     after, _ = fit(before, TRAIN, VALIDATION, replace(STAGE, frozen=("embedding", "blocks.0")))
     old, new = before.state()[1], after.state()[1]
     assert all(torch.equal(old[n], new[n]) == n.startswith(("embedding", "blocks.0")) for n in old)
-
-
-def test_histories_are_short_and_averages_follow_the_parameters() -> None:
-    _, history = fit(painn(), TRAIN, VALIDATION, replace(STAGE, steps=230, validate_every=1, batch=1))
-    assert len(history.step) == len(history.train) == len(history.validation) == POINTS
-    assert history.step[0] == 1
-    assert history.step[-1] == 230
 
 
 def test_energies_alone_can_be_learnt() -> None:
@@ -123,33 +100,6 @@ def test_total_energies_of_any_size_train_alike() -> None:
     away, _ = fit(painn(), far, far_validation, STAGE)
     difference = near.predict(TEST).energy - away.predict(TEST).energy
     np.testing.assert_allclose(difference, 3e5, atol=1e-3)
-
-
-def test_what_cannot_be_trained_on_is_refused() -> None:
-    half = TRAIN.replace(forces=np.where(np.arange(80)[:, None] < 40, TRAIN.forces, np.nan))
-    with pytest.raises(UsageError, match="10 of 20 training and 0 of 10 validation frames lack"):
-        fit(painn(), half, VALIDATION, STAGE)
-    with pytest.raises(UsageError, match="none of the 20 training frames has any"):
-        fit(painn(), TRAIN.unlabelled(), VALIDATION.unlabelled(), STAGE)
-    with pytest.raises(UsageError, match="learns one level of theory at a time"):
-        fit(painn(), TRAIN + frames(2, level="other"), VALIDATION, STAGE)
-    with pytest.raises(UsageError, match="does not see the charge"):
-        fit(painn(), TRAIN + TRAIN[:2].replace(charge=1), VALIDATION, STAGE)
-    with pytest.raises(UsageError, match=r"one level of theory at a time, got \['morse', 'other'\]"):
-        fit(painn(), TRAIN, frames(2, level="other"), STAGE)
-    for name in ("charge", "spin"):
-        with pytest.raises(UsageError, match=rf"does not see the {name}: .* got \[0, 1\]"):
-            fit(painn(), TRAIN, VALIDATION.replace(**{name: 1}), STAGE)
-        with pytest.raises(UsageError, match=f"does not see the {name}"):
-            fit(painn().with_heads(["low", "morse"]), TRAIN, VALIDATION.replace(**{name: 1}), STAGE)
-    with pytest.raises(UsageError, match="fit_members takes one row per member"):
-        fit(painn(), TRAIN, VALIDATION, STAGE, np.ones((2, 20)))
-    with pytest.raises(UsageError, match="weights must have shape"):
-        fit(painn(), TRAIN, VALIDATION, STAGE, np.ones(3))
-    with pytest.raises(UsageError, match="finite, ≥ 0"):
-        fit(painn(), TRAIN, VALIDATION, STAGE, -np.ones(20))
-    with pytest.raises(UsageError, match="training needs models"):
-        fit(painn(), TRAIN, VALIDATION[:0], STAGE)
 
 
 @pytest.mark.parametrize("labels", [{}, {"energy": None}, {"forces": None}])
@@ -188,38 +138,3 @@ def test_the_energy_constant_is_fitted_to_the_training_frames() -> None:
     model, history = fit(painn(), TRAIN, VALIDATION, replace(STAGE, rho=1e-6))
     assert (model.predict(TRAIN).energy - TRAIN.energy).mean() == pytest.approx(0.0, abs=1e-4)
     assert "energy_constant" not in history.notes
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "rule"),
-    [
-        ("positions", np.nan, r"those of atoms \[0, 1, 2, 3\] of frame 2 are NaN"),
-        ("positions", 0.5, r"atoms \[0, 1, 2, 3\] of frame 2 are nearer"),
-        ("numbers", 119, r"atoms \[0, 1, 2, 3\] of frame 2 are \[119\]"),
-    ],
-)
-def test_frames_that_are_refused_are_counted_within_their_set(field: str, value: float, rule: str) -> None:
-    for i, what in enumerate(("training", "validation")):
-        pair = [TRAIN, VALIDATION]
-        array = getattr(pair[i], field).copy()
-        array[8:12] = value
-        pair[i] = pair[i].replace(**{field: array})
-        with pytest.raises(UsageError, match=f"^{what} frames: .*{rule}"):
-            fit(painn(), *pair, STAGE)
-
-
-def test_a_loss_that_is_not_finite_names_step_and_remedy() -> None:
-    huge = TRAIN.replace(energy=None, forces=1e30 * TRAIN.forces)
-    stage = replace(STAGE, rho=0.0, force_loss="l2")
-    with pytest.raises(
-        FidselError, match=r"must stay finite, member 0 has (nan|inf) at step 1: lower learning_rate"
-    ):
-        fit(painn(), huge, VALIDATION.replace(energy=None), stage)
-
-
-def test_batches_are_whole_epochs_of_static_shape() -> None:
-    rows = [b.tolist() for b in islice(batches(10, 4, 5, seed=0), 5)]
-    assert all(len(r) == 4 for r in rows)
-    flat = [row for step in rows for row in step]
-    assert sorted(flat[:10]) == sorted(flat[10:]) == list(range(10))
-    assert len(next(batches(3, 10, 1, seed=0))) == 3

@@ -123,12 +123,6 @@ def test_directions_are_new_for_training_and_the_same_for_the_same_seed() -> Non
     assert (first[2:, 3] == 0).all()
 
 
-@pytest.mark.parametrize("temperature", [0.0, -3.0, float("nan")])
-def test_a_temperature_that_cannot_be_is_refused(temperature: float) -> None:
-    with pytest.raises(UsageError, match="needs the temperature they were drawn at, in K"):
-        fit_score(painn(), frames(4), frames(2), Stage(steps=1), temperature)
-
-
 def test_configurations_that_cannot_be_trained_on_are_refused() -> None:
     sample, stage = frames(4).unlabelled(), Stage(steps=1)
     crystals = sample.replace(pbc=np.ones((4, 3), dtype=bool))

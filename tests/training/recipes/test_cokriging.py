@@ -12,17 +12,18 @@ from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models import MACE, SGDML, Ensemble, ForceField, Sum, load
+from fidsel.models.contract import Prediction
 from fidsel.models.networks.painn import PaiNN
 from fidsel.testing import check_force_field
 from fidsel.training.recipes.cokriging import Cokriging
-from fidsel.training.stage import Stage, TrainingData
+from fidsel.training.stage import Stage, Trained, TrainingData
 
 cheap = partial(frames, depth=3.0, level="cheap")
 TEST = frames(50, seed=99)
 
 
 def sgdml(_: int) -> ForceField:
-    return SGDML([4.0, 8.0, 16.0], refine=0)
+    return SGDML([4.0, 8.0, 16.0], refine=0, metric="identity")
 
 
 def smooth(_: int) -> ForceField:
@@ -66,8 +67,9 @@ def test_a_constant_between_levels_changes_nothing() -> None:
 
 def test_the_record_says_what_was_done() -> None:
     trained = Cokriging()(data(), sgdml, 0)
-    surrogate, residual = trained.histories
-    assert (surrogate.stage, residual.stage) == ("surrogate cheap", "residual")
+    surrogate, residual, alone = trained.histories
+    assert (surrogate.stage, residual.stage, alone.stage) == ("surrogate cheap", "residual", "standard")
+    assert set(trained.diagnostics["validation_error"]) == {"residual", "surrogate", "standard"}
     assert residual.notes["sigma"] in (4.0, 8.0, 16.0)
     assert residual.notes["permutations"] == surrogate.notes["permutations"] == 2
     (level,) = trained.diagnostics["levels"]
@@ -85,6 +87,80 @@ def test_the_surrogate_has_not_seen_its_own_validation_frames() -> None:
     assert 0 < unseen.sum() < 40
     seen = data().cheap[0][~unseen]
     assert force_mae(surrogate.model, seen) < 0.5 * force_mae(surrogate.model, data().cheap[0][unseen])
+
+
+def surrogate_frames(model: ForceField) -> int:
+    part = model.parts[0] if isinstance(model, Sum) else model
+    assert isinstance(part, SGDML)
+    assert part.fitted is not None
+    return len(part.fitted.train)
+
+
+def test_the_frames_that_validated_a_surrogate_are_learnt_in_the_end() -> None:
+    both = data()
+    trained = Cokriging()(both, sgdml, 0)
+    (surrogate,) = trained.surrogates
+    assert surrogate_frames(surrogate.model) == 80 - len(surrogate.unseen) < 80
+    assert surrogate_frames(trained.model) == 80
+    assert isinstance(trained.model, Sum)
+    test = cheap(50, seed=98)
+    assert force_mae(trained.model.parts[0], test) < force_mae(surrogate.model, test)
+    weighed = Cokriging(bias_weights=True)(data(20), smooth, 0)
+    assert surrogate_frames(weighed.model) == surrogate_frames(weighed.surrogates[0].model)
+
+
+class Rough(SGDML):
+    """A surrogate with an error that nothing can be learnt of."""
+
+    def fit(
+        self, train: Frames, validation: Frames, weights: FloatArray | None = None
+    ) -> tuple[SGDML, dict[str, Any]]:
+        found, record = super().fit(train, validation, weights)
+        return Rough(fitted=found.fitted, level=found.level), record
+
+    def predict(self, frames: Frames, level: str | None = None) -> Prediction:
+        found = super().predict(frames, level)
+        return Prediction(found.energy, found.forces + 0.03 * np.sin(1e5 * frames.positions))
+
+
+def test_where_a_frame_has_both_labels_the_residual_is_their_difference() -> None:
+    def made(*cheap_frames: Frames) -> Trained:
+        given = TrainingData(data().train, data().validation, (sum(cheap_frames[1:], cheap_frames[0]),))
+        return Cokriging(surrogate=lambda _: Rough([8.0]))(given, sgdml, 0)
+
+    def residual_error(trained: Trained) -> float:
+        assert isinstance(trained.model, Sum)
+        found = trained.model.parts[1].predict(TEST).forces
+        return float(np.abs(found - TEST.forces + cheap(50, seed=99).forces).mean())
+
+    apart, trains, validates = cheap(80, seed=3), cheap(8, seed=1), cheap(10, seed=2)
+    without, trained_on, all_pairs = (
+        made(*some) for some in ((apart,), (apart, trains), (apart, trains, validates))
+    )
+    assert residual_error(trained_on) < 0.6 * residual_error(without)
+    assert all_pairs.histories[1].notes["sigma"] == trained_on.histories[1].notes["sigma"]
+    errors = [one.histories[1].notes["validation_force_rmse"] for one in (all_pairs, trained_on, without)]
+    assert errors == sorted(errors), "what validates has both labels, too"
+
+
+def test_cheap_labels_that_say_nothing_do_no_harm() -> None:
+    waves = cheap(20, seed=3).replace(forces=2.0 * np.sin(1e5 * cheap(20, seed=3).positions))
+    few = TrainingData(frames(30, seed=1), frames(10, seed=2), (waves,))
+    trained = Cokriging()(few, sgdml, 0)
+    assert trained.diagnostics["kept"] == "standard"
+    assert "after 'standard' it was" in trained.diagnostics["warnings"][0]
+    assert isinstance(trained.model, SGDML)
+    swaps = trained.model.permutations.tolist()
+    alone, _ = SGDML([4.0, 8.0, 16.0], refine=0, metric="identity", symmetries=swaps).fit(
+        few.train, few.validation
+    )
+    assert np.array_equal(trained.model.predict(TEST).forces, alone.predict(TEST).forces)
+
+
+def test_a_network_is_not_trained_again_on_the_accurate_labels_alone() -> None:
+    short = Stage("short", steps=2, batch=4)
+    trained = Cokriging(stage=short, surrogate_stage=short)(data(), tiny_network, 0)
+    assert set(trained.diagnostics["validation_error"]) == {"residual", "surrogate"}
 
 
 def test_cheap_frames_at_validation_geometries_are_dropped() -> None:
@@ -110,11 +186,12 @@ def test_what_a_surrogate_has_not_seen_was_trained_on_at_no_level_below() -> Non
     two = data()
     middle = frames(40, seed=3, depth=3.6, level="middle")  # configurations of the level below
     trained = Cokriging()(TrainingData(two.train, two.validation, (*two.cheap, middle)), sgdml, 0)
-    assert isinstance(trained.model, Sum)
     for below, surrogate in enumerate(trained.surrogates, start=1):
         unseen = two.cheap[0][np.isin(two.cheap[0].ids, surrogate.unseen)].dense().positions
         assert len(unseen) == len(surrogate.unseen) > 0
-        for part in trained.model.parts[:below]:
+        parts = surrogate.model.parts if isinstance(surrogate.model, Sum) else [surrogate.model]
+        assert len(parts) == below
+        for part in parts:
             assert isinstance(part, SGDML)
             assert part.fitted is not None
             trained_on = part.fitted.train.positions.numpy()
@@ -139,9 +216,9 @@ def test_kernels_are_solved_the_quick_way_to_the_same_forces(monkeypatch: pytest
     monkeypatch.setattr("fidsel.models.sgdml.solve.QUICK", 100)
     exact, quick = (Cokriging()(data(), partial(solved, solver), 0) for solver in ("exact", "auto"))
     kinds = [h.notes["solver"]["kind"] for h in (*exact.histories, *quick.histories)]
-    assert kinds == ["exact", "exact", "iterative", "exact"]
-    difference = np.abs(quick.model.predict(TEST).forces - exact.model.predict(TEST).forces)
-    assert difference.max() < 1e-4 * np.abs(exact.model.predict(TEST).forces).max()
+    assert kinds == [*["exact"] * 3, "iterative", "exact", "exact"]
+    found, expected = (one.surrogates[0].model.predict(TEST).forces for one in (quick, exact))
+    assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
 
 
 class Own(SGDML):
@@ -158,7 +235,7 @@ class Own(SGDML):
 
 def test_kernels_of_a_persons_own_are_fitted_in_their_own_way() -> None:
     Cokriging()(data(), lambda _: Own([8.0]), 0)
-    assert Own.fits == 2
+    assert Own.fits == 3
 
 
 def test_weights_that_leave_few_frames_are_warned_of() -> None:
@@ -174,8 +251,8 @@ def test_the_same_seed_gives_the_same_model() -> None:
 
 
 def test_a_network_can_be_the_surrogate(tmp_path: Path) -> None:
-    stage = Stage(steps=20, learning_rate=5e-3, batch=8)
-    trained = Cokriging(surrogate=tiny_network, surrogate_stage=stage)(data(), sgdml, 0)
+    stage = Stage(steps=200, learning_rate=5e-3, batch=8)
+    trained = Cokriging(surrogate=tiny_network, surrogate_stage=stage)(data(4), sgdml, 0)
     assert isinstance(trained.model, Sum)
     assert [part.kind for part in trained.model.parts] == ["painn", "sgdml"]
     assert force_mae(trained.model) < force_mae(trained.surrogates[0].model)
@@ -209,7 +286,7 @@ def test_published_gain_on_formaldehyde(data_folder: Path) -> None:
         )
 
     train, validation, test = labelled("ccsdt", 0, 25), labelled("ccsdt", 25, 75), labelled("ccsdt", 75, 575)
-    model = SGDML([5.0, 10.0, 20.0], refine=0)
+    model = SGDML([5.0, 10.0, 20.0], refine=0, metric="identity")
     trained = Cokriging()(TrainingData(train, validation, (labelled("b3lyp", 575, 875),)), lambda _: model, 0)
     kcal = 0.0433641
     assert 0.12 < force_mae(model.fit(train, validation)[0], test) / kcal < 0.3

@@ -1,0 +1,53 @@
+"""`fidsel retry` and `fidsel release`: a person's word on labels that failed or were set aside."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fidsel.cli.options import BreakLock
+from fidsel.cli.output import AsJson, Folder, Overrides, document
+
+
+def retry(
+    folder: Folder = Path(),
+    settings: Overrides = None,
+    cause: Annotated[
+        str | None, typer.Option(help="Only those that failed for this cause, as `status --failed` shows it.")
+    ] = None,
+    break_lock: BreakLock = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let labels that failed be tried once more by the next `fidsel iterate`, after their cause is mended."""
+    from fidsel.campaign.failures import retry_failed
+    from fidsel.config.build import open_campaign
+
+    count = retry_failed(open_campaign(folder, settings or ()), cause, break_lock)
+    if as_json:
+        document({"tried_again": count})
+    else:
+        typer.echo(f"{count} failed labels are tried again where `fidsel iterate` wants them")
+
+
+def release(
+    frames: Annotated[
+        list[str] | None,
+        typer.Argument(help="Frames, by the beginning of their ids, as `status --failed` shows them."),
+    ] = None,
+    folder: Folder = Path(),
+    everything: Annotated[bool, typer.Option("--all", help="Release all labels that are set aside.")] = False,
+    break_lock: BreakLock = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let labels that looked absurd, and were set aside, be trained on after all."""
+    from fidsel.campaign.failures import release_labels
+    from fidsel.config.build import open_campaign
+    from fidsel.exceptions import UsageError
+
+    if bool(frames) == everything:
+        raise UsageError("name frames whose labels to release, or give --all, and not both")
+    count = release_labels(open_campaign(folder), frames or None, break_lock)
+    if as_json:
+        document({"released": count})
+    else:
+        typer.echo(f"{count} labels that were set aside are trained on from the next round on")

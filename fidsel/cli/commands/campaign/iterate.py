@@ -1,0 +1,67 @@
+"""`fidsel iterate`: buy, train, measure, pick again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fidsel.cli.options import BreakLock, Device, with_device
+from fidsel.cli.output import AsJson, Folder, Overrides, document, note
+from fidsel.cli.progress import progress
+from fidsel.cli.tables.campaign import campaign_table, round_line
+
+if TYPE_CHECKING:
+    from fidsel.campaign.records.summary import Summary
+    from fidsel.tracking import Tracker
+
+
+def iterate(
+    folder: Folder = Path(),
+    settings: Overrides = None,
+    break_lock: BreakLock = False,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the campaign until its budget, rounds or target end it; run again to go on after a stop."""
+    from fidsel.campaign import iterate as rounds
+    from fidsel.config.build import open_campaign, open_tracker
+
+    changes = with_device(settings, device)
+    with progress() as report:
+        campaign, tracker = open_campaign(folder, changes), open_tracker(folder, changes)
+        send(tracker)  # what an earlier run could not send, also of a finished campaign
+        for record in rounds(campaign, report, break_lock):
+            note(round_line(record, campaign.budget))
+            send(tracker)
+    found = summary(folder, changes, as_json)
+    usage_lines(found)
+
+
+def send(tracker: "Tracker | None") -> None:
+    """Send rounds to MLflow; where that fails, say so and go on."""
+    if trouble := tracker and tracker.sync():
+        note(trouble)
+
+
+def summary(folder: Path, settings: Sequence[str], as_json: bool) -> "Summary":
+    """Print where a campaign stands, and return it."""
+    from fidsel.campaign.records.summary import summarise
+    from fidsel.config.load import FILE, load_config
+
+    found = summarise(folder, load_config(folder / FILE, settings).budget.parsed())
+    if as_json:
+        document(found.to_dict())
+    else:
+        campaign_table(found)
+    return found
+
+
+def usage_lines(found: "Summary") -> None:
+    """Say where the best model of a campaign is and how to use it."""
+    if found.model is None:
+        return
+    from fidsel.campaign.records.best import python_lines
+
+    note("use it in Python, for ASE Atoms in the order of the training frames (train.extxyz beside it):")
+    for line in python_lines(found.model):
+        note(f"    {line}")
+    note(f"measure it on labels of your own: fidsel evaluate {found.model} FILE --out parity.png")

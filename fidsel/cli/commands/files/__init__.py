@@ -1,0 +1,1 @@
+"""Commands on files of labels, without a campaign; one file each."""

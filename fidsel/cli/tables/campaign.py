@@ -1,0 +1,99 @@
+"""What `iterate` and `status` print of a campaign."""
+
+from typing import TYPE_CHECKING
+
+from fidsel.cli.output import note, table
+
+if TYPE_CHECKING:
+    from fidsel.campaign.records.round import ControlArm, Round
+    from fidsel.campaign.records.summary import Summary
+    from fidsel.fidelity.budget import Budget
+
+KCAL = 0.0433641
+"""eV in one kcal/mol."""
+
+
+def round_line(record: "Round", budget: "Budget") -> str:
+    """Return one line on a finished round."""
+    labels = ", ".join(f"{count} {name}" for name, count in record.labels.items())
+    force, energy = record.metrics.force_mae, record.metrics.energy_mae
+    error = "energies only" if force is None else force_words(force)
+    energies = "" if energy is None else f", energy MAE {1000 * energy:.3g} meV"
+    spent = f"spent {budget.format(record.spent)} of {budget}"
+    return f"round {record.index}: {labels}; force MAE {error}{energies}; {spent}"
+
+
+def force_words(value: float | None) -> str:
+    """Return a force error in words, in two units."""
+    return "–" if value is None else f"{1000 * value:.3g} meV/Å ({value / KCAL:.3g} kcal/mol/Å)"
+
+
+def campaign_table(found: "Summary") -> None:
+    """Print the rounds of a campaign beside its control arm, and where its money went."""
+    show, (size, unit) = found.budget.format, found.budget.scale
+    names = list(found.rounds[-1].labels) if found.rounds else []
+    columns = ["round", *names, f"predicted {unit}", f"cost {unit}", f"spent {unit}"]
+    arms = [record.control for record in found.rounds if record.control is not None]
+    extrapolated = bool(arms) and arms[-1].kind != "bought"
+    how = ", extrapolated" if extrapolated else ""
+    columns += ["force MAE meV/Å", "energy MAE meV"]
+    columns += ["control labels", f"control MAE meV/Å{how}", f"saving{how}"]
+    rows = []
+    for record in found.rounds:
+        force, energy = record.metrics.force_mae, record.metrics.energy_mae
+        rows.append(
+            [
+                str(record.index),
+                *(record.labels[name] for name in names),
+                record.predicted_cost / size,
+                record.cost / size,
+                record.spent / size,
+                None if force is None else 1000 * force,
+                None if energy is None else 1000 * energy,
+                *_control_cells(record.control),
+            ]
+        )
+    table(f"{found.folder}: {found.state}", columns, rows)
+    if extrapolated:
+        note(
+            f"control and saving are {arms[-1].basis} (last round); campaign.control = 'bought' in a new "
+            "campaign measures them, beside the budget"
+        )
+    if arms:
+        note(f"control arm, last round: {arms[-1].saving.words}")
+    accounts = ", ".join(f"{name} {show(amount)}" for name, amount in found.accounts.items())
+    note(f"budget {found.budget}, spent {show(found.spent)}; ledger: {accounts or 'empty'}")
+    for record in found.rounds:
+        for text in record.notes:
+            note(f"round {record.index}: {text}")
+    if found.best is not None:
+        note(f"best round: {_best(found)}; model in {found.model}")
+    if not found.finished:
+        _progress_lines(found)
+
+
+def _best(found: "Summary") -> str:
+    from fidsel.campaign.records.best import best_words
+    from fidsel.campaign.rounds.measure import error_unit
+
+    best = found.rounds[0] if found.best is None else found.best
+    return best_words(best, found.rounds, error_unit(best.validation.force_mae is not None))
+
+
+def _progress_lines(found: "Summary") -> None:
+    """Say what is done of the next round, and who does it."""
+    if found.progress is not None:
+        for step in found.progress.steps:
+            note(f"round {found.progress.round}, {step}")
+        if found.progress.words:
+            note(f"last begun: {found.progress.words}")
+    note(found.driver.words if found.driver else "no process works on it: `fidsel iterate` begins or goes on")
+
+
+def _control_cells(arm: "ControlArm | None") -> list[object]:
+    if arm is None:
+        return [None, None, None]
+    error = f"{1000 * arm.error:.4g}"
+    if arm.low != arm.high:
+        error += f" ({1000 * arm.low:.3g}–{1000 * arm.high:.3g})"
+    return [arm.labels, error, arm.saving.cell]

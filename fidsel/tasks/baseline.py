@@ -1,0 +1,56 @@
+"""Baselines of trainings on files: by short names, for the molecule of a file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fidsel.config.levels import BaselineSection
+from fidsel.config.parts import build_baseline
+from fidsel.data import Frames
+from fidsel.fidelity.molecules.molecule import Molecule, from_atoms
+from fidsel.models.combinations.labels import SourceLabels
+from fidsel.models.files import JSON
+
+NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "gfn2": {"kind": "tblite", "method": "GFN2-xTB"},
+    "gfn1": {"kind": "tblite", "method": "GFN1-xTB"},
+    "mmff94": {"kind": "openmm"},
+}
+"""Sections of the baselines that have a short name."""
+
+
+def named_baseline(text: str) -> dict[str, Any]:  # Any: settings
+    """Return the `[model.baseline]` section that a word stands for.
+
+    Parameters
+    ----------
+    text : a name of `NAMES`, the folder of a trained model, "package.module:Class", or an ASE calculator.
+
+    Examples
+    --------
+    >>> named_baseline("gfn2"), named_baseline("emt")
+    ({'kind': 'tblite', 'method': 'GFN2-xTB'}, {'kind': 'calculator', 'calculator': 'emt'})
+    """
+    if text.lower() in NAMES:
+        return dict(NAMES[text.lower()])
+    if (Path(text) / JSON).exists():
+        return {"kind": "model", "path": str(Path(text).resolve())}
+    return {"kind": text} if ":" in text else {"kind": "calculator", "calculator": text}
+
+
+def file_baseline(section: BaselineSection | None, frames: Frames) -> SourceLabels | None:
+    """Return the labels of a baseline for the frames of a file, None without a section.
+
+    Raises
+    ------
+    UsageError
+        where its source cannot be had.
+    """
+    if section is None:
+        return None
+
+    def found() -> Molecule:
+        atoms = frames[0]
+        return from_atoms(atoms, atoms.info["charge"])
+
+    return SourceLabels(build_baseline(section, found, Path()).source)
