@@ -25,8 +25,6 @@ molecule; this is neither.
 Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data), and tblite for GFN2-xTB.
 """
 
-import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -37,7 +35,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import KCAL, add_workers, data_folder, machine, md17, run_cells
+from cells import KCAL, data_folder, md17, options, publish, run_cells
 
 from fidsel.data import Frames
 from fidsel.models import Baseline, ForceField, GemNet, PaiNN
@@ -120,17 +118,17 @@ def labelled(frames: Frames, prior: str) -> Frames:
     return sum(parts[1:], parts[0])
 
 
-def run(cell: Cell, folder: str, size: Size) -> dict[str, Any]:
+def run(cell: Cell, folder: Path, size: Size) -> dict[str, Any]:
     """Train one network and return the errors of all ways that start from it, kcal/mol/Å of each frame."""
     torch.set_num_threads(1)
     kind, _, prior = cell.training.partition("-")
     sides = [
-        drawn(md17(Path(folder), name, "md17"), (size.train, size.validation), cell.split, cell.seed)
+        drawn(md17(folder, name, "md17"), (size.train, size.validation), cell.split, cell.seed)
         for name in TRAINED
     ]
     train, validation = (sum(parts[1:], parts[0]) for parts in zip(*sides, strict=True))
     tests = {
-        name: drawn(md17(Path(folder), name, "md17"), (size.adapt, size.measure), cell.split, cell.seed)
+        name: drawn(md17(folder, name, "md17"), (size.adapt, size.measure), cell.split, cell.seed)
         for name in UNSEEN
     }
     began = perf_counter()
@@ -260,18 +258,16 @@ def show(told: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run what is not finished and tell of all."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--quick", action="store_true", help="little of everything")
-    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument("--json", action="store_true")
-    add_workers(parser)
-    options = parser.parse_args()
-    size, cells = QUICK if options.quick else Size(), list(all_cells(quick=options.quick))
-    folder = str(data_folder())
-    rows = run_cells(cells, run, options.part, options.workers, folder, size, settings=lambda _: asdict(size))
+    given = parser.parse_args()
+    size = QUICK if given.quick else Size()
+    folder = data_folder("rmd17/toluene.npz")
+    cells = list(all_cells(quick=given.quick))
+    rows = run_cells(cells, run, given.part, given.workers, folder, size, settings=lambda _: asdict(size))
     told = summary(rows)
-    if options.json:
-        print(json.dumps({"machine": machine(), "size": asdict(size), "summary": told, "cells": rows}))
+    if given.json:
+        publish("ttt_md17", unit="kcal/mol/Å", quick=given.quick, size=asdict(size), summary=told, cells=rows)
     else:
         show(told)
 

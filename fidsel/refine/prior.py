@@ -1,7 +1,7 @@
 """Priors: what computes cheap labels of any molecule, and what it says of a system's frames."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +19,7 @@ Prior = Callable[[Frames], LabelSource]
 """What makes the label source for the frames of one system: a force field needs its bonds."""
 
 TRIES: Final = 10
-"""Frames whose bonds are looked at before a molecule counts as unknown."""
+"""Frames whose bonds are looked at."""
 ENOUGH: Final = 0.5
 """Part of the frames of a system that a prior must label."""
 
@@ -82,18 +82,22 @@ def prior_labels(prior: Prior, frames: Frames, level: str) -> PriorLabels:
 
 
 def molecule_of(frames: Frames) -> Molecule:
-    """Return the molecule of a system, with the bonds of the first of some frames that allows to tell them.
+    """Return the molecule of a system: the one that most of some frames show, as one may be torn.
 
     Raises
     ------
     UsageError
-        where none of them does.
+        where the bonds of none of them can be told.
     """
     rows = np.unique(np.linspace(0, len(frames) - 1, min(TRIES, len(frames))).astype(int)).tolist()
-    for row in rows[:-1]:
-        with suppress(UsageError):
-            return from_atoms(frames[row], int(frames.charge[row]))
-    return from_atoms(frames[rows[-1]], int(frames.charge[rows[-1]]))
+    shown_by: Counter[Molecule] = Counter()
+    for row in rows:
+        try:
+            shown_by[from_atoms(frames[row], int(frames.charge[row]))] += 1
+        except UsageError:
+            if row == rows[-1] and not shown_by:
+                raise
+    return shown_by.most_common(1)[0][0]
 
 
 def mmff94(frames: Frames) -> LabelSource:
