@@ -10,6 +10,8 @@ and salicylic acid, which it has never seen, with the labels of MD17. Ways:
     unguarded-PRIOR   the same with the last step, whatever it did
     prior-PRIOR       the prior itself
     baseline-PRIOR    the prior computed for every frame, and a network for what it lacks
+    heads-PRIOR       the prior computed for every frame, and the difference of both heads of joint-PRIOR
+    ttt-heads-PRIOR   the same of ttt-PRIOR
 
 Steps are taken on other frames than those that are measured: "block" takes them from the first half of the
 trajectory and measures on the last quarter, "random" draws both from all of it. The published gain
@@ -23,8 +25,6 @@ molecule; this is neither.
 Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data), and tblite for GFN2-xTB.
 """
 
-import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -35,14 +35,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import KCAL, add_workers, data_folder, machine, md17, run_cells
+from cells import KCAL, data_folder, md17, options, publish, run_cells
 
 from fidsel.data import Frames
 from fidsel.models import Baseline, ForceField, GemNet, PaiNN
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.refine import PRIORS, Adaptation, Means, refine, systems
 from fidsel.refine.refinement import frame_means
-from fidsel.training import Stage, Standard, TrainingData, TTTJoint
+from fidsel.training import Stage, Standard, TrainingData, TTTJoint, errors
 
 TRAINED, UNSEEN = ("aspirin", "benzene", "uracil"), ("toluene", "ethanol", "salicylic")
 NETWORKS = {"painn": partial(PaiNN, "md17"), "gemnet": partial(GemNet, "md17")}
@@ -72,7 +72,7 @@ class Size:
     features: int = 0
 
 
-QUICK = Size(100, 15, 600, 6, 30, 30, 100, 15, 24)
+QUICK = Size(200, 20, 1500, 6, 40, 40, 200, 16, 32)
 
 
 @dataclass(frozen=True)
@@ -118,30 +118,34 @@ def labelled(frames: Frames, prior: str) -> Frames:
     return sum(parts[1:], parts[0])
 
 
-def run(cell: Cell, folder: str, size: Size) -> dict[str, Any]:
+def run(cell: Cell, folder: Path, size: Size) -> dict[str, Any]:
     """Train one network and return the errors of all ways that start from it, kcal/mol/Å of each frame."""
     torch.set_num_threads(1)
     kind, _, prior = cell.training.partition("-")
     sides = [
-        drawn(md17(Path(folder), name, "md17"), (size.train, size.validation), cell.split, cell.seed)
+        drawn(md17(folder, name, "md17"), (size.train, size.validation), cell.split, cell.seed)
         for name in TRAINED
     ]
     train, validation = (sum(parts[1:], parts[0]) for parts in zip(*sides, strict=True))
     tests = {
-        name: drawn(md17(Path(folder), name, "md17"), (size.adapt, size.measure), cell.split, cell.seed)
+        name: drawn(md17(folder, name, "md17"), (size.adapt, size.measure), cell.split, cell.seed)
         for name in UNSEEN
     }
     began = perf_counter()
     model = trained(cell, train, validation, size)
     row: dict[str, Any] = {"training_s": perf_counter() - began, "ways": {}}
+    if kind != "baseline":
+        row["validation_force_mae"] = errors(model, validation).force_mae / KCAL
 
-    def add(way: str, predict: ForceField | str, name: str, seconds: float = 0.0, **facts: Any) -> None:
+    def add(way: str, model: ForceField | None, name: str, seconds: float = 0.0, **facts: Any) -> None:
         measured = tests[name][1]
-        forces = (
-            labelled(measured, predict) if isinstance(predict, str) else predict.predict(measured)
-        ).forces
-        error = frame_means(measured, np.abs(forces - measured.forces)) / KCAL
-        row["ways"].setdefault(way, {})[name] = {"errors": error.tolist(), "seconds": seconds, **facts}
+        forces = np.zeros_like(measured.forces) if model is None else model.predict(measured).forces
+        if way.startswith("prior") or "heads" in way:
+            forces = forces + labelled(measured, prior).forces
+        if model is not None and "heads" in way:
+            forces = forces - model.predict(measured, prior).forces
+        each = frame_means(measured, np.abs(forces - measured.forces)) / KCAL
+        row["ways"].setdefault(way, {})[name] = {"errors": each.tolist(), "seconds": seconds, **facts}
 
     for name in UNSEEN:
         if kind == "baseline":
@@ -152,7 +156,8 @@ def run(cell: Cell, folder: str, size: Size) -> dict[str, Any]:
         if kind == "supervised":
             refined("radius", add, model, tests[name][0], Means(training=train), name)
             continue
-        add(f"prior-{prior}", prior, name)
+        add(f"prior-{prior}", None, name)
+        add(f"heads-{prior}", model, name)
         how = {"steps": size.ttt_steps, "batch": size.ttt_batch, "check_every": max(1, size.ttt_steps // 10)}
         for way, guard in (("ttt", True), ("unguarded", False)):
             means = Means(prior=PRIORS[prior], how=Adaptation(**how, guard=guard))
@@ -173,6 +178,8 @@ def refined(way: str, add: Any, model: ForceField, frames: Frames, means: Means,
         "prior_error": record.prior_error and [value / KCAL for value in record.prior_error],
     }
     add(way, found.model, name, perf_counter() - began, **facts)
+    if way.startswith("ttt"):
+        add(way.replace("ttt", "ttt-heads"), found.model, name)
 
 
 def trained(cell: Cell, train: Frames, validation: Frames, size: Size) -> ForceField:
@@ -251,18 +258,16 @@ def show(told: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run what is not finished and tell of all."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--quick", action="store_true", help="little of everything")
-    parser.add_argument("--part", type=Path, help="file that keeps finished cells")
-    parser.add_argument("--json", action="store_true")
-    add_workers(parser)
-    options = parser.parse_args()
-    size, cells = QUICK if options.quick else Size(), list(all_cells(quick=options.quick))
-    folder = str(data_folder())
-    rows = run_cells(cells, run, options.part, options.workers, folder, size, settings=lambda _: asdict(size))
+    given = parser.parse_args()
+    size = QUICK if given.quick else Size()
+    folder = data_folder("rmd17/toluene.npz")
+    cells = list(all_cells(quick=given.quick))
+    rows = run_cells(cells, run, given.part, given.workers, folder, size, settings=lambda _: asdict(size))
     told = summary(rows)
-    if options.json:
-        print(json.dumps({"machine": machine(), "size": asdict(size), "summary": told, "cells": rows}))
+    if given.json:
+        publish("ttt_md17", unit="kcal/mol/Å", quick=given.quick, size=asdict(size), summary=told, cells=rows)
     else:
         show(told)
 

@@ -2,7 +2,7 @@
 
 from fidsel.refine.adaptation import Adaptation, Adapted, adapt
 from fidsel.refine.diagnostics import Shift, Shifted, SystemShift, shift
-from fidsel.refine.prior import PRIORS, Prior, PriorError, always, named_prior
+from fidsel.refine.prior import PRIORS, Prior, PriorError, always, molecule_of
 from fidsel.refine.radius import Radius, choose_radius, training_spectrum
 from fidsel.refine.record import Compared, Refinement, SystemRecord
 from fidsel.refine.refinement import Means, refine
@@ -29,7 +29,7 @@ __all__ = [
     "always",
     "choose_radius",
     "laplacian_spectrum",
-    "named_prior",
+    "molecule_of",
     "refine",
     "shift",
     "systems",

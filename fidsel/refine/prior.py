@@ -1,26 +1,25 @@
 """Priors: what computes cheap labels of any molecule, and what it says of a system's frames."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from fidsel.arrays import IntArray, shown
 from fidsel.data import Frames
-from fidsel.exceptions import FidselError, UsageError, unknown
-from fidsel.fidelity.molecules.molecule import from_atoms
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.molecules.molecule import Molecule, from_atoms
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.models.combinations.labels import BaselineError, SourceLabels
-from fidsel.models.source import ModelSource
 
 Prior = Callable[[Frames], LabelSource]
 """What makes the label source for the frames of one system: a force field needs its bonds."""
 
 TRIES: Final = 10
-"""Frames whose bonds are looked at before a molecule counts as unknown."""
+"""Frames whose bonds are looked at."""
 ENOUGH: Final = 0.5
 """Part of the frames of a system that a prior must label."""
 
@@ -82,22 +81,28 @@ def prior_labels(prior: Prior, frames: Frames, level: str) -> PriorLabels:
     return PriorLabels(kept, labelled, len(failed), why)
 
 
-def mmff94(frames: Frames) -> LabelSource:
-    """Return MMFF94 with the bonds of a molecule, as the first frame shows that allows to tell them.
+def molecule_of(frames: Frames) -> Molecule:
+    """Return the molecule of a system: the one that most of some frames show, as one may be torn.
 
     Raises
     ------
     UsageError
-        where none of some frames does, or MMFF94 has no type for an atom.
+        where the bonds of none of them can be told.
     """
     rows = np.unique(np.linspace(0, len(frames) - 1, min(TRIES, len(frames))).astype(int)).tolist()
+    shown_by: Counter[Molecule] = Counter()
     for row in rows:
         try:
-            return MMFFSource(from_atoms(frames[row], int(frames.charge[row])))
+            shown_by[from_atoms(frames[row], int(frames.charge[row]))] += 1
         except UsageError:
-            if row == rows[-1]:
+            if row == rows[-1] and not shown_by:
                 raise
-    raise UsageError("MMFF94 needs a frame, got none")
+    return shown_by.most_common(1)[0][0]
+
+
+def mmff94(frames: Frames) -> LabelSource:
+    """Return MMFF94 with the bonds of a molecule, see `molecule_of`; it must have a type for each atom."""
+    return MMFFSource(molecule_of(frames))
 
 
 def gfn2(frames: Frames) -> LabelSource:
@@ -109,22 +114,7 @@ def gfn2(frames: Frames) -> LabelSource:
 
 
 PRIORS: Final[Mapping[str, Prior]] = {"gfn2": gfn2, "mmff94": mmff94}
-"""Priors by name."""
-
-
-def named_prior(name: str) -> Prior:
-    """Return the prior of a name, or of the folder of a trained model.
-
-    Raises
-    ------
-    UsageError
-        where there is neither.
-    """
-    if name in PRIORS:
-        return PRIORS[name]
-    if Path(name).is_dir():
-        return always(ModelSource(Path(name)))
-    raise unknown("prior", name, [*PRIORS, "the folder of a model"])
+"""Priors that need no settings, by name."""
 
 
 def always(source: LabelSource) -> Prior:

@@ -1,42 +1,48 @@
 """A model refined for the systems of a file: from what a person named to a folder with the refined model."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import Field
-
 from fidsel.campaign.settings import Reporter, silent
+from fidsel.config.levels import Baseline, BaselineSection
+from fidsel.config.load import check_config
 from fidsel.config.models import Device
+from fidsel.config.parts import build_baseline
 from fidsel.config.sections import changes
+from fidsel.config.strict import Strict
+from fidsel.data import Frames
 from fidsel.data.atomic import make_folder, replacing
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
-from fidsel.fidelity.sources.calculator import CalculatorSource
 from fidsel.models import ForceField
 from fidsel.models.files import JSON
-from fidsel.refine import Adaptation, Means, Prior, Refinement, always, named_prior, refine
+from fidsel.refine import Adaptation, Means, Prior, Refinement, always, molecule_of, refine
 from fidsel.refine.figure import radius_plot
 from fidsel.refine.spectrum import Measure
-from fidsel.tasks.model_files import ASE, load_folder
+from fidsel.tasks.baseline import named_baseline
+from fidsel.tasks.model_files import load_folder
 from fidsel.tasks.shift import trained_on
 
 RECORD: Final = "refinement.json"
 """What was done, beside the model."""
 Changed: Any = changes(Adaptation)
 """What differs from the published steps on a prior."""
-NO_PARAMETERS: Final[Mapping[str, Any]] = {}
+
+
+class PriorConfig(Strict):
+    """A prior, as a section of settings."""
+
+    prior: Baseline
+    """What computes the cheap labels."""
 
 
 class RefineConfig(Changed):  # type: ignore[misc]
     """Settings of `fidsel refine`: what differs from the published steps on a prior, and the following."""
 
-    calculator: dict[str, Any] = Field(default_factory=dict)
-    """Parameters of an ASE calculator, where the prior is one."""
     device: Device = "auto"
     """Where the model is refined: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
     head: str | None = None
@@ -47,9 +53,13 @@ class RefineConfig(Changed):  # type: ignore[misc]
 
     def means(self) -> dict[str, Any]:
         """Return the arguments of `refine_files` that these settings are."""
-        given: dict[str, Any] = self.model_dump(exclude_none=True)
-        steps = {field.name: given.pop(field.name) for field in fields(Adaptation) if field.name in given}
-        return given | {"adaptation": Adaptation(**steps)}
+        steps = {field.name: getattr(self, field.name) for field in fields(Adaptation)}
+        return {
+            "device": self.device,
+            "head": self.head,
+            "radius": self.radius,
+            "adaptation": Adaptation(**{name: one for name, one in steps.items() if one is not None}),
+        }
 
 
 def refine_files(
@@ -59,7 +69,6 @@ def refine_files(
     prior: Prior | LabelSource | str | None = None,
     train: Labels | None = None,
     out: Path | str = "refined",
-    calculator: Mapping[str, Any] = NO_PARAMETERS,
     device: str = "auto",
     head: str | None = None,
     radius: Measure = "wasserstein",
@@ -74,11 +83,10 @@ def refine_files(
     ----------
     model : a network, or the folder of one, of a round or of a campaign.
     tests : frames to refine it for; labels are only compared with.
-    prior : "gfn2", "mmff94", the folder of a model, ase:NAME, a label source, or what makes one for the
-        frames of a system; None = only the cutoff is chosen.
+    prior : its name, see `named_baseline`, a label source, or what makes one for the frames of a system;
+        None = only the cutoff is chosen.
     train : training frames of the model, whose graphs the cutoff is chosen by; None = the cutoff stays.
     out : folder of the refined model.
-    calculator : parameters of an ASE calculator, where the prior is one.
     device : where a model in a folder is refined.
     head, radius, adaptation : see `fidsel.refine.Means`.
     seed : decides batches and frames held out.
@@ -96,7 +104,7 @@ def refine_files(
         raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
     made = model if isinstance(model, ForceField) else load_folder(model, device)
     means = Means(
-        prior=None if prior is None else _prior(prior, calculator),
+        prior=None if prior is None else _prior(prior),
         head=head,
         training=None if train is None else trained_on(made, train),
         measure=radius,
@@ -114,9 +122,19 @@ def refine_files(
     return found
 
 
-def _prior(given: Prior | LabelSource | str, calculator: Mapping[str, Any]) -> Prior:
+def section_prior(section: BaselineSection) -> Prior:
+    """Return the prior that a section describes: its source for the molecule of some frames."""
+
+    def source(frames: Frames) -> LabelSource:
+        try:
+            return build_baseline(section, lambda: molecule_of(frames), Path()).source
+        except UsageError as error:
+            raise UsageError(str(error).removeprefix("model.baseline: ")) from error
+
+    return source
+
+
+def _prior(given: Prior | LabelSource | str) -> Prior:
     if isinstance(given, str):
-        if given.startswith(ASE):
-            return always(CalculatorSource(given.removeprefix(ASE), calculator))
-        return named_prior(given)
+        return section_prior(check_config(PriorConfig, {"prior": named_baseline(given)}, (), "--prior").prior)
     return always(given) if isinstance(given, LabelSource) else given

@@ -5,37 +5,39 @@ from typing import Annotated
 
 import typer
 
-from fidsel.cli.commands.files.shift import Model, Tests
+from fidsel.cli.commands.files.shift import Graphs, Network, Tests
 from fidsel.cli.options import Device, FileOptions, Seed, grouped, with_device
 from fidsel.cli.output import AsJson, document
 from fidsel.cli.progress import progress
-from fidsel.cli.tables.refine import refinement_tables
+from fidsel.cli.tables.refinement import refinement_tables
 
 Given = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Settings: head, radius, device, steps, learning_rate ... and calculator.KEY, e.g. steps=200; "
+        help="Settings: head, radius, device, steps, learning_rate ..., e.g. steps=200; "
         "docs/settings.md lists them."
+    ),
+]
+Prior = Annotated[
+    str | None,
+    typer.Option(
+        help="Cheap labels to adapt by, those a head of the model has learnt: gfn2, gfn1, mmff94, a model's "
+        "folder, an ASE calculator or package.module:Class."
     ),
 ]
 
 
 @grouped
 def refine(
-    model: Model,
+    model: Network,
     tests: Tests,
     settings: Given = None,
     *,
-    prior: Annotated[
-        str | None,
-        typer.Option(help="Cheap labels to adapt by: gfn2, mmff94, a model's folder or ase:NAME."),
-    ] = None,
-    train: Annotated[
-        str | None, typer.Option(help="Training frames, to choose the cutoff by: FILE,FILE ...")
-    ] = None,
+    prior: Prior = None,
+    train: Graphs = None,
+    files: FileOptions,
     out: Annotated[Path, typer.Option(help="Folder of the refined model.")] = Path("refined"),
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
-    files: FileOptions,
     seed: Seed = 0,
     device: Device = None,
     as_json: AsJson = False,
@@ -50,7 +52,7 @@ def refine(
             model,
             files.labels(tests),
             prior=prior,
-            train=files.frames(train) if train else None,
+            train=files.labels(train) if train else None,
             out=out,
             seed=seed,
             force=force,

@@ -7,20 +7,21 @@ import typer
 
 from fidsel.cli.options import Device, FileOptions, grouped, with_device
 from fidsel.cli.output import AsJson, document, note
-from fidsel.cli.tables.refine import shift_table
+from fidsel.cli.tables.refinement import shift_table
 
-Model = Annotated[str, typer.Argument(help="Folder of a model, a round or a campaign (its best round).")]
+Network = Annotated[str, typer.Argument(help="Folder of a model, a round or a campaign (its best round).")]
 Tests = Annotated[str, typer.Argument(help="Frames of one or several systems, labelled or not: FILE,...")]
+Graphs = Annotated[str | None, typer.Option(help="Training frames of the model: FILE,FILE ...")]
 Given = Annotated[list[str] | None, typer.Argument(help="Settings: device.")]
 
 
 @grouped
 def shift(
-    model: Model,
+    model: Network,
     tests: Tests,
     settings: Given = None,
     *,
-    train: Annotated[str | None, typer.Option(help="Training frames of the model: FILE,FILE ...")] = None,
+    train: Graphs = None,
     files: FileOptions,
     device: Device = None,
     out: Annotated[Path | None, typer.Option(help="PNG or SVG file for the picture.")] = None,
