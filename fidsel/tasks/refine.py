@@ -1,6 +1,7 @@
 """A model refined for the systems of a file: from what a person named to a folder with the refined model."""
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +13,11 @@ from fidsel.config.models import Device
 from fidsel.config.parts import build_baseline
 from fidsel.config.sections import changes
 from fidsel.config.strict import Strict
-from fidsel.data import Frames
 from fidsel.data.atomic import make_folder, replacing
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
+from fidsel.fidelity.molecules.molecule import Molecule, from_smiles
 from fidsel.fidelity.source import LabelSource
 from fidsel.models import ForceField
 from fidsel.models.files import JSON
@@ -123,15 +124,22 @@ def refine_files(
 
 
 def section_prior(section: BaselineSection) -> Prior:
-    """Return the prior that a section describes: its source for the molecule of some frames."""
+    """Return the prior that a section describes: its source for the molecule of some frames.
 
-    def source(frames: Frames) -> LabelSource:
+    Raises
+    ------
+    UsageError
+        where there is none, of any molecule.
+    """
+
+    def source(found: Callable[[], Molecule]) -> LabelSource:
         try:
-            return build_baseline(section, lambda: molecule_of(frames), Path()).source
+            return build_baseline(section, found, Path()).source
         except UsageError as error:
             raise UsageError(str(error).removeprefix("model.baseline: ")) from error
 
-    return source
+    source(lambda: from_smiles("O"))
+    return lambda frames: source(lambda: molecule_of(frames))
 
 
 def _prior(given: Prior | LabelSource | str) -> Prior:
