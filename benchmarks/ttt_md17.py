@@ -72,7 +72,7 @@ class Size:
     features: int = 0
 
 
-QUICK = Size(200, 20, 1500, 6, 40, 40, 200, 16, 32)
+QUICK = Size(100, 15, 600, 6, 30, 30, 100, 15, 24)
 
 
 @dataclass(frozen=True)
