@@ -15,6 +15,7 @@ from fidsel.models import (
     MODELS,
     SGDML,
     Baseline,
+    BySystem,
     Disagreement,
     EnergyReference,
     Ensemble,
@@ -37,6 +38,7 @@ def trained(kind: str) -> ForceField:
 
 
 BUILDERS: dict[str, Callable[[], ForceField]] = {
+    "by-system": lambda: BySystem(network("painn"), {}),
     "ensemble": lambda: Ensemble([network("painn", seed) for seed in range(2)]),
     "offset": lambda: Offset(EnergyReference({1: -13.0, 6: -1030.0, 8: -2040.0}, 3), "morse"),
     "sgdml": fitted_sgdml,
