@@ -17,6 +17,7 @@ STAGES = {
     "asteroid": ("identify", "pretrain", "finetune"),
     "asteroid-unlabelled": ("baseline", "pretrain", "finetune"),
     "cokriging": ("stage", "surrogate_stage"),
+    "ttt-pretrain": ("pretrain", "heads"),
 }
 
 

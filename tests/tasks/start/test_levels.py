@@ -17,6 +17,7 @@ from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.sources.expected import SECONDS, expected_seconds
 from fidsel.tasks.doctor import examine
+from fidsel.tasks.start import levels
 from fidsel.tasks.start.levels import VALIDATION, WANTED, pool_size, starting_point
 from fidsel.tasks.start.template import create
 
@@ -114,3 +115,14 @@ def test_defaults_make_a_plan(name: str, tmp_path: Path) -> None:
     assert made.recommended.bought[-1] >= 3
     assert made.recommended.cost <= made.total
     assert json.loads(made.to_json())["beside"][0]["what"] == "test labels"
+
+
+def test_without_tblite_mmff94_is_the_cheap_level_and_there_is_no_baseline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(levels, "find_spec", lambda _: None)
+    start = starting_point(atoms("CCO"), None, force_field=True)
+    assert 'name = "mmff94"' in start.levels
+    assert "tblite" not in start.levels
+    assert start.baseline == ""
+    assert 'name = "hf"' in starting_point(atoms("CCO"), None, force_field=False).levels

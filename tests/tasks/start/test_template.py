@@ -35,9 +35,12 @@ def test_every_template_is_a_campaign(kind: str, budget: str, files: dict[str, P
     assert campaign.name == "new"
     assert campaign.accurate.name == ("mp2" if budget == "30 core-s" else "ccsd(t)")
     assert campaign.accurate.forces
-    quick = "mp2" if campaign.accurate.name == "ccsd(t)" else "gfn2-xtb" if find_spec("tblite") else "hf"
-    expected = [quick] if kind == "pool" else ["mmff94"] if quick == "hf" else ["mmff94", quick]
+    xtb, dear = find_spec("tblite") is not None, campaign.accurate.name == "ccsd(t)"
+    expected = ["mp2" if dear else "gfn1-xtb" if xtb else "hf"]
+    if not xtb and kind != "pool":
+        expected = ["mmff94", "mp2"] if dear else ["mmff94"]
     assert [level.name for level in campaign.cheap] == expected
+    assert (campaign.baseline is not None) == xtb
     assert campaign.config["pool"]["source"] == config.pool.source
     assert campaign.budget == config.budget.parsed(budget)
 
@@ -88,7 +91,7 @@ def test_gpu_time_needs_declared_prices(tmp_path: Path) -> None:
     assert str(build_campaign(load_config(path), tmp_path, "1gpu-h").budget) == "1 gpu-h"
     path.unlink()
     config = load_config(create(tmp_path, smiles="CO", structure=None, pool=None, budget="2core-h"))
-    with pytest.raises(UsageError, match="cannot be charged for fidelity 'mmff94'"):
+    with pytest.raises(UsageError, match="cannot be charged for fidelity 'mp2'"):
         build_campaign(config, tmp_path, "1gpu-h")
-    with pytest.raises(UsageError, match="with a budget in labels, fidelity 'mmff94' needs `price`"):
+    with pytest.raises(UsageError, match="with a budget in labels, fidelity 'mp2' needs `price`"):
         build_campaign(config, tmp_path, "50")
