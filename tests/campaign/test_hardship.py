@@ -49,6 +49,7 @@ def test_interrupt_ends_cleanly(tmp_path: Path) -> None:
     check_consistent(folder)
 
 
+@pytest.mark.slow
 def test_second_driver_is_refused(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path, accurate="pause = 0.3")
     first = start(folder)

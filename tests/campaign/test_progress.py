@@ -102,6 +102,7 @@ def test_failed_labels_are_finished_ones(tmp_path: Path) -> None:
     assert str(Step("x", 5, 5, 2)) == "x: 5/5, 2 failed"
 
 
+@pytest.mark.slow
 def test_status_says_where_a_stopped_campaign_stands(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,6 +70,7 @@ def test_healthy_machine_passes_and_nothing_is_stored(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["fidsel.toml"]
 
 
+@pytest.mark.slow
 def test_machine_is_examined_although_the_configuration_is_wrong(tmp_path: Path) -> None:
     rows = by_name(examine(tmp_path))
     assert not rows["configuration"].ok
@@ -113,6 +114,7 @@ def test_first_frame_comes_from_wherever_the_pool_starts(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("per", "waits"), [("allocated-second", True), ("core-second", False)])
+@pytest.mark.slow
 def test_the_budget_goes_by_the_clock_of_the_price(tmp_path: Path, per: str, waits: bool) -> None:
     """A label waits for half a second and computes next to nothing: allocated cores cost it all the same."""
     folder = tiny_campaign.write_campaign(tmp_path, cheap="pause = 0", accurate="pause = 0.5, slow = 0.6")

@@ -140,7 +140,7 @@ def measured_curves(
         difference of two levels is taken where a frame has both.
     most : labels used at most of each curve.
     """
-    fresh = model(seed)
+    fresh = model(seed).quick()  # what counts is how the curves lie to each other
     if not isinstance(fresh, Fittable):
         return ()
     points = []

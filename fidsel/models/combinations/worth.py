@@ -112,5 +112,5 @@ def _errors(labels: Frames, parts: list[IntArray]) -> FloatArray:
 
 def _error(labels: Frames, part: IntArray, sigma: float) -> float:
     rest = labels[np.setdiff1d(np.arange(len(labels)), part)]
-    kernel, _ = SGDML([sigma]).fit(rest, rest[:0])
+    kernel, _ = SGDML([sigma], metric="identity").fit(rest, rest[:0])
     return float(np.abs(kernel.predict(labels[part]).forces - labels[part].forces).mean())

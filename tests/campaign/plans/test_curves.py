@@ -59,7 +59,7 @@ def test_curves_say_what_a_large_test_set_says() -> None:
         found = {point.labels: point for point in points if point.link == link}
         n = round(max(found) * (0.9 if link == Link(0) else 1.0))
         assert n < len(labels)
-        model, _ = SGDML(sigmas=[5.0, 10.0, 20.0]).fit(labels[:n], labels[n:])
+        model, _ = SGDML(sigmas=[5.0, 10.0, 20.0], metric="identity").fit(labels[:n], labels[n:])
         ratio = found[max(found)].error / errors(model, true).force_mae
         assert 0.5 < ratio < 2.0, link
         assert found[max(found)].error == min(point.error for point in found.values())
@@ -150,6 +150,7 @@ def test_kinds_of_levels_come_from_their_sources(tmp_path: Path) -> None:
     assert level_kind(replace(accurate, name="ccsd(t)")) == "wavefunction"
 
 
+@pytest.mark.slow
 def test_a_campaign_measures_before_it_plans_and_in_every_round(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path)
     given = ["budget.total=40", "campaign.rounds=2"]

@@ -54,6 +54,7 @@ def test_it_lies_beneath_every_model_and_costs_nothing_of_the_budget(tmp_path: P
         assert len(store.label_ids(campaign.baseline.level, store.frames().ids)) == 120  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_campaign_that_was_stopped_picks_the_same_frames(tmp_path: Path) -> None:
     found = []
     for name, stops in (("whole", False), ("stopped", True)):

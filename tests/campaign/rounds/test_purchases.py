@@ -160,6 +160,7 @@ def test_where_the_budget_ends_a_last_round_trains_on_what_was_late(tmp_path: Pa
     assert trained(folder, len(records) - 1) == sum(len(row) for row in picks(folder))
 
 
+@pytest.mark.slow
 def test_measured_prices_leave_what_is_under_way(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path, cheap="pause = 0.0", accurate="pause = 0.2, one_in = 3, slow = 0.3")
     text = (folder / "fidsel.toml").read_text()
