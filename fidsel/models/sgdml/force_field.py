@@ -54,9 +54,8 @@ MEMORY_SHARE = 0.5
 class SGDML(ForceField):
     """Symmetric gradient-domain kernel model (closed-form fit; one small molecule).
 
-    A Gaussian process on inverse pair distances, trained on forces, summed over the permutations
-    of equal atoms that the training frames show; energies follow up to a constant, which is their
-    mean difference on the training frames. See `fidsel.models.sgdml.kernel` for the equations
+    A Gaussian process on inverse pair distances, trained on forces, summed over the permutations of equal
+    atoms that the training frames show; energies follow up to a constant. See `fidsel.models.sgdml.kernel`
     (Chmiela et al. 2018, DOI 10.1038/s41467-018-06169-2, and 2019, DOI 10.1016/j.cpc.2019.02.007).
 
     Parameters
@@ -212,8 +211,7 @@ class SGDML(ForceField):
         ----------
         frames : of the same molecule and level, with forces; energies are used where there are any.
             Those equal to a training frame or to an earlier one are left out.
-        weights : (n,) importance of each frame where the mean of the frames of `fit` is 1. A frame of
-            weight 0 is left out.
+        weights : (n,) importance of each frame where the mean of those of `fit` is 1; 0 leaves one out.
 
         Returns
         -------
@@ -224,8 +222,7 @@ class SGDML(ForceField):
         Raises
         ------
         UsageError
-            for frames without forces or finite positions, with coinciding atoms, periodic frames, another
-            molecule, level, charge or spin, or a model that has not been fitted.
+            for frames that `fit` would refuse, of another molecule, level, charge or spin, or an unfitted model.
         """
         fitted = self._require_fitted()
         numbers = fitted.numbers.cpu().numpy()
