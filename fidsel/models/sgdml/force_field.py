@@ -222,7 +222,7 @@ class SGDML(ForceField):
         Raises
         ------
         UsageError
-            for frames that `fit` would refuse, of another molecule, level, charge or spin, or an unfitted model.
+            for frames that `fit` refuses, of another molecule, level, charge or spin, or an unfitted model.
         """
         fitted = self._require_fitted()
         numbers = fitted.numbers.cpu().numpy()
