@@ -100,4 +100,4 @@ def test_a_killed_round_goes_on_with_its_training(tmp_path: Path, capfd: pytest.
     assert found.code == 0, found.err
     assert not (folder / "rounds" / ".training").exists()
     (record,) = CampaignFolder(folder).read_rounds()
-    assert [history["notes"]["sigma"] for history in record.training["histories"]] == [10.0, 10.0]
+    assert [history["notes"]["sigma"] for history in record.training["histories"]] == [10.0] * 3
