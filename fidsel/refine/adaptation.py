@@ -21,6 +21,10 @@ from fidsel.training.stage import Loss
 LEAST: Final = 4
 """Different frames of a system, some of which must be held out, that it takes to adapt a model."""
 
+NOTICEABLE: Final = 0.01
+"""Part by which a step must lower the loss on the frames held out to be kept: a few frames fall by less
+by chance, where the labels of the prior are noise."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
@@ -45,7 +49,7 @@ class Adaptation:
     held_out : part of the system's frames that is never stepped on and says whether the steps help, 0.2.
     check_every : steps between two looks at the frames held out, 50.
     guard : on unless given: whether the step of the smallest loss on these is kept, none if none lowers
-        it; otherwise the last is, whatever it did.
+        it by 1 % or more; otherwise the last is, whatever it did.
     """
 
     steps: PositiveInt = 500
@@ -107,7 +111,7 @@ def adapt(
     """Return a copy of a model whose embeddings and first block fit a prior's labels of a system better.
 
     Everything else stays as it is, bit by bit, the heads among it; where no step lowers the loss on the
-    frames held out, the model itself is returned. The best step of those looked at is kept.
+    frames held out by 1 % or more, the model itself is returned. The best step of those looked at is kept.
 
     Parameters
     ----------
@@ -153,7 +157,7 @@ def _descend(
         loss = how.scale * float(mean_losses(members, free, chunks, how.loss)[0])
         if not isfinite(loss):
             return best[0], _told(curve, step, diverged=True)
-        if not how.guard or loss < dict(curve)[step]:
+        if not how.guard or loss < min(dict(curve)[step], (1 - NOTICEABLE) * before):
             best, step = free.clone(), number
         curve.append((number, loss))
     return best[0], _told(curve, step)
