@@ -34,7 +34,7 @@ from cells import (
     timed,
 )
 
-from fidsel.data import Frames
+from fidsel.data.difference import above
 from fidsel.models import SGDML
 
 TEST, SEEDS = 500, (0, 1, 2)
@@ -52,17 +52,13 @@ class Cell:
     metric: str
 
 
-def _lacking(high: Frames, low: Frames) -> Frames:
-    return high.replace(energy=high.energy - low.energy, forces=high.forces - low.forces)
-
-
 LABELS = {
     "h2co ccsd(t)": lambda folder: formaldehyde(folder)[0],
     "h2co b3lyp": lambda folder: formaldehyde(folder)[1],
-    "h2co ccsd(t) - b3lyp": lambda folder: _lacking(*formaldehyde(folder)),
+    "h2co ccsd(t) - b3lyp": lambda folder: above(*formaldehyde(folder)),
     "malonaldehyde ccsd(t)": lambda folder: malonaldehyde(folder)[0],
     "malonaldehyde md17": lambda folder: md17(folder, "malonaldehyde", "md17"),
-    "malonaldehyde pbe - md17": lambda folder: _lacking(
+    "malonaldehyde pbe - md17": lambda folder: above(
         md17(folder, "malonaldehyde", "pbe"), md17(folder, "malonaldehyde", "md17")
     ),
 }

@@ -100,6 +100,7 @@ def run(cell: Cell, folder: Path) -> Row:
     """Measure one curve."""
     import torch
 
+    from fidsel.data.difference import above
     from fidsel.models import SGDML
     from fidsel.training import errors
 
@@ -112,7 +113,7 @@ def run(cell: Cell, folder: Path) -> Row:
     frames = labelled(cell.molecule, cell.level, folder, rows)
     if cell.base:
         other = labelled(cell.molecule, cell.base, folder, rows)
-        frames = frames.replace(energy=frames.energy - other.energy, forces=frames.forces - other.forces)
+        frames = above(frames, other)
     test, validation, train = (
         frames[part] for part in (slice(TEST), slice(TEST, TEST + VALIDATION), slice(TEST + VALIDATION, None))
     )

@@ -192,12 +192,12 @@ def true_pairs(
     surrogate: Any, accurate: Any, cheap: Any, own: Any, held: Any, test: Any, model: dict[str, Any]
 ) -> Row:
     """Return the error of a residual learnt from true differences, and with the surrogate's beside it."""
+    from fidsel.data.difference import above
     from fidsel.models import SGDML
     from fidsel.training import errors
 
     def lacking(rows: Any) -> Any:
-        a, c = accurate[rows], cheap[rows]
-        return a.replace(energy=a.energy - c.energy, forces=a.forces - c.forces)
+        return above(accurate[rows], cheap[rows])
 
     kernel = SGDML(**model, symmetries=surrogate.permutations.tolist(), solver="quick")
     residual, _ = kernel.fit(lacking(own), lacking(held))

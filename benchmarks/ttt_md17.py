@@ -38,10 +38,10 @@ import torch
 from cells import KCAL, data_folder, md17, options, publish, run_cells
 
 from fidsel.data import Frames
+from fidsel.fidelity import TBLiteSource
 from fidsel.models import Baseline, ForceField, GemNet, PaiNN
 from fidsel.models.combinations.labels import SourceLabels
-from fidsel.refine import PRIORS, Adaptation, Means, refine, systems
-from fidsel.refine.refinement import frame_means
+from fidsel.refine import Adaptation, Means, Prior, always, mmff94, refine, systems
 from fidsel.training import Stage, Standard, TrainingData, TTTJoint, errors
 
 TRAINED, UNSEEN = ("aspirin", "benzene", "uracil"), ("toluene", "ethanol", "salicylic")
@@ -83,6 +83,10 @@ class Cell:
     training: str
     split: str
     seed: int
+
+
+PRIORS: dict[str, Prior] = {"gfn2": always(TBLiteSource()), "mmff94": mmff94}
+"""Cheap labels of any molecule, by name."""
 
 
 def all_cells(*, quick: bool) -> Iterator[Cell]:
@@ -144,7 +148,7 @@ def run(cell: Cell, folder: Path, size: Size) -> dict[str, Any]:
             forces = forces + labelled(measured, prior).forces
         if model is not None and "heads" in way:
             forces = forces - model.predict(measured, prior).forces
-        each = frame_means(measured, np.abs(forces - measured.forces)) / KCAL
+        each = measured.mean_per_frame(np.abs(forces - measured.forces).mean(axis=1)) / KCAL
         row["ways"].setdefault(way, {})[name] = {"errors": each.tolist(), "seconds": seconds, **facts}
 
     for name in UNSEEN:

@@ -43,6 +43,15 @@ def _told(name: str, field: object) -> str:
     return f"{name}={field!r}"
 
 
+def evenly(n: int, most: int) -> IntArray:
+    """Return at most so many of the rows 0 to n − 1, evenly taken from all, ascending.
+
+    >>> evenly(9, 3).tolist(), evenly(2, 5).tolist()
+    ([0, 4, 8], [0, 1])
+    """
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
+
+
 def html_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], notes: Iterable[str] = ()
 ) -> str:

@@ -85,11 +85,16 @@ def fidsel(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Outcome
 def write_campaign(folder: Path, n: int = 80) -> Path:
     """Write a fidsel.toml and a pool of 4-atom molecules with labels at two levels."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_pool(folder, n)
+    (folder / "fidsel.toml").write_text(CONFIG)
+    return folder
+
+
+def write_pool(folder: Path, n: int) -> None:
+    """Write pool.npz: n frames of a 4-atom molecule with labels at two levels."""
     positions = frames(n).positions.reshape(n, 4, 3)
     arrays = {"z": NUMBERS, "R": positions, "e_unit": "eV", "r_unit": "Angstrom"}
     for name, depth in (("cheap", 3.8), ("accurate", 4.0)):
         energy, forces = morse(positions, depth, 1.5)
         arrays |= {f"E_{name}": energy, f"F_{name}": forces}
     np.savez(folder / "pool.npz", **arrays)
-    (folder / "fidsel.toml").write_text(CONFIG)
-    return folder

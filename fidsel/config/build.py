@@ -22,6 +22,7 @@ from fidsel.config.parts import (
 from fidsel.config.schema import Config, PoolSection
 from fidsel.config.selectors import register_own
 from fidsel.data import Frames
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.md.harmonic import normal_modes
 from fidsel.md.pool import require_sampling, sample
@@ -107,7 +108,11 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
 
 def build_campaign_baseline(section: BaselineSection, pool: PoolSection, folder: Path) -> CampaignBaseline:
     """Return the baseline that a `[model.baseline]` section asks for, of the molecule of a pool."""
-    return CampaignBaseline(build_baseline(section, partial(molecule, pool, folder), folder), section.always)
+    try:
+        level = build_baseline(section, partial(molecule, pool, folder), folder)
+    except UsageError as error:
+        raise UsageError(f"model.baseline: {error}") from error
+    return CampaignBaseline(level, section.always)
 
 
 def rules(config: Config, recipe: Recipe) -> Rules:

@@ -20,7 +20,7 @@ from fidsel.data.units import parse_units
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_smiles
-from fidsel.fidelity.source import LabelSource, Ready
+from fidsel.fidelity.source import LabelSource, Ready, names_of
 from fidsel.training.stage import CheapUse
 
 
@@ -71,22 +71,18 @@ def build_baseline(section: BaselineSection, found: Callable[[], Molecule], root
     UsageError
         where its source cannot be had, or gives no forces.
     """
-    try:
-        source = _ready(
-            section,
-            root,
-            name=lambda: "baseline",
-            threads=lambda: 1,
-            memory=lambda: planned_memory(None),
-            molecule=lambda: found,
-        )
-    except UsageError as error:
-        raise UsageError(f"model.baseline: {error}") from error
+    source = _ready(
+        section,
+        root,
+        name=lambda: "baseline",
+        threads=lambda: 1,
+        memory=lambda: planned_memory(None),
+        molecule=lambda: found,
+    )
     if not source.forces:
-        raise UsageError("model.baseline: a baseline must have forces, and this source gives none")
-    settings = source.settings()
-    known = next(str(settings[key]) for key in ("method", "name", "kind") if key in settings)
-    return Fidelity(f"{known} baseline", source, Price(0.0), section.time_limit)
+        raise UsageError("a baseline must have forces, and this source gives none")
+    word = next(iter(names_of(source)), section.kind)
+    return Fidelity(f"{word} baseline", source, Price(0.0), section.time_limit)
 
 
 def _ready(section: SourceSection, root: Path, **given: Callable[[], Any]) -> LabelSource:

@@ -249,6 +249,11 @@ class Frames(Sequence[Atoms]):
         """
         return self.per_frame(np.add, values)
 
+    def mean_per_frame(self, values: ArrayLike) -> NDArray[Any]:
+        """Return (n_frames, ...) means over the atoms of each frame of values per atom, (n_atoms, ...)."""
+        sums = self.sum_per_frame(values)
+        return np.asarray(sums / self.sizes.reshape(-1, *[1] * (sums.ndim - 1)))
+
     def rows(self, ids: Iterable[str]) -> IntArray:
         """Return the row of each of some identities, the first of several rows with the same one.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray, IntArray, evenly
 from fidsel.data import Frames, Units, read_with_notes
 from fidsel.data.checks.check import Finding, check
 from fidsel.data.reading import AS_NAMED
@@ -60,7 +60,7 @@ def mmff_forces(frames: Frames) -> tuple[FloatArray, tuple[str, ...]]:
         if (size := int(frames.sizes[rows[0]])) > LARGEST:
             why.append(f"{frames.formulas[rows[0]]}: {size} atoms, more than {LARGEST}")
             continue
-        sample = rows[np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(np.int64))]
+        sample = rows[evenly(len(rows), SAMPLE)]
         template = int(rows[np.argmin(np.nan_to_num(frames.energy[rows], nan=np.inf))])
         try:
             source = MMFFSource(from_atoms(frames[template], int(frames.charge[template])))

@@ -186,6 +186,12 @@ class Ready(Protocol):
         ...
 
 
+def names_of(source: LabelSource) -> list[str]:
+    """Return what a source calls its method in its settings, the most exact name first; none = nothing."""
+    settings = source.settings()
+    return [str(settings[key]) for key in ("method", "name", "kind") if key in settings]
+
+
 def check_positions(atoms: Atoms) -> None:
     """Raise unless the frame has atoms and all its positions and cell vectors are finite.
 

@@ -2,7 +2,7 @@
 
 from fidsel.refine.adaptation import Adaptation, Adapted, adapt
 from fidsel.refine.diagnostics import Shift, Shifted, SystemShift, shift
-from fidsel.refine.prior import PRIORS, Prior, PriorError, always, molecule_of
+from fidsel.refine.prior import Prior, PriorError, always, mmff94
 from fidsel.refine.radius import Radius, choose_radius, training_spectrum
 from fidsel.refine.record import Compared, Refinement, SystemRecord
 from fidsel.refine.refinement import Means, refine
@@ -10,7 +10,6 @@ from fidsel.refine.spectrum import MeanSpectrum, laplacian_spectrum
 from fidsel.refine.system import System, systems
 
 __all__ = [
-    "PRIORS",
     "Adaptation",
     "Adapted",
     "Compared",
@@ -29,7 +28,7 @@ __all__ = [
     "always",
     "choose_radius",
     "laplacian_spectrum",
-    "molecule_of",
+    "mmff94",
     "refine",
     "shift",
     "systems",

@@ -19,7 +19,7 @@ from fidsel.refine.radius import thinned
 from fidsel.refine.spectrum import MeanSpectrum
 from fidsel.refine.system import System, systems
 from fidsel.selector import mean_latent
-from fidsel.selector.error_sources.latent import latent_distances
+from fidsel.selector.error_sources.latent import latent_distances, own_distances
 
 MEASURES: Final = ("composition", "force norm", "connectivity", "latent")
 """Measures, in the order in which they are told."""
@@ -174,10 +174,7 @@ class _Training:
         """Mean and standard deviation of each measure over the training frames."""
         values = {name: measure(self.frames) for name, measure in self.measures.items() if name != "latent"}
         if "latent" in self.measures:
-            # each is its own nearest neighbour, at no distance
-            count = min(NEIGHBOURS + 1, len(self.features))
-            others = latent_distances(self.features, self.features, count) * count / max(1, count - 1)
-            values["latent"] = others
+            values["latent"] = own_distances(self.features, NEIGHBOURS)
         return {name: (float(own.mean()), float(own.std())) for name, own in values.items()}
 
     @cached_property
@@ -209,7 +206,7 @@ class _Training:
     def force_norm(self, frames: Frames) -> FloatArray:
         """Return the mean norm of the forces of each frame."""
         forces = frames.forces if frames.has_forces.all() else self.model.predict(frames).forces
-        norms: FloatArray = frames.sum_per_frame(np.linalg.norm(forces, axis=1)) / frames.sizes
+        norms: FloatArray = frames.mean_per_frame(np.linalg.norm(forces, axis=1))
         return norms
 
     def latent(self, frames: Frames) -> FloatArray:

@@ -1,7 +1,6 @@
 """Priors: what computes cheap labels of any molecule, and what it says of a system's frames."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +9,7 @@ import numpy as np
 from fidsel.arrays import IntArray, shown
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.fidelity.molecules.molecule import Molecule, from_atoms
+from fidsel.fidelity.molecules.molecule import from_frames
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.models.combinations.labels import BaselineError, SourceLabels
@@ -18,8 +17,6 @@ from fidsel.models.combinations.labels import BaselineError, SourceLabels
 Prior = Callable[[Frames], LabelSource]
 """What makes the label source for the frames of one system: a force field needs its bonds."""
 
-TRIES: Final = 10
-"""Frames whose bonds are looked at."""
 ENOUGH: Final = 0.5
 """Part of the frames of a system that a prior must label."""
 
@@ -81,40 +78,9 @@ def prior_labels(prior: Prior, frames: Frames, level: str) -> PriorLabels:
     return PriorLabels(kept, labelled, len(failed), why)
 
 
-def molecule_of(frames: Frames) -> Molecule:
-    """Return the molecule of a system: the one that most of some frames show, as one may be torn.
-
-    Raises
-    ------
-    UsageError
-        where the bonds of none of them can be told.
-    """
-    rows = np.unique(np.linspace(0, len(frames) - 1, min(TRIES, len(frames))).astype(int)).tolist()
-    shown_by: Counter[Molecule] = Counter()
-    for row in rows:
-        try:
-            shown_by[from_atoms(frames[row], int(frames.charge[row]))] += 1
-        except UsageError:
-            if row == rows[-1] and not shown_by:
-                raise
-    return shown_by.most_common(1)[0][0]
-
-
 def mmff94(frames: Frames) -> LabelSource:
-    """Return MMFF94 with the bonds of a molecule, see `molecule_of`; it must have a type for each atom."""
-    return MMFFSource(molecule_of(frames))
-
-
-def gfn2(frames: Frames) -> LabelSource:
-    """Return GFN2-xTB, which has all elements up to radon."""
-    from fidsel.fidelity.sources.tblite import TBLiteSource
-
-    del frames
-    return TBLiteSource()
-
-
-PRIORS: Final[Mapping[str, Prior]] = {"gfn2": gfn2, "mmff94": mmff94}
-"""Priors that need no settings, by name."""
+    """Return MMFF94 with the bonds of a molecule, see `from_frames`; it must have a type for each atom."""
+    return MMFFSource(from_frames(frames))
 
 
 def always(source: LabelSource) -> Prior:

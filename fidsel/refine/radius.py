@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import evenly
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.refine.spectrum import MeanSpectrum, Measure
@@ -83,5 +83,4 @@ def training_spectrum(frames: Frames, cutoff: float) -> MeanSpectrum:
 
 def thinned(frames: Frames, most: int = FRAMES) -> Frames:
     """Return at most so many frames, evenly taken from all."""
-    rows: FloatArray = np.linspace(0, len(frames) - 1, min(most, len(frames)))
-    return frames[np.unique(rows.astype(int))]
+    return frames[evenly(len(frames), most)]

@@ -172,12 +172,13 @@ class _System:
 
     def force_errors(self) -> FloatArray:
         """Return the MAE of the model on each frame, (n,) eV/Å, NaN without label."""
-        return frame_means(self.frames, np.abs(self.model.predict(self.frames).forces - self.frames.forces))
+        gap = np.abs(self.model.predict(self.frames).forces - self.frames.forces)
+        return self.frames.mean_per_frame(gap.mean(axis=1))
 
     def of_prior(self, model: NetworkForceField, labels: PriorLabels) -> FloatArray:
         """Return mean ‖ΔF‖ per atom of the head of the prior on each frame it labelled, (k,) eV/Å."""
         gap = model.predict(labels.frames, self.head).forces - labels.frames.forces
-        return frame_means(labels.frames, np.linalg.norm(gap, axis=1, keepdims=True))
+        return labels.frames.mean_per_frame(np.linalg.norm(gap, axis=1))
 
     def labels(self, prior: Prior | None) -> PriorLabels | None:
         """Return what the prior says; None where there is none, or it cannot treat the system."""
@@ -265,11 +266,5 @@ def _refined(
 def _prior_mae(frames: Frames, labels: PriorLabels) -> float:
     """Return the MAE of the forces of the prior, eV/Å; NaN where no frame has a label to compare with."""
     own = frames[labels.rows]
-    each = frame_means(own, np.abs(labels.frames.forces - own.forces))
+    each = own.mean_per_frame(np.abs(labels.frames.forces - own.forces).mean(axis=1))
     return float(each[np.isfinite(each)].mean()) if np.isfinite(each).any() else float("nan")
-
-
-def frame_means(frames: Frames, per_atom: FloatArray) -> FloatArray:
-    """Return the mean over atoms and components, (n_atoms, d), of each frame, (n,)."""
-    means: FloatArray = frames.sum_per_frame(per_atom.mean(axis=1)) / frames.sizes
-    return means

@@ -23,11 +23,6 @@ class System:
     rows: IntArray
     __repr__ = shown
 
-    def sample(self, most: int) -> IntArray:
-        """Return at most so many of its rows, evenly taken from all."""
-        places = np.unique(np.linspace(0, len(self.rows) - 1, min(most, len(self.rows))).astype(int))
-        return np.asarray(self.rows[places])
-
 
 def systems(frames: Frames) -> tuple[System, ...]:
     """Return the systems of some frames, in the order in which they begin.

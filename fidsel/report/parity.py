@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import FloatArray, evenly
 from fidsel.report.plot import BLUE, default_style, save_figure
 from fidsel.training.evaluation import Deviation, Evaluation
 
@@ -62,7 +62,7 @@ def _energies(found: Evaluation) -> tuple[FloatArray, FloatArray]:
 def _panel(
     axes: "Axes", label: FloatArray, predicted: FloatArray, what: str, unit: str, errors: Deviation | None
 ) -> None:
-    rows = np.unique(np.linspace(0, len(label) - 1, min(len(label), DRAWN)).astype(np.int64))
+    rows = evenly(len(label), DRAWN)
     low = float(min(label.min(), predicted.min()))
     high = float(max(label.max(), predicted.max()))
     room = 0.04 * (high - low) or 1.0

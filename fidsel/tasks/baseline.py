@@ -7,7 +7,8 @@ from typing import Any, Final
 from fidsel.config.levels import BaselineSection
 from fidsel.config.parts import build_baseline
 from fidsel.data import Frames
-from fidsel.fidelity.molecules.molecule import Molecule, from_atoms
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.molecules.molecule import from_frames
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.files import JSON
 
@@ -38,19 +39,15 @@ def named_baseline(text: str) -> dict[str, Any]:  # Any: settings
     return {"kind": text} if ":" in text else {"kind": "calculator", "calculator": text}
 
 
-def file_baseline(section: BaselineSection | None, frames: Frames) -> SourceLabels | None:
-    """Return the labels of a baseline for the frames of a file, None without a section.
+def file_baseline(section: BaselineSection, frames: Frames) -> SourceLabels:
+    """Return the labels of a baseline for the molecule of some frames.
 
     Raises
     ------
     UsageError
         where its source cannot be had.
     """
-    if section is None:
-        return None
-
-    def found() -> Molecule:
-        atoms = frames[0]
-        return from_atoms(atoms, atoms.info["charge"])
-
-    return SourceLabels(build_baseline(section, found, Path()).source)
+    try:
+        return SourceLabels(build_baseline(section, lambda: from_frames(frames), Path()).source)
+    except UsageError as error:
+        raise UsageError(f"model.baseline: {error}") from error

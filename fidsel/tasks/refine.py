@@ -17,11 +17,11 @@ from fidsel.data.atomic import make_folder, replacing
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.molecules.molecule import Molecule, from_smiles
+from fidsel.fidelity.molecules.molecule import Molecule, from_frames, from_smiles
 from fidsel.fidelity.source import LabelSource
 from fidsel.models import ForceField
 from fidsel.models.files import JSON
-from fidsel.refine import Adaptation, Means, Prior, Refinement, always, molecule_of, refine
+from fidsel.refine import Adaptation, Means, Prior, Refinement, always, refine
 from fidsel.refine.figure import radius_plot
 from fidsel.refine.spectrum import Measure
 from fidsel.tasks.baseline import named_baseline
@@ -133,13 +133,10 @@ def section_prior(section: BaselineSection) -> Prior:
     """
 
     def source(found: Callable[[], Molecule]) -> LabelSource:
-        try:
-            return build_baseline(section, found, Path()).source
-        except UsageError as error:
-            raise UsageError(str(error).removeprefix("model.baseline: ")) from error
+        return build_baseline(section, found, Path()).source
 
     source(lambda: from_smiles("O"))
-    return lambda frames: source(lambda: molecule_of(frames))
+    return lambda frames: source(lambda: from_frames(frames))
 
 
 def _prior(given: Prior | LabelSource | str) -> Prior:

@@ -59,7 +59,8 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     kind = error_kind(section, picker, np.flatnonzero(~known), request.cheap is not None)
     source = error_source(kind or "reference")
     seed, stage, twin = request.selection.seed, config.stage.applied(STAGE), None
-    beneath = file_baseline(config.model.baseline, frames)
+    below = config.model.baseline
+    beneath = None if below is None else file_baseline(below, frames)
     learner_of = partial(learner, model, seed=seed, stage=stage, baseline=beneath)
     if kind is not None:
         refuse_unable(source, model(seed))

@@ -259,9 +259,9 @@ def _baseline(
     section: BaselineSection | None, data: TrainingData, seed: int, say: Callable[[str], None]
 ) -> tuple[SourceLabels | None, str | None]:
     """Return the baseline that a training uses, and why it does or does not, which is said."""
-    labels = file_baseline(section, data.train)
-    if section is None or labels is None:
+    if section is None:
         return None, None
+    labels = file_baseline(section, data.train)
     if section.always:
         return labels, "as asked"
     verdict = judge(data, labels, seed)

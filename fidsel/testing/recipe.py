@@ -29,7 +29,7 @@ def check_value(recipe: Recipe) -> None:
     assert isinstance(getattr(kind, "kind", None), str), "a recipe must have a `kind`, the name of it"
     frozen = is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
     assert frozen, f"{kind.__name__} must be a frozen dataclass: its fields are its settings"
-    same = kind(**{field.name: getattr(recipe, field.name) for field in fields(recipe)})
+    same = kind(**{field.name: getattr(recipe, field.name) for field in fields(recipe) if field.init})
     assert same == recipe, "recipes of equal fields must be equal"
     assert isinstance(recipe.first, Stage), f"first must be a Stage, got {recipe.first!r}"
     for levels in (1, 2):

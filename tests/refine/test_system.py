@@ -1,6 +1,7 @@
 import numpy as np
 from spring_systems import shaken
 
+from fidsel.arrays import evenly
 from fidsel.refine.system import systems
 
 
@@ -19,6 +20,6 @@ def test_charges_are_told_where_formulas_are_the_same() -> None:
 
 def test_samples_are_rows_of_the_system() -> None:
     found = systems(shaken("NH3", 2) + shaken("H2O", 9))[1]
-    assert found.sample(3).tolist() == [2, 6, 10]
-    np.testing.assert_array_equal(found.sample(50), found.rows)
+    assert found.rows[evenly(len(found.rows), 3)].tolist() == [2, 6, 10]
+    np.testing.assert_array_equal(found.rows[evenly(len(found.rows), 50)], found.rows)
     assert systems(shaken("H2O", 1)[:0]) == ()

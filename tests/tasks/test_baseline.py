@@ -9,13 +9,13 @@ from typer.testing import CliRunner
 
 from fidsel.cli.app import app
 from fidsel.config.load import check_config
-from fidsel.data import Frames, write
+from fidsel.data import write
 from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.sources.tblite import TBLiteSource
 from fidsel.models import Baseline, load
 from fidsel.models.combinations.labels import SourceLabels
-from fidsel.tasks.baseline import file_baseline, named_baseline
+from fidsel.tasks.baseline import named_baseline
 from fidsel.tasks.train import TrainConfig, train_files
 
 QUIET = ("model.sigmas=[10]",)
@@ -111,7 +111,3 @@ def test_an_element_that_the_baseline_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the baseline cannot treat these frames"):
         train_files(accurate, out=tmp_path / "m", overrides=QUIET, baseline="gfn2")
     assert not (tmp_path / "m" / "model.json").exists()
-
-
-def test_without_a_section_there_is_none() -> None:
-    assert file_baseline(None, Frames.stack([1], np.zeros((1, 1, 3)))) is None

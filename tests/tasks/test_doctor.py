@@ -17,25 +17,6 @@ from fidsel.tasks.doctor import EXTRAS, Checkup, checkup, examine, first_frame
 
 ROOT = Path(__file__).parents[2]
 
-LEVELS = """
-[[fidelity]]
-name = "orca"
-kind = "calculator"
-calculator = "orca"
-price = { per = "label", value = 1 }
-
-[[fidelity]]
-name = "own"
-kind = "no_such_module:Source"
-price = { per = "label", value = 1 }
-
-[[fidelity]]
-name = "emt"
-kind = "calculator"
-calculator = "emt"
-price = { per = "label", value = 1 }
-"""
-
 
 def test_every_extra_that_is_advertised_is_looked_for() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

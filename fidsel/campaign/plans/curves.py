@@ -10,10 +10,11 @@ import numpy as np
 
 from fidsel.campaign.settings import Campaign
 from fidsel.data import Frames
+from fidsel.data.difference import above
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.planner.law import CurvePoint, Law, Link, Normal, fit_law
 from fidsel.fidelity.planner.priors import Kind, Learner, kind_of, law_prior
-from fidsel.fidelity.source import LabelSource
+from fidsel.fidelity.source import LabelSource, names_of
 from fidsel.models import Fittable
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.training.evaluate import validation_error
@@ -120,9 +121,7 @@ def level_kind(level: Fidelity) -> Kind:
 
 def source_kind(source: LabelSource, *names: str) -> Kind:
     """Return what kind of theory a source computes, by what it says of itself and by other names of it."""
-    settings = source.settings()
-    words = [str(settings[key]) for key in ("method", "name", "kind") if key in settings]
-    found = [kind_of(word) for word in (*words, *names)]
+    found = [kind_of(word) for word in (*names_of(source), *names)]
     return next((kind for kind in found if kind != "dft"), "dft")
 
 
@@ -140,7 +139,7 @@ def measured_curves(
         difference of two levels is taken where a frame has both.
     most : labels used at most of each curve.
     """
-    fresh = model(seed).quick()  # what counts is how the curves lie to each other
+    fresh = model(seed)
     if not isinstance(fresh, Fittable):
         return ()
     points = []
@@ -162,7 +161,7 @@ def force_ratios(levels: Sequence[Frames]) -> dict[Link, Normal]:
         both = difference(levels[level], levels[base])
         if len(both) < 2 or not both.has_forces.all():
             continue
-        each = np.add.reduceat(np.abs(both.forces).mean(axis=1), both.offsets[:-1]) / np.diff(both.offsets)
+        each = both.mean_per_frame(np.abs(both.forces).mean(axis=1))
         typical = np.nanmean(np.abs(levels[base].forces))
         spread = each.std(ddof=1) / each.mean() / len(each) ** 0.5
         found[Link(level, base)] = Normal(float(np.log(each.mean() / typical)), float(spread))
@@ -173,8 +172,7 @@ def difference(frames: Frames, base: Frames) -> Frames:
     """Return the frames that have both labels, with the difference of the two."""
     row = {name: i for i, name in enumerate(base.ids)}
     both = [i for i, name in enumerate(frames.ids) if name in row]
-    own, other = frames[both], base[[row[frames.ids[i]] for i in both]]
-    return own.replace(energy=own.energy - other.energy, forces=own.forces - other.forces)
+    return above(frames[both], base[[row[frames.ids[i]] for i in both]])
 
 
 def _curve(link: Link, frames: Frames, model: Fittable, kept: float = 1.0) -> list[CurvePoint]:

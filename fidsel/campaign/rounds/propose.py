@@ -11,7 +11,6 @@ from fidsel.campaign.plans.coverage import trainable
 from fidsel.campaign.plans.plan import Prepared
 from fidsel.campaign.plans.round_size import round_size
 from fidsel.campaign.records.round import Allocation, Draft, Pick
-from fidsel.campaign.rounds.baseline import label_baseline
 from fidsel.campaign.rounds.estimate import evidence, measured_errors
 from fidsel.campaign.rounds.measure import Regions, View, error_unit
 from fidsel.campaign.rounds.refresh import refresh
@@ -34,8 +33,7 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
     How many, and the probes, are written down before the first probe is bought, so that a campaign
     stopped among them goes on with the same numbers.
     """
-    if notes := refresh(ws, index):
-        label_baseline(ws)
+    notes = refresh(ws, index)
     rows = candidate_rows(ws.pool, ready.held)
     able = trainable(ws.campaign, ws.cover)[rows]
     # errors of frames that cannot be picked help to estimate those of the others, but not accurate ones

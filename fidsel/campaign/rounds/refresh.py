@@ -1,6 +1,7 @@
 """New candidates from dynamics with the current model, once before each round of picking."""
 
 from fidsel.campaign.records.decisions import Refreshed
+from fidsel.campaign.rounds.baseline import label_baseline
 from fidsel.campaign.workspace import Workspace
 from fidsel.exceptions import FidselError
 
@@ -24,6 +25,7 @@ def refresh(ws: Workspace, index: int) -> tuple[str, ...]:
         else:
             groups = [f"round {index} {group}" for group in frames.group]
             added = ws.add_candidates(frames.replace(group=groups))
+            label_baseline(ws)
             note = f"{added} new candidates from dynamics with the model of round {index - 1}"
         record = Refreshed(note)
         ws.journal.write(record, index)

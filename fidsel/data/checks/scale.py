@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import FloatArray, evenly
 from fidsel.data.checks.finding import Finding, by_level
 from fidsel.data.checks.mistakes import HARTREE, ROUGH, force_unit
 from fidsel.data.checks.robust import FEWEST, rank_correlation, ratio
@@ -66,7 +66,7 @@ def bond_scale(frames: Frames) -> list[Finding]:
     """
     found = []
     for _, rows, of in by_level(frames):
-        some = rows[np.unique(np.linspace(0, len(rows) - 1, FRAMES).astype(np.int64))]
+        some = rows[evenly(len(rows), FRAMES)]
         partner, length, force, nearest = _hydrogens(frames[some])
         found += _lengths(nearest, of) + _stiffness(partner, length, force, of)
     return found

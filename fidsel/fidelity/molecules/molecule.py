@@ -1,17 +1,23 @@
 """A molecule as a value: atoms, bonds, formal charges; read from SMILES or perceived from a structure."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from ase import Atoms
 
+from fidsel.arrays import evenly
+from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.lewis import IONIC, lewis_structure
 
 if TYPE_CHECKING:
     from rdkit import Chem
+
+TRIES: Final = 10
+"""Frames whose bonds are looked at, where a molecule is told from many."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,25 @@ def from_smiles(smiles: str) -> Molecule:
     if mol is None or mol.GetNumAtoms() == 0:
         raise UsageError(f"{smiles!r} is not a valid SMILES: check brackets, ring closures and valences")
     return _freeze(Chem.AddHs(mol))
+
+
+def from_frames(frames: Frames) -> Molecule:
+    """Return the molecule of frames of one system: the one that most of some show, as one may be torn.
+
+    Raises
+    ------
+    UsageError
+        where the bonds of none of them can be told, see `from_atoms`.
+    """
+    rows = evenly(len(frames), TRIES).tolist()
+    shown_by: Counter[Molecule] = Counter()
+    for row in rows:
+        try:
+            shown_by[from_atoms(frames[row], int(frames.charge[row]))] += 1
+        except UsageError:
+            if row == rows[-1] and not shown_by:
+                raise
+    return shown_by.most_common(1)[0][0]
 
 
 def from_atoms(atoms: Atoms, charge: int) -> Molecule:

@@ -86,7 +86,7 @@ class Ensemble(ForceField):
     def disagreement(self, frames: Frames, level: str | None = None) -> Disagreement:
         """Return how far the members' predictions are apart; it costs as much as `predict`."""
         energy, forces = (values.std(0, ddof=1) for values in self.each(frames, level))
-        square = frames.sum_per_frame((forces**2).mean(1)) / frames.sizes
+        square = frames.mean_per_frame((forces**2).mean(1))
         return Disagreement(energy, forces, np.sqrt(square))
 
     def each(self, frames: Frames, level: str | None = None) -> tuple[FloatArray, FloatArray]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
+from fidsel.data.difference import above
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.boundary import label_or_error
 from fidsel.fidelity.engine.local import available_cores
@@ -107,8 +108,7 @@ class SourceLabels:
         that could not be labelled.
         """
         self.require(frames)
-        known = self.of(frames)
-        return frames.replace(energy=frames.energy - known.energy, forces=frames.forces - known.forces)
+        return above(frames, self.of(frames))
 
     def require(self, frames: Frames) -> None:
         """Raise a `UsageError` where the source refuses one of the kinds of frames there are.

@@ -50,7 +50,7 @@ def pad(
     """
     sizes = frames.sizes
     mask = np.arange(sizes.max(initial=0)) < sizes[:, None]
-    centre = frames.sum_per_frame(frames.positions) / sizes[:, None]
+    centre = frames.mean_per_frame(frames.positions)
     positions = np.zeros((*mask.shape, 3))
     positions[mask] = frames.positions - np.repeat(centre, sizes, axis=0)
     numbers = np.zeros(mask.shape, dtype=np.int64)

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import pdist, squareform
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray, IntArray, evenly
 from fidsel.exceptions import UsageError
 
 Permutation = tuple[int, ...]
@@ -62,7 +62,7 @@ def recover_permutations(
     >>> recover_permutations(np.array([8, 1, 1]), np.stack([water, mirrored]))[0].tolist()
     [[0, 1, 2], [0, 2, 1]]
     """
-    chosen = np.unique(np.linspace(0, len(positions) - 1, min(len(positions), max_frames)).astype(int))
+    chosen = evenly(len(positions), max_frames)
     costs, matches = _match_pairs(numbers, positions[chosen])
     tree = minimum_spanning_tree(costs).tocoo()
     edges = ((min(edge), max(edge)) for edge in zip(tree.row.tolist(), tree.col.tolist(), strict=True))

@@ -177,7 +177,7 @@ def mean_latent(latent: FloatArray, frames: Frames) -> FloatArray:
         raise UsageError(
             f"latent features must have one row for each of {len(frames.numbers)} atoms, got {latent.shape}"
         )
-    return np.asarray(frames.sum_per_frame(latent) / frames.sizes[:, None], dtype=np.float64)
+    return np.asarray(frames.mean_per_frame(latent), dtype=np.float64)
 
 
 def _dense(frames: Frames) -> DenseFrames:

@@ -44,8 +44,7 @@ class Latent(ErrorSource):
     neighbours: int = 5
 
     def __post_init__(self) -> None:
-        if self.neighbours < 1:
-            raise UsageError(f"neighbours must be ≥ 1, got {self.neighbours}")
+        check_neighbours(self.neighbours)
 
     def estimate(self, pool: Pool, known: FloatArray, evidence: Evidence = NOTHING) -> FloatArray:
         """Return the expected error of each frame, or its known error, (n,).
@@ -73,6 +72,12 @@ class Latent(ErrorSource):
         return np.where(has, known, _expected(relative, known[has], relative[has]))
 
 
+def check_neighbours(neighbours: int) -> None:
+    """Raise a `UsageError` for a number of training frames that no distance can be averaged over."""
+    if neighbours < 1:
+        raise UsageError(f"neighbours must be ≥ 1, got {neighbours}")
+
+
 def latent_distances(features: FloatArray, training: FloatArray, neighbours: int) -> FloatArray:
     """Return the mean distance of each frame to its nearest training frames, (n,).
 
@@ -97,6 +102,13 @@ def latent_distances(features: FloatArray, training: FloatArray, neighbours: int
     blocks = (features[start : start + step] for start in range(0, len(features), step))
     near = [np.partition(cdist(block, training), k - 1, axis=1)[:, :k].mean(axis=1) for block in blocks]
     return np.concatenate([np.empty(0), *near])
+
+
+def own_distances(training: FloatArray, neighbours: int) -> FloatArray:
+    """Return the mean distance of each training frame (m, d) to its nearest others, (m,); 0 of one alone."""
+    count = min(neighbours + 1, len(training))
+    # each is its own nearest neighbour, at no distance
+    return latent_distances(training, training, count) * count / max(1, count - 1)
 
 
 def _expected(relative: FloatArray, errors: FloatArray, at: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.exceptions import UsageError
-from fidsel.selector.error_sources.latent import latent_distances
+from fidsel.selector.error_sources.latent import check_neighbours, latent_distances, own_distances
 from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence, checked, scaled
 from fidsel.selector.pool import Pool
 
@@ -29,6 +29,9 @@ class Shift(ErrorSource):
     needs_network: ClassVar[bool] = True
     neighbours: int = 5
 
+    def __post_init__(self) -> None:
+        check_neighbours(self.neighbours)
+
     def estimate(self, pool: Pool, known: FloatArray, evidence: Evidence = NOTHING) -> FloatArray:
         """Return the scaled distance of each frame, or its known error, (n,).
 
@@ -47,7 +50,5 @@ class Shift(ErrorSource):
 
 def own_distance(training: FloatArray, neighbours: int) -> float:
     """Return the mean distance of training frames (m, d) to their nearest others; 1 where it is zero."""
-    count = min(neighbours + 1, len(training))
-    # each is its own nearest neighbour, at no distance
-    apart = latent_distances(training, training, count).mean() * count / max(1, count - 1)
+    apart = own_distances(training, neighbours).mean()
     return float(apart) if np.isfinite(apart) and apart > 0 else 1.0

@@ -8,6 +8,7 @@ import numpy as np
 
 from fidsel.arguments import Fraction, PositiveFloat, check_arguments, refuse_unused
 from fidsel.data import Frames
+from fidsel.data.difference import above
 from fidsel.data.lookup import Lookup
 from fidsel.models import ForceField, Offset, Sum
 from fidsel.models.contract import Prediction
@@ -186,7 +187,7 @@ class _Chain:
 
     def moved(self, frames: Frames) -> Sum:
         """Return the sum of the parts at the energies and the level of other frames."""
-        missing = Offset.matching(_minus(frames, self.total().predict(frames)))
+        missing = Offset.matching(above(frames, self.total().predict(frames)))
         return Sum([*self.parts, missing], level_of(frames))
 
     def _lacking(self, frames: Frames) -> Frames:
@@ -197,14 +198,10 @@ class _Chain:
         """
         below = self.total().predict(frames)
         if self.labels is None:
-            return _minus(frames, below)
+            return above(frames, below)
         rows = Lookup(self.labels).find(frames)
         paired, atoms = rows >= 0, np.repeat(rows >= 0, frames.sizes)
         known, energy, forces = self.labels[rows[paired]], below.energy.copy(), below.forces.copy()
         energy[paired] = np.where(np.isfinite(known.energy), known.energy, energy[paired])
         forces[atoms] = np.where(np.isfinite(known.forces), known.forces, forces[atoms])
-        return _minus(frames, Prediction(energy, forces))
-
-
-def _minus(frames: Frames, known: Prediction) -> Frames:
-    return frames.replace(energy=frames.energy - known.energy, forces=frames.forces - known.forces)
+        return above(frames, Prediction(energy, forces))

@@ -9,6 +9,7 @@ import numpy as np
 from fidsel.arguments import Internal
 from fidsel.arrays import IntArray
 from fidsel.data import Frames
+from fidsel.data.difference import above
 from fidsel.data.lookup import TOLERANCE, Lookup
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
@@ -91,7 +92,7 @@ class DeltaLearning(Recipe):
         rows = {name: cheap.find(frames) for name, frames in sides.items()}
         cheap.check(rows)
         known = {name: cheap.labelled(frames, rows[name]) for name, frames in sides.items()}
-        train, validation = (_minus(frames, known[name]) for name, frames in sides.items())
+        train, validation = (above(frames, known[name]) for name, frames in sides.items())
         correction, history = train_one(model(seed), train, validation, self.stage, seed=seed, watch=watch)
         kept = keep_best({"correction": correction, "cheap level": Offset.matching(train)}, validation)
         diagnostics = {
@@ -176,10 +177,6 @@ class _CheapLevel:
             computed = self.source.of(frames[missing])
             energy[missing], forces[atoms] = computed.energy, computed.forces
         return frames.replace(energy=energy, forces=forces, level=self.level)
-
-
-def _minus(frames: Frames, other: Frames) -> Frames:
-    return frames.replace(energy=frames.energy - other.energy, forces=frames.forces - other.forces)
 
 
 def _size(frames: Frames) -> dict[str, float]:

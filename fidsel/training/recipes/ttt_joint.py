@@ -1,18 +1,18 @@
 """Recipe `ttt-joint`: a network that learns the accurate level and a cheap prior at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from fidsel.arguments import Fraction, check_arguments
+from fidsel.arguments import Fraction
 from fidsel.models.contract import ForceField
-from fidsel.models.watch import QUIET, Watch
-from fidsel.training.recipes.joint import STAGE, Joint
+from fidsel.training.recipes.asteroid import FINETUNE
+from fidsel.training.recipes.joint import Joint
 from fidsel.training.recipes.ttt_pretrain import require_one_prior
-from fidsel.training.stage import ModelFactory, Recipe, Stage, Trained, TrainingData
+from fidsel.training.stage import Stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class TTTJoint(Recipe):
+class TTTJoint(Joint):
     """Learns the accurate level and a cheap prior at once: a model that refinement adapts by the prior.
 
     As `joint`, with one cheap level, whose head always stays in the model: `fidsel refine` lowers its loss
@@ -33,36 +33,13 @@ class TTTJoint(Recipe):
     """
 
     kind: ClassVar[str] = "ttt-joint"
-    needs_network: ClassVar[bool] = True
-    needs_heads: ClassVar[bool] = True
-    has_surrogates: ClassVar[bool] = True
 
-    stage: Stage = STAGE
     share: Fraction = 0.5
-    held_out: Fraction = 0.1
-
-    def __post_init__(self) -> None:
-        check_arguments(self)
+    fine_tune: bool = field(default=False, init=False)  # it would leave the accurate head alone
+    finetune: Stage = field(default=FINETUNE, init=False)
 
     @classmethod
     def require(cls, learner: type[ForceField] | None, cheap: int) -> None:
         """Raise a `UsageError` unless there is one prior and a network that can have heads."""
         super().require(learner, cheap)
         require_one_prior(cls.kind, cheap)
-
-    @property
-    def first(self) -> Stage:
-        """The only stage."""
-        return self.stage
-
-    def steps(self, levels: int) -> int:  # noqa: ARG002
-        """Return the steps of the only stage."""
-        return self.stage.steps
-
-    def __call__(
-        self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET
-    ) -> Trained:
-        """Return a network with a head for the prior and one for the accurate level; see `Joint`."""
-        self.require(None, len(data.cheap))
-        joint = Joint(stage=self.stage, share=self.share, held_out=self.held_out)
-        return joint(data, model, seed, watch=watch)

@@ -73,7 +73,7 @@ def frame_bias(taught: Prediction, frames: Frames, *, energies_only: bool = Fals
     """
     if frames.has_forces.all() and not energies_only:
         difference = np.abs(taught.forces - frames.forces).mean(axis=1)
-        return Bias(frames.sum_per_frame(difference) / frames.sizes, "eV/Å")
+        return Bias(frames.mean_per_frame(difference), "eV/Å")
     if (energies_only or not frames.has_forces.any()) and np.isfinite(frames.energy).all():
         return Bias(np.abs(taught.energy - frames.energy) / frames.sizes, "eV/atom")
     raise UsageError(

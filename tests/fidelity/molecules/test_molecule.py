@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule as build
+from spring_systems import shaken
 
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.molecules.molecule import check_same_atoms, fragments, from_atoms, from_smiles, rdkit_mol
+from fidsel.fidelity.molecules.molecule import (
+    check_same_atoms,
+    fragments,
+    from_atoms,
+    from_frames,
+    from_smiles,
+    rdkit_mol,
+)
 
 SMILES = ["[H][H]", "O", "C=O", "[NH4+]", "CC(=O)[O-]", "[Na+].[Cl-]", "c1cc[nH]c1", "C[C@H](F)O", "F/C=C/F"]
 CLOSED = {"H2": "[H][H]", "H2O": "O", "H2CO": "C=O", "C6H6": "c1ccccc1", "CO": "[C-]#[O+]", "HCN": "C#N"}
@@ -97,3 +105,14 @@ def test_frames_of_other_atoms_are_refused() -> None:
 def test_fragments_are_the_connected_components() -> None:
     assert fragments(5, ((0, 3), (1, 2))) == ((0, 3), (1, 2), (4,))
     assert fragments(2, ()) == ((0,), (1,))
+
+
+def test_bonds_are_those_that_most_frames_show() -> None:
+    whole = shaken("CH3OH", 8)[:5]
+    torn = whole.dense().positions.copy()
+    torn[:2, -1] += 30.0
+    frames = whole.replace(positions=torn.reshape(-1, 3))
+    assert from_frames(frames).smiles == "CO"
+    atoms = shaken("H2O", 2)
+    with pytest.raises(UsageError, match="charge"):
+        from_frames(atoms.replace(charge=20))

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import fidsel
-from morse_molecule import NUMBERS, frames, morse
+from command_line import fidsel, write_pool
+from morse_molecule import frames
 
 from fidsel.data import write
 from fidsel.models import load
@@ -20,12 +20,7 @@ QUICK += ["selector.clusters=3", "selector.energy_clusters=2", "selector.fine_cl
 def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return a file of 120 frames with labels at two levels; picks go into its folder."""
     monkeypatch.chdir(tmp_path)
-    positions = frames(120).positions.reshape(120, 4, 3)
-    arrays = {"z": NUMBERS, "R": positions, "e_unit": "eV", "r_unit": "Angstrom"}
-    for name, depth in (("cheap", 3.8), ("accurate", 4.0)):
-        energy, forces = morse(positions, depth, 1.5)
-        arrays |= {f"E_{name}": energy, f"F_{name}": forces}
-    np.savez(tmp_path / "pool.npz", **arrays)
+    write_pool(tmp_path, 120)
     return "pool.npz:E_accurate:F_accurate"
 
 
