@@ -26,7 +26,7 @@ from fidsel.fidelity import LabelStore
 
 
 def wait_for(path: Path, child: subprocess.Popen[str]) -> None:
-    end = monotonic() + 60
+    end = monotonic() + 300
     while not path.exists() and child.poll() is None and monotonic() < end:
         sleep(0.02)
     assert path.exists(), child.communicate()

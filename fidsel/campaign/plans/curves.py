@@ -13,7 +13,7 @@ from fidsel.data import Frames
 from fidsel.data.difference import above
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.planner.law import CurvePoint, Law, Link, Normal, fit_law
-from fidsel.fidelity.planner.priors import Kind, Learner, kind_of, law_prior
+from fidsel.fidelity.planner.priors import Kind, Learner, is_minimal, kind_of, law_prior
 from fidsel.fidelity.source import LabelSource, names_of
 from fidsel.models import Fittable
 from fidsel.models.combinations.labels import SourceLabels
@@ -121,6 +121,8 @@ def level_kind(level: Fidelity) -> Kind:
 
 def source_kind(source: LabelSource, *names: str) -> Kind:
     """Return what kind of theory a source computes, by what it says of itself and by other names of it."""
+    if is_minimal(str(source.settings().get("basis", ""))):
+        return "semi-empirical"
     found = [kind_of(word) for word in (*names_of(source), *names)]
     return next((kind for kind in found if kind != "dft"), "dft")
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fidsel.campaign.records.round import Round
-from fidsel.models.files import read_state
 
 
 def best_round(rounds: Sequence[Round]) -> Round | None:
@@ -33,14 +32,5 @@ def best_words(best: Round, rounds: Sequence[Round], unit: str) -> str:
 
 
 def python_lines(model: Path) -> tuple[str, str]:
-    """Return two lines of Python that give ASE Atoms a saved model as their calculator.
-
-    A Δ-model computes its cheap level as its campaign does, so it is opened with the campaign's help. Raises
-    a `UsageError` where the folder holds no readable model.
-    """
-    settings, _ = read_state(model)
-    if settings["kind"] == "baseline":
-        opening = "from fidsel.tasks.model_files import load_folder", "load_folder"
-    else:
-        opening = "import fidsel", "fidsel.load"
-    return opening[0], f'atoms.calc = {opening[1]}("{model.as_posix()}").calculator()'
+    """Return two lines of Python that give ASE Atoms a saved model as their calculator."""
+    return "import fidsel", f'atoms.calc = fidsel.load("{model.as_posix()}").calculator()'

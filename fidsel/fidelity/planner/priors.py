@@ -25,6 +25,11 @@ WORDS: Final[Mapping[Kind, str]] = {
 }
 """How names of methods begin; those of all others count as density functionals."""
 
+MINIMAL: Final = r"sto-?[2-6]g|minao|mini"
+"""Names of minimal basis sets. What is computed in one counts as semi-empirical: the difference of CCSD(T) to
+PBE and MP2 in STO-3G left 0.4 to 0.6 of the error of CCSD(T) labels alone (formaldehyde, 22 labels, 3 seeds),
+that to MP2 in 6-31G* 0.1."""
+
 FREEDOM: Final = 6
 """Internal motions 3N − 6 of a molecule of 4 atoms."""
 
@@ -155,3 +160,12 @@ def kind_of(name: str) -> Kind:
         if re.search(rf"(?<![a-z])({words})(?![a-z])", name.lower()):
             return kind
     return "dft"
+
+
+def is_minimal(basis: str) -> bool:
+    """Return whether a basis set is a minimal one.
+
+    >>> is_minimal("STO-3G"), is_minimal("6-31G*")
+    (True, False)
+    """
+    return re.fullmatch(MINIMAL, basis.strip().lower()) is not None

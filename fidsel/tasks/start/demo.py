@@ -6,7 +6,7 @@ from fidsel.data.atomic import make_folder, write_text
 from fidsel.exceptions import UsageError
 
 DEMO = """\
-# The demo of fidsel: formaldehyde, MMFF94 -> PBE -> CCSD(T), every label computed on this machine.
+# The demo of fidsel: formaldehyde, MP2 -> CCSD(T) above GFN2-xTB, every label computed on this machine.
 
 [campaign]
 name = "formaldehyde demo"
@@ -23,16 +23,11 @@ frames = 600
 temperature = [300.0, 1000.0]
 
 [[fidelity]]
-name = "mmff94"
-kind = "openmm"
-
-[[fidelity]]
-name = "pbe"
+name = "mp2"
 kind = "pyscf"
-method = "dft"
-xc = "pbe"
-basis = "sto-3g"
-grid = 1
+method = "mp2"
+basis = "6-31G*"
+frozen_core = true
 time_limit = 60.0
 
 [[fidelity]]
@@ -45,6 +40,10 @@ time_limit = 60.0
 
 [model]
 kind = "sgdml"
+
+[model.baseline]      # beneath the model wherever it makes the labels easier to learn
+kind = "tblite"
+method = "GFN2-xTB"
 
 [recipe]
 kind = "cokriging"

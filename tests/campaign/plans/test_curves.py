@@ -16,12 +16,14 @@ from fidsel.campaign.plans.curves import (
     level_kind,
     measured_curves,
     pilot_labels,
+    source_kind,
 )
 from fidsel.campaign.settings import Campaign, silent
 from fidsel.config.build import open_campaign
 from fidsel.data import Frames
 from fidsel.fidelity import LabelStore
 from fidsel.fidelity.planner.law import Link
+from fidsel.fidelity.sources.pyscf import PySCFSource
 from fidsel.models import SGDML, ForceField, PaiNN
 from fidsel.training.evaluate import errors
 
@@ -59,7 +61,7 @@ def test_curves_say_what_a_large_test_set_says() -> None:
         found = {point.labels: point for point in points if point.link == link}
         n = round(max(found) * (0.9 if link == Link(0) else 1.0))
         assert n < len(labels)
-        model, _ = SGDML(sigmas=[5.0, 10.0, 20.0], metric="identity").fit(labels[:n], labels[n:])
+        model, _ = kernel(0).fit(labels[:n], labels[n:])
         ratio = found[max(found)].error / errors(model, true).force_mae
         assert 0.5 < ratio < 2.0, link
         assert found[max(found)].error == min(point.error for point in found.values())
@@ -148,6 +150,19 @@ def test_kinds_of_levels_come_from_their_sources(tmp_path: Path) -> None:
     assert level_kind(cheap) == "dft"
     assert level_kind(replace(cheap, name="mmff94")) == "force field"
     assert level_kind(replace(accurate, name="ccsd(t)")) == "wavefunction"
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        (PySCFSource("mp2", "6-31G*"), "wavefunction"),
+        (PySCFSource("dft", "def2-SVP", xc="pbe"), "dft"),
+        (PySCFSource("mp2", "sto-3g"), "semi-empirical"),
+        (PySCFSource("dft", "STO-3G", xc="pbe"), "semi-empirical"),
+    ],
+)
+def test_a_method_in_a_minimal_basis_is_semi_empirical(source: PySCFSource, kind: str) -> None:
+    assert source_kind(source, "a level") == kind
 
 
 @pytest.mark.slow
