@@ -276,6 +276,7 @@ class Buyer:
             attempt.threads,
             attempt.cpu_limit,
             self.fidelity.memory_limit,
+            attempt.price.per == "allocated-second",
             key,
         )
 

@@ -41,12 +41,14 @@ def checked(
 
 def past_budget(attempt: Attempt, own_limit: float | None, usage: Usage) -> bool:
     """Return whether a label has used what the budget could pay for, which is less than its level allows."""
-    if own_limit is not None and usage.wall >= NEARLY * own_limit:
+    if attempt.price.per == "allocated-second":
+        used, own, paid = usage.wall, own_limit, attempt.time_limit
+    else:
+        used, paid = usage.cpu, attempt.cpu_limit
+        own = None if own_limit is None else attempt.threads * own_limit
+    if own is not None and used >= NEARLY * own:
         return False
-    if attempt.cpu_limit is not None and usage.cpu >= NEARLY * attempt.cpu_limit:
-        return True
-    paid = attempt.time_limit if attempt.price.per == "allocated-second" else None
-    return paid is not None and usage.wall >= NEARLY * paid
+    return paid is not None and used >= NEARLY * paid
 
 
 def stated_seconds(source: LabelSource) -> float | None:

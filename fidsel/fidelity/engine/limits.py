@@ -54,6 +54,8 @@ class Seen:
     state : when it began, and what the worker had used by then.
     suspended : s since then in which the driver or the worker was stopped.
     cpu : s of CPU time used since then, the most that was seen.
+    ready : s in which a process of it ran or could have run.
+    at_work : whether one did when they were last looked at.
     memory : bytes, of the worker and its descendants.
     pids : the processes that hold them.
     until : s on the monotonic clock, when it was last seen alive.
@@ -62,6 +64,8 @@ class Seen:
     state: State
     suspended: float = 0.0
     cpu: float = 0.0
+    ready: float = 0.0
+    at_work: bool = False
     memory: int = 0
     pids: tuple[int, ...] = ()
     until: float = 0.0
@@ -75,6 +79,11 @@ class Seen:
     def wall(self) -> float:
         """Seconds it ran, suspension left out."""
         return max(self.until - self.state.since - self.suspended, 0.0)
+
+    @property
+    def unhindered(self) -> float:
+        """Seconds it ran, without those in which it could have run and the machine gave it no core."""
+        return max(self.wall - max(self.ready - self.cpu, 0.0), 0.0)
 
     def usage(self, cores: int) -> Usage:
         """Return what it used."""
@@ -97,10 +106,13 @@ class Seen:
                     cause="memory",
                 )
         if self.phase != LABELLING:
-            late = self.wall > START_LIMIT
+            late = self.unhindered > START_LIMIT
             text = f"its source was not set up within {START_LIMIT:g} s"
             return LabelError(text, cause="timeout") if late else None
-        if task.time_limit is not None and self.wall > task.time_limit:
+        if (
+            task.time_limit is not None
+            and (self.wall if task.pays_wall else self.unhindered) > task.time_limit
+        ):
             text = f"no label within the time limit of {task.time_limit:.3g} s"
             return self._late(f"{text}: raise time_limit or look at it")
         if task.cpu_limit is not None and min(self.cpu, self.wall * cores) > task.cpu_limit:
@@ -133,13 +145,24 @@ def look(before: Seen | None, state: State, me: Process, found: Sequence[Process
     seen = before if before is not None and before.state == state else Seen(state)
     if me.state == "Z":
         return seen
-    asleep = tick.interval if me.state == "T" else tick.lost
-    suspended = seen.suspended + min(asleep, max(tick.now - max(state.since, seen.until), 0.0))
+    asleep, since = tick.interval if me.state == "T" else tick.lost, max(state.since, seen.until)
+    suspended = min(asleep, max(tick.now - since, 0.0))
     family = [me] if found is None else found
+    at_work = any(one.state == "R" for one in family) or (
+        found is None and seen.at_work and len(seen.pids) > 1
+    )
+    ready = max(tick.now - since - suspended, 0.0) if at_work else 0.0
     cpu = max(seen.cpu, sum(one.cpu for one in family) - state.cpu)
     memory = sum(one.memory for one in family)
     return replace(
-        seen, suspended=suspended, cpu=cpu, memory=memory, pids=tuple(p.pid for p in family), until=tick.now
+        seen,
+        suspended=seen.suspended + suspended,
+        cpu=cpu,
+        ready=seen.ready + ready,
+        at_work=at_work,
+        memory=memory,
+        pids=tuple(p.pid for p in family),
+        until=tick.now,
     )
 
 

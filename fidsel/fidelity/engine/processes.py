@@ -209,7 +209,8 @@ def _by_psutil(pid: int) -> Process | None:
         with found.oneshot():
             times, ended = found.cpu_times(), found.status() == psutil.STATUS_ZOMBIE
             cpu = times.user + times.system
-            state = {psutil.STATUS_STOPPED: "T"}.get(found.status(), "Z" if ended else "R")
+            # whether one sleeps is not told on every system, so none is said to be at work
+            state = {psutil.STATUS_STOPPED: "T"}.get(found.status(), "Z" if ended else "S")
             memory = 0 if ended else found.memory_info().rss
             return Process(pid, found.ppid(), os.getpgid(pid), state, cpu, memory)
     except (psutil.Error, OSError):

@@ -21,12 +21,14 @@ class Task:
     frame_id : identity of the configuration.
     atoms : the configuration.
     source : what labels it.
-    time_limit : s, wall time after the label has begun at which it is stopped; None = no limit.
+    time_limit : s, wall time after the label has begun at which it is stopped; None = no limit. Where the
+        system tells, time in which the machine had no core for it is left out.
     predicted : core-seconds it is expected to take; None = unknown.
     threads : cores it may use.
     cpu_limit : core-seconds of the label and all the programs it starts, after which it is stopped;
         None = no limit.
     memory_limit : bytes that the label and all the programs it starts may hold; None = no limit.
+    pays_wall : whether all its wall time is paid, and therefore limited.
     key : tells it from other tasks of the same configuration, e.g. at another level; "" = `frame_id`.
     """
 
@@ -38,6 +40,7 @@ class Task:
     threads: int = 1
     cpu_limit: float | None = None
     memory_limit: int | None = None
+    pays_wall: bool = False
     key: str = ""
 
     def __post_init__(self) -> None:

@@ -151,7 +151,7 @@ class Worker:
             error = seen.verdict(work.tasks[state.done], self.cores)
         else:
             late = f"a worker process did not start within {START_LIMIT:g} s"
-            error = LabelError(late) if seen.wall > START_LIMIT else None
+            error = LabelError(late) if seen.unhindered > START_LIMIT else None
         if error is not None:
             with self._lock:
                 if not self.stopped:

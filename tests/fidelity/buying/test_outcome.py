@@ -42,7 +42,8 @@ def test_the_budget_is_past_by_the_clock_of_the_price() -> None:
     assert not past_budget(attempt(cpu=10.0), None, Usage(cpu=5.0, wall=99.0))
     assert past_budget(attempt("allocated-second", time_limit=10.0), None, Usage(cpu=0.0, wall=9.9))
     assert not past_budget(attempt(time_limit=10.0), None, Usage(cpu=0.0, wall=9.9))
-    assert not past_budget(attempt(cpu=10.0), 20.0, Usage(cpu=10.0, wall=19.9)), "its level's own limit"
+    assert not past_budget(attempt(cpu=21.0), 20.0, Usage(cpu=20.6, wall=20.7)), "its level's own limit"
+    assert past_budget(attempt(cpu=10.0), 20.0, Usage(cpu=9.9, wall=45.0)), "on a busy machine"
 
 
 def test_seconds_that_a_source_states() -> None:

@@ -51,6 +51,40 @@ def test_time_in_which_driver_or_worker_were_stopped_is_left_out() -> None:
     assert seen.verdict(TASK, 2) is None
 
 
+def looked(share: float, state: str, seconds: float, seen: Seen | None = None) -> Seen:
+    """What is seen of a label, every second, that gets a share of a core."""
+    begun = BEGUN.since if seen is None else seen.until
+    cpu = 0.0 if seen is None else seen.cpu
+    for second in range(1, round(seconds) + 1):
+        one = worker(cpu=BEGUN.cpu + cpu + share * second, state=state)
+        seen = look(seen, BEGUN, one, None, Tick(begun + second, 1.0))
+    assert seen is not None
+    return seen
+
+
+def test_time_without_a_core_is_left_out_of_the_time_limit() -> None:
+    task = replace(TASK, cpu_limit=None)
+    assert looked(1.0, "R", 10).verdict(task, 2) is None
+    assert looked(1.0, "R", 11).verdict(task, 2) is not None, "nothing else wants the core"
+    busy = looked(0.1, "R", 99)
+    assert (busy.wall, busy.unhindered) == (99.0, pytest.approx(9.9))
+    assert busy.verdict(task, 2) is None, "a tenth of a core"
+    assert looked(0.1, "R", 102).verdict(task, 2) is not None
+    assert looked(0.1, "S", 11).verdict(task, 2) is not None, "it waits for something else"
+    assert looked(0.0, "S", 10, seen=looked(0.1, "R", 20)).verdict(task, 2) is not None, "then it hangs"
+    assert busy.verdict(replace(task, pays_wall=True), 2) is not None
+
+
+def test_a_program_that_a_label_waits_for_is_looked_at_too() -> None:
+    family = [worker(cpu=5.0, state="S"), replace(worker(cpu=0.1, state="R"), pid=2)]
+    seen = look(None, BEGUN, family[0], family, Tick(101.0, 1.0))
+    seen = look(seen, BEGUN, family[0], None, Tick(102.0, 1.0))
+    assert (seen.ready, seen.unhindered) == (2.0, pytest.approx(0.1))
+    seen = look(seen, BEGUN, family[0], family[:1], Tick(103.0, 1.0))
+    assert seen.ready == 2.0
+    assert look(seen, BEGUN, family[0], None, Tick(104.0, 1.0)).ready == 2.0
+
+
 def test_a_label_pays_for_no_stop_before_it_began() -> None:
     seen = look(None, BEGUN, worker(), None, Tick(100.5, 60.0, lost=59.9))
     assert (seen.wall, seen.suspended) == (0.0, 0.5)
