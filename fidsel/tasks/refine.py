@@ -41,7 +41,7 @@ class PriorConfig(Strict):
     """What computes the cheap labels."""
 
 
-class RefineConfig(Changed):  # type: ignore[misc]
+class RefineConfig(Changed, use_attribute_docstrings=True):  # type: ignore[misc]
     """Settings of `fidsel refine`: what differs from the published steps on a prior, and the following."""
 
     device: Device = "auto"
