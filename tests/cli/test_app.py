@@ -82,7 +82,8 @@ def test_errors_of_a_program_keep_their_traceback_in_a_log(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folder = write_campaign(tmp_path / "campaign")
-    (folder / "failing.py").write_text(CROWDED.replace("torch.cuda.OutOfMemoryError", "RuntimeError"))
+    other = CROWDED.replace("torch.cuda.OutOfMemoryError", "RuntimeError").replace("crowded", "failing")
+    (folder / "failing.py").write_text(other)
     (folder / "full").touch()
     model = 'model={kind = "failing:Crowded", options = {sigmas = [10.0]}}'
     found = fidsel(capfd, "iterate", "-C", folder, model)
