@@ -136,7 +136,7 @@ def stopped_at(campaign: Campaign, moment: str) -> None:
 @pytest.mark.parametrize(
     ("moments", "overrides"),
     [
-        (["cheap labels (train) 3/", "training", "accurate labels (train) 1/"], []),
+        (["cheap labels (train) 3/", "training", "accurate labels (train) 1/"], ["campaign.rounds=1"]),
         pytest.param(
             ["accurate labels (probe) 2/"] * 2,
             ["selector.error=probe", "selector.probes=3", "budget.total=40"],
@@ -300,7 +300,7 @@ def test_pool_too_small(tmp_path: Path) -> None:
 
 def test_failed_labels_are_charged_once_and_not_picked_again(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path, accurate='act = "raise", one_in = 3')
-    found = run(folder)
+    found = run(folder, "campaign.rounds=1")
     with LabelStore(folder / "labels.db", read_only=True) as store:
         failed = store.query("SELECT frame_id, count(*) FROM attempts WHERE status = 'failed' GROUP BY 1")
     assert failed
@@ -344,7 +344,7 @@ def test_measured_costs_are_planned_anew(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path, cheap="slow = 1.0", accurate="slow = 2.0")
     run(folder, *overrides, "fidelity.0.options.seconds=1.0", "campaign.target=1000.0")
     quick = ["fidelity.0.options.seconds=0.001", "fidelity.0.options.slow=0.001"]
-    found = run(folder, *overrides, *quick, "campaign.rounds=4")
+    found = run(folder, *overrides, *quick, "campaign.rounds=1")
     with LabelStore(folder / "labels.db", read_only=True) as store:
         drafts = [store.record(f"round-{k}-draft") or {} for k in range(1, len(found))]
     assert any(draft["cheap"].get("cheap") for draft in drafts)
