@@ -9,7 +9,7 @@ import fidsel
 TESTS, ROOT = Path(__file__).parent, Path(fidsel.__file__).parent
 
 PARTS = ("data", "fidelity", "selector", "models", "training", "md", "report", "campaign", "tracking")
-PARTS += ("refine", "config", "tasks", "cli")
+PARTS += ("refine", "testing", "config", "tasks", "cli")
 """Parts that hold to it in full."""
 
 ELSEWHERE = {

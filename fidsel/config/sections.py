@@ -18,6 +18,8 @@ from fidsel.config.strict import Strict, kind_or_custom
 
 BY_CALLER: Final = ("level", "seed", "device")
 """Arguments that whoever builds a model gives."""
+NO_SOURCE: Final[Mapping[str, Any]] = MappingProxyType({"use_attribute_docstrings": False})
+"""A made class has no source: pydantic would look for it in every module, 0.1 s for each class."""
 NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
@@ -118,7 +120,8 @@ def section(
         name: _field(one, words.get(name), types, anew.get(name, MISSING)) for name, one in taken.items()
     }
     keys["kind"] = (Literal[kind], Field(kind, description=summary))
-    found: Any = create_model(f"{made.__name__}Section", __base__=base, __doc__=summary, **keys)
+    name = f"{made.__name__}Section"
+    found: Any = create_model(name, __base__=base, __doc__=summary, __cls_kwargs__=dict(NO_SOURCE), **keys)
     found.made, found.own_keys = made, tuple(taken)
     return found
 
@@ -132,7 +135,8 @@ def changes(made: Any) -> Any:  # Any: a dataclass, and a class made for it
         for name, one in signature(made).parameters.items()
         if _is_key(one)
     }
-    return create_model(f"{made.__name__}Section", __base__=Changes, __doc__=summary, **keys)
+    name = f"{made.__name__}Section"
+    return create_model(name, __base__=Changes, __doc__=summary, __cls_kwargs__=dict(NO_SOURCE), **keys)
 
 
 def described(made: Callable[..., Any]) -> tuple[str, dict[str, str]]:

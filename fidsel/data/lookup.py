@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data.frames import Frames
@@ -33,6 +32,8 @@ class Lookup:
     """
 
     def __init__(self, frames: Frames, tolerance: float = TOLERANCE) -> None:
+        from scipy.spatial import cKDTree
+
         if not 0 <= tolerance < np.inf:
             raise UsageError(f"tolerance must be a length ≥ 0 in Å, got {tolerance}")
         self.tolerance = tolerance
@@ -79,6 +80,8 @@ class AnyOrder:
     """
 
     def __init__(self, frames: Frames, tolerance: float = TOLERANCE) -> None:
+        from scipy.spatial import cKDTree
+
         self.frames = frames
         self._reach = tolerance * (1 + 1e-9) + 1e-12
         self._scale = 2 * (1 + float(np.abs(frames.positions).max(initial=0.0)))

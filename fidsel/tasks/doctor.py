@@ -5,7 +5,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,13 +31,14 @@ from fidsel.fidelity.buying.outcome import stated_seconds
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.fidelity.engine.task import InlineEngine, Task, Usage
 from fidsel.fidelity.level import Fidelity
-from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
+from fidsel.fidelity.source import Label, LabelError, LabelSource
 from fidsel.fidelity.store.audit import audit
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.md.conformer_search import conformers
 from fidsel.md.pool import require_sampling
 from fidsel.models.device import resolve
 from fidsel.tasks.references import Reference, reference_for
+from fidsel.tasks.who_am_i import WhoAmI
 
 PATIENCE = 300.0
 """s a label may take where its fidelity has no time limit."""
@@ -59,21 +60,6 @@ class Checkup:
     name: str
     ok: bool
     detail: str
-
-
-@dataclass(frozen=True)
-class WhoAmI:
-    """A label source that tells the process it runs in."""
-
-    forces: bool = field(default=False, init=False)
-
-    def settings(self) -> Mapping[str, Value]:
-        """Return nothing that matters."""
-        return {"kind": "who-am-i"}
-
-    def label(self, atoms: Atoms) -> Label:
-        """Return no energy and the number of the process."""
-        return Label(0.0, None, provenance={"pid": os.getpid(), "atoms": len(atoms)})
 
 
 def examine(folder: Path, overrides: Sequence[str] = ()) -> tuple[Checkup, ...]:

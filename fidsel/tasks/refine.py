@@ -6,6 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ConfigDict
+
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.levels import Baseline, BaselineSection
 from fidsel.config.load import check_config
@@ -43,6 +45,8 @@ class PriorConfig(Strict):
 
 class RefineConfig(Changed):  # type: ignore[misc]
     """Settings of `fidsel refine`: what differs from the published steps on a prior, and the following."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     device: Device = "auto"
     """Where the model is refined: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""

@@ -44,7 +44,7 @@ def test_interrupt_ends_cleanly(tmp_path: Path) -> None:
     assert "Traceback" not in text
     assert all_gone(child.pid)
     check_consistent(folder) if (folder / "rounds").exists() else None
-    found = run(folder, "fidelity.1.options.pause=0")
+    found = run(folder, "fidelity.1.options.pause=0", "campaign.rounds=1")
     assert found[-1].stop
     check_consistent(folder)
 

@@ -136,7 +136,7 @@ def stopped_at(campaign: Campaign, moment: str) -> None:
 @pytest.mark.parametrize(
     ("moments", "overrides"),
     [
-        (["cheap labels (train) 3/", "training", "accurate labels (train) 1/"], []),
+        (["cheap labels (train) 3/", "training", "accurate labels (train) 1/"], ["campaign.rounds=1"]),
         pytest.param(
             ["accurate labels (probe) 2/"] * 2,
             ["selector.error=probe", "selector.probes=3", "budget.total=40"],
@@ -284,7 +284,7 @@ def test_bounds_of_every_cluster_end_a_campaign(tmp_path: Path) -> None:
 
 
 def test_small_pool_is_used_up(tmp_path: Path) -> None:
-    found = run(write_campaign(tmp_path, n=60), "budget.total=500", "campaign.rounds=4")
+    found = run(write_campaign(tmp_path, n=60), "budget.total=500", "campaign.rounds=1")
     assert found[-1].stop.startswith(("pool exhausted", "round limit"))
     with LabelStore(tmp_path / "labels.db", read_only=True) as store:
         candidates = len(store.frames()) - len(held_out(tmp_path))
@@ -300,7 +300,7 @@ def test_pool_too_small(tmp_path: Path) -> None:
 
 def test_failed_labels_are_charged_once_and_not_picked_again(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path, accurate='act = "raise", one_in = 3')
-    found = run(folder)
+    found = run(folder, "campaign.rounds=1")
     with LabelStore(folder / "labels.db", read_only=True) as store:
         failed = store.query("SELECT frame_id, count(*) FROM attempts WHERE status = 'failed' GROUP BY 1")
     assert failed
@@ -330,7 +330,8 @@ def test_budget_ends_in_the_middle_of_a_round(tmp_path: Path) -> None:
     """Some labels take ten times as long as the others, and no model of their cost can see it coming."""
     folder = write_campaign(tmp_path, accurate="seconds = 0.02, slow = 0.2, one_in = 3, pause = -1")
     prices = ("fidelity.0.price.value=0.001", "fidelity.1.price={per='core-second',value=1}")
-    found = run(folder, *prices, "budget={total=2.5, unit='core-s'}", "campaign.validation=3")
+    enough = ("campaign.validation=3", "campaign.rounds=9")  # for the budget to end before the rounds do
+    found = run(folder, *prices, "budget={total=2.5, unit='core-s'}", *enough)
     check_consistent(folder)
     assert found[-1].spent <= 2.5 + 0.1, "a label is stopped a moment after its time is over"
     ended = "budget" in found[-1].stop or any("the budget ended before" in n for r in found for n in r.notes)
@@ -344,7 +345,7 @@ def test_measured_costs_are_planned_anew(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path, cheap="slow = 1.0", accurate="slow = 2.0")
     run(folder, *overrides, "fidelity.0.options.seconds=1.0", "campaign.target=1000.0")
     quick = ["fidelity.0.options.seconds=0.001", "fidelity.0.options.slow=0.001"]
-    found = run(folder, *overrides, *quick, "campaign.rounds=4")
+    found = run(folder, *overrides, *quick, "campaign.rounds=1")
     with LabelStore(folder / "labels.db", read_only=True) as store:
         drafts = [store.record(f"round-{k}-draft") or {} for k in range(1, len(found))]
     assert any(draft["cheap"].get("cheap") for draft in drafts)

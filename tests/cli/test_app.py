@@ -77,19 +77,22 @@ def test_a_device_without_memory_is_said_and_the_same_command_goes_on(
     assert fidsel(capfd, *command).code == 0
 
 
-def test_errors_of_a_program_keep_their_traceback_in_a_log(tmp_path: Path) -> None:
+def test_errors_of_a_program_keep_their_traceback_in_a_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     folder = write_campaign(tmp_path / "campaign")
-    (folder / "crowded.py").write_text(CROWDED.replace("torch.cuda.OutOfMemoryError", "RuntimeError"))
+    other = CROWDED.replace("torch.cuda.OutOfMemoryError", "RuntimeError").replace("crowded", "failing")
+    (folder / "failing.py").write_text(other)
     (folder / "full").touch()
-    model = 'model={kind = "crowded:Crowded", options = {sigmas = [10.0]}}'
-    command = [sys.executable, "-m", "fidsel", "iterate", "-C", str(folder), model]
-    found = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
-    assert found.returncode == 1
-    assert "Traceback" not in found.stderr
+    model = 'model={kind = "failing:Crowded", options = {sigmas = [10.0]}}'
+    found = fidsel(capfd, "iterate", "-C", folder, model)
+    assert found.code == 1
+    assert "Traceback" not in found.err
     (log,) = tmp_path.glob("fidsel-error-*.log")
-    assert str(log) in found.stderr.splitlines()[-1]
+    assert str(log) in found.err.splitlines()[-1]
     assert "Traceback" in log.read_text(encoding="utf-8")
-    assert "RuntimeError: CUDA out of memory" in found.stderr
+    assert "RuntimeError: CUDA out of memory" in found.err
 
 
 CROWDED = """

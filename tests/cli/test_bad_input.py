@@ -362,7 +362,7 @@ def test_usage_errors_are_2(words: tuple[str, ...], capfd: pytest.CaptureFixture
 
 
 def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "fidsel", "status", "-C", str(tmp_path)]
+    command = [sys.executable, "-m", "fidsel", "check", str(tmp_path / "nowhere.npz")]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 2
     assert found.stderr.startswith("fidsel: ")

@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
-from command_line import write_campaign
+from command_line import fidsel, write_campaign
 
+from fidsel.cli import main
+
+PLAN = "plan --budget 9 --price a=1 --price b=2 --validation 1"
 FIDSEL = f"{sys.executable} -m fidsel"
 
 
@@ -22,22 +26,33 @@ def shell(command: str, **environment: str) -> "subprocess.CompletedProcess[byte
     ("encoding", "words"),
     [
         ("ascii", "config schema"),
-        ("ascii:strict", "config schema --markdown"),
+        ("ascii", "config schema --markdown"),
         ("latin-1", "config schema --markdown"),
-        ("ascii", "plan --budget 9 --price a=1 --price b=2 --validation 1"),
-        ("latin-1", "plan --budget 9 --price a=1 --price b=2 --validation 1"),
     ],
 )
-def test_any_encoding_holds_what_is_printed(encoding: str, words: str) -> None:
-    found = shell(f"{FIDSEL} {words}", PYTHONIOENCODING=encoding)
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_any_encoding_holds_what_is_printed(
+    encoding: str, errors: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, err = BytesIO(), BytesIO()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(out, encoding, errors))
+    monkeypatch.setattr(sys, "stderr", TextIOWrapper(err, encoding, errors))
+    monkeypatch.setattr(sys, "argv", ["fidsel", *words.split()])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 0, err.getvalue()
+    assert err.getvalue() == b""
+    text = out.getvalue().decode(encoding)
+    assert json.loads(text)["title"] == "Config" if words == "config schema" else "| `kind` |" in text
+
+
+@pytest.mark.parametrize(("encoding", "sign"), [("ascii:strict", "x"), ("ascii", "x"), ("latin-1", "×")])
+def test_an_encoding_may_be_given_to_the_program(encoding: str, sign: str) -> None:
+    found = shell(f"{FIDSEL} {PLAN}", PYTHONIOENCODING=encoding)
     assert found.returncode == 0, found.stderr
     assert b"Traceback" not in found.stderr
     text = found.stdout.decode(encoding.partition(":")[0])
-    if words == "config schema":
-        assert json.loads(text)["title"] == "Config"
-    if "plan" in words:
-        assert ("error, x accurate" in text) is encoding.startswith("ascii")
-        assert ("error, × accurate" in text) is not encoding.startswith("ascii")
+    assert [one for one in "x×" if f"error, {one} accurate" in text] == [sign]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
@@ -62,29 +77,38 @@ def test_json_is_whole_in_any_encoding(tmp_path: Path) -> None:
 
 
 def test_errors_name_files_of_any_name_in_any_encoding() -> None:
-    found = shell(f"{FIDSEL} train 'naïve–😀.npz'", PYTHONIOENCODING="ascii")
+    found = shell(f"{FIDSEL} check 'naïve–😀.npz'", PYTHONIOENCODING="ascii")
     assert found.returncode == 2
     assert rb"there is no file na\xefve-\U0001f600.npz" in found.stderr
-    found = shell(rf"{FIDSEL} train $'bytes\xff.npz'")
+    found = shell(rf"{FIDSEL} check $'bytes\xff.npz'")
     assert found.returncode == 2
     assert b"there is no file bytes" in found.stderr
 
 
 @pytest.mark.parametrize(
-    ("redirection", "code"),
-    [(">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), ("| true", 141), (">/dev/full", 1), ("2>/dev/full", 0)],
+    ("words", "redirection", "code", "said"),
+    [
+        (PLAN, ">&-", 0, "what if: errors are relative to accurate labels alone"),
+        (PLAN, "2>&-", 0, ""),
+        (PLAN, "<&- >&- 2>&-", 0, ""),
+        ("config schema", "| true", 141, ""),
+        (PLAN, ">/dev/full", 1, "fidsel: the system refuses: No space left on device\n"),
+        ("--help", "2>/dev/full", 0, ""),
+    ],
 )
-def test_streams_that_lead_nowhere(redirection: str, code: int) -> None:
-    found = shell(f"{FIDSEL} config schema {redirection}")
+def test_streams_that_lead_nowhere(words: str, redirection: str, code: int, said: str) -> None:
+    found = shell(f"{FIDSEL} {words} {redirection}")
     assert found.returncode == code
-    said = b"fidsel: the system refuses: No space left on device\n" if redirection == ">/dev/full" else b""
-    assert found.stderr == said
+    assert bool(found.stderr) is bool(said)
+    assert found.stderr.decode().startswith(said)
 
 
-def test_the_store_never_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+def test_the_store_never_takes_the_place_of_a_closed_stream(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = write_campaign(tmp_path / "campaign")
     found = shell(f"{FIDSEL} sample -C {folder} <&- >&- 2>&-")
     assert found.returncode == 0
-    found = shell(f"{FIDSEL} sample -C {folder}")
-    assert found.returncode == 0, found.stderr
-    assert b"pool: 80 configurations" in found.stderr
+    again = fidsel(capfd, "sample", "-C", folder)
+    assert again.code == 0, again.err
+    assert "pool: 80 configurations" in again.err

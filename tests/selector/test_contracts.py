@@ -1,14 +1,13 @@
 """Every built-in picker and error source keeps its contract."""
 
 from dataclasses import replace
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.selector import (
     ERROR_SOURCES,
@@ -20,14 +19,11 @@ from fidsel.selector import (
     FarthestPoint,
     Greedy,
     Picker,
-    Picks,
     Pool,
     Random,
-    Reference,
     Stratified,
     needs_errors,
 )
-from fidsel.selector.error_sources.source import NOTHING
 from fidsel.selector.pickers.cluster_error import Strategy
 from fidsel.testing.picker import check_error_source, check_picker, example_pool
 
@@ -168,65 +164,6 @@ def test_unknown_errors_are_refused_where_they_are_needed(name: str) -> None:
             picker.pick(replace(pool, errors=blank), 5, np.random.default_rng(0))
     else:
         assert len(picker.pick(replace(pool, errors=blank), 5, np.random.default_rng(0))) == 5
-
-
-class _Forgetful:
-    """A picker that breaks one rule."""
-
-    def __init__(self, rows: IntArray) -> None:
-        self.rows = rows
-
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:  # noqa: ARG002
-        rows = self.rows[:n]
-        return Picks(rows, np.zeros(n, int), pool.clusters[rows], ("because",) * n)
-
-
-def test_the_checks_name_the_broken_rule() -> None:
-    pool = example_pool()
-    with pytest.raises(AssertionError, match="labelled frame was picked"):
-        check_picker(_Forgetful(np.arange(len(pool))[np.argsort(~pool.labelled)]), pool)
-    with pytest.raises(AssertionError, match="not unique"):
-        check_picker(_Forgetful(np.full(len(pool), np.flatnonzero(~pool.labelled)[0])), pool)
-    free = np.flatnonzero(~pool.labelled)
-    with pytest.raises(AssertionError, match="picked again"):
-        check_picker(_Forgetful(free), pool)
-
-
-def test_ignoring_what_is_labelled_is_noticed() -> None:
-    with pytest.raises(AssertionError, match="keep away from labelled frames"):
-        check_picker(Greedy(), diverse=True)
-
-
-class _Secretive(Greedy):
-    needs_errors: ClassVar[bool] = False
-
-
-def test_reading_errors_in_secret_is_noticed() -> None:
-    with pytest.raises(UsageError, match="run an error source"):
-        check_picker(_Secretive())
-
-
-class _Writer(Random):
-    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
-        pool.errors.setflags(write=True)
-        pool.errors[:] = 0
-        return super().pick(pool, n, rng)
-
-
-def test_writing_to_the_pool_is_refused_or_noticed() -> None:
-    with pytest.raises((ValueError, AssertionError), match=r"WRITEABLE|wrote to errors"):
-        check_picker(_Writer(), random=True)
-
-
-class _Boundless(Reference):
-    def estimate(self, pool: Pool, known: FloatArray, evidence: Evidence = NOTHING) -> FloatArray:  # noqa: ARG002
-        return np.full(len(pool), known.max() * np.nan)
-
-
-def test_missing_estimates_are_noticed() -> None:
-    pool = example_pool()
-    with pytest.raises(AssertionError, match="finite estimates"):
-        check_error_source(_Boundless(), pool, pool.errors)
 
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN))

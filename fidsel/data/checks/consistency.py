@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data.checks.finding import Finding, about, by_level
@@ -187,6 +186,8 @@ def _near_pairs(frames: Frames, name: str) -> _Pairs:
 
 def _nearest(xyz: FloatArray) -> IntArray:
     """Return (k, 2) rows: of the queries the nearest quarter, at least `FEWEST`, each with its neighbour."""
+    from scipy.spatial.distance import cdist
+
     n, limit = len(xyz), FARTHEST * max(1.0, np.sqrt(xyz.shape[1] / 9))
     flat = xyz.reshape(n, -1)
     queries = np.unique(np.linspace(0, n - 1, QUERIES).astype(np.int64))

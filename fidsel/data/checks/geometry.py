@@ -3,7 +3,6 @@
 import numpy as np
 from ase import Atoms
 from ase.geometry import complete_cell
-from scipy.spatial import cKDTree
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data import state
@@ -87,6 +86,8 @@ def _nearest_of_many(atoms: Atoms) -> FloatArray:
 
     Of periodic images those are looked at that lie within `LONELY` of the cell, or within one cell.
     """
+    from scipy.spatial import cKDTree
+
     xyz, owner = atoms.positions, np.arange(len(atoms))
     if atoms.pbc.any():
         xyz, owner = _images(atoms)

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import pdist
 
 from fidsel.arrays import FloatArray, IntArray, StrArray
 from fidsel.data.frames import Frames
@@ -74,6 +72,8 @@ def _by_kind(frames: Frames) -> dict[bytes, IntArray]:
 
 def _sorted(frames: Frames, rows: IntArray) -> FloatArray:
     """Return (n, pairs) distances of frames of one kind, sorted within each pair of elements."""
+    from scipy.spatial.distance import pdist
+
     size = int(frames.offsets[rows[0] + 1] - frames.offsets[rows[0]])
     if size == 1:
         return np.zeros((len(rows), 1))
@@ -93,6 +93,8 @@ def _near(a: Frames, rows: IntArray, b: Frames, others: IntArray, tolerance: flo
     Frames that agree in all distances agree in any few of them: a tree of `PROBES` gives all candidates, and
     those alone are compared, so that memory grows with the frames, not with their pairs of atoms.
     """
+    from scipy.spatial import cKDTree
+
     reach = tolerance * (1 + 1e-9) + 1e-12
     candidates = cKDTree(_probes(b, others)).query_ball_point(_probes(a, rows), reach, p=np.inf)
     hits = [

@@ -1,7 +1,6 @@
 """Rules of the data check about units that energies and forces share, which their agreement cannot show."""
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from fidsel.arrays import FloatArray, evenly
 from fidsel.data.checks.finding import Finding, by_level
@@ -113,6 +112,8 @@ def _hydrogens(frames: Frames) -> tuple[FloatArray, FloatArray, FloatArray, Floa
 
     Hydrogen atoms between two others (half-way in a proton transfer) are left out of the bonds.
     """
+    from scipy.spatial import cKDTree
+
     columns: list[list[FloatArray]] = [[np.empty(0)] for _ in range(4)]
     for start, stop in zip(frames.offsets[:-1].tolist(), frames.offsets[1:].tolist(), strict=True):
         numbers, xyz, forces = (x[start:stop] for x in (frames.numbers, frames.positions, frames.forces))

@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.calculators.calculator import all_properties
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.db import connect
-from ase.db.row import AtomsRow
 
 from fidsel.data.formats.electrons import NAMES
 from fidsel.data.formats.foreign import parsing
@@ -25,6 +23,9 @@ from fidsel.data.formats.stated import Stated, stated
 from fidsel.data.frames import Frames
 from fidsel.data.units import Units
 from fidsel.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from ase.db.row import AtomsRow
 
 FRAME_KEYS = ("level", "group", "charge", "spin")
 
@@ -43,6 +44,8 @@ def load(path: Path, keys: Keys, name: str, kind: str = "db") -> Loaded:
     UsageError
         where the file is not such a database.
     """
+    from ase.db import connect
+
     (_require_sqlite if kind == "db" else _require_json)(path, name)
     images, available = [], set()
     with parsing(name, "an ASE database"):
@@ -76,6 +79,8 @@ def dump(path: Path, frames: Frames) -> None:
 
 
 def _write(path: Path, frames: Frames) -> None:
+    from ase.db import connect
+
     with connect(path, type="db", append=False, serial=True) as database:
         for i, atoms in enumerate(frames):
             info = {name: getattr(frames, name)[i].item() for name in FRAME_KEYS}
@@ -113,13 +118,13 @@ def _require_json(path: Path, name: str) -> None:
         raise UsageError(f"{name} is JSON, but not an ASE database (it has no list of 'ids')")
 
 
-def _values(row: AtomsRow) -> dict[str, Any]:
+def _values(row: "AtomsRow") -> dict[str, Any]:
     """Return everything a row says besides its structure; results come before a user's own keys."""
     results = {name: row[name] for name in all_properties if name in row}
     return dict(row.data) | dict(row.key_value_pairs) | results
 
 
-def _image(row: AtomsRow, values: dict[str, Any], keys: Keys, where: str) -> Image:
+def _image(row: "AtomsRow", values: dict[str, Any], keys: Keys, where: str) -> Image:
     return Image(
         row["numbers"], row["positions"], row["cell"], row["pbc"],
         {key: values[key] for key in keys.wanted("energy", values)},

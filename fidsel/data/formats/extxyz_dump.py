@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
-from ase.io.extxyz import key_val_str_to_dict
 
 from fidsel.data.formats.extxyz import PLAIN_XYZ
 from fidsel.data.formats.header import parse
@@ -60,6 +59,8 @@ def _quoted(text: str) -> str:
 
 
 def _reads_back(text: str) -> bool:
+    from ase.io.extxyz import key_val_str_to_dict
+
     line = f"x={text}"
     value: Any = key_val_str_to_dict(line).get("x")
     return isinstance(value, str) and value == text == parse(line).values.get("x")

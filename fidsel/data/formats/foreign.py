@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from zipfile import BadZipFile
 
-from ase.io import ParseError
-
 from fidsel.exceptions import FidselError, UsageError
 
 FAILURES = (
     ArithmeticError, AssertionError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError, OSError,
-    ParseError, RuntimeError, StopIteration, SyntaxError, TypeError, ValueError, Warning, sqlite3.Error,
+    RuntimeError, StopIteration, SyntaxError, TypeError, ValueError, Warning, sqlite3.Error,
     struct.error, zlib.error,
 )  # fmt: skip
-"""What they raise on files that are not what they expect."""
+"""What they raise on files that are not what they expect, beside ASE's own error."""
 
 
 @contextmanager
@@ -35,6 +33,12 @@ def parsing(name: str, what: str) -> Iterator[None]:
             yield
     except FidselError:
         raise
-    except FAILURES as error:
+    except _failures() as error:
         told = f"{type(error).__name__}: {error}".rstrip(": ")[:300]
         raise UsageError(f"{name} cannot be read as {what}: {told}; copy or write it again") from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from ase.io import ParseError
+
+    return (*FAILURES, ParseError)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.io.trajectory import TrajectoryReader
 
 from fidsel.data.formats.electrons import NAMES
 from fidsel.data.formats.foreign import parsing
@@ -23,6 +22,8 @@ def load(path: Path, keys: Keys, name: str) -> Loaded:
     UsageError
         where the file is none.
     """
+    from ase.io.trajectory import TrajectoryReader
+
     with parsing(name, "an ASE trajectory"):
         # opened here, since ASE leaves the file open where it is no trajectory
         with path.open("rb") as file:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ase import Atoms
-from ase.io.gaussian import read_gaussian_out
 
 from fidsel.exceptions import UsageError
 
 
 def images(path: Path, text: str) -> Sequence[Atoms]:
     """Return each geometry with its energy and forces, which must be in one orientation."""
+    from ase.io.gaussian import read_gaussian_out
+
     with path.open(encoding="utf-8", errors="replace") as file:
         images = list(read_gaussian_out(file, slice(None)))
     turned = "Standard orientation:" in text and not re.search("(Input|Z-Matrix) orientation:", text)

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io.turbomole import read_turbomole_gradient
 
 from fidsel.arrays import FloatArray
 from fidsel.data.formats.foreign import parsing
@@ -20,6 +19,8 @@ SAME_ENERGY = 2e-6 * units.Hartree
 
 def read_gradient(path: Path, name: str) -> list[Atoms]:
     """Return the geometries of a file `gradient` (xTB, Turbomole) or `.engrad` (ORCA, xTB)."""
+    from ase.io.turbomole import read_turbomole_gradient
+
     with parsing(name, "a gradient file"):
         if path.suffix.lower() == ".engrad":
             return _engrad(path)

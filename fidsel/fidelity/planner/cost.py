@@ -6,7 +6,6 @@ from typing import Self
 import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
 from fidsel.arrays import FloatArray
 from fidsel.exceptions import UsageError
@@ -137,6 +136,8 @@ class CostModel:
         ----------
         sizes : (n,) sizes of the frames, > 0.
         """
+        from scipy.special import stdtrit
+
         offset = _logs("sizes", sizes) - self.centre
         design = np.column_stack([np.ones(len(offset)), offset])
         centre = design @ self.coefficients

@@ -30,7 +30,7 @@ def beneath(campaign: Campaign, source: LabelSource, *, always: bool = False) ->
 
 
 def based(folder: Path, source: LabelSource = LOW) -> Campaign:
-    return beneath(open_campaign(folder), source)
+    return beneath(open_campaign(folder, ["campaign.rounds=1"]), source)
 
 
 def data(ws: Workspace, n: int) -> TrainingData:

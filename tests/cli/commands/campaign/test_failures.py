@@ -25,7 +25,7 @@ def test_a_campaign_goes_on_after_its_program_is_mended(
     shown = fidsel(capfd, "status", "--failed", "-C", str(folder))
     assert "did not converge" in shown.out
     assert "`fidsel retry`" in shown.err
-    found = run(folder, "fidelity.1.options.act=work")
+    found = run(folder, "fidelity.1.options.act=work", "campaign.rounds=0")
     assert found[-1].stop
     with LabelStore(folder / "labels.db", read_only=True) as store:
         assert store.query("SELECT count(*) FROM attempts WHERE status = 'failed'") == [(3,)]
