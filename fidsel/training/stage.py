@@ -65,8 +65,8 @@ class Stage:
     ema : decay of the averaged parameters that are evaluated and kept.
     clip : largest gradient norm, per member; 1e30 is as good as none.
     weight_decay : AdamW's weight decay.
-    patience : validations in which the loss does not fall by a hundredth, after which the stage ends, or lowers
-        the learning rate where no `steps` are given; by default 6 of them, and all `steps` are run.
+    patience : validations without a fall of the loss by a hundredth, after which the stage ends or, where no
+        `steps` are given, lowers the learning rate; by default 6 of these, and all steps are run of those.
     validate_every : steps between validations.
     frozen : names of parameters that stay as they are, or of modules, as "blocks.0", all of whose do.
     compile : translate the step to machine code first, which needs a C++ compiler: minutes, then about twice
@@ -258,13 +258,13 @@ class Recipe(ABC):
         minutes : of all stages together, in equal parts; None = as it is.
         """
         share = None if minutes is None else minutes / len(self.stages(levels))
-        own = {"steps": steps, "minutes": share}
-        given = {name: value for name, value in own.items() if value is not None}
-        stages = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
-        changed = {
-            name: replace(stage, **given) for name, stage in stages.items() if isinstance(stage, Stage)
-        }
-        return replace(self, **changed)
+        settings = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+        stages = {name: own for name, own in settings.items() if isinstance(own, Stage)}
+        if steps is not None:
+            stages = {name: replace(own, steps=steps) for name, own in stages.items()}
+        if share is not None:
+            stages = {name: replace(own, minutes=share) for name, own in stages.items()}
+        return replace(self, **stages)
 
     def with_source(self, source: LabelSource) -> Self:
         """Return the recipe with what computes its cheap level, see `needs_source`."""

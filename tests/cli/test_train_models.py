@@ -15,6 +15,7 @@ from fidsel.models import MODELS
 from fidsel.training import RECIPES
 
 SMALL = {
+    "average": ["members=[{kind='sgdml',sigmas=[20.0]},{kind='painn',features=8,layers=1}]"],
     "egnn": ["features=8", "layers=1"],
     "ensemble": ["members=2", "member={kind='painn',features=4,layers=1}"],
     "gemnet": ["blocks=1", "atom=8", "edge=8", "triplet=4", "bilinear=4"],

@@ -46,7 +46,7 @@ class Standard(Recipe):
 def control(recipe: Recipe, levels: int) -> Standard:
     """Return standard training as the control arm does it: as long as a whole recipe.
 
-    A network takes as many optimiser steps, and minutes at most, on accurate labels as the recipe's stages take
+    A network takes as many optimiser steps, and minutes at most, on accurate labels as the recipe's stages
     together, with the batch and all else as in the stage of the recipe that starts from random parameters.
     Where one of them goes on until its validation loss has settled, so does the control arm.
 

@@ -44,6 +44,13 @@ def train(
         ),
     ] = None,
     baseline: Baseline = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Steps of each stage of a network; by default until its validation loss settles."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Bound on the time that a network trains, shared by its stages.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
     files: TrainingFiles,
     seed: Seed = 0,
@@ -64,6 +71,8 @@ def train(
             seed,
             out,
             baseline=baseline,
+            steps=steps,
+            minutes=minutes,
             force=force,
             report=report,
             say=note,
