@@ -73,10 +73,8 @@ def show(rows: Sequence[Row]) -> None:
     for row in sorted(rows, key=lambda row: (row["labels"], row["seed"])):
         mae = [row["models"][name]["force_mae"] for name in ("sgdml", "painn", "average")]
         last = row["models"]["average"]
-        told = "  ".join(f"{value:6.3f}" for value in mae)
-        print(
-            f"{row['labels']:6} {row['seed']:4}  {told}  {last['weights'][1]:10.2f} {last['correlation']:20.2f}"
-        )
+        told = "  ".join(f"{value:6.3f}" for value in [*mae, last["weights"][1], last["correlation"]])
+        print(f"{row['labels']:6} {row['seed']:4}  {told}")
 
 
 def main() -> None:
