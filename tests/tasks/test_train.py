@@ -87,7 +87,7 @@ def test_steps_and_minutes_bound_every_stage_of_a_network(tmp_path: Path) -> Non
     found = train(out=tmp_path / "minutes", minutes=0.01)
     assert not any(stage["notes"]["settled"] for stage in found.stages)
     assert min(stage["seconds"] for stage in found.stages) >= 0.3
-    with pytest.raises(UsageError, match="steps of stage 'pre-train' must be a whole number > 0, got 0"):
+    with pytest.raises(UsageError, match=r"steps of stage .* must be a whole number > 0, got 0"):
         train(out=tmp_path / "none", steps=0)
     with pytest.raises(UsageError, match="--minutes bound the training of a network, and sgdml is fitted in"):
         train_files(accurate, out=tmp_path / "kernel", minutes=1.0)
