@@ -2,12 +2,12 @@
 
     python benchmarks/posterior_weights.py --part cells.jsonl    # two minutes of one core
 
-Malonaldehyde, 40 CCSD(T) and 160 MD17 (PBE+TS) labels, 20 CCSD(T) labels validate, 300 test; sGDML
-without a learnt metric. A kernel fitted to what a surrogate lacks of the accurate labels says by its posterior
-how unsure it is on each cheap frame, s²_j in (eV/Å)². "sum": surrogate plus residual, all cheap frames alike.
-"weighted": the same, the surrogate fitted with weights 1 / (s²_j + median s²). "random": the same, the weights
-dealt to other frames. "joint": one kernel on accurate labels and on cheap ones moved by the residual, whose
-noise is c·s²_j, the factor c chosen on the validation frames.
+Malonaldehyde, 40 CCSD(T) and 160 MD17 (PBE+TS) labels, 20 CCSD(T) labels validate, 300 test; sGDML without a
+learnt metric. A kernel fitted to what a surrogate lacks of the accurate labels says by its posterior how unsure
+it is on each cheap frame, s²_j in (eV/Å)². "sum": surrogate plus residual, all cheap frames alike. "weighted":
+the same, the surrogate fitted with weights 1 / (s²_j + median s²). "random": the same, the weights dealt to other
+frames. "joint": one kernel on accurate labels and on cheap ones moved by the residual, whose noise is c·s²_j, the
+factor c chosen on the validation frames.
 
 Needs malonaldehyde_ccsd_t and rmd17 in FIDSEL_DATA (default ../shared/data).
 """
