@@ -221,7 +221,10 @@ def learning(cell: Cell, seconds: float) -> Row:
     """Train each for some time, in turns of a few seconds, and note when it reaches an error."""
     frames = read("malonaldehyde", cell.size + 50)
     train, validation = frames[: cell.size], frames[cell.size :]
-    programs: dict[str, Any] = {"fidsel": Ours(train, STAGE), **dict(peers(train, STAGE.batch))}
+    programs: dict[str, Any] = {
+        "fidsel": Ours(train, replace(STAGE, steps=4000)),
+        **dict(peers(train, STAGE.batch)),
+    }
     curves: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
     spent = dict.fromkeys(programs, 0.0)
     while unfinished := [name for name in programs if spent[name] < seconds and not programs[name].done]:
