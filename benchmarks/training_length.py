@@ -22,7 +22,7 @@ from fidsel.training.optimise.fit import fit
 from fidsel.training.recipes.standard import STAGE
 
 FRAMES, VALIDATION, TEST = 400, 80, 500
-STEPS = (4000, 8000, None)
+STEPS = (4000, None)
 
 
 @dataclass(frozen=True)
