@@ -46,6 +46,7 @@ from fidsel.data import Frames
 from fidsel.models import SGDML, PaiNN
 from fidsel.training.labels import centred, prepare
 from fidsel.training.optimise.members import Members
+from fidsel.training.optimise.schedule import Schedule
 from fidsel.training.optimise.step import Steps
 from fidsel.training.recipes.standard import STAGE
 from fidsel.training.stage import Stage
@@ -150,6 +151,7 @@ class Ours:
         fresh = [PaiNN("pbe", features=128, layers=3, seed=seed).to(DEVICE) for seed in seeds]
         self.starts = [centred(model, frames) for model in fresh]
         self.stage, self.n, self.taken = stage, len(frames), 0
+        self.schedule = Schedule(stage, len(frames))
         data = prepare(self.starts, frames, np.ones((len(seeds), len(frames))))
         self.members, self.rng = Members(self.starts), np.random.default_rng(SEED)
         self.steps = Steps(self.members, data, stage.loss, stage, graph=graph)
@@ -157,13 +159,15 @@ class Ours:
     def take(self, count: int = 1) -> None:
         """Take some steps."""
         rows = [self.rng.permutation(self.n)[: self.stage.batch] for _ in range(count)]
-        self.steps.block(self.taken + 1, torch.from_numpy(np.stack(rows)))
+        numbers = range(self.taken + 1, self.taken + count + 1)
+        rates = [self.schedule.rate(step, self.schedule.share(step, 0.0)) for step in numbers]
+        self.steps.block(self.taken + 1, torch.from_numpy(np.stack(rows)), rates)
         self.taken += count
 
     @property
     def done(self) -> bool:
         """Whether the schedule of the learning rate has ended."""
-        return self.taken >= self.stage.steps
+        return self.schedule.share(self.taken, 0.0) == 1
 
     def error(self, frames: Frames) -> float:
         """Return the force MAE of the averaged parameters, kcal/mol/Å."""
@@ -217,7 +221,10 @@ def learning(cell: Cell, seconds: float) -> Row:
     """Train each for some time, in turns of a few seconds, and note when it reaches an error."""
     frames = read("malonaldehyde", cell.size + 50)
     train, validation = frames[: cell.size], frames[cell.size :]
-    programs: dict[str, Any] = {"fidsel": Ours(train, STAGE), **dict(peers(train, STAGE.batch))}
+    programs: dict[str, Any] = {
+        "fidsel": Ours(train, replace(STAGE, steps=4000)),
+        **dict(peers(train, STAGE.batch)),
+    }
     curves: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
     spent = dict.fromkeys(programs, 0.0)
     while unfinished := [name for name in programs if spent[name] < seconds and not programs[name].done]:

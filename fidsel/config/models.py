@@ -1,7 +1,7 @@
 """`[model]`: the force field that is trained, by the arguments of its class."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -13,7 +13,7 @@ from fidsel.config.custom import build_own_model, is_trainable, own_model
 from fidsel.config.levels import Baseline
 from fidsel.config.sections import ClassSection, Kinds, Section, section
 from fidsel.config.strict import OwnClass
-from fidsel.models import MODELS, Ensemble, ForceField
+from fidsel.models import MODELS, Average, Ensemble, ForceField
 from fidsel.models.device import resolve
 from fidsel.training.stage import ModelFactory
 
@@ -86,6 +86,10 @@ LEARNERS: dict[str, type[LearnerSection]] = {
 """Sections of the models that can be trained."""
 
 
+Learner = Annotated[LearnerSection, Kinds(LEARNERS), AfterValidator(ModelSection.part)]
+"""A section of a model that is trained by itself, as a part of another."""
+
+
 class EnsembleSection(ModelSection):
     """Several models of one kind: their mean, and their disagreement as an estimate of its error."""
 
@@ -95,9 +99,7 @@ class EnsembleSection(ModelSection):
     """A committee."""
     members: Annotated[int, Field(ge=2)] = 4
     """How many."""
-    member: Annotated[LearnerSection, Kinds(LEARNERS), AfterValidator(ModelSection.part)] = LEARNERS["painn"](
-        kind="painn"
-    )
+    member: Learner = LEARNERS["painn"](kind="painn")
     """Each of them, as a model section: { kind = "painn", ... }; by default PaiNN as it is."""
 
     @property
@@ -113,6 +115,33 @@ class EnsembleSection(ModelSection):
     def build(self, root: Path) -> ModelFactory:
         """Return what builds ensembles of untrained models; paths start at `root`."""
         return partial(Ensemble.of, self.member.build(root), self.members)
+
+
+class AverageSection(ModelSection):
+    """Models of different kinds on the same labels, averaged with the weights that validate best."""
+
+    made = Average
+
+    kind: Literal["average"] = "average"
+    """A weighted mean, or the best of its members where that is no better."""
+    members: Annotated[tuple[Learner, ...], Field(min_length=2)] = (
+        LEARNERS["sgdml"](kind="sgdml"),
+        LEARNERS["painn"](kind="painn"),
+    )
+    """Each of them, as a model section; by default [{ kind = "sgdml" }, { kind = "painn" }]."""
+
+    @property
+    def where(self) -> str:
+        """The device of the first member."""
+        return self.members[0].where
+
+    def build(self, root: Path) -> ModelFactory:
+        """Return what builds averages of untrained models; paths start at `root`."""
+        return partial(self._build, [member.build(root) for member in self.members])
+
+    @staticmethod
+    def _build(members: Sequence[ModelFactory], seed: int) -> Average:
+        return Average([member(seed) for member in members])
 
 
 class OwnModelSection(ModelSection):
@@ -137,7 +166,7 @@ class OwnModelSection(ModelSection):
 
 
 MODEL_SECTIONS: dict[str, type[ModelSection]] = {
-    **LEARNERS, "ensemble": EnsembleSection, "custom": OwnModelSection
+    **LEARNERS, "ensemble": EnsembleSection, "average": AverageSection, "custom": OwnModelSection
 }  # fmt: skip
 Model = Annotated[ModelSection, Kinds(MODEL_SECTIONS)]
 """A `[model]` section."""

@@ -2,6 +2,7 @@
 
 from fidsel.fidelity.sources.registry import SOURCES
 from fidsel.models.calculator import ForceFieldCalculator
+from fidsel.models.combinations.average import Average
 from fidsel.models.combinations.baseline import Baseline
 from fidsel.models.combinations.by_system import BySystem
 from fidsel.models.combinations.ensemble import Ensemble
@@ -25,6 +26,7 @@ SOURCES["model"] = ModelSource
 MODELS |= {
     model.kind: model
     for model in (
+        Average,
         Baseline,
         BySystem,
         EGNN,
@@ -45,6 +47,7 @@ __all__ = [
     "MACE",
     "MODELS",
     "SGDML",
+    "Average",
     "Baseline",
     "BySystem",
     "Disagreement",

@@ -26,7 +26,8 @@ class Progress:
     step, of : what is done, of how much; an iteration's end is an estimate.
     unit : what is counted: "steps", "iterations", "rows" of a kernel matrix, "widths" σ and
         "weightings" of distances of a kernel.
-    loss : training loss of a network, validation error or residual of a kernel, where there is any.
+    loss : validation loss of a network, validation error or residual of a kernel, where there is any.
+    gain : part of a network's loss that the second half of the steps so far took off.
     left : seconds until this part is done, as far as can be told.
 
     Examples
@@ -41,11 +42,13 @@ class Progress:
     unit: str = "steps"
     loss: float | None = None
     left: float | None = None
+    gain: float | None = None
 
     @property
     def detail(self) -> str:
         """What to say beside stage, step and end."""
-        loss = [] if self.loss is None else [f"loss {self.loss:.3g}"]
+        gained = "" if self.gain is None else f" ({self.gain:.0%} off by the second half so far)"
+        loss = [] if self.loss is None else [f"loss {self.loss:.3g}{gained}"]
         left = [] if self.left is None or self.step >= self.of else [f"{spoken(self.left)} left"]
         return ", ".join([self.unit, *loss, *left])
 
@@ -144,13 +147,19 @@ class Task:
             self._checkpoint.save(values, tensors)
 
     def tell(
-        self, step: int, of: int, unit: str = "steps", loss: float | None = None, share: float | None = None
+        self,
+        step: int,
+        of: int,
+        unit: str = "steps",
+        loss: float | None = None,
+        share: float | None = None,
+        gain: float | None = None,
     ) -> None:
         """Say how far the task is; most calls between begin and end of a unit are not passed on.
 
         Parameters
         ----------
-        step, of, unit, loss : see `Progress`.
+        step, of, unit, loss, gain : see `Progress`.
         share : part of the time that is over, None = step / of.
         """
         now, share = perf_counter(), step / of if share is None else share
@@ -161,4 +170,4 @@ class Task:
         self._told = now
         begun, first = self._begun
         left = (now - begun) * (1 - share) / (share - first) if share > first else None
-        self._watch.on_progress(Progress(self._watch.stage, step, of, unit, loss, left))
+        self._watch.on_progress(Progress(self._watch.stage, step, of, unit, loss, left, gain))

@@ -32,8 +32,9 @@ from fidsel.models.watch import Watch
 from fidsel.tasks.baseline import file_baseline, named_baseline
 from fidsel.training.baseline import judge, require_baseline_use, train_over
 from fidsel.training.evaluate import errors
+from fidsel.training.recipes.dispatch import takes_steps
 from fidsel.training.recipes.usual import usual_recipe
-from fidsel.training.stage import TrainingData
+from fidsel.training.stage import ModelFactory, Recipe, TrainingData
 
 HELD_OUT = 0.2
 """Part of the accurate labels that validates where no validation file is given."""
@@ -157,6 +158,8 @@ def train_files(
     out: Path | str = "model",
     *,
     baseline: str | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
     force: bool = False,
     report: Reporter = silent,
     say: Callable[[str], None] = unheard,
@@ -177,6 +180,7 @@ def train_files(
     seed : decides every draw.
     out : folder of the model.
     baseline : what lies beneath the model, see `named_baseline`; None = as `overrides` say.
+    steps, minutes : bounds on the training of a network, see `Recipe.bounded`.
     force : whether a model that is there may be replaced.
     report : hears how far it is.
     say : hears what is odd about the labels before anything is trained on them.
@@ -198,14 +202,14 @@ def train_files(
     files = [LabelFile.of(one) for one in (accurate, validation) if one is not None]
     low = [LabelFile.of(one) for one in cheap]
     config = train_config(model, recipe, overrides, len(low), baseline)
-    chosen = config.recipe.build(Path())
+    factory = config.model.build(Path())
+    chosen = _bounded(config.recipe.build(Path()), factory, len(low), steps, minutes)
     data, odd = _labels(files, low, seed, labelled=chosen.takes != "frames", say=say)
     beneath, verdict = _baseline(config.model.baseline, data, seed, say)
     if chosen.needs_source:
         _require_pairs(data.train + data.validation, data.cheap[-1], low[-1].text)
         chosen = chosen.with_source(TableSource.of(low[-1]))
     make_folder(folder)
-    factory = config.model.build(Path())
     key = key_of(data, factory, seed, [seed, placeless(config.model_dump(mode="json"))])
     with _kept(folder, key) as kept:
         watch = Watch(tells(report, "training"), kept)
@@ -228,6 +232,21 @@ def train_files(
         notes=tuple(kept.notes),
         baseline=verdict,
     )
+
+
+def _bounded(
+    recipe: Recipe, model: ModelFactory, levels: int, steps: int | None, minutes: float | None
+) -> Recipe:
+    """Return the recipe with other bounds, if any; see `Recipe.bounded`."""
+    if steps is None and minutes is None:
+        return recipe
+    learners = [made(0) for made in (model, getattr(recipe, "surrogate", None)) if made is not None]
+    if not any(map(takes_steps, learners)):
+        raise UsageError(
+            f"--steps and --minutes bound the training of a network, and {learners[0].kind} is fitted in "
+            "closed form: leave them out"
+        )
+    return recipe.bounded(levels, steps, minutes)
 
 
 def _labels(

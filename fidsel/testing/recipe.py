@@ -24,7 +24,7 @@ def check_recipe(recipe: Recipe, model: ModelFactory, data: TrainingData) -> Non
 
 
 def check_value(recipe: Recipe) -> None:
-    """Check that a recipe is a frozen value with a kind, and that it counts its steps."""
+    """Check that a recipe is a frozen value with a kind, and that it tells its stages."""
     kind = type(recipe)
     assert isinstance(getattr(kind, "kind", None), str), "a recipe must have a `kind`, the name of it"
     frozen = is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
@@ -33,7 +33,9 @@ def check_value(recipe: Recipe) -> None:
     assert same == recipe, "recipes of equal fields must be equal"
     assert isinstance(recipe.first, Stage), f"first must be a Stage, got {recipe.first!r}"
     for levels in (1, 2):
-        assert recipe.steps(levels) > 0, "steps must tell the optimiser steps of all stages, at least one"
+        stages = recipe.stages(levels)
+        assert stages, "stages must tell all stages, at least one"
+        assert all(isinstance(one, Stage) for one in stages), f"stages must be of Stage, got {stages}"
 
 
 def check_trained(recipe: Recipe, trained: Trained, data: TrainingData) -> None:

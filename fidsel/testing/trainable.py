@@ -127,4 +127,4 @@ def _turned(frames: Frames) -> Frames:
 
 
 def _short(stage: Stage) -> Stage:
-    return replace(stage, steps=min(stage.steps, 5), validate_every=min(stage.validate_every, 5))
+    return replace(stage, steps=min(stage.steps or 5, 5), validate_every=min(stage.validate_every, 5))

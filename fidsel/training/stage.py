@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 from fidsel.arguments import (
@@ -52,10 +52,12 @@ class Stage:
     Parameters
     ----------
     name : shown in logs, e.g. "pre-train".
-    steps : optimiser steps.
+    steps : optimiser steps; by default as many as it takes until the validation loss has settled.
+    minutes : bound on the time it takes, in place of the bound on its steps, which grows with the data.
     learning_rate : peak learning rate, reached after the warm-up.
     warmup : fraction of the steps spent rising linearly to the peak, ≤ 0.05 recommended.
-    final : learning rate at the last step as a fraction of the peak (exponential decay).
+    final : learning rate at the last step as a fraction of the peak (exponential decay, or on plateaus of the
+        validation loss where no `steps` are given).
     batch : frames per step.
     rho : weight of the energy term in the loss, see `Loss`.
     force_loss : loss on forces: norm, l1, l2 or huber.
@@ -63,7 +65,8 @@ class Stage:
     ema : decay of the averaged parameters that are evaluated and kept.
     clip : largest gradient norm, per member; 1e30 is as good as none.
     weight_decay : AdamW's weight decay.
-    patience : validations without improvement before the stage ends; by default all steps are run.
+    patience : validations without a fall of the loss by a hundredth, after which the stage ends or, where no
+        `steps` are given, lowers the learning rate; by default 6 of these, and all steps are run of those.
     validate_every : steps between validations.
     frozen : names of parameters that stay as they are, or of modules, as "blocks.0", all of whose do.
     compile : translate the step to machine code first, which needs a C++ compiler: minutes, then about twice
@@ -72,7 +75,8 @@ class Stage:
     """
 
     name: Annotated[str, Internal] = "train"
-    steps: PositiveInt = 1000
+    steps: PositiveInt | None = None
+    minutes: PositiveFloat | None = None
     learning_rate: PositiveFloat = 1e-3
     warmup: Annotated[float, Bound(ge=0, lt=1)] = 0.05
     final: Annotated[float, Bound(gt=0, le=1)] = 0.01
@@ -241,8 +245,26 @@ class Recipe(ABC):
         """The stage that learns accurate labels from random parameters."""
 
     @abstractmethod
-    def steps(self, levels: int) -> int:
-        """Return the optimiser steps of all stages where a network trains on so many cheap levels."""
+    def stages(self, levels: int) -> tuple[Stage, ...]:
+        """Return the stages in their order where a network trains on so many cheap levels."""
+
+    def bounded(self, levels: int, steps: int | None = None, minutes: float | None = None) -> Self:
+        """Return the recipe with other bounds on its stages.
+
+        Parameters
+        ----------
+        levels : cheap levels that it trains on.
+        steps : of each stage; None = as it is.
+        minutes : of all stages together, in equal parts; None = as it is.
+        """
+        share = None if minutes is None else minutes / len(self.stages(levels))
+        settings = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+        stages = {name: own for name, own in settings.items() if isinstance(own, Stage)}
+        if steps is not None:
+            stages = {name: replace(own, steps=steps) for name, own in stages.items()}
+        if share is not None:
+            stages = {name: replace(own, minutes=share) for name, own in stages.items()}
+        return replace(self, **stages)
 
     def with_source(self, source: LabelSource) -> Self:
         """Return the recipe with what computes its cheap level, see `needs_source`."""

@@ -15,6 +15,7 @@ from fidsel.models import MODELS
 from fidsel.training import RECIPES
 
 SMALL = {
+    "average": ["members=[{kind='sgdml',sigmas=[20.0]},{kind='painn',features=8,layers=1}]"],
     "egnn": ["features=8", "layers=1"],
     "ensemble": ["members=2", "member={kind='painn',features=4,layers=1}"],
     "gemnet": ["blocks=1", "atom=8", "edge=8", "triplet=4", "bilinear=4"],
@@ -80,7 +81,7 @@ def test_every_model_learns_from_accurate_labels(
     capfd: pytest.CaptureFixture[str], labels: Path, model: str
 ) -> None:
     loaded = package.load(train(capfd, labels, model, "standard"))
-    assert loaded.kind == model
+    assert loaded.kind == {"average": "sgdml"}.get(model, model)  # a network of four steps adds nothing
     some = read(labels, units=EV, energy_key="E_ccsdt", forces_key="F_ccsdt")[:3]
     assert np.isfinite(loaded.predict(some.unlabelled()).forces).all()
 

@@ -11,7 +11,7 @@ from fidsel.config.models import EnsembleSection, Model, ModelSection
 from fidsel.data import write
 from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
-from fidsel.models import MACE, Ensemble, ForceField, PaiNN, load
+from fidsel.models import MACE, Average, Ensemble, ForceField, PaiNN, load
 from fidsel.models.device import resolve
 from fidsel.tasks.train import TrainConfig, train_files
 
@@ -39,9 +39,27 @@ def test_an_ensemble_is_of_networks_where_nothing_is_said() -> None:
     assert (made.members, made.member.kind, made.learner) == (4, "painn", PaiNN)
 
 
+def test_an_average_is_of_a_kernel_and_a_network_where_nothing_is_said() -> None:
+    usual: ModelSection = TypeAdapter(Model).validate_python({"kind": "average"})
+    model = usual.build(Path())(seed=1)
+    assert isinstance(model, Average)
+    assert [member.kind for member in model.members] == ["sgdml", "painn"]
+    members = [{"kind": "sgdml", "sigmas": [5.0]}, {"kind": "sgdml", "sigmas": [9.0]}, {"kind": "egnn"}]
+    made: ModelSection = TypeAdapter(Model).validate_python({"kind": "average", "members": members})
+    assert [member.kind for member in made.build(Path())(seed=0).members] == ["sgdml", "sgdml", "egnn"]
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
+        ({"kind": "average", "members": [{"kind": "painn"}]}, r"model\.members must have .* 2"),
+        (
+            {
+                "kind": "average",
+                "members": [{"kind": "sgdml"}, {"kind": "sgdml", "baseline": {"kind": "tblite"}}],
+            },
+            "a baseline lies beneath the whole model",
+        ),
         ({"kind": "ensemble", "member": {"features": 4}}, r"model\.member\.kind is required"),
         (COMMITTEE | {"members": 1}, r"model\.members must be greater than or equal to 2, got 1"),
         (

@@ -14,6 +14,7 @@ from fidsel.exceptions import UsageError
 from fidsel.models import (
     MODELS,
     SGDML,
+    Average,
     Baseline,
     BySystem,
     Disagreement,
@@ -38,6 +39,7 @@ def trained(kind: str) -> ForceField:
 
 
 BUILDERS: dict[str, Callable[[], ForceField]] = {
+    "average": lambda: Average([fitted_sgdml(), trained("painn")], [0.75, 0.25]),
     "by-system": lambda: BySystem(network("painn"), {}),
     "ensemble": lambda: Ensemble([network("painn", seed) for seed in range(2)]),
     "offset": lambda: Offset(EnergyReference({1: -13.0, 6: -1030.0, 8: -2040.0}, 3), "morse"),

@@ -77,6 +77,22 @@ def test_an_ensemble_of_kernels_takes_a_recipe_it_can_be_trained_by(tmp_path: Pa
     assert found.recipe == "cokriging"
 
 
+def test_steps_and_minutes_bound_every_stage_of_a_network(tmp_path: Path) -> None:
+    accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
+    cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(30, 1, depth=3.8, level="cheap"))))
+    small = ("model.features=4", "model.layers=1", "model.radial=4")
+    train = partial(train_files, accurate, (cheap,), model="painn", recipe="asteroid", overrides=small)
+    found = train(out=tmp_path / "steps", steps=6)
+    assert [stage["notes"]["steps"] for stage in found.stages] == [6, 6]
+    found = train(out=tmp_path / "minutes", minutes=0.01)
+    assert not any(stage["notes"]["settled"] for stage in found.stages)
+    assert min(stage["seconds"] for stage in found.stages) >= 0.3
+    with pytest.raises(UsageError, match=r"steps of stage .* must be a whole number > 0, got 0"):
+        train(out=tmp_path / "none", steps=0)
+    with pytest.raises(UsageError, match="--minutes bound the training of a network, and sgdml is fitted in"):
+        train_files(accurate, out=tmp_path / "kernel", minutes=1.0)
+
+
 def test_too_few_labels_to_leave_some_out_need_a_file_to_validate_on(tmp_path: Path) -> None:
     two = LabelFile(str(write(tmp_path / "two.npz", frames(2))))
     with pytest.raises(UsageError, match=r"at least 3 configurations, .*two.npz has 2: .*with --validation"):

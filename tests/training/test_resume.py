@@ -32,6 +32,7 @@ from fidsel.training.weights.teachers import Teaching
 TESTS = Path(__file__).parents[1]
 KEY = "0" * 32
 STAGE = Stage("stage", steps=25, learning_rate=5e-3, batch=4, validate_every=8, patience=20)
+SETTLING = replace(STAGE, steps=None, learning_rate=0.1, patience=2, validate_every=3)
 DATA = TrainingData(frames(12, level="hi"), frames(5, 1, level="hi"), (frames(20, 2, depth=3.8, level="lo"),))
 
 
@@ -57,6 +58,7 @@ def committee(seed: int) -> Ensemble:
 
 CASES: dict[str, tuple[Recipe, ModelFactory]] = {
     "network": (Standard(stage=STAGE), painn),
+    "settling network": (Standard(stage=SETTLING), painn),
     "surrogate network": (Cokriging(stage=STAGE, surrogate_stage=replace(STAGE, steps=17)), painn),
     "members": (
         Asteroid(

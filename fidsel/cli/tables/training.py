@@ -1,10 +1,14 @@
 """What `train` says of the stages it went through, and what they came to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from fidsel.cli.output import note
 from fidsel.cli.tables.campaign import force_words
+
+FLAT = 0.02
+"""Part of the validation loss that a stage's second half takes off where it has settled all the same."""
 
 
 def training_notes(found: Mapping[str, Any]) -> None:
@@ -28,7 +32,21 @@ def stage_lines(found: Mapping[str, Any]) -> Iterator[str]:
     for stage in found["stages"]:
         told = "; ".join(_told(stage["notes"]))
         yield f"{stage['stage']}: {told + '; ' if told else ''}{stage['seconds']:.3g} s"
+    yield from _more(found["stages"])
     yield from (*found["warnings"], *found["notes"])
+
+
+def _more(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what to give where the validation loss of a stage was still falling at its end."""
+    each = [(stage, one) for stage in stages for one in (stage["notes"], *stage["notes"].get("each", ()))]
+    ends = [(stage["stage"], one) for stage, one in each if "settled" in one]
+    short = dict.fromkeys(name for name, one in ends if not one["settled"] and one["second_half"] > FLAT)
+    if short:
+        minutes = ceil(2 * sum(stage["seconds"] for stage in stages) / 60)
+        yield (
+            f"the validation loss had not settled at the end of {' and '.join(short)}: twice the time, "
+            f"--minutes {minutes}, may lower it further"
+        )
 
 
 def _told(notes: Mapping[str, Any]) -> Iterator[str]:
@@ -39,6 +57,12 @@ def _told(notes: Mapping[str, Any]) -> Iterator[str]:
             yield f"σ = {', '.join(f'{sigma:.4g}' for sigma in sigmas)} 1/Å"
     if "sigma" in notes:
         yield _width(notes)
+    if "weights" in notes:
+        yield "weights " + ", ".join(f"{share:.2f} {kind}" for kind, share in notes["weights"])
+    if "settled" in notes:
+        yield f"{notes['steps']} steps{', settled' if notes['settled'] else ''}"
+        if notes["second_half"] > 0:
+            yield f"their second half took {notes['second_half']:.0%} off the validation loss"
     if "best_validation" in notes:
         yield f"best validation loss {notes['best_validation']:.4g}"
     if count := notes.get("energy_outliers"):

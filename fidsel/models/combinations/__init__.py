@@ -1,1 +1,1 @@
-"""Models made of models: ensembles, sums, differences."""
+"""Models made of models: ensembles, averages, sums, differences."""

@@ -1,6 +1,6 @@
 """The optimiser step: one sequence of operations, which a CUDA device replays as one graph."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -16,18 +16,6 @@ from fidsel.training.stage import Loss, Stage
 
 OPTIMISER = ("mean", "square", "largest")
 """What AdamW remembers of the gradients."""
-
-
-def learning_rate(stage: Stage, step: int) -> float:
-    """Return the learning rate of a step (from 1): linear warm-up × exponential decay to `final`.
-
-    >>> stage = Stage(steps=100, learning_rate=1.0, warmup=0.1, final=0.01)
-    >>> [round(learning_rate(stage, step), 3) for step in (1, 10, 50, 100)]
-    [0.095, 0.631, 0.1, 0.01]
-    """
-    warm = max(1, round(stage.warmup * stage.steps))
-    decay: float = stage.final ** (step / stage.steps)
-    return stage.learning_rate * min(1.0, step / warm) * decay
 
 
 def ema_share(stage: Stage, step: int) -> float:
@@ -52,7 +40,7 @@ class Steps:
 
     Parameters
     ----------
-    stage : learning rate, average, clipping, weight decay; a block has at most `validate_every` steps.
+    stage : average, clipping, weight decay; a block has at most `validate_every` steps.
     graph : whether a CUDA device replays a recorded step. A network that `torch.func.vmap` cannot run
         has shapes that depend on the positions, and is never recorded.
     """
@@ -63,7 +51,7 @@ class Steps:
         self._data, self._stage = data, stage
         self.free, self.average = members.free.clone(), members.free.clone()
         self._mean, self._square, self._largest = (torch.zeros_like(self.free) for _ in range(3))
-        device, block = self.free.device, min(stage.steps, stage.validate_every)
+        device, block = self.free.device, stage.validate_every
         # The fused kernel of CUDA reads the learning rate and the count as float32.
         self._count = torch.zeros((), dtype=torch.float32, device=device)
         self._row = torch.zeros(1, dtype=torch.int64, device=device)
@@ -86,20 +74,20 @@ class Steps:
         if graph and device.type == "cuda" and members.network.vectorised:
             self._recorded = Recorded(device, self._drawn.values())
 
-    def block(self, first: int, rows: Tensor) -> FloatArray:
+    def block(self, first: int, rows: Tensor, rates: Sequence[float]) -> FloatArray:
         """Take a step for each row of frames and return the losses before each, (n, k).
 
         Parameters
         ----------
         first : number of the first step, from 1.
         rows : (n, B) frames of each step.
+        rates : (n,) learning rate of each step.
         """
-        numbers = range(first, first + len(rows))
-        schedule = [(learning_rate(self._stage, step), ema_share(self._stage, step)) for step in numbers]
+        schedule = [(rate, ema_share(self._stage, step)) for step, rate in enumerate(rates, first)]
         self._rows[: len(rows)] = rows.to(self._rows.device)
         self._schedule[: len(rows)] = self._schedule.new_tensor(schedule)
         self._row.zero_()
-        for _ in numbers:
+        for _ in rates:
             if self._recorded is None:
                 self._take()
             else:

@@ -18,9 +18,9 @@ from fidsel.training.recipes.guard import keep_best
 from fidsel.training.stage import ModelFactory, Recipe, Stage, Trained, TrainingData
 from fidsel.training.weights.teachers import Teachers, Teaching, teach
 
-IDENTIFY = Stage("identify", steps=2000, learning_rate=4e-3, validate_every=100)
-PRETRAIN = Stage("pre-train", steps=3000, learning_rate=4e-3, batch=16, validate_every=200)
-FINETUNE = Stage("fine-tune", steps=2000, learning_rate=1e-3, validate_every=100)
+IDENTIFY = Stage("identify", learning_rate=4e-3, validate_every=100)
+PRETRAIN = Stage("pre-train", learning_rate=4e-3, batch=16, validate_every=200)
+FINETUNE = Stage("fine-tune", learning_rate=1e-3, validate_every=100)
 TEACHING = Teaching()
 
 
@@ -105,10 +105,10 @@ class Asteroid(Recipe):
         """The stage of the teacher."""
         return self.identify
 
-    def steps(self, levels: int) -> int:
-        """Return the steps of teacher, pre-training and fine-tuning."""
-        tuned = self.finetune.steps if self.fine_tune else 0
-        return self.taught * self.identify.steps + levels * self.pretrain.steps + tuned
+    def stages(self, levels: int) -> tuple[Stage, ...]:
+        """Return the stages of teacher, pre-training and fine-tuning."""
+        taught, tuned = self.taught * (self.identify,), self.fine_tune * (self.finetune,)
+        return (*taught, *levels * (self.pretrain,), *tuned)
 
     def __call__(
         self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET

@@ -21,7 +21,7 @@ from fidsel.training.recipes.guard import keep_best
 from fidsel.training.stage import History, ModelFactory, Recipe, Stage, Surrogate, Trained, TrainingData
 from fidsel.training.weights.bias import BiasWeights, level_bias, weights_from_bias
 
-RESIDUAL = Stage("residual", steps=4000, learning_rate=4e-3, validate_every=100)
+RESIDUAL = Stage("residual", learning_rate=4e-3, validate_every=100)
 SURROGATE = replace(RESIDUAL, name="surrogate")
 
 
@@ -79,10 +79,11 @@ class Cokriging(Recipe):
         """The stage of the residual."""
         return self.stage
 
-    def steps(self, levels: int) -> int:
-        """Return the steps of teacher, residual and surrogates; a closed-form fit has none."""
+    def stages(self, levels: int) -> tuple[Stage, ...]:
+        """Return the stages of teacher, surrogates and residual; a closed-form fit has none."""
         learns = self.surrogate is None or takes_steps(self.surrogate(seed=0))
-        return (1 + self.bias_weights) * self.stage.steps + learns * levels * self.surrogate_stage.steps
+        surrogates = learns * levels * (self.surrogate_stage,)
+        return (*self.bias_weights * (self.stage,), *surrogates, self.stage)
 
     def __call__(
         self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET

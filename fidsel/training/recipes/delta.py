@@ -22,7 +22,7 @@ from fidsel.training.recipes.dispatch import train_one
 from fidsel.training.recipes.guard import keep_best
 from fidsel.training.stage import CheapUse, ModelFactory, Recipe, Stage, Trained, TrainingData
 
-STAGE = Stage("correction", steps=4000, learning_rate=4e-3, validate_every=100)
+STAGE = Stage("correction", learning_rate=4e-3, validate_every=100)
 
 SAME = 1e-2
 """eV and eV/Å; labels of one frame at one level differ by less, however they were stored."""
@@ -79,9 +79,9 @@ class DeltaLearning(Recipe):
         """The only stage."""
         return self.stage
 
-    def steps(self, levels: int) -> int:  # noqa: ARG002
-        """Return the steps of the only stage."""
-        return self.stage.steps
+    def stages(self, levels: int) -> tuple[Stage, ...]:  # noqa: ARG002
+        """Return the only stage."""
+        return (self.stage,)
 
     def __call__(
         self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET

@@ -21,7 +21,7 @@ from fidsel.training.recipes.dispatch import require_network
 from fidsel.training.recipes.guard import keep_best
 from fidsel.training.stage import Loss, ModelFactory, Recipe, Stage, Surrogate, Trained, TrainingData
 
-STAGE = Stage("joint", steps=5000, learning_rate=4e-3, batch=16, validate_every=200)
+STAGE = Stage("joint", learning_rate=4e-3, batch=16, validate_every=200)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +75,9 @@ class Joint(Recipe):
         """The stage that learns all levels at once."""
         return self.stage
 
-    def steps(self, levels: int) -> int:  # noqa: ARG002
-        """Return the steps of both stages."""
-        return self.stage.steps + (self.finetune.steps if self.fine_tune else 0)
+    def stages(self, levels: int) -> tuple[Stage, ...]:  # noqa: ARG002
+        """Return the stage of all levels, and that of the accurate one where there is one."""
+        return (self.stage, *self.fine_tune * (self.finetune,))
 
     def __call__(
         self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET

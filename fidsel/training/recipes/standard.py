@@ -7,7 +7,7 @@ from fidsel.models.watch import QUIET, Watch
 from fidsel.training.recipes.dispatch import train_one
 from fidsel.training.stage import CheapUse, ModelFactory, Recipe, Stage, Trained, TrainingData
 
-STAGE = Stage("train", steps=4000, learning_rate=4e-3, validate_every=100)
+STAGE = Stage("train", learning_rate=4e-3, validate_every=100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,19 +38,23 @@ class Standard(Recipe):
         """The only stage."""
         return self.stage
 
-    def steps(self, levels: int) -> int:  # noqa: ARG002
-        """Return the steps of the only stage."""
-        return self.stage.steps
+    def stages(self, levels: int) -> tuple[Stage, ...]:  # noqa: ARG002
+        """Return the only stage."""
+        return (self.stage,)
 
 
 def control(recipe: Recipe, levels: int) -> Standard:
     """Return standard training as the control arm does it: as long as a whole recipe.
 
-    A network takes as many optimiser steps on accurate labels as the recipe's stages take together, with
-    the batch and all else as in the stage of the recipe that starts from random parameters.
+    A network takes as many optimiser steps, and minutes at most, on accurate labels as the recipe's stages
+    together, with the batch and all else as in the stage of the recipe that starts from random parameters.
+    Where one of them goes on until its validation loss has settled, so does the control arm.
 
     Parameters
     ----------
     levels : cheap levels that the recipe trains on.
     """
-    return Standard(stage=replace(recipe.first, name=STAGE.name, steps=recipe.steps(levels)))
+    stages = recipe.stages(levels)
+    steps, minutes = ([getattr(stage, name) for stage in stages] for name in ("steps", "minutes"))
+    total = [None if None in values else sum(values) for values in (steps, minutes)]
+    return Standard(stage=replace(recipe.first, name=STAGE.name, steps=total[0], minutes=total[1]))

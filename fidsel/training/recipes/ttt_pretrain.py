@@ -15,8 +15,8 @@ from fidsel.training.recipes.dispatch import require_network
 from fidsel.training.recipes.joint import mixture
 from fidsel.training.stage import ModelFactory, Recipe, Stage, Trained, TrainingData
 
-PRETRAIN = Stage("pre-train", steps=4000, learning_rate=4e-3, batch=16, validate_every=200)
-HEADS = Stage("heads", steps=3000, learning_rate=4e-3, batch=16, validate_every=200)
+PRETRAIN = Stage("pre-train", learning_rate=4e-3, batch=16, validate_every=200)
+HEADS = Stage("heads", learning_rate=4e-3, batch=16, validate_every=200)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +72,9 @@ class TTTPretrain(Recipe):
         """The stage that starts from random parameters."""
         return self.pretrain
 
-    def steps(self, levels: int) -> int:  # noqa: ARG002
-        """Return the steps of both stages."""
-        return self.pretrain.steps + self.heads.steps
+    def stages(self, levels: int) -> tuple[Stage, ...]:  # noqa: ARG002
+        """Return both stages."""
+        return (self.pretrain, self.heads)
 
     def __call__(
         self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET

@@ -75,10 +75,9 @@ class AsteroidUnlabelled(Recipe):
         """The stage on accurate labels alone."""
         return self.baseline
 
-    def steps(self, levels: int) -> int:
-        """Return the steps of all stages."""
-        tuned = self.finetune.steps if self.fine_tune else 0
-        return self.baseline.steps + levels * self.pretrain.steps + tuned
+    def stages(self, levels: int) -> tuple[Stage, ...]:
+        """Return all stages."""
+        return (self.baseline, *levels * (self.pretrain,), *self.fine_tune * (self.finetune,))
 
     def __call__(
         self, data: TrainingData, model: ModelFactory, seed: int, *, watch: Watch = QUIET

@@ -40,6 +40,20 @@ def test_networks_committees_warnings_and_notes_are_said() -> None:
     ]
 
 
+def test_a_loss_that_was_still_falling_is_said_with_what_to_give() -> None:
+    notes = {"steps": 4000, "settled": False, "second_half": 0.31, "best_validation": 0.5}
+    first, second, more = stage_lines(found({**notes, "settled": True}, notes))
+    assert first.startswith(
+        "stage 0: 4000 steps, settled; their second half took 31% off the validation loss"
+    )
+    assert second.startswith("stage 1: 4000 steps; ")
+    assert more == (
+        "the validation loss had not settled at the end of stage 1: twice the time, --minutes 1, may lower "
+        "it further"
+    )
+    assert len(list(stage_lines(found({**notes, "second_half": 0.01})))) == 1
+
+
 def test_train_tells_the_width_and_errors_of_energies_per_atom(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

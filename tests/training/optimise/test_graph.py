@@ -43,7 +43,8 @@ def losses(
     members: Members, data: Labelled, loss: Loss | Objective, *, graph: bool, stage: Stage = STAGE
 ) -> tuple[np.ndarray, Steps]:
     steps = Steps(members, data, loss, stage, graph=graph)
-    blocks = [steps.block(1 + 10 * i, block) for i, block in enumerate(rows(len(data), stage))]
+    rates = 10 * [stage.learning_rate]
+    blocks = [steps.block(1 + 10 * i, block, rates) for i, block in enumerate(rows(len(data), stage))]
     return np.concatenate(blocks), steps
 
 

@@ -10,7 +10,7 @@ from morse_molecule import frames
 from fidsel.models import PaiNN
 from fidsel.training.labels import Labelled, centred, prepare
 from fidsel.training.optimise.members import Members
-from fidsel.training.optimise.step import Steps, ema_share, learning_rate
+from fidsel.training.optimise.step import Steps, ema_share
 from fidsel.training.stage import Loss, Stage
 
 STAGE = Stage(steps=60, learning_rate=5e-3, batch=5, validate_every=10)
@@ -26,6 +26,10 @@ def prepared(k: int) -> tuple[Members, Labelled]:
     return Members(starts), prepare(starts, some, np.ones((k, 12)))
 
 
+def rates(first: int, n: int) -> list[float]:
+    return [5e-3 * 0.9**step for step in range(first, first + n)]
+
+
 def rows(n: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).integers(12, size=(n, STAGE.batch)))
 
@@ -35,14 +39,16 @@ def test_steps_are_those_of_the_plain_loop(k: int) -> None:
     members, data = prepared(k)
     stage = replace(STAGE, clip=0.05, weight_decay=0.1)
     steps = Steps(members, data, LOSS, stage)
-    losses = np.concatenate([steps.block(1, rows(10)), steps.block(11, rows(6, seed=1))])
+    losses = np.concatenate(
+        [steps.block(1, rows(10), rates(1, 10)), steps.block(11, rows(6, seed=1), rates(11, 6))]
+    )
 
     free, average, expected = members.free.clone(), members.free.clone(), []
     optimiser = torch.optim.AdamW([free], eps=1e-7, weight_decay=0.1, amsgrad=True)
     for step, batch in enumerate([*rows(10), *rows(6, seed=1)], 1):
         values, slope = members.gradient(free, data.batch(batch), LOSS)
         free.grad = slope * (0.05 / slope.norm(dim=1, keepdim=True)).clamp(max=1.0)
-        optimiser.param_groups[0]["lr"] = learning_rate(stage, step)
+        optimiser.param_groups[0]["lr"] = rates(step, 1)[0]
         optimiser.step()
         average += ema_share(stage, step) * (free - average)
         expected.append(values.numpy())
@@ -55,8 +61,8 @@ def test_steps_are_those_of_the_plain_loop(k: int) -> None:
 def test_blocks_of_any_length_make_the_same_run() -> None:
     members, data = prepared(1)
     whole, parts = (Steps(members, data, LOSS, STAGE) for _ in range(2))
-    expected = whole.block(1, rows(9))
-    found = [parts.block(first + 1, rows(9)[first : first + 3]) for first in (0, 3, 6)]
+    expected = whole.block(1, rows(9), rates(1, 9))
+    found = [parts.block(first + 1, rows(9)[first : first + 3], rates(first + 1, 3)) for first in (0, 3, 6)]
     np.testing.assert_array_equal(np.concatenate(found), expected)
     assert torch.equal(parts.average, whole.average)
 
@@ -71,10 +77,10 @@ def float64_by_default() -> Iterator[Callable[[], None]]:
 def test_the_default_precision_decides_nothing(float64_by_default: Callable[[], None]) -> None:
     members, data = prepared(1)
     here = Steps(members, data, LOSS, STAGE)
-    expected = here.block(1, rows(10))
+    expected = here.block(1, rows(10), rates(1, 10))
     float64_by_default()
     there = Steps(members, data, LOSS, STAGE)
-    np.testing.assert_array_equal(there.block(1, rows(10)), expected)
+    np.testing.assert_array_equal(there.block(1, rows(10), rates(1, 10)), expected)
     assert torch.equal(there.free, here.free)
     assert torch.equal(there.average, here.average)
 
@@ -82,18 +88,10 @@ def test_the_default_precision_decides_nothing(float64_by_default: Callable[[], 
 @pytest.mark.usefixtures("no_collection")
 def test_steps_go_away_with_the_last_reference_to_them() -> None:
     steps = Steps(*prepared(1), LOSS, STAGE)
-    steps.block(1, rows(5))
+    steps.block(1, rows(5), rates(1, 5))
     left = weakref.ref(steps)
     del steps
     assert left() is None
-
-
-def test_learning_rate_rises_and_falls() -> None:
-    rates = [learning_rate(STAGE, step) for step in range(1, 61)]
-    peak = int(np.argmax(rates))
-    assert peak == 2
-    assert rates[-1] == pytest.approx(STAGE.learning_rate * STAGE.final)
-    assert (np.diff(rates[peak:]) < 0).all()
 
 
 def test_the_average_forgets_its_start_quickly_and_the_rest_slowly() -> None:

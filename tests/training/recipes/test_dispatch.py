@@ -4,7 +4,7 @@ from morse_molecule import frames
 from scipy.stats import spearmanr
 
 from fidsel.exceptions import UsageError
-from fidsel.models import SGDML, Ensemble, PaiNN, Sum
+from fidsel.models import SGDML, Average, Ensemble, PaiNN, Sum
 from fidsel.training.evaluate import errors
 from fidsel.training.recipes.dispatch import require_network, train_one
 from fidsel.training.stage import Stage
@@ -110,3 +110,23 @@ def test_recipes_in_stages_refuse_an_ensemble() -> None:
         require_network(Ensemble.of(painn, 2, 0), "asteroid")
     with pytest.raises(UsageError, match=r"at least as many training frames, .*, got 1"):
         train_one(Ensemble([SGDML([10.0])] * 2), frames(1), frames(4, 1), STAGE)
+
+
+def test_an_average_is_kept_where_it_validates_better_than_its_members() -> None:
+    train, validation = frames(4), frames(30, 1)
+    members = [SGDML([2.0]), PaiNN(features=8, layers=2, radial=6)]
+    stage = Stage(steps=200, batch=4, learning_rate=1e-2, validate_every=40)
+    model, history = train_one(Average(members), train, validation, stage, seed=1)
+    alone = [train_one(member, train, validation, stage, seed=1)[0] for member in members]
+    *single, together = history.notes["validation_errors"]
+    assert single == [errors(one, validation).force_mae for one in alone]
+    assert isinstance(model, Average)
+    assert together == errors(model, validation).force_mae < 0.99 * min(single)
+    assert history.notes["weights"] == [["sgdml", model.weights[0]], ["painn", model.weights[1]]]
+
+
+def test_the_best_member_is_kept_where_an_average_gains_nothing() -> None:
+    members = [SGDML([10.0]), PaiNN(features=4, radial=3)]
+    model, history = train_one(Average(members), frames(20), frames(8, 1), STAGE, seed=1)
+    assert isinstance(model, SGDML)
+    assert history.notes["weights"] == [["sgdml", 1.0], ["painn", 0.0]]

@@ -61,6 +61,6 @@ def test_priors_must_be_one_and_have_a_name() -> None:
 
 
 def test_it_counts_the_steps_of_both_stages() -> None:
-    assert RECIPE.steps(1) == 8
+    assert RECIPE.stages(1) == (RECIPE.pretrain, RECIPE.heads)
     assert RECIPE.first is SHORT
     assert PaiNN(features=4, layers=3).network.last_modules == ("blocks.2", "readout")

@@ -32,7 +32,8 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="sgdml, painn, gemnet, mace ... or ensemble (of painn; else model.member.kind=KIND)."
+            help="sgdml, painn, gemnet, mace ..., ensemble (of painn; else model.member.kind=KIND) or "
+            "average (of sgdml and painn)."
         ),
     ] = "sgdml",
     recipe: Annotated[
@@ -44,6 +45,13 @@ def train(
         ),
     ] = None,
     baseline: Baseline = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Steps of each stage of a network; by default until its validation loss settles."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Bound on the time that a network trains, shared by its stages.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that --out holds.")] = False,
     files: TrainingFiles,
     seed: Seed = 0,
@@ -64,6 +72,8 @@ def train(
             seed,
             out,
             baseline=baseline,
+            steps=steps,
+            minutes=minutes,
             force=force,
             report=report,
             say=note,
