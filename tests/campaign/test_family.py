@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from time import monotonic, sleep
 
 import numpy as np
@@ -15,11 +17,15 @@ from fidsel.campaign.journal import Journal
 from fidsel.campaign.molecules import Members
 from fidsel.campaign.records.round import HeldOut, Round
 from fidsel.campaign.records.summary import summarise
+from fidsel.campaign.rounds.refresh import refresh
+from fidsel.campaign.settings import silent
+from fidsel.campaign.workspace import open_workspace
 from fidsel.cli.tables.campaign import campaign_table
 from fidsel.config.build import open_campaign
 from fidsel.data import Frames, read
+from fidsel.exceptions import FidselError
 from fidsel.fidelity import LabelStore, Ledger
-from fidsel.models import load
+from fidsel.models import ForceField, load
 from fidsel.training.evaluate import errors
 
 pytest.importorskip("tblite", reason="needs pip install 'fidsel[xtb]'")
@@ -125,3 +131,37 @@ def test_the_ledger_is_summed_by_frame(family: Path) -> None:
     with LabelStore(family / "labels.db", read_only=True) as store:
         ledger = Ledger(store)
         assert sum(ledger.spent_by_frame().values()) == pytest.approx(ledger.spent())
+
+
+def test_new_candidates_are_of_each_molecule(family: Path, tmp_path: Path) -> None:
+    """Frames of a stand-in for dynamics, which fails for one molecule; the others have theirs."""
+
+    def shake(model: ForceField, starts: Frames, seed: int, share: int) -> Frames:
+        if starts.formulas[0] == "H3N":
+            raise FidselError("it flew apart")
+        moved = starts[:4].positions + np.random.default_rng(seed).normal(
+            scale=0.01, size=(4 * len(starts[0]), 3)
+        )
+        return starts[:4].replace(positions=moved, group=[f"shaken-{share}"] * 4)
+
+    campaign = replace(open_campaign(copytree(family, tmp_path / "copy")), refresh=shake)
+    with open_workspace(campaign, silent) as ws:
+        (note,) = refresh(ws, 2)
+        assert note == (
+            "8 new candidates from dynamics with the model of round 1; no new candidates of N: it flew apart"
+        )
+        new = ws.pool[120:]
+        assert set(new.group.tolist()) == {"O: round 2 shaken-3", "C: round 2 shaken-3"}
+        assert ws.members.counts().tolist() == [44, 40, 44]
+        assert refresh(ws, 2) == (note,)
+        assert len(ws.pool) == 128, "once"
+
+
+def test_a_level_that_refuses_a_molecule_ends_it_before_anything_else_is_bought(tmp_path: Path) -> None:
+    emt = ('kind = "pyscf"\nmethod = "hf"\nbasis = "sto-3g"', 'kind = "calculator"\ncalculator = "emt"')
+    folder = write_family(tmp_path, ('"C"]', '"CF"]'), emt)
+    with pytest.raises(FidselError, match=r"no pilot label of hf could be had of 1 of 3 molecules: CF \("):
+        finish(open_campaign(folder))
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        bought = store.query("SELECT a.key, count(*) FROM labels a GROUP BY a.key")
+    assert sorted(count for _, count in bought) == [2, 3], "a first label of each molecule at each level"

@@ -41,6 +41,10 @@ ENERGIES_ONLY = (
 )
 
 
+MOST_MOLECULES = 50
+"""Molecules of which each is told of; a file may hold many more."""
+
+
 @dataclass(frozen=True, eq=False)
 class Measured:
     """What was found of a round."""
@@ -148,8 +152,8 @@ def _owned(ws: Workspace, index: int, held: HeldOut) -> dict[str, tuple[str, ...
 def _molecules(
     ws: Workspace, held: HeldOut, index: int, shown: Frames, found: Errors
 ) -> tuple[MoleculeRow, ...]:
-    """Return what there is to know of each of several molecules; nothing of one alone."""
-    if len(ws.members) == 1:
+    """Return what there is to know of each of several molecules; nothing of one alone, or of many."""
+    if not 1 < len(ws.members) <= MOST_MOLECULES:
         return ()
     tested = ws.members[ws.pool.rows(shown.ids)].of
     picks = ws.members.counts(ws.pool.rows(p.frame for p in ws.journal.require(Allocation, index).picks))

@@ -202,9 +202,10 @@ smiles = ["CO", "CCO", "CC(C)O"]
 frames = 900
 
 [[fidelity]]
-name = "gfn1-xtb"
-kind = "tblite"
-method = "GFN1-xTB"
+name = "hf"
+kind = "pyscf"
+method = "hf"
+basis = "sto-3g"
 
 [[fidelity]]
 name = "mp2"
@@ -214,9 +215,6 @@ basis = "6-31G*"
 
 [model]
 kind = "painn"
-
-[model.baseline]
-kind = "tblite"
 
 [recipe]
 kind = "joint"
