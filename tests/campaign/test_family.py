@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,11 @@ def test_status_and_report_have_a_row_for_each_molecule(
     page = (family / "rounds" / "0001" / "report.html").read_text()
     table = page[page.index('id="molecules"') :]
     assert [f'scope="row">{name}</th>' in table[: table.index("</table>")] for name in NAMES] == [True] * 3
+    clusters = page[page.index('id="clusters"') :]
+    counts = re.findall(r"\b([ONC]) (\d+)(?=,|<)", clusters[: clusters.index("</table>")])
+    assert sum(int(count) for name, count in counts if name == "O") > 20, (
+        "clusters say whose frames they hold"
+    )
 
 
 def test_it_picks_the_same_after_a_kill(family: Path, tmp_path: Path) -> None:

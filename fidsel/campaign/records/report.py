@@ -7,6 +7,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.campaign.journal import Journal
+from fidsel.campaign.molecules import Members
 from fidsel.campaign.records.best import best_round, best_words
 from fidsel.campaign.records.curves import headline, learning_curves, spend_label
 from fidsel.campaign.records.molecules import MoleculeRow
@@ -49,12 +50,14 @@ def round_report(
     away = set(held)
     fitted = [i for i, frame in enumerate(pool.ids) if frame not in away][: len(energies)]
     rows = np.array([*fitted, *pool.rows(tested.frames)], dtype=np.int64)
+    members = Members.among(pool[rows], campaign.molecules)
     table = describe_clusters(
         pool[rows],
         np.concatenate([clusters.labels, tested.clusters]),
         np.concatenate([np.full(len(fitted), np.nan), tested.errors]),
         np.concatenate([energies, tested.energies]),
         rows=rows,
+        molecules=[members.names[number] for number in members.of] if len(members) > 1 else None,
     )
     return Report(
         title=f"{campaign.name}, round {last.index}",

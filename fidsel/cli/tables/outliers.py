@@ -94,6 +94,8 @@ def _cluster_cells(found: "ClusterErrors", cluster: int) -> list[float | None]:
 
 
 def _marks(row: "ClusterDescription") -> str:
+    if row.molecules:
+        return ", ".join(f"{name} {count}" for name, count in row.molecules)
     return "; ".join(f"{m.label} {m.mean:.2f} Å (elsewhere {m.elsewhere:.2f})" for m in row.marks[:2])
 
 
@@ -105,6 +107,7 @@ def _cluster(row: "ClusterDescription") -> dict[str, Any]:
         "marks": [
             {"atoms": m.label, "mean": m.mean, "elsewhere": m.elsewhere, "shift": m.shift} for m in row.marks
         ],
+        "molecules": dict(row.molecules),
     }
 
 
