@@ -146,7 +146,7 @@ def test_a_network_of_several_molecules_is_a_start_for_another(tmp_path: Path) -
     short = Standard(stage=Stage(steps=40, batch=8, learning_rate=3e-3, validate_every=20))
     tests = shaken("CH3OH", 20, 3)
     tuned, scratch = (short(data, begin, 0).model for begin in (factory, painn))
-    assert validation_error(tuned, tests) < 0.6 * validation_error(scratch, tests)
+    assert validation_error(tuned, tests) < 0.8 * validation_error(scratch, tests)
     off = tuned.predict(tests).energy - tests.energy
     assert abs(off.mean()) < 1.0, "eV: of -600, from reference energies fitted anew"
     frozen = Standard(stage=Stage(steps=4, validate_every=2, frozen=("embedding", "blocks.0")))

@@ -12,7 +12,7 @@ from spring_systems import Springs, training
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models import SGDML, Baseline, Ensemble, ForceField, load
+from fidsel.models import SGDML, Baseline, Ensemble, ForceField, Offset, load
 from fidsel.models.combinations.labels import BaselineError, SourceLabels
 from fidsel.models.networks.painn import PaiNN
 from fidsel.training.baseline import judge, train_over
@@ -170,8 +170,9 @@ def test_reference_energies_are_of_each_element_in_several_molecules(below: Sour
     for formula in set(formulas):
         assert abs(off[formulas == formula].mean()) < 0.5, "eV, of 300 to 500"
     learnt = model.correction if isinstance(model, Baseline) else model
-    assert isinstance(learnt, PaiNN)
-    assert set(learnt.references[0].per_element) == {1, 6, 7, 8}
+    # two steps may not do better than the baseline at the energies of the labels
+    reference = learnt.reference if isinstance(learnt, Offset) else learnt.references[0]  # type: ignore[attr-defined]
+    assert set(reference.per_element) == {1, 6, 7, 8}
 
 
 def test_a_baseline_is_judged_on_one_order_of_atoms_where_isomers_have_several() -> None:
