@@ -27,6 +27,8 @@ PUBLISHED: Final = Adaptation()
 """As Kreiman & Krishnapriyan have it."""
 TRIED: Final = 20
 """Training frames on which a prior is compared with the head for it."""
+NOTHING: Final = 1e-6
+"""eV/Å, largest force of a prior above a baseline that is the same."""
 STRANGE: Final = 0.5
 """Part of the forces of a prior by which a head that has learnt it may be off there."""
 
@@ -182,8 +184,16 @@ def _require_the_prior(
 
 
 def _above(labels: PriorLabels, below: SourceLabels | None) -> PriorLabels:
-    """Return the labels of a prior less those of a baseline, if there is one."""
-    return labels if below is None else replace(labels, frames=below.subtract(labels.frames))
+    """Return the labels of a prior less those of a baseline, if there is one.
+
+    Raises a `PriorError` where nothing is left: the prior is the baseline.
+    """
+    if below is None:
+        return labels
+    rest = below.subtract(labels.frames)
+    if np.abs(rest.forces).max(initial=0.0) < NOTHING:
+        raise PriorError("the prior is the baseline of this model, above which it says nothing: take another")
+    return replace(labels, frames=rest)
 
 
 @dataclass

@@ -91,12 +91,9 @@ def describe_clusters(
         size, measured = int(inside.sum()), int((inside & known).sum())
         rmse = total.rmse_of(c) if total else np.nan
         spread = _energies(energies, inside)
-        counts = _counted(kinds, inside)
-        found.append(
-            ClusterDescription(
-                name, size, len(frames) - size, rmse, measured, spread, told, *shown, molecules=counts
-            )
-        )
+        counts, others = _counted(kinds, inside), len(frames) - size
+        row = ClusterDescription(name, size, others, rmse, measured, spread, told, shown[0], shown[1], counts)
+        found.append(row)
     found.sort(key=lambda row: (-row.rmse if row.measured else np.inf, row.cluster))
     lowest = np.min(energies, where=np.isfinite(energies), initial=np.inf)
     return ClusterTable(

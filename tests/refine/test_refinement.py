@@ -257,3 +257,11 @@ def test_a_system_that_the_baseline_fails_for_is_refused_and_the_others_go_on(
     assert found.systems[0].status == "refused"
     assert found.systems[1].status != "refused"
     assert np.isnan(found.prior_errors[:6]).all()
+
+
+def test_a_prior_that_is_the_baseline_teaches_nothing(family: NetworkForceField) -> None:
+    below = Baseline(family, SourceLabels(Springs("below")))
+    found = refine(below, shaken("CH3OH", 6, 3), Means(prior=always(Springs("below")), how=HOW))
+    (record,) = found.systems
+    assert record.status == "kept"
+    assert "the prior is the baseline of this model" in record.notes[0]
