@@ -107,7 +107,7 @@ class PoolSection(Strict):
         self._several()
         if self.source != "file":
             if not named:
-                raise ValueError(f"a pool by {self.source} needs either `smiles`, `molecules` or `structure`")
+                raise ValueError(f"a pool by {self.source} needs `smiles`, `molecules` or `structure`")
             if self.frames is None:
                 raise ValueError(f"a pool by {self.source} needs `frames`, the number to sample")
         return self
