@@ -117,7 +117,7 @@ def template_text(
     }
     if len(named) != 1:
         raise UsageError(
-            "a new campaign needs exactly one of --smiles (of several molecules once for each), --molecules, "
+            "a new campaign needs exactly one of --smiles, --molecules, "
             f"--structure and --pool, got {len(named)}; for example: fidsel init methanol --smiles CO"
         )
     ((key, value),) = named.items()
