@@ -15,7 +15,7 @@ from fidsel.models import PaiNN
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.training import Stage, TrainingData, TTTJoint
 
-DEPTH = {"accurate": 1.0, "prior": 0.8}
+DEPTH = {"accurate": 1.0, "prior": 0.8, "below": 0.3, "accurate + below": 1.3, "prior + below": 1.1}
 """eV, of each bond at a level."""
 STAGE = Stage("short", steps=300, batch=8, learning_rate=1e-2, validate_every=50)
 

@@ -125,8 +125,7 @@ def _start(ws: Workspace, ready: Prepared) -> Allocation:
     cheap = {f.name: ready.orders[f.name][: max(planned[f.name], len(accurate))] for f in campaign.cheap}
     rows = ws.pool.rows(accurate).tolist()
     picks = tuple(Pick(frame, row, name, -1, why) for frame, row in zip(accurate, rows, strict=True))
-    numbers = {level: len(ids) for level, ids in cheap.items()}
-    cost = ws.cost(numbers | {name: len(accurate) + len(ready.held.validation)})
+    cost = ws.cost({**cheap, name: (*accurate, *ready.held.validation)})
     notes = (*unbought(campaign), *gaps(campaign, ws.cover))
     return Allocation(accurate, cheap, picks, cost, notes=notes)
 

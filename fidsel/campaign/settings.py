@@ -59,8 +59,13 @@ def tells(report: Reporter, what: str) -> OnProgress:
 class Refresh(Protocol):
     """Makes new candidate configurations from the current model."""
 
-    def __call__(self, model: ForceField, starts: Frames, seed: int) -> Frames:
-        """Return new unlabelled frames; the same arguments give the same frames."""
+    def __call__(self, model: ForceField, starts: Frames, seed: int, share: int) -> Frames:
+        """Return new unlabelled frames of one molecule; the same arguments give the same frames.
+
+        Parameters
+        ----------
+        share : how many molecules share the number of frames.
+        """
         ...
 
 
@@ -152,6 +157,7 @@ class Campaign:
     device : where models that are read from the folder compute; see `fidsel.models.device.resolve`.
     config : the expanded configuration it was built from, as plain values; saved with each round.
     baseline : what is computed beneath the model, or None.
+    molecules : names of several, with which the groups of their frames begin; () = the frames tell.
     """
 
     folder: CampaignFolder
@@ -172,6 +178,7 @@ class Campaign:
     device: str = "cpu"
     config: Mapping[str, Any] = field(default_factory=dict)  # Any: whatever TOML holds
     baseline: CampaignBaseline | None = None
+    molecules: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         checked_seed(self.seed)

@@ -10,6 +10,7 @@ import numpy as np
 from fidsel.arrays import BoolArray, FloatArray
 from fidsel.campaign.edits import enforce
 from fidsel.campaign.journal import Journal
+from fidsel.campaign.molecules import Members
 from fidsel.campaign.plans.confirm import confirm_tables
 from fidsel.campaign.plans.coverage import cover_of
 from fidsel.campaign.records.decisions import Identity, Levels, Stage
@@ -48,6 +49,7 @@ class Workspace:
     late: Late
     report: Reporter
     _pool: Frames | None = field(default=None, init=False)
+    _members: Members | None = field(default=None, init=False)
     _cover: Mapping[str, BoolArray] | None = field(default=None, init=False)
     _barred: frozenset[str] = field(default=frozenset(), init=False)
 
@@ -64,6 +66,18 @@ class Workspace:
         return self._pool
 
     @property
+    def members(self) -> Members:
+        """The molecules of the pool."""
+        if self._members is None:
+            self._members = Members.among(self.pool, self.campaign.molecules)
+        return self._members
+
+    @property
+    def turns(self) -> Members | None:
+        """The molecules that take turns in random draws: those that were asked for by name."""
+        return self.members if self.campaign.molecules else None
+
+    @property
     def cover(self) -> Mapping[str, BoolArray]:
         """(n_pool,) per level: whether it has a label of each configuration; none of barred ones."""
         if self._cover is None:
@@ -78,7 +92,7 @@ class Workspace:
 
     def add_candidates(self, frames: Frames) -> int:
         """Store new configurations and return how many of them were not known."""
-        self._pool = self._cover = None
+        self._pool = self._cover = self._members = None
         return self.store.add_frames(frames)
 
     def begin(self, what: str) -> None:
@@ -170,10 +184,32 @@ class Workspace:
         """Return what one label costs at each fidelity, in base units."""
         return {fidelity.name: self.price(fidelity) for fidelity in self.campaign.fidelities}
 
-    def cost(self, numbers: Mapping[str, int]) -> float:
-        """Return what that many labels of each fidelity will cost, base units."""
-        prices = self.prices()
-        return sum(prices[name] * number for name, number in numbers.items())
+    def price_of_each(self, fidelity: Fidelity) -> FloatArray:
+        """Return what a label of each molecule costs, (n_molecules,) base units: the mean of those measured.
+
+        Where none of a molecule is measured, it is predicted from its size.
+        """
+        prices = np.full(len(self.members), self.price(fidelity))
+        if len(prices) == 1 or fidelity.price.declared:
+            return prices
+        ids, seconds = self.store.measured(fidelity, MEASURED)
+        of = self.members.of[self.pool.rows(ids)]
+        for number in range(len(prices)):
+            own = seconds[of == number]
+            if not len(own) and len(rows := np.flatnonzero(self.members.of == number)):
+                predicted = self.predicted_seconds(fidelity, self.pool[rows[:1]])
+                own = np.full(1, np.nan) if predicted is None else predicted
+            prices[number] = fidelity.price.cost(float(own.mean()))
+        return prices
+
+    def cost(self, wanted: Mapping[str, Collection[str]]) -> float:
+        """Return what labels of some frames at each fidelity will cost, base units."""
+        total = 0.0
+        for fidelity in self.campaign.fidelities:
+            if ids := wanted.get(fidelity.name):
+                counts = self.members.counts(self.pool.rows(ids))
+                total += float((self.price_of_each(fidelity) * counts).sum())
+        return total
 
     def charge_training(self, seconds: float, what: str) -> None:
         """Charge CPU or wall time of a training beside the budget; nothing where the budget counts labels."""

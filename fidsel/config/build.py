@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fidsel.campaign.molecules import require_several
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign, CampaignBaseline, Refresh, Rules
 from fidsel.config.levels import BaselineSection, refuse_unpriced
@@ -16,7 +17,7 @@ from fidsel.config.parts import (
     build_fidelity,
     build_source,
     levels_bought,
-    molecule,
+    molecules,
     read_pool,
 )
 from fidsel.config.schema import Config, PoolSection
@@ -24,6 +25,7 @@ from fidsel.config.selectors import register_own
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
+from fidsel.md.family import sample_family
 from fidsel.md.harmonic import normal_modes
 from fidsel.md.pool import require_sampling, sample
 from fidsel.md.refresh import refresh_pool
@@ -66,10 +68,10 @@ def open_campaign(folder: Path | str, overrides: Sequence[str] = (), budget: str
 def build_campaign(config: Config, folder: Path, budget: str | None = None) -> Campaign:
     """Return the campaign of a configuration; relative paths in it start at `folder`."""
     section, selector, beneath = config.campaign, config.selector, config.model.baseline
-    if config.pool.smiles is not None:
-        made = molecule(config.pool, folder)
-        if config.pool.source != "file":
-            require_sampling(made)
+    known = molecules(config.pool, folder) if _names_molecules(config.pool) else {}
+    if config.pool.source != "file":
+        for one in known.values():
+            require_sampling(one)
     if selector.descriptor == "soap":
         require_dscribe()
     register_own(selector, folder)
@@ -84,7 +86,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     threads = max(level.threads for level in levels)
     workers = config.engine.workers or max(1, available_cores() // threads)
     share = memory_share(workers)
-    return Campaign(
+    made = Campaign(
         folder=CampaignFolder(folder),
         name=section.name,
         seed=section.seed,
@@ -100,16 +102,23 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         budget=total,
         engine=partial(LocalEngine, workers, threads),
         refresh=build_refresh(config.pool),
+        molecules=tuple(known) if len(known) > 1 else (),
         rules=rules(config, recipe),
         config=plain(config),
         baseline=None if beneath is None else build_campaign_baseline(beneath, config.pool, folder),
     )
+    require_several(made, [(name, one.charge, one.spin) for name, one in known.items()])
+    return made
+
+
+def _names_molecules(pool: PoolSection) -> bool:
+    return pool.smiles is not None or pool.molecules is not None
 
 
 def build_campaign_baseline(section: BaselineSection, pool: PoolSection, folder: Path) -> CampaignBaseline:
     """Return the baseline that a `[model.baseline]` section asks for, of the molecule of a pool."""
     try:
-        level = build_baseline(section, partial(molecule, pool, folder), folder)
+        level = build_baseline(section, lambda: tuple(molecules(pool, folder).values()), folder)
     except UsageError as error:
         raise UsageError(f"model.baseline: {error}") from error
     return CampaignBaseline(level, section.always)
@@ -145,10 +154,11 @@ def sample_pool(section: PoolSection, root: Path, seed: int) -> Frames:
     """Return the candidate configurations of a `[pool]` section."""
     if section.source == "file":
         return read_pool(section, root)
-    made, frames = molecule(section, root), section.frames or 0
-    if section.source == "md":
-        return sample(made, frames, section.temperature, seed, conformers=section.conformers).frames
-    return normal_modes(made, frames, section.temperature, seed).frames
+    made, frames = molecules(section, root), section.frames or 0
+    md = partial(sample, conformers=section.conformers)
+    return sample_family(
+        made, frames, section.temperature, seed, md if section.source == "md" else normal_modes
+    )
 
 
 def build_refresh(section: PoolSection) -> Refresh | None:
@@ -156,8 +166,9 @@ def build_refresh(section: PoolSection) -> Refresh | None:
     if section.refresh == "none":
         return None
 
-    def refresh(model: ForceField, starts: Frames, seed: int) -> Frames:
-        return refresh_pool(model, starts, section.refresh_frames, section.temperature, seed).frames
+    def refresh(model: ForceField, starts: Frames, seed: int, share: int) -> Frames:
+        frames = max(1, section.refresh_frames // share)
+        return refresh_pool(model, starts, frames, section.temperature, seed).frames
 
     return refresh
 

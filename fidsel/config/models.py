@@ -13,7 +13,9 @@ from fidsel.config.custom import build_own_model, is_trainable, own_model
 from fidsel.config.levels import Baseline
 from fidsel.config.sections import ClassSection, Kinds, Section, section
 from fidsel.config.strict import OwnClass
-from fidsel.models import MODELS, Average, Ensemble, ForceField
+from fidsel.exceptions import UsageError
+from fidsel.models import MODELS, Average, Ensemble, ForceField, NetworkForceField, load
+from fidsel.models import Baseline as AboveBaseline
 from fidsel.models.device import resolve
 from fidsel.training.stage import ModelFactory
 
@@ -68,11 +70,39 @@ class LearnerSection(ClassSection, ModelSection):
 
     device: Device = "auto"
     """Where it is trained and predicts: "auto" (CUDA where there is any), "cpu", "cuda" or "cuda:N"."""
+    start: Path | None = None
+    """Folder of a trained network of this kind to begin with, which brings its own sizes, in place of random
+    parameters; its reference energies are fitted anew."""
 
     def build(self, root: Path) -> ModelFactory:
-        """Return what builds untrained models on the device; paths start at `root`."""
+        """Return what builds untrained models on the device, or gives the one to begin with.
+
+        Paths begin at `root`. Raises a `UsageError` where there is no such model to begin with.
+        """
         resolve(self.device)
+        if self.start is not None:
+            begun = self._begun(root / self.start, root).to(self.device)
+            return lambda seed: begun  # noqa: ARG005 - the same for each seed
         return partial(self._build, self.arguments(root))
+
+    def _begun(self, path: Path, root: Path) -> ForceField:
+        """Return the trained network of a folder, of a model above a baseline that above it."""
+        made, usual = type(self).made, signature(type(self).made).parameters
+        if not issubclass(made, NetworkForceField):
+            raise UsageError(
+                f"model.start is for networks: a {self.kind!r} model is fitted to all labels at once"
+            )
+        if mixed := sorted(n for n, value in self.arguments(root).items() if value != usual[n].default):
+            raise UsageError(f"model.start brings its own {', '.join(mixed)}: leave them out")
+        found = load(path)
+        if isinstance(found, AboveBaseline) and self.baseline is not None:
+            found = found.correction
+        if type(found) is not made:
+            above = " above a baseline: give model.baseline too" if isinstance(found, AboveBaseline) else ""
+            raise UsageError(
+                f"model.start = {path} must hold a {self.kind!r} model, got {found.kind!r}{above}"
+            )
+        return found
 
     def _build(self, arguments: Mapping[str, Any], seed: int) -> ForceField:
         made = type(self).made

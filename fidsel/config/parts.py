@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from fidsel.data.state import State
 from fidsel.data.units import parse_units
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price
-from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_smiles
+from fidsel.fidelity.molecules.family import named_smiles, read_molecules
+from fidsel.fidelity.molecules.molecule import Molecule, from_atoms, from_frames
 from fidsel.fidelity.source import LabelSource, Ready, names_of
 from fidsel.training.stage import CheapUse
 
@@ -53,18 +54,18 @@ def build_source(level: Level, pool: PoolSection, root: Path, memory: int | None
         name=lambda: level.name,
         threads=lambda: level.threads,
         memory=lambda: planned_memory(memory),
-        molecule=lambda: partial(molecule, pool, root),
+        molecules=lambda: lambda: tuple(molecules(pool, root).values()),
         state=lambda: state(pool, root, others=True),
     )
 
 
-def build_baseline(section: BaselineSection, found: Callable[[], Molecule], root: Path) -> Fidelity:
+def build_baseline(section: BaselineSection, found: Callable[[], Sequence[Molecule]], root: Path) -> Fidelity:
     """Return the baseline that a `[model.baseline]` section describes, as a level whose labels cost nothing.
 
     Parameters
     ----------
     section, root : the section, and the folder that paths in it start at.
-    found : finds the molecule, for sources that take one.
+    found : finds the molecules, for sources that are made for some.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def build_baseline(section: BaselineSection, found: Callable[[], Molecule], root
         name=lambda: "baseline",
         threads=lambda: 1,
         memory=lambda: planned_memory(None),
-        molecule=lambda: found,
+        molecules=lambda: found,
     )
     if not source.forces:
         raise UsageError("a baseline must have forces, and this source gives none")
@@ -103,29 +104,66 @@ def levels_bought(use: CheapUse, levels: Sequence[Level]) -> tuple[Level, ...]:
     return tuple(levels[-2:] if use == "pairs" else levels[-1:])
 
 
-def molecule(pool: PoolSection, root: Path) -> Molecule:
-    """Return the molecule of the pool; its first frame tells it where the pool is only a file."""
+def molecules(pool: PoolSection, root: Path) -> dict[str, Molecule]:
+    """Return the molecules of the pool by name, at least one.
+
+    Where the pool is only a file, its frames tell: each of several orders of atoms and charges is one.
+
+    Raises
+    ------
+    UsageError
+        where one cannot be read, or is named twice.
+    """
+    if pool.molecules is not None:
+        return read_molecules(root / pool.molecules)
     if pool.smiles is not None:
-        made = from_smiles(pool.smiles)
+        made = named_smiles((pool.smiles,) if isinstance(pool.smiles, str) else pool.smiles)
+    elif pool.structure is not None:
+        made = {pool.structure: _told(_structure(pool, root))}
     else:
-        atoms = read_pool(pool, root)[0] if pool.structure is None else _structure(pool, root)
-        made = from_atoms(atoms, atoms.info["charge"])
-        made = replace(made, spin=atoms.info["spin"] or made.spin)
-    return made if pool.spin is None else replace(made, spin=pool.spin)
+        frames = read_pool(pool, root)
+        kinds = molecules_of(frames) if len(set(frames.formulas)) > 1 else (_told(frames[0]),)
+        made = {str(number): one for number, one in enumerate(kinds)}
+    return made if pool.spin is None else {name: replace(one, spin=pool.spin) for name, one in made.items()}
+
+
+def molecules_of(frames: Frames) -> tuple[Molecule, ...]:
+    """Return the molecule of each order of atoms and charge in some frames.
+
+    Raises
+    ------
+    UsageError
+        where the bonds of one cannot be told.
+    """
+    kinds: dict[tuple[bytes, int], list[int]] = {}
+    for row, (begin, end) in enumerate(pairwise(frames.offsets)):
+        kinds.setdefault((frames.numbers[begin:end].tobytes(), int(frames.charge[row])), []).append(row)
+    return tuple(from_frames(frames[rows]) for rows in kinds.values())
+
+
+def _told(atoms: Atoms) -> Molecule:
+    made = from_atoms(atoms, atoms.info["charge"])
+    return replace(made, spin=atoms.info["spin"] or made.spin)
 
 
 def state(pool: PoolSection, root: Path, *, others: bool = False) -> State:
     """Return the charge and spin that a pool's settings give to frames whose file names none.
 
-    A SMILES, or a structure file that names them, says them too.
+    A SMILES, or a structure file that names them, says them too; of several molecules what all have.
     """
-    if pool.smiles is not None:
-        made = from_smiles(pool.smiles)
-        return State(made.charge, made.spin or None if pool.spin is None else pool.spin, others)
+    if pool.smiles is not None or pool.molecules is not None:
+        made = molecules(pool, root).values()
+        charge, spin = _common([one.charge for one in made]), _common([one.spin for one in made])
+        return State(charge, (spin or None) if pool.spin is None else pool.spin, others)
     if pool.structure is not None:
         info = _structure(pool, root).info
         return State(info["charge"] or pool.charge, info["spin"] or pool.spin, others)
     return State(pool.charge, pool.spin, others)
+
+
+def _common(values: Sequence[int]) -> int | None:
+    """Return the value that all have, None where they differ."""
+    return values[0] if len(set(values)) == 1 else None
 
 
 def _structure(pool: PoolSection, root: Path) -> Atoms:

@@ -72,8 +72,10 @@ class PoolSection(Strict):
     """With "file": a file or folder of configurations; labels in it are not read (formats: docs/files.md)."""
     units: str | None = None
     """With "file": "energy,length" where the file does not say."""
-    smiles: str | None = None
-    """The molecule, as SMILES."""
+    smiles: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """The molecule, as SMILES; or several, as a list: ["CO", "CCO"]. Each has an equal share of `frames`."""
+    molecules: str | None = None
+    """A file of several molecules: CSV with a column `smiles` (and `name`, `spin`, if any), or SDF."""
     structure: str | None = None
     """The molecule, as a structure file (bonds are perceived)."""
     charge: int | None = None
@@ -97,16 +99,33 @@ class PoolSection(Strict):
             raise ValueError("a pool from a file needs `path`")
         if self.source != "file" and self.path is not None:
             raise ValueError(f"`path` goes with source = 'file', got source = {self.source!r}")
-        if self.smiles is not None and self.structure is not None:
-            raise ValueError("the molecule is named once: give `smiles` or `structure`, not both")
-        if self.charge is not None and self.smiles is not None:
+        named = [key for key in ("smiles", "molecules", "structure") if getattr(self, key) is not None]
+        if len(named) > 1:
+            raise ValueError(f"molecules are named once: give `{named[0]}` or `{named[1]}`, not both")
+        if self.charge is not None and named and named[0] != "structure":
             raise ValueError("`charge` goes with `structure` or `path`; a SMILES carries its own: [O-]C=O")
+        self._several()
         if self.source != "file":
-            if self.smiles is None and self.structure is None:
-                raise ValueError(f"a pool by {self.source} needs either `smiles` or `structure`")
+            if not named:
+                raise ValueError(f"a pool by {self.source} needs `smiles`, `molecules` or `structure`")
             if self.frames is None:
                 raise ValueError(f"a pool by {self.source} needs `frames`, the number to sample")
         return self
+
+    def _several(self) -> None:
+        """Raise a `ValueError` for what several molecules cannot have."""
+        if self.molecules is None and not (isinstance(self.smiles, tuple) and len(self.smiles) > 1):
+            return
+        if self.source == "file":
+            raise ValueError(
+                "several molecules of a pool from a file are told by its frames: leave out `smiles` and "
+                "`molecules`"
+            )
+        if self.spin is not None:
+            raise ValueError(
+                "`spin` is of one molecule: of several, write radicals as such in SMILES, or give a column "
+                "`spin` in the CSV file of `molecules`"
+            )
 
 
 class BudgetSection(Strict):

@@ -109,8 +109,8 @@ class LabelSource(Protocol):
 
     In fidsel itself the arguments of its constructor are the keys of a `[[fidelity]]` section, but for those
     marked `Internal`. Of these a campaign gives the ones that have such a name: `name`, of the level;
-    `threads`, cores a label uses; `memory`, MB that a program may plan its arrays for; `molecule`, a function
-    that returns the pool's; `state`, charge and spin of frames whose file names none.
+    `threads`, cores a label uses; `memory`, MB that a program may plan its arrays for; `molecules`, a
+    function that returns the pool's; `state`, charge and spin of frames whose file names none.
 
     What it prints goes to a log that failures quote. Programs that it starts count as its own: their CPU time
     is charged, limits hold for all of them together, and those that are left in a session of their own end

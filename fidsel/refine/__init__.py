@@ -2,6 +2,7 @@
 
 from fidsel.refine.adaptation import Adaptation, Adapted, adapt
 from fidsel.refine.diagnostics import Shift, Shifted, SystemShift, shift
+from fidsel.refine.error_shift import ErrorShift, Trend, error_shift
 from fidsel.refine.prior import Prior, PriorError, always, mmff94
 from fidsel.refine.radius import Radius, choose_radius, training_spectrum
 from fidsel.refine.record import Compared, Refinement, SystemRecord
@@ -13,6 +14,7 @@ __all__ = [
     "Adaptation",
     "Adapted",
     "Compared",
+    "ErrorShift",
     "MeanSpectrum",
     "Means",
     "Prior",
@@ -24,9 +26,11 @@ __all__ = [
     "System",
     "SystemRecord",
     "SystemShift",
+    "Trend",
     "adapt",
     "always",
     "choose_radius",
+    "error_shift",
     "laplacian_spectrum",
     "mmff94",
     "refine",

@@ -1,9 +1,10 @@
-"""Pictures of shifts and of cutoff curves."""
+"""Pictures of shifts, of errors against them, and of cutoff curves."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidsel.refine.diagnostics import UNITS, Shift
+from fidsel.refine.error_shift import ErrorShift
 from fidsel.refine.record import Refinement
 from fidsel.report.plot import BLUE, COLORS, CROWD, default_style, save_figure
 
@@ -57,6 +58,34 @@ def _measure(axes: "Axes", found: Shift, name: str) -> None:
     if known is not None:
         axes.axvspan(known.mean - known.spread, known.mean + known.spread, color="#dddddd", zorder=0)
         axes.axvline(known.mean, color="#777777", linewidth=0.9, zorder=0)
+
+
+def error_shift_plot(found: ErrorShift, path: Path | str) -> Path:
+    """Write the figure of `error_shift_figure` as PNG or SVG, by the ending of the path."""
+    return save_figure(error_shift_figure(found), path)
+
+
+@default_style()
+def error_shift_figure(found: ErrorShift) -> "Figure":
+    """Return the error of each frame against each measure of its shift; steps are the RMSE of quarters."""
+    from matplotlib.figure import Figure
+
+    names = list(found.trends)
+    width = 0.75 + 2.4 * max(len(names), 1)
+    figure = Figure(figsize=(width, 2.7))
+    for number, name in enumerate(names):
+        axes = figure.add_axes(((0.65 + 2.4 * number) / width, 0.2, 2.1 / width, 0.66))
+        trend = found.trends[name]
+        axes.plot(found.distances[name], 1000 * found.errors, ".", color=CROWD, markersize=3, alpha=0.6)
+        rmse = [float("nan") if value is None else 1000 * value for value in trend.rmse]
+        steps = [rmse[0], *rmse]
+        axes.step(trend.edges, steps, where="pre", color=BLUE, linewidth=1.6)
+        rank = "" if trend.rank is None else f", rank {trend.rank:.2f}"
+        axes.set_title(f"{name}{rank}", fontsize=9, loc="left")
+        axes.set_xlabel(f"distance from training {UNITS.get(name, '')}".rstrip(), fontsize=8)
+        axes.set_ylabel(f"error, m{found.unit}" if number == 0 else "", fontsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
 
 
 def radius_plot(found: Refinement, path: Path | str) -> Path:

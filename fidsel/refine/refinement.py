@@ -11,7 +11,9 @@ import numpy as np
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
+from fidsel.models.combinations.baseline import Baseline
 from fidsel.models.combinations.by_system import BySystem, keys
+from fidsel.models.combinations.labels import BaselineError, SourceLabels
 from fidsel.models.contract import ForceField
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.refine.adaptation import Adaptation, Adapted, adapt
@@ -25,6 +27,8 @@ PUBLISHED: Final = Adaptation()
 """As Kreiman & Krishnapriyan have it."""
 TRIED: Final = 20
 """Training frames on which a prior is compared with the head for it."""
+NOTHING: Final = 1e-6
+"""eV/Å, largest force of a prior above a baseline that is the same."""
 STRANGE: Final = 0.5
 """Part of the forces of a prior by which a head that has learnt it may be off there."""
 
@@ -72,7 +76,7 @@ def refine(
 
     Parameters
     ----------
-    model : a network.
+    model : a network, or a baseline plus one: then the network learns what the prior is above the baseline.
     frames : of one or several systems; labels are only compared with.
     means : what it is refined by.
     seed : decides batches and frames held out.
@@ -81,31 +85,55 @@ def refine(
     Raises
     ------
     UsageError
-        without frames, for a model that is no network, or one without a head for the prior.
+        without frames, for a model without a network to refine, or one without a head for the prior.
     """
     if not len(frames):
         raise UsageError("there is nothing to refine a model for: got no frames")
-    if not isinstance(model, NetworkForceField):
-        raise UsageError(
-            f"refinement adapts a network, and a {model.kind} model is none: train one with heads"
-        )
-    head = None if means.prior is None else head_of(model, means.head)
+    network, below = _network(model)
+    head = None if means.prior is None else head_of(network, means.head)
     graphs = None
     if means.training is not None:
-        _require_the_prior(model, head, means)
-        graphs = training_spectrum(means.training, model.network.reach)
-    refined, records, errors = {}, [], np.full(len(frames), np.nan)
+        _require_the_prior(network, below, head, means)
+        graphs = training_spectrum(means.training, network.network.reach)
+    refined: dict[str, ForceField] = {}
+    records, errors = [], np.full(len(frames), np.nan)
     found = systems(frames)
     for number, system in enumerate(found):
         say(f"refining {system.name}", number, len(found))
         own = frames[system.rows]
-        work = _System(own, model, head)
-        record, errors[system.rows] = _refined(model, work, system.name, means, graphs, seed)
+        try:
+            above = own if below is None else below.subtract(own)
+        except (UsageError, BaselineError) as error:
+            records.append(SystemRecord(system.name, len(own), "refused", (str(error),)))
+            continue
+        work = _System(above, network, head, below)
+        record, errors[system.rows] = _refined(network, work, system.name, means, graphs, seed)
         records.append(record)
         if record.status == "refined":
-            refined[keys(own[:1])[0]] = work.model
+            refined[keys(own[:1])[0]] = work.model if below is None else Baseline(work.model, below)
     say("refining", len(found), len(found))
     return Refinement(BySystem(model, refined), tuple(records), errors)
+
+
+def _network(model: ForceField) -> tuple[NetworkForceField, SourceLabels | None]:
+    """Return the network that is refined, and the baseline beneath it, if there is one.
+
+    Raises a `UsageError` where there is no network, or its baseline has no source.
+    """
+    if isinstance(model, NetworkForceField):
+        return model, None
+    if isinstance(model, Baseline) and isinstance(model.correction, NetworkForceField):
+        if model.baseline is None:
+            raise UsageError(
+                "the baseline of this model has no source, without which nothing can be compared: use the "
+                "copy that with_source(source) returns"
+            )
+        return model.correction, model.baseline
+    inside = f" of {model.correction.kind}" if isinstance(model, Baseline) else ""
+    raise UsageError(
+        f"refinement adapts a network, alone or above a baseline, and a {model.kind} model{inside} has none: "
+        "train a network with heads"
+    )
 
 
 def head_of(model: NetworkForceField, head: str | None) -> str:
@@ -130,7 +158,9 @@ def head_of(model: NetworkForceField, head: str | None) -> str:
     raise UsageError(f"the head of the prior must be one of {others}, got {head!r}: name it by `head`")
 
 
-def _require_the_prior(model: NetworkForceField, head: str | None, means: Means) -> None:
+def _require_the_prior(
+    model: NetworkForceField, below: SourceLabels | None, head: str | None, means: Means
+) -> None:
     """Raise a `UsageError` where the head does not know the prior on the frames it was trained on.
 
     Steps lower the loss of a prior that the model has not learnt as well, to the harm of its main head.
@@ -141,7 +171,7 @@ def _require_the_prior(model: NetworkForceField, head: str | None, means: Means)
     gaps, sizes = [], []
     for system in systems(known):
         try:
-            labels = prior_labels(means.prior, known[system.rows].unlabelled(), head)
+            labels = _above(prior_labels(means.prior, known[system.rows].unlabelled(), head), below)
         except PriorError:  # of which each system to be refined tells
             continue
         gaps.append(np.linalg.norm(model.predict(labels.frames, head).forces - labels.frames.forces, axis=1))
@@ -153,13 +183,27 @@ def _require_the_prior(model: NetworkForceField, head: str | None, means: Means)
         )
 
 
+def _above(labels: PriorLabels, below: SourceLabels | None) -> PriorLabels:
+    """Return the labels of a prior less those of a baseline, if there is one.
+
+    Raises a `PriorError` where nothing is left: the prior is the baseline.
+    """
+    if below is None:
+        return labels
+    rest = below.subtract(labels.frames)
+    if np.abs(rest.forces).max(initial=0.0) < NOTHING:
+        raise PriorError("the prior is the baseline of this model, above which it says nothing: take another")
+    return replace(labels, frames=rest)
+
+
 @dataclass
 class _System:
-    """A system on its way: its frames, the model so far, and what there is to tell."""
+    """A system on its way: its frames above the baseline, the network so far, and what there is to tell."""
 
     frames: Frames
     model: NetworkForceField
     head: str | None
+    below: SourceLabels | None = None
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -185,7 +229,7 @@ class _System:
         if prior is None or self.head is None:
             return None
         try:
-            found = prior_labels(prior, self.frames.unlabelled(), self.head)
+            found = _above(prior_labels(prior, self.frames.unlabelled(), self.head), self.below)
         except PriorError as error:
             self.notes.append(str(error))
             return None

@@ -79,6 +79,7 @@ class ClusterDescription:
     marks : distances that differ most from the rest, the most telling first.
     representative : the frame nearest to the centroid; None where frames have no common features.
     worst : the frame with the largest known error, None where none is known.
+    molecules : names of its molecules and how many of its frames each has, where there are several in all.
     """
 
     cluster: int
@@ -90,6 +91,7 @@ class ClusterDescription:
     marks: tuple[Mark, ...]
     representative: Structure | None
     worst: Structure | None
+    molecules: tuple[tuple[str, int], ...] = ()
 
     @property
     def share(self) -> float:

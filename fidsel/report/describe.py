@@ -1,13 +1,13 @@
 """What is in each cluster: size, error, energies, the distances that mark it, two of its frames."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from ase.data import chemical_symbols
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.report.content import ClusterDescription, ClusterTable, Energies, Mark, Structure
@@ -29,6 +29,7 @@ def describe_clusters(
     features: FloatArray | None = None,
     weights: FloatArray | None = None,
     rows: IntArray | None = None,
+    molecules: Sequence[str] | None = None,
     marks: int = 3,
 ) -> ClusterTable:
     """Return what is in each cluster of some frames and what marks it.
@@ -46,6 +47,7 @@ def describe_clusters(
     features : (n, d) whose centroids choose the representative frames; None = all pair distances.
     weights : (n,) of the frames in the clusters' RMSE, e.g. atoms per frame; None = equal.
     rows : (n,) by which a reader finds the frames again; None = their places here.
+    molecules : (n) name of the molecule of each; None = their formulas.
     marks : distances kept for each cluster.
 
     Examples
@@ -75,6 +77,7 @@ def describe_clusters(
         near = _nearest(_rows_of(features), group, _Moments.of(_rows_of(features), group).mean)
     elif moments is not None:
         near = _nearest(_distances(frames), group, moments.mean)
+    kinds = np.array(frames.formulas if molecules is None else molecules, dtype=np.str_)
     known = np.isfinite(errors)
     total = cluster_errors(group, errors, weights) if known.any() else None
     found = []
@@ -88,12 +91,23 @@ def describe_clusters(
         size, measured = int(inside.sum()), int((inside & known).sum())
         rmse = total.rmse_of(c) if total else np.nan
         spread = _energies(energies, inside)
-        found.append(ClusterDescription(name, size, len(frames) - size, rmse, measured, spread, told, *shown))
+        counts, others = _counted(kinds, inside), len(frames) - size
+        row = ClusterDescription(name, size, others, rmse, measured, spread, told, shown[0], shown[1], counts)
+        found.append(row)
     found.sort(key=lambda row: (-row.rmse if row.measured else np.inf, row.cluster))
     lowest = np.min(energies, where=np.isfinite(energies), initial=np.inf)
     return ClusterTable(
         tuple(found), total.overall if total else np.nan, float(lowest) if lowest < np.inf else np.nan, notes
     )
+
+
+def _counted(kinds: StrArray, inside: BoolArray) -> tuple[tuple[str, int], ...]:
+    """Return the kinds of frames inside, most frequent first; none where all frames are of one kind."""
+    if (kinds == kinds[0]).all():
+        return ()
+    names, counts = np.unique(kinds[inside], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return tuple((str(names[i]), int(counts[i])) for i in order)
 
 
 def _require(frames: Frames, **arrays: FloatArray | IntArray | None) -> None:

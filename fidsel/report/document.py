@@ -8,6 +8,7 @@ import numpy as np
 
 from fidsel.exceptions import UsageError
 from fidsel.report.content import UNITS, ClusterTable, Picked
+from fidsel.report.molecules import MoleculeLine
 from fidsel.report.page import page
 from fidsel.report.plot import LearningCurve
 from fidsel.selector.cluster_error import ClusterErrors
@@ -31,6 +32,7 @@ class Report:
     quantity : what the curves' error is, for the axis: "force RMSE".
     clusters : see `describe_clusters`; errors in words and table are those of `errors` where given.
     picks : in order of picking.
+    molecules : a line for each, where there are several.
     bounds : of the RMSE of each cluster, in `unit`, empty = none; see `fidsel.selector.calibrate`.
     coverage : share of randomly drawn frames that the bounds hold for.
     pooled : clusters whose bound was calibrated on other clusters too, having too few frames of their own.
@@ -49,6 +51,7 @@ class Report:
     quantity: str = "force RMSE"
     clusters: ClusterTable | None = None
     picks: tuple[Picked, ...] = ()
+    molecules: tuple[MoleculeLine, ...] = ()
     bounds: Mapping[int, float] = field(default_factory=dict)
     coverage: float = np.nan
     pooled: Collection[int] = ()

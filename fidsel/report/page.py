@@ -10,6 +10,7 @@ from fidsel.data.atomic import write_text
 from fidsel.report.content import UNITS
 from fidsel.report.figures import Drawing, drawings, figure_section, save_drawing
 from fidsel.report.markup import Html, tag
+from fidsel.report.molecules import molecule_table
 from fidsel.report.sentences import Quantity, Sentence, findings
 from fidsel.report.structures import structures_json, viewer_licences, viewer_script
 from fidsel.report.tables import cluster_table, error_text, pick_table, unit_name
@@ -54,6 +55,7 @@ def page(report: "Report", drawn: tuple[Drawing, ...] | None = None) -> Html:
         _header(report),
         tag("section", *[tag("p", *_words(one, report.unit)) for one in findings(report)], id="findings"),
         tag("section", *[figure_section(drawing) for drawing in first], id="figures"),
+        _molecules(report),
         _structures() if shown else Html(""),
         _clusters(report, [drawing for drawing in drawn if drawing not in first]),
         _picks(report),
@@ -109,6 +111,13 @@ def _structures() -> Html:
     hint = "Drag to turn, wheel to zoom. Bars mark the distances that tell the cluster from the others."
     title = tag("h2", "Structures of cluster ", tag("span", id="shown"))
     return tag("section", title, tag("p", hint), tag("div", *panels, class_="views"), id="structures")
+
+
+def _molecules(report: "Report") -> Html:
+    if not report.molecules:
+        return Html("")
+    table = tag("div", molecule_table(report.molecules, report.unit), class_="wide")
+    return tag("section", tag("h2", "Molecules"), table)
 
 
 def _clusters(report: "Report", drawn: Sequence[Drawing]) -> Html:

@@ -81,6 +81,8 @@ def _columns(report: "Report", rows: Sequence[Row]) -> list[Column[Row]]:
         found.append(Column("energy, eV", lambda row: _energy(row, lowest)))
     if any(row.described and row.described.marks for row in rows):
         found.append(Column("what marks it (elsewhere, shift)", _marks))
+    if any(row.described and row.described.molecules for row in rows):
+        found.append(Column("molecules", _molecules))
     return found
 
 
@@ -132,6 +134,11 @@ def _marks(row: Row) -> Cell:
     if row.described is None:
         return Cell("–")
     return Cell(joined([_mark(mark, row) for mark in row.described.marks]))
+
+
+def _molecules(row: Row) -> Cell:
+    counts = row.described.molecules if row.described else ()
+    return Cell(", ".join(f"{name} {count}" for name, count in counts) or "–")
 
 
 def _mark(mark: Mark, row: Row) -> Html:

@@ -215,8 +215,8 @@ def score(
     real = cluster_errors(clusters[rows], truth[rows])
     names = sorted(real.cluster)
     return Score(
-        _spearman(np.array([ours.rmse_of(c) for c in names]), np.array([real.rmse_of(c) for c in names])),
-        _spearman(estimates[rows], truth[rows]),
+        spearman(np.array([ours.rmse_of(c) for c in names]), np.array([real.rmse_of(c) for c in names])),
+        spearman(estimates[rows], truth[rows]),
         None if bounds is None else float((truth[rows] <= bounds[rows]).mean()),
         int(rows.sum()),
     )
@@ -242,6 +242,7 @@ def _quantile(ratios: FloatArray, weights: FloatArray, coverage: float) -> float
     return float(ratios[order[place]])
 
 
-def _spearman(a: FloatArray, b: FloatArray) -> float | None:
+def spearman(a: FloatArray, b: FloatArray) -> float | None:
+    """Return the rank correlation of two sets of errors or distances (n,); None where it is not defined."""
     # what differs by rounding alone is a tie
     return rank_correlation(*(np.round(x / max(x.max(), np.finfo(float).tiny), 9) for x in (a, b)))

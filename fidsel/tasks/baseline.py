@@ -1,14 +1,13 @@
-"""Baselines of trainings on files: by short names, for the molecule of a file."""
+"""Baselines of trainings on files: by short names, for the molecules of a file."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from fidsel.config.levels import BaselineSection
-from fidsel.config.parts import build_baseline
+from fidsel.config.parts import build_baseline, molecules_of
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.molecules.molecule import from_frames
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.files import JSON
 
@@ -40,7 +39,7 @@ def named_baseline(text: str) -> dict[str, Any]:  # Any: settings
 
 
 def file_baseline(section: BaselineSection, frames: Frames) -> SourceLabels:
-    """Return the labels of a baseline for the molecule of some frames.
+    """Return the labels of a baseline for the molecules of some frames.
 
     Raises
     ------
@@ -48,6 +47,6 @@ def file_baseline(section: BaselineSection, frames: Frames) -> SourceLabels:
         where its source cannot be had.
     """
     try:
-        return SourceLabels(build_baseline(section, lambda: from_frames(frames), Path()).source)
+        return SourceLabels(build_baseline(section, lambda: molecules_of(frames), Path()).source)
     except UsageError as error:
         raise UsageError(f"model.baseline: {error}") from error

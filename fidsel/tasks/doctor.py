@@ -23,7 +23,7 @@ from fidsel.config.levels import Level
 from fidsel.config.load import load_config
 from fidsel.config.memory import memory_share
 from fidsel.config.models import ModelSection
-from fidsel.config.parts import build_fidelity, levels_bought, molecule, read_pool
+from fidsel.config.parts import build_fidelity, levels_bought, molecules, read_pool
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data.reading import read_structure
 from fidsel.exceptions import FidselError
@@ -107,8 +107,9 @@ def _sources(config: Config, folder: Path) -> Iterator[Checkup]:
     seconds: dict[str, float] = {}
 
     def first() -> str:
-        frames.append(first_frame(config.pool, folder, config.campaign.seed))
-        return f"first configuration: {frames[0].get_chemical_formula()}, {len(frames[0])} atoms"
+        frames.extend(first_frames(config.pool, folder, config.campaign.seed))
+        told = ", ".join(f"{atoms.get_chemical_formula()}, {len(atoms)} atoms" for atoms in frames)
+        return f"first configuration{' of each molecule' * (len(frames) > 1)}: {told}"
 
     yield checkup("pool", first)
     with LocalEngine(workers=1, threads_per_worker=threads) as engine:
@@ -117,28 +118,50 @@ def _sources(config: Config, folder: Path) -> Iterator[Checkup]:
             yield checkup(known, partial(_known_answer, engine, level))
             if frames:
                 built = partial(build_fidelity, level, config.pool, folder, memory_share(1))
-                name = f"{level.name}: first frame"
-                yield checkup(name, partial(_first_label, engine, built, frames[0], seconds))
+                yield from _first_labels(level.name, engine, built, frames, seconds)
         if frames and config.model.baseline is not None:
             below = partial(build_campaign_baseline, config.model.baseline, config.pool, folder)
-            yield checkup(
-                "baseline: first frame", lambda: _first_label(engine, lambda: below().level, frames[0], {})
-            )
+            yield from _first_labels("baseline", engine, lambda: below().level, frames, {})
     if frames:
         yield checkup("budget", partial(_budget, config, folder, seconds))
 
 
-def first_frame(pool: PoolSection, root: Path, seed: int) -> Atoms:
-    """Return a configuration of the pool without sampling it: its first frame, or where sampling starts."""
+def _first_labels(
+    what: str,
+    engine: LocalEngine,
+    build: Callable[[], Fidelity],
+    frames: Sequence[Atoms],
+    seconds: dict[str, float],
+) -> Iterator[Checkup]:
+    """Yield a row for the first frame of each molecule; `seconds` gets the mean of what they took."""
+    taken: list[float] = []
+
+    def label(atoms: Atoms) -> str:
+        own: dict[str, float] = {}
+        told = _first_label(engine, build, atoms, own)
+        for name, each in own.items():
+            taken.append(each)
+            seconds[name] = sum(taken) / len(taken)
+        return told
+
+    for atoms in frames:
+        of = f" of {atoms.get_chemical_formula()}" if len(frames) > 1 else ""
+        yield checkup(f"{what}: first frame{of}", partial(label, atoms))
+
+
+def first_frames(pool: PoolSection, root: Path, seed: int) -> list[Atoms]:
+    """Return where the sampling of each molecule starts; of a file its first configuration."""
     if pool.source == "file":
-        return read_pool(pool, root)[0]
-    made = molecule(pool, root)
-    require_sampling(made)
-    if pool.structure is not None:
-        positions = read_structure(root / pool.structure).positions
-    else:
-        positions = conformers(made, 1, seed)[0]
-    return Atoms(made.numbers, positions, info={"charge": made.charge, "spin": made.spin})
+        return [read_pool(pool, root)[0]]
+    found = []
+    for made in molecules(pool, root).values():
+        require_sampling(made)
+        if pool.structure is not None:
+            positions = read_structure(root / pool.structure).positions
+        else:
+            positions = conformers(made, 1, seed)[0]
+        found.append(Atoms(made.numbers, positions, info={"charge": made.charge, "spin": made.spin}))
+    return found
 
 
 def _known_answer(engine: LocalEngine, level: Level) -> str:

@@ -14,13 +14,16 @@ from fidsel.data.atomic import replacing
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
+from fidsel.md.pool import join
 from fidsel.models import ForceField
+from fidsel.refine import ErrorShift, error_shift
 from fidsel.report import Report
 from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.tasks.evaluate import EvaluateConfig
 from fidsel.tasks.model_files import open_model, untold
 from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of
 from fidsel.tasks.select import features
+from fidsel.tasks.shift import trained_on
 
 
 class OutlierConfig(EvaluateConfig):
@@ -43,6 +46,7 @@ class Found:
     outliers : of the frames of both files, those of the data first.
     places : (n,) row of each frame in its file.
     data : how many frames are of the data; the others are of the file of held-out ones.
+    shift : errors against the distance from training; None = not asked for.
     """
 
     outliers: Outliers
@@ -50,6 +54,7 @@ class Found:
     places: IntArray
     data: int
     title: str
+    shift: ErrorShift | None = None
 
     def __repr__(self) -> str:
         told = [
@@ -94,6 +99,7 @@ def outliers(
     descriptor: DescriptorName = "pair-distances",
     clusters: int = GEOMETRY,
     energy_clusters: int = ENERGY,
+    shift: bool = False,
     seed: int = 0,
     report: Reporter = silent,
 ) -> Found:
@@ -110,13 +116,15 @@ def outliers(
     device : where a model in a folder predicts.
     descriptor : of a frame.
     clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
+    shift : compare errors with how far frames are from training, too; see `fidsel.refine.shift`.
     seed : decides every draw.
     report : hears how far a calculator has come.
 
     Raises
     ------
     UsageError
-        where labels cannot be read, the model cannot predict them, or all of them were trained on.
+        where labels cannot be read, the model cannot predict them, all of them were trained on, or a shift
+        is asked for and no training frames are known.
 
     Examples
     --------
@@ -148,17 +156,23 @@ def outliers(
     )
     given = [] if named is None else [named.read("accurate", labelled=False).unlabelled()]
     trained = [kept for kept in (made.training_frames, *given) if kept is not None]
+    if shift and not trained:
+        trained_on(made, None)
     found = find_outliers(
         made,
         frames,
         features(descriptor, frames, made),
-        sides_of(frames, sum(trained[1:], trained[0]) if trained else None, held),
+        sides_of(frames, join(trained) if trained else None, held),
         clusters=clusters,
         energy_clusters=energy_clusters,
         seed=seed,
     )
     notes = (*untold(model, made, labels, named), *_notes(found), *odd)
-    return Found(found, notes, places, own, f"{model} on {labels.text}")
+    beside = None
+    if shift:
+        rows = np.flatnonzero(found.sides != TRAIN)
+        beside = error_shift(made, frames, found.errors, rows, join(trained), found.unit)
+    return Found(found, notes, places, own, f"{model} on {labels.text}", beside)
 
 
 def _notes(found: Outliers) -> Sequence[str]:

@@ -1,7 +1,7 @@
 """A model refined for the systems of a file: from what a person named to a folder with the refined model."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -86,7 +86,7 @@ def refine_files(
 
     Parameters
     ----------
-    model : a network, or the folder of one, of a round or of a campaign.
+    model : a network, alone or above a baseline, or the folder of one, of a round or of a campaign.
     tests : frames to refine it for; labels are only compared with.
     prior : its name, see `named_baseline`, a label source, or what makes one for the frames of a system;
         None = only the cutoff is chosen.
@@ -136,11 +136,11 @@ def section_prior(section: BaselineSection) -> Prior:
         where there is none, of any molecule.
     """
 
-    def source(found: Callable[[], Molecule]) -> LabelSource:
+    def source(found: Callable[[], Sequence[Molecule]]) -> LabelSource:
         return build_baseline(section, found, Path()).source
 
-    source(lambda: from_smiles("O"))
-    return lambda frames: source(lambda: from_frames(frames))
+    source(lambda: [from_smiles("O")])
+    return lambda frames: source(lambda: [from_frames(frames)])
 
 
 def _prior(given: Prior | LabelSource | str) -> Prior:

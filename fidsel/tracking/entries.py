@@ -57,6 +57,10 @@ def round_metrics(record: Round) -> dict[str, float]:
     ):
         names = safe_names(amounts)
         values |= {f"{group}/{names[name]}": float(amount) for name, amount in amounts.items()}
+    names = safe_names(row.name for row in record.molecules)
+    for row in record.molecules:
+        values[f"molecule/{names[row.name]}/spent"] = row.spent
+        values |= {} if row.metrics is None else _flat(f"molecule/{names[row.name]}", row.metrics)
     if record.control is not None:
         saving = record.control.saving
         values["control/saving"] = saving.share

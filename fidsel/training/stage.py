@@ -89,7 +89,7 @@ class Stage:
     weight_decay: NonNegativeFloat = 2e-6
     patience: PositiveInt | None = None
     validate_every: PositiveInt = 50
-    frozen: Annotated[tuple[str, ...], Internal] = ()
+    frozen: tuple[str, ...] = ()
     compile: bool = False
 
     def __post_init__(self) -> None:

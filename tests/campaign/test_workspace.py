@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from family_campaign import write_family
 from morse_molecule import frames
 from tiny_campaign import opened, write_campaign
 
@@ -44,7 +45,7 @@ def test_a_purchase_is_paid_and_told(tmp_path: Path) -> None:
         assert (stage.what, stage.level, stage.total) == ("training labels of accurate", "accurate", 3)
         assert (ws.spent(), ws.remaining(), ws.wasted()) == (3.0, 19.0, 0.0)
         assert ws.prices() == {"cheap": 0.05, "accurate": 1.0}
-        assert ws.cost({"cheap": 10, "accurate": 2}) == pytest.approx(2.5)
+        assert ws.cost({"cheap": ws.pool.ids[:10], "accurate": ws.pool.ids[:2]}) == pytest.approx(2.5)
         assert ws.labelled(accurate, ws.pool.ids[2:5]).ids == ids[2:]
         assert len(ws.labelled(cheap, ids)) == 0
         assert ws.predicted_seconds(cheap, ws.pool) is None
@@ -97,3 +98,26 @@ def test_one_driver_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(FidselError, match="was taken away from this process"):
             ws.buy(ws.campaign.accurate, ws.pool.ids[:1], "train")
         Path(f"{ws.store.path}.lock").touch()
+
+
+def test_a_label_of_a_larger_molecule_costs_more(tmp_path: Path) -> None:
+    """Seconds are measured per molecule; where a molecule has none they follow from its size."""
+    folder = write_family(
+        tmp_path,
+        ('price = { per = "label", value = 1 }', ""),
+        ('unit = "label"', 'unit = "core-s"'),
+        ("value = 0.05", "value = 0"),
+    )
+    with opened(folder) as ws:
+        hf, members = ws.campaign.accurate, ws.members
+        frames = [ws.pool.ids[list(members.of).index(number)] for number in range(3)]
+        ids = dict(zip(("O", "N", "C"), frames, strict=True))
+        ws.buy(hf, [ids["O"], ids["C"]], "pilot")
+        _, seconds = ws.store.measured(hf)
+        water, ammonia, methane = ws.price_of_each(hf)
+        assert sorted([water, methane]) == pytest.approx(sorted(seconds))
+        assert ammonia > 0
+        assert ws.price_of_each(ws.campaign.cheap[0]).tolist() == [0.0] * 3
+        cost = ws.cost({"hf": [ids["O"], ids["O"], ids["C"]]})
+        assert cost == pytest.approx(2 * water + methane)
+        assert np.isfinite(ws.predicted_seconds(hf, ws.pool)).all()  # type: ignore[arg-type]

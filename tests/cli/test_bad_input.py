@@ -282,7 +282,7 @@ CASES = [
     Case(
         "init: no molecule",
         ("init", "CAMPAIGN/new"),
-        "exactly one of --smiles, --structure and --pool, got 0",
+        "exactly one of --smiles, --molecules, --structure and --pool, got 0",
     ),
     Case("init: two molecules", ("init", "CAMPAIGN/new", "--smiles", "CO", "--pool", "pool.npz"), "got 2"),
     Case("init: SMILES not valid", ("init", "CAMPAIGN/new", "--smiles", "C((O"), "is not a valid SMILES"),

@@ -5,15 +5,18 @@ import pytest
 from mace_checkpoint import checkpoint
 from morse_molecule import frames
 from pydantic import TypeAdapter
+from spring_systems import painn, shaken, training
 
 from fidsel.config.load import check_config
 from fidsel.config.models import EnsembleSection, Model, ModelSection
 from fidsel.data import write
 from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
-from fidsel.models import MACE, Average, Ensemble, ForceField, PaiNN, load
+from fidsel.models import MACE, Average, Baseline, Ensemble, ForceField, PaiNN, load
 from fidsel.models.device import resolve
 from fidsel.tasks.train import TrainConfig, train_files
+from fidsel.training import Stage, Standard, TrainingData
+from fidsel.training.evaluate import validation_error
 
 COMMITTEE = {"kind": "ensemble", "members": 3, "member": {"kind": "painn", "features": 4}}
 
@@ -143,3 +146,45 @@ def test_a_checkpoint_is_read_where_it_is_trusted(theirs: Any, tmp_path: Path) -
     again = factory(trust=True)
     assert isinstance(again, MACE)
     assert again.network.settings()["cutoff"] == 4.0
+
+
+def model_of(**values: object) -> ModelSection:
+    made: ModelSection = TypeAdapter(Model).validate_python(values)
+    return made
+
+
+def test_a_network_of_several_molecules_is_a_start_for_another(tmp_path: Path) -> None:
+    """As many steps on as few labels: from the network of water, ammonia and methane, and from nothing."""
+    first = Standard(stage=Stage(steps=200, batch=8, learning_rate=1e-2, validate_every=50))
+    known = first(TrainingData(training("accurate"), training("accurate", 8, 50)), painn, 0).model
+    known.save(tmp_path / "family")
+    factory = model_of(kind="painn", device="cpu", start="family").build(tmp_path)
+    assert (factory(seed=3).state()[1]["readout.weight"] == known.state()[1]["readout.weight"]).all()
+    data = TrainingData(shaken("CH3OH", 8, 1), shaken("CH3OH", 6, 2))
+    short = Standard(stage=Stage(steps=40, batch=8, learning_rate=3e-3, validate_every=20))
+    tests = shaken("CH3OH", 20, 3)
+    tuned, scratch = (short(data, begin, 0).model for begin in (factory, painn))
+    assert validation_error(tuned, tests) < 0.8 * validation_error(scratch, tests)
+    off = tuned.predict(tests).energy - tests.energy
+    assert abs(off.mean()) < 1.0, "eV: of -600, from reference energies fitted anew"
+    frozen = Standard(stage=Stage(steps=4, validate_every=2, frozen=("embedding", "blocks.0")))
+    kept = frozen(data, factory, 0).model.state()[1]
+    same = {name for name, value in kept.items() if (value == known.state()[1][name]).all()}
+    assert {name for name in kept if name.startswith(("embedding", "blocks.0"))} <= same
+    assert "readout.weight" not in same
+
+
+def test_what_is_no_start_is_refused(tmp_path: Path) -> None:
+    PaiNN(features=4, layers=1).save(tmp_path / "painn")
+    Baseline(PaiNN(features=4), None, {"kind": "springs"}).save(tmp_path / "above")
+    for values, text in (
+        ({"kind": "sgdml", "start": "painn"}, "model.start is for networks"),
+        ({"kind": "painn", "features": 8, "start": "painn"}, "brings its own features: leave them out"),
+        ({"kind": "schnet", "start": "painn"}, "must hold a 'schnet' model, got 'painn'"),
+        ({"kind": "painn", "start": "above"}, "got 'baseline' above a baseline: give model.baseline too"),
+        ({"kind": "painn", "start": "nothing"}, "nothing"),
+    ):
+        with pytest.raises(UsageError, match=text):
+            model_of(**values, device="cpu").build(tmp_path)
+    above = model_of(kind="painn", device="cpu", start="above", baseline={"kind": "tblite"}).build(tmp_path)
+    assert isinstance(above(seed=0), PaiNN)

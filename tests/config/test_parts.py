@@ -12,13 +12,13 @@ from command_line import fidsel
 
 from fidsel.config import load_config
 from fidsel.config.build import build_campaign, sample_pool
-from fidsel.config.parts import molecule, read_pool
+from fidsel.config.parts import molecules, read_pool
 from fidsel.config.schema import PoolSection
 from fidsel.data import Frames, read, write
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelStore, PySCFSource, TableSource, buy
 from fidsel.fidelity.engine.task import InlineEngine
-from fidsel.tasks.doctor import first_frame
+from fidsel.tasks.doctor import first_frames
 from fidsel.tasks.start.template import create
 
 DIANION, NEUTRAL = -4068.775, -4078.385
@@ -75,7 +75,7 @@ def test_a_charge_given_to_init_is_that_of_the_labels(init: Init, peroxide: Path
 
 def test_doctor_labels_the_first_frame_with_it(peroxide: Path, tmp_path: Path) -> None:
     section = PoolSection(source="file", path=str(peroxide), charge=-2)
-    atoms = first_frame(section, tmp_path, 0)
+    (atoms,) = first_frames(section, tmp_path, 0)
     assert (atoms.info["charge"], atoms.info["spin"]) == (-2, 0)
     label = PySCFSource("mp2", "6-31G*", frozen_core=True).label(atoms)
     assert label.energy == pytest.approx(DIANION, abs=0.01)
@@ -145,11 +145,11 @@ def test_a_structure_is_sampled_with_the_charge_given_or_named(source: str, tmp_
         )
         frames = sample_pool(section, tmp_path, 0)
         assert set(frames.charge.tolist()) == {-1}
-        assert first_frame(section, tmp_path, 0).info["charge"] == -1
+        assert first_frames(section, tmp_path, 0)[0].info["charge"] == -1
     with pytest.raises(UsageError, match=r"named\.xyz names the charge -1 .* but 0 was given"):
-        molecule(PoolSection(source="md", structure="named.xyz", charge=0, frames=4), tmp_path)
+        molecules(PoolSection(source="md", structure="named.xyz", charge=0, frames=4), tmp_path)
     with pytest.raises(UsageError, match="leaves 31 electrons"):
-        molecule(PoolSection(source="md", structure="plain.xyz", frames=4, charge=0), tmp_path)
+        molecules(PoolSection(source="md", structure="plain.xyz", frames=4, charge=0), tmp_path)
 
 
 def test_a_charge_of_the_molecule_holds_for_its_frames(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_charge_of_the_molecule_holds_for_its_frames(tmp_path: Path) -> None:
     for more in ({"structure": "named.xyz", "charge": -1}, {"charge": -1}):
         pool = PoolSection(source="file", path="pool.npz", **more)  # type: ignore[arg-type]
         assert set(read_pool(pool, tmp_path).charge.tolist()) == {-1}
-        assert molecule(pool, tmp_path).charge == -1
+        assert [one.charge for one in molecules(pool, tmp_path).values()] == [-1]
 
 
 def test_a_table_has_the_state_of_the_pool(peroxide: Path, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_pool_needs_no_mmff94_where_no_level_does(tmp_path: Path) -> None:
     path = create(tmp_path / "new", smiles=None, structure=None, pool=pool)
     campaign = build_campaign(load_config(path), path.parent)
     assert len(campaign.sample()) == 60
-    assert first_frame(load_config(path).pool, path.parent, 0).get_chemical_formula() == "CO2"
+    assert first_frames(load_config(path).pool, path.parent, 0)[0].get_chemical_formula() == "CO2"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_what_cannot_be_sampled_is_refused_everywhere(smiles: str, text: str, tm
     with pytest.raises(UsageError, match=text):
         sample_pool(section.model_copy(update={"source": "normal-modes"}), tmp_path, 0)
     with pytest.raises(UsageError, match=text):
-        first_frame(section, tmp_path, 0)
+        first_frames(section, tmp_path, 0)
     hf = TABLE.replace(
         'kind = "table"\npath = "labels.npz"', 'kind = "pyscf"\nmethod = "hf"\nbasis = "6-31G"'
     )

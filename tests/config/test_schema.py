@@ -99,7 +99,10 @@ def test_expanded_configuration_is_a_configuration() -> None:
     [
         ({"pool": {"source": "file"}}, "pool: a pool from a file needs `path`"),
         ({"pool": {"source": "md", "smiles": "O"}}, "pool: a pool by md needs `frames`"),
-        ({"pool": {"source": "md", "frames": 9}}, "pool: a pool by md needs either `smiles` or `structure`"),
+        (
+            {"pool": {"source": "md", "frames": 9}},
+            "pool: a pool by md needs `smiles`, `molecules` or `structure`",
+        ),
         (
             {"pool": {"source": "md", "frames": 9, "smiles": "O", "path": "a"}},
             "`path` goes with source = 'file'",

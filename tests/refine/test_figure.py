@@ -1,12 +1,20 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from spring_systems import Springs, shaken, training
 
 from fidsel.exceptions import UsageError
 from fidsel.models import NetworkForceField
-from fidsel.refine import Adaptation, Means, always, refine, shift
-from fidsel.refine.figure import radius_figure, radius_plot, shift_figure, shift_plot
+from fidsel.refine import Adaptation, Means, always, error_shift, refine, shift
+from fidsel.refine.figure import (
+    error_shift_figure,
+    error_shift_plot,
+    radius_figure,
+    radius_plot,
+    shift_figure,
+    shift_plot,
+)
 
 
 def test_every_measure_has_a_panel_with_a_row_for_each_system(
@@ -38,3 +46,16 @@ def test_the_curves_of_the_cutoff_are_drawn(family: NetworkForceField, tmp_path:
     still = Adaptation(steps=1)
     none = refine(family, shaken("CH3OH", 5), Means(prior=always(Springs()), how=still))
     assert len(radius_figure(none).axes[0].get_lines()) == 0
+
+
+def test_errors_are_drawn_against_each_measure(family: NetworkForceField, tmp_path: Path) -> None:
+    frames = shaken("CH3OH", 6, 1) + shaken("CH3CH2OH", 6, 2)
+    found = error_shift(
+        family, frames, np.linspace(0.1, 1.2, 12), np.arange(12), training("accurate", 5), "eV/Å"
+    )
+    panels = error_shift_figure(found).axes
+    assert [axes.get_title(loc="left").partition(",")[0] for axes in panels] == list(found.trends)
+    dots = panels[0].get_lines()[0]
+    assert dots.get_xdata() == pytest.approx(found.distances["composition"])
+    assert dots.get_ydata() == pytest.approx(np.linspace(100, 1200, 12))
+    assert error_shift_plot(found, tmp_path / "shift.png").stat().st_size > 1000

@@ -10,7 +10,8 @@ from spring_systems import KNOWN, Springs, shaken, training
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models import BySystem, NetworkForceField, Offset, load
+from fidsel.models import Baseline, BySystem, NetworkForceField, Offset, load
+from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.ranges import ExtrapolationWarning
 from fidsel.models.reference import EnergyReference
 from fidsel.refine.adaptation import Adaptation
@@ -188,7 +189,7 @@ def test_bad_calls_are_refused(family: NetworkForceField) -> None:
         refine(family, frames[:0], MEANS)
     with pytest.raises(UsageError, match="got neither"):
         Means()
-    with pytest.raises(UsageError, match="a offset model is none"):
+    with pytest.raises(UsageError, match="a offset model has none"):
         refine(Offset(EnergyReference.zero(frames), "accurate"), frames, MEANS)
     alone = family.with_heads(["accurate"])
     with pytest.raises(UsageError, match="train it with recipe 'ttt-pretrain' or 'ttt-joint'"):
@@ -208,3 +209,59 @@ def test_what_is_told_is_told_in_plain_values(family: NetworkForceField) -> None
     assert heard == [("refining CH4O", 0, 2), ("refining C2H6O", 1, 2), ("refining", 2, 2)]
     assert [one["system"] for one in found.to_dict()["systems"]] == ["CH4O", "C2H6O"]
     assert len(KNOWN) == 3
+
+
+def test_above_a_baseline_the_network_is_refined_as_it_is_alone(
+    family: NetworkForceField, tmp_path: Path
+) -> None:
+    """The labels of all levels are those of the network plus a known surface beneath it."""
+    below = Baseline(family, SourceLabels(Springs("below")))
+    frames = shaken("CH3OH", 16, 3, "accurate + below")
+    alone = refine(family, shaken("CH3OH", 16, 3), MEANS)
+    found = refine(below, frames, Means(prior=always(Springs("prior + below")), how=HOW))
+    (ours,), (theirs,) = found.systems, alone.systems
+    assert ours.status == "refined"
+    assert ours.compared is not None
+    assert theirs.compared is not None
+    np.testing.assert_allclose(ours.compared.after, theirs.compared.after, rtol=1e-3)
+    np.testing.assert_allclose(ours.compared.before, theirs.compared.before, rtol=1e-3)
+    np.testing.assert_allclose(found.prior_errors, alone.prior_errors, rtol=1e-3)
+    forces = found.model.predict(frames).forces
+    known = Springs("below").label(frames[0]).forces
+    np.testing.assert_allclose(forces[:6] - known, alone.model.predict(frames).forces[:6], atol=1e-3)
+    others = training("accurate", 2)
+    np.testing.assert_array_equal(found.model.predict(others).forces, below.predict(others).forces)
+    again = load(found.model.save(tmp_path))
+    assert isinstance(again, BySystem)
+    assert again.needs_source, "a file names no class of a user's own"
+    given = again.with_source(Springs("below"))
+    assert not given.needs_source
+    np.testing.assert_array_equal(given.predict(frames).forces, found.model.predict(frames).forces)
+
+
+def test_a_baseline_that_cannot_be_refined_is_refused(family: NetworkForceField) -> None:
+    offset = Offset(EnergyReference({1: 0.0, 6: 0.0, 8: 0.0}), "accurate")
+    with pytest.raises(UsageError, match="a baseline model of offset has none"):
+        refine(Baseline(offset, SourceLabels(Springs("below"))), both(), MEANS)
+    with pytest.raises(UsageError, match="the baseline of this model has no source"):
+        refine(Baseline(family, None, {"kind": "springs"}), both(), MEANS)
+
+
+def test_a_system_that_the_baseline_fails_for_is_refused_and_the_others_go_on(
+    family: NetworkForceField,
+) -> None:
+    broken = shaken("CH3OH", 6, 3)
+    broken = broken.replace(positions=broken.positions - [50.0, 0, 0])
+    below = Baseline(family, SourceLabels(Springs("below", floor=-10.0)))
+    found = refine(below, broken + shaken("CH3CH2OH", 16, 4, "accurate + below"), MEANS)
+    assert found.systems[0].status == "refused"
+    assert found.systems[1].status != "refused"
+    assert np.isnan(found.prior_errors[:6]).all()
+
+
+def test_a_prior_that_is_the_baseline_teaches_nothing(family: NetworkForceField) -> None:
+    below = Baseline(family, SourceLabels(Springs("below")))
+    found = refine(below, shaken("CH3OH", 6, 3), Means(prior=always(Springs("below")), how=HOW))
+    (record,) = found.systems
+    assert record.status == "kept"
+    assert "the prior is the baseline of this model" in record.notes[0]

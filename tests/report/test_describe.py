@@ -120,6 +120,14 @@ def test_mixed_compositions_have_neither_distances_nor_energies() -> None:
     for row in found.rows:
         assert (row.marks, row.energies, row.representative) == ((), None, None)
         assert row.worst is not None
+    assert {row.cluster: row.molecules for row in found.rows} == {
+        0: (("H2O", 2),),
+        1: (("O2", 2), ("H2O", 1)),
+    }
+    named = describe_clusters(water + oxygen, clusters, errors, molecules=["a", "b", "a", "c", "c"])
+    assert {row.cluster: row.molecules for row in named.rows}[0] == (("a", 1), ("b", 1))
+    alone = describe_clusters(water, clusters[:3], errors[:3])
+    assert all(row.molecules == () for row in alone.rows)
     features = np.array([[0.0], [1.0], [5.0], [6.0], [8.0]])
     found = describe_clusters(water + oxygen, clusters, errors, features=features, weights=np.full(5, 2.0))
     middle = {row.cluster: row.representative.row for row in found.rows if row.representative}

@@ -13,7 +13,7 @@ from fidsel.config.schema import PoolSection
 from fidsel.fidelity.sources.calculator_names import PACKAGES
 from fidsel.models.device import resolve
 from fidsel.tasks import references
-from fidsel.tasks.doctor import EXTRAS, Checkup, checkup, examine, first_frame
+from fidsel.tasks.doctor import EXTRAS, Checkup, checkup, examine, first_frames
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,12 +85,12 @@ def test_first_frame_comes_from_wherever_the_pool_starts(tmp_path: Path) -> None
     rng = np.random.default_rng(0)
     water = [Atoms("OHH", references.WATER.positions + 0.01 * rng.normal(size=(3, 3))) for _ in range(3)]
     write(tmp_path / "pool.extxyz", water)
-    from_file = first_frame(PoolSection(source="file", path="pool.extxyz"), tmp_path, 0)
+    (from_file,) = first_frames(PoolSection(source="file", path="pool.extxyz"), tmp_path, 0)
     assert from_file.positions == pytest.approx(water[0].positions, abs=1e-6)
     write(tmp_path / "one.xyz", water[1])
     structure = PoolSection(source="md", structure="one.xyz", frames=10)
-    assert first_frame(structure, tmp_path, 0).positions == pytest.approx(water[1].positions, abs=1e-6)
-    made = first_frame(PoolSection(source="md", smiles="[OH-]", frames=10), tmp_path, 0)
+    assert first_frames(structure, tmp_path, 0)[0].positions == pytest.approx(water[1].positions, abs=1e-6)
+    (made,) = first_frames(PoolSection(source="md", smiles="[OH-]", frames=10), tmp_path, 0)
     assert (made.get_chemical_formula(), made.info["charge"]) == ("HO", -1)
 
 

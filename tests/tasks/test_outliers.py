@@ -44,3 +44,14 @@ def test_files_are_told_apart(tmp_path: Path) -> None:
 def test_a_seed_is_checked() -> None:
     with pytest.raises(UsageError, match="seed"):
         fidsel.outliers(wrong([]), TRUTH, seed=-1)
+
+
+def test_errors_against_shift_need_the_training_frames() -> None:
+    found = fidsel.outliers(
+        wrong([3]), TRUTH, train=TRUTH[:5], shift=True, clusters=2, energy_clusters=1
+    ).shift
+    assert found is not None
+    assert len(found.errors) == 35
+    assert set(found.trends) == {"composition", "force norm"}, "a file of predictions has no features"
+    with pytest.raises(UsageError, match="name their files by --train"):
+        fidsel.outliers(wrong([3]), TRUTH, shift=True)

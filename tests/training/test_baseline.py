@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from morse_molecule import frames
 from morse_source import Morse
+from spring_systems import Springs, training
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models import SGDML, Baseline, Ensemble, ForceField, load
+from fidsel.models import SGDML, Baseline, Ensemble, ForceField, Offset, load
 from fidsel.models.combinations.labels import BaselineError, SourceLabels
 from fidsel.models.networks.painn import PaiNN
 from fidsel.training.baseline import judge, train_over
@@ -155,3 +156,32 @@ def test_of_periodic_frames_nothing_is_measured() -> None:
     found = judge(periodic, SourceLabels(SOURCE))
     assert (found.used, found.measured) == (True, False)
     assert "periodic" in found.why
+
+
+@pytest.mark.parametrize("below", [None, SourceLabels(Springs("below"))], ids=["alone", "above a baseline"])
+def test_reference_energies_are_of_each_element_in_several_molecules(below: SourceLabels | None) -> None:
+    """Water, ammonia and methane, whose energies differ by 100 eV an atom."""
+    data = TrainingData(training("accurate", 12), training("accurate", 4, 50))
+    stage = Stage(steps=2, validate_every=1)
+    model = train_over(Standard(stage=stage), data, network, 0, below).model
+    off = model.predict(data.train).energy - data.train.energy
+    formulas = np.array(data.train.formulas)
+    assert sorted(set(formulas)) == ["CH4", "H2O", "H3N"]
+    for formula in set(formulas):
+        assert abs(off[formulas == formula].mean()) < 0.5, "eV, of 300 to 500"
+    learnt = model.correction if isinstance(model, Baseline) else model
+    # two steps may not do better than the baseline at the energies of the labels
+    reference = learnt.reference if isinstance(learnt, Offset) else learnt.references[0]  # type: ignore[attr-defined]
+    assert set(reference.per_element) == {1, 6, 7, 8}
+
+
+def test_a_baseline_is_judged_on_one_order_of_atoms_where_isomers_have_several() -> None:
+    turned = frames(12, seed=4)
+    order = np.concatenate([[1, 0, 2, 3] + 4 * np.arange(12)[:, None]]).ravel()
+    isomer = turned.replace(
+        numbers=turned.numbers[order], positions=turned.positions[order], forces=turned.forces[order]
+    )
+    both = TrainingData(frames(14, seed=1) + isomer, frames(8, seed=2))
+    verdict = judge(both, SourceLabels(SOURCE))
+    assert verdict.measured
+    assert "on 22 frames" in verdict.why

@@ -61,7 +61,7 @@ class MinimumBudget:
             costs[accurate.name],
             sum(costs[fidelity.name] for fidelity in campaign.cheap),
             rules.validation,
-            FEWEST if accurate.price.declared else max(FEWEST, rules.pilot),
+            max(FEWEST, 0 if accurate.price.declared else rules.pilot, len(campaign.molecules)),
             wasted,
             headroom=0.0 if known else (MARGIN - 1) * costs[accurate.name],
         )

@@ -26,10 +26,38 @@ def buy_pilot(ws: Workspace, order: Sequence[str]) -> None:
                 _first_label(ws, fidelity, frame)
     if all(ws.store.statistics(fidelity).done for fidelity in measured):
         MinimumBudget.of(campaign, ws.prices(), ws.wasted()).require(campaign.budget)
+    for fidelity in campaign.fidelities if campaign.molecules else ():
+        _label_each_molecule(ws, fidelity, order)
     for fidelity in measured:
         bought = ws.buy(fidelity, order[: campaign.rules.pilot], "pilot")
         if not bought.ids_done and not bought.ids_owned:
             raise _no_pilot(ws, fidelity)
+
+
+def _label_each_molecule(ws: Workspace, fidelity: Fidelity, order: Sequence[str]) -> None:
+    """Label a frame of each molecule, which tells whether a level can and what it costs.
+
+    Raises a `FidselError` naming the molecules of which none of the first frames could be labelled: the pool
+    would be of other molecules than those asked for, so nothing more is bought.
+    """
+    members, refused = ws.members[ws.pool.rows(order)], []
+    own = [
+        [frame for frame, one in zip(order, members.of.tolist(), strict=True) if one == number]
+        for number in range(len(members))
+    ]
+    tried = [frames[: max(ws.campaign.rules.pilot, 1)] for frames in own]
+    ws.buy(fidelity, [frames[0] for frames in tried if frames], "pilot")
+    for name, frames in zip(members.names, tried, strict=True):
+        for frame in frames:
+            if not ws.store.label_ids(fidelity, frames):
+                ws.buy(fidelity, (frame,), "pilot")
+        if not ws.store.label_ids(fidelity, frames):
+            reasons = sorted(set(ws.store.failures(fidelity, tuple(frames)).values()))
+            refused.append(
+                f"{name} ({reasons[0].rstrip('. ') if reasons else 'the budget does not pay for it'})"
+            )
+    if refused:
+        raise _no_pilot(ws, fidelity, refused)
 
 
 def _first_label(ws: Workspace, fidelity: Fidelity, frame: str) -> None:
@@ -59,10 +87,20 @@ def _lower_bound(ws: Workspace, fidelity: Fidelity, price: float) -> MinimumBudg
     return replace(MinimumBudget.of(ws.campaign, prices, ws.wasted()), at_least=True)
 
 
-def _no_pilot(ws: Workspace, fidelity: Fidelity) -> FidselError:
-    """Return why a level gave no pilot label; its frames are tried again, as nothing can go on without."""
+def _no_pilot(ws: Workspace, fidelity: Fidelity, refused: Sequence[str] = ()) -> FidselError:
+    """Return why a level gave no pilot label; its frames are tried again, as nothing can go on without.
+
+    Parameters
+    ----------
+    refused : molecules that it labelled no frame of, and why; () = it labelled none at all.
+    """
     ws.ledger.try_again([one.attempt for one in failed_frames(ws.store, fidelity)], asked=True)
     start = f"no pilot label of {fidelity.name} could be had"
+    if refused:
+        return FidselError(
+            f"{start} of {len(refused)} of {len(ws.members)} molecules: {'; '.join(refused)}. Leave them out "
+            "in a new campaign, name another level, or mend the cause and give the same command again"
+        )
     reasons = sorted(set(ws.store.failures(fidelity).values()))
     if not reasons:
         return FidselError(f"{start}: the budget of {ws.campaign.budget} does not pay for them; raise it")

@@ -63,7 +63,7 @@ def prepare(ws: Workspace) -> Prepared:
     label_baseline(ws)
     held = ensure_held_out(campaign, journal, ws.pool, ws.cover)
     refuse_few(campaign, ws.cover, [row for row, frame in enumerate(ws.pool.ids) if frame in held.all])
-    orders = start_orders(campaign, ws.pool, journal.require(Sampled).frames, held, ws.cover)
+    orders = start_orders(ws, journal.require(Sampled).frames, held)
     record, inputs = journal.read(PlanRecord), plan_inputs(campaign, ws.cover)
     if record is None or (not journal.begun and record.inputs != inputs):
         buy_pilot(ws, orders[campaign.accurate.name])
@@ -91,15 +91,18 @@ def plan_inputs(campaign: Campaign, cover: Mapping[str, BoolArray]) -> dict[str,
     }  # fmt: skip
 
 
-def start_orders(
-    campaign: Campaign, pool: Frames, sampled: int, held: HeldOut, cover: Mapping[str, BoolArray]
-) -> dict[str, tuple[str, ...]]:
+def start_orders(ws: Workspace, sampled: int, held: HeldOut) -> dict[str, tuple[str, ...]]:
     """Return the candidates of each level in the random order that labels are bought in, see `Prepared`."""
-    both = random_order(pool, sampled, held, trainable(campaign, cover), campaign.rng("random"))
+    campaign, cover = ws.campaign, ws.cover
+
+    def order(able: BoolArray) -> tuple[str, ...]:
+        return random_order(ws.pool, sampled, held, able, campaign.rng("random"), ws.turns)
+
+    both = order(trainable(campaign, cover))
     first = set(both)
     orders = {campaign.accurate.name: both}
     for fidelity in campaign.cheap:
-        able = random_order(pool, sampled, held, cover[fidelity.name], campaign.rng("random"))
+        able = order(cover[fidelity.name])
         orders[fidelity.name] = (*both, *(frame for frame in able if frame not in first))
     return orders
 
@@ -118,7 +121,7 @@ def _make_plan(
         law=measured.law,
         spent=ws.wasted(),
         validation=rules.validation,
-        minimum=FEWEST,
+        minimum=max(FEWEST, len(campaign.molecules)),
         workers=ws.engine.workers,
         unit=campaign.budget.unit,
         show=campaign.budget.format,
@@ -226,7 +229,7 @@ def start_size(ws: Workspace, made: Plan) -> int:
         return planned
     wanted = rules.start if rules.start is not None else round(START_SHARE * planned)
     piloted = 0 if ws.campaign.accurate.price.declared else rules.pilot
-    return min(planned, max(FEWEST, piloted, *made.pilot[-1:], wanted))
+    return min(planned, max(FEWEST, piloted, len(ws.campaign.molecules), *made.pilot[-1:], wanted))
 
 
 def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:

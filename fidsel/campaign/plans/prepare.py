@@ -1,27 +1,35 @@
 """What happens once, before round 0: the pool, the held-out frames, the order of random draws."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from hashlib import blake2b
 from math import floor
 
+import numpy as np
+
 from fidsel.arrays import BoolArray
 from fidsel.campaign.edits import ANEW
 from fidsel.campaign.journal import Journal
+from fidsel.campaign.molecules import Members, in_turn, kinds_of, require_several
 from fidsel.campaign.plans.coverage import cover_of, gaps, tested, trainable
 from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.records.decisions import HeldOutFor, Sampled
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.settings import Campaign
 from fidsel.data import Frames
-from fidsel.data.splitting import spread_over_blocks
+from fidsel.data.splitting import BARRED, spread_over_blocks
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
+from fidsel.models.require import blaming
+from fidsel.selector.pickers.allocation import in_proportion
 
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 """Largest share of the pool's blocks a side draws from while fewer would do."""
 MOST_TESTED, LEAST_TESTED = 100, 10
 """Test frames where nobody says how many: these at most, and these however much they cost."""
+SPLIT_APART = 50
+"""Frames that each molecule of a file must have for its frames to be held out apart from the others'."""
 TEST_BUDGET = 0.5
 """What test labels may cost beside the budget, as a part of it, where nobody says how many there are."""
 
@@ -34,6 +42,7 @@ def ensure_pool(campaign: Campaign, journal: Journal) -> Frames:
     """
     if journal.read(Sampled) is None:
         frames = campaign.sample().unlabelled().unique()
+        require_several(campaign, kinds_of(frames))
         cover = cover_of(campaign, frames)
         _require_enough(campaign, cover, "raise pool.frames (or give a longer file), or lower")
         sides = _draw(campaign, frames, cover)
@@ -140,8 +149,28 @@ def payable_tests(budget: Budget, price: float) -> int:
 
 
 def _draw(campaign: Campaign, frames: Frames, cover: Mapping[str, BoolArray]) -> dict[str, list[int]]:
-    """Return rows for test and validation, and those barred from training beside them."""
-    able = tested(campaign, cover)
-    test, validation = test_size(campaign, int(able.sum())), campaign.rules.validation
-    sides = {"test": (test, TEST_SHARE), "validation": (validation, VALIDATION_SHARE)}
-    return spread_over_blocks(frames.group, sides, campaign.rng("held-out"), able)
+    """Return rows for test and validation, and those barred from training beside them.
+
+    Each molecule has a part of each side in proportion to its frames; of a file only where all have some.
+    """
+    able, members = tested(campaign, cover), Members.among(frames, campaign.molecules)
+    if not campaign.molecules and members.counts().min() < SPLIT_APART:
+        members = Members(("",), np.zeros(len(frames), dtype=np.int64))
+    rng, here = campaign.rng("held-out"), members.counts(np.flatnonzero(able))
+    sizes = {"test": test_size(campaign, int(able.sum())), "validation": campaign.rules.validation}
+    counts = {side: in_proportion(n, here.astype(np.float64), here).tolist() for side, n in sizes.items()}
+    shares = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
+    drawn: dict[str, list[list[int]]] = {side: [] for side in (*sizes, BARRED)}
+    for number, name in enumerate(members.names):
+        rows = np.flatnonzero(members.of == number)
+        sides = {side: (counts[side][number], shares[side]) for side in sizes}
+        with blaming(name) if len(members) > 1 else nullcontext():
+            found = spread_over_blocks(frames.group[rows], sides, rng, able[rows])
+        for side, chosen in found.items():
+            drawn[side].append(rows[chosen].tolist())
+    return {side: _in_turn(parts) for side, parts in drawn.items()}
+
+
+def _in_turn(parts: Sequence[Sequence[int]]) -> list[int]:
+    """Return rows of several molecules so that these take turns: the first rows are of all of them."""
+    return in_turn([row for part in parts for row in part], [i for i, part in enumerate(parts) for _ in part])

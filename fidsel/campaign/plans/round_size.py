@@ -56,7 +56,7 @@ def frame_cost(ws: Workspace) -> float:
 
 
 def _affordable(ws: Workspace, extra: Mapping[str, tuple[str, ...]], price: float) -> int:
-    money = ws.remaining() - ws.cost({name: len(ids) for name, ids in extra.items()})
+    money = ws.remaining() - ws.cost(extra)
     return floor(max(money, 0.0) / price + 1e-9) if price > 0 else len(ws.pool)
 
 

@@ -7,8 +7,10 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.campaign.journal import Journal
+from fidsel.campaign.molecules import Members
 from fidsel.campaign.records.best import best_round, best_words
 from fidsel.campaign.records.curves import headline, learning_curves, spend_label
+from fidsel.campaign.records.molecules import MoleculeRow
 from fidsel.campaign.records.round import ControlArm, HeldOut, Round
 from fidsel.campaign.rounds.held_out import HeldOutErrors
 from fidsel.campaign.rounds.measure import error_unit, read_clusters
@@ -17,6 +19,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.report import Picked, Report, describe_clusters
+from fidsel.report.molecules import MoleculeLine
 from fidsel.selector import BroadClusters, ClusterErrors
 from fidsel.training.evaluate import Metrics
 
@@ -47,12 +50,14 @@ def round_report(
     away = set(held)
     fitted = [i for i, frame in enumerate(pool.ids) if frame not in away][: len(energies)]
     rows = np.array([*fitted, *pool.rows(tested.frames)], dtype=np.int64)
+    members = Members.among(pool[rows], campaign.molecules)
     table = describe_clusters(
         pool[rows],
         np.concatenate([clusters.labels, tested.clusters]),
         np.concatenate([np.full(len(fitted), np.nan), tested.errors]),
         np.concatenate([energies, tested.energies]),
         rows=rows,
+        molecules=[members.names[number] for number in members.of] if len(members) > 1 else None,
     )
     return Report(
         title=f"{campaign.name}, round {last.index}",
@@ -66,6 +71,7 @@ def round_report(
         clusters=table,
         picks=tuple(pick for record in rounds for pick in _picked(record)),
         **_bounds(last),
+        molecules=tuple(_line(campaign, row) for row in last.molecules),
         notes=(*_basis(len(tested.frames), last), *last.notes),
         unit=error_unit(forces),
     )
@@ -119,7 +125,7 @@ def _facts(campaign: Campaign, pool: Frames, rounds: Sequence[Round]) -> tuple[t
     last, budget = rounds[-1], campaign.budget
     labels = ", ".join(f"{count} {name}" for name, count in last.labels.items())
     facts = [
-        ("molecule", ", ".join(pool.composition())),
+        ("molecule", ", ".join(row.name for row in last.molecules) or ", ".join(pool.composition())),
         ("labels bought", labels),
         ("spent", f"{budget.format(last.spent)} of {budget}"),
         ("test errors", _metrics(last.metrics)),
@@ -138,6 +144,12 @@ def _facts(campaign: Campaign, pool: Frames, rounds: Sequence[Round]) -> tuple[t
         facts.append(("best round", best_words(best, rounds, error_unit(campaign.accurate.forces))))
     facts.append(("state", last.stop or "goes on"))
     return tuple(facts)
+
+
+def _line(campaign: Campaign, row: MoleculeRow) -> MoleculeLine:
+    labels = ", ".join(f"{count} {name}" for name, count in row.labels.items())
+    frames, error = (row.metrics.frames, row.metrics.headline) if row.metrics else (0, None)
+    return MoleculeLine(row.name, frames, error, labels, campaign.budget.format(row.spent), row.picks)
 
 
 def _metrics(found: Metrics) -> str:

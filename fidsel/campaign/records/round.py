@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from fidsel.arrays import html_table
+from fidsel.campaign.records.molecules import MoleculeRow
 from fidsel.campaign.records.parts import check_parts
 from fidsel.data.typed import from_plain
 from fidsel.exceptions import UsageError
@@ -151,6 +152,7 @@ class Round:
     seconds : wall time of labelling, training and measuring.
     notes : what a person should know.
     stop : why the campaign ends here, "" while it goes on.
+    molecules : of each, where there are several.
     """
 
     campaign: str
@@ -171,6 +173,7 @@ class Round:
     seconds: Mapping[str, float]
     notes: tuple[str, ...] = ()
     stop: str = ""
+    molecules: tuple[MoleculeRow, ...] = ()
 
     def __repr__(self) -> str:
         labels = ", ".join(f"{count} {name}" for name, count in self.labels.items())

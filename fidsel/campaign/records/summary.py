@@ -109,6 +109,7 @@ def _row(record: Round) -> dict[str, Any]:
         "force_rmse": record.metrics.force_rmse,
         "energy_mae": record.metrics.energy_mae,
         "control": None if record.control is None else _control(record.control),
+        "molecules": [asdict(row) for row in record.molecules],
         "notes": list(record.notes),
         "stop": record.stop,
     }

@@ -55,7 +55,7 @@ def _bought(
 ) -> ControlArm | None:
     accurate = ws.campaign.accurate
     sampled, able = ws.journal.require(Sampled).frames, ws.cover[accurate.name]
-    order = random_order(ws.pool, sampled, held, able, ws.campaign.rng("control"))[:count]
+    order = random_order(ws.pool, sampled, held, able, ws.campaign.rng("control"), ws.turns)[:count]
     ws.buy(accurate, order, "control")
     train = ws.labelled(accurate, order)
     count = len(train)

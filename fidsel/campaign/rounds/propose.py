@@ -1,7 +1,9 @@
 """What the next round labels: estimate the errors of the candidates, let the picker pick, say why."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.campaign.plans.coverage import trainable
 from fidsel.campaign.plans.plan import Prepared
-from fidsel.campaign.plans.round_size import round_size
+from fidsel.campaign.plans.round_size import frame_cost, round_size
 from fidsel.campaign.records.round import Allocation, Draft, Pick
 from fidsel.campaign.rounds.estimate import evidence, measured_errors
 from fidsel.campaign.rounds.measure import Regions, View, error_unit
@@ -39,7 +41,7 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
     # errors of frames that cannot be picked help to estimate those of the others, but not accurate ones
     keep = able if ws.campaign.step.source.knows_truth else np.ones(len(rows), dtype=bool)
     regions = Regions.kept(ws.campaign, ws.pool)
-    pool = _pool(ws, regions.of_candidates(ws.pool[rows]), ws.pool[rows], index)[keep]
+    pool = _pool(ws, regions.of_candidates(ws.pool[rows]), rows, index)[keep]
     rows, able = rows[keep], able[keep]
     frames = ws.pool[rows]
     draft = ws.journal.read(Draft, index) or _draft(ws, ready, frames, pool, able, index)
@@ -56,8 +58,8 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
     entering = (*ws.journal.probes(index - 1), *accurate)
     cheap = {f.name: (*entering, *draft.cheap.get(f.name, ())) for f in ws.campaign.cheap}
     known = ws.journal.bought(index - 1).cheap
-    numbers = {name: len(set(ids).difference(known[name])) for name, ids in cheap.items()}
-    cost = ws.cost(numbers | {ws.campaign.accurate.name: len(accurate) + len(draft.probes)})
+    new: dict[str, Collection[str]] = {n: set(ids).difference(known[n]) for n, ids in cheap.items()}
+    cost = ws.cost({**new, ws.campaign.accurate.name: (*accurate, *draft.probes)})
     return Allocation(accurate, cheap, chosen, cost, source, (*notes, *more))
 
 
@@ -70,14 +72,15 @@ def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
     return np.array([frame in have for frame in frames.ids], dtype=bool)
 
 
-def _pool(ws: Workspace, view: View, frames: Frames, index: int) -> Pool:
-    """Return all candidates as error sources and pickers see them."""
+def _pool(ws: Workspace, view: View, rows: IntArray, index: int) -> Pool:
+    """Return the candidates in some rows as error sources and pickers see them."""
+    prices = np.stack([ws.price_of_each(fidelity) for fidelity in ws.campaign.fidelities], axis=1)
     return Pool.of(
         view.features,
         clusters=view.clusters,
         energies=view.energies,
-        labelled=_taken(ws, frames, index),
-        costs=np.tile([ws.price(fidelity) for fidelity in ws.campaign.fidelities], (len(frames), 1)),
+        labelled=_taken(ws, ws.pool[rows], index),
+        costs=prices[ws.members.of[rows]],
         unit=error_unit(ws.campaign.accurate.forces),
         levels=tuple(fidelity.name for fidelity in ws.campaign.fidelities),
         cost_unit=ws.campaign.budget.unit,
@@ -117,21 +120,49 @@ def _pick(
         known = measured_errors(ws, index, frames, wanted)
         away = {*draft.probes, *ws.store.failed_ids(campaign.accurate)}
         pool = replace(pool, labelled=pool.labelled | np.array([frame in away for frame in frames.ids]))
+    n, money = draft.picks, draft.picks * frame_cost(ws)
+    if campaign.rules.per_round is None:
+        n = most_picks(pool, n, money)
     found = step.propose(
         pool,
         known,
-        draft.picks,
+        n,
         partial(campaign.rng, index=index),
         evidence=evidence(ws, index, frames),
         able=able,
         merges=None if step.coverage is None else regions.clusters.merges,
     )
+    if campaign.rules.per_round is None:
+        found = replace(found, picks=paid_by(pool, found.picks, money))
     notes = found.picks.notes
     if step.estimates and found.errors is None:
         notes = (NO_PROBE if wanted else NO_MONEY, *notes)
     if found.bounds is not None and found.bounds.values is None:
         notes = (f"no bounds of errors: {found.bounds.record['why_none']}", *notes)
     return found.picks, _record(step, found, frames, int(np.isfinite(known).sum())), notes
+
+
+def most_picks(pool: Pool, n: int, money: float) -> int:
+    """Return how many frames are proposed where n are to be picked for some money, base units.
+
+    n where all frames cost the same; else as many as it pays for if all were the cheapest.
+    """
+    each = pool.costs.sum(axis=1)
+    return floor(money / each.min() + 1e-9) if _unlike(each) else n
+
+
+def paid_by(pool: Pool, picks: Picks, money: float) -> Picks:
+    """Return the first picks that some money pays for, one at least; all where frames cost the same."""
+    each = pool.costs.sum(axis=1)
+    if not _unlike(each):
+        return picks
+    kept = np.arange(max(1, int((np.cumsum(each[picks.indices]) <= money * (1 + 1e-9)).sum())))[: len(picks)]
+    reason = tuple(picks.reason[i] for i in kept)
+    return Picks(picks.indices[kept], picks.fidelity[kept], picks.cluster[kept], reason, picks.notes)
+
+
+def _unlike(costs: FloatArray) -> bool:
+    return len(costs) > 0 and bool(0 < costs.min() < costs.max())
 
 
 def _record(step: Step, found: Proposal, frames: Frames, known: int) -> dict[str, Any]:

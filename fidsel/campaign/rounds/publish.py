@@ -7,9 +7,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from fidsel.campaign import edits
 from fidsel.campaign.records.curves import plot_learning_curve
 from fidsel.campaign.records.decisions import Identity
+from fidsel.campaign.records.molecules import MoleculeRow
 from fidsel.campaign.records.report import FILE, round_report
 from fidsel.campaign.records.round import Allocation, HeldOut, Round
 from fidsel.campaign.rounds.control import control_arm
@@ -19,13 +22,13 @@ from fidsel.campaign.rounds.measure import Regions, error_unit
 from fidsel.campaign.rounds.purchases import wanted_by
 from fidsel.campaign.rounds.training_set import candidate_rows
 from fidsel.campaign.workspace import Workspace
-from fidsel.data import write
+from fidsel.data import Frames, write
 from fidsel.data.atomic import write_text
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.report import cluster_error_plot, write_report
 from fidsel.selector import ClusterErrors, cluster_errors
-from fidsel.training.evaluate import errors
+from fidsel.training.evaluate import Errors, errors
 from fidsel.training.stage import Trained, TrainingData
 
 NO_TEST = (
@@ -36,6 +39,10 @@ ENERGIES_ONLY = (
     "no accurate forces: errors, clusters and stopping go by energies per frame, in eV; a level with forces "
     "(forces = true) takes far fewer labels, where its method has them"
 )
+
+
+MOST_MOLECULES = 50
+"""Molecules of which each is told of; a file may hold many more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +83,7 @@ def measured(
         campaign=ws.journal.require(Identity).id,
         index=index,
         picks=allocation.picks,
-        labels=_owned(ws, index, held),
+        labels={name: len(ids) for name, ids in _owned(ws, index, held).items()},
         predicted_cost=allocation.predicted_cost,
         cost=spent - (done[-1].spent if done else 0.0),
         spent=spent,
@@ -94,6 +101,7 @@ def measured(
             *allocation.notes,
             *_notes(ws, held, index, len(test), trained),
         ),
+        molecules=_molecules(ws, held, index, shown, found),
     )
     return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, each))
 
@@ -133,12 +141,45 @@ def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regi
     return Regions.fit(frames, trained.model, campaign.rules, campaign.seed_for("clusters"))
 
 
-def _owned(ws: Workspace, index: int, held: HeldOut) -> dict[str, int]:
-    """Return labels that the budget paid for, per fidelity."""
+def _owned(ws: Workspace, index: int, held: HeldOut) -> dict[str, tuple[str, ...]]:
+    """Return the frames whose labels the budget paid for, per fidelity."""
     campaign, ids = ws.campaign, ws.journal.training_ids(index)
     accurate = tuple(dict.fromkeys((*ids.accurate, *held.validation)))
     wanted = {**ids.cheap, campaign.accurate.name: accurate}
-    return {f.name: len(ws.store.label_ids(f, wanted[f.name])) for f in campaign.fidelities}
+    return {f.name: tuple(ws.store.label_ids(f, wanted[f.name])) for f in campaign.fidelities}
+
+
+def _molecules(
+    ws: Workspace, held: HeldOut, index: int, shown: Frames, found: Errors
+) -> tuple[MoleculeRow, ...]:
+    """Return what there is to know of each of several molecules; nothing of one alone, or of many."""
+    if not 1 < len(ws.members) <= MOST_MOLECULES:
+        return ()
+    tested = ws.members[ws.pool.rows(shown.ids)].of
+    picks = ws.members.counts(ws.pool.rows(p.frame for p in ws.journal.require(Allocation, index).picks))
+    owned = {name: ws.members.counts(ws.pool.rows(ids)) for name, ids in _owned(ws, index, held).items()}
+    prices = {fidelity.name: ws.price_of_each(fidelity) for fidelity in ws.campaign.fidelities}
+    paid = ws.ledger.spent_by_frame()
+    spent = np.bincount(ws.members.of, [paid.get(frame, 0.0) for frame in ws.pool.ids], len(ws.members))
+    rows = []
+    for number, name in enumerate(ws.members.names):
+        own = np.flatnonzero(tested == number)
+        rows.append(
+            MoleculeRow(
+                name,
+                int(ws.members.counts()[number]),
+                int(picks[number]),
+                {level: int(counts[number]) for level, counts in owned.items()},
+                {level: _known(float(each[number])) for level, each in prices.items()},
+                float(spent[number]),
+                found[own].metrics() if len(own) else None,
+            )
+        )
+    return tuple(rows)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _notes(ws: Workspace, held: HeldOut, index: int, tested: int, trained: Trained) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray
+from fidsel.campaign.molecules import Members, in_turn
 from fidsel.campaign.records.decisions import TrainingIds
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.settings import Campaign
@@ -45,7 +46,12 @@ def candidate_rows(pool: Frames, held: HeldOut) -> IntArray:
 
 
 def random_order(
-    pool: Frames, sampled: int, held: HeldOut, able: BoolArray, rng: np.random.Generator
+    pool: Frames,
+    sampled: int,
+    held: HeldOut,
+    able: BoolArray,
+    rng: np.random.Generator,
+    members: Members | None = None,
 ) -> tuple[str, ...]:
     """Return the sampled candidates in random order; the same for the same generator.
 
@@ -53,8 +59,12 @@ def random_order(
     ----------
     sampled : configurations of the pool when it was sampled; those that a later round added are left out.
     able : (n_pool,) True for frames that can be labelled; the others are left out.
+    members : molecules of the pool that take turns, so that the first frames are of all of them; None = by
+        chance alone.
     """
     rows = [row for row in candidate_rows(pool, held) if row < sampled]
     # drawn before `able` is looked at, so that the order of two levels is the same where both are able
-    order = (rows[i] for i in rng.permutation(len(rows)))
-    return tuple(pool.ids[row] for row in order if able[row])
+    order = [rows[i] for i in rng.permutation(len(rows)) if able[rows[i]]]
+    if members is not None:
+        order = in_turn(order, members.of[order].tolist())
+    return tuple(pool.ids[row] for row in order)

@@ -54,6 +54,8 @@ def campaign_table(found: "Summary") -> None:
             ]
         )
     table(f"{found.folder}: {found.state}", columns, rows)
+    if found.rounds and found.rounds[-1].molecules:
+        _molecule_table(found)
     if extrapolated:
         note(
             f"control and saving are {arms[-1].basis} (last round); campaign.control = 'bought' in a new "
@@ -70,6 +72,36 @@ def campaign_table(found: "Summary") -> None:
         note(f"best round: {_best(found)}; model in {found.model}")
     if not found.finished:
         _progress_lines(found)
+
+
+def _molecule_table(found: "Summary") -> None:
+    """Print a row for each molecule of the last round."""
+    record, (size, unit) = found.rounds[-1], found.budget.scale
+    names = list(record.labels)
+    columns = [
+        "molecule",
+        *names,
+        "picked",
+        f"spent {unit}",
+        "held-out frames",
+        "force MAE meV/Å",
+        "energy MAE meV",
+    ]
+    rows = []
+    for one in record.molecules:
+        force, energy = (one.metrics.force_mae, one.metrics.energy_mae) if one.metrics else (None, None)
+        rows.append(
+            [
+                one.name,
+                *(one.labels[name] for name in names),
+                one.picks,
+                one.spent / size,
+                one.metrics.frames if one.metrics else 0,
+                None if force is None else 1000 * force,
+                None if energy is None else 1000 * energy,
+            ]
+        )
+    table(f"molecules after round {record.index}", columns, rows)
 
 
 def _best(found: "Summary") -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from fidsel.cli.output import note, table
 
 if TYPE_CHECKING:
+    from fidsel.refine import ErrorShift
     from fidsel.report import ClusterDescription
     from fidsel.selector.cluster_error import ClusterErrors
     from fidsel.tasks.outliers import Found
@@ -24,6 +25,7 @@ def outlier_document(found: "Found", top: int) -> dict[str, Any]:
         "frames": [_frame(found, int(row)) for row in outliers.worst(top)],
         "findings": words(found),
         "notes": list(found.notes),
+        **({} if found.shift is None else {"shift": found.shift.to_dict()}),
     }
 
 
@@ -61,11 +63,28 @@ def outlier_tables(found: "Found", top: int) -> None:
         for one in listed
     ]
     table("the worst frames", columns, cells, text=4)
+    if found.shift is not None:
+        _shift_table(found.shift)
     for side, (whole, _) in sides.items():
         rmse, mae = 1000 * whole.error("rmse"), 1000 * whole.error("mae")
         note(f"{side}: RMSE {rmse:.4g}, MAE {mae:.4g} {unit} over {whole.frames} frames")
     for text in [*words(found), *found.notes]:
         note(text)
+
+
+def _shift_table(found: "ErrorShift") -> None:
+    """Print how errors go with each measure, and the verdict on each system."""
+    unit = f"m{found.unit}"
+    quarters = [f"RMSE {unit}, {name}" for name in ("nearest quarter", "2nd", "3rd", "farthest")]
+    rows = [
+        [name, one.rank, *(None if value is None else 1000 * value for value in one.rmse)]
+        for name, one in found.trends.items()
+    ]
+    table("errors against the distance from training", ["measure", "rank correlation", *quarters], rows)
+    for system in found.shift.systems:
+        note(f"{system.name}, {system.frames} frames: {system.verdict}")
+        for text in system.notes:
+            note(f"{system.name}: {text}")
 
 
 def _cluster_cells(found: "ClusterErrors", cluster: int) -> list[float | None]:
@@ -75,6 +94,8 @@ def _cluster_cells(found: "ClusterErrors", cluster: int) -> list[float | None]:
 
 
 def _marks(row: "ClusterDescription") -> str:
+    if row.molecules:
+        return ", ".join(f"{name} {count}" for name, count in row.molecules)
     return "; ".join(f"{m.label} {m.mean:.2f} Å (elsewhere {m.elsewhere:.2f})" for m in row.marks[:2])
 
 
@@ -86,6 +107,7 @@ def _cluster(row: "ClusterDescription") -> dict[str, Any]:
         "marks": [
             {"atoms": m.label, "mean": m.mean, "elsewhere": m.elsewhere, "shift": m.shift} for m in row.marks
         ],
+        "molecules": dict(row.molecules),
     }
 
 

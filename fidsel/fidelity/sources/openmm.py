@@ -1,7 +1,8 @@
-"""Label sources on OpenMM: MMFF94 of a molecule, and any serialized System."""
+"""Label sources on OpenMM: MMFF94 of molecules, and any serialized System."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -191,16 +192,76 @@ class SystemSource(OpenMMSource):
             raise UsageError(f"frames for {self.path.name} must be {needed}, got pbc = {atoms.pbc.tolist()}")
 
 
-def openmm_source(
-    molecule: Annotated[Callable[[], Molecule], Internal],
-    variant: Variant = "MMFF94",
-    system: Path | None = None,
-) -> OpenMMSource:
-    """Label with an empirical force field in OpenMM: MMFF94 for the molecule of the pool, or any System.
+@dataclass(frozen=True)
+class MMFFFamily:
+    """MMFF94 of several molecules: each frame is labelled as the molecule that it is.
+
+    That is the one with the frame's atoms, in their order, and its charge. Of isomers with the same atoms in
+    the same order it is the one whose most stretched bond, as a multiple of the sum of covalent radii, is
+    stretched least.
 
     Parameters
     ----------
-    molecule : returns the molecule; asked where there is no System.
+    sources : of each molecule.
+    """
+
+    sources: tuple[MMFFSource, ...]
+
+    @property
+    def forces(self) -> bool:
+        """Labels carry forces."""
+        return True
+
+    def settings(self) -> Mapping[str, Value]:
+        """Return the settings of each molecule's source."""
+        each = [dict(source.settings()) for source in self.sources]
+        return {"kind": "mmff", "variant": self.sources[0].variant, "molecules": json.dumps(each)}
+
+    def of(self, atoms: Atoms) -> MMFFSource:
+        """Return the source of the molecule that a frame is.
+
+        Raises
+        ------
+        UsageError
+            where it is none of them.
+        """
+        numbers, charge = tuple(atoms.numbers.tolist()), atoms.info.get("charge", 0)
+        alike = [s for s in self.sources if s.molecule.numbers == numbers and s.molecule.charge == charge]
+        if not alike:
+            names = ", ".join(str(source.molecule) for source in self.sources)
+            raise UsageError(f"{atoms.symbols} with charge {charge} is none of the molecules {names}")
+        return min(alike, key=lambda source: _stretch(source.molecule, atoms))
+
+    def warm_up(self, atoms: Atoms) -> None:
+        """Build the System of the frame's molecule, and its Context."""
+        self.of(atoms).warm_up(atoms)
+
+    def label(self, atoms: Atoms) -> Label:
+        """Return energy and forces of one configuration; see `MMFFSource`."""
+        check_positions(atoms)
+        return self.of(atoms).label(atoms)
+
+
+def _stretch(molecule: Molecule, atoms: Atoms) -> float:
+    """Return the largest length of a bond over the sum of covalent radii; 0 without bonds."""
+    from ase.data import covalent_radii
+
+    i, j = np.array(molecule.bonds, dtype=np.int64).reshape(-1, 2).T
+    lengths = np.linalg.norm(atoms.positions[i] - atoms.positions[j], axis=1)
+    radii = covalent_radii[atoms.numbers]
+    return float((lengths / (radii[i] + radii[j])).max(initial=0.0))
+
+
+def openmm_source(
+    molecules: Annotated[Callable[[], Sequence[Molecule]], Internal],
+    variant: Variant = "MMFF94",
+    system: Path | None = None,
+) -> OpenMMSource | MMFFFamily:
+    """Label with an empirical force field in OpenMM: MMFF94 for the molecules of the pool, or any System.
+
+    Parameters
+    ----------
+    molecules : returns them, at least one; asked where there is no System.
     variant : which parameter set RDKit assigns.
     system : a serialized OpenMM System (XML) to use in place of MMFF94.
 
@@ -209,7 +270,10 @@ def openmm_source(
     UsageError
         as `MMFFSource` and `SystemSource` do.
     """
-    return MMFFSource(molecule(), variant) if system is None else SystemSource(system)
+    if system is not None:
+        return SystemSource(system)
+    sources = tuple(MMFFSource(molecule, variant) for molecule in molecules())
+    return sources[0] if len(sources) == 1 else MMFFFamily(sources)
 
 
 def evaluate(context: "openmm.Context", positions: FloatArray) -> tuple[float, FloatArray]:
@@ -231,7 +295,7 @@ _ONE_AT_A_TIME = Lock()
 """Threads of a process share its Contexts."""
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _context(source: OpenMMSource) -> "openmm.Context":
     import openmm
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fidsel.fidelity.molecules.molecule import Molecule
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.sources.calculator import CalculatorSource
-from fidsel.fidelity.sources.openmm import MMFFSource
+from fidsel.fidelity.sources.openmm import MMFFFamily, MMFFSource
 from fidsel.fidelity.sources.pyscf import PySCFSource
 from fidsel.fidelity.sources.tblite import TBLiteSource
 
@@ -22,9 +22,14 @@ def _mmff(molecule: Arguments, **others: Any) -> MMFFSource:
     return MMFFSource(Molecule(**plain), **others)
 
 
+def _family(sources: list[Arguments]) -> MMFFFamily:
+    return MMFFFamily(tuple(_mmff(**source) for source in sources))
+
+
 SOURCES: Final[Mapping[str, tuple[type[LabelSource], Callable[..., LabelSource]]]] = {
     "calculator": (CalculatorSource, CalculatorSource),
     "openmm": (MMFFSource, _mmff),
+    "openmm-family": (MMFFFamily, _family),
     "pyscf": (PySCFSource, PySCFSource),
     "tblite": (TBLiteSource, TBLiteSource),
 }

@@ -344,6 +344,15 @@ class Ledger:
             )
         return lost
 
+    def spent_by_frame(self) -> Mapping[str, float]:
+        """Return what the budget has paid for each frame, base units."""
+        return dict(
+            self.store.query(
+                f"""SELECT a.frame_id, total(l.amount) FROM ledger l JOIN attempts a ON a.id = l.attempt
+                WHERE l.{IN_BUDGET} GROUP BY a.frame_id"""
+            )
+        )
+
     def accounts(self) -> Mapping[str, float]:
         """Return what each account that has lines has spent."""
         return dict(self.store.query("SELECT account, total(amount) FROM totals GROUP BY account"))

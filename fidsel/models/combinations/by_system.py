@@ -9,6 +9,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
+from fidsel.fidelity.source import LabelSource
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.ranges import Ranges
 from fidsel.models.registry import join, part
@@ -50,6 +51,18 @@ class BySystem(ForceField):
     def has_latent(self) -> bool:
         """Whether the unrefined model has."""
         return self.common.has_latent
+
+    @property
+    def needs_source(self) -> bool:
+        """Whether one of its models does."""
+        return any(model.needs_source for model in (self.common, *self.refined.values()))
+
+    def with_source(self, source: LabelSource) -> Self:
+        """Return a copy whose models have the source; see `ForceField.with_source`."""
+        other = copy.copy(self)
+        other.common = self.common.with_source(source)
+        other.refined = {key: model.with_source(source) for key, model in self.refined.items()}
+        return other
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return the predictions of each system's model; see `ForceField.predict`."""

@@ -1,6 +1,7 @@
 """Whether a baseline helps: how well a quick kernel learns labels with and without it."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -92,8 +93,11 @@ def _sample(frames: Frames, rng: np.random.Generator) -> Frames:
     """Return the frames to learn from: of one molecule, and no more than are quick."""
     known = frames[frames.has_forces]
     if len(known):
-        names, counts = np.unique(np.array(known.formulas), return_counts=True)
-        known = known[np.array(known.formulas) == names[counts.argmax()]]
+        # by the order of atoms, so that isomers are not taken for one molecule where they differ in it
+        spans = pairwise(known.offsets)
+        atoms = np.array([known.numbers[begin:end].tobytes().hex() for begin, end in spans])
+        names, counts = np.unique(atoms, return_counts=True)
+        known = known[atoms == names[counts.argmax()]]
     if len(known) < FEWEST:
         raise UsageError(
             f"to tell whether a baseline helps takes at least {FEWEST} frames of one molecule with accurate "

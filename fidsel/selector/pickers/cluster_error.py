@@ -1,6 +1,6 @@
 """Pickers: which frames to label next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -62,6 +62,8 @@ class ClusterError:
 
     A single bad frame in a good cluster is a limit of the model or noise, and training on it hurts
     its neighbours: hence clusters first. Frames of equal error come nearest to the centroid first.
+    Where frames cost unlike much, as those of unlike molecules do, errors count per cost of a frame at
+    all levels, so that picks go where an error is largest for the money.
     Labelled frames and repeated configurations are left out.
 
     Parameters
@@ -104,6 +106,7 @@ class ClusterError:
         if n == 0:
             return make_picks(pool, n, (free.fresh[:0], ()), free.repeats)
         known_errors(pool, "picking by cluster error")
+        told, pool = pool, per_cost(pool)
         broad = cluster_errors(pool.clusters[~pool.labelled], pool.errors[~pool.labelled])
         problem, notes = self._problem_set(pool, free.fresh, broad, min(n, len(free.fresh)))
         rows, why = problem[:0], []
@@ -112,10 +115,10 @@ class ClusterError:
             grid = FineGrid.of(pool, problem, fine)
             local = self._take(grid, min(n, len(problem)), rng)
             rows = problem[local]
-            why = [self._reason(pool, grid, int(i)) for i in local]
+            why = [self._reason(told, grid, int(i)) for i in local]
             notes += self._turn_note(grid, local)
         again = free.repeats[np.argsort(-pool.errors[free.repeats], kind="stable")]
-        return make_picks(pool, n, (rows, why), again, notes)
+        return make_picks(told, n, (rows, why), again, notes)
 
     def _problem_set(
         self, pool: Pool, fresh: IntArray, broad: ClusterErrors, need: int
@@ -173,9 +176,25 @@ class ClusterError:
     def _reason(self, pool: Pool, grid: FineGrid, i: int) -> str:
         fine = grid.fine[i]
         return (
-            f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error "
+            f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error{' per cost' * _unlike(pool)} "
             f"(RMSE {milli(pool, grid.rmse[fine])}, {counted(int(grid.size[fine]))}), {_WHICH[self.strategy]}"
         )
+
+
+def per_cost(pool: Pool) -> Pool:
+    """Return the pool with errors per cost of a frame, in units of the dearest frame's cost.
+
+    Errors stay, bit by bit, where all frames cost the same, and where a cost is unknown or 0.
+    """
+    if not _unlike(pool):
+        return pool
+    cost = pool.costs.sum(axis=1)
+    return replace(pool, errors=pool.errors / (cost / cost.max()))
+
+
+def _unlike(pool: Pool) -> bool:
+    cost = pool.costs.sum(axis=1)
+    return bool(len(cost) and np.isfinite(cost).all() and 0 < cost.min() < cost.max())
 
 
 _REFERENCE = {"overall": "overall", "clusters": "the mean of cluster errors"}

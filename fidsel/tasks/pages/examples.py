@@ -191,4 +191,41 @@ unit = "core-h"
 """,
 )
 
-EXAMPLES: Final = (TABLES, CALCULATOR, OWN, MACE)
+FAMILY: Final = Example(
+    "Several molecules",
+    "One network learns all of them from one budget; [families.md](families.md) says how labels are shared. "
+    'A file of molecules is named by `molecules = "family.csv"` in place of `smiles`.',
+    """\
+[pool]
+source = "md"
+smiles = ["CO", "CCO", "CC(C)O"]
+frames = 900
+
+[[fidelity]]
+name = "hf"
+kind = "pyscf"
+method = "hf"
+basis = "sto-3g"
+
+[[fidelity]]
+name = "mp2"
+kind = "pyscf"
+method = "mp2"
+basis = "6-31G*"
+
+[model]
+kind = "painn"
+
+[recipe]
+kind = "joint"
+
+[selector]
+descriptor = "latent"
+
+[budget]
+total = 4
+unit = "core-h"
+""",
+)
+
+EXAMPLES: Final = (TABLES, CALCULATOR, FAMILY, OWN, MACE)

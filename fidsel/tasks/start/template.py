@@ -1,21 +1,23 @@
 """A commented fidsel.toml for a new campaign."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from ase import Atoms
 
 from fidsel.config.load import FILE, check_config
-from fidsel.config.parts import molecule, read_pool
+from fidsel.config.parts import molecules as molecules_in
+from fidsel.config.parts import read_pool
 from fidsel.config.schema import PoolSection
 from fidsel.data.atomic import make_folder, write_text
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecules.molecule import Molecule
 from fidsel.md.pool import refuse_single, require_sampling
+from fidsel.refine.system import systems
 from fidsel.tasks.start.levels import VALIDATION, starting_point
 
 TEXT = """\
@@ -36,30 +38,48 @@ control = "owned"     # "bought" also buys a random control arm, beside the budg
 # Levels of theory, cheapest first; the last one is the accurate one.
 {levels}
 [model]
-kind = "sgdml"        # closed-form kernel, one small molecule; "painn", "gemnet" ... are networks
+{learner}
 device = "auto"       # a CUDA device where there is any; "cpu", "cuda" or "cuda:1" ask for one
 {baseline}
 [recipe]
-kind = "cokriging"    # surrogate of cheap labels + residual; networks take "joint", mace "asteroid"
+{recipe}
 
 [selector]
 kind = "cluster-error"
-
+{descriptor}
 [budget]
 total = {total}
 unit = {unit}
 """
 
+KERNEL: Final = {
+    "learner": """\
+kind = "sgdml"        # closed-form kernel, one small molecule; "painn", "gemnet" ... are networks""",
+    "recipe": """\
+kind = "cokriging"    # surrogate of cheap labels + residual; networks take "joint", mace "asteroid\"""",
+    "descriptor": "",
+}
+"""What learns one molecule."""
+NETWORK: Final = {
+    "learner": """\
+kind = "painn"        # a network learns several molecules; "gemnet" is slower and more accurate""",
+    "recipe": """\
+kind = "joint"        # one network learns all levels at once, each through a head of its own""",
+    "descriptor": """\
+descriptor = "latent" # features of the network; "soap" needs the extra of that name
+""",
+}
+"""What learns several."""
 SAMPLED = """\
 source = "md"         # MMFF94 dynamics; "normal-modes" or "file"
 {molecule}
-frames = {frames}          # candidate configurations
+frames = {frames}          # candidate configurations{shared}
 temperature = [500.0]
 """
 
 
 def template_text(
-    smiles: str | None = None,
+    smiles: str | Sequence[str] | None = None,
     structure: Path | None = None,
     pool: Path | None = None,
     budget: str | None = None,
@@ -68,40 +88,49 @@ def template_text(
     charge: int | None = None,
     spin: int | None = None,
     units: str | None = None,
+    molecules: Path | None = None,
 ) -> str:
-    """Return a fidsel.toml; exactly one of `smiles`, `structure` and `pool` is given.
+    """Return a fidsel.toml; exactly one of `smiles`, `structure`, `pool` and `molecules` is given.
 
-    Levels of theory and the size of the pool follow from the size of the molecule, see
-    `fidsel.tasks.start.levels`. Raises a `UsageError` where none or several are, a charge comes with a
+    Levels of theory and the size of the pool follow from the size of the molecule, of several of the largest,
+    see `fidsel.tasks.start.levels`. Raises a `UsageError` where none or several are, a charge comes with a
     SMILES, the molecule or a named file cannot be read, a file names another charge or spin, MMFF94, which
     samples the configurations, does not describe the molecule, or the budget cannot be read, is not one of
     CPU time or labels, or pays for no level of theory.
 
     Parameters
     ----------
-    smiles, structure, pool : the molecule, or a file of configurations.
+    smiles, structure, pool : the molecule, several SMILES, or a file of configurations.
     budget : what may be spent; None = tens of core-minutes, more for larger molecules.
     charge, spin : total charge, e, and unpaired electrons (2S), with `structure` or `pool`; None = as the
         file says.
     units : "energy,length" of the pool, where it does not say.
+    molecules : a CSV or SDF file of several molecules.
     """
-    given = {"smiles": smiles, "structure": structure, "path": pool}
-    named = {key: str(value) for key, value in given.items() if value is not None}
+    if smiles is not None and not isinstance(smiles, str):
+        smiles = smiles[0] if len(smiles) == 1 else list(smiles)
+    given = {"smiles": smiles, "structure": structure, "path": pool, "molecules": molecules}
+    named = {
+        key: value if isinstance(value, list) else str(value)
+        for key, value in given.items()
+        if value is not None
+    }
     if len(named) != 1:
         raise UsageError(
-            f"a new campaign needs exactly one of --smiles, --structure and --pool, got {len(named)}; "
-            f"for example: fidsel init methanol --smiles CO"
+            "a new campaign needs exactly one of --smiles, --molecules, "
+            f"--structure and --pool, got {len(named)}; for example: fidsel init methanol --smiles CO"
         )
     ((key, value),) = named.items()
     line = f"{key} = {_quoted(value)}"
-    if smiles is not None and charge is not None:
+    if key in ("smiles", "molecules") and charge is not None:
         raise UsageError(f"a SMILES has its own charge, e.g. [O-]C=O: leave out --charge, got {charge}")
     line += "" if charge is None else f"\ncharge = {charge}"
     line += "" if spin is None else f"\nspin = {spin}"
     line += f"\nunits = {_quoted(units)}" if units else ""
-    first = _first({key: value, "charge": charge, "spin": spin, "units": units})
+    first, count = _first({key: value, "charge": charge, "spin": spin, "units": units})
     start = starting_point(first, _measurable(budget), key != "path")
-    sampled = SAMPLED.format(molecule=line, frames=start.frames)
+    shared = f", {start.frames} of each of {count} molecules" if count > 1 else ""
+    sampled = SAMPLED.format(molecule=line, frames=count * start.frames, shared=shared)
     section = f'source = "file"\n{line}' if key == "path" else sampled
     total, unit = _amount(start.budget)
     return TEXT.format(
@@ -112,30 +141,34 @@ def template_text(
         total=total,
         unit=_quoted(unit),
         validation=VALIDATION,
+        **(KERNEL if count == 1 else NETWORK),
     )
 
 
-def _first(given: Mapping[str, Any]) -> Atoms:  # Any: settings of a pool
-    """Return the molecule of a new campaign; of a file of configurations the largest."""
+def _first(given: Mapping[str, Any]) -> tuple[Atoms, int]:  # Any: settings of a pool
+    """Return the molecule of a new campaign, of several the largest, and how many there are."""
     known = {key: value for key, value in given.items() if value is not None}
     source = {"source": "file"} if "path" in known else {"source": "md", "frames": 1}
     section = check_config(PoolSection, source | known, (), "the new campaign")
     if section.source == "file":
         frames = read_pool(section, Path(), told=True)
-        return frames[int(np.argmax(frames.sizes))]
-    made = molecule(section, Path())
-    _sampled(made)
+        return frames[int(np.argmax(frames.sizes))], len(systems(frames))
+    found = list(molecules_in(section, Path()).values())
+    for one in found:
+        _sampled(one)
+    made = max(found, key=lambda one: sum(one.numbers))
     # only the elements count here
     state = {"charge": made.charge, "spin": made.spin}
-    return Atoms(made.numbers, np.zeros((len(made.numbers), 3)), info=state)
+    return Atoms(made.numbers, np.zeros((len(made.numbers), 3)), info=state), len(found)
 
 
 def create(
     folder: Path,
     *,
-    smiles: str | None,
-    structure: Path | None,
-    pool: Path | None,
+    smiles: str | Sequence[str] | None = None,
+    structure: Path | None = None,
+    pool: Path | None = None,
+    molecules: Path | None = None,
     budget: str | None = None,
     charge: int | None = None,
     spin: int | None = None,
@@ -157,6 +190,7 @@ def create(
         charge=charge,
         spin=spin,
         units=units,
+        molecules=molecules.resolve() if molecules else None,
     )
     make_folder(folder)
     write_text(path, text)
@@ -192,6 +226,6 @@ def _amount(budget: Budget) -> tuple[str, str]:
     return f"{budget.total / size:.15g}", name.removesuffix("s") if budget.unit == "label" else name
 
 
-def _quoted(text: str) -> str:
-    """Return a TOML string."""
+def _quoted(text: str | list[str]) -> str:
+    """Return a TOML string, or a list of such."""
     return json.dumps(text, ensure_ascii=False)

@@ -15,7 +15,8 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.molecules.molecule import from_atoms, from_smiles, rdkit_mol
 from fidsel.fidelity.source import LabelError, LabelSource
-from fidsel.fidelity.sources.openmm import MMFFSource, SystemSource
+from fidsel.fidelity.sources.openmm import MMFFFamily, MMFFSource, SystemSource, openmm_source
+from fidsel.md.conformer_search import conformers
 
 ETHANOL = build("CH3CH2OH")
 
@@ -187,3 +188,28 @@ def test_other_openmm_objects_and_missing_files_are_refused(tmp_path: Path) -> N
         SystemSource(path)
     with pytest.raises(UsageError, match="No such file"):
         SystemSource(tmp_path / "nowhere.xml")
+
+
+def test_a_family_labels_each_frame_as_its_molecule() -> None:
+    """Also isomers whose atoms come in the same order, which bonds alone tell apart."""
+    each = [MMFFSource(from_smiles(smiles)) for smiles in ("CCCC", "CC(C)C", "CCO")]
+    family = MMFFFamily(tuple(each))
+    for source in each:
+        for start in conformers(source.molecule, 2, seed=1):
+            shaken = start + np.random.default_rng(0).normal(scale=0.05, size=start.shape)
+            atoms = Atoms(source.molecule.numbers, shaken)
+            assert family.of(atoms) is source
+            label, own = family.label(atoms), source.label(atoms)
+            assert label.energy == own.energy
+            assert np.array_equal(label.forces, own.forces)
+    with pytest.raises(UsageError, match="OH2 with charge 0 is none of the molecules"):
+        family.label(Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 1, 0]]))
+
+
+def test_the_key_of_a_family_is_of_all_its_molecules() -> None:
+    water, methanol = (MMFFSource(from_smiles(smiles)) for smiles in ("O", "CO"))
+    one = Fidelity("mmff94", MMFFFamily((water, methanol)), Price(0.0))
+    assert one.key != Fidelity("mmff94", water, Price(0.0)).key
+    assert one.key != Fidelity("mmff94", MMFFFamily((water, MMFFSource(from_smiles("CCO")))), Price(0.0)).key
+    assert openmm_source(lambda: [water.molecule]) == water
+    assert openmm_source(lambda: [water.molecule, methanol.molecule]) == MMFFFamily((water, methanol))

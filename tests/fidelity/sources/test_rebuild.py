@@ -5,12 +5,14 @@ import pytest
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import CalculatorSource, MMFFSource, PySCFSource, from_smiles
 from fidsel.fidelity.source import LabelSource
+from fidsel.fidelity.sources.openmm import MMFFFamily
 from fidsel.fidelity.sources.rebuild import SOURCES, described, rebuilt
 from fidsel.fidelity.sources.table import TableSource
 
 GIVEN: dict[str, LabelSource] = {
     "mmff94": MMFFSource(from_smiles("CC(=O)[O-]")),
     "mmff94s": MMFFSource(from_smiles("C[C@H](F)Cl"), "MMFF94s"),
+    "mmff94 of two": MMFFFamily((MMFFSource(from_smiles("CCO")), MMFFSource(from_smiles("COC")))),
     "hf": PySCFSource("hf", "sto-3g", conv_tol=1e-9, frozen_core=False),
     "lj": CalculatorSource("lj", {"epsilon": 0.01, "rc": 9.0}),
 }
@@ -37,7 +39,7 @@ def test_what_may_start_programs_or_lies_elsewhere_is_not_described() -> None:
     assert described(TableSource("labels.npz")) is None
     assert rebuilt({"kind": "calculator", "arguments": {"calculator": "orca", "parameters": {}}}) is None
     assert rebuilt({"kind": "my.module:Source", "arguments": {}}) is None
-    assert set(SOURCES) == {"calculator", "openmm", "pyscf", "tblite"}
+    assert set(SOURCES) == {"calculator", "openmm", "openmm-family", "pyscf", "tblite"}
 
 
 def test_arguments_that_do_not_fit_are_refused() -> None:

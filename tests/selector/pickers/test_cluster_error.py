@@ -21,7 +21,7 @@ from fidsel.selector import (
     pair_distances,
 )
 from fidsel.selector.clusters.ward import fine_clusters
-from fidsel.selector.pickers.cluster_error import Strategy
+from fidsel.selector.pickers.cluster_error import Strategy, per_cost
 
 STRATEGIES = get_args(Strategy)
 
@@ -284,3 +284,35 @@ def test_h2co_picks_have_larger_errors_than_random_ones(strategy: Strategy, data
     drawn = Random().pick(pool, 100, np.random.default_rng(0))
     assert errors[chosen.indices].mean() > 1.15 * errors[drawn.indices].mean()
     assert chosen.notes == ()
+
+
+def test_picks_go_where_the_error_is_largest_for_the_money() -> None:
+    """Two molecules in clusters of their own: B errs by half more than A, and costs four times as much."""
+    n, rng = 60, np.random.default_rng(0)
+    of = np.repeat([0, 1], n)
+    features, errors = 50.0 * of[:, None] + rng.normal(size=(2 * n, 3)), np.where(of, 0.3, 0.2)
+    even = Pool.of(features, errors, clusters=of)
+    dear = Pool.of(features, errors, clusters=of, costs=np.stack([0.1 * (1 + 3 * of), 1.0 + 3 * of], axis=1))
+    assert of[ClusterError().pick(even, 8, 0).indices].tolist() == [1] * 8
+    picks = ClusterError().pick(dear, 8, 0)
+    assert of[picks.indices].tolist() == [0] * 8
+    assert "by error per cost (RMSE" in picks.reason[0]
+    assert "RMSE 200 meV/Å" in picks.reason[0], "errors are told as they are"
+
+
+@pytest.mark.parametrize("cost", [0.3, 7.0, 1e-9])
+def test_equal_costs_change_nothing(cost: float) -> None:
+    pool = rare_cluster()
+    same = replace(pool, costs=np.full((len(pool), 2), cost))
+    assert per_cost(same) is same
+    whole, found = ClusterError().pick(pool, 30, 5), ClusterError().pick(same, 30, 5)
+    assert found.indices.tolist() == whole.indices.tolist()
+
+
+def test_costs_that_are_unknown_or_nothing_change_nothing() -> None:
+    pool = rare_cluster()
+    for value in (np.nan, 0.0):
+        costs = pool.costs.copy()
+        costs[3] = value
+        assert per_cost(replace(pool, costs=costs)).errors is not None
+        assert np.array_equal(per_cost(replace(pool, costs=costs)).errors, pool.errors)

@@ -13,7 +13,12 @@ def init(
     folder: Annotated[
         Path | None, typer.Argument(help="Folder of the new campaign, by default this one.")
     ] = None,
-    smiles: Annotated[str | None, typer.Option(help="The molecule as SMILES, e.g. CCO.")] = None,
+    smiles: Annotated[
+        list[str] | None, typer.Option(help="The molecule as SMILES, e.g. CCO; of several once for each.")
+    ] = None,
+    molecules: Annotated[
+        Path | None, typer.Option(help="A CSV file of molecules (columns name, smiles), or an SDF file.")
+    ] = None,
     structure: Annotated[Path | None, typer.Option(help="The molecule as a structure file.")] = None,
     pool: Annotated[Path | None, typer.Option(help="A file of candidate configurations.")] = None,
     charge: Annotated[
@@ -28,13 +33,14 @@ def init(
     also: Also = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a fidsel.toml for a molecule (or a file of configurations); an existing one is kept."""
+    """Write a fidsel.toml for molecules (or a file of configurations); an existing one is kept."""
     from fidsel.tasks.start.template import create
 
     home = one_folder(folder, also, Path())
     path = create(
         home,
-        smiles=smiles,
+        smiles=smiles or None,
+        molecules=molecules,
         structure=structure,
         pool=pool,
         budget=budget,

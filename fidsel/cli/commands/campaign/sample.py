@@ -15,6 +15,7 @@ def sample(
 ) -> None:
     """Sample the pool into the campaign's store; a pool that exists is kept."""
     from fidsel.campaign import sample_pool
+    from fidsel.campaign.molecules import Members
     from fidsel.config.build import open_campaign
 
     with progress() as report:
@@ -26,5 +27,7 @@ def sample(
         groups = sorted(set(frames.group.tolist()))
         document({"frames": len(frames), "groups": groups})
     else:
-        kinds = ", ".join(frames.composition())
+        members = Members.among(frames, campaign.molecules)
+        each = [f"{name} {count}" for name, count in zip(members.names, members.counts(), strict=True)]
+        kinds = ", ".join(each if len(members) > 1 else members.names)
         note(f"pool: {len(frames)} configurations of {kinds} in {folder / 'labels.db'}")

@@ -28,6 +28,12 @@ def outliers(
     train: Trained = None,
     held_out: Annotated[str | None, typer.Option(help="Labels that are shown apart from the others.")] = None,
     files: FileOptions,
+    shift: Annotated[
+        bool, typer.Option("--shift", help="Also show errors against the distance from the training frames.")
+    ] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="PNG or SVG file of errors against that distance (with --shift).")
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="Frames listed.")] = 10,
     seed: Seed = 0,
     device: Device = None,
@@ -38,10 +44,13 @@ def outliers(
     """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
     from fidsel.config.load import check_config
     from fidsel.data.atomic import require_writable
+    from fidsel.refine.figure import error_shift_plot
     from fidsel.report import write_report
+    from fidsel.report.plot import require_picture
     from fidsel.tasks import outliers as task
 
-    require_writable(out, report)
+    require_writable(out, report, picture)
+    require_picture(picture)
     given = check_config(task.OutlierConfig, {}, with_device(settings, device, "device"), "the command line")
     with progress() as say:
         say("comparing", 0, 1)
@@ -51,12 +60,15 @@ def outliers(
             train=files.frames(train) if train else None,
             held_out=files.labels(held_out) if held_out else None,
             units=files.units,
+            shift=shift or picture is not None,
             seed=seed,
             report=say,
             **dict(given),
         )
         if out is not None:
             found.save(out)
+        if picture is not None and found.shift is not None:
+            error_shift_plot(found.shift, picture)
         if report is not None:
             write_report(found.report(), report)
         say("comparing", 1, 1)

@@ -107,3 +107,17 @@ def test_held_out_file_is_shown_apart(
     assert found.code == 0, found.err
     assert "held out: RMSE" in found.err
     assert "over 40 frames" in found.err
+
+
+def test_errors_against_the_distance_from_training(
+    capfd: pytest.CaptureFixture[str], pool: str, model: str, tmp_path: Path
+) -> None:
+    shown = fidsel(capfd, "outliers", model, pool, "clusters=3", "--shift", "--picture", "shift.svg")
+    assert shown.code == 0, shown.err
+    assert "errors against the distance from training" in shown.out
+    assert "force norm" in shown.out
+    assert "<svg" in (tmp_path / "shift.svg").read_text()
+    told = json.loads(fidsel(capfd, "outliers", model, pool, "clusters=3", "--shift", "--json").out)["shift"]
+    assert told["systems"][0]["frames"] == 100, "not those it was trained on"
+    assert len(told["trends"]["force norm"]["rmse"]) == 4
+    assert -1 <= told["trends"]["force norm"]["rank_correlation"] <= 1

@@ -1,0 +1,131 @@
+"""Which molecule each configuration of a campaign is, and what a campaign of several can have."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+
+from fidsel.arrays import IntArray, shown
+from fidsel.campaign.settings import Campaign
+from fidsel.data import Frames
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.molecules.family import MARK
+from fidsel.models import MODELS, SGDML, ForceField
+from fidsel.refine.system import systems
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """The molecules of some frames.
+
+    Parameters
+    ----------
+    names : of the molecules; one alone is called by its formula.
+    of : (n,) number of the molecule of each frame.
+    """
+
+    names: tuple[str, ...]
+    of: IntArray
+    __repr__ = shown
+
+    @classmethod
+    def among(cls, frames: Frames, names: Sequence[str] = ()) -> Self:
+        """Return the molecules of frames: those of some names, with which their groups begin.
+
+        Without names frames of one composition, charge and spin are one molecule: isomers are told apart by
+        name alone.
+
+        Raises
+        ------
+        FidselError
+            where a group begins with none of the names.
+        """
+        if not names:
+            found, of = systems(frames), np.zeros(len(frames), dtype=np.int64)
+            for number, system in enumerate(found):
+                of[system.rows] = number
+            return cls(tuple(system.name for system in found), of)
+        place = {name: i for i, name in enumerate(names)}
+        firsts = [str(group).partition(MARK)[0] for group in frames.group]
+        if strange := [name for name in firsts if name not in place]:
+            raise FidselError(
+                f"groups of configurations must begin with the names of molecules {', '.join(names)}, got "
+                f"{strange[0]!r}: put back the fidsel.toml that the pool was sampled with"
+            )
+        return cls(tuple(names), np.array([place[name] for name in firsts], dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, rows: IntArray) -> Self:
+        """Return the molecules of some of the frames."""
+        return type(self)(self.names, self.of[rows])
+
+    def counts(self, rows: IntArray | None = None) -> IntArray:
+        """Return how many frames, or of some rows, each molecule has."""
+        return np.bincount(self.of if rows is None else self.of[rows], minlength=len(self))
+
+
+def in_turn(values: Sequence[T], member: Iterable[int]) -> list[T]:
+    """Return values so that molecules take turns, those of each in their order.
+
+    Parameters
+    ----------
+    member : number of the molecule of each value.
+
+    Examples
+    --------
+    >>> in_turn("abcde", [0, 0, 0, 1, 1])
+    ['a', 'd', 'b', 'e', 'c']
+    """
+    seen: dict[int, int] = {}
+    turns = []
+    for one in member:
+        turns.append(seen.get(one, 0))
+        seen[one] = turns[-1] + 1
+    return [values[i] for i in np.argsort(turns, kind="stable")]
+
+
+def kinds_of(frames: Frames) -> list[tuple[str, int, int]]:
+    """Return formula, charge and spin of each molecule in some frames."""
+    rows = [int(system.rows[0]) for system in systems(frames)]
+    return [(frames.formulas[row], int(frames.charge[row]), int(frames.spin[row])) for row in rows]
+
+
+def require_several(campaign: Campaign, molecules: Sequence[tuple[str, int, int]]) -> None:
+    """Raise a `UsageError` unless model and descriptor are for several molecules, where there are.
+
+    Parameters
+    ----------
+    molecules : name, charge and spin of each.
+    """
+    if len(molecules) < 2:
+        return
+    names = ", ".join(name for name, _, _ in molecules)
+    models = [campaign.model(0)]
+    if (surrogate := getattr(campaign.recipe, "surrogate", None)) is not None:
+        models.append(surrogate(0))
+    if any(map(_is_kernel, models)):
+        raise UsageError(
+            f"a kernel learns one molecule, and the pool has {len(molecules)} ({names}): take a network, "
+            "such as model.kind = 'painn' (recipe.surrogate too, where it is given), or a campaign for each"
+        )
+    states = {(charge, spin) for _, charge, spin in molecules}
+    if len(states) > 1 and all(type(model) in MODELS.values() for model in models):
+        told = ", ".join(f"{name} (charge {charge}, spin {spin})" for name, charge, spin in molecules)
+        raise UsageError(
+            f"{models[0].kind} does not see charge and spin, so that all molecules of a pool must have the "
+            f"same, got {told}: a campaign for each charge and spin"
+        )
+    if (descriptor := campaign.rules.descriptor).endswith("-distances"):
+        raise UsageError(
+            f"selector.descriptor = {descriptor!r} compares frames of one molecule, and the pool has "
+            f"{len(molecules)} ({names}): take 'latent', the features of the network, or 'soap'"
+        )
+
+
+def _is_kernel(model: ForceField) -> bool:
+    return isinstance(model, SGDML) or any(map(_is_kernel, (*model.members, *model.parts)))
