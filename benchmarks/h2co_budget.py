@@ -3,10 +3,12 @@
 Runs whole campaigns on the paired table (4001 frames, CCSD(T)-F12 and B3LYP, price ratio 40 : 1) at 25
 and 50 accurate-label equivalents, validation labels counted as spend in every arm. A held-out test set
 of 1000 frames is only ever measured on. Standard training spends everything on accurate labels.
+"sgdml + gfn2" has GFN2-xTB beneath the kernel.
 
-    python benchmarks/h2co_budget.py --part cells.jsonl    # about 15 minutes on 2 cores
+    python benchmarks/h2co_budget.py --part cells.jsonl    # about an hour on 2 cores
+    python benchmarks/h2co_budget.py --model sgdml --part cells.jsonl
 
-Needs h2co/h2co.npz in FIDSEL_DATA (default ../shared/data).
+Needs h2co/h2co.npz in FIDSEL_DATA (default ../shared/data), and tblite.
 """
 
 import tempfile
@@ -44,7 +46,8 @@ class Cell:
 
 def all_cells() -> Iterator[Cell]:
     """Yield every campaign, the quick kernels first."""
-    arms = [("sgdml", "standard"), ("sgdml", "cokriging"), ("painn", "standard"), ("painn", "asteroid")]
+    kernels = product(("sgdml", "sgdml + gfn2"), ("standard", "cokriging"))
+    arms = [*kernels, ("painn", "standard"), ("painn", "asteroid")]
     for (model, recipe), picks, budget, seed in product(arms, ("random", "cluster-error"), BUDGETS, SEEDS):
         yield Cell(model, recipe, picks, budget, seed)
 
@@ -61,14 +64,15 @@ def settings(cell: Cell, table: Path) -> dict[str, Any]:
     if cell.recipe == "asteroid":
         recipe |= {stage: {"steps": STEPS[stage]} for stage in ("identify", "pretrain", "finetune")}
         recipe |= {"bias_weights": True, "gammas": GAMMAS}
-    rounds = 0 if cell.picks == "random" else ROUNDS[cell.model]
+    kind, _, baseline = cell.model.partition(" + ")
+    rounds = 0 if cell.picks == "random" else ROUNDS[kind]
     return {
         "campaign": {
             "seed": cell.seed, "rounds": rounds, "test": TEST, "validation": VALIDATION, "control": "off",
         },
         "pool": {"source": "file", "path": str(table), "units": "eV,Angstrom"},
         "fidelity": [*levels, accurate | {"price": {"per": "label", "value": 1.0}}],
-        "model": {"kind": cell.model},
+        "model": {"kind": kind} | ({"baseline": {"kind": "tblite"}} if baseline else {}),
         "recipe": recipe,
         # a probe per round is what a single level can afford at these budgets
         "selector": {"kind": cell.picks, "probes": 2},
@@ -122,7 +126,7 @@ def main() -> None:
     parser.add_argument("--model", choices=("sgdml", "painn"), help="only the cells of one model")
     given = parser.parse_args()
     table = data_folder("h2co/h2co.npz") / "h2co" / "h2co.npz"
-    wanted = [cell for cell in all_cells() if given.model in (None, cell.model)]
+    wanted = [cell for cell in all_cells() if cell.model.startswith(given.model or "")]
     rows = run_cells(wanted, run, given.part, given.workers, table)
     found = summary(rows)
     if given.json:
@@ -131,10 +135,10 @@ def main() -> None:
             test_frames=TEST, validation=VALIDATION, steps=STEPS, arms=found, cells=rows,
         )  # fmt: skip
         return
-    print(f"{'budget':>6} {'model':6} {'recipe':10} {'picks':14} force MAE ± s.e.  × best standard  seconds")
+    print(f"{'budget':>6} {'model':12} {'recipe':10} {'picks':14} force MAE ± s.e.  × best standard  seconds")
     for row in found:
         print(
-            f"{row['budget']:6} {row['model']:6} {row['recipe']:10} {row['picks']:14} "
+            f"{row['budget']:6} {row['model']:12} {row['recipe']:10} {row['picks']:14} "
             f"{shown(row['force_mae'], row['se'])}   {row['against_best_standard']:12.2f} "
             f"{row['seconds']:9.0f}"
         )
