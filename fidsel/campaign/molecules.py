@@ -11,7 +11,7 @@ from fidsel.campaign.settings import Campaign
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.molecules.family import MARK
-from fidsel.models import MODELS, SGDML, ForceField
+from fidsel.models import MODELS, ForceField
 from fidsel.refine.system import systems
 
 T = TypeVar("T")
@@ -108,10 +108,11 @@ def require_several(campaign: Campaign, molecules: Sequence[tuple[str, int, int]
     models = [campaign.model(0)]
     if (surrogate := getattr(campaign.recipe, "surrogate", None)) is not None:
         models.append(surrogate(0))
-    if any(map(_is_kernel, models)):
+    if alone := [model.kind for model in models if _for_one(model)]:
         raise UsageError(
-            f"a kernel learns one molecule, and the pool has {len(molecules)} ({names}): take a network, "
-            "such as model.kind = 'painn' (recipe.surrogate too, where it is given), or a campaign for each"
+            f"a model of kind {alone[0]!r} learns one molecule, and the pool has {len(molecules)} ({names}): "
+            "take a network, such as model.kind = 'painn' (recipe.surrogate too, where it is given), or a "
+            "campaign for each"
         )
     states = {(charge, spin) for _, charge, spin in molecules}
     if len(states) > 1 and all(type(model) in MODELS.values() for model in models):
@@ -127,5 +128,5 @@ def require_several(campaign: Campaign, molecules: Sequence[tuple[str, int, int]
         )
 
 
-def _is_kernel(model: ForceField) -> bool:
-    return isinstance(model, SGDML) or any(map(_is_kernel, (*model.members, *model.parts)))
+def _for_one(model: ForceField) -> bool:
+    return model.one_molecule or any(map(_for_one, (*model.members, *model.parts)))

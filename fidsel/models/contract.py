@@ -78,6 +78,8 @@ class ForceField(ABC):
     """Name in `fidsel.models.MODELS` and in files."""
     needs_forces: ClassVar[bool] = False
     """Whether it learns from forces alone."""
+    one_molecule: ClassVar[bool] = False
+    """Whether all its frames must be of one molecule."""
     has_heads: ClassVar[bool] = False
     """Whether it can have a head for each of several levels, see `NetworkForceField.with_heads`."""
     parts: "tuple[ForceField, ...]" = ()

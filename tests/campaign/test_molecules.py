@@ -46,7 +46,7 @@ def test_the_first_in_turn_are_of_all() -> None:
     [
         (
             ('kind = "painn"\nfeatures = 8\nlayers = 1', 'kind = "sgdml"'),
-            "a kernel learns one molecule, .* 3",
+            "a model of kind 'sgdml' learns one molecule, .* 3",
         ),
         (('"N", "C"]', '"[NH4+]"]'), r"does not see charge and spin, .*O \(charge 0, spin 0\), \[NH4\+\]"),
         (('descriptor = "latent"', 'descriptor = "pair-distances"'), "compares frames of one molecule"),

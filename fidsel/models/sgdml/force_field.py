@@ -82,6 +82,7 @@ class SGDML(ForceField):
 
     kind = "sgdml"
     needs_forces = True
+    one_molecule = True
     _watch = QUIET
 
     def __init__(
