@@ -28,7 +28,7 @@ WORDS: Final[Mapping[Kind, str]] = {
 MINIMAL: Final = r"sto-?[2-6]g|minao|mini"
 """Names of minimal basis sets. What is computed in one counts as semi-empirical: the difference of CCSD(T) to
 PBE and MP2 in STO-3G left 0.4 to 0.6 of the error of CCSD(T) labels alone (formaldehyde, 22 labels, 3 seeds),
-that to MP2 in 6-31G* 0.1."""
+that to MP2 in 6-31G* 0.1; `benchmarks/cheap_levels.py`."""
 
 FREEDOM: Final = 6
 """Internal motions 3N − 6 of a molecule of 4 atoms."""
