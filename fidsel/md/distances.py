@@ -91,7 +91,8 @@ def distribution(pieces: Iterable[FloatArray], bonds: Bonds) -> Distribution:
         raise UsageError("a distribution needs frames, got none")
     density = counts / max(counts.sum() * WIDTH, 1e-12)
     edges = WIDTH * np.arange(len(counts) + 1)
-    return Distribution(edges, density, *(_moments(own / frames) for own in sums), frames)
+    stretches, angles = (_moments(own / frames) for own in sums)
+    return Distribution(edges, density.astype(np.float64), stretches, angles, frames)
 
 
 def angles_of(bonds: Bonds) -> IntArray:

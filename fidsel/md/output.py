@@ -34,8 +34,9 @@ def write_trajectories(path: Path, study: Study) -> Path:
     path : its ending names the format, as ASE knows it.
     """
     require_format(path)
+    images = [atoms for one in study.simulations for atoms in frames_of(one)]
     with replacing(path) as unfinished:
-        ase.io.write(unfinished, (atoms for one in study.simulations for atoms in frames_of(one)))
+        ase.io.write(unfinished, images)
     return path
 
 

@@ -150,11 +150,7 @@ def protocol_of(
         raise unknown("--bonds", bonds, BONDS)
     if ensemble == "langevin" and not friction > 0:
         raise UsageError(f"Langevin dynamics need a friction above 0, got {friction}: NVE is --ensemble nve")
-    limits = {
-        name: value
-        for name, value in zip(("disagreement", "outside"), doubt, strict=True)
-        if value is not None
-    }
+    disagreement, outside = (inf if limit is None else limit for limit in doubt)
     return Protocol(
         time,
         timesteps,
@@ -162,7 +158,7 @@ def protocol_of(
         friction if ensemble == "langevin" else 0.0,
         replicas,
         every,
-        Stops(BONDS[bonds], doubt=Doubt(**limits)),
+        Stops(BONDS[bonds], doubt=Doubt(disagreement, outside)),
         cautious,
     )
 
