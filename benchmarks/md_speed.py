@@ -25,6 +25,7 @@ from ase.units import fs
 from cells import Row, data_folder, md17, options, publish, timed
 from threadpoolctl import threadpool_limits
 
+from fidsel.arrays import evenly
 from fidsel.data import Frames
 from fidsel.md import Thermostat
 from fidsel.md.replicas import ReplicaRun
@@ -106,12 +107,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    frames = md17(data_folder("rmd17"), "aspirin", "pbe")[::500]
+    every = md17(data_folder("rmd17"), "aspirin", "pbe")
+    frames = every[evenly(len(every), 120)]
     rows = []
     with threadpool_limits(given.threads):
         for name, model in models(frames, quick=given.quick).items():
             for k in REPLICAS:
-                row = compare(model, frames[:120].unlabelled(), k, 3 if given.quick else 7)
+                row = compare(model, frames.unlabelled(), k, 3 if given.quick else 7)
                 rows.append({"model": name, "threads": given.threads, "load": os.getloadavg()[0]} | row)
     publish("md_speed", rows=rows)
 

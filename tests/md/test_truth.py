@@ -1,5 +1,6 @@
 """Dynamics of every own kind of model against ASE's integrators and statistical mechanics."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ase.units import fs, kB
 from mmff_force_field import MMFFForceField
 
 from fidsel.data import Frames
+from fidsel.data.difference import above
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.md.harmonic import normal_modes
 from fidsel.md.langevin import Thermostat
@@ -24,7 +26,9 @@ from fidsel.models import SGDML, Ensemble, ForceField, NetworkForceField, Sum
 from fidsel.training import Stage, fit
 
 WATER = from_smiles("O")
-STAGE = Stage("short", steps=40, batch=10, learning_rate=1e-2, validate_every=20)
+STAGE = Stage("short", steps=300, batch=10, learning_rate=1e-2, validate_every=50)
+QUICK = replace(STAGE, steps=40, validate_every=20)
+"""Of networks that hold a molecule together after less."""
 PATIENT = Stops(hot=np.inf, loss=np.inf)
 KINDS = (*ARCHITECTURES, "sgdml", "ensemble", "sum")
 
@@ -48,8 +52,11 @@ def trained(kind: str) -> ForceField:
         painn = trained("painn")
         return Ensemble([painn, painn])
     if kind == "sum":
-        return Sum([trained("painn"), trained("sgdml")], "accurate")
-    model = fit(ARCHITECTURES[kind]("accurate", seed=1), TRAIN, VALIDATION, STAGE)[0]
+        painn = trained("painn")
+        left = [above(frames, painn.predict(frames)) for frames in (TRAIN, VALIDATION)]
+        return Sum([painn, SGDML([10.0], symmetries=False).fit(*left)[0]], "accurate")
+    stage = QUICK if kind in ("egnn", "gemnet") else STAGE
+    model = fit(ARCHITECTURES[kind]("accurate", seed=1), TRAIN, VALIDATION, stage)[0]
     assert isinstance(model, NetworkForceField)
     return model.to(dtype=torch.float64)
 

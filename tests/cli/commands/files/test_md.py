@@ -90,9 +90,26 @@ def test_a_committee_that_doubts_gives_candidates(tmp_path: Path, capfd: pytest.
     assert len(read(stops, ":")) == json.loads(done.out)["candidates"] == unsure > 0
     details = [one["detail"] for one in found["replicas"] if one["cause"] == "uncertain"]
     assert all("outside of training" in detail for detail in details)
-    nve = fidsel(capfd, "md", model, start, "--ensemble", "nve", "--steps", "20", "--every", "2", "--json")
-    (found,) = json.loads(nve.out)["runs"]
-    assert found["drift_mev_per_atom_ps"] < 5
+
+
+def test_without_a_bath_energy_is_conserved(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "md",
+        "mmff94",
+        starts(tmp_path),
+        "--ensemble",
+        "nve",
+        "--dt",
+        "0.1",
+        "--steps",
+        "200",
+        "--every",
+        "2",
+    ]
+    done = fidsel(capfd, *words, "--json")
+    (found,) = json.loads(done.out)["runs"]
+    assert (found["survived"], found["friction_per_fs"], found["time_fs"]) == (1.0, 0.0, 20.0)
+    assert found["drift_mev_per_atom_ps"] < 20
 
 
 def test_geometry_and_frequencies_are_checked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
