@@ -90,7 +90,7 @@ def distribution(pieces: Iterable[FloatArray], bonds: Bonds) -> Distribution:
     if frames == 0:
         raise UsageError("a distribution needs frames, got none")
     density = counts / max(counts.sum() * WIDTH, 1e-12)
-    edges = WIDTH * np.arange(len(counts) + 1)
+    edges = np.linspace(0.0, WIDTH * len(counts), len(counts) + 1)
     stretches, angles = (_moments(own / frames) for own in sums)
     return Distribution(edges, density.astype(np.float64), stretches, angles, frames)
 

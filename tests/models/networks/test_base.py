@@ -49,8 +49,6 @@ def test_forces_are_the_slope_of_the_energy(model: NetworkForceField) -> None:
             assert -(up - down)[0] / (2 * step) == pytest.approx(forces[atom, axis], rel=1e-5, abs=1e-5)
 
 
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 1000))
 def test_a_surface_predicts_as_the_model_does(
     model: NetworkForceField, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,6 +60,8 @@ def test_a_surface_predicts_as_the_model_does(
     np.testing.assert_allclose(forces.reshape(-1, 3), expected.forces, atol=1e-9)
 
 
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000))
 def test_energy_is_invariant_and_forces_turn_with_the_molecule(model: NetworkForceField, seed: int) -> None:
     rng = np.random.default_rng(seed)
     molecule = frames(1, seed)

@@ -10,7 +10,7 @@ from command_line import fidsel
 from spring_systems import painn, shaken
 
 from fidsel.data import write
-from fidsel.models import EnergyReference, Ensemble
+from fidsel.models import SGDML, EnergyReference, Ensemble
 
 
 def starts(folder: Path, name: str = "H2O", n: int = 2) -> Path:
@@ -133,6 +133,9 @@ def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     np.savez(tmp_path / "nan.npz", z=water.numbers, R=x[None], e_unit="eV", r_unit="Angstrom")
     silicon = starts(tmp_path, "SiH4")
     untrained = painn().save(tmp_path / "untrained")
+    network = painn().replace(reference=EnergyReference({1: -100.0, 8: -100.0}, 3)).save(tmp_path / "network")
+    waters = shaken("H2O", 6)
+    kernel = SGDML([10.0], symmetries=False).fit(waters[:4], waters[4:])[0].save(tmp_path / "kernel")
     for words, said in (
         (["mmff94", start, "--dt", "0"], "time step must be positive"),
         (["mmff94", start, "--dt", "-1"], "time step must be positive"),
@@ -148,6 +151,10 @@ def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
         (["no/model", start], "no/model"),
         (["mmff94", start, "--replicas", "0"], "≥ 1"),
         ([untrained, start], "never trained"),
+        ([network, silicon], "[14]"),
+        ([kernel, silicon], "one molecule"),
+        ([network, start, "--uncertain", "0.1"], "needs a committee"),
+        ([network, start, "--outside", "0.1"], "does not know the distances"),
     ):
         done = fidsel(capfd, "md", *words)
         assert done.code == 2, (words, done.err)
