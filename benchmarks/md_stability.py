@@ -28,6 +28,7 @@ from fidsel.fidelity.sources.tblite import TBLiteSource
 from fidsel.md.study import Protocol, study
 from fidsel.models import SGDML, ForceField, PaiNN
 from fidsel.models.combinations.labels import SourceLabels
+from fidsel.models.sgdml.force_field import SIGMAS
 from fidsel.training import Asteroid, Stage, Standard, TrainingData
 from fidsel.training.baseline import train_over
 from fidsel.training.recipes.cokriging import Cokriging
@@ -56,6 +57,7 @@ class Size:
     replicas: int
     steps: int
     features: int
+    sigmas: tuple[float, ...]
 
 
 def cells(*, quick: bool) -> Iterator[Cell]:
@@ -86,7 +88,7 @@ def trained(cell: Cell, labels: TrainingData, size: Size) -> ForceField:
         return PaiNN("ccsd(t)", features=size.features, seed=seed)
 
     def kernel(_: int) -> ForceField:
-        return SGDML(level="ccsd(t)", metric="identity")
+        return SGDML(size.sigmas, level="ccsd(t)", metric="identity")
 
     if cell.arm == "standard":
         stage = Stage("accurate", steps=size.steps, batch=10, learning_rate=2e-3, validate_every=100)
@@ -117,7 +119,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--quick", action="store_true", help="two arms, 5 replicas of 0.1 ps")
     given: argparse.Namespace = parser.parse_args()
-    size = Size(100.0, 5, 200, 16) if given.quick else Size(1000.0, 20, 4000, 64)
+    size = Size(100.0, 5, 200, 16, (20.0,)) if given.quick else Size(1000.0, 20, 4000, 64, SIGMAS)
     made = list(cells(quick=given.quick))
     rows = run_cells(made, run, given.part, given.workers, size, settings=lambda _: asdict(size))
     publish("md_stability", timesteps=TIMESTEPS, size=asdict(size), rows=rows)
