@@ -1,9 +1,11 @@
-"""Amounts whose unit stands apart: `--budget 2 core-h` means `--budget 2core-h`."""
+"""Amounts on the command line: a budget whose unit stands apart, times and temperatures."""
 
 import re
 from typing import Any, Final
 
 from typer.core import TyperCommand
+
+from fidsel.exceptions import UsageError
 
 OPTION: Final = "--budget"
 NUMBER: Final = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
@@ -39,3 +41,39 @@ def joined(args: list[str]) -> list[str]:
         else:
             out.append(word)
     return out
+
+
+TIMES: Final = {"": 1.0, "fs": 1.0, "ps": 1e3, "ns": 1e6}
+"""fs, by unit."""
+
+
+def femtoseconds(text: str) -> float:
+    """Return a time in fs, written with or without its unit.
+
+    Raises a `UsageError` where it is none.
+
+    >>> femtoseconds("0.5"), femtoseconds("10 ps"), femtoseconds("1ns")
+    (0.5, 10000.0, 1000000.0)
+    """
+    found = re.fullmatch(rf"({NUMBER.pattern})\s*(|fs|ps|ns)", text.strip())
+    if found is None:
+        raise UsageError(f"a time is a number and fs, ps or ns, got {text!r}")
+    return _number(found[1], text) * TIMES[found[2]]
+
+
+def kelvin(text: str) -> float:
+    """Return a temperature in K, written with or without its unit.
+
+    Raises a `UsageError` where it is none.
+
+    >>> kelvin("300"), kelvin("500K")
+    (300.0, 500.0)
+    """
+    return _number(text.strip().removesuffix("K"), text)
+
+
+def _number(text: str, whole: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f"{whole!r} holds no number") from error

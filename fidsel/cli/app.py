@@ -23,7 +23,7 @@ from fidsel.cli.commands.campaign import (
     status,
     ui,
 )
-from fidsel.cli.commands.files import check, evaluate, outliers, refine, select, shift, train
+from fidsel.cli.commands.files import check, evaluate, md, outliers, refine, select, shift, train
 from fidsel.cli.ending import told
 from fidsel.cli.output import note, result, show_log
 from fidsel.cli.signals import stop_on_signals
@@ -85,6 +85,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("outliers")(outliers.outliers)
 app.command("shift")(shift.shift)
 app.command("refine")(refine.refine)
+app.command("md")(md.md)
 app.command("ui")(ui.ui)
 app.command("demo")(demo.demo)
 

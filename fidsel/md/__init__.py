@@ -1,4 +1,4 @@
-"""Pool sampling and stability checks by molecular dynamics."""
+"""Molecular dynamics: pools of candidates, replicas of trained models, how long they last."""
 
 from fidsel.md.conformer_search import conformers
 from fidsel.md.harmonic import normal_modes
@@ -7,20 +7,20 @@ from fidsel.md.physical import PhysicalRange
 from fidsel.md.pool import sample
 from fidsel.md.refresh import refresh_pool
 from fidsel.md.report import Sample, SampleReport, TrajectoryReport
-from fidsel.md.survival import Stability, stability
+from fidsel.md.stops import Doubt, Stops
 from fidsel.md.trajectory import SamplingPlan
 
 __all__ = [
+    "Doubt",
     "PhysicalRange",
     "Sample",
     "SampleReport",
     "SamplingPlan",
-    "Stability",
+    "Stops",
     "Thermostat",
     "TrajectoryReport",
     "conformers",
     "normal_modes",
     "refresh_pool",
     "sample",
-    "stability",
 ]

@@ -80,18 +80,34 @@ def modes_of(source: OpenMMSource, numbers: Sequence[int], start: FloatArray) ->
     openmm.LocalEnergyMinimizer.minimize(context, 1e-3, 0)
     minimum = context.getState(getPositions=True).getPositions(asNumpy=True)._value * 10
     force = np.abs(evaluate(context, minimum)[1]).max()
-    masses = atomic_masses[np.asarray(numbers)]
-    weight = np.repeat(masses, 3) ** -0.5
-    internal = _internal(minimum, masses)
-    hessian = weight[:, None] * _hessian(context, minimum) * weight
-    values, vectors = np.linalg.eigh(internal.T @ hessian @ internal)
+    values, vectors = vibrations(_hessian(context, minimum), minimum, atomic_masses[np.asarray(numbers)])
     if force > LARGEST_FORCE or (values <= 0).any():
         raise FidselError(
             f"no minimum found: the largest force left is {force:.1e} eV/Å and {(values <= 0).sum()} modes "
             "have no restoring force; start from another geometry"
         )
+    return Modes(minimum, wavenumbers(values), vectors)
+
+
+def vibrations(hessian: FloatArray, minimum: FloatArray, masses: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return ω² (m,) eV/(u·Å²), rising, and modes (m, N, 3) 1/√u, translations and rotations left out.
+
+    Parameters
+    ----------
+    hessian : (3N, 3N) eV/Å².
+    minimum : (N, 3) Å.
+    masses : (N,) u.
+    """
+    weight = np.repeat(masses, 3) ** -0.5
+    internal = _internal(minimum, masses)
+    values, vectors = np.linalg.eigh(internal.T @ (weight[:, None] * hessian * weight) @ internal)
     cartesian = weight * (internal @ vectors).T
-    return Modes(minimum, HBAR * np.sqrt(values) / invcm, cartesian.reshape(len(values), *minimum.shape))
+    return values, cartesian.reshape(len(values), *minimum.shape)
+
+
+def wavenumbers(values: FloatArray) -> FloatArray:
+    """Return 1/cm of ω², eV/(u·Å²); imaginary ones are negative."""
+    return np.asarray(np.sign(values) * HBAR * np.sqrt(np.abs(values)) / invcm)
 
 
 def _hessian(context: "openmm.Context", minimum: FloatArray) -> FloatArray:

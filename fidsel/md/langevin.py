@@ -1,17 +1,17 @@
 """Langevin dynamics: of an OpenMM System, and of many replicas of any force field as one batch."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.units import fs, kJ, mol
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import BoolArray, FloatArray, IntArray, shown
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.sources.openmm import OpenMMSource, reference_context
 
-Surface = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
-"""Positions (k, N, 3) Å to energies (k,) eV and forces (k, N, 3) eV/Å."""
+if TYPE_CHECKING:
+    from fidsel.models.contract import Surface
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,18 @@ class Thermostat:
     Parameters
     ----------
     timestep : fs.
-    friction : 1/fs; 0.01 forgets velocities in 100 fs, which explores fast.
+    friction : 1/fs; 0.01 forgets velocities in 100 fs, which explores fast. 0 = no bath: NVE by velocity
+        Verlet, which a BAOAB step then is.
     """
 
     timestep: float = 0.5
     friction: float = 0.01
 
     def __post_init__(self) -> None:
-        if not (self.timestep > 0 and self.friction > 0):
+        if not (0 < self.timestep < np.inf and 0 <= self.friction < np.inf):
             raise UsageError(
-                f"timestep and friction must be positive, got {self.timestep} fs and {self.friction} 1/fs"
+                "a time step must be positive and a friction 0 or positive, both finite, got "
+                f"{self.timestep} fs and {self.friction} 1/fs"
             )
 
 
@@ -123,30 +125,58 @@ class OpenMMRun:
 class Replicas:
     """State of k replicas of one molecule.
 
-    ========== =========== ======================================
-    field      shape       unit
-    ========== =========== ======================================
+    ========== =========== ====================================================================
+    field      shape       unit, meaning
+    ========== =========== ====================================================================
+    rows       (k,)        which replicas of the run these are
     positions  (k, N, 3)   Å
     velocities (k, N, 3)   Å per ASE time unit (Å·√(u/eV))
     forces     (k, N, 3)   eV/Å
     energy     (k,)        eV
-    ========== =========== ======================================
+    given      (k,)        eV, total energy at the start and what the bath has given since
+    step       ()          time steps so far
+    ========== =========== ====================================================================
     """
 
+    rows: IntArray
     positions: FloatArray
     velocities: FloatArray
     forces: FloatArray
     energy: FloatArray
+    given: FloatArray
+    step: int = 0
+    __repr__ = shown
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, chosen: BoolArray) -> "Replicas":
+        """Return some of the replicas."""
+        arrays = {name: getattr(self, name)[chosen] for name in ARRAYS}
+        return replace(self, **arrays)
+
+    def kinetic(self, masses: FloatArray) -> FloatArray:
+        """Return (k,) kinetic energies, eV, for masses (N,) u."""
+        return _kinetic(self.velocities, masses)
+
+    def loss(self, masses: FloatArray) -> FloatArray:
+        """Return (k,) eV that the integrator has added to the energy, in error; for masses (N,) u."""
+        return self.energy + self.kinetic(masses) - self.given
+
+
+ARRAYS = ("rows", "positions", "velocities", "forces", "energy", "given")
+"""Fields of `Replicas` with a row for each replica."""
 
 
 def drift(
-    state: Replicas, masses: FloatArray, kT: FloatArray, thermostat: Thermostat, rng: np.random.Generator
+    state: Replicas, masses: FloatArray, kT: FloatArray, thermostat: Thermostat, noise: FloatArray | None
 ) -> Replicas:
     """Return replicas after the first four letters of a BAOAB step; forces are then out of date.
 
     B: v ← v + h/2·F/m.  A: x ← x + h/2·v.  O: v ← c·v + √((1 − c²)·kT/m)·ξ with c = exp(−γh).
     A again; the closing B is `kick`, with new forces (Leimkuhler and Matthews, J. Chem. Phys. 2013,
-    138, 174102, DOI 10.1063/1.4802990).
+    138, 174102, DOI 10.1063/1.4802990). The kinetic energy that O adds is given by the bath; all else is
+    conserved as by velocity Verlet.
 
     Parameters
     ----------
@@ -154,24 +184,55 @@ def drift(
     masses : (N,) u.
     kT : (k,) eV.
     thermostat : h and γ.
-    rng : draws ξ.
+    noise : (k, N, 3) ξ, standard normal; None = no bath, O is left out.
     """
     h, m = thermostat.timestep * fs, masses[:, None]
-    c = np.exp(-thermostat.friction * thermostat.timestep)
     velocities = state.velocities + h / 2 * state.forces / m
     positions = state.positions + h / 2 * velocities
-    velocities = c * velocities + np.sqrt(1 - c * c) * thermal(masses, kT, rng)
-    return replace(state, positions=positions + h / 2 * velocities, velocities=velocities)
+    given = state.given
+    if noise is not None:
+        before, c = _kinetic(velocities, masses), np.exp(-thermostat.friction * thermostat.timestep)
+        velocities = c * velocities + np.sqrt(1 - c * c) * _widths(masses, kT) * noise
+        given = given + _kinetic(velocities, masses) - before
+    positions = positions + h / 2 * velocities
+    return replace(state, positions=positions, velocities=velocities, given=given, step=state.step + 1)
 
 
-def kick(state: Replicas, masses: FloatArray, surface: Surface, thermostat: Thermostat) -> Replicas:
+def kick(state: Replicas, masses: FloatArray, surface: "Surface", thermostat: Thermostat) -> Replicas:
     """Return replicas after the last letter of a BAOAB step: new forces, and B."""
     energy, forces = surface(state.positions)
     velocities = state.velocities + thermostat.timestep * fs / 2 * forces / masses[:, None]
-    return Replicas(state.positions, velocities, forces, energy)
+    return replace(state, velocities=velocities, forces=forces, energy=energy)
 
 
 def thermal(masses: FloatArray, kT: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Return (k, N, 3) Maxwell–Boltzmann velocities for masses (N,) u and kT (k,) eV."""
-    width = np.sqrt(kT[:, None] / masses)
-    return width[..., None] * rng.normal(size=(*width.shape, 3))
+    return _widths(masses, kT) * rng.normal(size=(len(kT), len(masses), 3))
+
+
+def at_rest(positions: FloatArray, velocities: FloatArray, masses: FloatArray) -> FloatArray:
+    """Return (k, N, 3) velocities without those of the whole molecule: neither drift nor rotation.
+
+    Parameters
+    ----------
+    positions : (k, N, 3) Å.
+    velocities : (k, N, 3).
+    masses : (N,) u.
+    """
+    share = masses[:, None] / masses.sum()
+    x = positions - (share * positions).sum(axis=1, keepdims=True)
+    v = velocities - (share * velocities).sum(axis=1, keepdims=True)
+    momentum = np.cross(x, masses[:, None] * v).sum(axis=1)
+    square = np.einsum("n,kna,kna->k", masses, x, x)
+    inertia = square[:, None, None] * np.eye(3) - np.einsum("n,kna,knb->kab", masses, x, x)
+    # the pseudo-inverse: about its axis a linear molecule has no moment of inertia
+    spin = np.einsum("kab,kb->ka", np.linalg.pinv(inertia, rcond=1e-9, hermitian=True), momentum)
+    return np.asarray(v - np.cross(spin[:, None], x))
+
+
+def _widths(masses: FloatArray, kT: FloatArray) -> FloatArray:
+    return np.sqrt(kT[:, None] / masses)[..., None]
+
+
+def _kinetic(velocities: FloatArray, masses: FloatArray) -> FloatArray:
+    return np.asarray(0.5 * np.einsum("n,kna,kna->k", masses, velocities, velocities))

@@ -13,6 +13,7 @@ from fidsel.fidelity.molecules.molecule import fragments
 Bonds = Sequence[tuple[int, int]]
 
 OVERLAP, TORN, APART, NOT_FINITE = "overlap", "torn bond", "fragments apart", "not finite"
+NEW_BOND = "new bond"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class PhysicalRange:
     gap : Å, no fragment may be farther than this from its nearest other fragment.
     transfer : whether a hydrogen may change partners; its bond then counts as torn only when no atom
         at all is within `stretch`.
+    formed : two atoms that are not bonded may come no closer than this multiple of the sum of their covalent
+        radii, hydrogens left out where they may change partners; 0 = they may.
 
     Examples
     --------
@@ -40,6 +43,7 @@ class PhysicalRange:
     stretch: float = 1.8
     gap: float = 6.0
     transfer: bool = False
+    formed: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.overlap >= 0 and 0 <= self.contact < 1 < self.stretch and self.gap > 0):
@@ -59,15 +63,18 @@ class PhysicalRange:
         positions : (n, N, 3) Å.
         bonds : pairs of atoms that must stay bonded.
         """
+        z = np.asarray(numbers)
         finite = np.asarray(np.isfinite(positions).all(axis=(1, 2)))
         xyz = np.where(finite[:, None, None], positions, 0.0)
-        distance = np.linalg.norm(xyz[:, :, None] - xyz[:, None], axis=-1)
-        radius = covalent_radii[np.asarray(numbers)]
-        ratio = distance / (radius[:, None] + radius)
+        i, j = np.triu_indices(len(z), 1)
+        gap = xyz[:, i] - xyz[:, j]
+        distance = np.sqrt(np.einsum("npx,npx->np", gap, gap))
+        ratio = distance / (covalent_radii[z[i]] + covalent_radii[z[j]])
         masks = {
-            APART: self._apart(distance, bonds),
-            TORN: self._torn(ratio, np.asarray(numbers), bonds),
-            OVERLAP: self._overlapping(distance, ratio),
+            APART: self._apart(distance, len(z), bonds),
+            NEW_BOND: self._formed(ratio, z, bonds),
+            TORN: self._torn(ratio, z, bonds),
+            OVERLAP: ((distance < self.overlap) | (ratio < self.contact)).any(axis=1),
             NOT_FINITE: ~finite,
         }
         out = np.full(len(xyz), "", dtype=object)
@@ -75,29 +82,34 @@ class PhysicalRange:
             out[mask] = reason
         return tuple(out)
 
-    def _overlapping(self, distance: FloatArray, ratio: FloatArray) -> BoolArray:
-        i, j = np.triu_indices(distance.shape[1], 1)
-        near: BoolArray = (distance[:, i, j] < self.overlap) | (ratio[:, i, j] < self.contact)
+    def _formed(self, ratio: FloatArray, z: IntArray, bonds: Bonds) -> BoolArray:
+        near = ratio < self.formed
+        if not near.any():
+            return np.zeros(len(ratio), dtype=bool)
+        near[:, _places(bonds, len(z))] = False
+        if self.transfer:
+            i, j = np.triu_indices(len(z), 1)
+            near[:, (z[i] == 1) | (z[j] == 1)] = False
         return np.asarray(near.any(axis=1))
 
-    def _torn(self, ratio: FloatArray, numbers: IntArray, bonds: Bonds) -> BoolArray:
-        i, j = _ends(bonds)
-        long = ratio[:, i, j] > self.stretch
-        if self.transfer:
-            near = ratio + np.diag(np.full(len(numbers), np.inf))
-            free = (numbers == 1) & (near.min(axis=2) > self.stretch)
-            hydrogen = (numbers[i] == 1) | (numbers[j] == 1)
-            long = np.where(hydrogen, free[:, i] | free[:, j], long)
+    def _torn(self, ratio: FloatArray, z: IntArray, bonds: Bonds) -> BoolArray:
+        long = ratio[:, _places(bonds, len(z))] > self.stretch
+        if self.transfer and long.any():
+            near = _square(np.where(ratio > self.stretch, 0.0, 1.0), len(z))
+            free = (z == 1) & ~near.any(axis=2)
+            i, j = _ends(bonds)
+            long = np.where((z[i] == 1) | (z[j] == 1), free[:, i] | free[:, j], long)
         return np.asarray(long.any(axis=1))
 
-    def _apart(self, distance: FloatArray, bonds: Bonds) -> BoolArray:
-        parts = fragments(distance.shape[1], tuple(bonds))
-        if len(parts) == 1:
-            return np.zeros(len(distance), dtype=bool)
+    def _apart(self, distance: FloatArray, atoms: int, bonds: Bonds) -> BoolArray:
+        parts = fragments(atoms, tuple(bonds))
         apart = np.zeros(len(distance), dtype=bool)
+        if len(parts) == 1:
+            return apart
+        square = _square(distance, atoms)
         for part in parts:
-            others = np.setdiff1d(np.arange(distance.shape[1]), part)
-            apart |= distance[:, part][:, :, others].min(axis=(1, 2)) > self.gap
+            others = np.setdiff1d(np.arange(atoms), part)
+            apart |= square[:, part][:, :, others].min(axis=(1, 2)) > self.gap
         return apart
 
 
@@ -119,3 +131,18 @@ def bonds_of(numbers: Sequence[int] | IntArray, positions: FloatArray) -> tuple[
 def _ends(bonds: Bonds) -> tuple[IntArray, IntArray]:
     ends = np.array(bonds, dtype=np.int64).reshape(-1, 2)
     return ends[:, 0], ends[:, 1]
+
+
+def _places(bonds: Bonds, atoms: int) -> IntArray:
+    """Return the place of each bond among the pairs i < j of atoms."""
+    i, j = np.sort(np.stack(_ends(bonds)), axis=0)
+    places: IntArray = i * (2 * atoms - i - 1) // 2 + j - i - 1
+    return places
+
+
+def _square(pairs: FloatArray, atoms: int) -> FloatArray:
+    """Return (n, N, N) of values (n, D) for pairs i < j, zero on the diagonal."""
+    i, j = np.triu_indices(atoms, 1)
+    out = np.zeros((len(pairs), atoms, atoms))
+    out[:, i, j] = out[:, j, i] = pairs
+    return out

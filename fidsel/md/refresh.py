@@ -1,7 +1,7 @@
 """Pools from dynamics of a trained model: `refresh = "model-md"`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,11 +9,12 @@ import numpy as np
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError
-from fidsel.md.langevin import Snapshots
+from fidsel.md.langevin import Replicas, Snapshots
 from fidsel.md.physical import PhysicalRange
 from fidsel.md.pool import check_request, join, notes_on
 from fidsel.md.replicas import ReplicaRun
 from fidsel.md.report import Sample, SampleReport, TrajectoryReport
+from fidsel.md.stops import NO_DOUBT, UNCERTAIN, Doubt, Exit, Stops
 from fidsel.md.trajectory import SamplingPlan, correlation_times
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ class Segment:
     def __len__(self) -> int:
         return len(self.energy)
 
+    def take(self, state: Replicas, row: int, warm: int, every: int) -> None:
+        """Count a step, and keep each so many after the first ones."""
+        self.steps += 1
+        if self.steps > warm and (self.steps - warm) % every == 0:
+            self.positions.append(state.positions[row])
+            self.energy.append(float(state.energy[row]))
+
     def thinned(self, numbers: IntArray, plan: SamplingPlan) -> tuple[tuple[float, float], int]:
         """Return autocorrelation times and the stride they ask for, in snapshots."""
         if len(self) < 2:
@@ -63,12 +71,16 @@ def refresh_pool(
     *,
     replicas: int = 16,
     plan: SamplingPlan = MODEL_PLAN,
+    doubt: Doubt | None = None,
 ) -> Sample:
     """Return exactly `frames` configurations from dynamics of a model, decorrelated.
 
     All replicas are one batch per step. A replica that leaves the physical range is cut there and
     starts anew from its starting frame: what a model does to atoms out of range is no configuration
     worth a label. Unlike MMFF94 a model may break bonds; by default a hydrogen may change partners.
+
+    Where the model is unsure of itself a replica is cut, too, but that frame is what a label is worth most
+    for: up to half of the frames are such ones, after which doubt cuts no replica any more.
 
     Parameters
     ----------
@@ -79,6 +91,8 @@ def refresh_pool(
     seed : the same seed gives the same frames.
     replicas : most trajectories run side by side.
     plan : how they are run, thinned and cut.
+    doubt : where a model is unsure of itself; None = the usual limits, see
+        `Doubt.completed`.
 
     Raises
     ------
@@ -90,56 +104,68 @@ def refresh_pool(
     check_request(frames, temperatures)
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(starts))[: max(1, replicas)])
-    run = ReplicaRun.of_model(model, starts[rows], temperatures, plan.thermostat, plan.limits)
-    segments = collect(run, frames, plan, rng)
-    parts, reports = _harvest(segments, run, rows, frames, plan)
+    chosen = starts[rows]
+    stops = Stops(limits=plan.limits, doubt=NO_DOUBT.completed(model, chosen) if doubt is None else doubt)
+    run = ReplicaRun.of_model(model, chosen, temperatures, plan.thermostat, stops, anew=True)
+    segments, unsure = collect(run, frames, plan, rng)
+    parts, reports = _harvest(segments, run, rows, frames - len(unsure), plan)
+    parts.append(np.array([one.positions for one in unsure]).reshape(-1, *run.starts.shape[1:]))
+    groups = [report.group for report in reports] + ["model-uncertain"]
     like = {"charge": starts.charge[0], "spin": starts.spin[0]}
     pool = [
-        Frames.stack(run.numbers, part, group=report.group, **like)
-        for part, report in zip(parts, reports, strict=True)
+        Frames.stack(chosen.dense().numbers, part - part.mean(axis=1, keepdims=True), group=group, **like)
+        for part, group in zip(parts, groups, strict=True)
     ]
-    return Sample(join(pool), SampleReport("model-md", seed, reports, notes=notes_on(reports)))
+    notes = notes_on(reports)
+    if unsure:
+        notes += (f"{len(unsure)} frames are ones that the model was unsure of",)
+    return Sample(join(pool), SampleReport("model-md", seed, reports, notes=notes))
 
 
-def collect(run: ReplicaRun, frames: int, plan: SamplingPlan, rng: np.random.Generator) -> list[Segment]:
-    """Run replicas until their segments hold `frames` decorrelated frames.
+def collect(
+    run: ReplicaRun, frames: int, plan: SamplingPlan, rng: np.random.Generator
+) -> tuple[list[Segment], list[Exit]]:
+    """Run replicas until their segments, and the frames they ended in by doubt, are `frames` in all.
 
     Raises `FidselError` where replicas left the physical range more than `plan.restarts` times each on
     average.
     """
     live = [Segment(i, 0) for i in range(len(run.starts))]
-    ended: list[Segment] = []
+    ended, unsure = list[Segment](), list[Exit]()
     warm = round(plan.equilibration / plan.thermostat.timestep)
-    for step, (state, reasons) in enumerate(run.steps(rng), start=1):
-        for i, reason in enumerate(reasons):
-            segment = live[i]
-            segment.steps += 1
-            if reason:
-                segment.left = reason
-                ended.append(segment)
-                live[i] = Segment(i, segment.attempt + 1)
-            elif segment.steps > warm and (segment.steps - warm) % plan.every == 0:
-                segment.positions.append(state.positions[i])
-                segment.energy.append(float(state.energy[i]))
-        if step % (CHUNK * plan.every) and len(ended) <= plan.restarts * len(live):
+    numbers, state, failed = run.frames.dense().numbers, run.begin(rng), 0
+    while True:
+        state, left = run.step(state, rng)
+        for one in left:
+            live[one.replica].left = one.cause
+            ended.append(live[one.replica])
+            live[one.replica] = Segment(one.replica, ended[-1].attempt + 1)
+            failed += one.cause != UNCERTAIN
+        unsure += [one for one in left if one.cause == UNCERTAIN][: frames // 2 - len(unsure)]
+        if len(unsure) == frames // 2:
+            run = replace(run, stops=run.stops.sure())
+        for i in {*range(len(live))} - {one.replica for one in left}:
+            live[i].take(state, i, warm, plan.every)
+        if state.step % (CHUNK * plan.every) and failed <= plan.restarts * len(live):
             continue
-        found = sum(len(s) // s.thinned(run.numbers, plan)[1] for s in ended + live)
+        found = len(unsure) + sum(len(s) // s.thinned(numbers, plan)[1] for s in ended + live)
         if found >= frames:
             break
-        if len(ended) > plan.restarts * len(live):
+        if failed > plan.restarts * len(live):
             raise FidselError(
-                f"the model left the physical range {len(ended)} times in {step} steps of {len(live)} "
+                f"the model left the physical range {failed} times in {state.step} steps of {len(live)} "
                 f"replicas and gave {found} of {frames} frames; train it further, lower the "
                 "temperature or shorten the time step"
             )
-    return sorted(ended + live, key=lambda s: (s.replica, s.attempt))
+    return sorted(ended + live, key=lambda s: (s.replica, s.attempt)), unsure
 
 
 def _harvest(
     segments: Sequence[Segment], run: ReplicaRun, rows: IntArray, frames: int, plan: SamplingPlan
 ) -> tuple[list[FloatArray], tuple[TrajectoryReport, ...]]:
     """Return `frames` frames, evenly from all there are, per segment, and the segments' reports."""
-    thinned = [segment.thinned(run.numbers, plan) for segment in segments]
+    numbers = run.frames.dense().numbers
+    thinned = [segment.thinned(numbers, plan) for segment in segments]
     counts = np.array([len(s) // stride for s, (_, stride) in zip(segments, thinned, strict=True)])
     kept = np.linspace(0, counts.sum() - 1, frames).round().astype(np.int64)
     first = np.cumsum(counts) - counts
@@ -149,7 +175,7 @@ def _harvest(
         every = np.array(segment.positions).reshape(-1, *run.starts.shape[1:])[stride - 1 :: stride]
         temperature = float(run.temperatures[segment.replica])
         again = f"-r{segment.attempt}" if segment.attempt else ""
-        parts.append(every[mine] - every[mine].mean(axis=1, keepdims=True))
+        parts.append(every[mine])
         reports.append(
             TrajectoryReport(
                 group=f"model-T{temperature:g}-s{rows[segment.replica]}{again}",

@@ -183,5 +183,6 @@ def _content(text: str, tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+        if tensor.numel():  # strides of an empty one may not suit a view
+            found.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
     return found.hexdigest()

@@ -1,7 +1,7 @@
 """The contract of a force field: frames in, energies and forces out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import reduce
 from pathlib import Path
@@ -22,6 +22,8 @@ from fidsel.models.ranges import Ranges, furthest
 from fidsel.models.watch import Watch
 
 Tensors = Mapping[str, torch.Tensor]
+Surface = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+"""Positions (k, N, 3) Å to energies (k,) eV and forces (k, N, 3) eV/Å."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,6 +244,23 @@ class ForceField(ABC):
     def completed(self, frames: Frames) -> "ForceField":  # noqa: ARG002
         """Return the model with its validation frames learnt, too, itself where that is another training."""
         return self
+
+    def surface(self, like: Frames) -> Surface:
+        """Return what predicts many configurations of the same atoms again and again, as dynamics do.
+
+        Models override it where they can do so in less time than by `predict`.
+
+        Parameters
+        ----------
+        like : frames of the same atoms, charge and spin.
+        """
+        numbers, given = like.dense().numbers, {"charge": int(like.charge[0]), "spin": int(like.spin[0])}
+
+        def surface(positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+            found = self.predict(Frames.stack(numbers, positions, **given))
+            return found.energy, found.forces.reshape(positions.shape)
+
+        return surface
 
     def calculator(self) -> Calculator:
         """Return an ASE calculator (energy in eV, forces in eV/Å)."""

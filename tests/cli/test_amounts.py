@@ -7,6 +7,9 @@ import pytest
 from command_line import fidsel
 from tiny_campaign import run, write_campaign
 
+from fidsel.cli.amounts import femtoseconds, kelvin
+from fidsel.exceptions import UsageError
+
 OTHER = re.compile(r"\d core-(s|h)\b")
 
 
@@ -39,3 +42,13 @@ def test_plan_status_and_report_use_the_unit_that_was_written(
     assert "the budget of 0.5 core-min cannot pay for this campaign" in refused.err
     assert "take 0.872 core-min" in refused.err
     assert not OTHER.search(refused.err)
+
+
+def test_times_and_temperatures_take_their_units() -> None:
+    assert [femtoseconds(text) for text in ("2", "2fs", "1.5 ps", "1e-3ns")] == [2.0, 2.0, 1500.0, 1000.0]
+    assert [kelvin(text) for text in ("300", " 300K", "1e2 K")] == [300.0, 300.0, 100.0]
+    for text in ("soon", "3 h", "", "-"):
+        with pytest.raises(UsageError):
+            femtoseconds(text)
+    with pytest.raises(UsageError, match="'warm' holds no number"):
+        kelvin("warm")

@@ -70,6 +70,23 @@ def test_a_torn_heavy_bond_is_torn_also_where_hydrogens_may_move() -> None:
     assert limits.reasons(ethane.numbers, np.array([ethane.positions, apart]), bonds) == ("", "torn bond")
 
 
+def test_a_bond_that_forms_is_told_where_bonds_must_stay() -> None:
+    ethane = build("C2H6")
+    pair = np.concatenate([ethane.positions, ethane.positions + np.array([6.0, 0, 0])])
+    numbers = np.tile(ethane.numbers, 2)
+    bonds = bonds_of(numbers, pair[None])
+    joined = pair.copy()
+    joined[8] = pair[0] + [1.5, 0, 0]
+    touching = pair.copy()
+    touching[2] = pair[8] + [0, 1.0, 0]  # a hydrogen that a second carbon holds
+    wide = {"gap": 20.0, "stretch": 20.0, "overlap": 0.0, "contact": 0.0}
+    frames = np.array([pair, joined, touching])
+    assert PhysicalRange(**wide).reasons(numbers, frames, bonds) == ("", "", "")
+    kept = PhysicalRange(**wide, formed=1.1)
+    assert kept.reasons(numbers, frames, bonds) == ("", "new bond", "new bond")
+    assert PhysicalRange(**wide, formed=1.1, transfer=True).reasons(numbers, frames, bonds)[2] == ""
+
+
 def test_bonds_are_those_every_frame_has() -> None:
     frames = np.array([WATER.positions, WATER.positions])
     assert bonds_of(WATER.numbers, frames) == BONDS

@@ -103,3 +103,11 @@ def test_any_label_or_setting_makes_another_training() -> None:
         training_key({"train": train.replace(level="x")}, settings),
     ]
     assert len({key, *others}) == 8
+
+
+def test_empty_tensors_are_kept(tmp_path: Path) -> None:
+    task = Checkpoints(tmp_path, "0" * 32).task("empty")
+    task.save({"step": 1}, {"nothing": torch.empty(0, dtype=torch.float64).as_strided((0,), (0,))})
+    kept = task.load()
+    assert kept is not None
+    assert kept[1]["nothing"].shape == (0,)

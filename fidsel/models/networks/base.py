@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models.contract import ForceField, Prediction, Tensors
+from fidsel.models.contract import ForceField, Prediction, Surface, Tensors
 from fidsel.models.device import resolve
 from fidsel.models.networks.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.networks.pairs import ELEMENTS
@@ -279,6 +279,30 @@ class NetworkForceField(ForceField):
             forces[atoms] = -gradient[batch.mask].double().cpu().numpy()
         require_apart(frames, energy, forces)
         return Prediction(energy, forces)
+
+    def surface(self, like: Frames) -> Surface:
+        """Return what predicts many configurations of the same atoms again and again; see `ForceField`.
+
+        What is the same in all of them is made once.
+        """
+        head = self._head(like, None)
+        size, reference = int(like.sizes[0]), float(self.references[head].energy(like[:1])[0])
+        one = pad(like[:1], self.dtype, self.device, head)
+        limit = max(1, PAIRS[self.device.type] // size**2)
+
+        def surface(positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+            parts = []
+            centred = positions - positions.mean(axis=1, keepdims=True)
+            for some in np.array_split(centred, max(1, -(-len(centred) // limit))):
+                x = torch.from_numpy(some).to(self.device, self.dtype).requires_grad_()
+                alike = (tensor.expand(len(some), *tensor.shape[1:]) for tensor in one)
+                e = self.network(Batch(*alike)._replace(positions=x))
+                (gradient,) = torch.autograd.grad(e.sum(), x)
+                parts.append((e.detach(), gradient))
+            energy, slope = (torch.cat(each).double().cpu().numpy() for each in zip(*parts, strict=True))
+            return reference + energy, -slope
+
+        return surface
 
     def energies(self, frames: Frames, level: str | None = None) -> FloatArray:
         """Return energies (n_frames,) eV alone, at a third of the cost of `predict`."""

@@ -49,6 +49,17 @@ def test_forces_are_the_slope_of_the_energy(model: NetworkForceField) -> None:
             assert -(up - down)[0] / (2 * step) == pytest.approx(forces[atom, axis], rel=1e-5, abs=1e-5)
 
 
+def test_a_surface_predicts_as_the_model_does(
+    model: NetworkForceField, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = frames(7)
+    monkeypatch.setitem(PAIRS, "cpu", 3 * 16)  # three molecules at a time
+    energy, forces = model.surface(some[:2])(some.dense().positions + 5.0)
+    expected = model.predict(some)
+    np.testing.assert_allclose(energy, expected.energy, atol=1e-9)
+    np.testing.assert_allclose(forces.reshape(-1, 3), expected.forces, atol=1e-9)
+
+
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_energy_is_invariant_and_forces_turn_with_the_molecule(model: NetworkForceField, seed: int) -> None:

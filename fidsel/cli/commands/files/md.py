@@ -1,0 +1,135 @@
+"""`fidsel md`: molecular dynamics with models, and how long they last."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fidsel.cli.amounts import femtoseconds, kelvin
+from fidsel.cli.options import Device, FileOptions, Seed, grouped
+from fidsel.cli.output import AsJson, document, note
+from fidsel.cli.progress import progress
+from fidsel.cli.tables.dynamics import check_table, dynamics_tables
+
+Models = Annotated[
+    str,
+    typer.Argument(
+        help="Models, with commas between them: folder of a model, a round or a campaign, gfn2, gfn1, "
+        "mmff94, ase:NAME or package.module:Class."
+    ),
+]
+Start = Annotated[
+    str,
+    typer.Argument(
+        help="Starting frames, of one or several molecules: FILE, or the folder of a campaign or a round "
+        "for its training frames."
+    ),
+]
+Temperature = Annotated[str, typer.Option(help="K; several, with commas, are shared out over the replicas.")]
+Time = Annotated[str, typer.Option(help="How long, e.g. 500fs, 10ps, 1ns; a bare number is fs.")]
+Steps = Annotated[int | None, typer.Option(help="How long in time steps, in place of --time.")]
+Step = Annotated[str, typer.Option(help="Time step, fs; several with commas: each is tried.")]
+Friction = Annotated[float, typer.Option(help="Of Langevin dynamics, 1/fs.")]
+Ensemble = Annotated[str, typer.Option(help="langevin, or nve: no bath.")]
+Replicas = Annotated[
+    int | None,
+    typer.Option(help="Trajectories of each molecule, from its first frames; default: one for each frame."),
+]
+Every = Annotated[int, typer.Option(help="Time steps between two samples.")]
+Bonds = Annotated[
+    str,
+    typer.Option(
+        help="What bonds may do: kept (none breaks or forms), transfer (hydrogens may change partners), any."
+    ),
+]
+Uncertain = Annotated[
+    float | None,
+    typer.Option(
+        help="eV/Å of disagreement of a committee that ends a replica; default with --stops: 3 times the "
+        "largest of the starts."
+    ),
+]
+Outside = Annotated[
+    float | None,
+    typer.Option(
+        help="Å outside of the distances in training that end a replica; default with --stops: half the "
+        "width of a distance's range, and 0.1 Å."
+    ),
+]
+Check = Annotated[
+    str | None,
+    typer.Option(
+        help="Compare relaxed geometry and harmonic frequencies with this source (gfn2, a folder, ase:NAME, "
+        "package.module:Class) in place of dynamics."
+    ),
+]
+
+
+@grouped
+def md(
+    models: Models,
+    start: Start,
+    *,
+    temperature: Temperature = "300",
+    time: Time = "1ps",
+    steps: Steps = None,
+    dt: Step = "0.5",
+    friction: Friction = 0.01,
+    ensemble: Ensemble = "langevin",
+    replicas: Replicas = None,
+    every: Every = 20,
+    bonds: Bonds = "transfer",
+    uncertain: Uncertain = None,
+    outside: Outside = None,
+    out: Annotated[Path | None, typer.Option(help="Trajectories: .extxyz, .traj, ...")] = None,
+    stops: Annotated[Path | None, typer.Option(help="Frames a model is unsure of: FILE.extxyz.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Trajectory to compare distances with.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="PNG or SVG file.")] = None,
+    check: Check = None,
+    files: FileOptions,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that --out names.")] = False,
+    seed: Seed = 0,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run molecular dynamics of models, replicas as one batch, and say how long they last."""
+    from fidsel.data.atomic import require_writable
+    from fidsel.report.plot import require_picture
+    from fidsel.tasks import dynamics as task
+
+    require_writable(out, stops, picture)
+    require_picture(picture)
+    named, starts, where = models.split(","), files.frames(start), device or "auto"
+    if check is not None:
+        found = task.check_files(named, starts, check, device=where)
+        document(found) if as_json else check_table(found)
+        return
+    timesteps = tuple(femtoseconds(one) for one in dt.split(","))
+    protocol = task.protocol_of(
+        femtoseconds(time) if steps is None else steps * min(timesteps),
+        timesteps,
+        tuple(kelvin(one) for one in temperature.split(",")),
+        friction=friction,
+        ensemble=ensemble,
+        replicas=replicas,
+        every=every,
+        bonds=bonds,
+        doubt=(uncertain, outside),
+        cautious=stops is not None,
+    )
+    with progress() as say:
+        found = task.dynamics_files(
+            named,
+            starts,
+            protocol,
+            products=task.Products(out, stops, picture),
+            reference=None if reference is None else files.frames(reference),
+            seed=seed,
+            device=where,
+            force=force,
+            report=say,
+        )
+    document(found) if as_json else dynamics_tables(found)
+    for what, path in (("trajectories", out), ("picture", picture)):
+        if path is not None:
+            note(f"{what} in {path}")

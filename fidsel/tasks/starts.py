@@ -1,0 +1,57 @@
+"""Where dynamics start: frames of a file, or those that a campaign trained on."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.best import best_round
+from fidsel.campaign.records.folder import CampaignFolder
+from fidsel.config.build import open_campaign
+from fidsel.config.load import FILE
+from fidsel.data import Frames
+from fidsel.data.label_file import LabelFile, Labels
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.store.labels import LabelStore
+
+
+def read_starts(starts: Labels) -> Frames:
+    """Return starting frames: of a file, or those that the best round of a campaign trained on.
+
+    Raises a `UsageError` where there are none, or positions are not finite.
+    """
+    file = LabelFile.of(starts)
+    if file.frames is None and Path(file.text).is_dir():
+        frames = training_frames(Path(file.text))
+    else:
+        frames = file.read("start", labelled=False)
+    if len(frames) == 0:
+        raise UsageError(f"dynamics need at least one starting frame, {file.name} has none")
+    finite = np.isfinite(frames.positions).all(axis=1)
+    if not finite.all():
+        i = int(frames.per_frame(np.logical_and, finite).argmin())
+        raise UsageError(f"positions of starts must be finite, those of frame {i} of {file.name} are not")
+    if frames.pbc.any():
+        raise UsageError(f"dynamics are for molecules, {file.name} has periodic frames: take ASE for them")
+    return frames
+
+
+def training_frames(folder: Path) -> Frames:
+    """Return the accurate frames that a round of a campaign trained on, or its best round.
+
+    Parameters
+    ----------
+    folder : of the campaign, or of one of its rounds.
+    """
+    home = next((one for one in (folder, *folder.resolve().parents[:2]) if (one / FILE).exists()), None)
+    if home is None:
+        raise UsageError(f"starts are a file of frames or the folder of a campaign or a round, got {folder}")
+    campaign, kept = open_campaign(home), CampaignFolder(home)
+    rounds = kept.read_rounds()
+    here = [one for one in rounds if kept.round(one.index).resolve() == folder.resolve()]
+    chosen = here[0] if here else best_round(rounds)
+    if chosen is None:
+        raise UsageError(f"no round of {home} is finished, so it has no training frames yet")
+    with LabelStore(kept.store) as store:
+        ids = Journal(store).training_ids(chosen.index).accurate
+        return store.labelled(campaign.accurate, store.label_ids(campaign.accurate, ids)).unlabelled()
