@@ -237,10 +237,6 @@ class ForceField(ABC):
         """
         return self
 
-    def quick(self) -> "ForceField":
-        """Return an untrained copy that is fitted in less time, to compare fits; or itself."""
-        return self
-
     def completed(self, frames: Frames) -> "ForceField":  # noqa: ARG002
         """Return the model with its validation frames learnt, too, itself where that is another training."""
         return self

@@ -292,10 +292,6 @@ class SGDML(ForceField):
         other._watch = watch
         return other
 
-    def quick(self) -> ForceField:
-        """Return an unfitted copy that learns no metric: most of the time goes into that."""
-        return self._copy(metric="identity", fitted=None)
-
     def with_solver(self, solver: str) -> "SGDML":
         """Return an unfitted copy that is solved in another way."""
         return self._copy(solver=solver, fitted=None)

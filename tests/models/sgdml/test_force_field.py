@@ -348,15 +348,3 @@ def test_files_that_do_not_tell_charge_and_spin_are_of_any() -> None:
     known = {name: settings["fitted"][name] for name in ("sigma", "lam", "constant")}
     model = SGDML.from_state(settings | {"level": "morse", "fitted": known}, tensors)
     assert np.isfinite(model.predict(frames(2).replace(charge=1)).energy).all()
-
-
-def test_a_quick_copy_learns_no_metric() -> None:
-    model = SGDML([3.0], 1e-6, metric="learnt")
-    quick = model.quick()
-    assert isinstance(quick, SGDML)
-    assert (quick.metric, quick.sigmas, quick.lam, model.metric) == (
-        "identity",
-        model.sigmas,
-        model.lam,
-        "learnt",
-    )
