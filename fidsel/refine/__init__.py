@@ -2,13 +2,13 @@
 
 from fidsel.refine.adaptation import Adaptation, Adapted, adapt
 from fidsel.refine.diagnostics import Shift, Shifted, SystemShift, shift
-from fidsel.refine.error_shift import ErrorShift, Trend, error_shift
 from fidsel.refine.prior import Prior, PriorError, always, mmff94
 from fidsel.refine.radius import Radius, choose_radius, training_spectrum
 from fidsel.refine.record import Compared, Refinement, SystemRecord
 from fidsel.refine.refinement import Means, refine
 from fidsel.refine.spectrum import MeanSpectrum, laplacian_spectrum
 from fidsel.refine.system import System, systems
+from fidsel.refine.trend import ErrorShift, Trend, error_shift
 
 __all__ = [
     "Adaptation",

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidsel.refine.diagnostics import UNITS, Shift
-from fidsel.refine.error_shift import ErrorShift
 from fidsel.refine.record import Refinement
+from fidsel.refine.trend import ErrorShift
 from fidsel.report.plot import BLUE, COLORS, CROWD, default_style, save_figure
 
 if TYPE_CHECKING:
