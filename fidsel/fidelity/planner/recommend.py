@@ -251,10 +251,12 @@ def _worth(problem: SplitProblem, chosen: Split) -> list[str]:
             )
     spread = chosen.relative
     if any(n_lo) and not found and spread.high >= 1:
+        likely = (
+            "More likely than not they do" if spread.median < 1 / WORTH else "Most likely they bring nothing"
+        )
         found.append(
             f"cheap labels may not pay: the error is expected at {spread.median:.2f} × that of accurate "
             f"labels alone, 90 % interval {spread.low:.2f}–{spread.high:.2f}, which includes no gain (1.00). "
-            "More likely than not they do; to be sure measure it (campaign.control = 'bought'), or leave the "
-            "level out"
+            f"{likely}; to be sure measure it (campaign.control = 'bought'), or leave the level out"
         )
     return found

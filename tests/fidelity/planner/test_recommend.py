@@ -195,7 +195,19 @@ def test_the_interval_that_doubt_rests_on_is_told() -> None:
     (told,) = (text for text in made.warnings if "cheap labels may not pay" in text)
     assert f"90 % interval {found.low:.2f}–{found.high:.2f}" in told
     assert f"{found.median:.2f} × that of accurate labels alone" in told
+    assert found.median < 0.97
+    assert "More likely than not they do; " in told
     assert "leave the level out" in told
+
+
+def test_cheap_labels_that_most_likely_change_nothing_are_not_said_to_pay() -> None:
+    known = law_prior(["semi-empirical", "wavefunction"], atoms=9, baseline="semi-empirical")
+    free = replace(DFT, cost=0.0, available=50)
+    made = plan(30, [free, CCSDT], law=fit_law([], known, seed=0), minimum=3)
+    assert made.recommended.relative.median == pytest.approx(1.0, abs=0.01)
+    (told,) = (text for text in made.warnings if "cheap labels may not pay" in text)
+    assert "More likely" not in told
+    assert "Most likely they bring nothing; " in told
 
 
 def test_what_half_the_budget_cannot_pay_for_is_left_open() -> None:
