@@ -12,7 +12,7 @@ from fidsel.models.files import JSON, State, read_state
 
 UNFIT = (
     ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError,
-    ValueError,
+    UserWarning, ValueError,
 )  # fmt: skip
 """What a model's constructor raises for settings or tensors that are missing or of another type or shape."""
 

@@ -124,6 +124,14 @@ def copied(model: Path, folder: Path, description: Any) -> Path:
     return folder
 
 
+def test_a_network_without_features_is_none(models: dict[str, Path], tmp_path: Path) -> None:
+    told, tensors = read_state(models["painn"])
+    network = {**told["network"], "features": 0}
+    write_state(tmp_path, {**told, "network": network}, tensors)
+    with pytest.raises(UsageError, match="does not describe a model"):
+        load(tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["sgdml", "painn"])
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())

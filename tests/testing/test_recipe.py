@@ -69,12 +69,12 @@ class Wavering(Standard):
 
 @dataclass(frozen=True, kw_only=True)
 class Idle(Standard):
-    """Takes no steps."""
+    """Has no stage."""
 
     kind: ClassVar[str] = "idle"
 
-    def steps(self, levels: int) -> int:  # noqa: ARG002
-        return 0
+    def stages(self, levels: int) -> tuple[Stage, ...]:  # noqa: ARG002
+        return ()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What every network force field shares: dense batches, levels, reference energies, forces by autograd."""
 
 import copy
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
@@ -340,7 +341,9 @@ class NetworkForceField(ForceField):
     @classmethod
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, on the CPU."""
-        network = cls.architecture(**settings["network"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # torch only warns of layers without parameters
+            network = cls.architecture(**settings["network"])
         network.load_state_dict(dict(tensors), assign=True)
         references = [EnergyReference.from_state(state) for state in settings["references"]]
         model = cls.__new__(cls)
