@@ -117,6 +117,7 @@ def test_status_and_report_have_a_row_for_each_molecule(
     )
 
 
+@pytest.mark.slow
 def test_it_picks_the_same_after_a_kill(family: Path, tmp_path: Path) -> None:
     folder = write_family(tmp_path / "killed")
     child, end = start(folder), monotonic() + 300
