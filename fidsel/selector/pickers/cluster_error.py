@@ -115,7 +115,8 @@ class ClusterError:
             grid = FineGrid.of(pool, problem, fine)
             local = self._take(grid, min(n, len(problem)), rng)
             rows = problem[local]
-            why = [self._reason(told, grid, int(i)) for i in local]
+            real = grid if told is pool else FineGrid.of(told, problem, fine)
+            why = [self._reason(told, grid, real, int(i)) for i in local]
             notes += self._turn_note(grid, local)
         again = free.repeats[np.argsort(-pool.errors[free.repeats], kind="stable")]
         return make_picks(told, n, (rows, why), again, notes)
@@ -173,11 +174,12 @@ class ClusterError:
             "more fine clusters stay with the worst"
         ]
 
-    def _reason(self, pool: Pool, grid: FineGrid, i: int) -> str:
+    def _reason(self, pool: Pool, grid: FineGrid, real: FineGrid, i: int) -> str:
+        """Return why a frame was picked; `grid` ranks its fine cluster, `real` has that one's own error."""
         fine = grid.fine[i]
         return (
-            f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error{' per cost' * _unlike(pool)} "
-            f"(RMSE {milli(pool, grid.rmse[fine])}, {counted(int(grid.size[fine]))}), {_WHICH[self.strategy]}"
+            f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error{' per cost' * (real is not grid)} "
+            f"(RMSE {milli(pool, real.rmse[fine])}, {counted(int(grid.size[fine]))}), {_WHICH[self.strategy]}"
         )
 
 
