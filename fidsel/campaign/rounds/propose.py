@@ -74,17 +74,22 @@ def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
 
 def _pool(ws: Workspace, view: View, rows: IntArray, index: int) -> Pool:
     """Return the candidates in some rows as error sources and pickers see them."""
-    prices = np.stack([ws.price_of_each(fidelity) for fidelity in ws.campaign.fidelities], axis=1)
     return Pool.of(
         view.features,
         clusters=view.clusters,
         energies=view.energies,
         labelled=_taken(ws, ws.pool[rows], index),
-        costs=prices[ws.members.of[rows]],
+        costs=_costs(ws, rows),
         unit=error_unit(ws.campaign.accurate.forces),
         levels=tuple(fidelity.name for fidelity in ws.campaign.fidelities),
         cost_unit=ws.campaign.budget.unit,
     )
+
+
+def _costs(ws: Workspace, rows: IntArray) -> FloatArray:
+    """Return what a label of candidates costs at each level, (n, n_levels) base units."""
+    prices = np.stack([ws.price_of_each(fidelity) for fidelity in ws.campaign.fidelities], axis=1)
+    return prices[ws.members.of[rows]]
 
 
 def _draft(ws: Workspace, ready: Prepared, frames: Frames, pool: Pool, able: BoolArray, index: int) -> Draft:
@@ -120,6 +125,8 @@ def _pick(
         known = measured_errors(ws, index, frames, wanted)
         away = {*draft.probes, *ws.store.failed_ids(campaign.accurate)}
         pool = replace(pool, labelled=pool.labelled | np.array([frame in away for frame in frames.ids]))
+        # probes are measured too: costs as a campaign that was stopped among them finds them
+        pool = replace(pool, costs=_costs(ws, ws.pool.rows(frames.ids)))
     n, money = draft.picks, draft.picks * frame_cost(ws)
     if campaign.rules.per_round is None:
         n = most_picks(pool, n, money)
