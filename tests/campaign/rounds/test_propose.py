@@ -6,10 +6,12 @@ from shutil import copytree
 
 import numpy as np
 import pytest
-from tiny_campaign import rounds, run, write_campaign
+from family_campaign import write_family
+from tiny_campaign import opened, rounds, run, write_campaign
 
 from fidsel.campaign import Round, iterate
-from fidsel.campaign.rounds.propose import most_picks, paid_by
+from fidsel.campaign.plans.plan import prepare
+from fidsel.campaign.rounds.propose import choose, most_picks, paid_by
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelStore
@@ -159,3 +161,24 @@ def test_picks_are_cut_where_the_money_of_the_round_ends() -> None:
     even = replace(pool, costs=np.ones((6, 1)))
     assert most_picks(even, 2, money=2.0) == 2
     assert paid_by(even, picks, money=2.0) is picks
+
+
+def test_a_stop_after_the_probes_changes_no_pick(tmp_path: Path) -> None:
+    """Probes are measured, so that labels of their molecules cost more or less than before."""
+    pytest.importorskip("tblite", reason="needs pip install 'fidsel[xtb]'")
+    folder = write_family(
+        tmp_path,
+        ('price = { per = "label", value = 1 }', ""),
+        ('unit = "label"', 'unit = "core-s"'),
+        ("total = 22", "total = 200"),
+        ("value = 0.05", "value = 0"),
+    )
+    more = ("selector.error=probe", "selector.probes=6", "selector.fine_clusters=4")
+    loop = iterate(open_campaign(folder, more))
+    next(loop)
+    loop.close()
+    with opened(folder, *more) as ws:
+        ready = prepare(ws)
+        whole = choose(ws, ready, 1)
+        assert len(whole.accurate) > 1
+        assert choose(ws, ready, 1) == whole
