@@ -118,7 +118,9 @@ def _possible(made: Molecule, spin: int) -> int:
     """Return a spin 2S; raise a `UsageError` where the electrons of the molecule cannot have it."""
     electrons = sum(made.numbers) - made.charge
     if not 0 <= spin <= electrons or (electrons - spin) % 2:
-        raise UsageError(f"{electrons} electrons cannot have {spin} of them unpaired, as the column spin says")
+        raise UsageError(
+            f"{electrons} electrons cannot have {spin} of them unpaired, as the column spin says"
+        )
     return spin
 
 

@@ -176,9 +176,9 @@ class ClusterError:
 
     def _reason(self, pool: Pool, grid: FineGrid, real: FineGrid, i: int) -> str:
         """Return why a frame was picked; `grid` ranks its fine cluster, `real` has that one's own error."""
-        fine = grid.fine[i]
+        fine, per = grid.fine[i], " per cost" if real is not grid else ""
         return (
-            f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error{' per cost' * (real is not grid)} "
+            f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error{per} "
             f"(RMSE {milli(pool, real.rmse[fine])}, {counted(int(grid.size[fine]))}), {_WHICH[self.strategy]}"
         )
 
@@ -188,15 +188,10 @@ def per_cost(pool: Pool) -> Pool:
 
     Errors stay, bit by bit, where all frames cost the same, and where a cost is unknown or 0.
     """
-    if not _unlike(pool):
+    if not pool.unlike_costs:
         return pool
     cost = pool.costs.sum(axis=1)
     return replace(pool, errors=pool.errors / (cost / cost.max()))
-
-
-def _unlike(pool: Pool) -> bool:
-    cost = pool.costs.sum(axis=1)
-    return bool(len(cost) and np.isfinite(cost).all() and 0 < cost.min() < cost.max())
 
 
 _REFERENCE = {"overall": "overall", "clusters": "the mean of cluster errors"}
