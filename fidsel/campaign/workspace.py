@@ -189,17 +189,20 @@ class Workspace:
 
         Where none of a molecule is measured, it is predicted from its size.
         """
-        prices = np.full(len(self.members), self.price(fidelity))
+        members = self.members
+        prices = np.full(len(members), self.price(fidelity))
         if len(prices) == 1 or fidelity.price.declared:
             return prices
         ids, seconds = self.store.measured(fidelity, MEASURED)
-        of = self.members.of[self.pool.rows(ids)]
-        for number in range(len(prices)):
-            own = seconds[of == number]
-            if not len(own) and len(rows := np.flatnonzero(self.members.of == number)):
-                predicted = self.predicted_seconds(fidelity, self.pool[rows[:1]])
-                own = np.full(1, np.nan) if predicted is None else predicted
-            prices[number] = fidelity.price.cost(float(own.mean()))
+        of = members.of[self.pool.rows(ids)]
+        counts, totals = members.counts(self.pool.rows(ids)), np.bincount(of, seconds, len(members))
+        present, first = np.unique(members.of, return_index=True)
+        lacking = counts[present] == 0
+        predicted = self.predicted_seconds(fidelity, self.pool[first[lacking]])
+        if predicted is not None:
+            prices[present[lacking]] = [fidelity.price.cost(value) for value in predicted.tolist()]
+        for number in np.flatnonzero(counts).tolist():
+            prices[number] = fidelity.price.cost(float(totals[number] / counts[number]))
         return prices
 
     def cost(self, wanted: Mapping[str, Collection[str]]) -> float:

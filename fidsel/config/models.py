@@ -144,6 +144,11 @@ class EnsembleSection(ModelSection):
 
     def build(self, root: Path) -> ModelFactory:
         """Return what builds ensembles of untrained models; paths start at `root`."""
+        if self.member.start is not None:
+            raise UsageError(
+                "the members of a committee must begin with different parameters, or they would all agree: "
+                "leave out model.member.start"
+            )
         return partial(Ensemble.of, self.member.build(root), self.members)
 
 

@@ -122,7 +122,8 @@ def molecules(pool: PoolSection, root: Path) -> dict[str, Molecule]:
         made = {pool.structure: _told(_structure(pool, root))}
     else:
         frames = read_pool(pool, root)
-        kinds = molecules_of(frames) if len(set(frames.formulas)) > 1 else (_told(frames[0]),)
+        several = molecules_of(frames)
+        kinds = several if len(several) > 1 else (_told(frames[0]),)
         made = {str(number): one for number, one in enumerate(kinds)}
     return made if pool.spin is None else {name: replace(one, spin=pool.spin) for name, one in made.items()}
 

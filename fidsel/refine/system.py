@@ -1,5 +1,6 @@
 """Which frames are of one system: what is diagnosed and refined together."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +38,11 @@ def systems(frames: Frames) -> tuple[System, ...]:
     for row, key in enumerate(keys(frames)):
         found.setdefault(key, []).append(row)
     formulas = [frames.formulas[rows[0]] for rows in found.values()]
+    shared = Counter(formulas)
     return tuple(
         System(
             formula
-            if formulas.count(formula) == 1
+            if shared[formula] == 1
             else f"{formula} (charge {frames.charge[rows[0]]}, spin {frames.spin[rows[0]]})",
             np.array(rows, dtype=np.int64),
         )

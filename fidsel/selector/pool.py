@@ -125,6 +125,12 @@ class Pool:
     def __len__(self) -> int:
         return len(self.features)
 
+    @property
+    def unlike_costs(self) -> bool:
+        """Whether a frame costs more at all levels than another; False where a cost is unknown or 0."""
+        cost = self.costs.sum(axis=1)
+        return bool(len(cost) and np.isfinite(cost).all() and 0 < cost.min() < cost.max())
+
     def __getitem__(self, rows: IntArray | BoolArray) -> Self:
         """Return the pool of some frames."""
         arrays = {name: getattr(self, name)[rows] for name in ARRAYS}

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from math import floor
+from typing import Final
 
 import numpy as np
 
@@ -12,7 +15,10 @@ from fidsel.selector.pickers.cluster_error import Random
 from fidsel.selector.pool import Picker, Picks, Pool, needs_errors
 
 Draw = Callable[[str], np.random.Generator]
-"""Gives the random numbers of a purpose: "probe", "calibration" or "picks"."""
+"""Gives the random numbers of a purpose, always the same: "probe", "calibration" or "picks"."""
+
+TRIES: Final = 4
+"""How often picks are made anew, with another number of them, until they cost what may be spent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +75,7 @@ class Step:
         evidence: Evidence = NOTHING,
         able: BoolArray | None = None,
         merges: IntArray | None = None,
+        money: float | None = None,
     ) -> Proposal:
         """Return at most `n` frames to label, drawn at random where the source learns and nothing is known.
 
@@ -82,22 +89,49 @@ class Step:
         able : (n,) True for frames that can be labelled, None = all. The picker sees no others; their
             errors help to estimate those of the rest.
         merges : of the clusters, see `fidsel.selector.calibrate`.
+        money : what the picks may cost, base units: where frames cost unlike much, this and not `n` says how
+            many are picked, one at least. None = `n` says it.
         """
+        picks = partial(_picks, able=able, n=n, draw=draw, money=money)
         if not self.estimates:
-            return Proposal(_picks(self.picker, pool, able, n, draw))
+            return Proposal(picks(self.picker, pool))
         if self.source.needs_probes and np.isnan(known).all():
-            return Proposal(_picks(Random(), pool, able, n, draw))
+            return Proposal(picks(Random(), pool))
         errors, bounds = self.source.estimate(pool, known, evidence), None
         if self.coverage is not None:
             bounds = error_bounds(
                 self.source, pool, known, self.coverage, draw("calibration"), evidence=evidence, merges=merges
             )
-        return Proposal(_picks(self.picker, replace(pool, errors=errors), able, n, draw), errors, bounds)
+        return Proposal(picks(self.picker, replace(pool, errors=errors)), errors, bounds)
 
 
-def _picks(picker: Picker, pool: Pool, able: BoolArray | None, n: int, draw: Draw) -> Picks:
-    """Return at most n picks among the frames that can be labelled."""
+def _picks(
+    picker: Picker, pool: Pool, able: BoolArray | None, n: int, draw: Draw, money: float | None
+) -> Picks:
+    """Return at most n picks among the frames that can be labelled, or what some money pays for."""
     rows = np.arange(len(pool)) if able is None else np.flatnonzero(able)
     part = pool if len(rows) == len(pool) else pool[rows]
-    picks = picker.pick(part, min(n, int((~part.labelled).sum())), draw("picks"))
+    free = int((~part.labelled).sum())
+    picks = picker.pick(part, min(n, free), draw("picks"))
+    if money is not None and part.unlike_costs and len(picks):
+        each = part.costs.sum(axis=1)
+        for _ in range(TRIES):
+            count = floor(len(picks) * money / each[picks.indices].sum() + 1e-9)
+            if (count := max(1, min(count, free))) == len(picks):
+                break
+            picks = picker.pick(part, count, draw("picks"))
+        picks = paid_by(each, picks, money)
     return replace(picks, indices=rows[picks.indices])
+
+
+def paid_by(each: FloatArray, picks: Picks, money: float) -> Picks:
+    """Return the first picks that some money pays for, one at least.
+
+    Parameters
+    ----------
+    each : (n,) cost of each frame of the pool.
+    """
+    kept = slice(max(1, int((np.cumsum(each[picks.indices]) <= money * (1 + 1e-9)).sum())))
+    return Picks(
+        picks.indices[kept], picks.fidelity[kept], picks.cluster[kept], picks.reason[kept], picks.notes
+    )

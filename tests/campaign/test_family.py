@@ -166,6 +166,31 @@ def test_new_candidates_are_of_each_molecule(family: Path, tmp_path: Path) -> No
         assert len(ws.pool) == 120 + sum(made), "once"
 
 
+def test_a_stop_while_the_baseline_of_new_candidates_is_computed_loses_none(
+    family: Path, tmp_path: Path
+) -> None:
+    beneath = ["model.baseline={kind='tblite',method='GFN2-xTB'}"]
+    made, stopped = [], []
+
+    def shake(model: ForceField, starts: Frames, seed: int, share: int) -> Frames:
+        made.append(len(starts))
+        return starts.replace(positions=1.001 * starts.positions)
+
+    def stop(what: str, done: int, total: int, detail: str = "") -> None:
+        if "baseline" in what and made and not stopped:
+            stopped.append(what)
+            raise KeyboardInterrupt
+
+    campaign = replace(open_campaign(copytree(family, tmp_path / "copy"), beneath), refresh=shake)
+    with pytest.raises(KeyboardInterrupt), open_workspace(campaign, stop) as ws:
+        refresh(ws, 2)
+    with open_workspace(campaign, silent) as ws:
+        (note,) = refresh(ws, 2)
+        assert note == f"{sum(made)} new candidates from dynamics with the model of round 1"
+        assert len(made) == 3, "once for each molecule"
+        assert len(ws.pool) == 120 + sum(made)
+
+
 def test_a_level_that_refuses_a_molecule_ends_it_before_anything_else_is_bought(tmp_path: Path) -> None:
     emt = ('kind = "pyscf"\nmethod = "hf"\nbasis = "sto-3g"', 'kind = "calculator"\ncalculator = "emt"')
     folder = write_family(tmp_path, ('"C"]', '"CF"]'), emt)

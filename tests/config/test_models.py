@@ -183,8 +183,9 @@ def test_what_is_no_start_is_refused(tmp_path: Path) -> None:
         ({"kind": "schnet", "start": "painn"}, "must hold a 'schnet' model, got 'painn'"),
         ({"kind": "painn", "start": "above"}, "got 'baseline' above a baseline: give model.baseline too"),
         ({"kind": "painn", "start": "nothing"}, "nothing"),
+        ({"kind": "ensemble", "member": {"kind": "painn", "start": "painn"}}, "must begin with different"),
     ):
         with pytest.raises(UsageError, match=text):
-            model_of(**values, device="cpu").build(tmp_path)
+            model_of(**values).build(tmp_path)
     above = model_of(kind="painn", device="cpu", start="above", baseline={"kind": "tblite"}).build(tmp_path)
     assert isinstance(above(seed=0), PaiNN)

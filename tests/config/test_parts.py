@@ -223,3 +223,11 @@ def test_a_file_of_single_atoms_is_no_pool(tmp_path: Path) -> None:
     pool = write(tmp_path / "na.xyz", Frames.stack([11], np.arange(60.0).reshape(20, 1, 3), charge=1))
     with pytest.raises(UsageError, match="one atom alone, the same wherever it lies"):
         create(tmp_path / "new", smiles=None, structure=None, pool=pool)
+
+
+def test_isomers_of_a_file_are_told_apart_by_the_order_of_their_atoms(tmp_path: Path) -> None:
+    write_structure(tmp_path / "isomers.xyz", [build("CH3CH2OH"), build("CH3OCH3")], format="extxyz")
+    found = molecules(PoolSection(source="file", path="isomers.xyz"), tmp_path)
+    assert [str(one) for one in found.values()] == [
+        f"Molecule({smiles}, 9 atoms, charge 0)" for smiles in ("CCO", "COC")
+    ]

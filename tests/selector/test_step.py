@@ -1,10 +1,11 @@
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
 
-from fidsel.selector import Evidence, FarthestPoint, Greedy, Pool, error_source
-from fidsel.selector.step import Draw, Step
+from fidsel.selector import ClusterError, Evidence, FarthestPoint, Greedy, Picks, Pool, error_source
+from fidsel.selector.step import Draw, Step, paid_by
 from fidsel.testing.picker import example_pool
 
 POOL = example_pool()
@@ -112,3 +113,41 @@ def test_parts_of_a_pool_are_frames_of_it() -> None:
     assert not bare.labelled.any()
     assert bare.costs.shape == (60, 2)
     assert not bare.clusters.any()
+
+
+def two_molecules() -> Pool:
+    """Frames of three clusters; those of the last err most and cost 4, the others 1."""
+    of = np.repeat([0, 1, 2], 100)
+    features = 20.0 * of[:, None] + np.random.default_rng(0).normal(size=(300, 3))
+    errors, costs = np.array([0.2, 0.25, 1.0])[of], np.array([1.0, 1.0, 4.0])[of]
+    return Pool.of(features, errors, clusters=of, costs=costs)
+
+
+@pytest.mark.parametrize("strategy", ["worst", "population"])
+def test_money_says_how_many_where_frames_cost_unlike_much(strategy: Literal["worst", "population"]) -> None:
+    """They are what the picker takes of that number, with notes that tell of no other."""
+    pool, picker = two_molecules(), ClusterError(strategy=strategy, fine_clusters=10, threshold=1.0)
+    step = Step(picker, error_source("cheap"))
+
+    def proposed(pool: Pool, n: int, money: float | None) -> Picks:
+        told = Evidence(cheap_errors=lambda: pool.errors)
+        return step.propose(pool, np.full(300, np.nan), n, drawn(0), evidence=told, money=money).picks
+
+    found = proposed(pool, 8, 24.0)
+    costs = pool.costs[found.indices, 0]
+    assert 20.0 <= costs.sum() <= 24.0
+    assert set(costs) == {1.0, 4.0}
+    whole = proposed(pool, len(found), None)
+    assert found.indices.tolist() == whole.indices.tolist()
+    assert found.notes == whole.notes
+    even = replace(pool, costs=np.full((300, 1), 2.0))
+    assert len(proposed(even, 8, 1.0)) == 8
+    assert len(proposed(pool, 8, 0.5)) == 1, "one at least"
+
+
+def test_picks_are_cut_where_the_money_ends() -> None:
+    each = np.array([1.0, 1.0, 1.0, 4.0, 4.0, 4.0])
+    picks = Picks(np.array([3, 0, 1, 2]), np.zeros(4, int), np.zeros(4, int), ("a", "b", "c", "d"))
+    assert paid_by(each, picks, money=5.0).indices.tolist() == [3, 0]
+    assert paid_by(each, picks, money=6.1).reason == ("a", "b", "c")
+    assert paid_by(each, picks, money=0.5).indices.tolist() == [3], "one at least"

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
-from math import floor
 from typing import Any
 
 import numpy as np
@@ -74,17 +73,22 @@ def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
 
 def _pool(ws: Workspace, view: View, rows: IntArray, index: int) -> Pool:
     """Return the candidates in some rows as error sources and pickers see them."""
-    prices = np.stack([ws.price_of_each(fidelity) for fidelity in ws.campaign.fidelities], axis=1)
     return Pool.of(
         view.features,
         clusters=view.clusters,
         energies=view.energies,
         labelled=_taken(ws, ws.pool[rows], index),
-        costs=prices[ws.members.of[rows]],
+        costs=_costs(ws, rows),
         unit=error_unit(ws.campaign.accurate.forces),
         levels=tuple(fidelity.name for fidelity in ws.campaign.fidelities),
         cost_unit=ws.campaign.budget.unit,
     )
+
+
+def _costs(ws: Workspace, rows: IntArray) -> FloatArray:
+    """Return what a label of candidates costs at each level, (n, n_levels) base units."""
+    prices = np.stack([ws.price_of_each(fidelity) for fidelity in ws.campaign.fidelities], axis=1)
+    return prices[ws.members.of[rows]]
 
 
 def _draft(ws: Workspace, ready: Prepared, frames: Frames, pool: Pool, able: BoolArray, index: int) -> Draft:
@@ -120,49 +124,24 @@ def _pick(
         known = measured_errors(ws, index, frames, wanted)
         away = {*draft.probes, *ws.store.failed_ids(campaign.accurate)}
         pool = replace(pool, labelled=pool.labelled | np.array([frame in away for frame in frames.ids]))
-    n, money = draft.picks, draft.picks * frame_cost(ws)
-    if campaign.rules.per_round is None:
-        n = most_picks(pool, n, money)
+        # probes are measured too: costs as a campaign that was stopped among them finds them
+        pool = replace(pool, costs=_costs(ws, ws.pool.rows(frames.ids)))
     found = step.propose(
         pool,
         known,
-        n,
+        draft.picks,
         partial(campaign.rng, index=index),
+        money=draft.picks * frame_cost(ws) if campaign.rules.per_round is None else None,
         evidence=evidence(ws, index, frames),
         able=able,
         merges=None if step.coverage is None else regions.clusters.merges,
     )
-    if campaign.rules.per_round is None:
-        found = replace(found, picks=paid_by(pool, found.picks, money))
     notes = found.picks.notes
     if step.estimates and found.errors is None:
         notes = (NO_PROBE if wanted else NO_MONEY, *notes)
     if found.bounds is not None and found.bounds.values is None:
         notes = (f"no bounds of errors: {found.bounds.record['why_none']}", *notes)
     return found.picks, _record(step, found, frames, int(np.isfinite(known).sum())), notes
-
-
-def most_picks(pool: Pool, n: int, money: float) -> int:
-    """Return how many frames are proposed where n are to be picked for some money, base units.
-
-    n where all frames cost the same; else as many as it pays for if all were the cheapest.
-    """
-    each = pool.costs.sum(axis=1)
-    return floor(money / each.min() + 1e-9) if _unlike(each) else n
-
-
-def paid_by(pool: Pool, picks: Picks, money: float) -> Picks:
-    """Return the first picks that some money pays for, one at least; all where frames cost the same."""
-    each = pool.costs.sum(axis=1)
-    if not _unlike(each):
-        return picks
-    kept = np.arange(max(1, int((np.cumsum(each[picks.indices]) <= money * (1 + 1e-9)).sum())))[: len(picks)]
-    reason = tuple(picks.reason[i] for i in kept)
-    return Picks(picks.indices[kept], picks.fidelity[kept], picks.cluster[kept], reason, picks.notes)
-
-
-def _unlike(costs: FloatArray) -> bool:
-    return len(costs) > 0 and bool(0 < costs.min() < costs.max())
 
 
 def _record(step: Step, found: Proposal, frames: Frames, known: int) -> dict[str, Any]:

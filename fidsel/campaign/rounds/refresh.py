@@ -27,10 +27,10 @@ def refresh(ws: Workspace, index: int) -> tuple[str, ...]:
         notes = list(failed)
         if parts:
             added = ws.add_candidates(join(parts))
-            label_baseline(ws)
             notes.insert(0, f"{added} new candidates from dynamics with the model of round {index - 1}")
         record = Refreshed("; ".join(notes))
         ws.journal.write(record, index)
+        label_baseline(ws)  # of a campaign that is stopped here it is done where it goes on, see `prepare`
     return (record.note,)
 
 

@@ -64,7 +64,9 @@ def placeless(section: Any) -> Any:  # Any: plain values
 
     >>> placeless({"kind": "cokriging", "surrogate": {"kind": "sgdml", "device": "cpu"}})
     {'kind': 'cokriging', 'surrogate': {'kind': 'sgdml'}}
+    >>> placeless({"kind": "average", "members": ({"kind": "sgdml", "device": "cpu"},)})
+    {'kind': 'average', 'members': [{'kind': 'sgdml'}]}
     """
     if isinstance(section, Mapping):
         return {name: placeless(value) for name, value in section.items() if name != "device"}
-    return section
+    return [placeless(one) for one in section] if isinstance(section, list | tuple) else section

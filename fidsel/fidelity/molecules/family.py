@@ -108,10 +108,20 @@ def _row(row: Mapping[str, str | None], where: str) -> tuple[str, Molecule]:
     try:
         made = from_smiles(values["smiles"])
         if values["spin"]:
-            made = replace(made, spin=int(values["spin"]))
+            made = replace(made, spin=_possible(made, int(values["spin"])))
     except ValueError as error:  # a UsageError is one
         raise UsageError(f"{where}: {error}") from error
     return values["name"] or values["smiles"], made
+
+
+def _possible(made: Molecule, spin: int) -> int:
+    """Return a spin 2S; raise a `UsageError` where the electrons of the molecule cannot have it."""
+    electrons = sum(made.numbers) - made.charge
+    if not 0 <= spin <= electrons or (electrons - spin) % 2:
+        raise UsageError(
+            f"{electrons} electrons cannot have {spin} of them unpaired, as the column spin says"
+        )
+    return spin
 
 
 def _structures(path: Path) -> list[tuple[str, Molecule]]:

@@ -115,7 +115,8 @@ class ClusterError:
             grid = FineGrid.of(pool, problem, fine)
             local = self._take(grid, min(n, len(problem)), rng)
             rows = problem[local]
-            why = [self._reason(told, grid, int(i)) for i in local]
+            real = grid if told is pool else FineGrid.of(told, problem, fine)
+            why = [self._reason(told, grid, real, int(i)) for i in local]
             notes += self._turn_note(grid, local)
         again = free.repeats[np.argsort(-pool.errors[free.repeats], kind="stable")]
         return make_picks(told, n, (rows, why), again, notes)
@@ -173,11 +174,12 @@ class ClusterError:
             "more fine clusters stay with the worst"
         ]
 
-    def _reason(self, pool: Pool, grid: FineGrid, i: int) -> str:
-        fine = grid.fine[i]
+    def _reason(self, pool: Pool, grid: FineGrid, real: FineGrid, i: int) -> str:
+        """Return why a frame was picked; `grid` ranks its fine cluster, `real` has that one's own error."""
+        fine, per = grid.fine[i], " per cost" if real is not grid else ""
         return (
-            f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error{' per cost' * _unlike(pool)} "
-            f"(RMSE {milli(pool, grid.rmse[fine])}, {counted(int(grid.size[fine]))}), {_WHICH[self.strategy]}"
+            f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error{per} "
+            f"(RMSE {milli(pool, real.rmse[fine])}, {counted(int(grid.size[fine]))}), {_WHICH[self.strategy]}"
         )
 
 
@@ -186,15 +188,10 @@ def per_cost(pool: Pool) -> Pool:
 
     Errors stay, bit by bit, where all frames cost the same, and where a cost is unknown or 0.
     """
-    if not _unlike(pool):
+    if not pool.unlike_costs:
         return pool
     cost = pool.costs.sum(axis=1)
     return replace(pool, errors=pool.errors / (cost / cost.max()))
-
-
-def _unlike(pool: Pool) -> bool:
-    cost = pool.costs.sum(axis=1)
-    return bool(len(cost) and np.isfinite(cost).all() and 0 < cost.min() < cost.max())
 
 
 _REFERENCE = {"overall": "overall", "clusters": "the mean of cluster errors"}

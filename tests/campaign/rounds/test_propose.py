@@ -1,20 +1,20 @@
 """Campaigns of one round of picking, with every kind of selector and error source."""
 
-from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
 import numpy as np
 import pytest
-from tiny_campaign import rounds, run, write_campaign
+from family_campaign import write_family
+from tiny_campaign import opened, rounds, run, write_campaign
 
 from fidsel.campaign import Round, iterate
-from fidsel.campaign.rounds.propose import most_picks, paid_by
+from fidsel.campaign.plans.plan import prepare
+from fidsel.campaign.rounds.propose import choose
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelStore
 from fidsel.models import Ensemble, load
-from fidsel.selector import Picks, Pool
 
 SHORT = ("campaign.rounds=1", "campaign.start=4", "budget.total=26")
 CLUSTERS = "selector={clusters=3,energy_clusters=2,per_round=4}"
@@ -148,14 +148,22 @@ def test_a_surrogate_of_another_kind_cannot_disagree(tmp_path: Path) -> None:
         open_campaign(folder, [f"model={NETWORK}", surrogate, "selector.error=latent"])
 
 
-def test_picks_are_cut_where_the_money_of_the_round_ends() -> None:
-    """Frames of a molecule that costs 1 and of one that costs 4."""
-    pool = Pool.of(np.zeros((6, 1)), costs=np.array([1.0, 1.0, 1.0, 4.0, 4.0, 4.0]))
-    assert most_picks(pool, 2, money=5.0) == 5
-    picks = Picks(np.array([3, 0, 1, 2]), np.zeros(4, int), np.zeros(4, int), ("a", "b", "c", "d"))
-    assert paid_by(pool, picks, money=5.0).indices.tolist() == [3, 0]
-    assert paid_by(pool, picks, money=6.1).reason == ("a", "b", "c")
-    assert paid_by(pool, picks, money=0.5).indices.tolist() == [3], "one at least"
-    even = replace(pool, costs=np.ones((6, 1)))
-    assert most_picks(even, 2, money=2.0) == 2
-    assert paid_by(even, picks, money=2.0) is picks
+def test_a_stop_after_the_probes_changes_no_pick(tmp_path: Path) -> None:
+    """Probes are measured, so that labels of their molecules cost more or less than before."""
+    pytest.importorskip("tblite", reason="needs pip install 'fidsel[xtb]'")
+    folder = write_family(
+        tmp_path,
+        ('price = { per = "label", value = 1 }', ""),
+        ('unit = "label"', 'unit = "core-s"'),
+        ("total = 22", "total = 200"),
+        ("value = 0.05", "value = 0"),
+    )
+    more = ("selector.error=probe", "selector.probes=6", "selector.fine_clusters=4")
+    loop = iterate(open_campaign(folder, more))
+    next(loop)
+    loop.close()
+    with opened(folder, *more) as ws:
+        ready = prepare(ws)
+        whole = choose(ws, ready, 1)
+        assert len(whole.accurate) > 1
+        assert choose(ws, ready, 1) == whole

@@ -48,6 +48,8 @@ def test_a_table_gives_names_and_spins(tmp_path: Path) -> None:
         ("name,smiles\nmethanol,C(\n", "line 2: 'C\\(' is not a valid SMILES"),
         ("name,smiles\na: b,CO\n", "without ': ' in it"),
         ("name,smiles,spin\nmethanol,CO,two\n", "line 2: invalid literal"),
+        ("name,smiles,spin\nmethanol,CO,-2\n", "line 2: 18 electrons cannot have -2 of them unpaired"),
+        ("name,smiles,spin\nmethanol,CO,1\n", "line 2: 18 electrons cannot have 1 of them unpaired"),
         ("name,smiles\na,CO\na,CCO\n", "'a' is given to two molecules"),
     ],
 )
