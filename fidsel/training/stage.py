@@ -55,7 +55,8 @@ class Stage:
     steps : optimiser steps; by default as many as it takes until the validation loss has settled.
     minutes : bound on the time it takes, in place of the bound on its steps, which grows with the data.
     learning_rate : peak learning rate, reached after the warm-up.
-    warmup : fraction of the steps spent rising linearly to the peak, ≤ 0.05 recommended.
+    warmup : fraction of the steps, or of the minutes where these end first, spent rising linearly to the
+        peak, ≤ 0.05 recommended.
     final : learning rate at the last step as a fraction of the peak (exponential decay, or on plateaus of the
         validation loss where no `steps` are given).
     batch : frames per step.

@@ -70,6 +70,12 @@ class Schedule:
         >>> settling = Schedule(Stage(learning_rate=1.0, warmup=0.1, final=0.01), frames=50)
         >>> [settling.rate(2000, share, plateaus) for share, plateaus in ((0.5, 0), (0.5, 1), (1.0, 0))]
         [1.0, 0.3, 0.01]
+
+        Few steps in the minutes there are warm up by the share of these.
+
+        >>> slow = Schedule(Stage(minutes=1, learning_rate=1.0, warmup=0.1), frames=50)
+        >>> [round(slow.rate(10, share), 3) for share in (0.0, 0.05, 0.1)]
+        [0.025, 0.5, 1.0]
         """
         warm = max(1, round(self.stage.warmup * (self.most or LEAST)))
         if self.stage.steps:
@@ -77,7 +83,10 @@ class Schedule:
         else:
             late = max(0.0, share - STEADY) / (1 - STEADY)
             fall = min(DROP**plateaus, self.stage.final**late)
-        return self.stage.learning_rate * min(1.0, step / warm) * fall
+        risen = step / warm
+        if self.stage.minutes and self.stage.warmup:
+            risen = max(risen, share / self.stage.warmup)
+        return self.stage.learning_rate * min(1.0, risen) * fall
 
 
 def second_half(step: IntArray, loss: FloatArray) -> float:
