@@ -39,7 +39,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
         unfinished.replace(target)
         flush(target.parent)
     except OSError as error:
-        raise _refused(Path(path), error) from error
+        raise refused(Path(path), error) from error
     finally:
         with suppress(OSError):
             unfinished.unlink()
@@ -67,7 +67,7 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
         unfinished.rename(target)
         flush(target.parent)
     except OSError as error:
-        raise _refused(Path(path), error) from error
+        raise refused(Path(path), error) from error
     finally:
         if earlier.exists() and not target.exists():
             earlier.rename(target)
@@ -83,7 +83,7 @@ def make_folder(path: Path | str) -> None:
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _refused(Path(path), error) from error
+        raise refused(Path(path), error) from error
 
 
 def write_bytes(path: Path | str, data: bytes) -> None:
@@ -106,7 +106,8 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def _refused(path: Path, error: OSError) -> FidselError:
+def refused(path: Path, error: OSError) -> FidselError:
+    """Return what to raise where the system refused to write a file."""
     advice = ADVICE.get(error.errno or 0, "choose another folder")
     kept = ". What was there before is unchanged" if path.exists() else ""
     return FidselError(f"could not write {path}: {error.strerror or error}{kept}; {advice}")

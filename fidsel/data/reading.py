@@ -242,13 +242,18 @@ def write(path: Path | str, frames: Frames) -> Path:
         where the file cannot be written; what was there before is unchanged.
     """
     path = Path(path)
-    if path.suffix.lower() not in WRITTEN:
-        raise unknown(f"file format to write {path} in:", path.suffix, WRITTEN)
+    require_written(path)
     if not len(frames):
         raise UsageError(f"{path}: there are no frames to write")
     with replacing(path) as unfinished:
         WRITTEN[path.suffix.lower()](unfinished, frames)
     return path
+
+
+def require_written(path: Path) -> None:
+    """Raise a `UsageError` unless the ending of a path is that of a format that `write` knows."""
+    if path.suffix.lower() not in WRITTEN:
+        raise unknown(f"file format to write {path} in:", path.suffix, WRITTEN)
 
 
 def require_file(path: Path) -> None:

@@ -99,7 +99,7 @@ def vibrations(hessian: FloatArray, minimum: FloatArray, masses: FloatArray) -> 
     masses : (N,) u.
     """
     weight = np.repeat(masses, 3) ** -0.5
-    internal = _internal(minimum, masses)
+    internal = internal_motions(minimum, masses)
     values, vectors = np.linalg.eigh(internal.T @ (weight[:, None] * hessian * weight) @ internal)
     cartesian = weight * (internal @ vectors).T
     return values, cartesian.reshape(len(values), *minimum.shape)
@@ -122,7 +122,7 @@ def _hessian(context: "openmm.Context", minimum: FloatArray) -> FloatArray:
     return np.asarray((hessian + hessian.T) / 2)
 
 
-def _internal(minimum: FloatArray, masses: FloatArray) -> FloatArray:
+def internal_motions(minimum: FloatArray, masses: FloatArray) -> FloatArray:
     """Return (3N, m) an orthonormal basis of motions that are no translation and no rotation."""
     centred = minimum - masses @ minimum / masses.sum()
     root = np.sqrt(masses)[:, None]

@@ -51,12 +51,17 @@ class Relaxed:
     __repr__ = shown
 
     def compared(self, known: "Relaxed") -> dict[str, Any]:  # Any: plain values
-        """Return how far this is from what another surface says, as plain values; modes go by their rank."""
+        """Return how far this is from what another surface says, as plain values.
+
+        Modes go by their rank from the highest; where one geometry alone is linear, its lowest is left out.
+        """
         x = np.concatenate([self.frame.positions[None], known.frame.positions[None]])
         i, j = np.array(known.bonds, dtype=np.int64).reshape(-1, 2).T
         lengths = np.linalg.norm(x[:, i] - x[:, j], axis=-1)
         angles = degrees(x, angles_of(known.bonds))
-        apart = self.frequencies - known.frequencies
+        modes = min(len(self.frequencies), len(known.frequencies))
+        highest = (own[len(own) - modes :] for own in (self.frequencies, known.frequencies))
+        apart = np.subtract(*highest)
         return {
             "rmsd": _rmsd(self.frame, known.frame),
             "bond_mae": _mean(lengths[0] - lengths[1]),

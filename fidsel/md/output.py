@@ -3,27 +3,24 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import ase.io
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io.formats import UnknownFileTypeError, filetype
+from ase.io.extxyz import write_extxyz
+from ase.io.trajectory import TrajectoryWriter
 
 from fidsel.data.atomic import replacing
 from fidsel.exceptions import UsageError
 from fidsel.md.simulation import Simulation
 from fidsel.md.study import Study
 
+FORMATS = (".extxyz", ".xyz", ".traj")
+"""Of ASE's, those that it writes frame by frame: long trajectories need not be in memory."""
+
 
 def require_format(path: Path) -> None:
-    """Raise a `UsageError` unless ASE writes several frames into a file of such a name."""
-    try:
-        name = filetype(str(path), read=False)
-        known = ase.io.formats.ioformats[name]
-    except (UnknownFileTypeError, KeyError) as error:
-        known_ones = "take .extxyz or .traj"
-        raise UsageError(f"{path} has no ending of a format that ASE writes: {known_ones}") from error
-    if not known.can_write or known.single:
-        raise UsageError(f"ASE writes no trajectories as {path.suffix}: take .extxyz or .traj")
+    """Raise a `UsageError` unless trajectories are written into files of such a name."""
+    if path.suffix not in FORMATS:
+        raise UsageError(f"trajectories are written as {', '.join(FORMATS)}, got {path.name!r}: take .extxyz")
 
 
 def write_trajectories(path: Path, study: Study) -> Path:
@@ -31,12 +28,19 @@ def write_trajectories(path: Path, study: Study) -> Path:
 
     Parameters
     ----------
-    path : its ending names the format, as ASE knows it.
+    path : its ending names the format, see `FORMATS`.
     """
     require_format(path)
-    images = [atoms for one in study.simulations for atoms in frames_of(one)]
+    images = (atoms for one in study.simulations for atoms in frames_of(one))
     with replacing(path) as unfinished:
-        ase.io.write(unfinished, images)
+        if path.suffix == ".traj":
+            with TrajectoryWriter(unfinished) as trajectory:
+                for atoms in images:
+                    trajectory.write(atoms)
+        else:
+            with unfinished.open("w", encoding="utf-8") as file:
+                for atoms in images:
+                    write_extxyz(file, [atoms])
     return path
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from ase.data import covalent_radii
@@ -86,14 +87,14 @@ class PhysicalRange:
         near = ratio < self.formed
         if not near.any():
             return np.zeros(len(ratio), dtype=bool)
-        near[:, _places(bonds, len(z))] = False
+        near[:, _places(tuple(bonds), len(z))] = False
         if self.transfer:
             i, j = np.triu_indices(len(z), 1)
             near[:, (z[i] == 1) | (z[j] == 1)] = False
         return np.asarray(near.any(axis=1))
 
     def _torn(self, ratio: FloatArray, z: IntArray, bonds: Bonds) -> BoolArray:
-        long = ratio[:, _places(bonds, len(z))] > self.stretch
+        long = ratio[:, _places(tuple(bonds), len(z))] > self.stretch
         if self.transfer and long.any():
             near = _square(np.where(ratio > self.stretch, 0.0, 1.0), len(z))
             free = (z == 1) & ~near.any(axis=2)
@@ -133,8 +134,9 @@ def _ends(bonds: Bonds) -> tuple[IntArray, IntArray]:
     return ends[:, 0], ends[:, 1]
 
 
-def _places(bonds: Bonds, atoms: int) -> IntArray:
-    """Return the place of each bond among the pairs i < j of atoms."""
+@lru_cache(maxsize=64)
+def _places(bonds: tuple[tuple[int, int], ...], atoms: int) -> IntArray:
+    """Return the place of each bond among the pairs i < j of atoms; not to be written to."""
     i, j = np.sort(np.stack(_ends(bonds)), axis=0)
     places: IntArray = i * (2 * atoms - i - 1) // 2 + j - i - 1
     return places

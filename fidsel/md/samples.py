@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fidsel.data.atomic import make_folder
+from fidsel.data.atomic import make_folder, refused
 from fidsel.md.langevin import Replicas
 
 PIECE = 1 << 16
@@ -54,14 +54,17 @@ class Samples:
             file.truncate(count * self.row.itemsize)
 
     def append(self, state: Replicas, masses: NDArray[np.float64]) -> None:
-        """Add the state of all replicas."""
+        """Add the state of all replicas; raise `FidselError` where the disk takes no more."""
         rows = np.empty(len(state), self.row)
         rows["step"], rows["replica"], rows["energy"] = state.step, state.rows, state.energy
         rows["kinetic"], rows["loss"] = state.kinetic(masses), state.loss(masses)
         for name in ("positions", "velocities", "forces"):
             rows[name] = getattr(state, name)
-        with self.path.open("ab") as file:
-            rows.tofile(file)
+        try:
+            with self.path.open("ab") as file:
+                file.write(rows.tobytes())
+        except OSError as error:
+            raise refused(self.path, error) from error
 
     def read(self) -> NDArray[np.void]:
         """Return all of them, as fields by name; what is not looked at stays on disk."""

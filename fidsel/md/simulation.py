@@ -12,6 +12,7 @@ from ase.units import kB
 
 from fidsel.arrays import FloatArray, shown
 from fidsel.data import Frames
+from fidsel.md.harmonic import internal_motions
 from fidsel.md.langevin import ARRAYS, Replicas
 from fidsel.md.replicas import ReplicaRun
 from fidsel.md.samples import Samples
@@ -94,8 +95,11 @@ class Simulation:
 
     def temperature(self) -> float:
         """Return the mean kinetic temperature of all samples, K."""
-        atoms = len(self.run.masses)
-        freedom = 3 * atoms if self.run.thermostat.friction > 0 else max(3 * atoms - 6, 1)
+        masses = self.run.masses
+        resting = internal_motions(self.run.starts[0], masses).shape[
+            1
+        ]  # of a molecule that neither moves nor turns
+        freedom = 3 * len(masses) if self.run.thermostat.friction > 0 else max(resting, 1)
         kinetic = self.samples.read()["kinetic"]
         return float(2 * np.mean(kinetic) / (freedom * kB)) if len(kinetic) else np.nan
 
@@ -105,13 +109,14 @@ class Simulation:
         The mean over replicas of the slope, in size, of a line through their samples; NaN where there are
         too few.
         """
-        rows, slopes = self.samples.read(), []
-        for replica in range(len(self.ends)):
-            own = rows["replica"] == replica
-            if own.sum() > 2:
-                time = rows["step"][own] * self.run.thermostat.timestep / 1000
-                slopes.append(abs(np.polyfit(time, rows["loss"][own], 1)[0]))
-        return float(1000 * np.mean(slopes) / len(self.run.masses)) if slopes else np.nan
+        sums = np.zeros((5, len(self.ends)))
+        for rows in self.samples.pieces():
+            t, y = (rows["step"] - self.steps / 2) * self.run.thermostat.timestep / 1000, rows["loss"]
+            terms = (np.ones(len(t)), t, y, t * t, t * y)
+            sums += [np.bincount(rows["replica"], term, len(self.ends)) for term in terms]
+        n, t, y, tt, ty = sums[:, sums[0] > 2]
+        slopes = np.abs((n * ty - t * y) / (n * tt - t * t))
+        return float(1000 * slopes.mean() / len(self.run.masses)) if slopes.size else np.nan
 
     def candidates(self) -> Frames | None:
         """Return the frames that the model was unsure of, without labels; None where there are none."""
@@ -166,7 +171,8 @@ def simulate(
 ) -> Simulation:
     """Run dynamics to the end, or until no replica is left.
 
-    With a checkpoint a run that was killed goes on as if it had not been: to the last bit.
+    With a checkpoint a run that was killed goes on as if it had not been: to the last bit. One that is past
+    `steps`, or whose samples are lost, begins anew.
 
     Parameters
     ----------
@@ -178,7 +184,7 @@ def simulate(
     checkpoint : of this run; None = a killed one begins anew.
     tell : hears how far it is.
     """
-    progress = _Progress(run, seed, samples, checkpoint)
+    progress = _Progress(run, steps, seed, samples, checkpoint)
     began, told = perf_counter() - progress.seconds, 0.0
     while progress.state.step < steps and len(progress.state):
         progress.advance(every)
@@ -198,13 +204,15 @@ def simulate(
 class _Progress:
     """How far a run is: its state, what has ended, and what is kept of both."""
 
-    def __init__(self, run: ReplicaRun, seed: int, samples: Samples, checkpoint: Checkpoint | None) -> None:
+    def __init__(
+        self, run: ReplicaRun, steps: int, seed: int, samples: Samples, checkpoint: Checkpoint | None
+    ) -> None:
         self.run, self.samples, self.checkpoint = run, samples, checkpoint
         self.rng = np.random.default_rng(seed)
         self.ends: dict[int, End] = {}
         self.seconds = 0.0
         kept = None if checkpoint is None else checkpoint.load()
-        if kept is None:
+        if kept is None or kept[0]["step"] > steps or kept[0]["samples"] > len(samples):
             samples.cut(0)
             self.state = run.begin(self.rng)
             samples.append(self.state, run.masses)

@@ -148,7 +148,7 @@ def study(
         (name, part, timestep, _run(made[name, i], part, protocol, timestep))
         for name in models
         for i, part in enumerate(parts)
-        for timestep in sorted(protocol.timesteps)
+        for timestep in sorted(set(protocol.timesteps))
     ]
     key = digest([starts.digest(), vars(protocol) | {"time": 0}, seed, *map(_told, made.values())])
     kept = Checkpoints(folder, key, every)

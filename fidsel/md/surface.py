@@ -7,6 +7,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
+from fidsel.exceptions import UsageError
 
 if TYPE_CHECKING:
     from fidsel.fidelity.source import LabelSource
@@ -37,6 +38,8 @@ def _labelled(source: "LabelSource", like: Frames) -> "Surface":
     from fidsel.models.combinations.labels import BaselineError, SourceLabels
 
     numbers, given = like.dense().numbers, {"charge": int(like.charge[0]), "spin": int(like.spin[0])}
+    if not source.forces:
+        raise UsageError("dynamics and relaxation need forces, and this source gives none: take another")
     labels = SourceLabels(source)
     labels.of(like[:1])
 

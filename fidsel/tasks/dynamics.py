@@ -12,7 +12,8 @@ from typing import Any
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.load import check_config
 from fidsel.data import Frames, write
-from fidsel.data.label_file import LabelFile, Labels
+from fidsel.data.label_file import Labels
+from fidsel.data.reading import require_written
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError, unknown
 from fidsel.fidelity.source import LabelSource
@@ -94,12 +95,15 @@ def dynamics_files(
     """
     checked_seed(seed)
     out = products.out
+    if products.candidates is not None:
+        require_written(products.candidates)
     if out is not None:
         require_format(out)
         if out.exists() and not force:
             raise UsageError(f"{out} is there already and is kept: name another --out, or give --force")
     named = _named([(text, maker(model, device)) for model in models for text in [_called(model)]])
-    frames, known = read_starts(starts), None if reference is None else _reference(reference)
+    frames = read_starts(starts)
+    known = {} if reference is None else _reference(reference, frames)
 
     def tells(name: str) -> Tell:
         return lambda step, of, detail: report(name, step, of, detail)
@@ -109,7 +113,7 @@ def dynamics_files(
         record = found.to_dict()
         if out is not None:
             write_trajectories(out, found)
-        shapes = {} if known is None else _shapes(found, known)
+        shapes = _shapes(found, known) if known else {}
         record["against_reference"] = {name: here.compared(there) for name, (here, there) in shapes.items()}
         if products.candidates is not None:
             unsure = found.candidates()
@@ -234,9 +238,16 @@ def _scratch(out: Path | None) -> Iterator[Path]:
     shutil.rmtree(part)
 
 
-def _reference(reference: Labels) -> Mapping[bytes, Frames]:
-    frames = LabelFile.of(reference).read("reference", labelled=False)
-    return {part.dense().numbers.tobytes(): part for part in systems(frames)}
+def _reference(reference: Labels, starts: Frames) -> Mapping[bytes, Frames]:
+    """Return frames of each molecule of the starts, by its atomic numbers."""
+    found = {part.dense().numbers.tobytes(): part for part in systems(read_starts(reference))}
+    for part in systems(starts):
+        if part.dense().numbers.tobytes() not in found:
+            raise UsageError(
+                "the reference must have the molecules of the starts, atoms in the same order: it has none "
+                f"of {part.formulas[0]}"
+            )
+    return found
 
 
 def _shapes(found: Study, reference: Mapping[bytes, Frames]) -> dict[str, tuple[Distribution, Distribution]]:
@@ -244,12 +255,7 @@ def _shapes(found: Study, reference: Mapping[bytes, Frames]) -> dict[str, tuple[
     shapes = {}
     for one in found.simulations:
         numbers = one.run.frames.dense().numbers
-        if (known := reference.get(numbers.tobytes())) is None:
-            raise UsageError(
-                "the reference must have the molecules of the starts, atoms in the same order: it has none "
-                f"of {one.system}"
-            )
-        x = known.dense().positions
+        x = reference[numbers.tobytes()].dense().positions
         bonds = bonds_of(numbers, x[:1])
         if settled := list(_settled(one)):
             shapes[one.name] = distribution(settled, bonds), distribution([x], bonds)

@@ -16,9 +16,9 @@ from fidsel.fidelity.store.labels import LabelStore
 
 
 def read_starts(starts: Labels) -> Frames:
-    """Return starting frames: of a file, or those that the best round of a campaign trained on.
+    """Return frames of molecules: of a file, or those that the best round of a campaign trained on.
 
-    Raises a `UsageError` where there are none, or positions are not finite.
+    Raises a `UsageError` where there are none, they are periodic or of no element, or positions are not finite.
     """
     file = LabelFile.of(starts)
     if file.frames is None and Path(file.text).is_dir():
@@ -26,11 +26,13 @@ def read_starts(starts: Labels) -> Frames:
     else:
         frames = file.read("start", labelled=False)
     if len(frames) == 0:
-        raise UsageError(f"dynamics need at least one starting frame, {file.name} has none")
+        raise UsageError(f"at least one frame is needed, {file.name} has none")
     finite = np.isfinite(frames.positions).all(axis=1)
     if not finite.all():
         i = int(frames.per_frame(np.logical_and, finite).argmin())
-        raise UsageError(f"positions of starts must be finite, those of frame {i} of {file.name} are not")
+        raise UsageError(f"positions must be finite, those of frame {i} of {file.name} are not")
+    if not frames.numbers.all():
+        raise UsageError(f"atoms must be of an element, {file.name} has atoms X")
     if frames.pbc.any():
         raise UsageError(f"dynamics are for molecules, {file.name} has periodic frames: take ASE for them")
     return frames

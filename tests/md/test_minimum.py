@@ -13,7 +13,7 @@ from fidsel.exceptions import FidselError
 from fidsel.fidelity import CalculatorSource, MMFFSource
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.md.harmonic import modes_of
-from fidsel.md.minimum import relaxed
+from fidsel.md.minimum import Relaxed, relaxed
 
 WATER = from_smiles("O")
 BENT = Frames.stack(WATER.numbers, [[[0, 0, 0.1], [0, 0.8, -0.5], [0, -0.7, -0.45]]])
@@ -63,3 +63,14 @@ def test_a_surface_without_a_minimum_is_told() -> None:
 
     with pytest.raises(FidselError, match=r"no minimum was found: atoms move more than 100 Å"):
         relaxed(Endless(WATER), BENT)
+
+
+def test_a_linear_geometry_is_compared_with_a_bent_one_and_an_atom_with_itself() -> None:
+    x = np.array([[0, 0, 0], [0, 0, 1.2], [0, 0, -1.2]])
+    frame = Frames.stack([6, 8, 8], x[None])
+    bent = Relaxed(frame, ((0, 1), (0, 2)), np.array([600.0, 1300.0, 2300.0]), 0.0)
+    linear = Relaxed(frame, ((0, 1), (0, 2)), np.array([500.0, 600.0, 1300.0, 2310.0]), 0.0)
+    for one, other in ((bent, linear), (linear, bent)):
+        assert one.compared(other)["frequency_max"] == pytest.approx(10.0)
+    argon = relaxed(CalculatorSource("lj"), Frames.stack([18], np.zeros((1, 1, 3))))
+    assert argon.compared(argon)["frequency_mae"] == 0.0

@@ -1,16 +1,20 @@
 """Trajectories in files."""
 
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import ase.io
 import numpy as np
 import pytest
+from ase import Atoms
 from mmff_force_field import MMFFForceField
 
 from fidsel.data import Frames, read
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_smiles
-from fidsel.md.output import require_format, write_trajectories
+from fidsel.md.output import frames_of, require_format, write_trajectories
+from fidsel.md.simulation import Simulation
 from fidsel.md.study import Protocol, study
 
 WATER = from_smiles("O")
@@ -45,7 +49,24 @@ def test_extxyz_is_read_again(tmp_path: Path) -> None:
     assert again.has_forces.all()
 
 
-@pytest.mark.parametrize("name", ["run", "run.unknown", "run.cube"])
+@pytest.mark.parametrize("ending", [".extxyz", ".traj"])
+def test_frames_are_not_all_in_memory(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = study({"mmff": lambda _: MMFFForceField(WATER)}, STARTS, Protocol(5.0, every=1), 1, tmp_path)
+    alive: list[weakref.ref[Atoms]] = []
+
+    def watched(simulation: Simulation) -> Iterator[Atoms]:
+        for atoms in frames_of(simulation):
+            atoms.calc = None  # a cycle, which would be freed later
+            alive.append(weakref.ref(atoms))
+            assert sum(one() is not None for one in alive) <= 3
+            yield atoms
+
+    monkeypatch.setattr("fidsel.md.output.frames_of", watched)
+    write_trajectories(tmp_path / f"run{ending}", found)
+    assert len(alive) == 22
+
+
+@pytest.mark.parametrize("name", ["run", "run.unknown", "run.cube", "run.gif"])
 def test_formats_without_trajectories_are_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=r"take .extxyz or .traj"):
+    with pytest.raises(UsageError, match=r"written as .extxyz, .xyz, .traj, got"):
         require_format(Path(name))

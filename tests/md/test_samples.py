@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from fidsel.exceptions import FidselError
 from fidsel.md.langevin import Replicas
 from fidsel.md.samples import Samples
 
@@ -32,3 +34,10 @@ def test_samples_come_back_in_order_and_the_last_ones_can_be_forgotten(tmp_path:
     again.cut(3)
     assert [len(piece) for piece in again.pieces()] == [3]
     assert samples.read()["step"].tolist() == [0, 0, 5]
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    samples = Samples(tmp_path / "run.samples", 2)
+    samples.path = Path("/dev/full")
+    with pytest.raises(FidselError, match="could not write /dev/full: No space left on device"):
+        samples.append(state(0, [0, 1]), MASSES)

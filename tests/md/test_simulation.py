@@ -96,3 +96,45 @@ def test_temperatures_average_to_that_of_the_bath(tmp_path: Path) -> None:
     )
     found = simulate(bath, 400, 3, Samples(tmp_path / "bath", 3), every=5)
     assert found.temperature() == pytest.approx(300, rel=0.1)
+
+
+def test_what_does_not_belong_to_a_run_begins_anew(tmp_path: Path) -> None:
+    samples, made = Samples(tmp_path / "run", 3), run()
+
+    def simulated(steps: int) -> bytes:
+        kept = Checkpoints(tmp_path, "a" * 32).task("run")
+        found = simulate(made, steps, 7, samples, every=4, checkpoint=kept)
+        assert [end.step for end in found.ends] == [steps] * 3
+        return samples.path.read_bytes()
+
+    whole = simulated(24)
+    short = simulated(12)  # the one before is past its end
+    assert whole.startswith(short)
+    assert len(short) < len(whole)
+    assert simulated(24) == whole
+    samples.cut(3)  # a power failure, after which the checkpoint is there and the samples are not
+    assert simulated(24) == whole
+
+
+def test_drift_is_the_slope_of_each_replica(tmp_path: Path) -> None:
+    found = simulate(run(friction=0.0), 40, 1, Samples(tmp_path / "nve", 3), every=2)
+    rows = found.samples.read()
+    slopes = []
+    for replica in range(3):
+        own = rows[rows["replica"] == replica]
+        slopes.append(abs(np.polyfit(own["step"] * 0.5e-3, own["loss"], 1)[0]))
+    assert found.drift() == pytest.approx(1000 * np.mean(slopes) / 3, rel=1e-6)
+
+
+def test_a_linear_molecule_turns_about_two_axes(tmp_path: Path) -> None:
+    start = Frames.stack([6, 8, 8], [[[0, 0, 0], [0, 0, 1.16], [0, 0, -1.16]]] * 400)
+    still = ReplicaRun(
+        lambda x: (np.zeros(len(x)), np.zeros_like(x)),
+        start,
+        (),
+        np.full(400, 300.0),
+        Thermostat(1e-6, 0.0),
+        Stops(),
+    )
+    found = simulate(still, 1, 0, Samples(tmp_path / "co2", 3), every=1)
+    assert found.temperature() == pytest.approx(300, rel=0.1)

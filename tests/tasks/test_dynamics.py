@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmff_force_field import MMFFForceField
 from spring_systems import Springs, shaken
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
+from fidsel.fidelity import MMFFSource
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.md.study import Protocol
 from fidsel.tasks.dynamics import Products, check_files, dynamics_files, maker, protocol_of
@@ -65,3 +67,29 @@ def test_each_molecule_is_checked() -> None:
     found = check_files(["mmff94"], WATERS + shaken("NH3", 1), "mmff94")
     assert [one["system"] for one in found["checks"]] == ["H2O", "H3N"]
     assert found["source"] == "mmff94"
+
+
+class Untouched(MMFFForceField):
+    """A model that must not be asked."""
+
+    def predict(self, frames: Frames, level: str | None = None):  # type: ignore[no-untyped-def]
+        raise AssertionError
+
+
+def test_what_would_fail_at_the_end_is_refused_at_the_start(tmp_path: Path) -> None:
+    model, x = Untouched(from_smiles("O")), WATERS.positions.copy()
+    with pytest.raises(UsageError, match="it has none of H2O"):
+        dynamics_files([model], WATERS, SHORT, reference=shaken("NH3", 1))
+    x[0] = np.nan
+    with pytest.raises(UsageError, match="positions must be finite, those of frame 0"):
+        dynamics_files([model], WATERS, SHORT, reference=WATERS.replace(positions=x))
+    with pytest.raises(UsageError, match="file format to write"):
+        dynamics_files([model], WATERS, SHORT, products=Products(candidates=tmp_path / "c.unknown"))
+
+
+def test_a_source_without_forces_is_refused() -> None:
+    class Energies(MMFFSource):
+        forces = False
+
+    with pytest.raises(UsageError, match="dynamics and relaxation need forces"):
+        dynamics_files([Energies(from_smiles("O"))], WATERS, SHORT)

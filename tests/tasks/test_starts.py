@@ -17,8 +17,10 @@ def test_frames_stay_as_they_are_and_must_be_finite_molecules(tmp_path: Path) ->
     x[4] = np.nan
     with pytest.raises(UsageError, match="those of frame 1 of frames are not"):
         read_starts(waters.replace(positions=x))
-    with pytest.raises(UsageError, match="at least one starting frame"):
+    with pytest.raises(UsageError, match="at least one frame is needed"):
         read_starts(waters[:0])
+    with pytest.raises(UsageError, match="atoms must be of an element"):
+        read_starts(waters.replace(numbers=waters.numbers * (waters.numbers > 1)))
     with pytest.raises(UsageError, match="periodic"):
         read_starts(waters.replace(cell=np.eye(3)[None].repeat(3, 0) * 9, pbc=np.ones((3, 3), bool)))
     with pytest.raises(UsageError, match="the folder of a campaign or a round"):

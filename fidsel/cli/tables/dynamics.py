@@ -1,6 +1,7 @@
 """What `md` prints."""
 
 from collections.abc import Mapping
+from math import isnan
 from typing import Any
 
 from fidsel.cli.output import note, table
@@ -56,7 +57,7 @@ def _row(run: Record) -> list[object]:
         100 * run["survived"],
         causes or None,
         run["mean_temperature"],
-        run["drift_mev_per_atom_ps"],
+        None if isnan(run["drift_mev_per_atom_ps"]) else run["drift_mev_per_atom_ps"],
         run["ns_per_day"],
     ]
 
@@ -75,7 +76,7 @@ def check_table(found: Record) -> None:
     )
     rows = [
         [one["model"], one["system"], one["rmsd"], one["bond_mae"], one["angle_mae"], one["frequency_mae"],
-         one["frequency_max"], one["frequencies"][0]]
+         one["frequency_max"], next(iter(one["frequencies"]), None)]
         for one in found["checks"]
     ]  # fmt: skip
     table(f"relaxed geometry and harmonic frequencies against {found['source']}", columns, rows, text=2)

@@ -99,7 +99,8 @@ def md(
 
     require_writable(out, stops, picture)
     require_picture(picture)
-    named, starts, where = models.split(","), files.frames(start), device or "auto"
+    named = [model.strip() for model in models.split(",")]
+    starts, where = files.frames(start), device or "auto"
     if check is not None:
         found = task.check_files(named, starts, check, device=where)
         document(found) if as_json else check_table(found)
