@@ -18,7 +18,7 @@ from fidsel.fidelity.store.labels import LabelStore
 def read_starts(starts: Labels) -> Frames:
     """Return frames of molecules: of a file, or those that the best round of a campaign trained on.
 
-    Raises a `UsageError` where there are none, they are periodic or of no element, or positions are not finite.
+    Raises a `UsageError` where there are none, some are periodic or of no element, or not finite.
     """
     file = LabelFile.of(starts)
     if file.frames is None and Path(file.text).is_dir():

@@ -35,7 +35,7 @@ def test_the_seed_decides() -> None:
 @pytest.mark.parametrize("smiles", ["CCCC", "NCC(=O)O", "CCCCCC"])
 def test_every_seed_gives_several_conformers(smiles: str) -> None:
     molecule = from_smiles(smiles)
-    found = {seed: conformers(molecule, 4, seed) for seed in [*range(21), 2**31 - 1, 2**31]}
+    found = {seed: conformers(molecule, 4, seed) for seed in [*range(6), 2**31 - 1, 2**31]}
     assert {len(xyz) for xyz in found.values()} <= {3, 4}
     energies = [MMFFSource(molecule).label(Atoms(molecule.numbers, x)).energy for x in found[0]]
     assert np.ptp(energies) > 0.01

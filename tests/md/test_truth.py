@@ -1,72 +1,95 @@
 """Dynamics of every own kind of model against ASE's integrators and statistical mechanics."""
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-import torch
-from architectures import ARCHITECTURES
+from architectures import ARCHITECTURES, network
+from ase import Atoms
+from ase.calculators.calculator import Calculator
 from ase.md.langevin import Langevin
 from ase.md.verlet import VelocityVerlet
 from ase.units import fs, kB
-from mmff_force_field import MMFFForceField
 
+from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.data.difference import above
-from fidsel.fidelity.molecules.molecule import from_smiles
-from fidsel.md.harmonic import normal_modes
 from fidsel.md.langevin import Thermostat
 from fidsel.md.replicas import ReplicaRun
 from fidsel.md.samples import Samples
 from fidsel.md.simulation import simulate
 from fidsel.md.stops import Stops
-from fidsel.models import SGDML, Ensemble, ForceField, NetworkForceField, Sum
-from fidsel.training import Stage, fit
+from fidsel.models import SGDML, Ensemble, ForceField, Sum
 
-WATER = from_smiles("O")
-STAGE = Stage("short", steps=300, batch=10, learning_rate=1e-2, validate_every=50)
-QUICK = replace(STAGE, steps=40, validate_every=20)
-"""Of networks that hold a molecule together after less."""
+STIFFNESS = 30.0
+"""eV/Å², of the springs between all atoms of a water."""
+MINIMUM = np.array([[0, 0, 0.12], [0, 0.76, -0.47], [0, -0.76, -0.47]])
+FIRST, SECOND = np.triu_indices(3, 1)
+REST = np.linalg.norm(MINIMUM[FIRST] - MINIMUM[SECOND], axis=1)
 PATIENT = Stops(hot=np.inf, loss=np.inf)
-KINDS = (*ARCHITECTURES, "sgdml", "ensemble", "sum")
+KINDS = (*ARCHITECTURES, "ensemble", "sgdml", "sum")
+
+
+def springs(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return energies (n,) eV and forces (n, 3, 3) eV/Å of waters."""
+    gap = x[:, FIRST] - x[:, SECOND]
+    length = np.linalg.norm(gap, axis=-1)
+    pull = (STIFFNESS * (REST - length) / length)[..., None] * gap
+    forces = np.zeros_like(x)
+    for pair, (i, j) in enumerate(zip(FIRST, SECOND, strict=True)):
+        forces[:, i] += pull[:, pair]
+        forces[:, j] -= pull[:, pair]
+    return STIFFNESS / 2 * ((length - REST) ** 2).sum(axis=1), forces
+
+
+class Springs(Calculator):
+    """The same for ASE, of all waters there are."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
+
+    def calculate(self, *given: Any) -> None:  # Any: ASE's
+        super().calculate(*given)
+        energy, forces = springs(self.atoms.positions.reshape(-1, 3, 3))
+        self.results = {"energy": energy.sum(), "forces": forces.reshape(-1, 3)}
 
 
 def labelled(n: int, seed: int) -> Frames:
-    """Return waters near the minimum of MMFF94, with its labels."""
-    frames = normal_modes(WATER, n, [300.0], seed, conformers=1).frames
-    found = MMFFForceField(WATER).predict(frames)
-    return frames.replace(energy=found.energy, forces=found.forces, level="accurate", group="")
+    """Return waters near the minimum of the springs, with labels."""
+    x = MINIMUM + 0.04 * np.random.default_rng(seed).normal(size=(n, 3, 3))
+    energy, forces = springs(x)
+    return Frames.stack([8, 1, 1], x, energy=energy, forces=forces, level="morse")
 
 
 TRAIN, VALIDATION = labelled(40, 1), labelled(6, 2)
 
 
-@cache
-def trained(kind: str) -> ForceField:
-    """Return a small model of bonds between all atoms of water, in float64."""
+def model_of(kind: str) -> ForceField:
+    """Return a small model in float64."""
+    if kind in ARCHITECTURES:
+        return network(kind)
+    if kind == "ensemble":
+        return Ensemble([network("painn", 1), network("painn", 2)])
     if kind == "sgdml":
         return SGDML([10.0], symmetries=False).fit(TRAIN, VALIDATION)[0]
-    if kind == "ensemble":
-        painn = trained("painn")
-        return Ensemble([painn, painn])
-    if kind == "sum":
-        painn = trained("painn")
-        left = [above(frames, painn.predict(frames)) for frames in (TRAIN, VALIDATION)]
-        return Sum([painn, SGDML([10.0], symmetries=False).fit(*left)[0]], "accurate")
-    stage = QUICK if kind in ("egnn", "gemnet") else STAGE
-    model = fit(ARCHITECTURES[kind]("accurate", seed=1), TRAIN, VALIDATION, stage)[0]
-    assert isinstance(model, NetworkForceField)
-    return model.to(dtype=torch.float64)
+    painn = network("painn")
+    left = [above(frames, painn.predict(frames)) for frames in (TRAIN, VALIDATION)]
+    return Sum([painn, SGDML([10.0], symmetries=False).fit(*left)[0]], "morse")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nve_drifts_by_less_than_1_mev_per_atom_and_ps(kind: str, tmp_path: Path) -> None:
-    run = ReplicaRun.of_model(
-        trained(kind), VALIDATION[:3].unlabelled(), [150.0], Thermostat(0.5, friction=0.0), PATIENT
-    )
-    found = simulate(run, 400, 1, Samples(tmp_path / "nve", 3), every=3)
+    starts = VALIDATION[:3].unlabelled()
+    own = ReplicaRun.of_model(model_of(kind), starts, [150.0], Thermostat(0.5, friction=0.0), PATIENT)
+    scale = 1 / np.abs(own.labels[1]).max()  # an untrained network has forces of any size
+
+    def held(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        (energy, forces), (more, pull) = own.surface(x), springs(x)
+        return scale * energy + more, scale * forces + pull
+
+    run = replace(own, surface=held)
+    found = simulate(run, 200, 1, Samples(tmp_path / "nve", 3), every=2)
     assert found.survived == 1.0
     assert found.drift() < 1.0
     kinetic = found.samples.read()["kinetic"]
@@ -74,7 +97,7 @@ def test_nve_drifts_by_less_than_1_mev_per_atom_and_ps(kind: str, tmp_path: Path
 
 
 def test_one_step_is_that_of_ase_s_velocity_verlet() -> None:
-    model = MMFFForceField(WATER)
+    model = network("painn")
     run = ReplicaRun.of_model(model, TRAIN[:1].unlabelled(), [300.0], Thermostat(0.7, friction=0.0), PATIENT)
     rng = np.random.default_rng(0)
     state = run.begin(rng)
@@ -90,20 +113,22 @@ def test_one_step_is_that_of_ase_s_velocity_verlet() -> None:
 
 
 def test_averages_are_those_of_ase_s_langevin_and_of_equipartition(tmp_path: Path) -> None:
-    model, start = MMFFForceField(WATER), TRAIN[:1].unlabelled()
-    run = ReplicaRun.of_model(model, start[np.zeros(10, int)], [100.0], Thermostat(0.5, 0.05), PATIENT)
+    start = TRAIN[:1].unlabelled()
+    run = ReplicaRun(
+        springs, start[np.zeros(10, int)], (), np.full(10, 100.0), Thermostat(0.5, 0.05), PATIENT
+    )
     found = simulate(run, 600, 1, Samples(tmp_path / "bath", 3), every=5)
     rows = found.samples.read()
     late = rows["step"] > 200
     potential, kinetic = rows["energy"][late].mean(), rows["kinetic"][late].mean()
-    atoms, energies = start[0], list[tuple[float, float]]()
-    atoms.calc = model.calculator()
+    atoms, energies = Atoms("OHH" * 10, np.tile(MINIMUM, (10, 1))), list[tuple[float, float]]()
+    atoms.calc = Springs()
     bath = Langevin(
         atoms, 0.5 * fs, temperature_K=100.0, friction=0.05 / fs, rng=np.random.RandomState(0), fixcm=False
     )
     bath.attach(lambda: energies.append((atoms.get_potential_energy(), atoms.get_kinetic_energy())), 5)
-    bath.run(4000)
-    ase_potential, ase_kinetic = np.array(energies[50:]).mean(axis=0)
+    bath.run(600)
+    ase_potential, ase_kinetic = np.array(energies[40:]).mean(axis=0) / 10
     # nine degrees of freedom move, three of them vibrate; some hundred independent samples of each
     for found_kinetic, found_potential in ((kinetic, potential), (ase_kinetic, ase_potential)):
         assert found_kinetic == pytest.approx(4.5 * kB * 100, rel=0.15)

@@ -73,7 +73,7 @@ class Untouched(MMFFForceField):
     """A model that must not be asked."""
 
     def predict(self, frames: Frames, level: str | None = None):  # type: ignore[no-untyped-def]
-        raise AssertionError
+        raise AssertionError(f"asked for {level} of {len(frames)} frames")
 
 
 def test_what_would_fail_at_the_end_is_refused_at_the_start(tmp_path: Path) -> None:
