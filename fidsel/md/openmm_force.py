@@ -55,7 +55,7 @@ def openmm_force(model: "ForceField | LabelSource", atoms: Atoms) -> "openmm.Pyt
 
     if not hasattr(openmm, "PythonForce"):
         raise UsageError(
-            f"a force in Python needs OpenMM 8.4 or later, this is {openmm.__version__}: update it"
+            f"a force in Python needs OpenMM 8.6 or later, this is {openmm.__version__}: update it"
         )
     surface = surface_of(model, Frames.from_atoms([atoms]))
 

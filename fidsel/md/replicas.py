@@ -11,11 +11,11 @@ from ase.units import kB
 
 from fidsel.arrays import BoolArray, FloatArray
 from fidsel.data import Frames
-from fidsel.exceptions import FidselError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.md.langevin import Replicas, Thermostat, at_rest, drift, kick, thermal
 from fidsel.md.physical import Bonds, bonds_of
 from fidsel.md.pool import check_within
-from fidsel.md.stops import UNCERTAIN, Exit, Stops, exits
+from fidsel.md.stops import NO_DOUBT, UNCERTAIN, Exit, Stops, exits
 from fidsel.md.surface import surface_of
 
 if TYPE_CHECKING:
@@ -75,6 +75,10 @@ class ReplicaRun:
         own = model if isinstance(model, ForceField) else None
         if own is not None:
             stops.doubt.require(own)
+        elif stops.doubt != NO_DOUBT:
+            raise UsageError(
+                "a label source has no doubt of its own: leave limits of uncertainty out, or the source"
+            )
         return cls(
             surface=surface_of(model, starts),
             frames=starts,

@@ -144,6 +144,8 @@ def study(
     """
     parts = systems(starts)
     made = {(name, i): make(part) for name, make in models.items() for i, part in enumerate(parts)}
+    if protocol.cautious and not any(isinstance(model, ForceField) for model in made.values()):
+        raise UsageError("frames that a model doubts need a trained model, label sources have no doubt")
     cases = [
         (name, part, timestep, _run(made[name, i], part, protocol, timestep))
         for name in models

@@ -9,6 +9,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import MMFFSource
 from fidsel.fidelity.molecules.molecule import from_frames, from_smiles
+from fidsel.md.stops import Doubt, Stops
 from fidsel.md.study import Protocol, Study, study, systems
 
 WATER = from_smiles("O")
@@ -72,3 +73,11 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
         study({"mmff": lambda _: MMFFForceField(WATER)}, two, Protocol(10.0), 0, tmp_path)
     with pytest.raises(FidselError, match=r"could not label .*the frame must have the 3 atoms"):
         study({"other": lambda _: MMFFSource(WATER)}, AMMONIA, Protocol(10.0), 0, tmp_path)
+
+
+def test_a_label_source_is_asked_for_no_doubt(tmp_path: Path) -> None:
+    source = {"good": MODELS["good"]}
+    with pytest.raises(UsageError, match="a label source has no doubt of its own"):
+        study(source, STARTS, Protocol(time=1.0, stops=Stops(doubt=Doubt(outside=0.1))), 1, tmp_path)
+    with pytest.raises(UsageError, match="need a trained model"):
+        study(source, STARTS, Protocol(time=1.0, cautious=True), 1, tmp_path)
