@@ -47,6 +47,7 @@ def dynamics_tables(found: Record) -> None:
 
 
 def _row(run: Record) -> list[object]:
+    drift = run["drift_mev_per_atom_ps"]
     causes = ", ".join(f"{count} {cause}" for cause, count in sorted(run["causes"].items()))
     return [
         run["model"],
@@ -57,7 +58,7 @@ def _row(run: Record) -> list[object]:
         100 * run["survived"],
         causes or None,
         run["mean_temperature"],
-        None if isnan(run["drift_mev_per_atom_ps"]) else run["drift_mev_per_atom_ps"],
+        None if drift is None or isnan(drift) else drift,
         run["ns_per_day"],
     ]
 

@@ -35,7 +35,8 @@ def test_a_key_follows_labels_model_seed_and_settings(campaign: Campaign) -> Non
 
 
 def test_devices_are_no_part_of_it() -> None:
-    assert placeless([{"device": "cuda"}]) == [{"device": "cuda"}], "a list is no section"
+    assert placeless({"members": [{"device": "cuda", "lam": 1.0}]}) == {"members": [{"lam": 1.0}]}
+    assert placeless(["device"]) == ["device"]
     assert placeless({"device": "cuda", "lam": 1.0}) == {"lam": 1.0}
 
 

@@ -83,7 +83,7 @@ def test_a_family_is_killed_as_a_whole(tmp_path: Path) -> None:
         assert set(pids) <= {one.pid for one in family(root.pid, processes())}
         kill_family(root.pid)
         assert root.wait(60) == -signal.SIGKILL
-    assert all(gone(pid) for pid in pids)
+    wait_until(lambda: all(gone(pid) for pid in pids))
 
 
 def test_a_family_of_nobody() -> None:
