@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from fidsel.config.levels import BaselineSection, Level, PriceConfig, SourceSect
 from fidsel.config.memory import parse_bytes, planned_memory
 from fidsel.config.schema import PoolSection
 from fidsel.data import Frames, read_with_notes
+from fidsel.data.alike import alike
 from fidsel.data.checks.geometry import sound
 from fidsel.data.reading import log_notes, read_structure
 from fidsel.data.state import State
@@ -136,10 +136,7 @@ def molecules_of(frames: Frames) -> tuple[Molecule, ...]:
     UsageError
         where the bonds of one cannot be told.
     """
-    kinds: dict[tuple[bytes, int], list[int]] = {}
-    for row, (begin, end) in enumerate(pairwise(frames.offsets)):
-        kinds.setdefault((frames.numbers[begin:end].tobytes(), int(frames.charge[row])), []).append(row)
-    return tuple(from_frames(frames[rows]) for rows in kinds.values())
+    return tuple(from_frames(frames[rows]) for rows in alike(frames, "charge"))
 
 
 def _told(atoms: Atoms) -> Molecule:

@@ -6,6 +6,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray, evenly
 from fidsel.data import Frames, Units, read_with_notes
+from fidsel.data.alike import alike
 from fidsel.data.checks.check import Finding, check
 from fidsel.data.reading import AS_NAMED
 from fidsel.data.state import State
@@ -76,14 +77,9 @@ def _molecules(frames: Frames) -> list[IntArray]:
 
     Single atoms have none that MMFF94 could tell.
     """
-    finite = np.all(np.isfinite(frames.positions), axis=1)
-    rows: dict[tuple[bytes, int], list[int]] = {}
-    for i in np.flatnonzero(frames.has_forces & (frames.sizes > 1)).tolist():
-        atoms = slice(frames.offsets[i], frames.offsets[i + 1])
-        if finite[atoms].all():
-            rows.setdefault((frames.numbers[atoms].tobytes(), int(frames.charge[i])), []).append(i)
-    largest = sorted(rows.values(), key=len, reverse=True)[:MOLECULES]
-    return [np.array(found) for found in largest]
+    finite = frames.per_frame(np.logical_and, np.isfinite(frames.positions).all(axis=1))
+    known = np.flatnonzero(frames.has_forces & (frames.sizes > 1) & finite).tolist()
+    return sorted(alike(frames, "charge", among=known), key=len, reverse=True)[:MOLECULES]
 
 
 def _unlabelled(frames: Frames, forces: bool) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fidsel.arrays import shown
 from fidsel.data import Frames
+from fidsel.data.alike import alike
 from fidsel.exceptions import UsageError
 from fidsel.md.langevin import Thermostat
 from fidsel.md.physical import PhysicalRange
@@ -173,11 +174,7 @@ def study(
 
 def systems(frames: Frames) -> list[Frames]:
     """Return frames parted into those of the same atoms in the same order, charge and spin."""
-    rows: dict[tuple[bytes, int, int], list[int]] = {}
-    for i, (a, b) in enumerate(zip(frames.offsets[:-1], frames.offsets[1:], strict=True)):
-        key = (frames.numbers[a:b].tobytes(), int(frames.charge[i]), int(frames.spin[i]))
-        rows.setdefault(key, []).append(i)
-    return [frames[own] for own in rows.values()]
+    return [frames[rows] for rows in alike(frames, "charge", "spin")]
 
 
 def _run(model: "ForceField | LabelSource", part: Frames, protocol: Protocol, timestep: float) -> ReplicaRun:

@@ -13,6 +13,7 @@ from ase.data import chemical_symbols
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
+from fidsel.data.alike import alike
 
 CHUNK = 1 << 20
 """Distances that are computed at a time."""
@@ -191,10 +192,7 @@ def distances(positions: FloatArray) -> FloatArray:
 
 def _alike(frames: Frames) -> Iterator[tuple[IntArray, FloatArray]]:
     """Yield atoms (N,) and positions (k, N, 3) of frames with the same atoms in the same order."""
-    found: dict[bytes, list[int]] = {}
-    for i, (a, b) in enumerate(pairwise(frames.offsets)):
-        found.setdefault(frames.numbers[a:b].tobytes(), []).append(i)
-    for rows in found.values():
+    for rows in alike(frames):
         start, stop = frames.offsets[rows[0]], frames.offsets[rows[0] + 1]
         numbers, size = frames.numbers[start:stop], int(stop - start)
         if size < 2:
