@@ -195,7 +195,7 @@ class Workspace:
             return prices
         ids, seconds = self.store.measured(fidelity, MEASURED)
         of = members.of[self.pool.rows(ids)]
-        counts, totals = members.counts(self.pool.rows(ids)), np.bincount(of, seconds, len(members))
+        counts, totals = (np.bincount(of, each, len(members)) for each in (None, seconds))
         present, first = np.unique(members.of, return_index=True)
         lacking = counts[present] == 0
         predicted = self.predicted_seconds(fidelity, self.pool[first[lacking]])

@@ -96,10 +96,9 @@ class Simulation:
     def temperature(self) -> float:
         """Return the mean kinetic temperature of all samples, K."""
         masses = self.run.masses
-        resting = internal_motions(self.run.starts[0], masses).shape[
-            1
-        ]  # of a molecule that neither moves nor turns
-        freedom = 3 * len(masses) if self.run.thermostat.friction > 0 else max(resting, 1)
+        freedom = 3 * len(masses)
+        if self.run.thermostat.friction == 0:  # the molecule neither moves nor turns as a whole
+            freedom = max(internal_motions(self.run.starts[0], masses).shape[1], 1)
         kinetic = self.samples.read()["kinetic"]
         return float(2 * np.mean(kinetic) / (freedom * kB)) if len(kinetic) else np.nan
 

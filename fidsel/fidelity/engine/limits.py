@@ -109,10 +109,8 @@ class Seen:
             late = self.unhindered > START_LIMIT
             text = f"its source was not set up within {START_LIMIT:g} s"
             return LabelError(text, cause="timeout") if late else None
-        if (
-            task.time_limit is not None
-            and (self.wall if task.pays_wall else self.unhindered) > task.time_limit
-        ):
+        ran = self.wall if task.pays_wall else self.unhindered
+        if task.time_limit is not None and ran > task.time_limit:
             text = f"no label within the time limit of {task.time_limit:.3g} s"
             return self._late(f"{text}: raise time_limit or look at it")
         if task.cpu_limit is not None and min(self.cpu, self.wall * cores) > task.cpu_limit:

@@ -106,9 +106,8 @@ def train_average(
     for number, member in enumerate(model.members, 1):
         own = watch.part(f"member {number} of {len(model.members)}")
         fitted, history = train_one(member, train, validation, stage, weights, seed=seed, watch=own)
-        trained.append(
-            (copy(fitted), history)
-        )  # a copy of a kernel leaves its factor, which may take gigabytes
+        # a copy of a kernel leaves its factor, which may take gigabytes
+        trained.append((copy(fitted), history))
     members, histories = zip(*trained, strict=True)
     average = Average(members).weighed(validation)
     error = [validation_error(one, validation) for one in (*members, average)]
