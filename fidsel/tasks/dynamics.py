@@ -203,7 +203,12 @@ def maker(model: Model, device: str = "auto") -> Maker:
             f"there is no folder {text}: a model is one that fidsel wrote, or a name such as gfn2"
         )
     section = named_baseline(text.removeprefix(ASE))
-    return section_prior(check_config(PriorConfig, {"prior": section}, (), "the model").prior)
+    try:
+        return section_prior(check_config(PriorConfig, {"prior": section}, (), "the model").prior)
+    except UsageError as error:
+        if text.startswith(ASE):
+            raise
+        raise UsageError(f"there is no folder {text}, and no label source of that name: {error}") from error
 
 
 def _called(model: Model) -> str:

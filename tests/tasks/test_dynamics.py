@@ -23,6 +23,10 @@ def test_models_are_named_loaded_and_made() -> None:
     assert maker(model)(WATERS) is model
     assert maker("mmff94")(WATERS).settings()["kind"] == "mmff"
     assert maker("ase:lj")(WATERS).settings()["calculator"] == "lj"
+    with pytest.raises(UsageError, match=r"there is no folder painn2, and no label source .*unknown ASE"):
+        maker("painn2")
+    with pytest.raises(UsageError, match=r"^unknown ASE calculator 'painn2'"):
+        maker("ase:painn2")
     with pytest.raises(UsageError, match="there is no folder models/painn"):
         maker("models/painn")
 
