@@ -23,7 +23,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.sources.registry import QUICK
 from fidsel.models import ForceField
-from fidsel.selector import ERROR_SOURCES, ErrorSource
+from fidsel.selector import ERROR_SOURCES, ErrorSource, Random, needs_covariance
 from fidsel.selector.bounds import least_probes
 from fidsel.selector.stopping import Measure, Stopping
 from fidsel.training import Recipe
@@ -243,6 +243,13 @@ class Config(Strict):
         if self.selector.coverage is None and self.campaign.cluster_target is not None:
             raise ValueError("campaign.cluster_target is for bounds of errors: give selector.coverage too")
         recipe = self.recipe.recipe
+        if needs_covariance(getattr(self.selector, "made", Random)) and _lacks(
+            self.model.learner, "covariance"
+        ):
+            raise ValueError(
+                f"selector.kind = {self.selector.kind!r} needs the covariance of a kernel's forces: take "
+                "model.kind = 'sgdml', or selector.kind = 'cluster-error'"
+            )
         if source := ERROR_SOURCES.get(self.error_source(recipe)):
             self.require_errors(source, recipe)
         return self

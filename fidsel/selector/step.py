@@ -12,7 +12,7 @@ from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.selector.bounds import Bounds, error_bounds
 from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence
 from fidsel.selector.pickers.cluster_error import Random
-from fidsel.selector.pool import Picker, Picks, Pool, needs_errors
+from fidsel.selector.pool import Picker, Picks, Pool, needs_covariance, needs_errors
 
 Draw = Callable[[str], np.random.Generator]
 """Gives the random numbers of a purpose, always the same: "probe", "calibration" or "picks"."""
@@ -92,6 +92,8 @@ class Step:
         money : what the picks may cost, base units: where frames cost unlike much, this and not `n` says how
             many are picked, one at least. None = `n` says it.
         """
+        if needs_covariance(self.picker):
+            pool = replace(pool, covariance=evidence.covariance)
         picks = partial(_picks, able=able, n=n, draw=draw, money=money)
         if not self.estimates:
             return Proposal(picks(self.picker, pool))
