@@ -25,10 +25,10 @@ from fidsel.config.selectors import register_own
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
-from fidsel.md.family import sample_family
-from fidsel.md.harmonic import normal_modes
-from fidsel.md.pool import require_sampling, sample
-from fidsel.md.refresh import refresh_pool
+from fidsel.md.sampling.family import sample_family
+from fidsel.md.sampling.harmonic import normal_modes
+from fidsel.md.sampling.pool import require_sampling, sample
+from fidsel.md.sampling.refresh import refresh_pool
 from fidsel.models import ForceField
 from fidsel.selector import ERROR_SOURCES
 from fidsel.selector.descriptors.soap import require_dscribe

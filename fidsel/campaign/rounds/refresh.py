@@ -10,7 +10,7 @@ from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.molecules.family import group_of
-from fidsel.md.pool import join
+from fidsel.md.sampling.pool import join
 
 
 def refresh(ws: Workspace, index: int) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ def md(
     """Run molecular dynamics of models, replicas as one batch, and say how long they last."""
     from fidsel.data.atomic import require_writable
     from fidsel.report.plot import require_picture
-    from fidsel.tasks import dynamics as task
+    from fidsel.tasks.dynamics import run as task
 
     require_writable(out, stops, picture)
     require_picture(picture)
