@@ -42,6 +42,8 @@ def dynamics_tables(found: Record) -> None:
         )
         rows = [(name, *one.values()) for name, one in compared.items()]
         table("mean absolute difference from the reference", names, rows)
+    for text in found["notes"]:
+        note(text)
     if "candidates" in found:
         note(f"{found['candidates']} frames the model was unsure of")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fidsel.data.atomic import make_folder, refused
+from fidsel.data.atomic import make_folder, refused, replacing
 from fidsel.md.langevin import Replicas
 
 PIECE = 1 << 16
@@ -33,10 +33,16 @@ class Samples:
     ----------
     path : of the file, made where it is missing.
     atoms : of the molecule, N.
+    most : bytes of the file, at most: of a file that grows beyond, every second time is forgotten, and as
+        many of those to come; None = no limit.
+
+    Attributes
+    ----------
+    stride : every so many of the times asked for are kept.
     """
 
-    def __init__(self, path: Path, atoms: int) -> None:
-        self.path, self.atoms = path, atoms
+    def __init__(self, path: Path, atoms: int, most: int | None = None) -> None:
+        self.path, self.atoms, self.most, self.stride = path, atoms, most, 1
         one, each = np.float64, (np.float64, (atoms, 3))
         self.row = np.dtype(
             [("step", np.int64), ("replica", np.int64), ("energy", one), ("kinetic", one), ("loss", one)]
@@ -65,6 +71,16 @@ class Samples:
                 file.write(rows.tobytes())
         except OSError as error:
             raise refused(self.path, error) from error
+        if self.most is not None and self.path.stat().st_size > self.most:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Keep the first, third, … time."""
+        kept = np.unique(self.read()["step"])[::2]
+        with replacing(self.path) as unfinished, unfinished.open("wb") as file:
+            for rows in self.pieces():
+                file.write(rows[np.isin(rows["step"], kept)].tobytes())
+        self.stride *= 2
 
     def read(self) -> NDArray[np.void]:
         """Return all of them, as fields by name; what is not looked at stays on disk."""

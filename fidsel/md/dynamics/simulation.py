@@ -17,7 +17,7 @@ from fidsel.md.dynamics.samples import Samples
 from fidsel.md.dynamics.stops import UNCERTAIN, Exit
 from fidsel.md.langevin import ARRAYS, Replicas
 from fidsel.md.vibrations import internal_motions
-from fidsel.models.checkpoints import Checkpoint
+from fidsel.models.checkpoints import Checkpoint, Kept
 
 Tell = Callable[[int, int, str], None]
 """Hears how many of how many time steps are done, and what else there is to say."""
@@ -171,7 +171,7 @@ def simulate(
     """Run dynamics to the end, or until no replica is left.
 
     With a checkpoint a run that was killed goes on as if it had not been: to the last bit. One that is past
-    `steps`, or whose samples are lost, begins anew.
+    `steps`, or whose samples are lost, begins anew, which is noted. It takes samples without a limit.
 
     Parameters
     ----------
@@ -210,8 +210,8 @@ class _Progress:
         self.rng = np.random.default_rng(seed)
         self.ends: dict[int, End] = {}
         self.seconds = 0.0
-        kept = None if checkpoint is None else checkpoint.load()
-        if kept is None or kept[0]["step"] > steps or kept[0]["samples"] > len(samples):
+        kept = None if checkpoint is None else self._kept(checkpoint, steps)
+        if kept is None:
             samples.cut(0)
             self.state = run.begin(self.rng)
             samples.append(self.state, run.masses)
@@ -225,11 +225,28 @@ class _Progress:
             self.ends[replica] = End(step, Exit(replica, cause, detail, arrays["ended"][row]))
         samples.cut(values["samples"])
 
+    def _kept(self, checkpoint: Checkpoint, steps: int) -> Kept | None:
+        """Return what was kept of the run, None where there is nothing that it could go on from."""
+        kept = checkpoint.load()
+        if kept is None:
+            return None
+        done, sampled = kept[0]["step"], kept[0]["samples"]
+        if done > steps:
+            checkpoint.note(f"{checkpoint.path} is {done} steps on, {steps} are asked for: begun anew")
+        elif sampled > len(self.samples):
+            checkpoint.note(
+                f"{self.samples.path} has {len(self.samples)} of the {sampled} samples that its checkpoint "
+                "tells of: begun anew"
+            )
+        else:
+            return kept
+        return None
+
     def advance(self, every: int) -> None:
         """Take one time step."""
         self.state, left = self.run.step(self.state, self.rng)
         self.ends |= {one.replica: End(self.state.step, one) for one in left}
-        if self.state.step % every == 0:
+        if self.state.step % (every * self.samples.stride) == 0:
             self.samples.append(self.state, self.run.masses)
 
     def detail(self) -> str:

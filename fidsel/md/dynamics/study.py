@@ -75,9 +75,11 @@ class Study:
     Parameters
     ----------
     simulations : in the order of models, molecules and time steps.
+    notes : what the caller should know, as sentences.
     """
 
     simulations: tuple[Simulation, ...]
+    notes: tuple[str, ...] = ()
     __repr__ = shown
 
     def largest_step(self) -> dict[str, float | None]:
@@ -107,6 +109,7 @@ class Study:
         return {
             "largest_stable_step_fs": self.largest_step(),
             "runs": [one.to_dict() for one in self.simulations],
+            "notes": list(self.notes),
         }
 
 
@@ -119,6 +122,7 @@ def study(
     *,
     tells: Callable[[str], Tell] = lambda _: unheard,
     every: float = 5.0,
+    most: int | None = None,
 ) -> Study:
     """Run dynamics of every model on every molecule with every time step.
 
@@ -133,6 +137,8 @@ def study(
     folder : holds samples and checkpoints while this runs, and after; the caller removes it.
     tells : makes what hears how far a run is, from its name.
     every : seconds between two checkpoints, at least.
+    most : bytes that all samples may take on disk, beyond which they are thinned out, and a study that is
+        killed does not go on; None = no limit.
 
     Raises
     ------
@@ -154,21 +160,29 @@ def study(
     ]
     key = digest([starts.digest(), vars(protocol) | {"time": 0}, seed, *map(_told, made.values())])
     kept = Checkpoints(folder, key, every)
-    found = []
+    share = None if most is None else most // len(cases)
+    found, notes = [], []
     for number, (name, part, timestep, run) in enumerate(cases):
         system = str(part.formulas[0])
-        simulation = simulate(
+        samples = Samples(kept.path / f"{number:02d}.samples", len(run.masses), share)
+        one = simulate(
             run,
             round(protocol.time / timestep),
             seed,
-            Samples(kept.path / f"{number:02d}.samples", len(run.masses)),
+            samples,
             every=protocol.every,
             names=(name, system),
-            checkpoint=kept.task([name, system, timestep]),
+            checkpoint=kept.task([name, system, timestep]) if share is None else None,
             tell=tells(f"{name} {system} {timestep:g} fs"),
         )
-        found.append(simulation)
-    return Study(tuple(found))
+        found.append(one)
+        if samples.stride > 1:
+            notes.append(
+                f"{one.name}: samples are {protocol.every * samples.stride} steps apart, in place of "
+                f"{protocol.every}: all would take more than {share} bytes of disk. Trajectories that are "
+                "written (--out) keep all"
+            )
+    return Study(tuple(found), (*kept.notes, *notes))
 
 
 def systems(frames: Frames) -> list[Frames]:

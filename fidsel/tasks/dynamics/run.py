@@ -17,6 +17,7 @@ from fidsel.data.reading import require_written
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError, unknown
 from fidsel.fidelity.source import LabelSource
+from fidsel.fidelity.store.lock import CampaignLock
 from fidsel.md.check.minimum import relaxed
 from fidsel.md.distances import Distribution, distribution
 from fidsel.md.dynamics.output import require_format, write_trajectories
@@ -52,6 +53,8 @@ class Products:
 
 
 NOTHING = Products()
+UNWRITTEN = 1 << 30
+"""Bytes that samples take of the folder for temporary files, where no trajectories are written."""
 ENSEMBLES = ("langevin", "nve")
 BONDS: Mapping[str, PhysicalRange] = {
     "kept": PhysicalRange(formed=1.1),
@@ -92,6 +95,8 @@ def dynamics_files(
     ------
     UsageError
         where files cannot be read or are in the way, and see `fidsel.md.dynamics.study`.
+    LockError
+        where another process writes the same trajectories.
     """
     checked_seed(seed)
     out = products.out
@@ -99,17 +104,16 @@ def dynamics_files(
         require_written(products.candidates)
     if out is not None:
         require_format(out)
-        if out.exists() and not force:
-            raise UsageError(f"{out} is there already and is kept: name another --out, or give --force")
-    named = _named([(text, maker(model, device)) for model in models for text in [_called(model)]])
-    frames = read_starts(starts)
-    known = {} if reference is None else _reference(reference, frames)
 
     def tells(name: str) -> Tell:
         return lambda step, of, detail: report(name, step, of, detail)
 
-    with _scratch(out) as folder:
-        found = study(named, frames, protocol, seed, folder, tells=tells)
+    with _scratch(out, force) as folder:
+        named = _named([(_called(model), maker(model, device)) for model in models])
+        frames = read_starts(starts)
+        known = {} if reference is None else _reference(reference, frames)
+        most = UNWRITTEN if out is None else None
+        found = study(named, frames, protocol, seed, folder, tells=tells, most=most)
         record = found.to_dict()
         if out is not None:
             write_trajectories(out, found)
@@ -232,15 +236,21 @@ def _named(models: Sequence[tuple[str, Maker]]) -> Mapping[str, Maker]:
 
 
 @contextmanager
-def _scratch(out: Path | None) -> Iterator[Path]:
-    """Give a folder for samples and checkpoints, which stays only where the work is not done."""
+def _scratch(out: Path | None, force: bool) -> Iterator[Path]:
+    """Give a folder for samples and checkpoints, which stays only where the work is not done.
+
+    Raises `LockError` where another process writes the same trajectories.
+    """
     if out is None:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
         return
     part = out.with_name(f"{out.name}.part")
-    yield part
-    shutil.rmtree(part)
+    with CampaignLock(part, what=f"the trajectories of {out}"):
+        if out.exists() and not force:
+            raise UsageError(f"{out} is there already and is kept: name another --out, or give --force")
+        yield part
+        shutil.rmtree(part)
 
 
 def _reference(reference: Labels, starts: Frames) -> Mapping[bytes, Frames]:

@@ -36,6 +36,19 @@ def test_samples_come_back_in_order_and_the_last_ones_can_be_forgotten(tmp_path:
     assert samples.read()["step"].tolist() == [0, 0, 5]
 
 
+def test_what_grows_beyond_its_limit_is_thinned_out(tmp_path: Path) -> None:
+    samples = Samples(tmp_path / "run.samples", 2, most=7 * 184)
+    assert samples.row.itemsize == 184
+    for time in range(40):
+        if time % samples.stride == 0:
+            samples.append(state(5 * time, [0, 1]), MASSES)
+        assert samples.path.stat().st_size <= 7 * 184
+    assert samples.stride == 16
+    found = samples.read()
+    assert found["step"].tolist() == [0, 0, 80, 80, 160, 160]
+    np.testing.assert_array_equal(found["velocities"][5], np.full((2, 3), 160.2))
+
+
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     samples = Samples(tmp_path / "run.samples", 2)
     samples.path = Path("/dev/full")

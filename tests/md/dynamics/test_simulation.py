@@ -101,19 +101,20 @@ def test_temperatures_average_to_that_of_the_bath(tmp_path: Path) -> None:
 def test_what_does_not_belong_to_a_run_begins_anew(tmp_path: Path) -> None:
     samples, made = Samples(tmp_path / "run", 3), run()
 
-    def simulated(steps: int) -> bytes:
-        kept = Checkpoints(tmp_path, "a" * 32).task("run")
-        found = simulate(made, steps, 7, samples, every=4, checkpoint=kept)
+    def simulated(steps: int, note: str = "") -> bytes:
+        kept = Checkpoints(tmp_path, "a" * 32)
+        found = simulate(made, steps, 7, samples, every=4, checkpoint=kept.task("run"))
+        assert [note in one for one in kept.notes] == [True] * bool(note)
         assert [end.step for end in found.ends] == [steps] * 3
         return samples.path.read_bytes()
 
     whole = simulated(24)
-    short = simulated(12)  # the one before is past its end
+    short = simulated(12, "is 24 steps on, 12 are asked for: begun anew")  # the one before is past its end
     assert whole.startswith(short)
     assert len(short) < len(whole)
     assert simulated(24) == whole
     samples.cut(3)  # a power failure, after which the checkpoint is there and the samples are not
-    assert simulated(24) == whole
+    assert simulated(24, "has 3 of the 21 samples that its checkpoint tells of: begun anew") == whole
 
 
 def test_drift_is_the_slope_of_each_replica(tmp_path: Path) -> None:

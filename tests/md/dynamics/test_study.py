@@ -48,6 +48,18 @@ def test_models_molecules_and_time_steps_are_compared(tmp_path: Path) -> None:
     assert record["runs"][0]["survived"] == 1.0
 
 
+def test_a_study_tells_what_it_could_not_go_on_from(tmp_path: Path) -> None:
+    done = study({"good": MODELS["good"]}, STARTS, Protocol(10.0), 1, tmp_path)
+    assert done.notes == ()
+    (kept,) = tmp_path.glob("*/00.safetensors")
+    kept.write_bytes(kept.read_bytes()[:100])
+    again = study({"good": MODELS["good"]}, STARTS, Protocol(10.0), 1, tmp_path)
+    (note,) = again.to_dict()["notes"]
+    assert note.startswith(f"checkpoint {kept} is left aside")
+    assert note.endswith("this part begins anew")
+    assert again.to_dict()["runs"][0]["replicas"] == done.to_dict()["runs"][0]["replicas"]
+
+
 def test_a_step_is_stable_only_if_all_below_it_are(tmp_path: Path) -> None:
     found = study({"good": MODELS["good"]}, STARTS, Protocol(20.0, (0.5, 1.0)), 1, tmp_path)
     assert found.largest_step() == {"good": 1.0}

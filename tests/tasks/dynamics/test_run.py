@@ -1,5 +1,6 @@
 """From names to models, and to what they leave behind."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from spring_systems import Springs, shaken
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.fidelity import MMFFSource
+from fidsel.fidelity import CampaignLock, LockError, MMFFSource
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.md.dynamics.study import Protocol
 from fidsel.tasks.dynamics.run import Products, check_files, dynamics_files, maker, protocol_of
@@ -57,6 +58,31 @@ def test_what_a_killed_run_left_is_gone_on_from(tmp_path: Path) -> None:
     dynamics_files([MMFFForceField(from_smiles("O"))], WATERS, SHORT, products=Products(out))
     assert out.exists()
     assert not (tmp_path / "run.traj.part").exists()
+
+
+def test_trajectories_are_written_by_one_process_at_a_time(tmp_path: Path) -> None:
+    out = Products(tmp_path / "run.traj")
+    with (
+        CampaignLock(tmp_path / "run.traj.part"),
+        pytest.raises(
+            LockError, match=rf"works on the trajectories of .*run.traj: pid {os.getpid()} .*remove"
+        ),
+    ):
+        dynamics_files([MMFFForceField(from_smiles("O"))], WATERS, SHORT, products=out)
+    dynamics_files([MMFFForceField(from_smiles("O"))], WATERS, SHORT, products=out)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.traj"]
+    with pytest.raises(UsageError, match="there already"):
+        dynamics_files([MMFFForceField(from_smiles("O"))], WATERS, SHORT, products=out)
+
+
+def test_samples_that_nobody_asked_for_take_no_more_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = MMFFForceField(from_smiles("O"))
+    whole = dynamics_files([model], WATERS, SHORT)
+    monkeypatch.setattr("fidsel.tasks.dynamics.run.UNWRITTEN", 1200)
+    thinned = dynamics_files([model], WATERS, SHORT)
+    assert (whole["notes"], len(thinned["notes"])) == ([], 1)
+    assert thinned["notes"][0].startswith("mmff-test H2O 0.5 fs: samples are 10 steps apart, in place of 5")
+    assert thinned["runs"][0]["replicas"] == whole["runs"][0]["replicas"]
 
 
 def test_words_become_a_protocol() -> None:
