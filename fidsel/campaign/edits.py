@@ -62,6 +62,7 @@ RULES: Final = (
     Rule("campaign.control", "next round", "rounds that are finished keep their control arm"),
     Rule("pool.refresh", "next round", "it decides what is added to the pool"),
     Rule("pool.refresh_frames", "next round", "it decides what is added to the pool"),
+    Rule("pool.refresh_bound", "next round", "it decides what is added to the pool"),
     Rule("pool.*", "refused", "the pool is sampled once and kept", "pool"),
     Rule("fidelity", "refused", "the levels, their order and the recipe that uses them make a campaign"),
     Rule("fidelity.*.name", "refused", "the levels make a campaign"),

@@ -16,6 +16,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.level import Fidelity
+from fidsel.md.dynamics.stops import ClusterBounds
 from fidsel.models import ForceField, load
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.watch import OnProgress, Progress
@@ -59,12 +60,15 @@ def tells(report: Reporter, what: str) -> OnProgress:
 class Refresh(Protocol):
     """Makes new candidate configurations from the current model."""
 
-    def __call__(self, model: ForceField, starts: Frames, seed: int, share: int) -> Frames:
+    def __call__(
+        self, model: ForceField, starts: Frames, seed: int, share: int, bounds: Callable[[], ClusterBounds]
+    ) -> Frames:
         """Return new unlabelled frames of one molecule; the same arguments give the same frames.
 
         Parameters
         ----------
         share : how many molecules share the number of frames.
+        bounds : makes the bounds of the model's errors, where they are of use.
         """
         ...
 

@@ -1,6 +1,6 @@
 """When a replica ends: out of the physical range, too hot, its energy lost, or its model unsure of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Self
@@ -42,6 +42,26 @@ class Exit:
     __repr__ = shown
 
 
+@dataclass(frozen=True, eq=False)
+class ClusterBounds:
+    """What the errors of a model are bound by, cluster by cluster, as held-out labels told.
+
+    Parameters
+    ----------
+    values : (k,) eV/Å, that a fraction of the frames of each cluster stay below, see
+        `fidsel.selector.calibrate`.
+    clusters : returns the cluster (n,) of each of some frames.
+    """
+
+    values: FloatArray
+    clusters: Callable[[Frames], IntArray]
+    __repr__ = shown
+
+    def of(self, frames: Frames) -> FloatArray:
+        """Return (n,) eV/Å, the bound of the cluster that each frame belongs to."""
+        return np.asarray(self.values[self.clusters(frames)])
+
+
 @dataclass(frozen=True)
 class Doubt:
     """Where a model is unsure of itself.
@@ -52,18 +72,22 @@ class Doubt:
     outside : Å, how far a distance may be outside of the range that it had in training.
     far : whether a distance that is far outside, as the calculator warns of, ends a replica.
     every : steps between two looks.
+    bound : eV/Å, largest bound of the errors in the cluster that a frame belongs to.
+    bounds : those of the model's clusters.
     """
 
     disagreement: float = inf
     outside: float = inf
     far: bool = False
     every: int = 10
+    bound: float = inf
+    bounds: ClusterBounds | None = None
 
     def __post_init__(self) -> None:
-        if not (self.disagreement > 0 and self.outside >= 0 and self.every >= 1):
+        if not (self.disagreement > 0 and self.outside >= 0 and self.every >= 1 and self.bound > 0):
             raise UsageError(
-                "limits of uncertainty need disagreement > 0 eV/Å, outside ≥ 0 Å and every ≥ 1 step, got "
-                f"{self.disagreement}, {self.outside} and {self.every}"
+                "limits of uncertainty need disagreement > 0 eV/Å, outside ≥ 0 Å, every ≥ 1 step and bound "
+                f"> 0 eV/Å, got {self.disagreement}, {self.outside}, {self.every} and {self.bound}"
             )
 
     def completed(self, model: "ForceField", starts: Frames) -> Self:
@@ -91,6 +115,12 @@ class Doubt:
                 "outside: limit the disagreement of a committee"
             )
 
+        if self.bound < inf and self.bounds is None:
+            raise UsageError(
+                f"a limit of the bound of errors needs a model of a campaign, got a {model.kind} model "
+                "alone: give the folder of the campaign or of one of its rounds"
+            )
+
     def of(self, model: "ForceField", frames: Frames) -> Iterator[tuple[int, str]]:
         """Yield the frames that pass a limit, and which one, in words."""
         from fidsel.models.ranges import furthest
@@ -107,6 +137,10 @@ class Doubt:
             apart = model.disagreement(frames).frame_forces
             for i in np.flatnonzero(apart > self.disagreement).tolist():
                 said.setdefault(i, f"forces of the committee {apart[i]:.3f} eV/Å apart")
+        if self.bound < inf and self.bounds is not None:
+            bounds = self.bounds.of(frames)
+            for i in np.flatnonzero(bounds > self.bound).tolist():
+                said.setdefault(i, f"in a cluster of errors up to {bounds[i]:.3f} eV/Å")
         yield from sorted(said.items())
 
 

@@ -15,7 +15,7 @@ from fidsel.exceptions import UsageError
 from fidsel.md.dynamics.replicas import ReplicaRun
 from fidsel.md.dynamics.samples import Samples
 from fidsel.md.dynamics.simulation import Simulation, Tell, simulate, unheard
-from fidsel.md.dynamics.stops import Stops
+from fidsel.md.dynamics.stops import ClusterBounds, Stops
 from fidsel.md.langevin import Thermostat, check_request
 from fidsel.md.physical import PhysicalRange
 from fidsel.models.checkpoints import Checkpoints, digest, model_digest
@@ -28,6 +28,7 @@ Maker = Callable[[Frames], "ForceField | LabelSource"]
 """Makes a model, or a label source, for the molecule of some frames."""
 STOPS = Stops(limits=PhysicalRange(transfer=True))
 """Of models: a hydrogen may change partners."""
+NO_BOUNDS: Mapping[str, ClusterBounds] = {}
 RELIABLE = 0.95
 """Fraction of replicas that must survive at a time step for it to count as stable."""
 
@@ -123,6 +124,7 @@ def study(
     tells: Callable[[str], Tell] = lambda _: unheard,
     every: float = 5.0,
     most: int | None = None,
+    bounds: Mapping[str, ClusterBounds] = NO_BOUNDS,
 ) -> Study:
     """Run dynamics of every model on every molecule with every time step.
 
@@ -139,6 +141,7 @@ def study(
     every : seconds between two checkpoints, at least.
     most : bytes that all samples may take on disk, beyond which they are thinned out, and a study that is
         killed does not go on; None = no limit.
+    bounds : of the errors of models, by name, for a limit of them.
 
     Raises
     ------
@@ -153,12 +156,13 @@ def study(
     if protocol.cautious and not any(isinstance(model, ForceField) for model in made.values()):
         raise UsageError("frames that a model doubts need a trained model, label sources have no doubt")
     cases = [
-        (name, part, timestep, _run(made[name, i], part, protocol, timestep))
+        (name, part, timestep, _run(made[name, i], part, protocol, timestep, bounds.get(name)))
         for name in models
         for i, part in enumerate(parts)
         for timestep in sorted(set(protocol.timesteps))
     ]
-    key = digest([starts.digest(), vars(protocol) | {"time": 0}, seed, *map(_told, made.values())])
+    known = {name: one.values.tolist() for name, one in bounds.items()}
+    key = digest([starts.digest(), vars(protocol) | {"time": 0}, seed, known, *map(_told, made.values())])
     kept = Checkpoints(folder, key, every)
     share = None if most is None else most // len(cases)
     found, notes = [], []
@@ -190,9 +194,17 @@ def systems(frames: Frames) -> list[Frames]:
     return [frames[rows] for rows in alike(frames, "charge", "spin")]
 
 
-def _run(model: "ForceField | LabelSource", part: Frames, protocol: Protocol, timestep: float) -> ReplicaRun:
+def _run(
+    model: "ForceField | LabelSource",
+    part: Frames,
+    protocol: Protocol,
+    timestep: float,
+    bounds: ClusterBounds | None,
+) -> ReplicaRun:
     count = len(part) if protocol.replicas is None else protocol.replicas
     frames, stops = part[np.arange(count) % len(part)].unlabelled(), protocol.stops
+    if stops.doubt.bound < inf:
+        stops = replace(stops, doubt=replace(stops.doubt, bounds=bounds))
     if protocol.cautious and isinstance(model, ForceField):
         stops = replace(stops, doubt=stops.doubt.completed(model, frames))
     thermostat = Thermostat(timestep, protocol.friction)

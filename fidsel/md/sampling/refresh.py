@@ -92,18 +92,20 @@ def refresh_pool(
     replicas : most trajectories run side by side.
     plan : how they are run, thinned and cut.
     doubt : where a model is unsure of itself; None = the usual limits, see
-        `Doubt.completed`.
+        `Doubt.completed`. With a limit of the bound of errors no trajectory starts where it is passed.
 
     Raises
     ------
     UsageError
         for arguments that cannot be, starts of different molecules or out of range.
     FidselError
-        where the model leaves the physical range too often to give that many frames.
+        where the model leaves the physical range too often to give that many frames, or no start is within
+        the bound of errors.
     """
     check_request(frames, temperatures)
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.permutation(len(starts))[: max(1, replicas)])
+    able = np.arange(len(starts)) if doubt is None else _within(starts, doubt)
+    rows = np.sort(able[rng.permutation(len(able))[: max(1, replicas)]])
     chosen = starts[rows]
     stops = Stops(limits=plan.limits, doubt=NO_DOUBT.completed(model, chosen) if doubt is None else doubt)
     run = ReplicaRun.of_model(model, chosen, temperatures, plan.thermostat, stops, anew=True)
@@ -120,6 +122,20 @@ def refresh_pool(
     if unsure:
         notes += (f"{len(unsure)} frames are ones that the model was unsure of",)
     return Sample(join(pool), SampleReport("model-md", seed, reports, notes=notes))
+
+
+def _within(starts: Frames, doubt: Doubt) -> IntArray:
+    """Return the starts in clusters whose errors stay below the limit: all others would end as they began."""
+    if doubt.bounds is None:
+        return np.arange(len(starts))
+    bounds = doubt.bounds.of(starts)
+    able = np.flatnonzero(bounds <= doubt.bound)
+    if len(able) == 0:
+        raise FidselError(
+            f"no start is in a cluster whose errors stay below {doubt.bound:g} eV/Å, the best one has "
+            f"{bounds.min():.3g}: raise pool.refresh_bound"
+        )
+    return able
 
 
 def collect(

@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from fidsel.campaign.rounds.bounds import round_bounds
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.load import check_config
 from fidsel.data import Frames, write
@@ -22,14 +23,14 @@ from fidsel.md.check.minimum import relaxed
 from fidsel.md.distances import Distribution, distribution
 from fidsel.md.dynamics.output import require_format, write_trajectories
 from fidsel.md.dynamics.simulation import Simulation, Tell
-from fidsel.md.dynamics.stops import Doubt, Stops
+from fidsel.md.dynamics.stops import ClusterBounds, Doubt, Stops
 from fidsel.md.dynamics.study import STOPS, Maker, Protocol, Study, study, systems
 from fidsel.md.physical import PhysicalRange, bonds_of
 from fidsel.models import ForceField
 from fidsel.models.files import JSON
 from fidsel.report.dynamics import dynamics_plot
 from fidsel.tasks.baseline import named_baseline
-from fidsel.tasks.dynamics.starts import read_starts
+from fidsel.tasks.dynamics.starts import read_starts, round_of
 from fidsel.tasks.model_files import ASE, load_folder
 from fidsel.tasks.refine import PriorConfig, section_prior
 
@@ -112,8 +113,16 @@ def dynamics_files(
         named = _named([(_called(model), maker(model, device)) for model in models])
         frames = read_starts(starts)
         known = {} if reference is None else _reference(reference, frames)
-        most = UNWRITTEN if out is None else None
-        found = study(named, frames, protocol, seed, folder, tells=tells, most=most)
+        found = study(
+            named,
+            frames,
+            protocol,
+            seed,
+            folder,
+            tells=tells,
+            most=UNWRITTEN if out is None else None,
+            bounds=_bounds(dict(zip(named, models, strict=True))) if protocol.stops.doubt.bound < inf else {},
+        )
         record = found.to_dict()
         if out is not None:
             write_trajectories(out, found)
@@ -139,7 +148,7 @@ def protocol_of(
     replicas: int | None,
     every: int,
     bonds: str,
-    doubt: tuple[float | None, float | None] = (None, None),
+    doubt: tuple[float | None, float | None, float | None] = (None, None, None),
     cautious: bool = False,
 ) -> Protocol:
     """Return what each replica does, from the words of a person; see `Protocol`.
@@ -150,7 +159,8 @@ def protocol_of(
     ----------
     ensemble : a name of `ENSEMBLES`.
     bonds : a name of `BONDS`.
-    doubt : limits of disagreement, eV/Å, and of the distance outside of training, Å.
+    doubt : limits of disagreement, eV/Å, of the distance outside of training, Å, and of the bound of errors
+        in a cluster, eV/Å.
     """
     if ensemble not in ENSEMBLES:
         raise unknown("ensemble", ensemble, ENSEMBLES)
@@ -158,7 +168,7 @@ def protocol_of(
         raise unknown("--bonds", bonds, BONDS)
     if ensemble == "langevin" and not friction > 0:
         raise UsageError(f"Langevin dynamics need a friction above 0, got {friction}: NVE is --ensemble nve")
-    disagreement, outside = (inf if limit is None else limit for limit in doubt)
+    disagreement, outside, bound = (inf if limit is None else limit for limit in doubt)
     return Protocol(
         time,
         timesteps,
@@ -166,7 +176,7 @@ def protocol_of(
         friction if ensemble == "langevin" else 0.0,
         replicas,
         every,
-        Stops(BONDS[bonds], doubt=Doubt(disagreement, outside)),
+        Stops(BONDS[bonds], doubt=Doubt(disagreement, outside, bound=bound)),
         cautious,
     )
 
@@ -232,6 +242,16 @@ def _named(models: Sequence[tuple[str, Maker]]) -> Mapping[str, Maker]:
         found[f"{name} #{again + 1}" if again else name] = made
     if not found:
         raise UsageError("dynamics need at least one model")
+    return found
+
+
+def _bounds(models: Mapping[str, Model]) -> Mapping[str, ClusterBounds]:
+    """Return the bounds of the errors of those models that are of a campaign, by name."""
+    found = {}
+    for name, model in models.items():
+        named = isinstance(model, (Path, str)) and Path(model).is_dir()
+        if named and (place := round_of(Path(str(model)))) is not None:
+            found[name] = round_bounds(*place)
     return found
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from fidsel.campaign.journal import Journal
 from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
+from fidsel.campaign.settings import Campaign
 from fidsel.config.build import open_campaign
 from fidsel.config.load import FILE
 from fidsel.data import Frames
@@ -45,15 +46,35 @@ def training_frames(folder: Path) -> Frames:
     ----------
     folder : of the campaign, or of one of its rounds.
     """
-    home = next((one for one in (folder, *folder.resolve().parents[:2]) if (one / FILE).exists()), None)
-    if home is None:
+    found = round_of(folder)
+    if found is None:
         raise UsageError(f"starts are a file of frames or the folder of a campaign or a round, got {folder}")
-    campaign, kept = open_campaign(home), CampaignFolder(home)
-    rounds = kept.read_rounds()
-    here = [one for one in rounds if kept.round(one.index).resolve() == folder.resolve()]
-    chosen = here[0] if here else best_round(rounds)
-    if chosen is None:
-        raise UsageError(f"no round of {home} is finished, so it has no training frames yet")
-    with LabelStore(kept.store) as store:
-        ids = Journal(store).training_ids(chosen.index).accurate
+    campaign, index = found
+    with LabelStore(campaign.folder.store) as store:
+        ids = Journal(store).training_ids(index).accurate
         return store.labelled(campaign.accurate, store.label_ids(campaign.accurate, ids)).unlabelled()
+
+
+def round_of(folder: Path) -> tuple[Campaign, int] | None:
+    """Return the campaign that a folder is, or is in, and the round: this one, or the best one.
+
+    None for any other folder; raises a `UsageError` where no round is finished.
+
+    Parameters
+    ----------
+    folder : of the campaign, of one of its rounds, or of the model of a round.
+    """
+    folder = folder.resolve()
+    home = next((one for one in (folder, *folder.parents[:3]) if (one / FILE).exists()), None)
+    if home is None:
+        return None
+    kept = CampaignFolder(home)
+    rounds = kept.read_rounds()
+    best = best_round(rounds)
+    if best is None:
+        raise UsageError(f"no round of {home} is finished, so it has neither model nor training frames yet")
+    places = {home: best.index}
+    for one in rounds:
+        place = kept.round(one.index).resolve()
+        places |= {place: one.index, place / "model": one.index}
+    return (open_campaign(home), places[folder]) if folder in places else None

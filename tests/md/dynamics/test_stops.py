@@ -1,5 +1,6 @@
 """Where a model is unsure, and what that ends."""
 
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -11,7 +12,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.md.dynamics.replicas import ReplicaRun
-from fidsel.md.dynamics.stops import MARGIN, NO_DOUBT, UNCERTAIN, Doubt, Stops
+from fidsel.md.dynamics.stops import MARGIN, NO_DOUBT, UNCERTAIN, ClusterBounds, Doubt, Stops
 from fidsel.md.langevin import Thermostat
 from fidsel.models import EnergyReference, Ensemble, ForceField
 
@@ -73,6 +74,17 @@ def test_a_limit_that_a_model_cannot_be_held_to_is_refused() -> None:
         Doubt(disagreement=0.0)
     with pytest.raises(UsageError, match="hot > 1"):
         Stops(hot=1.0)
+
+
+def test_a_cluster_with_large_errors_is_found() -> None:
+    far = ClusterBounds(np.array([0.1, 0.5]), lambda frames: (frames.positions[::3, 0] > 1).astype(np.int64))
+    moved = stretched(0.0).replace(positions=WATERS[:1].positions + np.array([2.0, 0, 0])) + WATERS[1:]
+    doubt = Doubt(bound=0.3, bounds=far)
+    doubt.require(network(1))
+    assert list(doubt.of(network(1), moved)) == [(0, "in a cluster of errors up to 0.500 eV/Å")]
+    assert list(replace(doubt, bound=0.5).of(network(1), moved)) == []
+    with pytest.raises(UsageError, match="needs a model of a campaign, got a painn model alone"):
+        Doubt(bound=0.3).require(network(1))
 
 
 def test_doubt_ends_a_replica_when_it_is_asked_for() -> None:

@@ -89,7 +89,9 @@ def test_words_become_a_protocol() -> None:
     words = {"friction": 0.02, "replicas": 3, "every": 5}
     nve = protocol_of(10.0, (0.5,), (300.0,), ensemble="nve", bonds="kept", **words)
     assert (nve.friction, nve.replicas, nve.every, nve.stops.limits.formed) == (0.0, 3, 5, 1.1)
-    bath = protocol_of(10.0, (0.5,), (300.0,), ensemble="langevin", bonds="any", doubt=(0.3, None), **words)
+    bath = protocol_of(
+        10.0, (0.5,), (300.0,), ensemble="langevin", bonds="any", doubt=(0.3, None, None), **words
+    )
     assert (bath.friction, bath.stops.doubt.disagreement, bath.stops.limits.transfer) == (0.02, 0.3, False)
 
 

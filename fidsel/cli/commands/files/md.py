@@ -56,6 +56,13 @@ Outside = Annotated[
         "width of a distance's range, and 0.1 Å."
     ),
 ]
+Bound = Annotated[
+    float | None,
+    typer.Option(
+        help="eV/Å, of a campaign's model: a replica ends in a cluster where forces may err by more, as the "
+        "labels held out tell."
+    ),
+]
 Check = Annotated[
     str | None,
     typer.Option(
@@ -81,6 +88,7 @@ def md(
     bonds: Bonds = "transfer",
     uncertain: Uncertain = None,
     outside: Outside = None,
+    bound: Bound = None,
     out: Annotated[Path | None, typer.Option(help="Trajectories: .extxyz, .traj, ...")] = None,
     stops: Annotated[Path | None, typer.Option(help="Frames a model is unsure of: FILE.extxyz.")] = None,
     reference: Annotated[str | None, typer.Option(help="Trajectory to compare distances with.")] = None,
@@ -115,7 +123,7 @@ def md(
         replicas=replicas,
         every=every,
         bonds=bonds,
-        doubt=(uncertain, outside),
+        doubt=(uncertain, outside, bound),
         cautious=stops is not None,
     )
     with progress() as say:
