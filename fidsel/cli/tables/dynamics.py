@@ -66,7 +66,7 @@ def _row(run: Record) -> list[object]:
 
 
 def check_table(found: Record) -> None:
-    """Print how geometries and frequencies of models compare with a source."""
+    """Print how geometries, frequencies and torsions of models compare with a source."""
     columns = (
         "model",
         "molecule",
@@ -83,3 +83,12 @@ def check_table(found: Record) -> None:
         for one in found["checks"]
     ]  # fmt: skip
     table(f"relaxed geometry and harmonic frequencies against {found['source']}", columns, rows, text=2)
+    turns = [
+        (one["model"], one["system"], turn["bond"], len(turn["angles"]), 1000 * turn["mae"],
+         1000 * turn["barrier"], 1000 * turn["reference_barrier"])
+        for one in found["checks"]
+        for turn in one["torsions"]
+    ]  # fmt: skip
+    if turns:
+        names = ("model", "molecule", "bond", "geometries", "MAE meV", "barrier meV", "of the source")
+        table(f"rigid rotation about bonds against {found['source']}", names, turns, text=3)

@@ -14,12 +14,11 @@ from fidsel.data import Frames
 from fidsel.exceptions import FidselError
 from fidsel.md.distances import angles_of, degrees
 from fidsel.md.physical import Bonds, bonds_of
-from fidsel.md.surface import surface_of
+from fidsel.md.surface import Labelled, surface_of
 from fidsel.md.vibrations import vibrations, wavenumbers
 from fidsel.models.networks.base import NetworkForceField
 
 if TYPE_CHECKING:
-    from fidsel.fidelity.source import LabelSource
     from fidsel.models.contract import ForceField, Surface
 
 STEP = 0.005
@@ -74,18 +73,21 @@ class Relaxed:
         }
 
 
-def relaxed(model: "ForceField | LabelSource", start: Frames) -> Relaxed:
+def precise(model: "ForceField | Labelled") -> "ForceField | Labelled":
+    """Return a network that computes in float64, anything else as it is."""
+    return model.to(dtype=torch.float64) if isinstance(model, NetworkForceField) else model
+
+
+def relaxed(model: "ForceField | Labelled", start: Frames) -> Relaxed:
     """Return the minimum next to a frame, and its harmonic frequencies by central differences of forces.
 
-    Networks compute in float64 here.
+    Networks should be `precise`.
 
     Raises
     ------
     FidselError
         where no minimum is found.
     """
-    if isinstance(model, NetworkForceField):
-        model = model.to(dtype=torch.float64)
     numbers, (x,) = start.dense()[:2]
     surface = surface_of(model, start)
     minimum, force = _minimise(surface, x)

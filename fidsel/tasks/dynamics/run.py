@@ -19,7 +19,7 @@ from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError, unknown
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.store.lock import CampaignLock
-from fidsel.md.check.minimum import relaxed
+from fidsel.md.check.compare import Rest
 from fidsel.md.distances import Distribution, distribution
 from fidsel.md.dynamics.output import require_format, write_trajectories
 from fidsel.md.dynamics.simulation import Simulation, Tell
@@ -184,7 +184,7 @@ def protocol_of(
 def check_files(
     models: Sequence[Model], starts: Labels, source: Model, *, device: str = "auto"
 ) -> dict[str, Any]:  # Any: plain values
-    """Return how relaxed geometries and harmonic frequencies of models compare with those of a source.
+    """Return how relaxed geometries, harmonic frequencies and torsions of models compare with a source's.
 
     Each molecule relaxes from its first frame. Raises a `UsageError` where files cannot be read, and a
     `FidselError` where no minimum is found.
@@ -194,9 +194,9 @@ def check_files(
     checks = []
     for part in systems(read_starts(starts)):
         first = part[:1].unlabelled()
-        known = relaxed(truth(first), first)
+        known = Rest.of(truth(first), first)
         for name, made in named.items():
-            found = relaxed(made(first), first).compared(known)
+            found = known.compared(made(first))
             checks.append({"model": name, "system": str(first.formulas[0]), **found})
     return {"source": _called(source), "checks": checks}
 
