@@ -60,6 +60,7 @@ RULES: Final = (
     Rule("campaign.trust_labels", "next round", "rounds that are finished keep what they were trained on"),
     Rule("campaign.close_at", "next round", "rounds that have closed keep what they trained on"),
     Rule("campaign.control", "next round", "rounds that are finished keep their control arm"),
+    Rule("campaign.check", "next round", "rounds that are finished keep their checks"),
     Rule("pool.refresh", "next round", "it decides what is added to the pool"),
     Rule("pool.refresh_frames", "next round", "it decides what is added to the pool"),
     Rule("pool.refresh_bound", "next round", "it decides what is added to the pool"),

@@ -95,6 +95,8 @@ class Rules:
         `fidsel.campaign.rounds.purchases`.
     trust_labels : whether labels that look wrong (see `fidsel.data.checks.quick`) are trained on.
     control : the control arm.
+    check : whether each round compares molecules at rest with the accurate level, see
+        `fidsel.campaign.rounds.at_rest`.
     error : name of the error source, see `fidsel.selector.ERROR_SOURCES`.
     descriptor : as `fidsel.selector.make_descriptor` names it.
     clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
@@ -112,6 +114,7 @@ class Rules:
     close_at: float = 1.0
     trust_labels: bool = False
     control: ControlKind = "owned"
+    check: bool = False
     error: str = "cheap"
     descriptor: DescriptorName = "pair-distances"
     clusters: int = GEOMETRY
@@ -191,6 +194,10 @@ class Campaign:
             raise UsageError(f"a campaign needs fidelities of different names, got {names}")
         if self.baseline is not None:
             self._require_baseline(self.baseline)
+        if self.rules.check and not self.accurate.forces:
+            raise UsageError(
+                f"campaign.check relaxes molecules by {self.accurate.name}, which has no forces: leave it out"
+            )
         if self.rules.stopping.cluster_target is not None and self.rules.coverage is None:
             raise UsageError("a cluster_target is for bounds of errors, which need a coverage: give both")
         if not self.step.estimates:

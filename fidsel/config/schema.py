@@ -62,6 +62,9 @@ class CampaignSection(Strict):
     """Train on labels that look wrong: wrong signs, mixed units, energies or forces far from all others."""
     control: ControlKind = Rules.control
     """Control arm: extrapolated from owned random labels, bought beside the budget, or none."""
+    check: bool = Rules.check
+    """Compare geometry, frequencies and torsions of molecules with the accurate level after each round. Its
+    labels (some 30, 6 per atom and 12 per single bond of each, once) are paid beside the budget."""
 
 
 class PoolSection(Strict):
@@ -216,6 +219,11 @@ class Config(Strict):
             raise ValueError(
                 f"pool.refresh makes configurations that the table {tables[0]!r} has no label for: take a "
                 "source that computes labels, or refresh = 'none'"
+            )
+        if self.campaign.check and accurate.kind == "table":
+            raise ValueError(
+                f"campaign.check relaxes molecules, and the table {accurate.name!r} has no label of what "
+                "comes of it: take a source that computes labels, or check = false"
             )
         return self
 
