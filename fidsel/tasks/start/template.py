@@ -16,7 +16,7 @@ from fidsel.data.atomic import make_folder, write_text
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecules.molecule import Molecule
-from fidsel.md.pool import refuse_single, require_sampling
+from fidsel.md.sampling.pool import refuse_single, require_sampling
 from fidsel.refine.system import systems
 from fidsel.tasks.start.levels import VALIDATION, starting_point
 

@@ -16,7 +16,7 @@ from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.molecules.molecule import from_atoms, from_smiles, rdkit_mol
 from fidsel.fidelity.source import LabelError, LabelSource
 from fidsel.fidelity.sources.openmm import MMFFFamily, MMFFSource, SystemSource, openmm_source
-from fidsel.md.conformer_search import conformers
+from fidsel.md.sampling.conformer_search import conformers
 
 ETHANOL = build("CH3CH2OH")
 
