@@ -59,7 +59,7 @@ class Slot:
         """Return a result as a text that `unpacked` reads; numbers keep all their digits."""
         entries: dict[str, Any] = {
             "format": FORMAT, "attempt": self.attempt, "frame": self.frame_id, "level": self.level,
-            "usage": asdict(usage), "host": platform.node(),
+            "usage": asdict(usage), "host": usage.host or platform.node(),
         }  # fmt: skip
         if isinstance(outcome, LabelError):
             entries |= {"cause": outcome.cause, "error": str(outcome)}
@@ -169,11 +169,11 @@ def _kept(entries: Mapping[str, Any]) -> Kept:
     attempt, frame_id, level = entries["attempt"], entries["frame"], entries["level"]
     if type(attempt) is not int or not isinstance(frame_id, str) or not isinstance(level, str):
         raise ValueError("attempt, frame or level is of another type")
-    return Kept(attempt, frame_id, level, _outcome(entries), _usage(entries["usage"]))
-
-
-def _outcome(entries: Mapping[str, Any]) -> Label | LabelError:
     host = plain_text(str(entries["host"]))
+    return Kept(attempt, frame_id, level, _outcome(entries, host), _usage(entries["usage"], host))
+
+
+def _outcome(entries: Mapping[str, Any], host: str) -> Label | LabelError:
     if "error" in entries:
         causes: dict[str, Cause] = {known: known for known in (*CAUSES, "cancelled")}
         cause = causes[entries["cause"]]
@@ -189,11 +189,12 @@ def _outcome(entries: Mapping[str, Any]) -> Label | LabelError:
     return replace(label, provenance={"host": host, **label.provenance})
 
 
-def _usage(entries: Mapping[str, Any]) -> Usage:
+def _usage(entries: Mapping[str, Any], host: str) -> Usage:
     values = [float(entries[name]) for name in ("cpu", "wall", "setup")]
     if not all(isfinite(value) and value >= 0 for value in values):
         raise ValueError(f"times of {values} s")
-    return Usage(*values)
+    cpu, wall, setup = values
+    return Usage(cpu, wall, setup, host)
 
 
 def _refuse(name: str) -> None:

@@ -62,11 +62,13 @@ class Usage:
     wall : s on the monotonic clock that it ran; while the driver or the worker was suspended it did not.
     setup : s, CPU time of the worker's start, imports and warm-up, where this label was the first to
         need them; not part of `cpu`.
+    host : where it runs or ran; "" = on this machine.
     """
 
     cpu: float = 0.0
     wall: float = 0.0
     setup: float = 0.0
+    host: str = ""
 
 
 Result = tuple[Task, Label | LabelError, Usage]
