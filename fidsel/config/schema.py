@@ -14,6 +14,7 @@ from pydantic import (
 
 from fidsel.campaign.rounds.bounds import least_frames
 from fidsel.campaign.settings import ControlKind, Rules
+from fidsel.config.engines import ENGINES, Engine
 from fidsel.config.levels import Level, refuse_unpriced
 from fidsel.config.models import LEARNERS, Model
 from fidsel.config.recipes import RecipeSettings, with_recipe
@@ -148,15 +149,6 @@ class BudgetSection(Strict):
         return Budget.parse(override or f"{self.total}{self.unit}")
 
 
-class EngineSection(Strict):
-    """Where labels are computed."""
-
-    kind: Literal["local"] = "local"
-    """Worker processes on this machine."""
-    workers: PositiveInt | None = None
-    """Worker processes; by default all cores."""
-
-
 class TrackingSection(Strict):
     """Where rounds are logged."""
 
@@ -188,7 +180,7 @@ class Config(Strict):
     """How configurations are picked."""
     budget: BudgetSection
     """What may be spent on labels for training and validation."""
-    engine: EngineSection = EngineSection()
+    engine: Engine = ENGINES["local"](kind="local")
     """Where labels are computed."""
     tracking: TrackingSection = TrackingSection()
     """Where rounds are logged."""
