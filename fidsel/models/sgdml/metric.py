@@ -1,7 +1,8 @@
 """A metric for the sGDML descriptor: a weight for each class of atom pairs, by leave-one-out errors.
 
 Automatic relevance determination: pairs that the forces hardly depend on get small weights. All pairs that
-symmetries map onto each other share one, so that the kernel stays as symmetric as it was. On H₂CO,
+symmetries map onto each other share one, so that the kernel stays as symmetric as it was. A prior keeps weights
+near each other (`PRIOR`). On H₂CO,
 malonaldehyde and residuals between their levels, weights by marginal likelihood left larger errors
 (docs/choosing.md).
 """
@@ -33,6 +34,10 @@ times as large (geometric means of 12 draws; seven times in one draw), of eight 
 STEPS, ENOUGH = 30, 1e-3
 """Most steps of the minimisation, and the relative gain of a step with which it ends, mostly after ten: going
 on took twice the time, and errors of H₂CO and malonaldehyde stayed the same to 1 % on average."""
+PRIOR = 1.0
+"""Twice what a variance of 1 of the logarithms of weights must gain in the logarithm of the error. Sixty frames
+tell less than their leave-one-out errors seem to: fits to 250 frames of malonaldehyde with weights learnt
+without it left validation errors from 0.77 to 1.14 times those of weights of 1, by draw, with it 0.8 to 0.94."""
 RANGE = 30.0
 """Largest factor between a weight and that of the identity."""
 
@@ -63,6 +68,7 @@ def learn_metric(
     after : called after each of them.
     """
     places: list[FloatArray] = []
+    values: list[float] = []
 
     def value(logs: FloatArray) -> tuple[float, FloatArray]:
         if len(known) == len(places):
@@ -70,7 +76,10 @@ def learn_metric(
             known.append((found, slope.tolist()))
             after()
         places.append(logs.copy())
-        return known[len(places) - 1][0], np.array(known[len(places) - 1][1])
+        error, slope = known[len(places) - 1]
+        spread = logs - logs.mean()
+        values.append(error + PRIOR / 2 * float((spread**2).mean()))
+        return values[-1], np.array(slope) + PRIOR * spread / len(logs)
 
     start, bound = np.zeros(problem.classes), float(np.log(RANGE))
     with suppress(IndefiniteError):  # what was found until then is as good
@@ -82,8 +91,7 @@ def learn_metric(
             bounds=[(-bound, bound)] * len(start),
             options={"maxiter": STEPS, "ftol": ENOUGH},
         )
-    errors = [error for error, _ in known[: len(places)]]
-    logs = places[errors.index(min(errors))] if errors else start
+    logs = places[values.index(min(values))] if values else start
     weights = problem.weights(torch.from_numpy(logs))
     scale = float(weights.square().mean().sqrt())
     return weights / scale, problem.sigma / scale
