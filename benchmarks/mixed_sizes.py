@@ -81,7 +81,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = [compare(molecules, size) for molecules in MIXTURES for size in BATCHES]
     if asked.json:
-        publish("mixed_sizes", rows=rows)
+        publish("mixed_sizes", settings={"each": EACH, "steps": STEPS, "turns": TURNS}, rows=rows)
         return
     for row in rows:
         print(*row.values(), sep="\t")
