@@ -30,7 +30,7 @@ from fidsel.data import Frames
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.md.langevin import OpenMMRun, Thermostat
-from fidsel.md.pool import split_evenly, starts_of
+from fidsel.md.sampling.pool import split_evenly, starts_of
 from fidsel.selector import BroadClusters, pair_distances
 
 SMILES = {"ethanol": "CCO", "aspirin": "CC(=O)Oc1ccccc1C(=O)O"}

@@ -17,7 +17,7 @@ from ase import Atoms
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.sources.pyscf import PySCFSource
 from fidsel.fidelity.sources.pyscf_input import basis_functions
-from fidsel.md.conformer_search import conformers
+from fidsel.md.sampling.conformer_search import conformers
 
 MOLECULES = ("O", "C=O", "CN", "OC=O", "CCO", "CC(C)=O", "NCC(=O)O", "c1ccccc1", "c1ccc2ccccc2c1")
 BASIS = "6-31G*"

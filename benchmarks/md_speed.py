@@ -28,8 +28,8 @@ from threadpoolctl import threadpool_limits
 from fidsel.arrays import evenly
 from fidsel.data import Frames
 from fidsel.md import Thermostat
-from fidsel.md.replicas import ReplicaRun
-from fidsel.md.study import STOPS
+from fidsel.md.dynamics.replicas import ReplicaRun
+from fidsel.md.dynamics.study import STOPS
 from fidsel.models import SGDML, ForceField, GemNet, PaiNN
 from fidsel.training import Stage, fit
 

@@ -25,7 +25,7 @@ from cells import Row, apart, data_folder, malonaldehyde, options, publish, run_
 
 from fidsel.data import Frames
 from fidsel.fidelity.sources.tblite import TBLiteSource
-from fidsel.md.study import Protocol, study
+from fidsel.md.dynamics.study import Protocol, study
 from fidsel.models import SGDML, ForceField, PaiNN
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.sgdml.force_field import SIGMAS

@@ -10,6 +10,7 @@ from fidsel.campaign.plans.plan import Prepared, prepare, start_size, unbought
 from fidsel.campaign.plans.round_size import frame_cost
 from fidsel.campaign.records.decisions import Identity
 from fidsel.campaign.records.round import Allocation, Pick, Round
+from fidsel.campaign.rounds.at_rest import check_at_rest
 from fidsel.campaign.rounds.baseline import chosen_baseline, judge_baseline
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.rounds.propose import choose
@@ -106,10 +107,10 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     ws.charge_training(seconds["training"], f"round {index}")
     ws.begin("measuring on held-out labels")
     found = measured(ws, ready.held, done, data, trained, seconds)
-    notes = (*found.record.notes, *checked.notes, *told)
-    found = replace(
-        found, record=replace(found.record, notes=notes, stop=stop_reason(ws, [*done, found.record]))
-    )
+    checks, failed = check_at_rest(ws, trained.model)
+    notes = (*found.record.notes, *checked.notes, *told, *failed)
+    record = replace(found.record, notes=notes, checks=checks, accounts=ws.ledger.accounts())
+    found = replace(found, record=replace(record, stop=stop_reason(ws, [*done, record])))
     publish(ws, ready.held, found, done, trained)
     forget_trainings(campaign.folder)
     return found.record

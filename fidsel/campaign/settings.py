@@ -16,6 +16,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.level import Fidelity
+from fidsel.md.dynamics.stops import ClusterBounds
 from fidsel.models import ForceField, load
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.watch import OnProgress, Progress
@@ -59,12 +60,15 @@ def tells(report: Reporter, what: str) -> OnProgress:
 class Refresh(Protocol):
     """Makes new candidate configurations from the current model."""
 
-    def __call__(self, model: ForceField, starts: Frames, seed: int, share: int) -> Frames:
+    def __call__(
+        self, model: ForceField, starts: Frames, seed: int, share: int, bounds: Callable[[], ClusterBounds]
+    ) -> Frames:
         """Return new unlabelled frames of one molecule; the same arguments give the same frames.
 
         Parameters
         ----------
         share : how many molecules share the number of frames.
+        bounds : makes the bounds of the model's errors, where they are of use.
         """
         ...
 
@@ -92,6 +96,8 @@ class Rules:
         `fidsel.campaign.rounds.purchases`.
     trust_labels : whether labels that look wrong (see `fidsel.data.checks.quick`) are trained on.
     control : the control arm.
+    check : whether each round compares molecules at rest with the accurate level, see
+        `fidsel.campaign.rounds.at_rest`.
     error : name of the error source, see `fidsel.selector.ERROR_SOURCES`.
     descriptor : as `fidsel.selector.make_descriptor` names it.
     clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
@@ -109,6 +115,7 @@ class Rules:
     close_at: float = 1.0
     trust_labels: bool = False
     control: ControlKind = "owned"
+    check: bool = False
     error: str = "cheap"
     descriptor: DescriptorName = "pair-distances"
     clusters: int = GEOMETRY
@@ -188,6 +195,10 @@ class Campaign:
             raise UsageError(f"a campaign needs fidelities of different names, got {names}")
         if self.baseline is not None:
             self._require_baseline(self.baseline)
+        if self.rules.check and not self.accurate.forces:
+            raise UsageError(
+                f"campaign.check relaxes molecules by {self.accurate.name}, which has no forces: leave it out"
+            )
         if self.rules.stopping.cluster_target is not None and self.rules.coverage is None:
             raise UsageError("a cluster_target is for bounds of errors, which need a coverage: give both")
         if not self.step.estimates:

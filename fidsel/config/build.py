@@ -1,6 +1,6 @@
 """From a checked configuration to a campaign that runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -25,10 +25,11 @@ from fidsel.config.selectors import register_own
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
-from fidsel.md.family import sample_family
-from fidsel.md.harmonic import normal_modes
-from fidsel.md.pool import require_sampling, sample
-from fidsel.md.refresh import refresh_pool
+from fidsel.md.dynamics.stops import ClusterBounds, Doubt
+from fidsel.md.sampling.family import sample_family
+from fidsel.md.sampling.harmonic import normal_modes
+from fidsel.md.sampling.pool import require_sampling, sample
+from fidsel.md.sampling.refresh import refresh_pool
 from fidsel.models import ForceField
 from fidsel.selector import ERROR_SOURCES
 from fidsel.selector.descriptors.soap import require_dscribe
@@ -166,9 +167,13 @@ def build_refresh(section: PoolSection) -> Refresh | None:
     if section.refresh == "none":
         return None
 
-    def refresh(model: ForceField, starts: Frames, seed: int, share: int) -> Frames:
-        frames = max(1, section.refresh_frames // share)
-        return refresh_pool(model, starts, frames, section.temperature, seed).frames
+    def refresh(
+        model: ForceField, starts: Frames, seed: int, share: int, bounds: Callable[[], ClusterBounds]
+    ) -> Frames:
+        frames, doubt = max(1, section.refresh_frames // share), None
+        if section.refresh_bound is not None:
+            doubt = Doubt(bound=section.refresh_bound, bounds=bounds()).completed(model, starts)
+        return refresh_pool(model, starts, frames, section.temperature, seed, doubt=doubt).frames
 
     return refresh
 

@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from fidsel.campaign.rounds.bounds import least_frames
 from fidsel.campaign.settings import ControlKind, Rules
 from fidsel.config.levels import Level, refuse_unpriced
 from fidsel.config.models import LEARNERS, Model
@@ -23,7 +24,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.sources.registry import QUICK
 from fidsel.models import ForceField
-from fidsel.selector import ERROR_SOURCES, ErrorSource
+from fidsel.selector import ERROR_SOURCES, ErrorSource, Random, needs_covariance
 from fidsel.selector.bounds import least_probes
 from fidsel.selector.stopping import Measure, Stopping
 from fidsel.training import Recipe
@@ -61,6 +62,9 @@ class CampaignSection(Strict):
     """Train on labels that look wrong: wrong signs, mixed units, energies or forces far from all others."""
     control: ControlKind = Rules.control
     """Control arm: extrapolated from owned random labels, bought beside the budget, or none."""
+    check: bool = Rules.check
+    """Compare geometry, frequencies and torsions of molecules with the accurate level after each round. Its
+    labels (some 30, 6 per atom and 12 per single bond of each, once) are paid beside the budget."""
 
 
 class PoolSection(Strict):
@@ -92,6 +96,8 @@ class PoolSection(Strict):
     """"model-md" adds frames from dynamics with the current model before each round."""
     refresh_frames: PositiveInt = 100
     """Frames a refresh adds."""
+    refresh_bound: PositiveFloat | None = None
+    """eV/Å: a refresh also ends trajectories, with a candidate, in clusters where forces may err by more."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -214,6 +220,26 @@ class Config(Strict):
                 f"pool.refresh makes configurations that the table {tables[0]!r} has no label for: take a "
                 "source that computes labels, or refresh = 'none'"
             )
+        if self.campaign.check and accurate.kind == "table":
+            raise ValueError(
+                f"campaign.check relaxes molecules, and the table {accurate.name!r} has no label of what "
+                "comes of it: take a source that computes labels, or check = false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        """Refuse bounds of errors that validation labels are too few for."""
+        if self.pool.refresh_bound is None:
+            return self
+        if self.pool.refresh == "none":
+            raise ValueError("pool.refresh_bound is for pool.refresh = 'model-md', which is off: give both")
+        least = least_frames(self.selector.coverage or Stopping.coverage)
+        if self.campaign.validation < least:
+            raise ValueError(
+                f"pool.refresh_bound needs {least} validation labels at least, got campaign.validation = "
+                f"{self.campaign.validation}: raise it, or lower selector.coverage"
+            )
         return self
 
     @model_validator(mode="after")
@@ -243,6 +269,13 @@ class Config(Strict):
         if self.selector.coverage is None and self.campaign.cluster_target is not None:
             raise ValueError("campaign.cluster_target is for bounds of errors: give selector.coverage too")
         recipe = self.recipe.recipe
+        if needs_covariance(getattr(self.selector, "made", Random)) and _lacks(
+            self.model.learner, "covariance"
+        ):
+            raise ValueError(
+                f"selector.kind = {self.selector.kind!r} needs the covariance of a kernel's forces: take "
+                "model.kind = 'sgdml', or selector.kind = 'cluster-error'"
+            )
         if source := ERROR_SOURCES.get(self.error_source(recipe)):
             self.require_errors(source, recipe)
         return self

@@ -13,7 +13,7 @@ Unit = Literal["core-second", "gpu-second", "label"]
 COUNTED: Final = ("train", "validation", "pilot", "probe")
 """Accounts that the budget pays for."""
 
-BESIDE: Final = ("test", "control", "doctor", "training", "setup", "baseline")
+BESIDE: Final = ("test", "control", "doctor", "training", "setup", "baseline", "check")
 """Accounts with ledger lines of their own, shown beside the budget and never refused."""
 
 SPELLINGS: Final[dict[str, tuple[Unit, float]]] = {

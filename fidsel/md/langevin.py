@@ -1,5 +1,6 @@
 """Langevin dynamics: of an OpenMM System, and of many replicas of any force field as one batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,14 @@ class Thermostat:
                 "a time step must be positive and a friction 0 or positive, both finite, got "
                 f"{self.timestep} fs and {self.friction} 1/fs"
             )
+
+
+def check_request(frames: int, temperatures: Sequence[float]) -> None:
+    """Raise `UsageError` unless the number of frames and the temperatures can be."""
+    if frames < 1:
+        raise UsageError(f"the number of frames must be ≥ 1, got {frames}")
+    if not temperatures or not all(0 < t < np.inf for t in temperatures):
+        raise UsageError(f"temperatures must be positive and at least one, got {list(temperatures)}")
 
 
 @dataclass(frozen=True, eq=False)

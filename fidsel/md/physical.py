@@ -129,6 +129,15 @@ def bonds_of(numbers: Sequence[int] | IntArray, positions: FloatArray) -> tuple[
     return tuple(zip(i[bonded].tolist(), j[bonded].tolist(), strict=True))
 
 
+def check_within(reasons: Sequence[str]) -> None:
+    """Raise `UsageError` where a starting geometry is out of range; `reasons` say why, "" = it is not."""
+    for i, reason in enumerate(reasons):
+        if reason:
+            raise UsageError(
+                f"start {i} is out of the physical range ({reason}); give another geometry or wider limits"
+            )
+
+
 def _ends(bonds: Bonds) -> tuple[IntArray, IntArray]:
     ends = np.array(bonds, dtype=np.int64).reshape(-1, 2)
     return ends[:, 0], ends[:, 1]

@@ -1,7 +1,7 @@
 """Energies and forces of many replicas of one molecule at once."""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -11,12 +11,17 @@ from fidsel.exceptions import UsageError
 
 if TYPE_CHECKING:
     from fidsel.fidelity.source import LabelSource
+    from fidsel.models.combinations.labels import SourceLabels
     from fidsel.models.contract import ForceField, Surface
 
 LOG = logging.getLogger(__name__)
 
 
-def surface_of(model: "ForceField | LabelSource", like: Frames) -> "Surface":
+Labelled: TypeAlias = "LabelSource | SourceLabels"
+"""A label source, or labels of one that are counted or computed by an engine."""
+
+
+def surface_of(model: "ForceField | Labelled", like: Frames) -> "Surface":
     """Return the surface of a model for batches of the atoms, charge and spin of `like`.
 
     A model of fidsel's predicts a batch at once; any other label source labels one frame after the other,
@@ -34,13 +39,15 @@ def surface_of(model: "ForceField | LabelSource", like: Frames) -> "Surface":
     return model.surface(like) if isinstance(model, ForceField) else _labelled(model, like)
 
 
-def _labelled(source: "LabelSource", like: Frames) -> "Surface":
+def _labelled(source: Labelled, like: Frames) -> "Surface":
     from fidsel.models.combinations.labels import BaselineError, SourceLabels
 
     numbers, given = like.dense().numbers, {"charge": int(like.charge[0]), "spin": int(like.spin[0])}
-    if not source.forces:
-        raise UsageError("dynamics and relaxation need forces, and this source gives none: take another")
-    labels = SourceLabels(source)
+    if not isinstance(source, SourceLabels):
+        if not source.forces:
+            raise UsageError("dynamics and relaxation need forces, and this source gives none: take another")
+        source = SourceLabels(source)
+    labels = source
     labels.of(like[:1])
 
     def surface(positions: FloatArray) -> tuple[FloatArray, FloatArray]:

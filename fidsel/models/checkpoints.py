@@ -91,9 +91,9 @@ class Checkpoint:
         try:
             return self._read(self.path.read_bytes())
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            self._note(
+            self.note(
                 f"checkpoint {self.path} is left aside, as it is damaged or another's ({error}): this part "
-                "of the training begins anew"
+                "begins anew"
             )
             return None
 
@@ -115,7 +115,7 @@ class Checkpoint:
             make_folder(self.path.parent)
             write_bytes(self.path, tensors_to_bytes(own, metadata=head))
         except FidselError as error:
-            self._note(f"a checkpoint could not be written, a kill would lose what was learnt: {error}")
+            self.note(f"a checkpoint could not be written, a kill would lose what was done: {error}")
         self._last = perf_counter()
         self._took = self._last - began
 
@@ -128,7 +128,8 @@ class Checkpoint:
             raise ValueError("its content has changed")
         return json.loads(head["values"]), tensors
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Let the caller know something, once."""
         if text not in self._training.notes:
             self._training.notes.append(text)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fidsel.md.distances import Distribution
-from fidsel.md.study import Study
+from fidsel.md.dynamics.study import Study
 from fidsel.report.plot import COLORS, default_style, save_figure
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from fidsel.data.atomic import replacing
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
-from fidsel.md.pool import join
+from fidsel.md.sampling.pool import join
 from fidsel.models import ForceField
 from fidsel.refine import ErrorShift, error_shift
 from fidsel.report import Report

@@ -145,7 +145,7 @@ def test_new_candidates_are_of_each_molecule(family: Path, tmp_path: Path) -> No
 
     made = []
 
-    def shake(model: ForceField, starts: Frames, seed: int, share: int) -> Frames:
+    def shake(model: ForceField, starts: Frames, seed: int, share: int, _: object) -> Frames:
         if starts.formulas[0] == "H3N":
             raise FidselError("it flew apart")
         made.append(len(starts))
@@ -172,7 +172,7 @@ def test_a_stop_while_the_baseline_of_new_candidates_is_computed_loses_none(
     beneath = ["model.baseline={kind='tblite',method='GFN2-xTB'}"]
     made, stopped = [], []
 
-    def shake(model: ForceField, starts: Frames, seed: int, share: int) -> Frames:
+    def shake(model: ForceField, starts: Frames, seed: int, share: int, _: object) -> Frames:
         made.append(len(starts))
         return starts.replace(positions=1.001 * starts.positions)
 

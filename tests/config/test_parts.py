@@ -18,7 +18,7 @@ from fidsel.data import Frames, read, write
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelStore, PySCFSource, TableSource, buy
 from fidsel.fidelity.engine.task import InlineEngine
-from fidsel.tasks.doctor import first_frames
+from fidsel.tasks.doctor.examine import first_frames
 from fidsel.tasks.start.template import create
 
 DIANION, NEUTRAL = -4068.775, -4078.385

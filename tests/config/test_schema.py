@@ -194,3 +194,12 @@ def test_what_does_not_fit_is_named(changes: dict[str, Any], message: str) -> No
 def test_all_complaints_come_at_once() -> None:
     with pytest.raises(UsageError, match=r"campaign\.seed .*; engine\.workers "):
         checked(campaign={"seed": -1}, engine={"workers": 0})
+
+
+def test_a_bound_for_new_candidates_needs_labels_to_learn_it_from() -> None:
+    pool = GOOD["pool"] | {"refresh": "model-md", "refresh_bound": 0.2}
+    assert checked(pool=pool).pool.refresh_bound == 0.2
+    with pytest.raises(UsageError, match=r"needs 9 validation labels at least, got campaign.validation = 8"):
+        checked(pool=pool, campaign={"validation": 8})
+    with pytest.raises(UsageError, match=r"refresh_bound is for pool.refresh = 'model-md'"):
+        checked(pool=pool | {"refresh": "none"})

@@ -8,7 +8,7 @@ from fidsel.data.checks.check import Finding
 from fidsel.fidelity.inspect import inspect_file, mmff_forces
 from fidsel.fidelity.molecules.molecule import Molecule, from_smiles
 from fidsel.fidelity.sources.openmm import MMFFSource
-from fidsel.md.harmonic import normal_modes
+from fidsel.md.sampling.harmonic import normal_modes
 
 KCAL = 23.060548
 

@@ -13,10 +13,10 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.sources.openmm import MMFFSource
-from fidsel.md.conformer_search import conformers
+from fidsel.md.dynamics.replicas import ReplicaRun
+from fidsel.md.dynamics.stops import Stops
 from fidsel.md.langevin import OpenMMRun, Replicas, Thermostat, at_rest
-from fidsel.md.replicas import ReplicaRun
-from fidsel.md.stops import Stops
+from fidsel.md.sampling.conformer_search import conformers
 
 WATER = MMFFSource(from_smiles("O"))
 STIFF = 5.0

@@ -8,7 +8,7 @@ from mmff_force_field import MMFFForceField
 from fidsel.data import Frames
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.md.distances import distribution
-from fidsel.md.study import Protocol, study
+from fidsel.md.dynamics.study import Protocol, study
 from fidsel.report.dynamics import dynamics_figure, dynamics_plot
 
 WATER = from_smiles("O")

@@ -12,6 +12,7 @@ from fidsel.campaign.records.best import best_round, best_words
 from fidsel.campaign.records.curves import headline, learning_curves, spend_label
 from fidsel.campaign.records.molecules import MoleculeRow
 from fidsel.campaign.records.round import ControlArm, HeldOut, Round
+from fidsel.campaign.rounds.at_rest import words
 from fidsel.campaign.rounds.held_out import HeldOutErrors
 from fidsel.campaign.rounds.measure import error_unit, read_clusters
 from fidsel.campaign.settings import Campaign
@@ -142,6 +143,7 @@ def _facts(campaign: Campaign, pool: Frames, rounds: Sequence[Round]) -> tuple[t
     best = best_round(rounds)
     if best is not None and len(rounds) > 1:
         facts.append(("best round", best_words(best, rounds, error_unit(campaign.accurate.forces))))
+    facts += [(f"{one['molecule']} at rest, against {one['level']}", words(one)) for one in last.checks]
     facts.append(("state", last.stop or "goes on"))
     return tuple(facts)
 

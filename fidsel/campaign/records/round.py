@@ -153,6 +153,7 @@ class Round:
     notes : what a person should know.
     stop : why the campaign ends here, "" while it goes on.
     molecules : of each, where there are several.
+    checks : of each molecule at rest, see `fidsel.campaign.rounds.at_rest`.
     """
 
     campaign: str
@@ -174,6 +175,7 @@ class Round:
     notes: tuple[str, ...] = ()
     stop: str = ""
     molecules: tuple[MoleculeRow, ...] = ()
+    checks: tuple[Mapping[str, Any], ...] = ()
 
     def __repr__(self) -> str:
         labels = ", ".join(f"{count} {name}" for name, count in self.labels.items())

@@ -143,7 +143,7 @@ def _pick(
         more=even,
         evidence=evidence(ws, index, frames),
         able=able,
-        merges=None if step.coverage is None else regions.clusters.merges,
+        merges=regions.clusters.merges if step.estimates else None,
     )
     notes = found.picks.notes
     if not even and len(found.picks) < min(draft.picks, int((~pool.labelled[able]).sum())):

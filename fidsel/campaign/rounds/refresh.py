@@ -1,16 +1,19 @@
 """New candidates from dynamics with the current model, once before each round of picking."""
 
+from functools import cache, partial
+
 import numpy as np
 
 from fidsel.campaign.molecules import Members
 from fidsel.campaign.records.decisions import Refreshed
 from fidsel.campaign.rounds.baseline import label_baseline
+from fidsel.campaign.rounds.bounds import bounds_before
 from fidsel.campaign.settings import Refresh
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.molecules.family import group_of
-from fidsel.md.pool import join
+from fidsel.md.sampling.pool import join
 
 
 def refresh(ws: Workspace, index: int) -> tuple[str, ...]:
@@ -39,11 +42,12 @@ def _made(ws: Workspace, make: Refresh, index: int) -> tuple[list[Frames], list[
     model = ws.campaign.load_model(ws.campaign.folder.round(index - 1) / "model")
     starts = ws.labelled(ws.campaign.accurate, ws.journal.training_ids(index - 1).accurate).unlabelled()
     members, seed = Members.among(starts, ws.campaign.molecules), ws.campaign.seed_for("refresh", index)
+    bounds = cache(partial(bounds_before, ws, model, index))
     parts, failed = [], []
     for number in np.unique(members.of).tolist():
         name = members.names[number]
         try:
-            frames = make(model, starts[members.of == number], seed, len(members)).unlabelled()
+            frames = make(model, starts[members.of == number], seed, len(members), bounds).unlabelled()
         except FidselError as error:
             failed.append(f"no new candidates{f' of {name}' * (len(members) > 1)}: {error}")
         else:

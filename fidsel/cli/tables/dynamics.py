@@ -42,6 +42,8 @@ def dynamics_tables(found: Record) -> None:
         )
         rows = [(name, *one.values()) for name, one in compared.items()]
         table("mean absolute difference from the reference", names, rows)
+    for text in found["notes"]:
+        note(text)
     if "candidates" in found:
         note(f"{found['candidates']} frames the model was unsure of")
 
@@ -64,7 +66,7 @@ def _row(run: Record) -> list[object]:
 
 
 def check_table(found: Record) -> None:
-    """Print how geometries and frequencies of models compare with a source."""
+    """Print how geometries, frequencies and torsions of models compare with a source."""
     columns = (
         "model",
         "molecule",
@@ -81,3 +83,12 @@ def check_table(found: Record) -> None:
         for one in found["checks"]
     ]  # fmt: skip
     table(f"relaxed geometry and harmonic frequencies against {found['source']}", columns, rows, text=2)
+    turns = [
+        (one["model"], one["system"], turn["bond"], len(turn["angles"]), 1000 * turn["mae"],
+         1000 * turn["barrier"], 1000 * turn["reference_barrier"])
+        for one in found["checks"]
+        for turn in one["torsions"]
+    ]  # fmt: skip
+    if turns:
+        names = ("model", "molecule", "bond", "geometries", "MAE meV", "barrier meV", "of the source")
+        table(f"rigid rotation about bonds against {found['source']}", names, turns, text=3)

@@ -23,6 +23,9 @@ from fidsel.fidelity.store.process_identity import ProcessIdentity
 INTERVAL: Final = 3.0
 """s between two heartbeats."""
 
+CAMPAIGN: Final = "this campaign"
+"""What is held, where nothing else is said."""
+
 FRESH: Final = 5 * INTERVAL
 """s after which a heartbeat no longer proves that its driver is alive."""
 
@@ -47,6 +50,8 @@ class LockError(FidselError):
 class CampaignLock:
     """Holds a campaign for this process while entered: a file beside the store, touched every few seconds.
 
+    Other work that one process at a time may do on a path is held in the same way (`what`).
+
     The lock of a process that died on this machine is taken over without asking; whether one on
     another machine still lives cannot be seen from here.
 
@@ -55,6 +60,7 @@ class CampaignLock:
     store_path : the label store; the lock is `<store_path>.lock`.
     break_lock : take the lock away from whoever holds it.
     interval : s between two heartbeats.
+    what : what is held, in words, where it is no campaign.
 
     Raises
     ------
@@ -62,8 +68,14 @@ class CampaignLock:
         on entering, where another process holds the campaign.
     """
 
-    def __init__(self, store_path: Path | str, break_lock: bool = False, interval: float = INTERVAL) -> None:
-        self.path = Path(f"{store_path}.lock")
+    def __init__(
+        self,
+        store_path: Path | str,
+        break_lock: bool = False,
+        interval: float = INTERVAL,
+        what: str = CAMPAIGN,
+    ) -> None:
+        self.path, self.what = Path(f"{store_path}.lock"), what
         self.break_lock, self.interval = break_lock, interval
         self.beat: Callable[[], None] | None = None
         """Called with every heartbeat, from a thread of its own."""
@@ -126,8 +138,20 @@ class CampaignLock:
             holder = ProcessIdentity.parse(os.read(descriptor, 65536).decode(errors="replace"))
             fresh = time() - heartbeat < FRESH
             if not self.break_lock and (holder is None or not holder.gone(here, fresh)):
-                raise LockError(_refusal(self.path, holder, heartbeat), holder, heartbeat)
+                raise LockError(self._refusal(holder, heartbeat), holder, heartbeat)
             self.path.unlink()
+
+    def _refusal(self, holder: ProcessIdentity | None, heartbeat: float) -> str:
+        """Return who holds the lock and what to do."""
+        seen = f"last seen alive {datetime.fromtimestamp(heartbeat):%Y-%m-%d %H:%M:%S}"
+        remedy = "use --break-lock" if self.what == CAMPAIGN else f"remove {self.path}"
+        if holder is None:
+            return f"{self.path} is the lock of an unknown process, {seen}; if it is not running, {remedy}"
+        since = f"{datetime.fromtimestamp(holder.since):%Y-%m-%d %H:%M:%S}"
+        return (
+            f"another process works on {self.what}: pid {holder.pid} on {holder.host} since {since}, {seen}; "
+            f"wait for it or stop it; if it died with its machine, {remedy}"
+        )
 
     def _mine(self) -> bool:
         return _same_file(self._descriptor, self.path)
@@ -276,14 +300,3 @@ def _same_file(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:
         return False
-
-
-def _refusal(path: Path, holder: ProcessIdentity | None, heartbeat: float) -> str:
-    seen = f"last seen alive {datetime.fromtimestamp(heartbeat):%Y-%m-%d %H:%M:%S}"
-    if holder is None:
-        return f"{path} is the lock of an unknown process, {seen}; if it is not running, use --break-lock"
-    since = f"{datetime.fromtimestamp(holder.since):%Y-%m-%d %H:%M:%S}"
-    return (
-        f"another process works on this campaign: pid {holder.pid} on {holder.host} since {since}, {seen}; "
-        "wait for it or stop it; if it died with its machine, use --break-lock"
-    )

@@ -63,6 +63,7 @@ class SourceLabels:
     Attributes
     ----------
     seconds : core-seconds its labels have taken so far, as declared by `seconds_per_label` or measured.
+    count : how many labels these were.
     """
 
     def __init__(
@@ -73,7 +74,8 @@ class SourceLabels:
                 "a baseline must have forces, and this source gives none: take a level with forces, or the "
                 "recipe 'cokriging', which computes no cheap level to predict"
             )
-        self.source, self.engine, self.time_limit, self.seconds = source, engine, time_limit, 0.0
+        self.source, self.engine, self.time_limit = source, engine, time_limit
+        self.seconds, self.count = 0.0, 0
         self._known: Known = {}
         self._atoms = 0
 
@@ -135,6 +137,7 @@ class SourceLabels:
         failed: dict[int, LabelError] = {}
         for row, outcome, seconds in self._outcomes(frames, rows):
             self.seconds += getattr(self.source, "seconds_per_label", 0.0) or seconds
+            self.count += 1
             if isinstance(outcome, LabelError):
                 failed[row] = outcome
             else:

@@ -49,6 +49,7 @@ def picked(folder: Path, selector: str, *overrides: str) -> Round:
         ("farthest-point", "farthest from all frames labelled or picked"),
         ("lcmd", "in the largest cluster around a frame labelled or picked"),
         ("random", "drawn at random from"),
+        ("variance-reduction", "takes the expected RMSE of "),
     ],
 )
 def test_kinds_that_need_no_errors_buy_nothing_for_them(
@@ -133,6 +134,7 @@ def test_too_few_labels_for_bounds_are_said(begun: Path, tmp_path: Path) -> None
         ("kind='farthest-point',coverage=0.9", "FarthestPoint needs none: leave out selector.coverage"),
         ("kind='greedi'", "did you mean 'greedy'"),
         ("kind='lcmd',weights='error'", "did you mean 'errors'"),
+        ("kind='variance-reduction',coverage=0.9", "VarianceReduction needs none: leave out"),
     ],
 )
 def test_contradictions(tmp_path: Path, selector: str, message: str) -> None:
@@ -191,3 +193,10 @@ def test_picks_of_a_fixed_number_cost_no_more_than_is_left(priced: Path, tmp_pat
         assert each.sum() <= ws.remaining() + 1e-9
         told = f"{len(made.accurate)} picks of 30: what is left pays for no more of these frames"
         assert any(note.startswith(told) for note in made.notes)
+
+
+def test_picks_by_variance_need_a_kernel(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs the covariance of a kernel's forces: take model"):
+        open_campaign(
+            write_campaign(tmp_path), ["selector={kind='variance-reduction'}", f"model={NETWORK}", QUICK]
+        )

@@ -13,13 +13,14 @@ RUN = {
 
 
 def test_runs_and_what_ended_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    dynamics_tables({"runs": [RUN], "largest_stable_step_fs": {"painn": None}, "candidates": 4})
+    found = {"runs": [RUN], "largest_stable_step_fs": {"painn": None}, "notes": ["begun anew"]}
+    dynamics_tables(found | {"candidates": 4})
     shown = capsys.readouterr()
     assert "1 overlap" in shown.out
     assert "replicas that ended" in shown.out
     assert "50" in shown.out
     assert "painn: of the time steps tried, none is stable" in shown.err
-    assert "4 frames the model was unsure of" in shown.err
+    assert "begun anew\n4 frames the model was unsure of" in shown.err
     many = RUN | {"replicas": [REPLICA] * 23}
-    dynamics_tables({"runs": [many], "largest_stable_step_fs": {}})
+    dynamics_tables(found | {"runs": [many]})
     assert "3 more ended" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from fidsel.fidelity.sources.openmm import (
     context_of,
     openmm_source,
 )
-from fidsel.md.conformer_search import conformers
+from fidsel.md.sampling.conformer_search import conformers
 
 ETHANOL = build("CH3CH2OH")
 

@@ -16,7 +16,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.sources.expected import SECONDS, expected_seconds
-from fidsel.tasks.doctor import examine
+from fidsel.tasks.doctor.examine import examine
 from fidsel.tasks.start import levels
 from fidsel.tasks.start.levels import VALIDATION, WANTED, pool_size, starting_point
 from fidsel.tasks.start.template import create

@@ -10,7 +10,7 @@ from fidsel.cli.output import AsJson, Folder, Overrides, document, table
 
 def doctor(folder: Folder = Path(), settings: Overrides = None, as_json: AsJson = False) -> None:
     """Label a small molecule with every source, try engine, disk, device and tracker."""
-    from fidsel.tasks.doctor import examine
+    from fidsel.tasks.doctor.examine import examine
 
     found = examine(folder, settings or ())
     if as_json:

@@ -56,11 +56,18 @@ Outside = Annotated[
         "width of a distance's range, and 0.1 Å."
     ),
 ]
+Bound = Annotated[
+    float | None,
+    typer.Option(
+        help="eV/Å, of a campaign's model: a replica ends in a cluster where forces may err by more, as the "
+        "labels held out tell."
+    ),
+]
 Check = Annotated[
     str | None,
     typer.Option(
-        help="Compare relaxed geometry and harmonic frequencies with this source (gfn2, a folder, ase:NAME, "
-        "package.module:Class) in place of dynamics."
+        help="Compare relaxed geometry, harmonic frequencies and torsions with this source (gfn2, a folder, "
+        "ase:NAME, package.module:Class) in place of dynamics."
     ),
 ]
 
@@ -81,6 +88,7 @@ def md(
     bonds: Bonds = "transfer",
     uncertain: Uncertain = None,
     outside: Outside = None,
+    bound: Bound = None,
     out: Annotated[Path | None, typer.Option(help="Trajectories: .extxyz, .traj, ...")] = None,
     stops: Annotated[Path | None, typer.Option(help="Frames a model is unsure of: FILE.extxyz.")] = None,
     reference: Annotated[str | None, typer.Option(help="Trajectory to compare distances with.")] = None,
@@ -95,7 +103,7 @@ def md(
     """Run molecular dynamics of models, replicas as one batch, and say how long they last."""
     from fidsel.data.atomic import require_writable
     from fidsel.report.chart import require_picture
-    from fidsel.tasks import dynamics as task
+    from fidsel.tasks.dynamics import run as task
 
     require_writable(out, stops, picture)
     require_picture(picture)
@@ -115,7 +123,7 @@ def md(
         replicas=replicas,
         every=every,
         bonds=bonds,
-        doubt=(uncertain, outside),
+        doubt=(uncertain, outside, bound),
         cautious=stops is not None,
     )
     with progress() as say:

@@ -8,7 +8,7 @@ import pytest
 from small_campaign import CONFIG
 
 from fidsel.cli import main
-from fidsel.tasks import references
+from fidsel.tasks.doctor import references
 
 LEVELS = """
 [[fidelity]]

@@ -155,6 +155,7 @@ def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
         ([kernel, silicon], "one molecule"),
         ([network, start, "--uncertain", "0.1"], "needs a committee"),
         ([network, start, "--outside", "0.1"], "does not know the distances"),
+        ([network, start, "--bound", "0.1"], "needs a model of a campaign, got a painn model alone"),
     ):
         done = fidsel(capfd, "md", *words)
         assert done.code == 2, (words, done.err)
@@ -171,3 +172,6 @@ def test_it_starts_from_the_training_frames_of_a_campaign(
         assert done.code == 0, done.err
         (found,) = json.loads(done.out)["runs"]
         assert len(found["replicas"]) == 3
+    few = fidsel(capfd, "md", small_campaign, small_campaign, "--bound", "0.3")
+    assert few.code == 2
+    assert "needs at least 9 calibration frames, got 4" in few.err

@@ -1,0 +1,114 @@
+"""Each molecule at rest: geometry, frequencies and torsions of a round's model and of the accurate level."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fidsel.campaign.molecules import Members
+from fidsel.campaign.workspace import Workspace
+from fidsel.data import Frames
+from fidsel.data.atomic import write_text
+from fidsel.exceptions import FidselError
+from fidsel.md.check.compare import Rest
+from fidsel.models import ForceField
+from fidsel.models.combinations.labels import SourceLabels
+
+FILE = "at_rest.json"
+"""In the folder of the campaign: what the accurate level says, computed once."""
+
+MOST = 10
+"""Molecules that are checked; a file may hold many more."""
+
+Checks = tuple[Mapping[str, Any], ...]  # Any: plain values
+Known = dict[str, Rest | str]
+"""What the accurate level says, or why it says nothing, by the frame that it starts from."""
+
+
+def check_at_rest(ws: Workspace, model: ForceField) -> tuple[Checks, tuple[str, ...]]:
+    """Return how a model compares for each molecule, where `Rules.check` asks for it, and what failed.
+
+    In the first round the accurate level labels some 30 + 6 N geometries of each molecule, and up to 12 for
+    each bond that can be turned about. They are charged to the account "check", beside the budget, and kept.
+    """
+    if not ws.campaign.rules.check:
+        return (), ()
+    ws.begin("checking molecules at rest")
+    accurate = ws.campaign.accurate
+    frames = ws.labelled(accurate, ws.journal.training_ids(0).accurate).unlabelled()
+    if frames.pbc.any():
+        return (), ("nothing is checked at rest: the frames are periodic",)
+    try:
+        known = _read(ws)
+    except FidselError as error:
+        return (), (f"nothing is checked at rest: {error}",)
+    members = Members.among(frames, ws.campaign.molecules)
+    present = np.unique(members.of).tolist()
+    found, notes = [], []
+    if len(present) > MOST:
+        notes.append(f"{MOST} of {len(present)} molecules are checked at rest")
+    for number in present[:MOST]:
+        name, start = members.names[number], frames[members.of == number][:1]
+        try:
+            rest = _rest(ws, known, start, name)
+            found.append({"molecule": name, "level": accurate.name, **rest.compared(model)})
+        except FidselError as error:
+            notes.append(f"{name} at rest: {error}")
+    return tuple(found), tuple(notes)
+
+
+def words(check: Mapping[str, Any]) -> str:  # Any: plain values
+    """Return what a check says, in a line."""
+    told = (
+        f"RMSD {check['rmsd']:.3f} Å, bonds {check['bond_mae']:.3f} Å, angles {check['angle_mae']:.2g}°, "
+        f"frequencies {check['frequency_mae']:.3g} 1/cm (largest {check['frequency_max']:.3g})"
+    )
+    turns = [
+        f"{one['bond']} {1000 * one['mae']:.3g} of {1000 * one['reference_barrier']:.3g} meV"
+        for one in check["torsions"]
+    ]
+    return told + (f"; error along torsions, of their barrier: {', '.join(turns)}" if turns else "")
+
+
+def _rest(ws: Workspace, known: Known, start: Frames, name: str) -> Rest:
+    """Return what the accurate level says of a molecule, computed and charged where it is not known."""
+    frame = start.ids[0]
+    if frame not in known:
+        accurate = ws.campaign.accurate
+        labels = SourceLabels(accurate.source)
+        try:
+            known[frame] = Rest.of(labels, start)
+        except FidselError as error:
+            known[frame] = str(error)
+        if labels.count:
+            amount = labels.count * accurate.price.cost(labels.seconds / labels.count)
+            ws.ledger.charge("check", amount, f"{name} at rest, {labels.count} labels", labels.seconds)
+        _write(ws, known)
+    found = known[frame]
+    if isinstance(found, str):
+        raise FidselError(f"{ws.campaign.accurate.name} could not be asked: {found}")
+    return found
+
+
+def _read(ws: Workspace) -> Known:
+    """Return what was kept of this level; raise `FidselError` where the file is damaged."""
+    path = ws.campaign.folder.path / FILE
+    if not path.exists():
+        return {}
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["key"] != ws.campaign.accurate.key:
+            return {}
+        return {
+            frame: values if isinstance(values, str) else Rest.from_dict(values)
+            for frame, values in kept["molecules"].items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FidselError(f"{path} is damaged ({error}): remove it, and it is computed anew") from error
+
+
+def _write(ws: Workspace, known: Known) -> None:
+    values = {frame: one if isinstance(one, str) else one.to_dict() for frame, one in known.items()}
+    text = json.dumps({"key": ws.campaign.accurate.key, "molecules": values})
+    write_text(ws.campaign.folder.path / FILE, text)

@@ -1,0 +1,1 @@
+"""What a model makes of a molecule at rest, beside a reference: geometry, frequencies."""

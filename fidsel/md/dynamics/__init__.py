@@ -1,0 +1,1 @@
+"""Dynamics of trained models: replicas, what ends them, how long they last."""

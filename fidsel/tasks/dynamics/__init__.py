@@ -1,0 +1,1 @@
+"""`fidsel md`: what it runs, where it starts, what it checks."""

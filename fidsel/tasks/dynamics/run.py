@@ -1,0 +1,313 @@
+"""Dynamics of models from files: from what a person named to a record, trajectories and pictures."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from fidsel.campaign.rounds.bounds import round_bounds
+from fidsel.campaign.settings import Reporter, silent
+from fidsel.config.load import check_config
+from fidsel.data import Frames, write
+from fidsel.data.label_file import Labels
+from fidsel.data.reading import require_written
+from fidsel.data.seed import checked_seed
+from fidsel.exceptions import UsageError, unknown
+from fidsel.fidelity.source import LabelSource
+from fidsel.fidelity.store.lock import CampaignLock
+from fidsel.md.check.compare import Rest
+from fidsel.md.distances import Distribution, distribution
+from fidsel.md.dynamics.output import require_format, write_trajectories
+from fidsel.md.dynamics.simulation import Simulation, Tell
+from fidsel.md.dynamics.stops import ClusterBounds, Doubt, Stops
+from fidsel.md.dynamics.study import STOPS, Maker, Protocol, Study, study, systems
+from fidsel.md.physical import PhysicalRange, bonds_of
+from fidsel.models import ForceField
+from fidsel.models.files import JSON
+from fidsel.report.dynamics import dynamics_plot
+from fidsel.tasks.baseline import named_baseline
+from fidsel.tasks.dynamics.starts import read_starts, round_of
+from fidsel.tasks.model_files import ASE, load_folder
+from fidsel.tasks.refine import PriorConfig, section_prior
+
+Model = ForceField | LabelSource | Path | str
+
+
+@dataclass(frozen=True)
+class Products:
+    """What dynamics leave behind.
+
+    Parameters
+    ----------
+    out : trajectories, in any format of ASE's.
+    candidates : frames that a model was unsure of; naming a file makes doubt end replicas.
+    picture : PNG or SVG.
+    """
+
+    out: Path | None = None
+    candidates: Path | None = None
+    picture: Path | None = None
+
+
+NOTHING = Products()
+UNWRITTEN = 1 << 30
+"""Bytes that samples take of the folder for temporary files, where no trajectories are written."""
+ENSEMBLES = ("langevin", "nve")
+BONDS: Mapping[str, PhysicalRange] = {
+    "kept": PhysicalRange(formed=1.1),
+    "transfer": STOPS.limits,
+    "any": PhysicalRange(stretch=inf, gap=inf),
+}
+"""What bonds may do, by name; atoms may overlap in none."""
+
+
+def dynamics_files(
+    models: Sequence[Model],
+    starts: Labels,
+    protocol: Protocol,
+    *,
+    products: Products = NOTHING,
+    reference: Labels | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    force: bool = False,
+    report: Reporter = silent,
+) -> dict[str, Any]:  # Any: plain values
+    """Run dynamics of models, see `fidsel.md.dynamics.study`, write what comes of them and return a record.
+
+    With a file of trajectories a run that was killed goes on where it was when it is called again in the same
+    way: what it has done so far lies beside that file, in a folder with `.part` at the end of its name.
+
+    Parameters
+    ----------
+    models : force fields, folders of such, of rounds or campaigns, label sources, or names, see
+        `named_baseline` and `ase:NAME`.
+    starts : frames, a file of them, or the folder of a campaign, for the frames its best round trained on.
+    reference : frames of the same molecules at the temperature, such as a trajectory of an accurate level.
+    device : where models in folders run.
+    force : whether trajectories that are there may be replaced.
+    report : hears how far it is.
+
+    Raises
+    ------
+    UsageError
+        where files cannot be read or are in the way, and see `fidsel.md.dynamics.study`.
+    LockError
+        where another process writes the same trajectories.
+    """
+    checked_seed(seed)
+    out = products.out
+    if products.candidates is not None:
+        require_written(products.candidates)
+    if out is not None:
+        require_format(out)
+
+    def tells(name: str) -> Tell:
+        return lambda step, of, detail: report(name, step, of, detail)
+
+    with _scratch(out, force) as folder:
+        named = _named([(_called(model), maker(model, device)) for model in models])
+        frames = read_starts(starts)
+        known = {} if reference is None else _reference(reference, frames)
+        found = study(
+            named,
+            frames,
+            protocol,
+            seed,
+            folder,
+            tells=tells,
+            most=UNWRITTEN if out is None else None,
+            bounds=_bounds(dict(zip(named, models, strict=True))) if protocol.stops.doubt.bound < inf else {},
+        )
+        record = found.to_dict()
+        if out is not None:
+            write_trajectories(out, found)
+        shapes = _shapes(found, known) if known else {}
+        record["against_reference"] = {name: here.compared(there) for name, (here, there) in shapes.items()}
+        if products.candidates is not None:
+            unsure = found.candidates()
+            record["candidates"] = 0 if unsure is None else len(unsure)
+            if unsure is not None:
+                write(products.candidates, unsure)
+        if products.picture is not None:
+            dynamics_plot(found, _panels(shapes), products.picture)
+    return record
+
+
+def protocol_of(
+    time: float,
+    timesteps: tuple[float, ...],
+    temperatures: tuple[float, ...],
+    *,
+    friction: float,
+    ensemble: str,
+    replicas: int | None,
+    every: int,
+    bonds: str,
+    doubt: tuple[float | None, float | None, float | None] = (None, None, None),
+    cautious: bool = False,
+) -> Protocol:
+    """Return what each replica does, from the words of a person; see `Protocol`.
+
+    Raises a `UsageError` where it cannot be.
+
+    Parameters
+    ----------
+    ensemble : a name of `ENSEMBLES`.
+    bonds : a name of `BONDS`.
+    doubt : limits of disagreement, eV/Å, of the distance outside of training, Å, and of the bound of errors
+        in a cluster, eV/Å.
+    """
+    if ensemble not in ENSEMBLES:
+        raise unknown("ensemble", ensemble, ENSEMBLES)
+    if bonds not in BONDS:
+        raise unknown("--bonds", bonds, BONDS)
+    if ensemble == "langevin" and not friction > 0:
+        raise UsageError(f"Langevin dynamics need a friction above 0, got {friction}: NVE is --ensemble nve")
+    disagreement, outside, bound = (inf if limit is None else limit for limit in doubt)
+    return Protocol(
+        time,
+        timesteps,
+        temperatures,
+        friction if ensemble == "langevin" else 0.0,
+        replicas,
+        every,
+        Stops(BONDS[bonds], doubt=Doubt(disagreement, outside, bound=bound)),
+        cautious,
+    )
+
+
+def check_files(
+    models: Sequence[Model], starts: Labels, source: Model, *, device: str = "auto"
+) -> dict[str, Any]:  # Any: plain values
+    """Return how relaxed geometries, harmonic frequencies and torsions of models compare with a source's.
+
+    Each molecule relaxes from its first frame. Raises a `UsageError` where files cannot be read, and a
+    `FidselError` where no minimum is found.
+    """
+    named = _named([(_called(model), maker(model, device)) for model in models])
+    truth = maker(source, device)
+    checks = []
+    for part in systems(read_starts(starts)):
+        first = part[:1].unlabelled()
+        known = Rest.of(truth(first), first)
+        for name, made in named.items():
+            found = known.compared(made(first))
+            checks.append({"model": name, "system": str(first.formulas[0]), **found})
+    return {"source": _called(source), "checks": checks}
+
+
+def maker(model: Model, device: str = "auto") -> Maker:
+    """Return what makes the model that a person named, for the molecule of some frames.
+
+    Raises a `UsageError` where there is none.
+    """
+    if isinstance(model, (ForceField, LabelSource)):
+        return lambda _: model
+    text = str(model)
+    if Path(text).is_dir():
+        loaded = load_folder(text, device)
+        return lambda _: loaded
+    if "/" in text or Path(text).suffix == f".{JSON.rpartition('.')[2]}":
+        raise UsageError(
+            f"there is no folder {text}: a model is one that fidsel wrote, or a name such as gfn2"
+        )
+    section = named_baseline(text.removeprefix(ASE))
+    try:
+        return section_prior(check_config(PriorConfig, {"prior": section}, (), "the model").prior)
+    except UsageError as error:
+        if text.startswith(ASE):
+            raise
+        raise UsageError(f"there is no folder {text}, and no label source of that name: {error}") from error
+
+
+def _called(model: Model) -> str:
+    if isinstance(model, ForceField):
+        return model.kind
+    if isinstance(model, (Path, str)):
+        path = Path(model)
+        return f"{path.parent.name}/{path.name}" if path.name == "model" and path.parent.name else path.name
+    return str(model.settings().get("kind", type(model).__name__))
+
+
+def _named(models: Sequence[tuple[str, Maker]]) -> Mapping[str, Maker]:
+    """Return models by name; those that are called the same get a number."""
+    found: dict[str, Maker] = {}
+    for name, made in models:
+        again = sum(known.partition(" #")[0] == name for known in found)
+        found[f"{name} #{again + 1}" if again else name] = made
+    if not found:
+        raise UsageError("dynamics need at least one model")
+    return found
+
+
+def _bounds(models: Mapping[str, Model]) -> Mapping[str, ClusterBounds]:
+    """Return the bounds of the errors of those models that are of a campaign, by name."""
+    found = {}
+    for name, model in models.items():
+        named = isinstance(model, (Path, str)) and Path(model).is_dir()
+        if named and (place := round_of(Path(str(model)))) is not None:
+            found[name] = round_bounds(*place)
+    return found
+
+
+@contextmanager
+def _scratch(out: Path | None, force: bool) -> Iterator[Path]:
+    """Give a folder for samples and checkpoints, which stays only where the work is not done.
+
+    Raises `LockError` where another process writes the same trajectories.
+    """
+    if out is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    part = out.with_name(f"{out.name}.part")
+    with CampaignLock(part, what=f"the trajectories of {out}"):
+        if out.exists() and not force:
+            raise UsageError(f"{out} is there already and is kept: name another --out, or give --force")
+        yield part
+        shutil.rmtree(part)
+
+
+def _reference(reference: Labels, starts: Frames) -> Mapping[bytes, Frames]:
+    """Return frames of each molecule of the starts, by its atomic numbers."""
+    found = {part.dense().numbers.tobytes(): part for part in systems(read_starts(reference))}
+    for part in systems(starts):
+        if part.dense().numbers.tobytes() not in found:
+            raise UsageError(
+                "the reference must have the molecules of the starts, atoms in the same order: it has none "
+                f"of {part.formulas[0]}"
+            )
+    return found
+
+
+def _shapes(found: Study, reference: Mapping[bytes, Frames]) -> dict[str, tuple[Distribution, Distribution]]:
+    """Return the distribution of each run beside that of its reference; those that ended early have none."""
+    shapes = {}
+    for one in found.simulations:
+        numbers = one.run.frames.dense().numbers
+        x = reference[numbers.tobytes()].dense().positions
+        bonds = bonds_of(numbers, x[:1])
+        if settled := list(_settled(one)):
+            shapes[one.name] = distribution(settled, bonds), distribution([x], bonds)
+    return shapes
+
+
+def _settled(one: Simulation) -> Iterator[Any]:
+    """Yield positions of the samples, without the first fifth of the time, in which they settle."""
+    for rows in one.samples.pieces():
+        late = rows["step"] >= 0.2 * one.steps
+        if late.any():
+            yield rows["positions"][late]
+
+
+def _panels(shapes: Mapping[str, tuple[Distribution, Distribution]]) -> dict[str, Distribution]:
+    """Return the distributions by the name of the run, and the first one's reference."""
+    found = {name: here for name, (here, _) in shapes.items()}
+    if shapes:
+        found["reference"] = next(iter(shapes.values()))[1]
+    return found

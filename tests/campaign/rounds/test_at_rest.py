@@ -1,0 +1,46 @@
+"""Molecules at rest in a campaign: labelled once beside the budget, compared in every round."""
+
+from pathlib import Path
+
+import pytest
+from tiny_campaign import opened, rounds, run, write_campaign
+
+from fidsel.campaign.records.report import read_report
+from fidsel.campaign.rounds.at_rest import FILE, check_at_rest
+from fidsel.config.build import open_campaign
+from fidsel.exceptions import UsageError
+from fidsel.fidelity import Ledger
+from fidsel.fidelity.budget import counted
+
+ASKED = ("campaign.check=true", "campaign.rounds=0")
+
+
+def test_molecules_are_compared_with_the_accurate_level(tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path, 120, "pause = 0", "pause = 0")
+    (record,) = run(folder, *ASKED)
+    (told,) = record.checks
+    assert told["level"] == "accurate"
+    assert len(told["frequencies"]) == len(told["reference_frequencies"]) == 6
+    assert told["frequency_mae"] > 0
+    paid = record.accounts["check"]
+    assert paid > 24, "one for each label, 24 of them for the Hessian"
+    inside = sum(amount for account, amount in record.accounts.items() if counted(account))
+    assert record.spent == pytest.approx(inside)
+    assert record == rounds(folder)[0], "it is read as it was written"
+    _, report = read_report(open_campaign(folder))
+    (fact,) = [value for name, value in report.facts if "at rest, against accurate" in name]
+    assert fact.startswith(f"RMSD {told['rmsd']:.3f} Å")
+
+    with opened(folder, *ASKED) as ws:
+        model = ws.campaign.load_model(ws.campaign.folder.round(0) / "model")
+        assert check_at_rest(ws, model) == (record.checks, ())
+        assert Ledger(ws.store).accounts()["check"] == paid, "what is known is not labelled again"
+        (folder / FILE).write_text("{}")
+        assert check_at_rest(ws, model)[0] == ()
+        assert "is damaged" in check_at_rest(ws, model)[1][0]
+
+
+def test_what_cannot_be_relaxed_is_refused(tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path)
+    with pytest.raises(UsageError, match="the table 'accurate' has no label of what comes of it"):
+        open_campaign(folder, ["campaign.check=true"])

@@ -1,0 +1,127 @@
+"""From names to models, and to what they leave behind."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmff_force_field import MMFFForceField
+from spring_systems import Springs, shaken
+
+from fidsel.data import Frames
+from fidsel.exceptions import UsageError
+from fidsel.fidelity import CampaignLock, LockError, MMFFSource
+from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.md.dynamics.study import Protocol
+from fidsel.tasks.dynamics.run import Products, check_files, dynamics_files, maker, protocol_of
+
+WATERS = shaken("H2O", 2)
+SHORT = Protocol(5.0, every=5)
+
+
+def test_models_are_named_loaded_and_made() -> None:
+    model = MMFFForceField(from_smiles("O"))
+    assert maker(model)(WATERS) is model
+    assert maker("mmff94")(WATERS).settings()["kind"] == "mmff"
+    assert maker("ase:lj")(WATERS).settings()["calculator"] == "lj"
+    with pytest.raises(UsageError, match=r"there is no folder painn2, and no label source .*unknown ASE"):
+        maker("painn2")
+    with pytest.raises(UsageError, match=r"^unknown ASE calculator 'painn2'"):
+        maker("ase:painn2")
+    with pytest.raises(UsageError, match="there is no folder models/painn"):
+        maker("models/painn")
+
+
+def test_models_called_the_same_are_told_apart() -> None:
+    model = MMFFForceField(from_smiles("O"))
+    found = dynamics_files([model, model, Springs()], WATERS, SHORT)
+    assert [run["model"] for run in found["runs"]] == ["mmff-test", "mmff-test #2", "springs"]
+    assert found["against_reference"] == {}
+
+
+def test_what_a_killed_run_left_is_gone_on_from(tmp_path: Path) -> None:
+    out = tmp_path / "run.traj"
+
+    class Dies(MMFFForceField):
+        calls = 0
+
+        def predict(self, frames: Frames, level: str | None = None):  # type: ignore[no-untyped-def]
+            self.calls += 1
+            if self.calls == 8:
+                raise KeyboardInterrupt
+            return super().predict(frames, level)
+
+    with pytest.raises(KeyboardInterrupt):
+        dynamics_files([Dies(from_smiles("O"))], WATERS, SHORT, products=Products(out))
+    assert (tmp_path / "run.traj.part").is_dir()
+    assert not out.exists()
+    dynamics_files([MMFFForceField(from_smiles("O"))], WATERS, SHORT, products=Products(out))
+    assert out.exists()
+    assert not (tmp_path / "run.traj.part").exists()
+
+
+def test_trajectories_are_written_by_one_process_at_a_time(tmp_path: Path) -> None:
+    out = Products(tmp_path / "run.traj")
+    with (
+        CampaignLock(tmp_path / "run.traj.part"),
+        pytest.raises(
+            LockError, match=rf"works on the trajectories of .*run.traj: pid {os.getpid()} .*remove"
+        ),
+    ):
+        dynamics_files([MMFFForceField(from_smiles("O"))], WATERS, SHORT, products=out)
+    dynamics_files([MMFFForceField(from_smiles("O"))], WATERS, SHORT, products=out)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.traj"]
+    with pytest.raises(UsageError, match="there already"):
+        dynamics_files([MMFFForceField(from_smiles("O"))], WATERS, SHORT, products=out)
+
+
+def test_samples_that_nobody_asked_for_take_no_more_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = MMFFForceField(from_smiles("O"))
+    whole = dynamics_files([model], WATERS, SHORT)
+    monkeypatch.setattr("fidsel.tasks.dynamics.run.UNWRITTEN", 1200)
+    thinned = dynamics_files([model], WATERS, SHORT)
+    assert (whole["notes"], len(thinned["notes"])) == ([], 1)
+    assert thinned["notes"][0].startswith("mmff-test H2O 0.5 fs: samples are 10 steps apart, in place of 5")
+    assert thinned["runs"][0]["replicas"] == whole["runs"][0]["replicas"]
+
+
+def test_words_become_a_protocol() -> None:
+    words = {"friction": 0.02, "replicas": 3, "every": 5}
+    nve = protocol_of(10.0, (0.5,), (300.0,), ensemble="nve", bonds="kept", **words)
+    assert (nve.friction, nve.replicas, nve.every, nve.stops.limits.formed) == (0.0, 3, 5, 1.1)
+    bath = protocol_of(
+        10.0, (0.5,), (300.0,), ensemble="langevin", bonds="any", doubt=(0.3, None, None), **words
+    )
+    assert (bath.friction, bath.stops.doubt.disagreement, bath.stops.limits.transfer) == (0.02, 0.3, False)
+
+
+def test_each_molecule_is_checked() -> None:
+    found = check_files(["mmff94"], WATERS + shaken("NH3", 1), "mmff94")
+    assert [one["system"] for one in found["checks"]] == ["H2O", "H3N"]
+    assert found["source"] == "mmff94"
+
+
+class Untouched(MMFFForceField):
+    """A model that must not be asked."""
+
+    def predict(self, frames: Frames, level: str | None = None):  # type: ignore[no-untyped-def]
+        raise AssertionError(f"asked for {level} of {len(frames)} frames")
+
+
+def test_what_would_fail_at_the_end_is_refused_at_the_start(tmp_path: Path) -> None:
+    model, x = Untouched(from_smiles("O")), WATERS.positions.copy()
+    with pytest.raises(UsageError, match="it has none of H2O"):
+        dynamics_files([model], WATERS, SHORT, reference=shaken("NH3", 1))
+    x[0] = np.nan
+    with pytest.raises(UsageError, match="positions must be finite, those of frame 0"):
+        dynamics_files([model], WATERS, SHORT, reference=WATERS.replace(positions=x))
+    with pytest.raises(UsageError, match="file format to write"):
+        dynamics_files([model], WATERS, SHORT, products=Products(candidates=tmp_path / "c.unknown"))
+
+
+def test_a_source_without_forces_is_refused() -> None:
+    class Energies(MMFFSource):
+        forces = False
+
+    with pytest.raises(UsageError, match="dynamics and relaxation need forces"):
+        dynamics_files([Energies(from_smiles("O"))], WATERS, SHORT)
