@@ -37,7 +37,7 @@ def test_the_worst_frames_by_estimate_are_proposed() -> None:
     found = Step(Greedy(), error_source("cheap")).propose(
         POOL, revealed(FREE[:0]), 4, drawn(0), evidence=told
     )
-    worst = FREE[np.argsort(-POOL.errors[FREE], kind="stable")][:4]
+    worst = FREE[np.argsort(-(POOL.errors / POOL.costs.sum(axis=1))[FREE], kind="stable")][:4]
     assert found.picks.indices.tolist() == worst.tolist()
     assert found.errors is not None
     np.testing.assert_allclose(found.errors, POOL.errors / 3)
