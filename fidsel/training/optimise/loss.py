@@ -44,7 +44,7 @@ class Objective(Protocol):
     """What is minimised where it is no loss on energies and forces."""
 
     def __call__(self, energy: Callable[[Tensor], Tensor], batch: LabelledBatch, *, eager: bool) -> Tensor:
-        """Return a scalar that can be differentiated by the network's parameters.
+        """Return a mean over the frames that can be differentiated by the network's parameters.
 
         Parameters
         ----------
