@@ -73,7 +73,7 @@ RULES: Final = (
     Rule("fidelity.*.price", "refused", "what was spent and what is left would be in two currencies"),
     Rule("fidelity.*.*", "next round", "limits, threads and the like; labels bought so far stay as they are"),
     Rule("model.device", "harmless", "results change by their rounding"),
-    Rule("model.member.device", "harmless", "results change by their rounding"),
+    Rule("model.member*.device", "harmless", "results change by their rounding"),
     Rule("model.*", "next round", "rounds that are finished keep their models"),
     Rule("recipe.*", "next round", "rounds that are finished keep their models"),
     Rule("selector.descriptor", "refused", "the clusters are made once", "clusters"),
@@ -240,6 +240,8 @@ def settings(campaign: Campaign) -> dict[str, Any]:  # Any: plain values
 
 
 def _flat(name: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, (list, tuple)) and all(isinstance(part, Mapping) for part in value) and value:
+        value = dict(enumerate(value))
     if not isinstance(value, Mapping):
         return {name: value}
     return {

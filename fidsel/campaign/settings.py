@@ -84,7 +84,8 @@ class Rules:
     validation : accurate labels kept for validation, part of the spend.
     rounds : rounds of picking after the random start.
     start : accurate labels of the random start; None = 40 % of the planned ones.
-    per_round : picks per round; None = the planned accurate labels spread over the rounds.
+    per_round : picks per round, fewer where the budget pays for no more; None = the planned accurate labels
+        spread over the rounds.
     probes : accurate labels that each round draws at random, for the error sources that need some or for
         a coverage.
     coverage : fraction of frames whose errors are to stay below the bounds that a round records; None = no

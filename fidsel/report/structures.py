@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
@@ -34,6 +35,7 @@ def viewer_licences() -> str:
     return "\n\n".join(_read(name) for name in LICENCES)
 
 
+@cache
 def _read(name: str) -> str:
     try:
         package = distribution("chemiscope")

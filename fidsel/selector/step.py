@@ -88,8 +88,9 @@ class Step:
         able: BoolArray | None = None,
         merges: IntArray | None = None,
         money: float | None = None,
+        more: bool = True,
     ) -> Proposal:
-        """Return at most `n` frames to label, drawn at random where the source learns and nothing is known.
+        """Return `n` frames to label or all there are, drawn at random where a source that learns knows none.
 
         Raises a `UsageError` where the source lacks what it needs, or the picker refuses the pool.
 
@@ -104,10 +105,11 @@ class Step:
             until each has `LEAST` known errors.
         money : what the picks may cost, base units: where frames cost unlike much, this and not `n` says how
             many are picked, one at least. None = `n` says it.
+        more : whether these may be more than `n`, where the picks are cheap.
         """
         if needs_covariance(self.picker):
             pool = replace(pool, covariance=evidence.covariance)
-        picks = partial(_picks, able=able, n=n, draw=draw, money=money)
+        picks = partial(_picks, able=able, n=n, draw=draw, money=money, more=more)
         if not self.estimates:
             return Proposal(picks(self.picker, pool))
         if self.source.needs_probes and np.isnan(known).all():
@@ -128,18 +130,19 @@ class Step:
 
 
 def _picks(
-    picker: Picker, pool: Pool, able: BoolArray | None, n: int, draw: Draw, money: float | None
+    picker: Picker, pool: Pool, able: BoolArray | None, n: int, draw: Draw, money: float | None, more: bool
 ) -> Picks:
-    """Return at most n picks among the frames that can be labelled, or what some money pays for."""
+    """Return n picks among the frames that can be labelled, or what some money pays for."""
     rows = np.arange(len(pool)) if able is None else np.flatnonzero(able)
     part = pool if len(rows) == len(pool) else pool[rows]
     free = int((~part.labelled).sum())
     picks = picker.pick(part, min(n, free), draw("picks"))
+    most = free if more else len(picks)
     if money is not None and part.unlike_costs and len(picks):
         each = part.costs.sum(axis=1)
         for _ in range(TRIES):
             count = floor(len(picks) * money / each[picks.indices].sum() + 1e-9)
-            if (count := max(1, min(count, free))) == len(picks):
+            if (count := max(1, min(count, most))) == len(picks):
                 break
             picks = picker.pick(part, count, draw("picks"))
         picks = paid_by(each, picks, money)

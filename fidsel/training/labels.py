@@ -18,6 +18,9 @@ from fidsel.models.require import Electrons, blaming, require_distances
 from fidsel.training.optimise.loss import LabelledBatch, Objective
 from fidsel.training.stage import Loss
 
+PIECE = 1000
+"""Pairs of padding that take as long as a further batch does (PaiNN of 64 features on a core)."""
+
 L = TypeVar("L", bound=Loss | Objective)
 
 
@@ -59,6 +62,22 @@ class Labelled:
             self.energy_weight[:, rows],
             self.force_weight[:, rows],
         )
+
+    def pieces(self, rows: Tensor) -> list[LabelledBatch]:
+        """Return some frames in batches of like sizes, each padded to its own largest molecule only.
+
+        A further batch is begun where padding would cost more than it: see `PIECE`.
+        """
+        sizes = self.atoms.mask[rows].sum(-1)
+        falling = sizes.argsort(descending=True, stable=True)
+        starts, largest = [0], 0
+        for place, size in enumerate(sizes[falling].tolist()):
+            largest = largest or size
+            if (len(rows) - place) * (largest**2 - size**2) > PIECE:
+                starts.append(place)
+                largest = size
+        parts = [falling[start:end] for start, end in zip(starts, [*starts[1:], len(rows)], strict=True)]
+        return [self.batch(rows[part]).narrowed(int(sizes[part[0]])) for part in parts]
 
     def chunks(self) -> list[LabelledBatch]:
         """Return the whole set in pieces that fit the memory for a prediction."""

@@ -169,6 +169,19 @@ def test_a_table_that_comes_or_goes_is_noted(
         assert len(record(folder, "edits")["edits"]) == 1, "noted once"
 
 
+def test_members_of_an_average_are_edited_one_by_one(tmp_path: Path) -> None:
+    def average(first: str, second: str = "") -> str:
+        return f"model={{kind='average', members=[{{kind='sgdml'{first}}}, {{kind='painn'{second}}}]}}"
+
+    folder = write_campaign(tmp_path)
+    for model in (average(""), average(", device='cpu'"), average("", ", device='cpu'")):
+        with opened(folder, model):
+            assert record(folder, "edits") == {}, "a device is harmless"
+    with opened(folder, average(", lam=1e-9")):
+        (note,) = record(folder, "edits")["edits"]
+    assert note == {"round": 0, "text": "model.members.0.lam = 1e-09 (it was 1e-10)"}
+
+
 def test_a_setting_of_the_pool_that_comes_is_refused(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path)
     with opened(folder):

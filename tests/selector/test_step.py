@@ -37,7 +37,7 @@ def test_the_worst_frames_by_estimate_are_proposed() -> None:
     found = Step(Greedy(), error_source("cheap")).propose(
         POOL, revealed(FREE[:0]), 4, drawn(0), evidence=told
     )
-    worst = FREE[np.argsort(-POOL.errors[FREE], kind="stable")][:4]
+    worst = FREE[np.argsort(-(POOL.errors / POOL.costs.sum(axis=1))[FREE], kind="stable")][:4]
     assert found.picks.indices.tolist() == worst.tolist()
     assert found.errors is not None
     np.testing.assert_allclose(found.errors, POOL.errors / 3)
@@ -138,9 +138,10 @@ def test_money_says_how_many_where_frames_cost_unlike_much(strategy: Literal["wo
     pool, picker = two_molecules(), ClusterError(strategy=strategy, fine_clusters=10, threshold=1.0)
     step = Step(picker, error_source("cheap"))
 
-    def proposed(pool: Pool, n: int, money: float | None) -> Picks:
+    def proposed(pool: Pool, n: int, money: float | None, more: bool = True) -> Picks:
         told = Evidence(cheap_errors=lambda: pool.errors)
-        return step.propose(pool, np.full(300, np.nan), n, drawn(0), evidence=told, money=money).picks
+        unknown = np.full(300, np.nan)
+        return step.propose(pool, unknown, n, drawn(0), evidence=told, money=money, more=more).picks
 
     found = proposed(pool, 8, 24.0)
     costs = pool.costs[found.indices, 0]
@@ -152,6 +153,11 @@ def test_money_says_how_many_where_frames_cost_unlike_much(strategy: Literal["wo
     even = replace(pool, costs=np.full((300, 1), 2.0))
     assert len(proposed(even, 8, 1.0)) == 8
     assert len(proposed(pool, 8, 0.5)) == 1, "one at least"
+    few = proposed(pool, 8, 1000.0, more=False)
+    assert few.indices.tolist() == proposed(pool, 8, None).indices.tolist(), "as many as asked for, no more"
+    fewer = proposed(pool, 8, 5.0, more=False)
+    assert 1 <= len(fewer) < 8
+    assert pool.costs[fewer.indices, 0].sum() <= 5.0
 
 
 def test_picks_are_cut_where_the_money_ends() -> None:

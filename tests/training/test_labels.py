@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from morse_molecule import frames
 
+from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models import PaiNN
-from fidsel.training.labels import centred, prepare, usable_loss
+from fidsel.training.labels import Labelled, centred, prepare, usable_loss
 from fidsel.training.optimise.fit import fit
 from fidsel.training.stage import Loss, Stage
 
@@ -82,3 +84,31 @@ def test_missing_labels_have_weight_zero_and_the_others_more() -> None:
     assert (found.energy[0, :5] == 0).all()
     np.testing.assert_allclose(found.forces.numpy().reshape(-1, 3), TRAIN.forces, rtol=1e-5)
     assert sum(len(chunk.forces) for chunk in found.chunks()) == len(found) == 20
+
+
+def of_sizes(*atoms: int) -> Labelled:
+    """Return labels of clouds of hydrogen atoms, so many in each."""
+    rng = np.random.default_rng(0)
+    clouds = [
+        Frames.stack([1] * n, 9 * rng.random((1, n, 3)), energy=[-1.0], forces=np.ones((1, n, 3)))
+        for n in atoms
+    ]
+    some = sum(clouds[1:], clouds[0])
+    return prepare([centred(painn(), some)], some, np.ones((1, len(some))))
+
+
+def test_batches_are_taken_in_pieces_where_padding_costs_more() -> None:
+    data = of_sizes(4, 40, 5, 39)
+    pieces = data.pieces(torch.tensor([0, 1, 2, 3, 0, 1]))
+    assert [piece.forces.shape[:2] for piece in pieces] == [(3, 40), (3, 5)]
+    assert [piece.atoms.mask.sum(1).tolist() for piece in pieces] == [[40, 40, 39], [5, 4, 4]]
+    for piece in pieces:
+        assert torch.equal(piece.forces.any(-1), piece.atoms.mask), "labels stay with their atoms"
+    (whole,) = of_sizes(4, 5, 6).pieces(torch.arange(3))
+    assert whole.forces.shape[:2] == (3, 6), "a further batch costs more than some padding"
+
+
+def test_frames_of_one_size_are_one_batch_in_their_order() -> None:
+    data = of_sizes(4, 4, 4)
+    (piece,) = data.pieces(torch.tensor([2, 0]))
+    assert torch.equal(piece.atoms.positions, data.atoms.positions[[2, 0]])

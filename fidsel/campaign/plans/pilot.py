@@ -10,6 +10,8 @@ from fidsel.fidelity.buying.outcome import stated_seconds
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.failures import failed_frames
 
+NONE_LEFT = "none of its frames is left to train on: all are held out, or lack a label of a level or baseline"
+
 
 def buy_pilot(ws: Workspace, order: Sequence[str]) -> None:
     """Label the first frames of the random order at every level whose cost must be measured.
@@ -45,8 +47,12 @@ def _label_each_molecule(ws: Workspace, fidelity: Fidelity, order: Sequence[str]
         [frame for frame, one in zip(order, members.of.tolist(), strict=True) if one == number]
         for number in range(len(members))
     ]
+    if none := [
+        f"{name} ({NONE_LEFT})" for name, frames in zip(members.names, own, strict=True) if not frames
+    ]:
+        raise _no_pilot(ws, fidelity, none)
     tried = [frames[: max(ws.campaign.rules.pilot, 1)] for frames in own]
-    ws.buy(fidelity, [frames[0] for frames in tried if frames], "pilot")
+    ws.buy(fidelity, [frames[0] for frames in tried], "pilot")
     for name, frames in zip(members.names, tried, strict=True):
         for frame in frames:
             if not ws.store.label_ids(fidelity, frames):

@@ -1,6 +1,6 @@
 """What the next round labels: estimate the errors of the candidates, let the picker pick, say why."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ NO_MONEY = (
     "the picks are drawn at random: too little is left to pay for probes, of which fewer rounds or "
     "selector.probes leave more"
 )
+FEWER = "{} picks of {}: what is left pays for no more of these frames, so selector.per_round is not reached"
 
 
 def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
@@ -44,7 +45,10 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
     rows, able = rows[keep], able[keep]
     frames = ws.pool[rows]
     draft = ws.journal.read(Draft, index) or _draft(ws, ready, frames, pool, able, index)
-    picks, source, more = _pick(ws, regions, frames, pool, able, draft, index)
+    # the probes of the round before enter training now, with cheap labels as every accurate frame
+    entering, known = ws.journal.probes(index - 1), ws.journal.bought(index - 1).cheap
+    beside = {f.name: (*entering, *draft.cheap.get(f.name, ())) for f in ws.campaign.cheap}
+    picks, source, more = _pick(ws, regions, frames, pool, able, draft, _new(beside, known), index)
     names = [fidelity.name for fidelity in ws.campaign.fidelities]
     chosen = tuple(
         Pick(frames.ids[i], int(rows[i]), names[level], int(cluster), why)
@@ -53,13 +57,14 @@ def choose(ws: Workspace, ready: Prepared, index: int) -> Allocation:
         )
     )
     accurate = tuple(pick.frame for pick in chosen)
-    # the probes of the round before enter training now, with cheap labels as every accurate frame
-    entering = (*ws.journal.probes(index - 1), *accurate)
-    cheap = {f.name: (*entering, *draft.cheap.get(f.name, ())) for f in ws.campaign.cheap}
-    known = ws.journal.bought(index - 1).cheap
-    new: dict[str, Collection[str]] = {n: set(ids).difference(known[n]) for n, ids in cheap.items()}
-    cost = ws.cost({**new, ws.campaign.accurate.name: (*accurate, *draft.probes)})
+    cheap = {f.name: (*entering, *accurate, *draft.cheap.get(f.name, ())) for f in ws.campaign.cheap}
+    cost = ws.cost({**_new(cheap, known), ws.campaign.accurate.name: (*accurate, *draft.probes)})
     return Allocation(accurate, cheap, chosen, cost, source, (*notes, *more))
+
+
+def _new(cheap: Mapping[str, Collection[str]], known: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    """Return the frames of each level that it was not asked to label before."""
+    return {name: set(ids).difference(known[name]) for name, ids in cheap.items()}
 
 
 def _taken(ws: Workspace, frames: Frames, index: int) -> BoolArray:
@@ -108,6 +113,7 @@ def _pick(
     pool: Pool,
     able: BoolArray,
     draft: Draft,
+    beside: Mapping[str, Collection[str]],
     index: int,
 ) -> tuple[Picks, dict[str, Any], tuple[str, ...]]:
     """Return the picks, how the errors behind them were estimated as plain values, and notes.
@@ -115,6 +121,7 @@ def _pick(
     Parameters
     ----------
     able : (n,) True for frames that every level can label.
+    beside : cheap labels that the round buys in any case, per level.
     """
     campaign, step = ws.campaign, ws.campaign.step
     known, wanted = np.full(len(frames), np.nan), draft.probes
@@ -126,17 +133,21 @@ def _pick(
         pool = replace(pool, labelled=pool.labelled | np.array([frame in away for frame in frames.ids]))
         # probes are measured too: costs as a campaign that was stopped among them finds them
         pool = replace(pool, costs=_costs(ws, ws.pool.rows(frames.ids)))
+    even, left = campaign.rules.per_round is None, ws.remaining() - ws.cost(beside)
     found = step.propose(
         pool,
         known,
         draft.picks,
         partial(campaign.rng, index=index),
-        money=draft.picks * frame_cost(ws) if campaign.rules.per_round is None else None,
+        money=draft.picks * frame_cost(ws) if even else left,
+        more=even,
         evidence=evidence(ws, index, frames),
         able=able,
         merges=regions.clusters.merges if step.estimates else None,
     )
     notes = found.picks.notes
+    if not even and len(found.picks) < min(draft.picks, int((~pool.labelled[able]).sum())):
+        notes = (FEWER.format(len(found.picks), draft.picks), *notes)
     if step.estimates and found.errors is None:
         notes = (NO_PROBE if wanted else NO_MONEY, *notes)
     if found.bounds is not None and found.bounds.values is None:

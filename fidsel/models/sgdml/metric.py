@@ -1,10 +1,9 @@
 """A metric for the sGDML descriptor: a weight for each class of atom pairs, by leave-one-out errors.
 
 Automatic relevance determination: pairs that the forces hardly depend on get small weights. All pairs that
-symmetries map onto each other share one, so that the kernel stays as symmetric as it was. A prior keeps weights
-near each other (`PRIOR`). On H₂CO,
-malonaldehyde and residuals between their levels, weights by marginal likelihood left larger errors
-(docs/choosing.md).
+symmetries map onto each other share one, so that the kernel stays as symmetric as it was. A prior keeps
+weights near each other (`PRIOR`). On H₂CO, malonaldehyde and residuals between their levels, weights by
+marginal likelihood left larger errors (docs/choosing.md).
 """
 
 from collections.abc import Callable
@@ -35,9 +34,11 @@ STEPS, ENOUGH = 30, 1e-3
 """Most steps of the minimisation, and the relative gain of a step with which it ends, mostly after ten: going
 on took twice the time, and errors of H₂CO and malonaldehyde stayed the same to 1 % on average."""
 PRIOR = 1.0
-"""Twice what a variance of 1 of the logarithms of weights must gain in the logarithm of the error. Sixty frames
-tell less than their leave-one-out errors seem to: fits to 250 frames of malonaldehyde with weights learnt
-without it left validation errors from 0.77 to 1.14 times those of weights of 1, by draw, with it 0.8 to 0.94."""
+"""Twice what a variance of 1 of the logarithms of weights must gain in the logarithm of the error.
+
+Sixty frames tell less than their leave-one-out errors seem to: fits to 250 frames of malonaldehyde with weights
+learnt without it left validation errors from 0.77 to 1.14 times those of weights of 1, by draw, with it 0.80 to
+0.94."""
 RANGE = 30.0
 """Largest factor between a weight and that of the identity."""
 

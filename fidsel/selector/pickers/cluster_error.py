@@ -1,6 +1,6 @@
 """Pickers: which frames to label next."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from fidsel.selector.clusters.ward import fine_clusters
 from fidsel.selector.pickers.allocation import in_proportion
 from fidsel.selector.pickers.farthest import FarthestPoint
 from fidsel.selector.pickers.fine_grid import FineGrid
-from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks
+from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks, per_cost
 from fidsel.selector.pickers.greedy import Greedy
 from fidsel.selector.pickers.lcmd import LCMD
 from fidsel.selector.pickers.reasons import counted, milli
@@ -182,17 +182,6 @@ class ClusterError:
             f"fine cluster {grid.rank[fine] + 1} of {len(grid.size)} by error{per} "
             f"(RMSE {milli(pool, real.rmse[fine])}, {counted(int(grid.size[fine]))}), {_WHICH[self.strategy]}"
         )
-
-
-def per_cost(pool: Pool) -> Pool:
-    """Return the pool with errors per cost of a frame, in units of the dearest frame's cost.
-
-    Errors stay, bit by bit, where all frames cost the same, and where a cost is unknown or 0.
-    """
-    if not pool.unlike_costs:
-        return pool
-    cost = pool.costs.sum(axis=1)
-    return replace(pool, errors=pool.errors / (cost / cost.max()))
 
 
 _REFERENCE = {"overall": "overall", "clusters": "the mean of cluster errors"}

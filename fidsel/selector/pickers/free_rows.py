@@ -1,7 +1,7 @@
 """Which frames of a pool a picker may take, and in which order duplicates come."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -81,6 +81,17 @@ def known_errors(pool: Pool, purpose: str) -> None:
             f"{unusable.sum()} of {free.sum()} are not: run an error source first "
             "(fidsel.selector.ERROR_SOURCES) and put its estimate in Pool.errors"
         )
+
+
+def per_cost(pool: Pool) -> Pool:
+    """Return the pool with errors per cost of a frame, in units of the dearest frame's cost.
+
+    Errors stay, bit by bit, where all frames cost the same, and where a cost is unknown or 0.
+    """
+    if not pool.unlike_costs:
+        return pool
+    cost = pool.costs.sum(axis=1)
+    return replace(pool, errors=pool.errors / (cost / cost.max()))
 
 
 def make_picks(

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks
+from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks, per_cost
 from fidsel.selector.pool import Picks, Pool, Seed
 
 
@@ -14,7 +14,8 @@ class Greedy:
     """Picks the highest estimated errors first; with error = "committee", query by committee.
 
     Neighbouring frames have similar errors, so the picks tend to be alike: see `LCMD`. Frames of equal
-    error come in the order of their rows.
+    error come in the order of their rows. Where frames cost unlike much, errors count per cost of a frame at
+    all levels.
 
     References
     ----------
@@ -33,9 +34,10 @@ class Greedy:
         """
         free = free_rows(pool, n, pool.errors)
         known_errors(pool, "picking by highest error")
+        ranked = per_cost(pool)
         rows, repeats = (
-            part[np.argsort(-pool.errors[part], kind="stable")] for part in (free.fresh, free.repeats)
+            part[np.argsort(-ranked.errors[part], kind="stable")] for part in (free.fresh, free.repeats)
         )
-        rows, total = rows[:n], len(rows)
-        why = [f"number {place} of {total} by estimated error" for place in range(1, len(rows) + 1)]
+        rows, total, per = rows[:n], len(rows), "" if ranked is pool else " per cost"
+        why = [f"number {place} of {total} by estimated error{per}" for place in range(1, len(rows) + 1)]
         return make_picks(pool, n, (rows, why), repeats)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fidsel.arguments import check_arguments
 from fidsel.arrays import FloatArray
-from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks
+from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks, per_cost
 from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
 from fidsel.selector.pickers.reasons import counted
 from fidsel.selector.pool import Picks, Pool, Seed
@@ -34,7 +34,8 @@ class LCMD:
     ----------
     weights : what squared distances are weighed by: "none", w_i = 1 (as published), needs no errors;
         "errors", w_i = estimated error of the frame, with error = "committee" is a committee made diverse.
-        Where all errors are zero, frames weigh alike.
+        Where frames cost unlike much, errors count per cost of a frame at all levels. Where all errors are
+        zero, frames weigh alike.
 
     References
     ----------
@@ -73,9 +74,9 @@ class LCMD:
 
     def _weights(self, pool: Pool) -> FloatArray:
         """Return (n,) weights, the largest 1; those of labelled rows are never used."""
-        free = ~pool.labelled
-        largest = pool.errors[free].max(initial=0.0) if self.needs_errors else 0.0
-        return np.where(free, pool.errors / largest, 0.0) if largest > 0 else np.ones(len(pool))
+        free, errors = ~pool.labelled, per_cost(pool).errors
+        largest = errors[free].max(initial=0.0) if self.needs_errors else 0.0
+        return np.where(free, errors / largest, 0.0) if largest > 0 else np.ones(len(pool))
 
 
 def _largest(weights: "Tensor", near: Nearest) -> tuple[int, str]:

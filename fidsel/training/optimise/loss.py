@@ -33,12 +33,18 @@ class LabelledBatch(NamedTuple):
     energy_weight: Tensor
     force_weight: Tensor
 
+    def narrowed(self, atoms: int) -> "LabelledBatch":
+        """Return the batch without its padding beyond a number of atoms."""
+        numbers, positions, mask, *rest = self.atoms
+        narrow = Batch(numbers[:, :atoms], positions[:, :atoms], mask[:, :atoms], *rest)
+        return self._replace(atoms=narrow, forces=self.forces[:, :atoms])
+
 
 class Objective(Protocol):
     """What is minimised where it is no loss on energies and forces."""
 
     def __call__(self, energy: Callable[[Tensor], Tensor], batch: LabelledBatch, *, eager: bool) -> Tensor:
-        """Return a scalar that can be differentiated by the network's parameters.
+        """Return a mean over the frames that can be differentiated by the network's parameters.
 
         Parameters
         ----------

@@ -73,6 +73,8 @@ class Steps:
         self._drawn = {name: one for name, one in vars(data).items() if isinstance(one, torch.Generator)}
         if graph and device.type == "cuda" and members.network.vectorised:
             self._recorded = Recorded(device, self._drawn.values())
+        # what is translated or recorded has batches of one shape; others have those of their molecules' sizes
+        self._fixed = translated or self._recorded is not None
 
     def block(self, first: int, rows: Tensor, rates: Sequence[float]) -> FloatArray:
         """Take a step for each row of frames and return the losses before each, (n, k).
@@ -117,11 +119,21 @@ class Steps:
         self.average.copy_(state["average"])
         self._count.fill_(step)
 
+    def _mean_gradient(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of some frames (k,) and its gradient (k, P)."""
+        if self._fixed:
+            return self._gradient(self.free, self._data.batch(rows))
+        losses, slope = torch.zeros_like(self._losses[0]), torch.zeros_like(self.free)
+        for piece in self._data.pieces(rows):
+            share = len(piece.forces) / len(rows)
+            found = self._gradient(self.free, piece)
+            losses, slope = losses + share * found[0], slope + share * found[1]
+        return losses, slope
+
     def _take(self) -> None:
         """Take the next step of the block."""
         rate, share = self._schedule.index_select(0, self._row)[0]
-        batch = self._data.batch(self._rows.index_select(0, self._row)[0])
-        losses, slope = self._gradient(self.free, batch)
+        losses, slope = self._mean_gradient(self._rows.index_select(0, self._row)[0])
         norm = torch.linalg.vector_norm(slope, dim=1, keepdim=True)
         adamw(
             [self.free], [slope * (self._stage.clip / norm.clamp(min=self._stage.clip))],

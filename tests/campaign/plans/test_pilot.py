@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tiny_campaign import write_campaign
+from family_campaign import write_family
+from tiny_campaign import opened, write_campaign
 
 from fidsel.campaign import plan_campaign
+from fidsel.campaign.plans.pilot import buy_pilot
 from fidsel.campaign.settings import silent
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import FidselError, UsageError
@@ -77,3 +79,14 @@ def test_pilot_labels_of_declared_prices_are_not_bought(tmp_path: Path) -> None:
     plan_campaign(open_campaign(folder), silent)
     with LabelStore(folder / "labels.db", read_only=True) as store:
         assert Ledger(store).lines() == ()
+
+
+def test_a_molecule_without_frames_to_train_on_is_named_before_anything_is_bought(tmp_path: Path) -> None:
+    pytest.importorskip("tblite", reason="needs pip install 'fidsel[xtb]'")
+    with opened(write_family(tmp_path)) as ws:
+        order = [frame for frame, of in zip(ws.pool.ids, ws.members.of.tolist(), strict=True) if of != 2]
+        with pytest.raises(
+            FidselError, match=r"of 1 of 3 molecules: C \(none of its frames is left to train"
+        ):
+            buy_pilot(ws, order)
+        assert ws.ledger.lines() == ()

@@ -10,6 +10,7 @@ from tiny_campaign import opened, rounds, run, write_campaign
 
 from fidsel.campaign import Round, iterate
 from fidsel.campaign.plans.plan import prepare
+from fidsel.campaign.records.round import Draft
 from fidsel.campaign.rounds.propose import choose
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError
@@ -150,25 +151,48 @@ def test_a_surrogate_of_another_kind_cannot_disagree(tmp_path: Path) -> None:
         open_campaign(folder, [f"model={NETWORK}", surrogate, "selector.error=latent"])
 
 
-def test_a_stop_after_the_probes_changes_no_pick(tmp_path: Path) -> None:
-    """Probes are measured, so that labels of their molecules cost more or less than before."""
+MEASURED = ("selector.error=probe", "selector.probes=6", "selector.fine_clusters=4")
+
+
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a family whose accurate labels cost what they take, after the random start; do not change."""
     pytest.importorskip("tblite", reason="needs pip install 'fidsel[xtb]'")
     folder = write_family(
-        tmp_path,
+        tmp_path_factory.mktemp("priced"),
         ('price = { per = "label", value = 1 }', ""),
         ('unit = "label"', 'unit = "core-s"'),
         ("total = 22", "total = 200"),
         ("value = 0.05", "value = 0"),
     )
-    more = ("selector.error=probe", "selector.probes=6", "selector.fine_clusters=4")
-    loop = iterate(open_campaign(folder, more))
+    loop = iterate(open_campaign(folder, MEASURED))
     next(loop)
     loop.close()
-    with opened(folder, *more) as ws:
+    return folder
+
+
+def test_a_stop_after_the_probes_changes_no_pick(priced: Path, tmp_path: Path) -> None:
+    """Probes are measured, so that labels of their molecules cost more or less than before."""
+    with opened(copytree(priced, tmp_path / "copy"), *MEASURED) as ws:
         ready = prepare(ws)
         whole = choose(ws, ready, 1)
         assert len(whole.accurate) > 1
         assert choose(ws, ready, 1) == whole
+
+
+def test_picks_of_a_fixed_number_cost_no_more_than_is_left(priced: Path, tmp_path: Path) -> None:
+    """As written down the round takes 30 frames, of which what is left pays for some."""
+    folder = copytree(priced, tmp_path / "copy")
+    with opened(folder, *MEASURED) as ws:
+        ws.journal.write(Draft(30, (), {}), 1)
+        money = ws.spent() + 9 * ws.price(ws.campaign.accurate)
+    with opened(folder, *MEASURED, "selector.per_round=30", f"budget.total={money}") as ws:
+        made = choose(ws, prepare(ws), 1)
+        each = ws.price_of_each(ws.campaign.accurate)[ws.members.of[ws.pool.rows(made.accurate)]]
+        assert 1 <= len(made.accurate) < 30
+        assert each.sum() <= ws.remaining() + 1e-9
+        told = f"{len(made.accurate)} picks of 30: what is left pays for no more of these frames"
+        assert any(note.startswith(told) for note in made.notes)
 
 
 def test_picks_by_variance_need_a_kernel(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """MMFF94 and serialized Systems as label sources."""
 
 import pickle
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +16,13 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.molecules.molecule import from_atoms, from_smiles, rdkit_mol
 from fidsel.fidelity.source import LabelError, LabelSource
-from fidsel.fidelity.sources.openmm import MMFFFamily, MMFFSource, SystemSource, openmm_source
+from fidsel.fidelity.sources.openmm import (
+    MMFFFamily,
+    MMFFSource,
+    SystemSource,
+    context_of,
+    openmm_source,
+)
 from fidsel.md.sampling.conformer_search import conformers
 
 ETHANOL = build("CH3CH2OH")
@@ -213,3 +220,14 @@ def test_the_key_of_a_family_is_of_all_its_molecules() -> None:
     assert one.key != Fidelity("mmff94", MMFFFamily((water, MMFFSource(from_smiles("CCO")))), Price(0.0)).key
     assert openmm_source(lambda: [water.molecule]) == water
     assert openmm_source(lambda: [water.molecule, methanol.molecule]) == MMFFFamily((water, methanol))
+
+
+def test_a_context_is_made_once_and_given_back() -> None:
+    water = from_smiles("O")
+    first = context_of(MMFFSource(water))
+    assert context_of(MMFFSource(water)) is first, "equal sources share it"
+    assert context_of(MMFFSource(water, "MMFF94s")) is not first
+    gone = weakref.ref(first)
+    del first
+    context_of.cache_clear()
+    assert gone() is None

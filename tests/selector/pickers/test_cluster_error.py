@@ -22,7 +22,7 @@ from fidsel.selector import (
     pair_distances,
 )
 from fidsel.selector.clusters.ward import fine_clusters
-from fidsel.selector.pickers.cluster_error import Strategy, per_cost
+from fidsel.selector.pickers.cluster_error import Strategy
 
 STRATEGIES = get_args(Strategy)
 
@@ -306,15 +306,5 @@ def test_picks_go_where_the_error_is_largest_for_the_money() -> None:
 def test_equal_costs_change_nothing(cost: float) -> None:
     pool = rare_cluster()
     same = replace(pool, costs=np.full((len(pool), 2), cost))
-    assert per_cost(same) is same
     whole, found = ClusterError().pick(pool, 30, 5), ClusterError().pick(same, 30, 5)
     assert found.indices.tolist() == whole.indices.tolist()
-
-
-def test_costs_that_are_unknown_or_nothing_change_nothing() -> None:
-    pool = rare_cluster()
-    for value in (np.nan, 0.0):
-        costs = pool.costs.copy()
-        costs[3] = value
-        assert per_cost(replace(pool, costs=costs)).errors is not None
-        assert np.array_equal(per_cost(replace(pool, costs=costs)).errors, pool.errors)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fidsel.selector import Pool
-from fidsel.selector.pickers.free_rows import free_rows
+from fidsel.selector.pickers.free_rows import free_rows, per_cost
 
 
 @given(seed=st.integers(0, 10_000), levels=st.integers(1, 5), width=st.integers(0, 4))
@@ -38,3 +38,14 @@ def test_ties_go_to_the_lowest_row(dtype: type) -> None:
     assert found.fresh.tolist() == [0, 2]
     assert found.repeats.tolist() == [1, 3, 4]
     assert free_rows(pool, 2, np.array([0.0, 1.0, 0.0, 1.0, 2.0])).fresh.tolist() == [1, 4]
+
+
+def test_errors_per_cost_are_in_units_of_the_dearest_frame() -> None:
+    pool = Pool.of([[0.0], [1.0], [2.0]], [0.2, 0.2, 0.6], costs=[[0.0, 1.0], [1.0, 1.0], [1.0, 3.0]])
+    np.testing.assert_allclose(per_cost(pool).errors, [0.8, 0.4, 0.6])
+
+
+@pytest.mark.parametrize("costs", [0.3, 7.0, 1e-9, [1.0, 2.0, np.nan], [1.0, 2.0, 0.0]])
+def test_costs_that_are_equal_unknown_or_nothing_change_nothing(costs: float | list[float]) -> None:
+    pool = Pool.of([[0.0], [1.0], [2.0]], [0.2, 0.3, 0.6], costs=costs)
+    assert per_cost(pool) is pool

@@ -41,9 +41,16 @@ def test_against_the_definition(seed: int) -> None:
     assert LCMD("errors").pick(pool, 80, rng).indices.tolist() == brute(pool, pool.errors, 80)
 
 
+def test_errors_weigh_per_cost() -> None:
+    pool = replace(random_pool(0), costs=np.random.default_rng(1).uniform(1.0, 4.0, (300, 2)))
+    picks = LCMD("errors").pick(pool, 40).indices.tolist()
+    assert picks == brute(pool, pool.errors / pool.costs.sum(axis=1), 40)
+    assert LCMD().pick(pool, 40).indices.tolist() == brute(pool, np.ones(300), 40)
+
+
 def test_equal_errors_weigh_nothing() -> None:
     rng = np.random.default_rng(0)
-    pool = example_pool()
+    pool = replace(example_pool(), costs=np.ones((60, 1)))
     plain = LCMD().pick(pool, 20, rng).indices.tolist()
     for errors in (0.0, 1e-30, 0.3):
         level = replace(pool, errors=np.full(len(pool), errors))
@@ -63,7 +70,7 @@ def test_many_frames_come_before_a_lone_outlier() -> None:
 
 
 def test_large_errors_draw_picks() -> None:
-    pool = example_pool()
+    pool = replace(example_pool(), costs=np.ones((60, 1)))
     picks = LCMD("errors").pick(replace(pool, errors=pool.errors**4), 6, np.random.default_rng(0))
     assert set(picks.cluster) == {2}
 

@@ -1,14 +1,16 @@
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
 from morse_molecule import frames
 
+from fidsel.data import Frames
 from fidsel.models import PaiNN
 from fidsel.training.labels import Labelled, centred, prepare
+from fidsel.training.optimise.loss import LabelledBatch
 from fidsel.training.optimise.members import Members
 from fidsel.training.optimise.step import Steps, ema_share
 from fidsel.training.stage import Loss, Stage
@@ -56,6 +58,32 @@ def test_steps_are_those_of_the_plain_loop(k: int) -> None:
     torch.testing.assert_close(steps.free, free, rtol=1e-5, atol=1e-7)
     torch.testing.assert_close(steps.average, average, rtol=1e-5, atol=1e-7)
     assert (steps.free - members.free).abs().max() > 1e-3
+
+
+class Padded(Labelled):
+    """Labels whose batches are padded to the largest molecule of all."""
+
+    def pieces(self, rows: torch.Tensor) -> list[LabelledBatch]:
+        return [self.batch(rows)]
+
+
+def test_frames_of_unlike_sizes_make_the_steps_of_the_padded_batch() -> None:
+    rng = np.random.default_rng(0)
+    small, large = (
+        Frames.stack([1] * n, 9 * rng.random((3, n, 3)), energy=[-1.0] * 3, forces=rng.normal(size=(3, n, 3)))
+        for n in (4, 40)
+    )
+    some = small + large
+    model = centred(PaiNN("", features=6, layers=1, radial=4).to(dtype=torch.float64), some)
+    data = prepare([model], some, np.ones((1, 6)))
+    assert len(data.pieces(torch.arange(6))) == 2
+    batch = torch.tensor([[0, 3, 1], [5, 2, 4]])
+    found = []
+    for one in (data, Padded(*(getattr(data, field.name) for field in fields(data)))):
+        steps = Steps(Members([model]), one, LOSS, replace(STAGE, batch=3))
+        found.append((steps.block(1, batch, rates(1, 2)), steps.free))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-9)
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-6, atol=1e-9)
 
 
 def test_blocks_of_any_length_make_the_same_run() -> None:
