@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidsel.data.atomic import make_folder
-from fidsel.report.chart import Chart, svg_of, write_chart
 from fidsel.report.content import UNITS
 from fidsel.report.markup import Html, tag
-from fidsel.report.plot import cluster_error_chart, learning_curve_chart
+from fidsel.report.plot import cluster_error_figure, learning_curve_figure, save_figure, svg
 from fidsel.report.sentences import in_unit
 from fidsel.selector.cluster_error import ClusterErrors
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from fidsel.report.document import Report
 
 
@@ -29,12 +30,7 @@ class Drawing:
     name: str
     caption: str
     alt: str
-    charts: Mapping[str, Chart]
-
-    @property
-    def chart(self) -> Chart:
-        """The chart in the first of its units."""
-        return next(iter(self.charts.values()))
+    figures: "Mapping[str, Figure]"
 
 
 def drawings(report: "Report") -> tuple[Drawing, ...]:
@@ -53,7 +49,7 @@ def _bars(report: "Report", now: ClusterErrors) -> list[Drawing]:
         "Error of each cluster, from the lowest to the highest. The line is the error over all frames, the "
         "steps are frames per cluster; a cross marks an unknown error.",
         f"Bars of {_range(now, units[0])}",
-        {unit: cluster_error_chart(now, unit=unit) for unit in units},
+        {unit: cluster_error_figure(now, unit=unit) for unit in units},
     )
     if before is None:
         return [bars]
@@ -62,14 +58,14 @@ def _bars(report: "Report", now: ClusterErrors) -> list[Drawing]:
         f"Error of each cluster at {old} and, in front, at {new}, in the order of {old}. Lines are errors "
         "over all frames, the steps are frames per cluster.",
         f"Bars at {old} of {_range(before, units[0])}; at {new} of {_range(now, units[0])}",
-        {u: cluster_error_chart(before, after=now, unit=u, names=report.names) for u in units},
+        {u: cluster_error_figure(before, after=now, unit=u, names=report.names) for u in units},
     )
     return [both, bars]
 
 
 def _curves(report: "Report") -> Drawing:
-    def draw(unit: str) -> Chart:
-        return learning_curve_chart(
+    def draw(unit: str) -> "Figure":
+        return learning_curve_figure(
             report.curves, spend_label=report.spend, unit=unit, quantity=report.quantity
         )
 
@@ -84,17 +80,20 @@ def _curves(report: "Report") -> Drawing:
 
 def figure_section(drawing: Drawing) -> Html:
     """Return a figure for the page, in all its units, of which the first is shown."""
+    drawn = [
+        svg(figure, f"{drawing.name}-{number}") for number, figure in enumerate(drawing.figures.values())
+    ]
     variants = [
         tag(
             "div",
-            Html(svg_of(chart)),
+            Html(document[document.index("<svg") :]),  # without the head of a file
             class_="paper",
             role="img",
             aria_label=drawing.alt,
             data_unit=unit,
             hidden=number > 0,
         )
-        for number, (unit, chart) in enumerate(drawing.charts.items())
+        for number, (unit, document) in enumerate(zip(drawing.figures, drawn, strict=True))
     ]
     return tag("figure", *variants, tag("figcaption", drawing.caption), id=drawing.name)
 
@@ -102,8 +101,9 @@ def figure_section(drawing: Drawing) -> Html:
 def save_drawing(drawing: Drawing, folder: Path) -> None:
     """Write a figure as PNG and as SVG, in the first of its units."""
     make_folder(folder)
+    figure = next(iter(drawing.figures.values()))
     for ending in ("png", "svg"):
-        write_chart(drawing.chart, folder / f"{drawing.name}.{ending}")
+        save_figure(figure, folder / f"{drawing.name}.{ending}")
 
 
 def _range(errors: ClusterErrors, unit: str) -> str:

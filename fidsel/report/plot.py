@@ -1,8 +1,9 @@
-"""Charts of cluster errors and learning curves, and figures as PNG or SVG; no display and no global state."""
+"""Figures of cluster errors and learning curves, as PNG or SVG; no display and no global state."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.units import kcal, mol
 
-from fidsel.arrays import FloatArray
 from fidsel.data.atomic import replacing
 from fidsel.exceptions import UsageError
-from fidsel.report.axes import Axes, Key, Scale
-from fidsel.report.chart import Chart, Shape, Words, polygon, require_picture, write_chart
 from fidsel.selector.cluster_error import ClusterErrors
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+
+Place = tuple[float, float, float, float]
 
 FORCE_UNITS = {"meV/Å": 1000.0, "eV/Å": 1.0, "kcal/mol/Å": mol / kcal}
 """What 1 eV/Å is in each unit a plot of force errors may use."""
@@ -28,10 +30,10 @@ ENERGY_UNITS = {"meV": 1000.0, "eV": 1.0, "kcal/mol": mol / kcal}
 BLUE, CROWD = "#0072b2", "#d55e00"
 COLORS = (BLUE, CROWD, "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555", "#000000")
 """Of curves, in order: eyes of every kind tell them apart (after Okabe and Ito)."""
-WIDTH, HEIGHT = 432.0, 245.0
-"""Of a chart, points."""
-_BARS_AT, _CURVES_AT = (50.0, 37.0, 384.0, 205.0), (50.0, 22.0, 424.0, 205.0)
-_MARKERS = (polygon(20, 2.8), polygon(4, 3.5, 45), polygon(4, 3.5), polygon(3, 3.5), polygon(5, 3.3))
+BARS_AT, CURVES_AT = (0.115, 0.165, 0.775, 0.685), (0.115, 0.165, 0.865, 0.745)
+"""Left, bottom, width and height of the axes as shares of a figure; title and legend stand above."""
+NARROW = 8
+"""Largest ratio of the ends of a logarithmic axis that has even ticks: those of decades would be too few."""
 LABELLED = 30
 """Clusters that are all labelled; of more, only the worst dozen."""
 
@@ -75,12 +77,12 @@ class LearningCurve:
 class _Look:
     bar: str
     line: str
-    dash: tuple[float, ...]
+    style: str
     width: float
 
 
-_BEFORE = _Look("#b4c0cf", "#6b7686", (4.5, 2.0), 0.86)
-_AFTER = _Look(BLUE, "#222222", (), 0.56)
+_BEFORE = _Look("#b4c0cf", "#6b7686", "--", 0.86)
+_AFTER = _Look(BLUE, "#222222", "-", 0.56)
 
 
 @contextmanager
@@ -101,18 +103,19 @@ def cluster_error_plot(
     names: tuple[str, str] = ("before", "after"),
     title: str = "",
 ) -> Path:
-    """Write the chart of `cluster_error_chart` as PNG or SVG, by the ending of the path."""
-    return write_chart(cluster_error_chart(errors, after=after, unit=unit, names=names, title=title), path)
+    """Write the figure of `cluster_error_figure` as PNG or SVG, by the ending of the path."""
+    return save_figure(cluster_error_figure(errors, after=after, unit=unit, names=names, title=title), path)
 
 
-def cluster_error_chart(
+@default_style()
+def cluster_error_figure(
     errors: ClusterErrors,
     *,
     after: ClusterErrors | None = None,
     unit: str = "meV/Å",
     names: tuple[str, str] = ("before", "after"),
     title: str = "",
-) -> Chart:
+) -> "Figure":
     """Return the cluster errors as bars, the overall RMSE as a line and populations as steps.
 
     A cross on the axis marks a cluster whose error is not known.
@@ -126,42 +129,34 @@ def cluster_error_chart(
     unit : of the axis: meV/Å, eV/Å or kcal/mol/Å for forces; meV, eV or kcal/mol for energies per frame.
     names : of `errors` and `after` in the legend.
     """
-    scale, count = _scale(unit), len(errors)
+    scale = _scale(unit)
     if after is not None and set(after.cluster) != set(errors.cluster):
         raise UsageError(
             "errors before and after must be of the same clusters; keep the broad clusters fixed"
         )
-    drawn = [(errors, _AFTER, "")]
-    if after is not None:
-        drawn = [(errors, _BEFORE, f"{names[0]}, "), (after, _AFTER, f"{names[1]}, ")]
-    heights = [scale * np.array([found.rmse_of(c) for c in errors.cluster]) for found, _, _ in drawn]
-    top = 1.05 * max(np.nanmax(each, initial=0.0) for each in heights) or 1.0
-    across, crowds = Scale(-0.7, count - 0.3), Scale(0.0, 1.15 * max(errors.population))
-    axes, crowd = Axes(*_BARS_AT, across, Scale(0.0, top)), Axes(*_BARS_AT, across, crowds)
-    ordered = "cluster, ordered by error" + ("" if after is None else f" ({names[0]})")
-    marks = [*axes.frame(ordered, f"{'force' if unit in FORCE_UNITS else 'energy'} RMSE ({unit})")]
-    columns = []
-    for (found, look, prefix), high in zip(drawn, heights, strict=True):
-        overall = scale * found.overall
-        marks += _bars(axes, high, overall, look)
-        columns.append(
-            [
-                Key(f"{prefix}cluster RMSE", look.bar, filled=True),
-                Key(f"{prefix}overall: {overall:.3g}", look.line, look.dash),
-            ]
-        )
-    edges = np.repeat(np.arange(count + 1) - 0.5, 2)[1:-1]
-    marks.append(Shape(crowd.place(edges, np.repeat(errors.population, 2)), CROWD, 1.2))
-    marks += crowd.counts_right("frames in the cluster", CROWD)
-    told = range(count) if count <= LABELLED else range(count - 12, count)
-    marks += axes.ticks_below(told, [str(errors.cluster[i]) for i in told])
-    columns.append([Key("population", CROWD)])
-    right = WIDTH - 4 - sum(max(key.width for key in column) for column in columns)
-    for column in columns:
-        for row, key in enumerate(column):
-            marks += key.marks(right, 12.0 + 11 * row)
-        right += max(key.width for key in column)
-    return Chart(WIDTH, HEIGHT, (*marks, Words(title, 4, 12, 10)) if title else tuple(marks))
+    figure, axes = _figure(BARS_AT, f"{'force' if unit in FORCE_UNITS else 'energy'} RMSE ({unit})", title)
+    if after is None:
+        _bars(axes, errors, errors.cluster, scale, _AFTER)
+    else:
+        old, new = map(_text, names)
+        _bars(axes, errors, errors.cluster, scale, _BEFORE, prefix=f"{old}, ")
+        _bars(axes, after, errors.cluster, scale, _AFTER, prefix=f"{new}, ")
+    axes.set_xlabel("cluster, ordered by error" + ("" if after is None else f" ({_text(names[0])})"))
+    axes.set_xlim(-0.7, len(errors) - 0.3)
+    places = np.arange(len(errors))
+    told = places if len(places) <= LABELLED else places[-12:]
+    size, turn = (7, 90) if len(places) > 12 else (9, 0)
+    axes.set_xticks(told, [str(errors.cluster[i]) for i in told], fontsize=size, rotation=turn)
+    crowd = axes.twinx()
+    crowd.step(places, errors.population, where="mid", color=CROWD, linewidth=1.2, label="population")
+    crowd.set_ylim(0, 1.15 * max(errors.population))
+    crowd.set_ylabel("frames in the cluster", color=CROWD)
+    crowd.tick_params(axis="y", colors=CROWD)
+    crowd.spines[["top", "left", "bottom"]].set_visible(False)
+    lines, bars = axes.get_lines(), axes.containers
+    handles = [handle for pair in zip(bars, lines, strict=True) for handle in pair] + crowd.get_lines()
+    figure.legend(handles=handles, frameon=False, loc="upper right", ncols=3, fontsize=8, borderaxespad=0.2)
+    return figure
 
 
 def learning_curve_plot(
@@ -173,70 +168,82 @@ def learning_curve_plot(
     quantity: str = "force RMSE",
     title: str = "",
 ) -> Path:
-    """Write the chart of `learning_curve_chart` as PNG or SVG, by the ending of the path."""
-    chart = learning_curve_chart(curves, spend_label=spend_label, unit=unit, quantity=quantity, title=title)
-    return write_chart(chart, path)
+    """Write the figure of `learning_curve_figure` as PNG or SVG, by the ending of the path."""
+    return save_figure(
+        learning_curve_figure(curves, spend_label=spend_label, unit=unit, quantity=quantity, title=title),
+        path,
+    )
 
 
-def learning_curve_chart(
+@default_style()
+def learning_curve_figure(
     curves: Sequence[LearningCurve],
     *,
     spend_label: str = "spent (core-h)",
     unit: str = "meV/Å",
     quantity: str = "force RMSE",
     title: str = "",
-) -> Chart:
+) -> "Figure":
     """Return error against spend, one line per arm on logarithmic axes.
 
     Bands are ± one standard error, or between `LearningCurve.low` and `LearningCurve.high`.
 
     `quantity` names the error on its axis.
 
-    A point without spend keeps the spend axis linear, an error of 0 that of the error.
+    A point without spend keeps the spend axis linear.
     """
     scale = _scale(unit)
     if not curves:
         raise UsageError("a learning-curve plot needs at least one curve, got none")
-    spends = np.concatenate([curve.spend for curve in curves])
-    errors = scale * np.concatenate([curve.error for curve in curves])
-    log = bool(errors.min() > 0)
-    # the end of a band may lie at 0 or below, where a logarithmic axis has no place
-    least = 0.5 * float(errors.min()) if log else -np.inf
-    bands = [[np.maximum(scale * ends, least) for ends in _band(curve)] for curve in curves]
-    shown = np.concatenate([errors, *(ends for band in bands for ends in band)])
-    across = Scale.around(spends, log=bool(spends.min() > 0))
-    axes = Axes(*_CURVES_AT, across, Scale.around(shown, log=log))
-    marks = [*axes.frame(spend_label, f"{quantity} ({unit})")]
-    marks += axes.ticks_below(across.ticks(), [f"{value:g}" for value in across.ticks()])
-    keys, corners = [], axes.place(spends, errors)
-    for curve, band, color, marker in zip(curves, bands, cycle(COLORS), cycle(_MARKERS), strict=False):
+    figure, axes = _figure(CURVES_AT, f"{_text(quantity)} ({unit})", title)
+    for curve, color, marker in zip(curves, cycle(COLORS), cycle("osD^vP*X"), strict=False):
         order = np.argsort(curve.spend, kind="stable")
-        x, dash = np.array(curve.spend)[order], (5.0, 2.5) if curve.extrapolated else ()
-        if band:
-            outline = [axes.place(x, ends[order]) for ends in band]
-            marks.append(Shape([*outline[0], *outline[1][::-1]], width=0, fill=color, opacity=0.18))
-        points = axes.place(x, scale * np.array(curve.error)[order])
-        marks.append(Shape(points, color, 1.6, dash=dash))
-        marks += [Shape(point + marker, width=0, fill=color) for point in points]
-        keys.append(Key(curve.name, color, dash))
-    marks += _legend(axes, keys, corners)
-    return Chart(WIDTH, HEIGHT, (*marks, Words(title, 4, 12, 10)) if title else tuple(marks))
+        x, y = np.array(curve.spend)[order], scale * np.array(curve.error)[order]
+        style = "--" if curve.extrapolated else "-"
+        axes.plot(
+            x, y, style, marker=marker, color=color, markersize=5, linewidth=1.6, label=_text(curve.name)
+        )
+        if len(curve.standard_error):
+            spread = scale * np.array(curve.standard_error)[order]
+            axes.fill_between(x, y - spread, y + spread, color=color, alpha=0.18, linewidth=0)
+        if len(curve.low):
+            low, high = (scale * np.array(ends)[order] for ends in (curve.low, curve.high))
+            axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
+    _log_axes(axes, curves)
+    axes.set_xlabel(_text(spend_label))
+    axes.legend(frameon=False)
+    return figure
 
 
 @default_style()
 def save_figure(figure: "Figure", path: Path | str) -> Path:
     """Write a figure as PNG or SVG, by the ending of the path; the same figure gives the same bytes."""
-    import matplotlib as mpl
-
     path = Path(path)
-    require_picture(path)
+    if path.suffix not in (".png", ".svg"):
+        raise UsageError(f"figures are written as .png or .svg, got {path}")
     with replacing(path) as unfinished:
         if path.suffix == ".png":
             figure.savefig(unfinished, format="png", dpi=200)
         else:
-            with mpl.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"}):
-                figure.savefig(unfinished, format="svg", metadata={"Date": None})
+            unfinished.write_text(svg(figure, path.stem), encoding="utf-8")
     return path
+
+
+@default_style()
+def svg(figure: "Figure", name: str) -> str:
+    """Return a figure as an SVG document with its words as text; `name` keeps its ids apart on a page."""
+    import matplotlib as mpl
+
+    out = StringIO()
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()
+
+
+def require_picture(path: Path | None) -> None:
+    """Raise a `UsageError` for a path that is no picture's, before anything is computed for it."""
+    if path is not None and path.suffix not in (".png", ".svg"):
+        raise UsageError(f"a picture is written as .png or .svg, got {path}")
 
 
 def _scale(unit: str) -> float:
@@ -246,39 +253,51 @@ def _scale(unit: str) -> float:
     return units[unit]
 
 
-def _band(curve: LearningCurve) -> tuple[FloatArray, ...]:
-    """Return both ends of what an error lies between, eV/Å; () where it is not known."""
-    if len(curve.low):
-        return np.array(curve.low), np.array(curve.high)
-    if len(curve.standard_error):
-        error, spread = np.array(curve.error), np.array(curve.standard_error)
-        return error - spread, error + spread
-    return ()
+def _figure(place: Place, ylabel: str, title: str) -> "tuple[Figure, Axes]":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.0, 3.4))  # fixed margins: a layout engine takes four times as long as the rest
+    axes = figure.add_axes(place)
+    axes.set_ylabel(ylabel)
+    figure.text(0.01, 0.99, _text(title), va="top", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e3e3e3", linewidth=0.6)
+    axes.set_axisbelow(True)
+    return figure, axes
 
 
-def _bars(axes: Axes, heights: FloatArray, overall: float, look: _Look) -> Iterator[Shape]:
-    half = look.width / 2
-    for place, height in enumerate(heights.tolist()):
-        if np.isfinite(height):
-            sides = [place - half, place - half, place + half, place + half]
-            yield Shape(axes.place(sides, [0.0, height, height, 0.0]), width=0, fill=look.bar)
+def _text(words: str) -> str:
+    """Return words as they are to be drawn: a dollar is one, and begins no formula."""
+    return words.replace("$", r"\$")
+
+
+def _bars(
+    axes: "Axes", errors: ClusterErrors, order: Sequence[int], scale: float, look: _Look, *, prefix: str = ""
+) -> None:
+    heights, overall = np.array([scale * errors.rmse_of(c) for c in order]), scale * errors.overall
+    axes.bar(range(len(order)), heights, look.width, color=look.bar, label=f"{prefix}cluster RMSE")
+    axes.axhline(
+        overall, color=look.line, linestyle=look.style, linewidth=1.2, label=f"{prefix}overall: {overall:.3g}"
+    )
+    unknown = np.flatnonzero(np.isnan(heights))
+    axes.scatter(unknown, 0 * unknown, 24, marker="x", color=look.line, clip_on=False)
+
+
+def _log_axes(axes: "Axes", curves: Sequence[LearningCurve]) -> None:
+    from matplotlib.ticker import LogFormatter, MaxNLocator, NullLocator
+
+    plain: list[Axis] = []
+    if all(min(curve.error, default=1.0) > 0 for curve in curves):
+        axes.set_yscale("log")
+        plain.append(axes.yaxis)
+    if all(min(curve.spend, default=1.0) > 0 for curve in curves):
+        axes.set_xscale("log")
+        plain.append(axes.xaxis)
+    for axis in plain:
+        axis.set_major_formatter("{x:g}")
+        low, high = axis.get_view_interval()
+        if high < NARROW * low:
+            axis.set_major_locator(MaxNLocator(6))
+            axis.set_minor_locator(NullLocator())
         else:
-            cross = axes.place(place, 0.0)
-            for corner in polygon(4, 4.2, 45)[:2]:
-                yield Shape([cross - corner, cross + corner], look.line, 1.4)
-    ends = [axes.x.low, axes.x.high]
-    yield Shape(axes.place(ends, [overall, overall]), look.line, 1.2, dash=look.dash)
-
-
-def _legend(axes: Axes, keys: Sequence[Key], points: FloatArray) -> Iterator[Shape | Words]:
-    """Yield a legend in the corner of the axes that covers the fewest points, the upper right one first."""
-    wide, high = max(key.width for key in keys), 12.0 * len(keys)
-    corners = [(x, y) for y in (axes.top, axes.bottom - high - 4) for x in (axes.right - wide, axes.left + 6)]
-
-    def covered(corner: tuple[float, float]) -> int:
-        inside = (points >= corner) & (points <= np.add(corner, (wide, high)))
-        return int(inside.all(axis=1).sum())
-
-    x, y = min(corners, key=covered)
-    for row, key in enumerate(keys):
-        yield from key.marks(x, y + 10 + 12 * row)
+            axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))

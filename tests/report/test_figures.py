@@ -16,7 +16,7 @@ def test_what_there_is_to_draw_is_drawn() -> None:
 
 def test_a_figure_is_drawn_in_both_units_and_one_is_shown() -> None:
     (bars,) = drawings(water_report(before=None, curves=()))
-    assert list(bars.charts) == ["meV/Å", "kcal/mol/Å"]
+    assert list(bars.figures) == ["meV/Å", "kcal/mol/Å"]
     assert "2 clusters; " in bars.alt
     section = figure_section(bars)
     assert section.count("<svg") == 2

@@ -99,7 +99,7 @@ def test_files_and_data_sets_arrive_with_their_round(home: CampaignFolder) -> No
     for index, run in enumerate(sent.rounds):
         arrived = Path(sent.client.download_artifacts(run.info.run_id, ""))
         there = home.round(index)
-        for name in ("picks.csv", "round.json", "cluster_errors.svg", "train.extxyz"):
+        for name in ("picks.csv", "round.json", "cluster_errors.png", "train.extxyz"):
             assert (arrived / name).read_bytes() == (there / name).read_bytes()
         assert load(arrived / "model").level == "hf(sto)"
         assert "reason" in (arrived / "picks.csv").read_text().splitlines()[0]

@@ -1,12 +1,26 @@
 """The learning curve of a campaign: held-out error against spend, the control arm beside it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from fidsel.campaign.records.round import Round
+from fidsel.campaign.rounds.measure import error_unit
 from fidsel.fidelity.budget import Budget
-from fidsel.report import LearningCurve
+from fidsel.report import LearningCurve, learning_curve_plot
 
 CONTROL = {"bought": "random accurate labels, bought", "owned": "random accurate labels, extrapolated (90 %)"}
+
+
+def plot_learning_curve(path: Path, rounds: Sequence[Round], budget: Budget) -> None:
+    """Draw the headline error of every round against what had been spent."""
+    forces = rounds[-1].metrics.force_mae is not None
+    learning_curve_plot(
+        learning_curves(rounds, budget),
+        path,
+        spend_label=spend_label(budget),
+        unit=f"m{error_unit(forces)}",
+        quantity=headline(forces),
+    )
 
 
 def spend_label(budget: Budget) -> str:

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from fidsel.campaign import edits
+from fidsel.campaign.records.curves import plot_learning_curve
 from fidsel.campaign.records.decisions import Identity
 from fidsel.campaign.records.molecules import MoleculeRow
 from fidsel.campaign.records.report import FILE, round_report
@@ -16,7 +18,7 @@ from fidsel.campaign.records.round import Allocation, HeldOut, Round
 from fidsel.campaign.rounds.control import control_arm
 from fidsel.campaign.rounds.estimate import ranking
 from fidsel.campaign.rounds.held_out import HeldOutErrors
-from fidsel.campaign.rounds.measure import Regions
+from fidsel.campaign.rounds.measure import Regions, error_unit
 from fidsel.campaign.rounds.purchases import wanted_by
 from fidsel.campaign.rounds.training_set import candidate_rows
 from fidsel.campaign.workspace import Workspace
@@ -24,10 +26,8 @@ from fidsel.data import Frames, write
 from fidsel.data.atomic import write_text
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.labels import LabelStore
-from fidsel.report import write_report
-from fidsel.report.chart import write_chart
-from fidsel.report.figures import drawings
-from fidsel.selector import cluster_errors
+from fidsel.report import cluster_error_plot, write_report
+from fidsel.selector import ClusterErrors, cluster_errors
 from fidsel.training.evaluate import Errors, errors
 from fidsel.training.stage import Trained, TrainingData
 
@@ -122,14 +122,15 @@ def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round]
         write_text(folder / "config.json", json.dumps(ws.campaign.config, indent=1, default=str))
         if found.record.index == 0:
             found.regions.save(folder, ws.campaign.rules)
+        _plot(folder / "cluster_errors.png", found.record, done, ws.campaign.accurate)
+        plot_learning_curve(folder / "learning_curve.png", [*done, found.record], ws.campaign.budget)
         found.tested.save(folder)
         clusters, energies = found.regions.clusters, found.regions.energies
         rounds = [*done, found.record]
-        report = round_report(ws.campaign, ws.pool, held.all, clusters, energies, found.tested, rounds)
-        write_report(report, folder / FILE)
-        first, *_, curve = drawings(report)
-        write_chart(first.chart, folder / "cluster_errors.svg")
-        write_chart(curve.chart, folder / "learning_curve.svg")
+        write_report(
+            round_report(ws.campaign, ws.pool, held.all, clusters, energies, found.tested, rounds),
+            folder / FILE,
+        )
 
 
 def _regions(ws: Workspace, held: HeldOut, index: int, trained: Trained) -> Regions:
@@ -223,3 +224,13 @@ def missing(store: LabelStore, fidelity: Fidelity, wanted: Sequence[str], purpos
 def _training_record(trained: Trained) -> dict[str, Any]:
     histories = [asdict(history) for history in trained.histories]
     return {"histories": histories, "diagnostics": dict(trained.diagnostics)}
+
+
+def _plot(path: Path, record: Round, done: Sequence[Round], accurate: Fidelity) -> None:
+    """Draw the cluster errors of a round, those of round 0 behind them."""
+    now, unit = ClusterErrors.from_dict(dict(record.cluster_errors)), f"m{error_unit(accurate.forces)}"
+    if not done:
+        cluster_error_plot(now, path, unit=unit)
+        return
+    first, names = ClusterErrors.from_dict(dict(done[0].cluster_errors)), ("round 0", f"round {record.index}")
+    cluster_error_plot(first, path, after=now, names=names, unit=unit)

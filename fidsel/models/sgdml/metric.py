@@ -77,10 +77,10 @@ def learn_metric(
             known.append((found, slope.tolist()))
             after()
         places.append(logs.copy())
-        error, slope = known[len(places) - 1]
+        error, pull = known[len(places) - 1]
         spread = logs - logs.mean()
         values.append(error + PRIOR / 2 * float((spread**2).mean()))
-        return values[-1], np.array(slope) + PRIOR * spread / len(logs)
+        return values[-1], np.array(pull) + PRIOR * spread / len(logs)
 
     start, bound = np.zeros(problem.classes), float(np.log(RANGE))
     with suppress(IndefiniteError):  # what was found until then is as good

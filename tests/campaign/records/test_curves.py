@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_campaign import rounds
 
-from fidsel.campaign.records.curves import CONTROL, learning_curves, spend_label
+from fidsel.campaign.records.curves import CONTROL, learning_curves, plot_learning_curve, spend_label
 from fidsel.campaign.records.round import Round
 from fidsel.fidelity import Budget
 
@@ -44,3 +44,8 @@ def test_an_extrapolated_arm_has_a_band(records: list[Round]) -> None:
 def test_without_a_control_arm_there_is_one_curve(records: list[Round]) -> None:
     (ours,) = learning_curves([replace(record, control=None) for record in records], HOURS)
     assert ours.name == "campaign"
+
+
+def test_it_is_drawn(records: list[Round], tmp_path: Path) -> None:
+    plot_learning_curve(tmp_path / "curve.png", records[:1], HOURS)
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

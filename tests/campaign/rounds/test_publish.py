@@ -19,8 +19,8 @@ def test_a_folder_holds_all_that_the_round_was(finished: Path) -> None:
         folder = finished / "rounds" / f"{record.index:04d}"
         once = {"clusters.json", "clusters.npz", "energies.npy"}
         assert {path.name for path in folder.iterdir()} - once == {
-            "model", "surrogates", "train.extxyz", "validation.extxyz", "config.json", "cluster_errors.svg",
-            "learning_curve.svg", "errors.csv", "report.html", "picks.csv", "round.json",
+            "model", "surrogates", "train.extxyz", "validation.extxyz", "config.json", "cluster_errors.png",
+            "learning_curve.png", "errors.csv", "report.html", "picks.csv", "round.json",
         }  # fmt: skip
         assert (folder / "clusters.npz").exists() == (record.index == 0)
         assert len(read(folder / "train.extxyz")) == sum(len(r.picks) for r in records[: record.index + 1])

@@ -102,7 +102,7 @@ def md(
 ) -> None:
     """Run molecular dynamics of models, replicas as one batch, and say how long they last."""
     from fidsel.data.atomic import require_writable
-    from fidsel.report.chart import require_picture
+    from fidsel.report.plot import require_picture
     from fidsel.tasks.dynamics import run as task
 
     require_writable(out, stops, picture)
