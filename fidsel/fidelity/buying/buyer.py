@@ -17,6 +17,7 @@ from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK, Engine, Lasting, R
 from fidsel.fidelity.source import Cause, Label, LabelError
 from fidsel.fidelity.store.failures import failed_frames
 from fidsel.fidelity.store.ledger import Ledger
+from fidsel.fidelity.store.running import Running
 
 LATE = 0.2
 """s: labels that take less core-seconds than `QUICK` are stored together, at most this late."""
@@ -138,11 +139,15 @@ class Buyer:
 
     def usage(self) -> Mapping[int, float]:
         """Return the core-seconds of attempts that have begun and not arrived, by id."""
+        return {number: one.seconds for number, one in self.running().items()}
+
+    def running(self) -> Mapping[int, Running]:
+        """Return what attempts that have begun and not arrived have used, by id."""
         flying, running = dict(self.flying), dict(self.engine.running())
         return {
-            attempt.id: self._clock(attempt, running[key])
+            attempt.id: Running(self._clock(attempt, used), used.wall, used.host)
             for key, attempt in flying.items()
-            if key in running
+            if (used := running.get(key)) is not None
         }
 
     def late(self, result: Result) -> None:

@@ -16,7 +16,8 @@ from fidsel.arguments import NonNegativeInt, PositiveFloat, PositiveInt, check_a
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.local import available_cores
 from fidsel.fidelity.engine.node import BLOCK_END, BLOCK_SECONDS, Parcel, label
-from fidsel.fidelity.engine.remote import Block, PilotError, RemoteEngine
+from fidsel.fidelity.engine.remote import PilotError, RemoteEngine
+from fidsel.fidelity.engine.task import Block
 
 if TYPE_CHECKING:
     from parsl.executors import HighThroughputExecutor

@@ -14,27 +14,13 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.local import group
 from fidsel.fidelity.engine.node import Parcel, read_note
 from fidsel.fidelity.engine.spool import Kept, read_kept, unpacked
-from fidsel.fidelity.engine.task import Result, Task, Usage
+from fidsel.fidelity.engine.task import Block, Result, Task, Usage
 from fidsel.fidelity.source import LabelError
 
 PATIENCE: Final = 2.0
 """s between two looks at whether the pilot still lives."""
 LOSSES: Final = 3
 """Parcels per worker that may be lost in a row, none of their labels begun, before the engine gives up."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """Nodes that a scheduler gives, or is asked for.
-
-    Parameters
-    ----------
-    job : its number in the scheduler.
-    state : e.g. "running" or "pending".
-    """
-
-    job: str
-    state: str
 
 
 class PilotError(FidselError):
