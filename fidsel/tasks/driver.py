@@ -60,7 +60,7 @@ def _spawned(command: Sequence[str], log: Path) -> int:
         (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
-    return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True)
+    return os.posix_spawn(command[0], list(command), os.environ, file_actions=files, setsid=True)
 
 
 def stop_driver(folder: Path, patience: float) -> str:
