@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import time
@@ -12,6 +13,14 @@ from fidsel.fidelity.engine.task import Usage
 from fidsel.fidelity.engine.trial import Trial, trial_atoms
 
 TASK = Task("f", trial_atoms(2.0), Trial(), predicted=100.0, slot=Slot(Path("/x/1.json"), 1, "f", "k"))
+
+
+@pytest.fixture(autouse=True)
+def no_engine_left() -> Iterator[None]:
+    """Close the engine of this process, which pilots keep."""
+    yield
+    if node._Home.kept is not None:
+        node._Home.kept.close()
 
 
 @pytest.mark.parametrize(

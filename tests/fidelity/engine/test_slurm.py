@@ -1,19 +1,13 @@
 """A real Slurm: campaigns whose blocks are cancelled and run out of time, and whose driver is killed."""
 
 import shutil
-import signal
 import subprocess
-import sys
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from time import sleep
 
 import pytest
-from small_campaign import CONFIG, run_small_campaign
+from cluster_campaign import check_undisturbed, config, labels, start, wait
 
-from fidsel.campaign.records.folder import CampaignFolder
-from fidsel.fidelity import LabelError, LabelStore, Ledger, Task
+from fidsel.fidelity import LabelError, Task
 from fidsel.fidelity.engine.parsl import Site
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.trial import Trial, trial_atoms
@@ -35,68 +29,24 @@ pytestmark = [
     pytest.mark.timeout(2400),
     pytest.mark.skipif(not slurm_is_here(), reason="needs a Slurm that answers to sinfo"),
 ]
-BLOCKS = """\
-[engine]
-kind = "parsl"
-provider = "slurm"
-cores_per_node = 1
-blocks = 2
-walltime = "00:10:00"
-
-[tracking]
-enabled = false
-"""
-ON_SLURM = CONFIG.replace("[engine]\nworkers = 1\n", BLOCKS)
-
-
-def labels(folder: Path) -> int:
-    path = CampaignFolder(folder).store
-    if not path.exists():
-        return 0
-    with LabelStore(path, read_only=True) as store:
-        return store.count()
-
-
-def wait(until: Callable[[], bool], driver: subprocess.Popen[bytes], log: Path) -> None:
-    while not until():
-        assert driver.poll() is None, log.read_text()
-        sleep(0.5)
-
-
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    with (folder / "log").open("ab") as log:
-        command = [sys.executable, "-m", "fidsel", "iterate", "-C", folder]
-        return subprocess.Popen(command, stdout=log, stderr=log)
 
 
 def test_a_campaign_is_what_it_is_on_one_machine_whatever_happens_to_its_blocks(tmp_path: Path) -> None:
     """Blocks are cancelled, the driver is killed and begins anew: same picks and spending, each paid once."""
-    here, there = tmp_path / "here", tmp_path / "there"
-    there.mkdir()
-    (there / "fidsel.toml").write_text(ON_SLURM)
-    first = start(there)
-    wait(lambda: labels(there) >= 3, first, there / "log")
-    blocks = RunningFile(there / "labels.db").blocks()
+    folder = tmp_path / "there"
+    folder.mkdir()
+    (folder / "fidsel.toml").write_text(config("slurm"))
+    first = start(folder)
+    wait(lambda: labels(folder) >= 3, first, folder / "log")
+    blocks = RunningFile(folder / "labels.db").blocks()
     assert blocks
     subprocess.run(["scancel", *(block.job for block in blocks)], check=True)
-    wait(lambda: labels(there) >= 20, first, there / "log")
-    first.send_signal(signal.SIGKILL)
+    wait(lambda: labels(folder) >= 20, first, folder / "log")
+    first.kill()
     first.wait()
-    with start(there) as second:
-        assert second.wait() == 0, (there / "log").read_text()
-    run_small_campaign(here)
-    rounds = [CampaignFolder(folder).read_rounds() for folder in (here, there)]
-    assert [[pick.frame_id for pick in one.picks] for one in rounds[0]] == [
-        [pick.frame_id for pick in one.picks] for one in rounds[1]
-    ]
-    assert [one.spent for one in rounds[0]] == [one.spent for one in rounds[1]]
-    with LabelStore(there / "labels.db", read_only=True) as store:
-        lines = Ledger(store).lines()
-        bought = Counter((line.frame_id, line.key) for line in lines if line.kind == "label")
-        assert set(bought.values()) == {1}
-        assert {line.kind for line in lines} <= {"label", "lost", "cancelled", "charge"}
-        assert sum(line.amount for line in lines if line.kind in {"lost", "cancelled"}) == 0
-    assert not (there / "labels.db.spool").exists()
+    with start(folder) as second:
+        assert second.wait() == 0, (folder / "log").read_text()
+    check_undisturbed(folder, tmp_path / "here")
 
 
 def test_a_block_that_runs_out_of_time_loses_what_ran(tmp_path: Path) -> None:
