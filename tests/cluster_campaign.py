@@ -76,7 +76,8 @@ def kill(what: str, folder: Path, driver: int | None = None) -> None:
     managers = named("process_worker_pool.py", str(folder))
     victims = {
         "manager": managers,
-        "worker": [one for each in managers for one in each.children()],
+        # those that label have a process that does it; Parsl's own server of shared values has none
+        "worker": [one for each in managers for one in each.children() if one.children()],
         "interchange": [one for one in head.children() if "interchange" in line(one)],
         "driver": [head],
     }[what]
