@@ -16,6 +16,7 @@ from fidsel.fidelity.buying.reservations import BATCH_SIZE, Reservations
 from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK, Engine, Lasting, Result, Task, Usage
 from fidsel.fidelity.source import Cause, Label, LabelError
 from fidsel.fidelity.store.failures import failed_frames
+from fidsel.fidelity.store.harvest import harvest
 from fidsel.fidelity.store.ledger import Ledger
 from fidsel.fidelity.store.running import Running
 
@@ -357,6 +358,7 @@ class Buyer:
         used : core-seconds of the attempts that had begun, by id.
         keep : keys of the attempts that go on.
         """
+        harvest(self.ledger, [attempt.id for key, attempt in self.flying.items() if key not in keep])
         under_way = {attempt.id: attempt for attempt in self.ledger.under_way()}
         arrived = [(attempt, result) for attempt, result in self._arrived if attempt.id in under_way]
         self._arrived = []
