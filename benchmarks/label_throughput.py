@@ -1,6 +1,7 @@
 """How many labels a second the engine hands out, and what part of the workers' time is label time.
 
     python benchmarks/label_throughput.py [--json] [--workers 2] [--labels 4000] [--seconds 0.3] [--burns 40]
+        [--engine local|parsl]
 
 Two numbers: labels a second of a source that does nothing (of unknown duration, so that each is a task of
 its own; and predicted to be short, so that they go in groups), and the efficiency of labels that compute for
@@ -10,19 +11,27 @@ its own; and predicted to be short, so that they go in groups), and the efficien
 
 Both with a limit of time, CPU time and memory on every label, as a campaign has them. On a machine that has
 other work to do the efficiency says how much of it the workers got; the load before each part is printed,
-and the CPU time of the driver, which hardly depends on it.
+and the CPU time of the driver, which hardly depends on it. With Parsl (its local provider: one block, as many
+workers) results are written to a spool as in a campaign, and the time that Parsl takes to start is printed.
 """
 
 import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ase import Atoms
 from cells import options, publish
 
 from fidsel.fidelity import Label, Task
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
+from fidsel.fidelity.engine.parsl import Site
+from fidsel.fidelity.engine.remote import RemoteEngine
+from fidsel.fidelity.engine.spool import Slot
+from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.source import Value
 
 ATOMS = Atoms("H2", [[0, 0, 0], [0, 0, 0.74]])
@@ -47,21 +56,25 @@ class Busy:
         return Label(0.0, None)
 
 
-def tasks(count: int, seconds: float, predicted: float | None) -> Iterator[Task]:
-    """Yield labels with all limits on."""
+def tasks(count: int, seconds: float, predicted: float | None, spool: Path) -> Iterator[Task]:
+    """Yield labels with all limits on, and a place for their results."""
     for i in range(count):
         yield Task(
-            str(i), ATOMS, Busy(seconds), time_limit=600.0, predicted=predicted,
-            cpu_limit=600.0, memory_limit=2**33,
+            str(i), ATOMS, Busy(seconds), time_limit=600.0, predicted=predicted, cpu_limit=600.0,
+            memory_limit=2**33, slot=Slot(spool / f"{i}.json", i, str(i), "busy"),
         )  # fmt: skip
 
 
-def timed(engine: LocalEngine, count: int, seconds: float, predicted: float | None) -> Mapping[str, float]:
+def timed(
+    engine: Engine, spool: Path, count: int, seconds: float, predicted: float | None
+) -> Mapping[str, float]:
     """Return wall time, CPU seconds charged, and the load of the machine before, of some labels."""
     load, began, driver, cpu = os.getloadavg()[0], time.perf_counter(), time.process_time(), 0.0
-    for _, outcome, usage in engine.run(tasks(count, seconds, predicted)):
+    for task, outcome, usage in engine.run(tasks(count, seconds, predicted, spool)):
         if not isinstance(outcome, Label):
             raise outcome
+        if task.slot is not None:
+            task.slot.path.unlink(missing_ok=True)
         cpu += usage.cpu
     wall = time.perf_counter() - began
     return {
@@ -76,6 +89,13 @@ def timed(engine: LocalEngine, count: int, seconds: float, predicted: float | No
     }
 
 
+def opened(kind: str, workers: int, folder: Path) -> LocalEngine | RemoteEngine:
+    """Return an engine with so many workers on this machine."""
+    if kind == "local":
+        return LocalEngine(workers)
+    return Site(workers_per_node=workers).engine(1, folder / "engine")
+
+
 def main() -> None:
     """Print the table, or one JSON document."""
     parser = options(__doc__, cells=False)
@@ -83,17 +103,22 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=4000, help="of the source that does nothing")
     parser.add_argument("--seconds", type=float, default=0.3, help="CPU time of a label that computes")
     parser.add_argument("--burns", type=int, default=40, help="labels that compute")
+    parser.add_argument("--engine", choices=("local", "parsl"), default="local")
     given = parser.parse_args()
-    with LocalEngine(given.workers) as engine:
-        timed(engine, 2 * given.workers, 0.05, None)  # workers start
+    with TemporaryDirectory() as name, opened(given.engine, given.workers, Path(name)) as engine:
+        run, began = partial(timed, engine, Path(name)), time.perf_counter()
+        run(2 * given.workers, 0.05, None)  # workers start
+        started = time.perf_counter() - began
         found = {
-            "one by one": timed(engine, given.labels, 0.0, None),
-            "in groups": timed(engine, given.labels, 0.0, 0.001),
-            f"{given.seconds:g} s of CPU time": timed(engine, given.burns, given.seconds, given.seconds),
+            "one by one": run(given.labels, 0.0, None),
+            "in groups": run(given.labels, 0.0, 0.001),
+            f"{given.seconds:g} s of CPU time": run(given.burns, given.seconds, given.seconds),
         }
     if given.json:
-        publish("label_throughput", workers=given.workers, runs=found)
+        table = "label_throughput" if given.engine == "local" else f"label_throughput_{given.engine}"
+        publish(table, workers=given.workers, start=started, runs=found)
         return
+    print(f"{given.engine} engine, started in {started:.1f} s")
     print(f"{given.workers} workers, {available_cores()} cores")
     head = ("number", "labels/s", "CPU/label", "driver", "efficiency", "load")
     print(f"{'labels':20s}" + "".join(f"{name:>12s}" for name in head))

@@ -7,7 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from fidsel.fidelity.engine.node import Parcel, label
-from fidsel.fidelity.engine.remote import Block
+from fidsel.fidelity.engine.task import Block
 
 
 class PoolPilot:

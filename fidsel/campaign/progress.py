@@ -50,12 +50,16 @@ class Progress:
     since: float = 0.0
 
     @property
+    def step(self) -> Step | None:
+        """The step that is being done; None where it is not one that is counted."""
+        return next((step for step in self.steps if step.what == self.stage), None)
+
+    @property
     def words(self) -> str:
         """The stage, since when, and how far it is; "" before anything began."""
         if not self.stage:
             return ""
-        step = next((step for step in self.steps if step.what == self.stage), None)
-        return f"{step or self.stage}, since {datetime.fromtimestamp(self.since):%H:%M:%S}"
+        return f"{self.step or self.stage}, since {datetime.fromtimestamp(self.since):%H:%M:%S}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

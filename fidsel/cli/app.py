@@ -21,6 +21,7 @@ from fidsel.cli.commands.campaign import (
     report,
     sample,
     status,
+    stop,
     ui,
 )
 from fidsel.cli.commands.files import check, evaluate, md, outliers, refine, select, shift, train
@@ -75,6 +76,7 @@ app.command("sample")(sample.sample)
 app.command("plan", cls=AmountCommand)(plan.plan)
 app.command("iterate")(iterate.iterate)
 app.command("status")(status.status)
+app.command("stop")(stop.stop)
 app.command("retry")(failures.retry)
 app.command("release")(failures.release)
 app.command("report")(report.report)

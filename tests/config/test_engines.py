@@ -1,6 +1,8 @@
 """`[engine]` of one machine and of a cluster."""
 
+import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,12 @@ def test_workers_of_a_cluster_are_those_of_all_blocks(tmp_path: Path) -> None:
 def test_what_cannot_be_is_said(section: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         built(section)
+
+
+def test_the_pages_templates_are_valid() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "clusters.md").read_text()
+    found = [tomllib.loads(text)["engine"] for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
+    assert [built(section).provider for section in found] == ["slurm", "pbspro"]
 
 
 def test_the_extra_is_named_where_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

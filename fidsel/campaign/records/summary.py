@@ -1,7 +1,7 @@
 """Where a campaign stands, read from its folder alone, also while a process drives it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from fidsel.campaign.progress import Progress, read_progress
 from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.records.round import ControlArm, Round
+from fidsel.campaign.records.work import Work, read_work
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.ledger import Ledger
@@ -25,6 +26,7 @@ class Summary:
     accounts : money per account, base units.
     progress : how far the next round has come; None before there is a store.
     driver : the process that works on it, None where none does.
+    work : labels under way.
     """
 
     folder: Path
@@ -34,6 +36,7 @@ class Summary:
     accounts: Mapping[str, float]
     progress: Progress | None = None
     driver: Driver | None = None
+    work: Work = field(default_factory=Work)
 
     @property
     def finished(self) -> bool:
@@ -74,6 +77,7 @@ class Summary:
             "best": None if self.best is None else _best(self.best, self.model),
             "progress": None if self.finished or self.progress is None else self.progress.to_dict(),
             "driver": None if self.driver is None else self.driver.words,
+            "work": self.work.to_dict(),
         }
 
 
@@ -83,14 +87,15 @@ def summarise(folder: Path, budget: Budget) -> Summary:
     Raises a `FidselError` where its store or a round cannot be read.
     """
     home = CampaignFolder(folder)
-    spent, accounts, progress = 0.0, {}, None
+    spent, accounts, progress, work = 0.0, {}, None, Work()
     rounds, driver = home.read_rounds(), read_driver(home.store)
     if home.store.exists():
         with LabelStore(home.store, read_only=True) as store:
             ledger = Ledger(store)
             spent, accounts = ledger.spent(), dict(ledger.accounts())
             progress = read_progress(store, len(rounds))
-    return Summary(folder, budget, rounds, spent, accounts, progress, driver)
+            work = read_work(store, home.store, progress.since)
+    return Summary(folder, budget, rounds, spent, accounts, progress, driver, work)
 
 
 def _best(record: Round, model: Path | None) -> dict[str, Any]:

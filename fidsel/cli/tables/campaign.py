@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from fidsel.campaign.records.summary import Summary
     from fidsel.fidelity.budget import Budget
 
+MOST = 30
+"""Running labels that are listed."""
 KCAL = 0.0433641
 """eV in one kcal/mol."""
 
@@ -119,7 +121,26 @@ def _progress_lines(found: "Summary") -> None:
             note(f"round {found.progress.round}, {step}")
         if found.progress.words:
             note(f"last begun: {found.progress.words}")
+        _work_lines(found)
     note(found.driver.words if found.driver else "no process works on it: `fidsel iterate` begins or goes on")
+
+
+def _work_lines(found: "Summary") -> None:
+    """Say what runs where, and how long the present step will take."""
+    work, step = found.work, found.progress.step if found.progress else None
+    if work.blocks:
+        note("blocks: " + ", ".join(f"{block.job} {block.state}" for block in work.blocks))
+    if work.running or work.waiting:
+        note(f"labels under way: {len(work.running)} running, {work.waiting} waiting")
+    if work.running:
+        columns = ["frame", "level", "node", "runs for s", "predicted s"]
+        rows = [
+            [one.frame, one.level, one.host or "this driver's", one.elapsed, one.predicted]
+            for one in work.running[:MOST]
+        ]
+        table("labels that run", columns, rows)
+    if step is not None and (left := work.seconds_left(step.total - step.done)):
+        note(f"{work.per_hour:.3g} labels an hour; {step.what} will take {left / 60:.3g} min more")
 
 
 def _control_cells(arm: "ControlArm | None") -> list[object]:

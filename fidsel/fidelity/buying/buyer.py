@@ -16,7 +16,9 @@ from fidsel.fidelity.buying.reservations import BATCH_SIZE, Reservations
 from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK, Engine, Lasting, Result, Task, Usage
 from fidsel.fidelity.source import Cause, Label, LabelError
 from fidsel.fidelity.store.failures import failed_frames
+from fidsel.fidelity.store.harvest import harvest
 from fidsel.fidelity.store.ledger import Ledger
+from fidsel.fidelity.store.running import Running
 
 LATE = 0.2
 """s: labels that take less core-seconds than `QUICK` are stored together, at most this late."""
@@ -138,11 +140,15 @@ class Buyer:
 
     def usage(self) -> Mapping[int, float]:
         """Return the core-seconds of attempts that have begun and not arrived, by id."""
+        return {number: one.seconds for number, one in self.running().items()}
+
+    def running(self) -> Mapping[int, Running]:
+        """Return what attempts that have begun and not arrived have used, by id."""
         flying, running = dict(self.flying), dict(self.engine.running())
         return {
-            attempt.id: self._clock(attempt, running[key])
+            attempt.id: Running(self._clock(attempt, used), used.wall, used.host)
             for key, attempt in flying.items()
-            if key in running
+            if (used := running.get(key)) is not None
         }
 
     def late(self, result: Result) -> None:
@@ -352,6 +358,7 @@ class Buyer:
         used : core-seconds of the attempts that had begun, by id.
         keep : keys of the attempts that go on.
         """
+        harvest(self.ledger, [attempt.id for key, attempt in self.flying.items() if key not in keep])
         under_way = {attempt.id: attempt for attempt in self.ledger.under_way()}
         arrived = [(attempt, result) for attempt, result in self._arrived if attempt.id in under_way]
         self._arrived = []

@@ -7,9 +7,10 @@ from math import ceil
 from typing import TYPE_CHECKING, Final, Self
 
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.fidelity.engine.task import Engine, Lasting, Result
+from fidsel.fidelity.engine.task import Engine, Lasting, Result, Scheduled
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.ledger import Ledger
+from fidsel.fidelity.store.running import Running
 
 if TYPE_CHECKING:
     from fidsel.fidelity.buying.buyer import Buyer
@@ -37,7 +38,9 @@ class Late:
         self._owners: list[Buyer] = []
         self._buyer: Buyer | None = None
         self._came: set[str] = set()
-        ledger.store.usage = self.usage
+        ledger.store.usage = self.running
+        if isinstance(engine, Scheduled):
+            ledger.store.blocks = engine.blocks
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +72,11 @@ class Late:
 
     def usage(self) -> Mapping[int, float]:
         """Return the core-seconds of attempts that have begun and not arrived, by id."""
-        return {number: used for owner in tuple(self._owners) for number, used in owner.usage().items()}
+        return {number: one.seconds for number, one in self.running().items()}
+
+    def running(self) -> Mapping[int, Running]:
+        """Return what attempts that have begun and not arrived have used, by id."""
+        return {number: one for owner in tuple(self._owners) for number, one in owner.running().items()}
 
     @contextmanager
     def buying(self, buyer: "Buyer", ids: Collection[str]) -> Iterator[None]:

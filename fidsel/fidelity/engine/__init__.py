@@ -1,1 +1,1 @@
-"""The engine on one machine: worker processes, their limits and clocks."""
+"""Engines: worker processes, their limits and clocks, on this machine or the nodes of a cluster."""

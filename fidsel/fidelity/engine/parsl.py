@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fidsel.arguments import NonNegativeInt, PositiveFloat, PositiveInt, check_arguments
+from fidsel.data.memory import memory_share
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.local import available_cores
 from fidsel.fidelity.engine.node import BLOCK_END, BLOCK_SECONDS, Parcel, label
-from fidsel.fidelity.engine.remote import Block, PilotError, RemoteEngine
+from fidsel.fidelity.engine.remote import PilotError, RemoteEngine
+from fidsel.fidelity.engine.task import Block
 
 if TYPE_CHECKING:
     from parsl.executors import HighThroughputExecutor
@@ -34,11 +36,13 @@ FAILURES: Final = 3
 
 DIE_WITH_PARENT: Final = """
 import ctypes, os, signal, sys
+os.setpgid(0, 0)
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
-"""Starts Parsl's interchange so that it ends with the driver (PR_SET_PDEATHSIG); its nodes end then too."""
+"""Starts Parsl's interchange so that it ends with the driver (PR_SET_PDEATHSIG), and its nodes after it, but
+hears of no Ctrl-C before the driver has closed it."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,10 @@ class Site:
         return fit
 
     def memory(self, threads: int) -> int | None:
-        """Return the bytes that one label may hold; None where `memory_per_node` is not given."""
+        """Return the bytes that one label may hold; None where a node's memory is not known."""
         workers = self.workers_on_node(threads)
+        if self.provider == "local" and self.memory_per_node is None:
+            return memory_share(self.blocks * workers)
         return None if self.memory_per_node is None else int(self.memory_per_node * 1e9 / workers)
 
     def engine(self, threads: int, folder: Path, longest: float | None = None) -> RemoteEngine:

@@ -14,27 +14,13 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.local import group
 from fidsel.fidelity.engine.node import Parcel, read_note
 from fidsel.fidelity.engine.spool import Kept, read_kept, unpacked
-from fidsel.fidelity.engine.task import Result, Task, Usage
+from fidsel.fidelity.engine.task import Block, Result, Task, Usage
 from fidsel.fidelity.source import LabelError
 
 PATIENCE: Final = 2.0
 """s between two looks at whether the pilot still lives."""
 LOSSES: Final = 3
 """Parcels per worker that may be lost in a row, none of their labels begun, before the engine gives up."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """Nodes that a scheduler gives, or is asked for.
-
-    Parameters
-    ----------
-    job : its number in the scheduler.
-    state : e.g. "running" or "pending".
-    """
-
-    job: str
-    state: str
 
 
 class PilotError(FidselError):
@@ -102,8 +88,9 @@ class RemoteEngine:
         self._unwanted: dict[Future[list[str | None]], Parcel] = {}
         self._again: deque[tuple[tuple[Task, ...], bool]] = deque()
         self._arrived: SimpleQueue[Future[list[str | None]]] = SimpleQueue()
-        self._running = self._leaving = False
+        self._running = self._leaving = self._refused = False
         self._lost = 0
+        self._fatal: PilotError | None = None
 
     @property
     def workers(self) -> int:
@@ -173,7 +160,11 @@ class RemoteEngine:
         while True:
             while (future := self._next(0.0)) is not None:
                 yield from self._landed(future)
-            yield from self._give(groups)
+            if self._fatal is None:
+                yield from self._give(groups)
+            elif not self._flying:
+                error, self._fatal = self._fatal, None
+                raise error
             if self._leaving:
                 self._again.extend((tasks, True) for tasks in groups)
                 return
@@ -194,13 +185,21 @@ class RemoteEngine:
     def _give(self, groups: Iterator[tuple[Task, ...]]) -> Iterator[Result]:
         """Send out groups while workers are free for them; yield those that no block is long enough for."""
         while len(self._flying) < self._count:
-            chosen, late = self._again.popleft() if self._again else (next(groups, None), False)
+            chosen, late = self._chosen(groups)
             if chosen is None:
                 return
             if (error := self._too_long(chosen[0])) is not None:
                 yield chosen[0], error, Usage()
             else:
                 self._send(chosen, late)
+
+    def _chosen(self, groups: Iterator[tuple[Task, ...]]) -> tuple[tuple[Task, ...] | None, bool]:
+        """Return what is sent out next: after labels for which a block had no time left, new ones first."""
+        if self._again and not (self._refused and len(self._again) == 1):
+            return self._again.popleft()
+        self._refused = False
+        new = next(groups, None)
+        return self._again.popleft() if new is None and self._again else (new, False)
 
     def _too_long(self, task: Task) -> LabelError | None:
         if task.threads > self._threads:
@@ -232,7 +231,7 @@ class RemoteEngine:
             return
         error = future.exception()
         if isinstance(error, PilotError):
-            raise error
+            self._fatal = error  # raised once all parcels are back: some of their labels may be finished
         yield from self._settled(flight, None if error else future.result(), error)
 
     def _settled(
@@ -255,6 +254,7 @@ class RemoteEngine:
         _forget(flight.parcel)
         if again:
             self._again.append((tuple(again), flight.late))
+            self._refused = not lost
             self._count_loss(lost, error)
 
     def _count_loss(self, lost: bool, error: BaseException | None) -> None:

@@ -103,6 +103,11 @@ class Spool:
             for number in attempts:
                 (self.folder / f"{number}{ENDING}").unlink(missing_ok=True)
 
+    def of(self, attempts: Collection[int]) -> list[Path]:
+        """Return the files of those attempts whose results are there."""
+        files = [self.folder / f"{number}{ENDING}" for number in attempts]
+        return [path for path in files if path.exists()]
+
     def close(self) -> None:
         """Remove this driver's folder, and the spool, where nothing is left in it."""
         for folder in (self.folder, self.path):

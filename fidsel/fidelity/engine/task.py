@@ -129,6 +129,29 @@ class Lasting(Engine, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Block:
+    """Nodes that a scheduler gives, or is asked for.
+
+    Parameters
+    ----------
+    job : its number in the scheduler.
+    state : e.g. "running" or "pending".
+    """
+
+    job: str
+    state: str
+
+
+@runtime_checkable
+class Scheduled(Engine, Protocol):
+    """An engine that gets its machines from a scheduler."""
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Return the blocks that run or wait; may be called from another thread."""
+        ...
+
+
 class InlineEngine:
     """Labels in this process, one after the other.
 

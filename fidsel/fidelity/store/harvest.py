@@ -1,6 +1,7 @@
 """What a driver that died had finished: results on disk become labels in the store, paid as usual."""
 
 import logging
+from collections.abc import Collection
 from typing import Final
 
 from fidsel.exceptions import FidselError
@@ -15,15 +16,20 @@ REFUSED: Final = ".refused"
 """Ends the name of a file that holds no result of this campaign."""
 
 
-def harvest(ledger: Ledger) -> int:
-    """Store the results that earlier drivers left, each as what its attempt brought; return how many.
+def harvest(ledger: Ledger, attempts: Collection[int] | None = None) -> int:
+    """Store results that are on disk, each as what its attempt brought; return how many.
 
     What is no result of an open attempt of this store is not used: its file is renamed, and the log says
     why.
+
+    Parameters
+    ----------
+    attempts : of this driver, that are about to be given up; None = all that earlier drivers left.
     """
     known: _Open | None = None
     stored = 0
-    for path in ledger.store.spool.left():
+    spool = ledger.store.spool
+    for path in spool.left() if attempts is None else spool.of(attempts):
         known = known or _Open(ledger)
         try:
             found = known.result(read_kept(path))
@@ -34,9 +40,9 @@ def harvest(ledger: Ledger) -> int:
         if found is not None:
             ledger.settle_all([found])
             stored += 1
-        path.unlink()
+        path.unlink(missing_ok=True)
     if stored:
-        LOG.info("%d labels that were finished when their driver ended are stored", stored)
+        LOG.info("%d labels were finished when their driver ended: they are stored", stored)
     return stored
 
 

@@ -15,9 +15,11 @@ from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.spool import Spool
+from fidsel.fidelity.engine.task import Block
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.database import ADVICE, TIMEOUT, StoreError, connect, explained
 from fidsel.fidelity.store.rows import COLUMNS, LABEL, unpacked, unpacked_labels
+from fidsel.fidelity.store.running import Running
 from fidsel.fidelity.store.schema import APPLICATION, make, require_version
 from fidsel.fidelity.store.seal import Seal
 
@@ -92,8 +94,10 @@ class LabelStore:
             if read_only:
                 raise StoreError(self.path, "there is no such file to read")
         self.connection = connect(self.path, read_only)
-        self.usage: Callable[[], Mapping[int, float]] = dict
-        """Tells the core-seconds of attempts under way, by id; may be called from another thread."""
+        self.usage: Callable[[], Mapping[int, Running]] = dict
+        """Tells what attempts under way have used, by id; may be called from another thread."""
+        self.blocks: Callable[[], Sequence[Block]] = tuple
+        """Tells what a scheduler gives them; may be called from another thread."""
         self.spool = Spool(self.path)
         self._open, self._sealed = True, -1
         try:

@@ -127,7 +127,7 @@ class Ledger:
 
         Parameters
         ----------
-        usage : core-seconds that were last seen of each, by id (see `lock.RunningFile`); one that
+        usage : core-seconds that were last seen of each, by id (see `running.RunningFile`); one that
             was never seen running costs nothing.
         """
         attempts = self.under_way()

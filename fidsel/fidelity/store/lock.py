@@ -1,9 +1,8 @@
 """`CampaignLock`: one driver per campaign, also across machines that share a folder."""
 
 import fcntl
-import json
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +12,14 @@ from threading import Event, Thread
 from time import time
 from typing import Final, Self
 
-from fidsel.data.atomic import write_text
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.store.database import StoreError
 from fidsel.fidelity.store.harvest import harvest
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.ledger import Ledger
 from fidsel.fidelity.store.process_identity import ProcessIdentity
+from fidsel.fidelity.store.running import RunningFile
+from fidsel.fidelity.store.stop import StopFile
 
 INTERVAL: Final = 3.0
 """s between two heartbeats."""
@@ -208,47 +208,6 @@ def read_driver(store_path: Path | str) -> Driver | None:
     return Driver(holder, heartbeat, fresh and not gone)
 
 
-class RunningFile:
-    """What labels in progress have used, on disk: a driver that dies leaves it to be charged.
-
-    It lies beside the store and is written again every few seconds while labels run. It holds core-seconds
-    and no times of day, so that neither a clock that is set nor a machine that sleeps or suspends its
-    processes is charged for. What was used after the last writing is free.
-
-    Parameters
-    ----------
-    store_path : the label store; the file is `<store_path>.running`.
-    """
-
-    def __init__(self, store_path: Path | str) -> None:
-        self.path = Path(f"{store_path}.running")
-
-    def write(self, usage: Mapping[int, float]) -> None:
-        """Write the core-seconds of each attempt, by id; remove the file where nothing runs."""
-        if usage:
-            write_text(self.path, json.dumps({str(number): seconds for number, seconds in usage.items()}))
-        else:
-            self.remove()
-
-    def remove(self) -> None:
-        """Remove the file where there is one."""
-        self.path.unlink(missing_ok=True)
-
-    def read(self) -> dict[int, float]:
-        """Return what was written last; nothing where there is no file or none of ours."""
-        try:
-            entries = json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        if not isinstance(entries, dict):
-            return {}
-        return {
-            int(number): float(seconds)
-            for number, seconds in entries.items()
-            if number.isdecimal() and isinstance(seconds, int | float) and 0 <= seconds < float("inf")
-        }
-
-
 @contextmanager
 def open_store(
     path: Path | str, break_lock: bool = False
@@ -263,17 +222,19 @@ def open_store(
         where the store cannot be used.
     """
     with CampaignLock(path, break_lock) as lock, LabelStore(path) as store:
-        running, ledger = RunningFile(path), Ledger(store)
+        running, stop, ledger = RunningFile(path), StopFile(path), Ledger(store)
         harvest(ledger)
-        ledger.recover(running.read())
+        ledger.recover({number: one.seconds for number, one in running.read().items()})
         running.remove()
+        stop.remove()
 
         def beat() -> None:
             try:
-                running.write(store.usage())
+                running.write(store.usage(), store.blocks())
             except FidselError:  # the disk is full: the store meets that itself, and says so
                 with suppress(OSError):
                     running.remove()
+            stop.obey()
 
         lock.beat = beat
         try:

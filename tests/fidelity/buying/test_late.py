@@ -103,7 +103,7 @@ def test_a_purchase_closes_before_a_slow_label_and_the_next_one_stores_it(shop: 
     assert (bought.ids_failed, bought.ids_refused) == ((), ())
     (attempt,) = shop.ledger.under_way()
     assert attempt.frame_id == TWO
-    wait_until(lambda: shop.store.usage().get(attempt.id, 0.0) >= 0.05)  # what a heartbeat writes down
+    wait_until(lambda: shop.late.usage().get(attempt.id, 0.0) >= 0.05)  # what a heartbeat writes down
     assert shop.late.frames(shop.measured) == {TWO}
 
     shop.release(2)

@@ -1,14 +1,13 @@
 """Parsl as the pilot. What starts it takes half a minute or more, and is slow."""
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from time import sleep
 
-import psutil
+import numpy as np
 import pytest
+from cluster_campaign import check_undisturbed, config, kill, labels, named, start, wait
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import Label, LabelError, Task
@@ -60,12 +59,12 @@ def test_it_keeps_the_contract_of_engines(engine: RemoteEngine, tmp_path: Path) 
     with engine:
         check_engine(engine, tmp_path)
         assert {block.state for block in engine.blocks()} <= {"running", "pending"}
-    assert not _ours(tmp_path)
+    assert not named(str(tmp_path), "worker_pool")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("what", ["spawn_main", "process_worker_pool.py", "interchange"])
+@pytest.mark.parametrize("what", ["worker", "manager", "interchange"])
 def test_what_is_finished_outlives_any_process(engine: RemoteEngine, tmp_path: Path, what: str) -> None:
     """A worker, a manager and the interchange are killed while one label is finished and another runs."""
     gates = [str(tmp_path / f"gate{number}") for number in range(4)]
@@ -77,8 +76,7 @@ def test_what_is_finished_outlives_any_process(engine: RemoteEngine, tmp_path: P
         Path(gates[0]).touch()
         while not tasks[0].slot.path.exists():  # type: ignore[union-attr]
             sleep(0.05)
-        for victim in _named(what, tmp_path):
-            victim.send_signal(signal.SIGKILL)
+        kill(what, tmp_path)
         for gate in gates:
             Path(gate).touch()
 
@@ -93,28 +91,28 @@ def test_what_is_finished_outlives_any_process(engine: RemoteEngine, tmp_path: P
     causes = [getattr(found[str(number)][0], "cause", "label") for number in range(4)]
     assert causes[0] == "label"
     assert set(causes) <= {"label", "cancelled"}
-    _wait(lambda: not _ours(tmp_path))
+    _wait(lambda: not named(str(tmp_path), "worker_pool"))
 
 
-def _named(what: str, folder: Path) -> list[psutil.Process]:
-    """Processes of an engine's pilot: the interchange, managers, or the workers that are their children."""
-    managers = [one for one in _ours(folder) if "process_worker_pool.py" in " ".join(one.cmdline())]
-    if what == "interchange":
-        return [one for one in psutil.Process().children() if "interchange" in " ".join(one.cmdline())]
-    if what == "spawn_main":
-        return [child for one in managers for child in one.children() if what in " ".join(child.cmdline())]
-    return managers
-
-
-def _ours(folder: Path) -> list[psutil.Process]:
-    found = []
-    for one in psutil.process_iter():
-        try:
-            if str(folder) in " ".join(one.cmdline()) and one.pid != os.getpid():
-                found.append(one)
-        except psutil.Error:
-            continue
-    return found
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_a_campaign_survives_five_kills_at_random_moments(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    folder = tmp_path / "there"
+    folder.mkdir()
+    (folder / "fidsel.toml").write_text(config("local"))
+    driver = start(folder)
+    for what in rng.permutation(["worker", "manager", "interchange", "driver", "driver"]).tolist():
+        enough = min(labels(folder) + int(rng.integers(1, 12)), 55)
+        wait(lambda: labels(folder) >= enough, driver, folder / "log")  # noqa: B023 - it is called at once
+        sleep(float(rng.uniform(0, 2)))
+        kill(what, folder, driver.pid)
+        if what == "driver":
+            driver.wait()
+            driver = start(folder)
+    assert driver.wait() == 0, (folder / "log").read_text()
+    check_undisturbed(folder, tmp_path / "here")
+    _wait(lambda: not named(str(folder), "worker_pool"))
 
 
 def _wait(until: Callable[[], bool]) -> None:

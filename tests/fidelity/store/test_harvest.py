@@ -15,6 +15,7 @@ from fidsel.fidelity import Budget, Fidelity, Label, LabelError, LabelStore, Led
 from fidsel.fidelity.attempt import Attempt, Order
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.task import Usage
+from fidsel.fidelity.store.harvest import harvest
 
 FRAMES = springs([1.0, 2.0, 3.0])
 LEVEL = Fidelity("gated", Gated(Path("/nowhere")), Price(0.5, "core-second"))
@@ -49,7 +50,7 @@ def test_what_was_finished_is_stored_and_paid_once(tmp_path: Path, caplog: pytes
     with caplog.at_level(logging.INFO), open_store(path) as (store, _):
         assert store.label_ids(LEVEL) == FRAMES.ids[:1]
         assert store.labelled(LEVEL, FRAMES.ids[:1]).energy == 2.5
-    assert "2 labels that were finished when their driver ended are stored" in caplog.text
+    assert "2 labels were finished when their driver ended: they are stored" in caplog.text
     paid = {FRAMES.ids[0]: ("label", 2.0), FRAMES.ids[1]: ("failed", 3.0), FRAMES.ids[2]: ("lost", 0.0)}
     assert lines(path) == paid
     with open_store(path):
@@ -65,6 +66,20 @@ def test_a_timeout_may_be_tried_again(tmp_path: Path) -> None:
     with open_store(path) as (store, _):
         assert store.failed_ids(LEVEL, FRAMES.ids) == ()
     assert lines(path)[FRAMES.ids[0]] == ("cancelled", 2.0)
+
+
+def test_what_is_finished_is_not_given_up(tmp_path: Path) -> None:
+    """As where a purchase is interrupted before it hears of a label."""
+    with LabelStore(tmp_path / "labels.db") as store:
+        store.add_frames(FRAMES)
+        ledger = Ledger(store)
+        one, two = ledger.reserve("train", LEVEL, [Order(name, 9.0) for name in FRAMES.ids[:2]])
+        for attempt in (one, two):
+            slot = store.spool.slot(attempt, LEVEL.key)
+            slot.write(slot.packed(label(), Usage(4.0, 5.0)))
+        assert harvest(ledger, [one.id, 99]) == 1
+        assert (store.label_ids(LEVEL), ledger.under_way()) == (FRAMES.ids[:1], (two,))
+        assert [path.name for path in store.spool.folder.iterdir()] == ["2.json"]
 
 
 @pytest.mark.parametrize("per", ["label", "allocated-second"])

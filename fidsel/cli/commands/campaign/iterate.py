@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from fidsel.cli.options import BreakLock, Device, with_device
 from fidsel.cli.output import AsJson, Folder, Overrides, document, note
@@ -19,9 +21,18 @@ def iterate(
     settings: Overrides = None,
     break_lock: BreakLock = False,
     device: Device = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Go on behind the terminal, also when that is closed.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the campaign until its budget, rounds or target end it; run again to go on after a stop."""
+    if detach:
+        from fidsel.tasks.driver import start_driver
+
+        taken = ["--break-lock"] if break_lock else []
+        note(start_driver(folder, [*with_device(settings, device), *taken]))
+        return
     from fidsel.campaign import iterate as rounds
     from fidsel.config.build import open_campaign, open_tracker
 

@@ -1,0 +1,18 @@
+"""`fidsel stop`: end the process that drives a campaign."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fidsel.cli.output import Folder, note
+
+
+def stop(
+    folder: Folder = Path(),
+    wait: Annotated[float, typer.Option(help="Seconds to wait for its end.")] = 60.0,
+) -> None:
+    """Have the process that drives a campaign end as after Ctrl-C, on whatever machine it runs."""
+    from fidsel.tasks.driver import stop_driver
+
+    note(stop_driver(folder, wait))

@@ -1,0 +1,12 @@
+"""`fidsel stop`."""
+
+from pathlib import Path
+
+import pytest
+from command_line import fidsel
+
+
+def test_without_a_driver_there_is_nothing_to_stop(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = fidsel(capfd, "stop", "-C", tmp_path)
+    assert (found.code, found.out) == (0, "")
+    assert "no process drives this campaign" in found.err
