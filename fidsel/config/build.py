@@ -11,7 +11,6 @@ from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign, CampaignBaseline, Refresh, Rules
 from fidsel.config.levels import BaselineSection, refuse_unpriced
 from fidsel.config.load import FILE, load_config
-from fidsel.config.memory import memory_share
 from fidsel.config.parts import (
     build_baseline,
     build_fidelity,
@@ -24,7 +23,7 @@ from fidsel.config.schema import Config, PoolSection
 from fidsel.config.selectors import register_own
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.engine.local import LocalEngine, available_cores
+from fidsel.fidelity.level import Fidelity
 from fidsel.md.dynamics.stops import ClusterBounds, Doubt
 from fidsel.md.sampling.family import sample_family
 from fidsel.md.sampling.harmonic import normal_modes
@@ -85,13 +84,14 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     if recipe.needs_source:
         recipe = recipe.with_source(build_source(cheap[-1], config.pool, folder))
     threads = max(level.threads for level in levels)
-    workers = config.engine.workers or max(1, available_cores() // threads)
-    share = memory_share(workers)
+    home, engine = CampaignFolder(folder), config.engine.build(folder)
+    share = engine.memory(threads)
+    fidelities = tuple(build_fidelity(level, config.pool, folder, share) for level in levels)
     made = Campaign(
-        folder=CampaignFolder(folder),
+        folder=home,
         name=section.name,
         seed=section.seed,
-        fidelities=tuple(build_fidelity(level, config.pool, folder, share) for level in levels),
+        fidelities=fidelities,
         cheap_use=recipe.takes,
         idle=tuple(level.name for level in config.fidelity if level not in levels),
         sample=partial(sample_pool, config.pool, folder, section.seed),
@@ -101,7 +101,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         control_recipe=control(recipe, len(cheap) if recipe.takes == "labels" else 1),
         picker=selector.build(folder),
         budget=total,
-        engine=partial(LocalEngine, workers, threads),
+        engine=partial(engine.engine, threads, home.engine, longest_label(fidelities)),
         refresh=build_refresh(config.pool),
         molecules=tuple(known) if len(known) > 1 else (),
         rules=rules(config, recipe),
@@ -110,6 +110,13 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     )
     require_several(made, [(name, one.charge, one.spin) for name, one in known.items()])
     return made
+
+
+def longest_label(levels: Sequence[Fidelity]) -> float | None:
+    """Return the s of wall time that a computed label may take; None where a level sets no limit."""
+    limits = [one.time_limit for one in levels if not getattr(one.source, "in_process", False)]
+    known = [limit for limit in limits if limit is not None]
+    return max(known) if known and len(known) == len(limits) else None
 
 
 def _names_molecules(pool: PoolSection) -> bool:

@@ -5,8 +5,6 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator
 
-from fidsel.data.memory import machine_memory
-
 UNITS: Final = {
     "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
@@ -15,8 +13,6 @@ MOST: Final = 4000
 """MB, the most that a program plans its arrays for."""
 LEAST: Final = 2**26
 """Bytes; Python with its libraries does not start in less."""
-SHARE: Final = 0.9
-"""Part of the machine's memory that labels may hold together; the driver needs some too."""
 PLANNED: Final = 0.75
 """Part of a label's memory that a program plans its arrays for; the rest is Python and libraries."""
 
@@ -59,11 +55,6 @@ def _checked(text: str) -> str:
 
 Memory = Annotated[str, BeforeValidator(_text), AfterValidator(_checked)]
 """An amount of memory: "4 GiB", or a number of bytes."""
-
-
-def memory_share(workers: int) -> int:
-    """Return the bytes that one of several labels may hold, so that together they do not fill the machine."""
-    return int(SHARE * machine_memory() / workers)
 
 
 def planned_memory(limit: int | None) -> int:

@@ -14,6 +14,7 @@ from pydantic import (
 
 from fidsel.campaign.rounds.bounds import least_frames
 from fidsel.campaign.settings import ControlKind, Rules
+from fidsel.config.engines import ENGINES, Engine
 from fidsel.config.levels import Level, refuse_unpriced
 from fidsel.config.models import LEARNERS, Model
 from fidsel.config.recipes import RecipeSettings, with_recipe
@@ -24,7 +25,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.sources.registry import QUICK
 from fidsel.models import ForceField
-from fidsel.selector import ERROR_SOURCES, ErrorSource
+from fidsel.selector import ERROR_SOURCES, ErrorSource, Random, needs_covariance
 from fidsel.selector.bounds import least_probes
 from fidsel.selector.stopping import Measure, Stopping
 from fidsel.training import Recipe
@@ -148,15 +149,6 @@ class BudgetSection(Strict):
         return Budget.parse(override or f"{self.total}{self.unit}")
 
 
-class EngineSection(Strict):
-    """Where labels are computed."""
-
-    kind: Literal["local"] = "local"
-    """Worker processes on this machine."""
-    workers: PositiveInt | None = None
-    """Worker processes; by default all cores."""
-
-
 class TrackingSection(Strict):
     """Where rounds are logged."""
 
@@ -188,7 +180,7 @@ class Config(Strict):
     """How configurations are picked."""
     budget: BudgetSection
     """What may be spent on labels for training and validation."""
-    engine: EngineSection = EngineSection()
+    engine: Engine = ENGINES["local"](kind="local")
     """Where labels are computed."""
     tracking: TrackingSection = TrackingSection()
     """Where rounds are logged."""
@@ -269,6 +261,13 @@ class Config(Strict):
         if self.selector.coverage is None and self.campaign.cluster_target is not None:
             raise ValueError("campaign.cluster_target is for bounds of errors: give selector.coverage too")
         recipe = self.recipe.recipe
+        if needs_covariance(getattr(self.selector, "made", Random)) and _lacks(
+            self.model.learner, "covariance"
+        ):
+            raise ValueError(
+                f"selector.kind = {self.selector.kind!r} needs the covariance of a kernel's forces: take "
+                "model.kind = 'sgdml', or selector.kind = 'cluster-error'"
+            )
         if source := ERROR_SOURCES.get(self.error_source(recipe)):
             self.require_errors(source, recipe)
         return self

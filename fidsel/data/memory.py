@@ -18,10 +18,18 @@ CGROUPS: Final = (
 group's files of its limit and use in bytes ("max" where there is no limit), and the row of memory.stat with
 the part of the use that are copies of files, which give way."""
 
+SHARE: Final = 0.9
+"""Part of the machine's memory that labels may hold together; the driver needs some too."""
+
 
 def machine_memory() -> int:
     """Return the bytes of memory that this process may use: the machine's, or its container's or job's."""
     return min([_physical(), *(limit for limit, _ in _limits(MEMBERSHIP))])
+
+
+def memory_share(workers: int) -> int:
+    """Return the bytes that one of several labels may hold, so that together they do not fill the machine."""
+    return int(SHARE * machine_memory() / workers)
 
 
 def available_memory() -> int:

@@ -197,6 +197,31 @@ class ForceField(ABC):
             )
         return np.concatenate(features, axis=1)
 
+    @property
+    def has_covariance(self) -> bool:
+        """Whether it, or one of its parts, knows how unsure it is; see `covariance`."""
+        own = type(self).covariance is not ForceField.covariance
+        return own or any(part.has_covariance for part in self.parts)
+
+    def covariance(self, frames: Frames, others: Frames | None = None) -> FloatArray:
+        """Return the posterior covariance of the forces, (n·3N, k·3N) eV²/Å².
+
+        Of parts it is that of the last one that has any, the correction, which labels of the model's own
+        level improve.
+
+        Raises
+        ------
+        UsageError
+            where the model has none, and see `predict`.
+        """
+        known = [part for part in self.parts if part.has_covariance]
+        if not known:
+            raise UsageError(
+                f"a {self.kind} model has no covariance, that of a Gaussian process: take model.kind = "
+                "'sgdml', or another selector.kind than 'variance-reduction'"
+            )
+        return known[-1].covariance(frames, others)
+
     def disagreement(self, frames: Frames, level: str | None = None) -> Disagreement:  # noqa: ARG002
         """Return how far the answers of its members are apart.
 

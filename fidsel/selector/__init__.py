@@ -30,7 +30,8 @@ from fidsel.selector.pickers.farthest import FarthestPoint
 from fidsel.selector.pickers.greedy import Greedy
 from fidsel.selector.pickers.lcmd import LCMD
 from fidsel.selector.pickers.stratified import Stratified
-from fidsel.selector.pool import Picker, Picks, Pool, needs_errors
+from fidsel.selector.pickers.variance import VarianceReduction
+from fidsel.selector.pool import Picker, Picks, Pool, needs_covariance, needs_errors
 
 __all__ = [
     "DESCRIPTORS",
@@ -62,6 +63,7 @@ __all__ = [
     "Shift",
     "Soap",
     "Stratified",
+    "VarianceReduction",
     "calibrate",
     "cluster_errors",
     "error_source",
@@ -71,6 +73,7 @@ __all__ = [
     "latent_features",
     "make_descriptor",
     "mean_latent",
+    "needs_covariance",
     "needs_errors",
     "pair_distances",
     "score",

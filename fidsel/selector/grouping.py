@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from functools import cache
 
-from fidsel.arrays import IntArray
+import numpy as np
+
+from fidsel.arrays import BoolArray, IntArray
 
 Group = tuple[int, ...]
 
@@ -34,6 +36,30 @@ def groups_with_enough(
     for a, b in merges.tolist():
         nodes.append(_settled(nodes[a] + nodes[b], counts, enough))
     return tuple(sorted(nodes[-1]))
+
+
+def joined(clusters: IntArray, counted: BoolArray, merges: IntArray, least: int) -> IntArray:
+    """Return the clusters of frames, joined up a merge tree until each has so many counted frames.
+
+    Parameters
+    ----------
+    clusters : (n,) 0 .. k − 1.
+    counted : (n,) True for frames that count.
+    merges : (k − 1, 2) as above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> merges, clusters = np.array([[0, 1], [2, 3]]), np.array([0, 0, 1, 1, 2, 2])
+    >>> joined(clusters, np.array([1, 1, 1, 0, 1, 1], bool), merges, 2).tolist()
+    [0, 0, 0, 0, 2, 2]
+    """
+    counts = np.bincount(clusters[counted], minlength=len(merges) + 1)
+    found = np.empty_like(counts)
+    for group in groups_with_enough(merges, counts, lambda group: bool(counts[list(group)].sum() >= least)):
+        found[list(group)] = group[0]
+    joined: IntArray = found[clusters]
+    return joined
 
 
 def _settled(groups: list[Group], counts: IntArray, enough: Callable[[Group], bool]) -> list[Group]:

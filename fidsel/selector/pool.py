@@ -1,5 +1,6 @@
 """What a picker sees and what it returns: arrays in, indices out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -9,6 +10,9 @@ from numpy.typing import ArrayLike
 from fidsel.arrays import BoolArray, FloatArray, IntArray, html_table
 from fidsel.exceptions import UsageError
 from fidsel.selector.clusters.broad import BroadClusters
+
+Covariance = Callable[[IntArray], FloatArray]
+"""Takes k rows of a pool and returns the covariance of the forces of these frames, (k·m, k·m)."""
 
 Seed = np.random.Generator | int
 """What a picker draws from: a generator, or the seed of a new one."""
@@ -36,6 +40,7 @@ class Pool:
     unit       text                             of `errors`: eV/Å, or eV for energy errors per frame
     levels     n_fidelities texts               names of the levels of theory, () = not told
     cost_unit  text                             of `costs`, e.g. "core-second", "" = not told
+    covariance rows → (k·m, k·m)   eV²/Å²       of the model's forces at k frames, None = not told
     ========== =================== ============ ===================================================
 
     Examples
@@ -57,6 +62,7 @@ class Pool:
     unit: str = "eV/Å"
     levels: tuple[str, ...] = ()
     cost_unit: str = ""
+    covariance: Covariance | None = None
 
     def __post_init__(self) -> None:
         n = len(self.features)
@@ -85,6 +91,7 @@ class Pool:
         unit: str = "eV/Å",
         levels: tuple[str, ...] = (),
         cost_unit: str = "",
+        covariance: Covariance | None = None,
     ) -> Self:
         """Return the pool of some features; what is not given takes a value that favours no frame.
 
@@ -96,7 +103,7 @@ class Pool:
         costs : (n, n_fidelities), (n,) for one fidelity, or a number for all frames.
         labelled : rows that are never picked, or (n,) True where a frame is one of them.
         unit : of the errors.
-        levels, cost_unit : see `Pool`.
+        levels, cost_unit, covariance : see `Pool`.
 
         Raises
         ------
@@ -120,6 +127,7 @@ class Pool:
             unit,
             levels,
             cost_unit,
+            covariance,
         )
 
     def __len__(self) -> int:
@@ -134,7 +142,9 @@ class Pool:
     def __getitem__(self, rows: IntArray | BoolArray) -> Self:
         """Return the pool of some frames."""
         arrays = {name: getattr(self, name)[rows] for name in ARRAYS}
-        return replace(self, **arrays)
+        covariance, kept = self.covariance, np.arange(len(self))[rows]
+        some = None if covariance is None else lambda chosen: covariance(kept[chosen])
+        return replace(self, **arrays, covariance=some)
 
     def __repr__(self) -> str:
         (n, d), clusters, levels = self.features.shape, len(np.unique(self.clusters)), self.costs.shape[1]
@@ -219,6 +229,11 @@ class Picker(Protocol):
             where fewer than `n` frames are unlabelled.
         """
         ...
+
+
+def needs_covariance(picker: Picker | type[Picker]) -> bool:
+    """Return whether a picker reads `Pool.covariance`; one that does not say is taken not to."""
+    return bool(getattr(picker, "needs_covariance", False))
 
 
 def needs_errors(picker: Picker) -> bool:

@@ -11,14 +11,26 @@ import numpy as np
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.selector.bounds import Bounds, error_bounds
 from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence
+from fidsel.selector.grouping import joined
 from fidsel.selector.pickers.cluster_error import Random
-from fidsel.selector.pool import Picker, Picks, Pool, needs_errors
+from fidsel.selector.pool import Picker, Picks, Pool, needs_covariance, needs_errors
 
 Draw = Callable[[str], np.random.Generator]
 """Gives the random numbers of a purpose, always the same: "probe", "calibration" or "picks"."""
 
 TRIES: Final = 4
 """How often picks are made anew, with another number of them, until they cost what may be spent."""
+
+
+LEAST: Final = 3
+"""Known errors that a cluster needs for an error of its own."""
+
+
+ALIKE: Final = (
+    f"the picks are drawn at random: too few errors are known to tell clusters apart, {LEAST} in each of "
+    "two; more selector.probes do, or selector.kind = 'variance-reduction', which needs none"
+)
+"""Said where errors of clusters would be noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +100,30 @@ class Step:
         known : (n,) errors measured on labels that the model has not seen, NaN elsewhere.
         able : (n,) True for frames that can be labelled, None = all. The picker sees no others; their
             errors help to estimate those of the rest.
-        merges : of the clusters, see `fidsel.selector.calibrate`.
+        merges : of the clusters, see `fidsel.selector.calibrate`; sources that go by cluster see them joined
+            until each has `LEAST` known errors.
         money : what the picks may cost, base units: where frames cost unlike much, this and not `n` says how
             many are picked, one at least. None = `n` says it.
         """
+        if needs_covariance(self.picker):
+            pool = replace(pool, covariance=evidence.covariance)
         picks = partial(_picks, able=able, n=n, draw=draw, money=money)
         if not self.estimates:
             return Proposal(picks(self.picker, pool))
         if self.source.needs_probes and np.isnan(known).all():
             return Proposal(picks(Random(), pool))
-        errors, bounds = self.source.estimate(pool, known, evidence), None
+        told = pool
+        if self.source.by_cluster and merges is not None:
+            # one frame cannot tell a good cluster from a bad one, nor from those without any
+            told = replace(pool, clusters=joined(pool.clusters, np.isfinite(known), merges, LEAST))
+        errors, bounds = self.source.estimate(told, known, evidence), None
         if self.coverage is not None:
             bounds = error_bounds(
                 self.source, pool, known, self.coverage, draw("calibration"), evidence=evidence, merges=merges
             )
+        if self.source.by_cluster and len(np.unique(told.clusters)) == 1 < len(np.unique(pool.clusters)):
+            drawn = picks(Random(), pool)
+            return Proposal(replace(drawn, notes=(*drawn.notes, ALIKE)), errors, bounds)
         return Proposal(picks(self.picker, replace(pool, errors=errors)), errors, bounds)
 
 

@@ -27,7 +27,16 @@ from fidsel.data.lookup import Lookup, in_order_of
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
 from fidsel.models.watch import QUIET, Watch
-from fidsel.selector import ErrorSource, Picker, Random, Reduced, error_source, make_descriptor, needs_errors
+from fidsel.selector import (
+    ErrorSource,
+    Picker,
+    Random,
+    Reduced,
+    error_source,
+    make_descriptor,
+    needs_covariance,
+    needs_errors,
+)
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
 from fidsel.tasks.baseline import file_baseline, named_baseline
@@ -62,6 +71,7 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     below = config.model.baseline
     beneath = None if below is None else file_baseline(below, frames)
     learner_of = partial(learner, model, seed=seed, stage=stage, baseline=beneath)
+    require_covariance(picker, model(seed))
     if kind is not None:
         refuse_unable(source, model(seed))
         if source.needs_cheap:
@@ -113,6 +123,15 @@ def refuse_unable(source: ErrorSource, model: ForceField) -> None:
         raise UsageError(
             f"error = {source.name!r} needs a network, a {model.kind} model has no latent features: take "
             "model 'painn', or error = 'probe'"
+        )
+
+
+def require_covariance(picker: Picker, model: ForceField) -> None:
+    """Raise a `UsageError` where a picker asks for a covariance that a model has not."""
+    if needs_covariance(picker) and not model.has_covariance:
+        raise UsageError(
+            f"picking by variance reduction needs a kernel, a {model.kind} model has no covariance: take "
+            "model 'sgdml', or another picker"
         )
 
 

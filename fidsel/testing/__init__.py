@@ -1,4 +1,4 @@
-"""Contract checks anyone can run on their own source, model, picker or recipe.
+"""Contract checks anyone can run on their own source, model, picker, recipe or engine.
 
 ==================== ===================================================================
 check                of
@@ -10,6 +10,7 @@ check                of
 `check_picker`       a picker, on a pool of points
 `check_error_source` an error source, on a pool with true errors
 `check_recipe`       a recipe, by training small models with it
+`check_engine`       an engine, by labels that behave and misbehave
 ==================== ===================================================================
 
 `example_frames` makes labelled frames to try things on, `example_campaign` a campaign of seconds.
@@ -19,6 +20,7 @@ the first rule that is broken. They look at rules, not at quality: that forces a
 own energy, not that either is accurate; that a picker keeps its promises, not that its picks are good.
 """
 
+from fidsel.testing.engine import check_engine
 from fidsel.testing.example import example_campaign, example_frames
 from fidsel.testing.model import check_force_field
 from fidsel.testing.picker import check_error_source, check_picker
@@ -27,6 +29,7 @@ from fidsel.testing.source import check_source
 from fidsel.testing.trainable import check_fittable, check_trainable
 
 __all__ = [
+    "check_engine",
     "check_error_source",
     "check_fittable",
     "check_force_field",

@@ -9,7 +9,7 @@ import numpy as np
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence
-from fidsel.selector.pool import Picker, Picks, Pool, needs_errors
+from fidsel.selector.pool import Picker, Picks, Pool, needs_covariance, needs_errors
 
 FRAMES = 60
 
@@ -214,5 +214,22 @@ def _arrays(pool: Pool) -> dict[str, Any]:  # Any: so that `replace` takes them 
     return {name: value for name, value in vars(pool).items() if isinstance(value, np.ndarray)}
 
 
+def with_covariance(pool: Pool) -> Pool:
+    """Return a pool with a covariance, a Gaussian kernel of its features, for pickers that read one."""
+
+    def covariance(rows: IntArray) -> FloatArray:
+        known = np.flatnonzero(pool.labelled)
+        both = np.concatenate([rows, known])
+        apart = pool.features[both, None] - pool.features[None, both]
+        prior = np.exp(-0.05 * (apart**2).sum(2))
+        k = len(rows)
+        gain = np.linalg.solve(prior[k:, k:] + 1e-6 * np.eye(len(known)), prior[k:, :k])
+        found: FloatArray = prior[:k, :k] - prior[:k, k:] @ gain
+        return found
+
+    return replace(pool, covariance=covariance)
+
+
 def _pick(picker: Picker, pool: Pool, n: int) -> Picks:
-    return picker.pick(pool, n, np.random.default_rng(5))
+    told = with_covariance(pool) if needs_covariance(picker) else pool
+    return picker.pick(told, n, np.random.default_rng(5))

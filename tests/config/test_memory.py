@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from fidsel.config.levels import LEVEL_SECTIONS
-from fidsel.config.memory import memory_share, parse_bytes
+from fidsel.config.memory import parse_bytes
 from fidsel.config.parts import build_fidelity
 from fidsel.config.schema import PoolSection
-from fidsel.data.memory import machine_memory
+from fidsel.data.memory import machine_memory, memory_share
 from fidsel.fidelity import PySCFSource
 
 OPENMM: Any = LEVEL_SECTIONS["openmm"]

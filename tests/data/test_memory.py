@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from fidsel.data import memory
-from fidsel.data.memory import available_memory, machine_memory, require_memory
+from fidsel.data.memory import SHARE, available_memory, machine_memory, memory_share, require_memory
 from fidsel.exceptions import FidselError
 
 
@@ -53,7 +53,6 @@ def test_the_limit_of_a_job_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(memory, "CGROUPS", tuple(roots))
     monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "membership")
     assert (machine_memory(), available_memory()) == (2**26, 2**25)
-    from fidsel.config.memory import SHARE, memory_share
     from fidsel.models.sgdml.solve import device_memory
 
     assert device_memory("cpu") == 2**26

@@ -101,6 +101,18 @@ def test_parts_that_can_do_something_do_it_for_the_whole() -> None:
     np.testing.assert_allclose(delta.disagreement(TEST).forces, 1.0)
 
 
+def test_the_covariance_of_a_sum_is_that_of_its_correction() -> None:
+    first, second = (
+        SGDML([sigma], 1e-6).fit(frames(6, seed), frames(0))[0] for seed, sigma in ((0, 10.0), (1, 20.0))
+    )
+    for whole in (Sum([first, second, Offset.matching(TEST)]), Baseline(second)):
+        assert whole.has_covariance
+        np.testing.assert_array_equal(whole.covariance(TEST), second.covariance(TEST))
+    assert not Offset.matching(TEST).has_covariance
+    with pytest.raises(UsageError, match=r"an? offset model has no covariance.*take model\.kind = 'sgdml'"):
+        Offset.matching(TEST).covariance(TEST)
+
+
 def test_features_of_members_stand_side_by_side_where_all_have_some() -> None:
     assert Ensemble([OWN, OWN]).latent(TEST).shape == (len(TEST.numbers), 6)
     assert not Ensemble([OWN, SGDML([10.0])]).has_latent

@@ -22,13 +22,14 @@ from fidsel.selector import (
     Pool,
     Random,
     Stratified,
+    needs_covariance,
     needs_errors,
 )
 from fidsel.selector.pickers.cluster_error import Strategy
-from fidsel.testing.picker import check_error_source, check_picker, example_pool
+from fidsel.testing.picker import check_error_source, check_picker, example_pool, with_covariance
 
 STRATEGIES = get_args(Strategy)
-DRAWN = {"random", "stratified"}
+DRAWN = {"random", "stratified", "variance-reduction"}
 DIVERSE = {"farthest-point", "lcmd"}
 BUILT_IN: dict[str, st.SearchStrategy[Picker]] = {
     name: st.builds(kind) for name, kind in PICKERS.items() if name not in ("cluster-error", "lcmd")
@@ -55,6 +56,11 @@ BUILT_IN["cost-aware"] = st.builds(
 def usual(name: str) -> Picker:
     """A picker as a person gets it who sets nothing."""
     return CostAware(FarthestPoint(), (0.1, 1.0)) if name == "cost-aware" else PICKERS[name]()
+
+
+def told(picker: Picker, pool: Pool) -> Pool:
+    """The pool with what the picker reads."""
+    return with_covariance(pool) if needs_covariance(picker) else pool
 
 
 def test_every_picker_is_tested() -> None:
@@ -118,7 +124,7 @@ def test_exact_unique_picks_whatever_the_pool(
     """Few distinct rows, tied errors, unknown energies, labels for nothing: n unique unlabelled rows, no
     configuration twice while others remain, the same with the same seed, errors read only where needed."""
     picker = data.draw(BUILT_IN[name])
-    pool = coarse_pool(seed, levels, known=needs_errors(picker))
+    pool = told(picker, coarse_pool(seed, levels, known=needs_errors(picker)))
     picks = picker.pick(pool, n, np.random.default_rng(seed))
     assert len(picks) == n == len(set(picks.indices.tolist())) == len(picks.reason)
     assert not pool.labelled[picks.indices].any()
@@ -145,6 +151,7 @@ def test_odd_pools(name: str) -> None:
         pool = Pool(
             rng.normal(size=(n, features)), np.zeros(n, int), np.ones(n), nothing, ones, np.zeros(n, bool)
         )
+        pool = told(usual(name), pool)
         for energies in (nothing, np.zeros(n), rng.normal(size=n)):
             picks = usual(name).pick(replace(pool, energies=energies), n, rng)
             assert sorted(picks.indices) == list(range(n))
@@ -155,10 +162,10 @@ def test_odd_pools(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
 def test_unknown_errors_are_refused_where_they_are_needed(name: str) -> None:
-    pool = example_pool()
+    picker = usual(name)
+    pool = told(picker, example_pool())
     blank = pool.errors.copy()
     blank[np.flatnonzero(~pool.labelled)[0]] = np.nan
-    picker = usual(name)
     if needs_errors(picker):
         with pytest.raises(UsageError, match="1 of 54 are not: run an error source"):
             picker.pick(replace(pool, errors=blank), 5, np.random.default_rng(0))
@@ -176,5 +183,6 @@ def test_too_many_and_negative_counts_say_how_many_there_are(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(PICKERS))
 def test_picks_are_at_the_most_accurate_fidelity(name: str) -> None:
-    pool, rng, kind = example_pool(), np.random.default_rng(0), PICKERS[name]
+    rng, kind = np.random.default_rng(0), PICKERS[name]
+    pool = told(kind(), example_pool())
     assert set(kind().pick(pool, 3, rng).fidelity) == {1}

@@ -3,7 +3,7 @@ import pytest
 
 from fidsel.exceptions import UsageError
 from fidsel.selector import LCMD, PICKERS, ClusterError, FarthestPoint, Greedy, Picks, Pool, Random
-from fidsel.testing.picker import example_pool
+from fidsel.testing.picker import example_pool, with_covariance
 
 FEATURES = np.random.default_rng(0).normal(size=(30, 2))
 
@@ -63,7 +63,7 @@ def test_what_does_not_fit_is_refused() -> None:
 
 @pytest.mark.parametrize("name", sorted(PICKERS))
 def test_a_seed_stands_for_the_generator_it_makes(name: str) -> None:
-    pool, picker = example_pool(), PICKERS[name]()
+    pool, picker = with_covariance(example_pool()), PICKERS[name]()
     picks = picker.pick(pool, 8, 5)
     assert picks.indices.tolist() == picker.pick(pool, 8, np.random.default_rng(5)).indices.tolist()
 

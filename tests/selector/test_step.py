@@ -4,9 +4,18 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from fidsel.selector import ClusterError, Evidence, FarthestPoint, Greedy, Picks, Pool, error_source
-from fidsel.selector.step import Draw, Step, paid_by
-from fidsel.testing.picker import example_pool
+from fidsel.selector import (
+    ClusterError,
+    Evidence,
+    FarthestPoint,
+    Greedy,
+    Picks,
+    Pool,
+    VarianceReduction,
+    error_source,
+)
+from fidsel.selector.step import ALIKE, Draw, Step, paid_by
+from fidsel.testing.picker import example_pool, with_covariance
 
 POOL = example_pool()
 FREE = np.flatnonzero(~POOL.labelled)
@@ -151,3 +160,49 @@ def test_picks_are_cut_where_the_money_ends() -> None:
     assert paid_by(each, picks, money=5.0).indices.tolist() == [3, 0]
     assert paid_by(each, picks, money=6.1).reason == ("a", "b", "c")
     assert paid_by(each, picks, money=0.5).indices.tolist() == [3], "one at least"
+
+
+CHAIN = np.array([[0, 1], [2, 3], [4, 5]])
+"""Four clusters: 0 joins 1, 2 joins 3, then both pairs."""
+
+
+def test_one_probe_of_a_cluster_steers_no_picks() -> None:
+    """Two known errors, the higher one in cluster 0: its frames would have the highest estimate of all."""
+    rows = [FREE[POOL.clusters[FREE] == c][0] for c in (0, 1)]
+    known = np.full(len(POOL), np.nan)
+    known[rows] = 0.2, 0.1
+    step = Step(ClusterError(), error_source("probe"))
+    alone = step.propose(POOL, known, 6, drawn(0))
+    assert set(POOL.clusters[alone.picks.indices]) == {0}
+    found = step.propose(POOL, known, 6, drawn(0), merges=CHAIN)
+    assert found.picks.notes == (ALIKE,)
+    assert all("drawn at random" in why for why in found.picks.reason)
+    assert len(set(POOL.clusters[found.picks.indices])) > 1
+
+
+def test_clusters_with_few_probes_share_an_error() -> None:
+    """Three known errors in clusters 2 and 3, which meet first, and three in 0: 1 joins 0."""
+    at = {c: FREE[POOL.clusters[FREE] == c] for c in range(4)}
+    known = np.full(len(POOL), np.nan)
+    known[[*at[2][:2], *at[3][:1], *at[0][:3]]] = 0.3, 0.32, 0.28, 0.1, 0.09, 0.11
+    found = Step(ClusterError(), error_source("probe")).propose(POOL, known, 6, drawn(0), merges=CHAIN)
+    assert found.errors is not None
+    unknown = np.isnan(known)
+    each = [set(found.errors[(POOL.clusters == c) & unknown].tolist()) for c in range(4)]
+    assert each[0] == each[1]
+    assert each[2] == each[3]
+    assert min(each[2]) > max(each[0])
+    assert set(POOL.clusters[found.picks.indices]) <= {2, 3}
+    assert ALIKE not in found.picks.notes
+
+
+def test_a_picker_that_reads_a_covariance_gets_that_of_the_evidence() -> None:
+    told = with_covariance(POOL)
+    step = Step(VarianceReduction(), error_source("cheap"))
+    able = np.arange(len(POOL)) % 2 == 0
+    found = step.propose(
+        POOL, revealed(FREE[:0]), 4, drawn(0), evidence=Evidence(covariance=told.covariance), able=able
+    )
+    direct = VarianceReduction().pick(told[np.flatnonzero(able)], 4, drawn(0)("picks"))
+    assert found.picks.indices.tolist() == np.flatnonzero(able)[direct.indices].tolist()
+    assert found.errors is None

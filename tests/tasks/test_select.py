@@ -9,8 +9,8 @@ from fidsel.data import write
 from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import PaiNN
-from fidsel.selector import error_source
-from fidsel.tasks.select import cheap_labels, refuse_unable
+from fidsel.selector import Random, VarianceReduction, error_source
+from fidsel.tasks.select import cheap_labels, refuse_unable, require_covariance
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,13 @@ from fidsel.tasks.select import cheap_labels, refuse_unable
 def test_source_that_the_model_cannot_serve_is_refused(error: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         refuse_unable(error_source(error), kernel())
+
+
+def test_picks_by_variance_need_a_kernel() -> None:
+    require_covariance(VarianceReduction(), kernel())
+    require_covariance(Random(), PaiNN(features=4, layers=1))
+    with pytest.raises(UsageError, match="needs a kernel, a painn model has no covariance"):
+        require_covariance(VarianceReduction(), PaiNN(features=4, layers=1))
 
 
 def test_sources_that_ask_nothing_of_a_model_go_with_any() -> None:

@@ -37,6 +37,11 @@ class CampaignFolder:
         return self.path / "labels.db"
 
     @property
+    def engine(self) -> Path:
+        """What an engine of several machines writes: logs, job scripts, notes on what runs."""
+        return self.path / "engine"
+
+    @property
     def plan(self) -> Path:
         """What `plan` recommended and why."""
         return self.path / "plan.json"

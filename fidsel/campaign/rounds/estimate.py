@@ -1,12 +1,13 @@
 """What a campaign knows of its model's errors: labels bought to measure them, and what the model tells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fidsel.arrays import FloatArray
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.campaign.records.round import Pick
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
@@ -40,7 +41,23 @@ def evidence(ws: Workspace, index: int, frames: Frames) -> Evidence:
         trained = ws.labelled(accurate, ws.journal.training_ids(index - 1).accurate)
         return latent(model, frames), latent(model, trained)
 
-    return Evidence(lambda: cheap_errors(ws, frames, folder), members, features)
+    return Evidence(
+        lambda: cheap_errors(ws, frames, folder),
+        members,
+        features,
+        Kernel(lambda: ws.campaign.load_model(folder / "model"), frames).covariance,
+    )
+
+
+class Kernel:
+    """A model that is asked for the covariance of forces at rows of some frames, and had only then."""
+
+    def __init__(self, model: Callable[[], ForceField], frames: Frames) -> None:
+        self._model, self._frames = cache(model), frames
+
+    def covariance(self, rows: IntArray) -> FloatArray:
+        """Return (k·3N, k·3N) eV²/Å²; see `ForceField.covariance`."""
+        return self._model().covariance(self._frames[rows])
 
 
 def ranking(ws: Workspace, index: int, picks: Sequence[Pick], source: Mapping[str, Any]) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _pick(
         money=draft.picks * frame_cost(ws) if campaign.rules.per_round is None else None,
         evidence=evidence(ws, index, frames),
         able=able,
-        merges=None if step.coverage is None else regions.clusters.merges,
+        merges=regions.clusters.merges if step.estimates else None,
     )
     notes = found.picks.notes
     if step.estimates and found.errors is None:

@@ -84,7 +84,14 @@ def _pick(task: Task, rounds: Sequence[SelectionRound]) -> SelectionRound:
         known = np.where(pool.labelled, np.nan, truth) if task.step.source.knows_truth else known
         known[wanted] = truth[wanted]
     pool = replace(pool, labelled=pool.labelled | np.isin(rows, probes))
-    found = task.step.propose(pool, known, task.selection.size, draw, evidence=task.evidence(before))
+    found = task.step.propose(
+        pool,
+        known,
+        task.selection.size,
+        draw,
+        evidence=task.evidence(before),
+        merges=task.space.clusters[0].merges,
+    )
     return SelectionRound(
         index,
         picks=_described(task, found.picks),

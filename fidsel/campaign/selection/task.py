@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
-from fidsel.campaign.rounds.estimate import disagreement, latent
+from fidsel.campaign.rounds.estimate import Kernel, disagreement, latent
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.selection.learner import Learner, same_rows
 from fidsel.campaign.selection.settings import Division, Selection, divide
@@ -217,7 +217,8 @@ class Task:
             return latent(model, self.frames[rows]), latent(model, trained)
 
         cheap = None if twin is None else lambda: twin.errors(additions, rows)
-        return Evidence(cheap, members, features)
+        kernel = Kernel(lambda: self.learn(additions).model, self.frames[rows])
+        return Evidence(cheap, members, features, kernel.covariance)
 
     def control_arm(self) -> Self:
         """Return the control arm: random frames on the same start and clusters, as many labels a round."""

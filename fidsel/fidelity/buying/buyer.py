@@ -278,6 +278,7 @@ class Buyer:
             self.fidelity.memory_limit,
             attempt.price.per == "allocated-second",
             key,
+            self.ledger.store.spool.slot(attempt, self.fidelity.key),
         )
 
     def _receive(self, task: Task, result: Label | LabelError, usage: Usage) -> None:

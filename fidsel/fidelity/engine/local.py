@@ -6,10 +6,13 @@ import tempfile
 import weakref
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Self
 
+from fidsel.arguments import PositiveInt, check_arguments
+from fidsel.data.memory import memory_share
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.processes import processes
 from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK, Result, Task, Usage
@@ -174,6 +177,8 @@ class LocalEngine:
                 return
             while not wait([worker.connection for worker in self._workers if worker.busy], PATIENCE):
                 watch.check()
+                if self._leaving:  # as another thread asks for
+                    break
             watch.check()
 
     def _give(self, groups: Iterator[tuple[Task, ...]]) -> None:
@@ -230,6 +235,32 @@ class LocalEngine:
             weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         self._made += 1
         return self._scratch / str(self._made)
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Worker processes on this machine.
+
+    Parameters
+    ----------
+    workers : worker processes; by default all cores.
+    """
+
+    workers: PositiveInt | None = None
+
+    def __post_init__(self) -> None:
+        check_arguments(self)
+
+    def memory(self, threads: int) -> int:
+        """Return the bytes that one label of so many threads may hold."""
+        return memory_share(self._count(threads))
+
+    def engine(self, threads: int, folder: Path, longest: float | None) -> LocalEngine:  # noqa: ARG002
+        """Return an engine for labels of at most so many threads; it needs no folder and sets no limit."""
+        return LocalEngine(self._count(threads), threads)
+
+    def _count(self, threads: int) -> int:
+        return self.workers or max(1, available_cores() // threads)
 
 
 def group(tasks: Iterable[Task]) -> Iterator[tuple[Task, ...]]:

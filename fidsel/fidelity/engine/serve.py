@@ -17,16 +17,21 @@ from time import monotonic
 
 from ase import Atoms
 
+from fidsel.exceptions import FidselError
 from fidsel.fidelity.engine.boundary import error_of, label_or_error, warm_up
 from fidsel.fidelity.engine.guard import start_guard
 from fidsel.fidelity.engine.processes import become_subreaper, descendants, end_strays, has_children, own_cpu
 from fidsel.fidelity.engine.progress import LABELLING, SETTING_UP, WAITING, Progress, State
+from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.task import Usage
 from fidsel.fidelity.engine.worker_log import cut_log, open_log, quote, size_of
 from fidsel.fidelity.source import Label, LabelError, LabelSource
 
-Group = tuple[int, list[bytes], list[tuple[int, bytes]]]
-"""Number of a group; its sources, pickled; for each label the row of its source and its frame, pickled."""
+Item = tuple[int, bytes, Slot | None]
+"""A label: the row of its source, its frame, pickled, and where its result is kept."""
+
+Group = tuple[int, list[bytes], list[Item]]
+"""Number of a group; its sources, pickled; its labels."""
 
 PAGE, LOG, SCRATCH = "progress", "log", "tmp"
 """Names in a worker's folder."""
@@ -63,8 +68,10 @@ class _Server:
         while True:
             group: Group = self.connection.recv()
             number, sources, items = group
-            for done, (row, frame) in enumerate(items):
+            for done, (row, frame, slot) in enumerate(items):
                 outcome, usage = self._answer(State(number, done), sources[row], frame)
+                if slot is not None and usage.wall >= slot.after:
+                    _keep(slot, outcome, usage)
                 self.page.write_usage(done, usage)
                 self.page.write(State(number, done + 1, WAITING, monotonic()))
                 self.connection.send_bytes(pickle.dumps(outcome))
@@ -112,6 +119,14 @@ class _Server:
             os._exit(70)  # a copy of this process that the source forked must not answer too
         end_strays(kept)
         return outcome
+
+
+def _keep(slot: Slot, outcome: Label | LabelError, usage: Usage) -> None:
+    """Write a result down that the driver may not live to hear of; where that fails it still hears."""
+    try:
+        slot.write(slot.packed(outcome, usage))
+    except FidselError as error:
+        print(error, flush=True)
 
 
 def source_key(packed: bytes) -> bytes:

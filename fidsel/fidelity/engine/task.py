@@ -3,13 +3,16 @@
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from ase import Atoms
 
 from fidsel.fidelity.engine.boundary import error_of, label_or_error, warm_up
 from fidsel.fidelity.engine.processes import collected_cpu
 from fidsel.fidelity.source import Label, LabelError, LabelSource
+
+if TYPE_CHECKING:
+    from fidsel.fidelity.engine.spool import Slot
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,7 @@ class Task:
     memory_limit : bytes that the label and all the programs it starts may hold; None = no limit.
     pays_wall : whether all its wall time is paid, and therefore limited.
     key : tells it from other tasks of the same configuration, e.g. at another level; "" = `frame_id`.
+    slot : where its result is kept until the driver has stored it; None = nowhere.
     """
 
     frame_id: str
@@ -42,6 +46,7 @@ class Task:
     memory_limit: int | None = None
     pays_wall: bool = False
     key: str = ""
+    slot: "Slot | None" = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", self.key or self.frame_id)
@@ -57,11 +62,13 @@ class Usage:
     wall : s on the monotonic clock that it ran; while the driver or the worker was suspended it did not.
     setup : s, CPU time of the worker's start, imports and warm-up, where this label was the first to
         need them; not part of `cpu`.
+    host : where it runs or ran; "" = on this machine.
     """
 
     cpu: float = 0.0
     wall: float = 0.0
     setup: float = 0.0
+    host: str = ""
 
 
 Result = tuple[Task, Label | LabelError, Usage]

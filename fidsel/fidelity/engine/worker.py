@@ -4,7 +4,7 @@ import os
 import pickle
 import shutil
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context, resource_tracker
@@ -19,7 +19,7 @@ from fidsel.fidelity.engine.guard import MARK
 from fidsel.fidelity.engine.limits import START_LIMIT, Seen, Stop, Tick, bounded, look, settled
 from fidsel.fidelity.engine.processes import Process, family, kill_family, kill_marked, process, processes
 from fidsel.fidelity.engine.progress import LABELLING, SETTING_UP, STARTING, WAITING, Progress, State
-from fidsel.fidelity.engine.serve import LOG, PAGE, SCRATCH, serve
+from fidsel.fidelity.engine.serve import LOG, PAGE, SCRATCH, Item, serve
 from fidsel.fidelity.engine.task import Result, Task, Usage
 from fidsel.fidelity.engine.worker_log import cut_log, quote
 from fidsel.fidelity.source import Label, LabelError
@@ -110,7 +110,7 @@ class Worker:
         Raises `UsageError` where a task cannot be sent to another process.
         """
         tasks = tuple(group)
-        sources, items = _packed(tasks)
+        sources, items = packed(tasks)
         self._seen = {}
         self._work = Work(self._work.number + 1, tasks, 0, monotonic())
         with suppress(BrokenPipeError, ConnectionResetError):  # `results` reports its end
@@ -269,8 +269,11 @@ def _how(code: int | None) -> str:
     return f"{name}: killed by the system, which may be out of memory" if name == "SIGKILL" else name
 
 
-def _packed(tasks: tuple[Task, ...]) -> tuple[list[bytes], list[tuple[int, bytes]]]:
-    """Return the sources of a group, each once, and for each task the row of its source and its frame."""
+def packed(tasks: Sequence[Task]) -> tuple[list[bytes], list[Item]]:
+    """Return the sources of a group, each once, and the items of its tasks.
+
+    Raises `UsageError` where a source or a frame cannot be sent to another process.
+    """
     rows: dict[int, int] = {}
     sources: list[bytes] = []
     items = []
@@ -278,7 +281,8 @@ def _packed(tasks: tuple[Task, ...]) -> tuple[list[bytes], list[tuple[int, bytes
         if id(task.source) not in rows:
             rows[id(task.source)] = len(sources)
             sources.append(_pickled(task.source, f"a source must, {type(task.source).__name__}"))
-        items.append((rows[id(task.source)], _pickled(task.atoms, f"a frame must, {task.frame_id}")))
+        frame = _pickled(task.atoms, f"a frame must, {task.frame_id}")
+        items.append((rows[id(task.source)], frame, task.slot))
     return sources, items
 
 

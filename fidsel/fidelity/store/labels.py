@@ -14,6 +14,7 @@ import numpy as np
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.engine.spool import Spool
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.database import ADVICE, TIMEOUT, StoreError, connect, explained
 from fidsel.fidelity.store.rows import COLUMNS, LABEL, unpacked, unpacked_labels
@@ -93,6 +94,7 @@ class LabelStore:
         self.connection = connect(self.path, read_only)
         self.usage: Callable[[], Mapping[int, float]] = dict
         """Tells the core-seconds of attempts under way, by id; may be called from another thread."""
+        self.spool = Spool(self.path)
         self._open, self._sealed = True, -1
         try:
             with explained(self.path):
@@ -139,6 +141,7 @@ class LabelStore:
         """Close the file; closing twice does nothing."""
         if self._open and not self.read_only:
             self.checkpoint()
+            self.spool.close()
         self._open = False
         self.connection.close()
 

@@ -218,6 +218,7 @@ class Ledger:
                 for c in charged
             ]
             connection.executemany(WRITE, lines)
+        self.store.spool.remove([closing.attempt.id for closing in closings])
         return sum(closing.charge for closing in charged)
 
     def share(

@@ -16,6 +16,7 @@ from typing import Final, Self
 from fidsel.data.atomic import write_text
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.store.database import StoreError
+from fidsel.fidelity.store.harvest import harvest
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.ledger import Ledger
 from fidsel.fidelity.store.process_identity import ProcessIdentity
@@ -252,7 +253,7 @@ class RunningFile:
 def open_store(
     path: Path | str, break_lock: bool = False
 ) -> Generator[tuple[LabelStore, CampaignLock], None, None]:
-    """Lock a campaign, open its store and close what a driver that died left open.
+    """Lock a campaign, open its store, store what a driver that died had finished and close the rest.
 
     Raises
     ------
@@ -263,6 +264,7 @@ def open_store(
     """
     with CampaignLock(path, break_lock) as lock, LabelStore(path) as store:
         running, ledger = RunningFile(path), Ledger(store)
+        harvest(ledger)
         ledger.recover(running.read())
         running.remove()
 

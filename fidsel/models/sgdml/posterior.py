@@ -40,11 +40,13 @@ def force_covariance(fitted: Fitted, solved: Solved, left: Tensor, right: Tensor
     (n·3N, k·3N) eV²/Å², for a prior with the kernel as it is, see `signal_variance`.
     """
     symmetries = descriptor_symmetries(fitted.permutations)
-    here, there = fitted.geometry(left), fitted.geometry(right)
+    here = fitted.geometry(left)
+    there = here if right is left else fitted.geometry(right)
     known = [
-        solved.lower.divided(kernel(some, solved.frames, symmetries, fitted.sigma)) for some in (here, there)
+        solved.lower.divided(kernel(some, solved.frames, symmetries, fitted.sigma))
+        for some in ((here,) if there is here else (here, there))
     ]
-    reduced = kernel(here, there, symmetries, fitted.sigma).addmm_(known[0], known[1].mT, alpha=-1)
+    reduced = kernel(here, there, symmetries, fitted.sigma).addmm_(known[0], known[-1].mT, alpha=-1)
     return _cartesian(here, _cartesian(there, reduced.mT).mT)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
-from fidsel.selector.pool import Pool
+from fidsel.selector.pool import Covariance, Pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,15 +23,17 @@ class Evidence:
         model; NaN where that was trained on the cheap label or there is none.
     disagreement : gives (n,) eV/Å, how far the members of a committee disagree on each frame; NaN = unknown.
     latent : gives latent features (n, d) of the frames, and (m, d) of those the model was trained on.
+    covariance : takes rows and gives the covariance of the model's forces, see `Pool`.
     """
 
     cheap_errors: Callable[[], FloatArray] | None = None
     disagreement: Callable[[], FloatArray] | None = None
     latent: Callable[[], tuple[FloatArray, FloatArray]] | None = None
+    covariance: Covariance | None = None
 
     def __post_init__(self) -> None:
         for name, tell in vars(self).items():
-            if tell is not None:
+            if tell is not None and name != "covariance":
                 object.__setattr__(self, name, cache(tell))
 
 

@@ -17,6 +17,7 @@ from fidsel.selector.pickers.greedy import Greedy
 from fidsel.selector.pickers.lcmd import LCMD
 from fidsel.selector.pickers.reasons import counted, milli
 from fidsel.selector.pickers.stratified import Stratified
+from fidsel.selector.pickers.variance import VarianceReduction
 from fidsel.selector.pool import Picker, Picks, Pool, Seed
 
 Strategy = Literal["worst", "population", "by-size", "random", "centroid"]
@@ -211,5 +212,6 @@ PICKERS: dict[str, type[Picker]] = {
     "farthest-point": FarthestPoint,
     "greedy": Greedy,
     "lcmd": LCMD,
+    "variance-reduction": VarianceReduction,
 }
 """Pickers by the name configurations use."""

@@ -10,7 +10,7 @@ from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError, unknown
 from fidsel.selector.pickers.free_rows import free_rows, known_errors
 from fidsel.selector.pickers.reasons import at_cost
-from fidsel.selector.pool import Picker, Picks, Pool, Seed, needs_errors
+from fidsel.selector.pool import Picker, Picks, Pool, Seed, needs_covariance, needs_errors
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class CostAware:
     def needs_errors(self) -> bool:
         """Whether the picker reads errors, or values are errors."""
         return self.value == "error" or needs_errors(self.picker)
+
+    @property
+    def needs_covariance(self) -> bool:
+        """Whether the picker reads the covariance of forces."""
+        return needs_covariance(self.picker)
 
     def pick(self, pool: Pool, n: int, rng: Seed) -> Picks:
         """Return `n` unlabelled frames by falling gain per cost, at one or several fidelities.

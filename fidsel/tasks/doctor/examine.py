@@ -21,10 +21,10 @@ from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.config.build import build_campaign, build_campaign_baseline, open_tracker
 from fidsel.config.levels import Level
 from fidsel.config.load import load_config
-from fidsel.config.memory import memory_share
 from fidsel.config.models import ModelSection
 from fidsel.config.parts import build_fidelity, levels_bought, molecules, read_pool
 from fidsel.config.schema import Config, PoolSection
+from fidsel.data.memory import memory_share
 from fidsel.data.reading import read_structure
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.outcome import stated_seconds
@@ -45,7 +45,16 @@ PATIENCE = 300.0
 LEAST_SPACE = 500e6
 """Bytes that should be free on the campaign's disk."""
 PROGRAMS = ("fidsel", "numpy", "torch", "ase", "rdkit", "openmm", "pyscf", "mlflow")
-EXTRAS = ("tblite", "cclib", "mace-torch", "torchani", "quippy-ase", "pyscf-dispersion", "dscribe")
+EXTRAS = (
+    "tblite",
+    "cclib",
+    "mace-torch",
+    "torchani",
+    "quippy-ase",
+    "pyscf-dispersion",
+    "dscribe",
+    "torch-sim-atomistic",
+)
 
 
 @dataclass(frozen=True)

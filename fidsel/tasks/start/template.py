@@ -45,8 +45,7 @@ device = "auto"       # a CUDA device where there is any; "cpu", "cuda" or "cuda
 {recipe}
 
 [selector]
-kind = "cluster-error"
-{descriptor}
+{picker}
 [budget]
 total = {total}
 unit = {unit}
@@ -57,7 +56,9 @@ KERNEL: Final = {
 kind = "sgdml"        # closed-form kernel, one small molecule; "painn", "gemnet" ... are networks""",
     "recipe": """\
 kind = "cokriging"    # surrogate of cheap labels + residual; networks take "joint", mace "asteroid\"""",
-    "descriptor": "",
+    "picker": """\
+kind = "variance-reduction" # frames that leave a kernel least unsure; "cluster-error" goes by measured errors
+""",
 }
 """What learns one molecule."""
 NETWORK: Final = {
@@ -65,7 +66,8 @@ NETWORK: Final = {
 kind = "painn"        # a network learns several molecules; "gemnet" is slower and more accurate""",
     "recipe": """\
 kind = "joint"        # one network learns all levels at once, each through a head of its own""",
-    "descriptor": """\
+    "picker": """\
+kind = "cluster-error"
 descriptor = "latent" # features of the network; "soap" needs the extra of that name
 """,
 }

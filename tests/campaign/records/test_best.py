@@ -21,7 +21,7 @@ def with_errors(finished: Path, *errors: float) -> list[Round]:
         replace(
             first,
             index=i,
-            validation=replace(first.validation, force_mae=error),
+            validation=replace(first.validation, force_mae=error, frames=4),
             metrics=replace(first.metrics, force_mae=1 / error),
         )
         for i, error in enumerate(errors)
@@ -29,16 +29,34 @@ def with_errors(finished: Path, *errors: float) -> list[Round]:
 
 
 @pytest.mark.parametrize(
-    ("errors", "best"), [((0.3, 0.1, 0.2), 1), ((0.3, 0.2, 0.2), 2), ((0.1,), 0), ((0.1, 0.2, 0.3), 0)]
+    ("errors", "best"),
+    [
+        ((0.3, 0.1, 0.2), 1),
+        ((0.3, 0.2, 0.2), 2),
+        ((0.1,), 0),
+        ((0.1, 0.2, 0.3), 0),
+        # of four labels: within 5 % of the lowest, then not
+        ((0.3, 0.2, 0.2099), 2),
+        ((0.3, 0.2, 0.2101), 1),
+        ((0.2099, 0.2, 0.3), 1),
+    ],
 )
-def test_the_best_round_has_the_lowest_validation_error(
+def test_the_best_round_is_the_last_with_the_lowest_validation_error(
     finished: Path, errors: tuple[float, ...], best: int
 ) -> None:
     made = with_errors(finished, *errors)
     found = best_round(made)
     assert found is not None
     assert found.index == best
-    assert best_words(found, made, "eV/Å").startswith(f"{best} of 0 to {len(errors) - 1}: lowest validation")
+    assert best_words(found, made, "eV/Å").startswith(f"{best} of 0 to {len(errors) - 1}: ")
+
+
+def test_words_say_when_another_round_had_the_lowest_error(finished: Path) -> None:
+    made = with_errors(finished, 0.3, 0.2, 0.205)
+    assert best_words(made[2], made, "eV/Å") == (
+        "2 of 0 to 2: last of those with the lowest validation force MAE, 205 meV/Å over 4 labels"
+    )
+    assert ": lowest validation force MAE, 200 meV" in best_words(made[1], made, "eV/Å")
 
 
 def test_no_round_is_best_where_there_is_none() -> None:

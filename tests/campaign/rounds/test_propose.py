@@ -48,6 +48,7 @@ def picked(folder: Path, selector: str, *overrides: str) -> Round:
         ("farthest-point", "farthest from all frames labelled or picked"),
         ("lcmd", "in the largest cluster around a frame labelled or picked"),
         ("random", "drawn at random from"),
+        ("variance-reduction", "takes the expected RMSE of "),
     ],
 )
 def test_kinds_that_need_no_errors_buy_nothing_for_them(
@@ -132,6 +133,7 @@ def test_too_few_labels_for_bounds_are_said(begun: Path, tmp_path: Path) -> None
         ("kind='farthest-point',coverage=0.9", "FarthestPoint needs none: leave out selector.coverage"),
         ("kind='greedi'", "did you mean 'greedy'"),
         ("kind='lcmd',weights='error'", "did you mean 'errors'"),
+        ("kind='variance-reduction',coverage=0.9", "VarianceReduction needs none: leave out"),
     ],
 )
 def test_contradictions(tmp_path: Path, selector: str, message: str) -> None:
@@ -167,3 +169,10 @@ def test_a_stop_after_the_probes_changes_no_pick(tmp_path: Path) -> None:
         whole = choose(ws, ready, 1)
         assert len(whole.accurate) > 1
         assert choose(ws, ready, 1) == whole
+
+
+def test_picks_by_variance_need_a_kernel(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs the covariance of a kernel's forces: take model"):
+        open_campaign(
+            write_campaign(tmp_path), ["selector={kind='variance-reduction'}", f"model={NETWORK}", QUICK]
+        )

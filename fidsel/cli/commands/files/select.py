@@ -60,7 +60,10 @@ class PickOptions:
     ] = "sgdml"
     baseline: Baseline = None
     picker: Annotated[
-        str, typer.Option(help="cluster-error, random, stratified, farthest-point, greedy or lcmd.")
+        str,
+        typer.Option(
+            help="cluster-error, variance-reduction, random, stratified, farthest-point, greedy or lcmd."
+        ),
     ] = "cluster-error"
     error: Annotated[
         str | None,

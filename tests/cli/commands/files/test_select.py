@@ -67,7 +67,9 @@ def test_a_selection_goes_on_where_there_is_another_device(
         assert found.code == 0, found.err
 
 
-@pytest.mark.parametrize("picker", ["random", "stratified", "farthest-point", "greedy", "lcmd"])
+@pytest.mark.parametrize(
+    "picker", ["random", "stratified", "farthest-point", "greedy", "lcmd", "variance-reduction"]
+)
 def test_every_picker_by_name(capfd: pytest.CaptureFixture[str], pool: str, picker: str) -> None:
     settings = [setting for setting in QUICK if "fine_clusters" not in setting]
     found = fidsel(capfd, "select", pool, *settings, "--picker", picker, "--no-control", "--json")

@@ -1,0 +1,325 @@
+"""The engine of several machines: what a pilot program does with parcels of labels, as results."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final, Protocol, Self
+
+from fidsel.data.atomic import make_folder
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.engine.local import group
+from fidsel.fidelity.engine.node import Parcel, read_note
+from fidsel.fidelity.engine.spool import Kept, read_kept, unpacked
+from fidsel.fidelity.engine.task import Result, Task, Usage
+from fidsel.fidelity.source import LabelError
+
+PATIENCE: Final = 2.0
+"""s between two looks at whether the pilot still lives."""
+LOSSES: Final = 3
+"""Parcels per worker that may be lost in a row, none of their labels begun, before the engine gives up."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Nodes that a scheduler gives, or is asked for.
+
+    Parameters
+    ----------
+    job : its number in the scheduler.
+    state : e.g. "running" or "pending".
+    """
+
+    job: str
+    state: str
+
+
+class PilotError(FidselError):
+    """The pilot cannot run anything: what the scheduler says, and what to do."""
+
+
+class Pilot(Protocol):
+    """What gets nodes from a scheduler and runs `node.label` there."""
+
+    def submit(self, parcel: Parcel) -> "Future[list[str | None]]":
+        """Have a parcel labelled; the future fails with `PilotError` where nothing can run any more."""
+        ...
+
+    def alive(self) -> bool:
+        """Return whether it still works; if not, its futures may never be done."""
+        ...
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Return the blocks that run or wait."""
+        ...
+
+    def close(self) -> None:
+        """Give all nodes back, with what runs on them."""
+        ...
+
+
+@dataclass
+class Flight:
+    """A parcel under way."""
+
+    parcel: Parcel
+    tasks: tuple[Task, ...]
+    late: bool
+
+
+class RemoteEngine:
+    """Labels on nodes that a pilot gets from a scheduler.
+
+    Each label runs in a process of its own on its node, with the limits and clocks of `LocalEngine`, and its
+    result is in its slot before it is reported. A label whose node or block ends under it comes back as
+    "cancelled", with what it had used; those that had not begun are sent out again, and finished ones are
+    read from their slots.
+
+    Parameters
+    ----------
+    start : starts the pilot; called when the first task is there, and again where the pilot has died.
+    workers : labels at a time, with all blocks that may be asked for.
+    threads : cores one label may use.
+    folder : seen by driver and nodes, for what they tell each other.
+    walltime : s that a block lasts; None = for ever.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], Pilot],
+        workers: int,
+        threads: int,
+        folder: Path,
+        walltime: float | None = None,
+    ) -> None:
+        self._start, self._count, self._threads, self._walltime = start, workers, threads, walltime
+        self._folder = folder.absolute()
+        self._pilot: Pilot | None = None
+        self._flying: dict[Future[list[str | None]], Flight] = {}
+        self._unwanted: dict[Future[list[str | None]], Parcel] = {}
+        self._again: deque[tuple[tuple[Task, ...], bool]] = deque()
+        self._arrived: SimpleQueue[Future[list[str | None]]] = SimpleQueue()
+        self._running = self._leaving = False
+        self._lost = 0
+
+    @property
+    def workers(self) -> int:
+        """How many labels may run at the same time."""
+        return self._count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give all nodes back, with what is running on them."""
+        if self._pilot is not None:
+            self._pilot.close()
+            self._pilot = None
+        for parcel in (*(flight.parcel for flight in self._flying.values()), *self._unwanted.values()):
+            _forget(parcel)
+        self._flying.clear()
+        self._unwanted.clear()
+        self._again.clear()
+        with suppress(OSError):  # not empty, or never made
+            self._folder.rmdir()
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
+        """Yield every task with its label or error and what it used (see `Engine`).
+
+        Raises `UsageError` where a task asks for more threads than a worker has or cannot be sent to
+        another process, or where another run of this engine has not ended; `FidselError` where no block
+        runs, or none long enough to begin a label.
+        """
+        return self._results(tasks, rest=False)
+
+    def rest(self) -> Generator[Result, None, None]:
+        """Yield the results of tasks that were left (see `Lasting`)."""
+        return self._results((), rest=True)
+
+    def leave(self) -> None:
+        """End the run in progress once its caller asks for the next result: what is under way goes on."""
+        self._leaving = self._running
+
+    def running(self) -> Mapping[str, Usage]:
+        """Return what each label that has begun has used when its node last told, by `Task.key`."""
+        found: dict[str, Usage] = {}
+        for flight in tuple(self._flying.values()):
+            found |= read_note(flight.parcel.note)
+        return found
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Return the blocks that run or wait."""
+        return () if self._pilot is None else self._pilot.blocks()
+
+    def _results(self, tasks: Iterable[Task], rest: bool) -> Generator[Result, None, None]:
+        if self._running:
+            raise UsageError("this engine is already running tasks: finish or close that run first")
+        self._running = True
+        try:
+            yield from self._run(group(tasks), rest)
+        except BaseException:
+            self._leaving = False
+            raise
+        finally:
+            self._end()
+
+    def _run(self, groups: Iterator[tuple[Task, ...]], rest: bool) -> Generator[Result, None, None]:
+        while True:
+            while (future := self._next(0.0)) is not None:
+                yield from self._landed(future)
+            yield from self._give(groups)
+            if self._leaving:
+                self._again.extend((tasks, True) for tasks in groups)
+                return
+            if self._over(groups, rest):
+                return
+            future = self._next(PATIENCE)
+            if future is not None:
+                yield from self._landed(future)
+            elif self._pilot is not None and not self._pilot.alive():
+                yield from self._given_up()
+
+    def _next(self, patience: float) -> "Future[list[str | None]] | None":
+        try:
+            return self._arrived.get(timeout=patience) if patience else self._arrived.get_nowait()
+        except Empty:
+            return None
+
+    def _give(self, groups: Iterator[tuple[Task, ...]]) -> Iterator[Result]:
+        """Send out groups while workers are free for them; yield those that no block is long enough for."""
+        while len(self._flying) < self._count:
+            chosen, late = self._again.popleft() if self._again else (next(groups, None), False)
+            if chosen is None:
+                return
+            if (error := self._too_long(chosen[0])) is not None:
+                yield chosen[0], error, Usage()
+            else:
+                self._send(chosen, late)
+
+    def _too_long(self, task: Task) -> LabelError | None:
+        if task.threads > self._threads:
+            raise UsageError(f"a label asks for {task.threads} threads, workers have {self._threads}")
+        seconds = (task.predicted or 0.0) / task.threads
+        if self._walltime is None or seconds < self._walltime:
+            return None
+        return LabelError(
+            f"predicted to take {seconds:.3g} s, a block lasts {self._walltime:.3g} s: raise engine.walltime",
+            cause="environment",
+        )
+
+    def _send(self, tasks: tuple[Task, ...], late: bool) -> None:
+        if self._pilot is None:
+            make_folder(self._folder)
+            self._pilot = self._start()
+        parcel = Parcel.of(tasks, self._threads, self._folder)
+        future = self._pilot.submit(parcel)
+        self._flying[future] = Flight(parcel, tasks, late)
+        future.add_done_callback(self._arrived.put)
+
+    def _landed(self, future: "Future[list[str | None]]") -> Iterator[Result]:
+        """Yield the results of a parcel that is done, and send out again what was not begun."""
+        if future in self._unwanted:
+            _forget(self._unwanted.pop(future))
+            return
+        flight = self._flying.pop(future, None)
+        if flight is None:
+            return
+        error = future.exception()
+        if isinstance(error, PilotError):
+            raise error
+        yield from self._settled(flight, None if error else future.result(), error)
+
+    def _settled(
+        self, flight: Flight, texts: list[str | None] | None, error: BaseException | None
+    ) -> Iterator[Result]:
+        """Yield the results of a parcel; with an `error` in place of them, what slots and notes tell."""
+        lost, seen = texts is None, read_note(flight.parcel.note)
+        texts = texts or [None] * len(flight.tasks)
+        again = []
+        for task, text in zip(flight.tasks, texts, strict=True):
+            kept = _kept(task, text)
+            if kept is not None:
+                self._lost = 0
+                yield _result(task, kept)
+            elif lost and task.key in seen:
+                self._lost = 0
+                yield task, _cut_off(seen[task.key], error), seen[task.key]
+            else:
+                again.append(task)
+        _forget(flight.parcel)
+        if again:
+            self._again.append((tuple(again), flight.late))
+            self._count_loss(lost, error)
+
+    def _count_loss(self, lost: bool, error: BaseException | None) -> None:
+        self._lost += lost
+        if self._lost > LOSSES * self._count:
+            raise FidselError(
+                f"{self._lost} parcels in a row were lost before a label of theirs began ({error}): see the "
+                f"logs in {self._folder.parent}"
+            )
+
+    def _given_up(self) -> Iterator[Result]:
+        """Close a pilot that died; yield what slots and notes tell of what it had."""
+        if self._pilot is not None:
+            self._pilot.close()
+            self._pilot = None
+        for future in tuple(self._unwanted):
+            _forget(self._unwanted.pop(future))
+        for future in tuple(self._flying):
+            yield from self._settled(self._flying.pop(future), None, FidselError("the pilot program died"))
+
+    def _over(self, groups: Iterator[tuple[Task, ...]], rest: bool) -> bool:
+        """Return whether a run has nothing more to wait for: its own tasks, or with `rest` all."""
+        lates = [*(flight.late for flight in self._flying.values()), *(late for _, late in self._again)]
+        if any(rest or not late for late in lates):
+            return False
+        chosen = next(groups, None)  # where all workers do what was left, no group has been asked for
+        if chosen is not None:
+            self._again.append((chosen, False))
+        return chosen is None
+
+    def _end(self) -> None:
+        """End the tasks of a run, unless they are left to go on."""
+        for future, flight in tuple(self._flying.items()):
+            flight.late = flight.late or self._leaving
+            if not flight.late:
+                self._unwanted[future] = self._flying.pop(future).parcel
+                with suppress(OSError):
+                    flight.parcel.stop.touch()
+        self._again = deque((tasks, True) for tasks, late in self._again if late or self._leaving)
+        self._running = self._leaving = False
+
+
+def _forget(parcel: Parcel) -> None:
+    for path in (parcel.note, parcel.stop):
+        path.unlink(missing_ok=True)
+
+
+def _kept(task: Task, text: str | None) -> Kept | None:
+    """Return the result of a task that a node told of, or that is in its slot; None where there is none."""
+    if text is not None:
+        kept = unpacked(text)
+    elif task.slot is not None and task.slot.path.exists():
+        kept = read_kept(task.slot.path)
+    else:
+        return None
+    if task.slot is not None and (kept.attempt, kept.level) != (task.slot.attempt, task.slot.level):
+        raise FidselError(f"{task.slot.path} holds the result of another label, of attempt {kept.attempt}")
+    return kept
+
+
+def _result(task: Task, kept: Kept) -> Result:
+    object.__setattr__(kept.outcome, "seconds", kept.usage.cpu)
+    return task, kept.outcome, kept.usage
+
+
+def _cut_off(usage: Usage, error: BaseException | None) -> LabelError:
+    text = f"its node or block on {usage.host} ended before it ({error})"
+    return LabelError(text, usage.cpu, "cancelled")

@@ -1,0 +1,59 @@
+"""`[engine]` of one machine and of a cluster."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from fidsel.config.engines import Engine
+from fidsel.fidelity.engine.local import LocalEngine, available_cores
+from fidsel.fidelity.engine.remote import RemoteEngine
+
+SLURM = {"kind": "parsl", "provider": "slurm", "cores_per_node": 16}
+
+
+def built(section: dict[str, Any]) -> Any:  # Any: a class that makes engines
+    return TypeAdapter(Engine).validate_python(section).build(Path())
+
+
+def test_without_a_kind_it_is_this_machine() -> None:
+    for section in ({}, {"workers": available_cores()}, {"kind": "local"}):
+        with built(section).engine(1, Path(), None) as engine:
+            assert isinstance(engine, LocalEngine)
+            assert engine.workers == available_cores()
+
+
+def test_workers_of_a_cluster_are_those_of_all_blocks(tmp_path: Path) -> None:
+    pytest.importorskip("parsl")
+    site = built({**SLURM, "nodes": 2, "blocks": 3, "memory_per_node": 64})
+    with site.engine(4, tmp_path, None) as engine:
+        assert isinstance(engine, RemoteEngine)
+        assert engine.workers == 3 * 2 * 16 // 4
+    assert site.memory(4) == 16e9
+    assert built({**SLURM, "accelerators_per_node": 2}).workers_on_node(4) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"kind": "parsl", "provider": "slurm"}, "cores_per_node must be given with provider = 'slurm'"),
+        ({**SLURM, "walltime": "1 h"}, "walltime must be written 'HH:MM:SS'"),
+        ({**SLURM, "walltime": "00:01:00"}, "walltime must be more than 120 s"),
+        ({**SLURM, "min_blocks": 2}, "min_blocks must be at most blocks = 1, got 2"),
+        ({**SLURM, "provider": "slum"}, "provider"),
+        ({"workers": 2, "provider": "slurm"}, "unknown key 'provider'"),
+        ({"kind": "parcl"}, "'local', 'parsl'"),
+    ],
+)
+def test_what_cannot_be_is_said(section: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        built(section)
+
+
+def test_the_extra_is_named_where_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "parsl", None)
+    with pytest.raises(Exception, match=r'^engine.kind = "parsl" needs .* pip install "fidsel\[parsl\]"$'):
+        built(SLURM).engine(1, tmp_path)

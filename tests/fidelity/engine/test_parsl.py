@@ -1,0 +1,122 @@
+"""Parsl as the pilot. What starts it takes half a minute or more, and is slow."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from time import sleep
+
+import psutil
+import pytest
+
+from fidsel.exceptions import UsageError
+from fidsel.fidelity import Label, LabelError, Task
+from fidsel.fidelity.engine.parsl import Site
+from fidsel.fidelity.engine.remote import RemoteEngine
+from fidsel.fidelity.engine.spool import Slot
+from fidsel.fidelity.engine.trial import Trial, trial_atoms
+from fidsel.testing import check_engine
+
+pytest.importorskip("parsl")
+SLURM = Site("slurm", cores_per_node=8, walltime="02:00:00")
+
+
+@pytest.mark.parametrize(
+    ("walltime", "seconds"), [("00:10:00", 600.0), ("100:00:01", 360001.0), ("2-03:00:00", 183600.0)]
+)
+def test_a_walltime_is_read_as_schedulers_do(walltime: str, seconds: float) -> None:
+    assert Site(walltime=walltime).seconds == seconds
+
+
+def test_a_node_runs_as_many_labels_as_it_has_cores_for() -> None:
+    assert [SLURM.workers_on_node(threads) for threads in (1, 3, 8)] == [8, 2, 1]
+    for site in (SLURM, Site("slurm", cores_per_node=8, workers_per_node=1)):
+        with pytest.raises(UsageError, match="must not exceed the 8 cores of a node"):
+            site.workers_on_node(9)
+    with pytest.raises(UsageError, match=r"got 5 × 2"):
+        Site("slurm", cores_per_node=8, workers_per_node=5).workers_on_node(2)
+
+
+def test_a_label_that_may_outlast_its_block_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="labels may take 7200 s"):
+        SLURM.engine(1, tmp_path, longest=7200.0)
+    SLURM.engine(1, tmp_path, longest=7000.0)
+
+
+def task(folder: Path, number: int, act: str = "label", argument: object = None) -> Task:
+    slot = Slot(folder / f"{number}.json", number, str(number), "level")
+    return Task(str(number), trial_atoms(number, act, argument), Trial(), slot=slot)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> RemoteEngine:
+    return Site(blocks=2, workers_per_node=1).engine(1, tmp_path / "engine")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_it_keeps_the_contract_of_engines(engine: RemoteEngine, tmp_path: Path) -> None:
+    with engine:
+        check_engine(engine, tmp_path)
+        assert {block.state for block in engine.blocks()} <= {"running", "pending"}
+    assert not _ours(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("what", ["spawn_main", "process_worker_pool.py", "interchange"])
+def test_what_is_finished_outlives_any_process(engine: RemoteEngine, tmp_path: Path, what: str) -> None:
+    """A worker, a manager and the interchange are killed while one label is finished and another runs."""
+    gates = [str(tmp_path / f"gate{number}") for number in range(4)]
+    tasks = [task(tmp_path, number, "wait", gate) for number, gate in enumerate(gates)]
+
+    def harm() -> None:
+        while len(engine.running()) < 2:
+            sleep(0.2)
+        Path(gates[0]).touch()
+        while not tasks[0].slot.path.exists():  # type: ignore[union-attr]
+            sleep(0.05)
+        for victim in _named(what, tmp_path):
+            victim.send_signal(signal.SIGKILL)
+        for gate in gates:
+            Path(gate).touch()
+
+    found: dict[str, list[Label | LabelError]] = {}
+    with engine:
+        thread = Thread(target=harm)
+        thread.start()
+        for one, outcome, _ in engine.run(tasks):
+            found.setdefault(one.frame_id, []).append(outcome)
+        thread.join()
+    assert [len(found[str(number)]) for number in range(4)] == [1, 1, 1, 1]
+    causes = [getattr(found[str(number)][0], "cause", "label") for number in range(4)]
+    assert causes[0] == "label"
+    assert set(causes) <= {"label", "cancelled"}
+    _wait(lambda: not _ours(tmp_path))
+
+
+def _named(what: str, folder: Path) -> list[psutil.Process]:
+    """Processes of an engine's pilot: the interchange, managers, or the workers that are their children."""
+    managers = [one for one in _ours(folder) if "process_worker_pool.py" in " ".join(one.cmdline())]
+    if what == "interchange":
+        return [one for one in psutil.Process().children() if "interchange" in " ".join(one.cmdline())]
+    if what == "spawn_main":
+        return [child for one in managers for child in one.children() if what in " ".join(child.cmdline())]
+    return managers
+
+
+def _ours(folder: Path) -> list[psutil.Process]:
+    found = []
+    for one in psutil.process_iter():
+        try:
+            if str(folder) in " ".join(one.cmdline()) and one.pid != os.getpid():
+                found.append(one)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    while not until():
+        sleep(0.5)
