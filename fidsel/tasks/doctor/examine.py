@@ -45,7 +45,16 @@ PATIENCE = 300.0
 LEAST_SPACE = 500e6
 """Bytes that should be free on the campaign's disk."""
 PROGRAMS = ("fidsel", "numpy", "torch", "ase", "rdkit", "openmm", "pyscf", "mlflow")
-EXTRAS = ("tblite", "cclib", "mace-torch", "torchani", "quippy-ase", "pyscf-dispersion", "dscribe")
+EXTRAS = (
+    "tblite",
+    "cclib",
+    "mace-torch",
+    "torchani",
+    "quippy-ase",
+    "pyscf-dispersion",
+    "dscribe",
+    "torch-sim-atomistic",
+)
 
 
 @dataclass(frozen=True)

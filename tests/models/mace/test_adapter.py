@@ -13,6 +13,7 @@ from ase.build import add_adsorbate, bulk, fcc111, molecule
 from ase.calculators.emt import EMT
 from mace_checkpoint import checkpoint
 from morse_molecule import SWAP, frames
+from spring_systems import shaken
 
 from fidsel.data import Frames
 from fidsel.exceptions import MissingExtraError, UsageError
@@ -158,6 +159,26 @@ def test_a_checkpoint_is_fine_tuned(theirs: Any, tmp_path: Path) -> None:
     assert history.validation[-1] < 0.5 * history.validation[0]
     assert tuned.level == "morse"
     assert tuned.network.config["avg_num_neighbors"] == 7.5
+
+
+def test_a_checkpoint_learns_another_level_beside_what_it_must_keep(theirs: Any, tmp_path: Path) -> None:
+    """Elements' energies follow the labels at hand, frozen parts stay, replayed frames of old ones count."""
+    model = MACE(checkpoint=checkpoint(theirs, tmp_path / "plain.model"), trust=True, level="dft")
+    before = model.references[0].per_element
+    shift = {1: -3.0, 6: 20.0, 8: 40.0}
+    new, old = frames(16), model.predict(water := shaken("H2O", 12))
+    replayed = water.replace(energy=old.energy, forces=old.forces, level="morse")
+    both = new.replace(level="morse") + replayed
+    moved = both.replace(energy=both.energy + both.per_frame(np.add, np.vectorize(shift.get)(both.numbers)))
+    held = np.arange(len(moved)) % 4 == 0
+    stage = Stage(steps=40, batch=8, learning_rate=1e-2, validate_every=10, frozen=("mace.interactions.0",))
+    tuned, _ = fit(model, moved[~held], moved[held], stage)
+    errors = tuned.predict(moved).energy - moved.energy
+    assert np.abs(errors).max() < 2.0, "the shifts are tens of eV"
+    kept = [name for name in model.state()[1] if name.startswith("mace.interactions.0")]
+    assert kept
+    assert all(torch.equal(tuned.state()[1][name], model.state()[1][name]) for name in kept)
+    assert tuned.references[0].per_element[29] == before[29], "an element without labels keeps its energy"
 
 
 def test_a_checkpoint_is_read_only_where_it_is_trusted(theirs: Any, tmp_path: Path) -> None:
