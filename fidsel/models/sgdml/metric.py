@@ -36,9 +36,9 @@ on took twice the time, and errors of H₂CO and malonaldehyde stayed the same t
 PRIOR = 1.0
 """Twice what a variance of 1 of the logarithms of weights must gain in the logarithm of the error.
 
-Sixty frames tell less than their leave-one-out errors seem to: fits to 250 frames of malonaldehyde with weights
-learnt without it left validation errors from 0.77 to 1.14 times those of weights of 1, by draw, with it 0.80 to
-0.94."""
+Sixty frames tell less than their leave-one-out errors seem to: fits to 250 frames of malonaldehyde with
+weights learnt without it left validation errors from 0.77 to 1.14 times those of weights of 1, by draw, with
+it 0.80 to 0.94."""
 RANGE = 30.0
 """Largest factor between a weight and that of the identity."""
 
