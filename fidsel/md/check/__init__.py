@@ -1,1 +1,1 @@
-"""What a model makes of a molecule at rest, beside a reference: geometry, frequencies."""
+"""What a model makes of a molecule at rest, beside a reference: geometry, frequencies, torsions."""

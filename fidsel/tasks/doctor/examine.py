@@ -54,6 +54,7 @@ EXTRAS = (
     "pyscf-dispersion",
     "dscribe",
     "torch-sim-atomistic",
+    "parsl",
 )
 
 

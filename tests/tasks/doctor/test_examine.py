@@ -15,7 +15,7 @@ from fidsel.models.device import resolve
 from fidsel.tasks.doctor import references
 from fidsel.tasks.doctor.examine import EXTRAS, Checkup, checkup, examine, first_frames
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_every_extra_that_is_advertised_is_looked_for() -> None:
