@@ -35,7 +35,7 @@ enabled = false
 def labels(folder: Path) -> int:
     """Return how many labels a campaign has."""
     path = CampaignFolder(folder).store
-    if not path.exists():
+    if not Path(f"{path}.seal").exists():  # which comes last when a store is made
         return 0
     with LabelStore(path, read_only=True) as store:
         return store.count()
