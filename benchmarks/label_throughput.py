@@ -18,12 +18,10 @@ workers) results are written to a spool as in a campaign, and the time that Pars
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ase import Atoms
 from cells import options, publish
 
 from fidsel.fidelity import Label, Task
@@ -32,36 +30,16 @@ from fidsel.fidelity.engine.parsl import Site
 from fidsel.fidelity.engine.remote import RemoteEngine
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.task import Engine
-from fidsel.fidelity.source import Value
-
-ATOMS = Atoms("H2", [[0, 0, 0], [0, 0, 0.74]])
-
-
-@dataclass(frozen=True)
-class Busy:
-    """Computes for some seconds of CPU time."""
-
-    seconds: float = 0.0
-    forces: bool = False
-
-    def settings(self) -> Mapping[str, Value]:
-        """Return the time."""
-        return {"kind": "busy", "seconds": self.seconds}
-
-    def label(self, _: Atoms) -> Label:
-        """Use the time, return nothing of interest."""
-        end = time.process_time() + self.seconds
-        while self.seconds and time.process_time() < end:
-            pass
-        return Label(0.0, None)
+from fidsel.fidelity.engine.trial import Trial, trial_atoms
 
 
 def tasks(count: int, seconds: float, predicted: float | None, spool: Path) -> Iterator[Task]:
     """Yield labels with all limits on, and a place for their results."""
     for i in range(count):
+        atoms = trial_atoms(0.0, "burn", seconds) if seconds else trial_atoms(0.0)
         yield Task(
-            str(i), ATOMS, Busy(seconds), time_limit=600.0, predicted=predicted, cpu_limit=600.0,
-            memory_limit=2**33, slot=Slot(spool / f"{i}.json", i, str(i), "busy"),
+            str(i), atoms, Trial(), time_limit=600.0, predicted=predicted, cpu_limit=600.0,
+            memory_limit=2**33, slot=Slot(spool / f"{i}.json", i, str(i), "trial"),
         )  # fmt: skip
 
 

@@ -17,19 +17,17 @@ from uuid import uuid4
 
 from ase import Atoms
 
-from fidsel.exceptions import FidselError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.task import Task, Usage
 from fidsel.fidelity.engine.worker import packed
 from fidsel.fidelity.source import LabelSource
 
-BLOCK_END, BLOCK_SECONDS = "FIDSEL_BLOCK_END", "FIDSEL_BLOCK_SECONDS"
-"""Environment variables of a block: Unix time at which it will be ended, and how long it lasts in all."""
+BLOCK_END: Final = "FIDSEL_BLOCK_END"
+"""Environment variable of a block: Unix time at which it will be ended."""
 MARGIN: Final = 1.5
 """A label is begun only where its block lasts so many times what it is predicted to take."""
-FRESH: Final = 0.9
-"""Where this part of a block is left, a label is begun however long it takes: no block has more."""
 PERIOD: Final = 2.0
 """s between two looks at whether a parcel is still wanted."""
 NOTES: Final = 10.0
@@ -72,7 +70,13 @@ class Parcel:
 
     @classmethod
     def of(cls, tasks: Sequence[Task], threads: int, folder: Path) -> Self:
-        """Return tasks as a parcel; raise `UsageError` where one cannot be sent to another process."""
+        """Return tasks as a parcel; raise `UsageError` where one cannot be sent to another machine."""
+        for made in {type(task.source) for task in tasks}:
+            if made.__module__ == "__main__":
+                raise UsageError(
+                    f"a source must be in a module that nodes can import, {made.__name__} is in the program "
+                    "that was started: put it into a file of its own"
+                )
         sources, items = packed(tasks)
         told = [one.name for one in fields(Task) if one.name not in {"source", "atoms"}]
         labels = tuple(
@@ -124,7 +128,8 @@ def label(parcel: Parcel) -> list[str | None]:
 
 def _begun(tasks: list[Task], watch: "_Watch") -> Iterator[Task]:
     for task in tasks:
-        if fits(task) and not watch.stopped:
+        if (_Home.fresh or fits(task)) and not watch.stopped:
+            _Home.fresh = False
             yield replace(task, slot=None if task.slot is None else replace(task.slot, after=float("inf")))
 
 
@@ -132,8 +137,7 @@ def fits(task: Task) -> bool:
     """Return whether a label is likely to end before its block does."""
     if BLOCK_END not in os.environ or task.predicted is None:
         return True
-    left, whole = float(os.environ[BLOCK_END]) - time(), float(os.environ[BLOCK_SECONDS])
-    return left >= FRESH * whole or MARGIN * task.predicted / task.threads <= left
+    return MARGIN * task.predicted / task.threads <= float(os.environ[BLOCK_END]) - time()
 
 
 def _keep(slot: Slot, text: str) -> None:
@@ -144,9 +148,13 @@ def _keep(slot: Slot, text: str) -> None:
 
 
 class _Home:
-    """The one engine of this process, kept from parcel to parcel."""
+    """The one engine of this process, kept from parcel to parcel.
+
+    While it is `fresh` a label is begun however long it takes: no later worker has more time.
+    """
 
     kept: LocalEngine | None = None
+    fresh = True
 
     @classmethod
     def engine(cls, parcel: Parcel) -> LocalEngine:

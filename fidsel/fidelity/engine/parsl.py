@@ -16,7 +16,7 @@ from fidsel.arguments import NonNegativeInt, PositiveFloat, PositiveInt, check_a
 from fidsel.data.memory import memory_share
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.local import available_cores
-from fidsel.fidelity.engine.node import BLOCK_END, BLOCK_SECONDS, Parcel, label
+from fidsel.fidelity.engine.node import BLOCK_END, Parcel, label
 from fidsel.fidelity.engine.remote import PilotError, RemoteEngine
 from fidsel.fidelity.engine.task import Block
 
@@ -154,7 +154,7 @@ class Site:
             )
         workers = self.blocks * self.nodes * self.workers_on_node(threads)
         start = partial(ParslPilot, self, threads, folder.absolute() / "parsl", longest)
-        return RemoteEngine(start, workers, threads, folder / "notes", self.seconds)
+        return RemoteEngine(start, workers, threads, folder / "notes", self.seconds - 2 * GRACE)
 
 
 class ParslPilot:
@@ -300,8 +300,7 @@ def _worker_init(site: Site) -> str:
     """Return the shell commands of a node: this Python first, then when the block ends, then the user's."""
     lines = [f'export PATH="{Path(sys.executable).parent}:$PATH"']
     if site.provider != "local":
-        whole = int(site.seconds - GRACE)
-        lines += [f"export {BLOCK_SECONDS}={whole}", f"export {BLOCK_END}=$(( $(date +%s) + {whole} ))"]
+        lines.append(f"export {BLOCK_END}=$(( $(date +%s) + {int(site.seconds - GRACE)} ))")
     return "\n".join((*lines, *site.worker_init))
 
 

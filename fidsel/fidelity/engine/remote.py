@@ -70,7 +70,7 @@ class RemoteEngine:
     workers : labels at a time, with all blocks that may be asked for.
     threads : cores one label may use.
     folder : seen by driver and nodes, for what they tell each other.
-    walltime : s that a block lasts; None = for ever.
+    walltime : s of a block in which labels can run; None = for ever.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class RemoteEngine:
         if self._walltime is None or seconds < self._walltime:
             return None
         return LabelError(
-            f"predicted to take {seconds:.3g} s, a block lasts {self._walltime:.3g} s: raise engine.walltime",
+            f"predicted to take {seconds:.3g} s, blocks have {self._walltime:.3g} s: raise engine.walltime",
             cause="environment",
         )
 

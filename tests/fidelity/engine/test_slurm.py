@@ -51,7 +51,7 @@ def test_a_campaign_is_what_it_is_on_one_machine_whatever_happens_to_its_blocks(
 
 def test_a_block_that_runs_out_of_time_loses_what_ran(tmp_path: Path) -> None:
     """What was finished stays, what ran comes back as cut off, and the next block goes on."""
-    site = Site("slurm", cores_per_node=2, walltime="00:03:00")
+    site = Site("slurm", cores_per_node=2, walltime="00:03:00", address="127.0.0.1")
     gate, tasks = tmp_path / "gate", []
     for number in range(4):
         act, argument = ("sleep", 1.0) if number < 2 else ("wait", str(gate))
@@ -73,8 +73,8 @@ def test_a_block_that_runs_out_of_time_loses_what_ran(tmp_path: Path) -> None:
 
 
 def test_labels_that_do_not_fit_into_a_block_are_left_for_the_next(tmp_path: Path) -> None:
-    site = Site("slurm", cores_per_node=1, walltime="00:03:00")
-    long = Task("1", trial_atoms(1.0), Trial(), predicted=100.0)
+    site = Site("slurm", cores_per_node=1, walltime="00:05:00", address="127.0.0.1")
+    long = Task("1", trial_atoms(1.0), Trial(), predicted=170.0)
     with site.engine(1, tmp_path / "engine") as engine:
         (_,) = engine.run([Task("0", trial_atoms(0.0, "sleep", 30.0), Trial())])
         blocks = {block.job for block in engine.blocks()}
