@@ -209,7 +209,8 @@ def test_one_level(tmp_path: Path) -> None:
 def test_energies_only(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path, cheap="forces = false", accurate="forces = false")
     painn = ("model={kind='painn',features=8,layers=1}", "recipe={kind='standard',stage={steps=20}}")
-    overrides = (*one_level(folder), *painn, "campaign.rounds=1", "budget.total=14")
+    probed = "selector={clusters=2,energy_clusters=1,probes=10}"
+    overrides = (*one_level(folder), *painn, probed, "campaign.rounds=1", "budget.total=40")
     found = run(folder, *overrides, "campaign.target=1000.0")
     assert [record.stop[-7:] for record in found] == ["1000 eV"]
     found = run(folder, *overrides)

@@ -52,17 +52,17 @@ def test_curves_say_what_a_large_test_set_says() -> None:
     cheap, accurate = levels(60)
     points = measured_curves([cheap, accurate[:24]], kernel, seed=0)
     assert {point.link for point in points} == {Link(0), Link(1), Link(1, 0)}
-    test = levels(300, seed=9)
-    gap = difference(test[1], test[0])
-    few = difference(accurate[:24], cheap)
+    test, others = levels(300, seed=9), levels(150, seed=5)
     for link, labels, true in [
-        (Link(0), cheap, test[0]), (Link(1), accurate[:24], test[1]), (Link(1, 0), few, gap),
-    ]:  # fmt: skip
+        (Link(0), others[0], test[0]),
+        (Link(1), others[1], test[1]),
+        (Link(1, 0), difference(others[1], others[0]), difference(test[1], test[0])),
+    ]:
         found = {point.labels: point for point in points if point.link == link}
         n = round(max(found) * (0.9 if link == Link(0) else 1.0))
-        assert n < len(labels)
-        model, _ = kernel(0).fit(labels[:n], labels[n:])
-        ratio = found[max(found)].error / errors(model, true).force_mae
+        # one draw of so few labels may do twice as well as another
+        draws = [kernel(0).fit(labels[k : k + n], labels[k + n : k + n + 4])[0] for k in (0, 50, 100)]
+        ratio = found[max(found)].error / np.median([errors(model, true).force_mae for model in draws])
         assert 0.5 < ratio < 2.0, link
         assert found[max(found)].error == min(point.error for point in found.values())
     smooth = max((p for p in points if p.link == Link(1, 0)), key=lambda p: p.labels)
