@@ -2,8 +2,8 @@
 
 `sgdml` learns 20 random labels, then those of picks, up to 100 (formaldehyde: 8, up to 45), fitted anew each
 time; five more labels validate. Formaldehyde: CCSD(T)-F12, configurations sampled at several temperatures.
-Malonaldehyde: CCSD(T), from dynamics at 500 K, also above GFN2-xTB. Ethanol: PBE/def2-SVP labels of every second
-frame of revised MD17.
+Malonaldehyde: CCSD(T), from dynamics at 500 K, also above GFN2-xTB. Ethanol: PBE/def2-SVP labels of every
+second frame of revised MD17.
 
     python benchmarks/variance_picks.py --part cells.jsonl      # half an hour on 2 cores
 
