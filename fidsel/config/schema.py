@@ -261,16 +261,21 @@ class Config(Strict):
         if self.selector.coverage is None and self.campaign.cluster_target is not None:
             raise ValueError("campaign.cluster_target is for bounds of errors: give selector.coverage too")
         recipe = self.recipe.recipe
-        if needs_covariance(getattr(self.selector, "made", Random)) and _lacks(
-            self.model.learner, "covariance"
-        ):
-            raise ValueError(
-                f"selector.kind = {self.selector.kind!r} needs the covariance of a kernel's forces: take "
-                "model.kind = 'sgdml', or selector.kind = 'cluster-error'"
-            )
+        if needs_covariance(getattr(self.selector, "made", Random)):
+            self._require_covariance()
         if source := ERROR_SOURCES.get(self.error_source(recipe)):
             self.require_errors(source, recipe)
         return self
+
+    def _require_covariance(self) -> None:
+        """Raise unless the model knows how unsure its forces are."""
+        kernel = not _lacks(self.model.learner, "covariance")
+        if not kernel or getattr(self.model, "solver", "") == "iterative":
+            remedy = "take model.solver = 'auto'" if kernel else "take model.kind = 'sgdml'"
+            raise ValueError(
+                f"selector.kind = {self.selector.kind!r} needs the covariance of a kernel's forces, of an "
+                f"exact fit: {remedy}, or selector.kind = 'cluster-error'"
+            )
 
     def require_errors(self, source: type[ErrorSource], recipe: type[Recipe] | None) -> None:
         """Raise unless levels, models and recipe have what an error source asks for.

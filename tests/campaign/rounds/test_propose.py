@@ -1,5 +1,6 @@
 """Campaigns of one round of picking, with every kind of selector and error source."""
 
+import re
 from pathlib import Path
 from shutil import copytree
 
@@ -195,8 +196,13 @@ def test_picks_of_a_fixed_number_cost_no_more_than_is_left(priced: Path, tmp_pat
         assert any(note.startswith(told) for note in made.notes)
 
 
-def test_picks_by_variance_need_a_kernel(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="needs the covariance of a kernel's forces: take model"):
-        open_campaign(
-            write_campaign(tmp_path), ["selector={kind='variance-reduction'}", f"model={NETWORK}", QUICK]
-        )
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ((f"model={NETWORK}", QUICK), "take model.kind = 'sgdml'"),
+        (("model.solver=iterative",), "take model.solver"),
+    ],
+)
+def test_picks_by_variance_need_an_exact_kernel(tmp_path: Path, given: tuple[str, ...], remedy: str) -> None:
+    with pytest.raises(UsageError, match=f"of a kernel's forces, of an exact fit: {re.escape(remedy)}"):
+        open_campaign(write_campaign(tmp_path), ["selector={kind='variance-reduction'}", *given])
