@@ -12,7 +12,6 @@ from pydantic import (
     model_validator,
 )
 
-from fidsel.campaign.rounds.bounds import least_frames
 from fidsel.campaign.settings import ControlKind, Rules
 from fidsel.config.engines import ENGINES, Engine
 from fidsel.config.levels import Level, refuse_unpriced
@@ -27,6 +26,7 @@ from fidsel.fidelity.sources.registry import QUICK
 from fidsel.models import ForceField
 from fidsel.selector import ERROR_SOURCES, ErrorSource, Random, needs_covariance
 from fidsel.selector.bounds import least_probes
+from fidsel.selector.conformal import least_frames
 from fidsel.selector.stopping import Measure, Stopping
 from fidsel.training import Recipe
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from itertools import count
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import cluster_errors
-from fidsel.selector.conformal import Calibration, calibrate, hold_out
+from fidsel.selector.conformal import Calibration, calibrate, hold_out, least_frames
 from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence
 from fidsel.selector.pool import Pool
 
@@ -45,7 +44,7 @@ def least_probes(source: ErrorSource | type[ErrorSource], coverage: float) -> in
     >>> least_probes(Cheap, 0.9), least_probes(Probe, 0.9)
     (9, 18)
     """
-    needed = ceil(round(coverage / (1 - coverage), 9))
+    needed = least_frames(coverage)
     return next(n for n in count(needed) if round(held_back(source) * n) >= needed)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -123,10 +124,21 @@ def calibrate(
     )  # fmt: skip
 
 
+def least_frames(coverage: float) -> int:
+    """Return the fewest frames that a bound for a fraction of frames can be had from.
+
+    It is the smallest m with ⌈(m + 1)·coverage⌉ ≤ m.
+
+    >>> least_frames(0.9)
+    9
+    """
+    return ceil(round(coverage / (1 - coverage), 9))
+
+
 def _check_frames(frames: int, coverage: float) -> None:
     if not 0 < coverage < 1:
         raise UsageError(f"coverage must be a fraction between 0 and 1, got {coverage}")
-    needed = int(np.ceil(round(coverage / (1 - coverage), 9)))  # the smallest m with ⌈(m + 1)·coverage⌉ ≤ m
+    needed = least_frames(coverage)
     if frames < needed:
         raise UsageError(
             f"a coverage of {coverage:g} needs at least {needed} calibration frames, got {frames}: "

@@ -10,6 +10,7 @@ from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.selector import BroadClusters, calibrate, hold_out, score
 from fidsel.selector.clusters.nearest_neighbour_chain import ward_tree
+from fidsel.selector.conformal import least_frames
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9])
@@ -157,6 +158,10 @@ def test_no_frames_in_any_group_leave_the_pooled_factor() -> None:
     assert (found.per_cluster, found.merged) == ({}, ())
     with pytest.raises(UsageError, match="merges are of 2 clusters, 0 to 1"):
         calibrate(np.ones(12), np.ones(12), clusters + 1, np.ones(12, dtype=bool), merges=merges)
+
+
+def test_a_promise_takes_so_many_frames() -> None:
+    assert [least_frames(coverage) for coverage in (0.5, 0.9, 0.95)] == [1, 9, 19]
 
 
 def test_enough_frames_are_needed_and_nine_do_for_ninety_percent() -> None:

@@ -1,7 +1,5 @@
 """Bounds of a model's errors in each cluster, from labels that it has not learnt from."""
 
-from math import ceil
-
 import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
@@ -15,17 +13,8 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.md.dynamics.stops import ClusterBounds
 from fidsel.models import ForceField
-from fidsel.selector import calibrate
+from fidsel.selector.conformal import calibrate, least_frames
 from fidsel.training.evaluate import frame_errors
-
-
-def least_frames(coverage: float) -> int:
-    """Return the fewest frames that a bound for a fraction of frames can be had from.
-
-    >>> least_frames(0.9)
-    9
-    """
-    return ceil(round(coverage / (1 - coverage), 9))
 
 
 def bounds_before(ws: Workspace, model: ForceField, index: int) -> ClusterBounds:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_campaign import opened, run, write_campaign
 
-from fidsel.campaign.rounds.bounds import bounds_before, least_frames, round_bounds
+from fidsel.campaign.rounds.bounds import bounds_before, round_bounds
 from fidsel.campaign.rounds.held_out import HeldOutErrors
 from fidsel.config.build import build_refresh, open_campaign
 from fidsel.config.schema import PoolSection
@@ -26,10 +26,6 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_campaign(tmp_path_factory.mktemp("wide"))
     run(folder, *WIDE)
     return folder
-
-
-def test_a_promise_takes_so_many_frames() -> None:
-    assert [least_frames(coverage) for coverage in (0.5, 0.9, 0.95)] == [1, 9, 19]
 
 
 def test_a_round_has_bounds_of_the_errors_it_reported(finished: Path, wide: Path) -> None:
