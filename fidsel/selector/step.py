@@ -107,8 +107,8 @@ class Step:
             many are picked, one at least. None = `n` says it.
         more : whether these may be more than `n`, where the picks are cheap.
         """
-        if needs_covariance(self.picker):
-            pool = replace(pool, covariance=evidence.covariance)
+        if needs_covariance(self.picker) and evidence.covariance is not None:
+            pool = replace(pool, covariance=evidence.covariance())
         picks = partial(_picks, able=able, n=n, draw=draw, money=money, more=more)
         if not self.estimates:
             return Proposal(picks(self.picker, pool))

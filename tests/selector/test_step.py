@@ -207,7 +207,12 @@ def test_a_picker_that_reads_a_covariance_gets_that_of_the_evidence() -> None:
     step = Step(VarianceReduction(), error_source("cheap"))
     able = np.arange(len(POOL)) % 2 == 0
     found = step.propose(
-        POOL, revealed(FREE[:0]), 4, drawn(0), evidence=Evidence(covariance=told.covariance), able=able
+        POOL,
+        revealed(FREE[:0]),
+        4,
+        drawn(0),
+        evidence=Evidence(covariance=lambda: told.covariance),
+        able=able,
     )
     direct = VarianceReduction().pick(told[np.flatnonzero(able)], 4, drawn(0)("picks"))
     assert found.picks.indices.tolist() == np.flatnonzero(able)[direct.indices].tolist()

@@ -1,18 +1,18 @@
 """What a campaign knows of its model's errors: labels bought to measure them, and what the model tells."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray
 from fidsel.campaign.records.round import Pick
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.models import ForceField, load
 from fidsel.selector import Evidence, mean_latent, score
+from fidsel.selector.pool import Covariance
 from fidsel.training.evaluate import frame_errors
 
 
@@ -41,23 +41,10 @@ def evidence(ws: Workspace, index: int, frames: Frames) -> Evidence:
         trained = ws.labelled(accurate, ws.journal.training_ids(index - 1).accurate)
         return latent(model, frames), latent(model, trained)
 
-    return Evidence(
-        lambda: cheap_errors(ws, frames, folder),
-        members,
-        features,
-        Kernel(lambda: ws.campaign.load_model(folder / "model"), frames).covariance,
-    )
+    def kernel() -> Covariance:
+        return covariance(ws.campaign.load_model(folder / "model"), frames)
 
-
-class Kernel:
-    """A model that is asked for the covariance of forces at rows of some frames, and had only then."""
-
-    def __init__(self, model: Callable[[], ForceField], frames: Frames) -> None:
-        self._model, self._frames = cache(model), frames
-
-    def covariance(self, rows: IntArray) -> FloatArray:
-        """Return (k·3N, k·3N) eV²/Å²; see `ForceField.covariance`."""
-        return self._model().covariance(self._frames[rows])
+    return Evidence(lambda: cheap_errors(ws, frames, folder), members, features, kernel)
 
 
 def ranking(ws: Workspace, index: int, picks: Sequence[Pick], source: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,6 +74,11 @@ def disagreement(model: ForceField, frames: Frames, forces: bool) -> FloatArray:
 def latent(model: ForceField, frames: Frames) -> FloatArray:
     """Return (n, d) latent features of each frame, those of the model's networks side by side."""
     return mean_latent(model.latent(frames), frames)
+
+
+def covariance(model: ForceField, frames: Frames) -> Covariance:
+    """Return what takes rows of some frames and gives the covariance of their forces, eV²/Å²."""
+    return lambda rows: model.covariance(frames[rows])
 
 
 def cheap_errors(ws: Workspace, frames: Frames, previous: Path) -> FloatArray:

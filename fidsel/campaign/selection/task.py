@@ -8,13 +8,14 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
-from fidsel.campaign.rounds.estimate import Kernel, disagreement, latent
+from fidsel.campaign.rounds.estimate import covariance, disagreement, latent
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.selection.learner import Learner, same_rows
 from fidsel.campaign.selection.settings import Division, Selection, divide
 from fidsel.data import Frames
 from fidsel.models.contract import ForceField
 from fidsel.selector import BroadClusters, Evidence, Pool, Random
+from fidsel.selector.pool import Covariance
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
 from fidsel.training.evaluate import Errors, Metrics, errors, frame_errors
@@ -216,9 +217,11 @@ class Task:
             trained = self.frames[np.concatenate(additions)]
             return latent(model, self.frames[rows]), latent(model, trained)
 
+        def kernel() -> Covariance:
+            return covariance(self.learn(additions).model, self.frames[rows])
+
         cheap = None if twin is None else lambda: twin.errors(additions, rows)
-        kernel = Kernel(lambda: self.learn(additions).model, self.frames[rows])
-        return Evidence(cheap, members, features, kernel.covariance)
+        return Evidence(cheap, members, features, kernel)
 
     def control_arm(self) -> Self:
         """Return the control arm: random frames on the same start and clusters, as many labels a round."""

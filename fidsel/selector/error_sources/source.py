@@ -23,17 +23,17 @@ class Evidence:
         model; NaN where that was trained on the cheap label or there is none.
     disagreement : gives (n,) eV/Å, how far the members of a committee disagree on each frame; NaN = unknown.
     latent : gives latent features (n, d) of the frames, and (m, d) of those the model was trained on.
-    covariance : takes rows and gives the covariance of the model's forces, see `Pool`.
+    covariance : gives what takes rows and returns the covariance of the model's forces, see `Pool`.
     """
 
     cheap_errors: Callable[[], FloatArray] | None = None
     disagreement: Callable[[], FloatArray] | None = None
     latent: Callable[[], tuple[FloatArray, FloatArray]] | None = None
-    covariance: Covariance | None = None
+    covariance: Callable[[], Covariance] | None = None
 
     def __post_init__(self) -> None:
         for name, tell in vars(self).items():
-            if tell is not None and name != "covariance":
+            if tell is not None:
                 object.__setattr__(self, name, cache(tell))
 
 
