@@ -73,6 +73,11 @@ class Step:
         """Whether frames are drawn at random and labelled first, to learn or to bound errors from them."""
         return self.estimates and (self.source.needs_probes or self.coverage is not None)
 
+    @property
+    def joins(self) -> bool:
+        """Whether clusters are joined up their tree, for errors or bounds that few frames tell of."""
+        return self.estimates and (self.source.by_cluster or self.coverage is not None)
+
     def draw_probes(self, pool: Pool, n: int, draw: Draw) -> IntArray:
         """Return at most `n` rows to label first: none where none are needed."""
         return self.source.draw(pool, n, draw("probe")) if self.probes else np.empty(0, dtype=np.int64)

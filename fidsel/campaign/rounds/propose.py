@@ -133,17 +133,17 @@ def _pick(
         pool = replace(pool, labelled=pool.labelled | np.array([frame in away for frame in frames.ids]))
         # probes are measured too: costs as a campaign that was stopped among them finds them
         pool = replace(pool, costs=_costs(ws, ws.pool.rows(frames.ids)))
-    even, left = campaign.rules.per_round is None, ws.remaining() - ws.cost(beside)
+    even = campaign.rules.per_round is None
     found = step.propose(
         pool,
         known,
         draft.picks,
         partial(campaign.rng, index=index),
-        money=draft.picks * frame_cost(ws) if even else left,
+        money=draft.picks * frame_cost(ws) if even else ws.remaining() - ws.cost(beside),
         more=even,
         evidence=evidence(ws, index, frames),
         able=able,
-        merges=regions.clusters.merges if step.estimates else None,
+        merges=regions.clusters.merges if step.joins else None,
     )
     notes = found.picks.notes
     if not even and len(found.picks) < min(draft.picks, int((~pool.labelled[able]).sum())):

@@ -90,7 +90,7 @@ def _pick(task: Task, rounds: Sequence[SelectionRound]) -> SelectionRound:
         task.selection.size,
         draw,
         evidence=task.evidence(before),
-        merges=task.space.clusters[0].merges,
+        merges=task.space.clusters[0].merges if task.step.joins else None,
     )
     return SelectionRound(
         index,
