@@ -33,6 +33,7 @@ from cells import (
     shown,
 )
 
+from fidsel.campaign.rounds.estimate import covariance
 from fidsel.data import Frames
 from fidsel.fidelity import TBLiteSource
 from fidsel.models import SGDML
@@ -91,11 +92,7 @@ def run(cell: Cell, folder: Path) -> Row:
         model = SGDML(level=str(frames.level[0])).fit(frames[pool[have]], held)[0]
         found.append(errors(model, test).force_mae / KCAL)
         if following:
-            some = Pool.of(
-                features,
-                labelled=have,
-                covariance=lambda some: model.covariance(frames[pool[some]]),  # noqa: B023
-            )
+            some = Pool.of(features, labelled=have, covariance=covariance(model, frames[pool]))
             have = np.concatenate([have, PICKERS[cell.picks]().pick(some, following - size, rng).indices])
     return asdict(cell) | {"labels": sizes, "force_mae": found, "cpu_seconds": process_time() - start}
 

@@ -63,6 +63,11 @@ class Labelled:
             self.force_weight[:, rows],
         )
 
+    @property
+    def one_size(self) -> bool:
+        """Whether all molecules have the same number of atoms."""
+        return bool(self.atoms.mask.all())
+
     def pieces(self, rows: Tensor) -> list[LabelledBatch]:
         """Return some frames in batches of like sizes, each padded to its own largest molecule only.
 

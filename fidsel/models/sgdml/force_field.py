@@ -367,11 +367,7 @@ class SGDML(ForceField):
 
     @cached_property
     def _solved(self) -> Solved:
-        solver = self._solver
-        # what is quick without a factor may still have one
-        return factorised(
-            self._require_fitted(), replace(solver, kind="auto") if solver.kind == "quick" else solver
-        )
+        return factorised(self._require_fitted(), self._solver)
 
     def _copy(self, **changes: Any) -> "SGDML":
         names = (*SAVED, "level", "device", "memory", "fitted")

@@ -1,5 +1,7 @@
 """What the Gaussian process behind an exact sGDML fit is unsure of."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -22,7 +24,9 @@ def factorised(fitted: Fitted, solver: Solver) -> Solved:
         return fitted.solved
     frames, symmetries = fitted.geometry(fitted.train.positions), descriptor_symmetries(fitted.permutations)
     system = System.of(frames, fitted.train)
-    if solver.way(len(system.targets)) == "iterative":
+    # what is quick without a factor may still have one
+    able = replace(solver, kind="auto") if solver.kind == "quick" else solver
+    if able.way(len(system.targets)) == "iterative":
         raise UsageError("a covariance needs a model fitted with solver = 'exact', got an iterative one")
     noise = fitted.lam * system.noise
     return Solved(frames, factorise(lambda: kernel_panels(frames, symmetries, fitted.sigma), noise)[0])

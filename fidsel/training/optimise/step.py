@@ -73,8 +73,8 @@ class Steps:
         self._drawn = {name: one for name, one in vars(data).items() if isinstance(one, torch.Generator)}
         if graph and device.type == "cuda" and members.network.vectorised:
             self._recorded = Recorded(device, self._drawn.values())
-        # what is translated or recorded has batches of one shape; others have those of their molecules' sizes
-        self._fixed = translated or self._recorded is not None
+        # what is translated or recorded has batches of one shape, as molecules of one size have anyway
+        self._fixed = translated or self._recorded is not None or data.one_size
 
     def block(self, first: int, rows: Tensor, rates: Sequence[float]) -> FloatArray:
         """Take a step for each row of frames and return the losses before each, (n, k).

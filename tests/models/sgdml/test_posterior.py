@@ -71,3 +71,17 @@ def test_an_iterative_model_has_no_covariance() -> None:
         fitted(10, "iterative").covariance(frames(1))
     with pytest.raises(UsageError, match="has not been fitted"):
         SGDML().covariance(frames(1))
+
+
+def test_a_quick_fit_without_a_factor_has_the_covariance_of_an_exact_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exact, some = fitted(10), frames(3, seed=1)
+    monkeypatch.setattr("fidsel.models.sgdml.solve.QUICK", 5)
+    quick = fitted(10, solver="quick")
+    assert quick.fitted is not None
+    assert quick.fitted.solved is None
+    found = exact.covariance(some)
+    assert quick.covariance(some) == pytest.approx(found, abs=1e-6 * np.abs(found).max())
+    with pytest.raises(UsageError, match="got an iterative one"):
+        fitted(10, solver="iterative").covariance(some)
