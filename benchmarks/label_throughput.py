@@ -25,9 +25,9 @@ from tempfile import TemporaryDirectory
 from cells import options, publish
 
 from fidsel.fidelity import Label, Task
+from fidsel.fidelity.engine.cluster.parsl import Site
+from fidsel.fidelity.engine.cluster.remote import RemoteEngine
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
-from fidsel.fidelity.engine.parsl import Site
-from fidsel.fidelity.engine.remote import RemoteEngine
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.engine.trial import Trial, trial_atoms

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
-from fidsel.fidelity.engine.node import Parcel, label
+from fidsel.fidelity.engine.cluster.node import Parcel, label
 from fidsel.fidelity.engine.task import Block
 
 
@@ -21,7 +21,7 @@ class PoolPilot:
     def _started(self) -> ProcessPoolExecutor:
         self.pools += 1
         context = get_context("forkserver")
-        context.set_forkserver_preload(["fidsel.fidelity.engine.node"])
+        context.set_forkserver_preload(["fidsel.fidelity.engine.cluster.node"])
         return ProcessPoolExecutor(self.workers, mp_context=context)
 
     def submit(self, parcel: Parcel) -> "Future[list[str | None]]":

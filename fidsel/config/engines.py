@@ -3,8 +3,8 @@
 from typing import Annotated, ClassVar
 
 from fidsel.config.sections import ClassSection, Kinds, section
+from fidsel.fidelity.engine.cluster.parsl import Site
 from fidsel.fidelity.engine.local import Workers
-from fidsel.fidelity.engine.parsl import Site
 
 
 class EngineSection(ClassSection):

@@ -10,8 +10,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from fidsel.config.engines import Engine
+from fidsel.fidelity.engine.cluster.remote import RemoteEngine
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
-from fidsel.fidelity.engine.remote import RemoteEngine
 
 SLURM = {"kind": "parsl", "provider": "slurm", "cores_per_node": 16}
 

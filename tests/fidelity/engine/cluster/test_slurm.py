@@ -8,7 +8,7 @@ import pytest
 from cluster_campaign import check_undisturbed, config, labels, start, wait
 
 from fidsel.fidelity import LabelError, Task
-from fidsel.fidelity.engine.parsl import Site
+from fidsel.fidelity.engine.cluster.parsl import Site
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.trial import Trial, trial_atoms
 from fidsel.fidelity.store.running import RunningFile

@@ -9,7 +9,7 @@ from pool_pilot import PoolPilot
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelError, Task
-from fidsel.fidelity.engine.remote import RemoteEngine
+from fidsel.fidelity.engine.cluster.remote import RemoteEngine
 from fidsel.fidelity.engine.spool import Slot, read_kept
 from fidsel.fidelity.engine.trial import Trial, trial_atoms
 from fidsel.testing import check_engine

@@ -11,8 +11,8 @@ from cluster_campaign import check_undisturbed, config, kill, labels, named, sta
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import Label, LabelError, Task
-from fidsel.fidelity.engine.parsl import Site
-from fidsel.fidelity.engine.remote import RemoteEngine
+from fidsel.fidelity.engine.cluster.parsl import Site
+from fidsel.fidelity.engine.cluster.remote import RemoteEngine
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.trial import Trial, trial_atoms
 from fidsel.testing import check_engine

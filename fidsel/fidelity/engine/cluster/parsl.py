@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from fidsel.arguments import NonNegativeInt, PositiveFloat, PositiveInt, check_arguments
 from fidsel.data.memory import memory_share
 from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.engine.cluster.node import BLOCK_END, Parcel, label
+from fidsel.fidelity.engine.cluster.remote import PilotError, RemoteEngine
 from fidsel.fidelity.engine.local import available_cores
-from fidsel.fidelity.engine.node import BLOCK_END, Parcel, label
-from fidsel.fidelity.engine.remote import PilotError, RemoteEngine
 from fidsel.fidelity.engine.task import Block
 
 if TYPE_CHECKING:

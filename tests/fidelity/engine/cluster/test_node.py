@@ -7,8 +7,8 @@ import pytest
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import Task
-from fidsel.fidelity.engine import node
-from fidsel.fidelity.engine.node import BLOCK_END, Parcel, fits, read_note, write_note
+from fidsel.fidelity.engine.cluster import node
+from fidsel.fidelity.engine.cluster.node import BLOCK_END, Parcel, fits, read_note, write_note
 from fidsel.fidelity.engine.spool import Slot, unpacked
 from fidsel.fidelity.engine.task import Usage
 from fidsel.fidelity.engine.trial import Trial, trial_atoms

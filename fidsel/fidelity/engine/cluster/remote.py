@@ -11,8 +11,8 @@ from typing import Final, Protocol, Self
 
 from fidsel.data.atomic import make_folder
 from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.engine.cluster.node import Parcel, read_note
 from fidsel.fidelity.engine.local import group
-from fidsel.fidelity.engine.node import Parcel, read_note
 from fidsel.fidelity.engine.spool import Kept, read_kept, unpacked
 from fidsel.fidelity.engine.task import Block, Result, Task, Usage
 from fidsel.fidelity.source import LabelError
