@@ -24,7 +24,7 @@ from cells import KCAL, arms, data_folder, mean_and_error, options, publish, run
 
 BUDGETS = (25, 50)
 SEEDS = (0, 1, 2)
-PICKS = ("random", "cluster-error", "variance-reduction")
+PICKS = ("random", "cluster-error", "distance-sampling", "variance-reduction")
 TEST, VALIDATION = 1000, 5
 STEPS = {"standard": 2000, "identify": 1000, "pretrain": 1500, "finetune": 1000}
 """Optimiser steps of the networks, so that all cells fit into 20 minutes; standard training gets as many
@@ -50,7 +50,7 @@ def all_cells() -> Iterator[Cell]:
     kernels = product(("sgdml", "sgdml + gfn2"), ("standard", "cokriging"))
     arms = [*kernels, ("painn", "standard"), ("painn", "asteroid")]
     for (model, recipe), picks, budget, seed in product(arms, PICKS, BUDGETS, SEEDS):
-        if model.startswith("sgdml") or picks != "variance-reduction":
+        if model.startswith("sgdml") or picks in ("random", "cluster-error"):
             yield Cell(model, recipe, picks, budget, seed)
 
 

@@ -8,6 +8,7 @@ from time import perf_counter
 from fidsel.campaign.plans.coverage import gaps
 from fidsel.campaign.plans.plan import Prepared, prepare, start_size, unbought
 from fidsel.campaign.plans.round_size import frame_cost
+from fidsel.campaign.plans.spread import spread
 from fidsel.campaign.records.decisions import Identity
 from fidsel.campaign.records.round import Allocation, Pick, Round
 from fidsel.campaign.rounds.at_rest import check_at_rest
@@ -117,13 +118,17 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
 
 
 def _start(ws: Workspace, ready: Prepared) -> Allocation:
-    """Return round 0: accurate and cheap labels of random frames, as many as planned."""
+    """Return round 0, as many labels as planned: of random frames, and cheap ones of frames unlike these."""
     campaign = ws.campaign
     made = ready.plan
     planned = dict(zip(made.levels, map(max, made.recommended.bought, made.labelled), strict=True))
     name, why = campaign.accurate.name, "random start"
     accurate = ready.orders[name][: start_size(ws, made)]
-    cheap = {f.name: ready.orders[f.name][: max(planned[f.name], len(accurate))] for f in campaign.cheap}
+    cheap, random = {}, ready.at_random(len(accurate))
+    for level in (fidelity.name for fidelity in campaign.cheap):
+        order, wanted = ready.orders[level], max(planned[level], len(accurate))
+        far = spread(ws, order, order[:random], wanted - random) if wanted > random else ()
+        cheap[level] = (*order[: min(random, wanted)], *far)
     rows = ws.pool.rows(accurate).tolist()
     picks = tuple(Pick(frame, row, name, -1, why) for frame, row in zip(accurate, rows, strict=True))
     cost = ws.cost({**cheap, name: (*accurate, *ready.held.validation)})

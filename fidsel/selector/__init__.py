@@ -26,6 +26,7 @@ from fidsel.selector.error_sources.shift import Shift
 from fidsel.selector.error_sources.source import ErrorSource, Evidence
 from fidsel.selector.pickers.cluster_error import PICKERS, ClusterError, Random
 from fidsel.selector.pickers.cost_aware import CostAware
+from fidsel.selector.pickers.distance_sampling import DistanceSampling
 from fidsel.selector.pickers.farthest import FarthestPoint
 from fidsel.selector.pickers.greedy import Greedy
 from fidsel.selector.pickers.lcmd import LCMD
@@ -46,6 +47,7 @@ __all__ = [
     "Committee",
     "CostAware",
     "Descriptor",
+    "DistanceSampling",
     "ErrorSource",
     "Evidence",
     "FarthestPoint",

@@ -29,7 +29,7 @@ from fidsel.selector.pickers.cluster_error import Strategy
 from fidsel.testing.picker import check_error_source, check_picker, example_pool, with_covariance
 
 STRATEGIES = get_args(Strategy)
-DRAWN = {"random", "stratified", "variance-reduction"}
+DRAWN = {"random", "stratified", "distance-sampling", "variance-reduction"}
 DIVERSE = {"farthest-point", "lcmd"}
 BUILT_IN: dict[str, st.SearchStrategy[Picker]] = {
     name: st.builds(kind) for name, kind in PICKERS.items() if name not in ("cluster-error", "lcmd")

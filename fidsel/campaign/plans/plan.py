@@ -46,6 +46,15 @@ class Prepared:
     orders: Mapping[str, tuple[str, ...]]
     plan: Plan
 
+    def at_random(self, start: int) -> int:
+        """Return how many of each order are drawn at random at cheap levels, for the pilot or the start.
+
+        Parameters
+        ----------
+        start : accurate labels of the start, which have cheap ones, too.
+        """
+        return max(start, *self.plan.pilot[:-1], 0)
+
 
 def prepare(ws: Workspace) -> Prepared:
     """Return the pool's split and the plan, made on the first call: sample, hold out, pilot, plan.

@@ -6,6 +6,7 @@ from math import ceil, floor
 
 from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.plans.plan import Prepared, measured_law, priced_levels
+from fidsel.campaign.plans.spread import spread
 from fidsel.campaign.settings import Campaign
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.planner.recommend import plan
@@ -19,7 +20,7 @@ class RoundSize:
     ----------
     picks : accurate frames to pick, each with its cheap labels.
     probes : accurate frames to draw at random first, so that errors can be estimated.
-    cheap : further cheap labels of random frames, per level.
+    cheap : frames that get further cheap labels, per level.
     """
 
     picks: int
@@ -61,7 +62,7 @@ def _affordable(ws: Workspace, extra: Mapping[str, tuple[str, ...]], price: floa
 
 
 def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[str, ...]]:
-    """Return the random frames that measured costs and curves make worth a cheap label beyond those owned.
+    """Return the frames that measured costs and curves make worth a cheap label beyond those owned.
 
     Where prices are declared and nothing can be measured, all was known when the campaign was planned.
     """
@@ -69,7 +70,12 @@ def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[st
     if remaining <= 0 or campaign.cheap_use != "labels" or not campaign.cheap:
         return {}
     ids = ws.journal.bought(index - 1)
-    measured = measured_law(ws, {**ids.cheap, campaign.accurate.name: ids.random}, index)
+    first = ready.at_random(len(ws.journal.bought(0).accurate))
+    random = {campaign.accurate.name: ids.random}
+    for name, frames in ids.cheap.items():
+        drawn = {*ready.orders[name][:first], *ids.random}
+        random[name] = tuple(frame for frame in frames if frame in drawn)
+    measured = measured_law(ws, random, index)
     if not measured.points and all(fidelity.price.declared for fidelity in campaign.fidelities):
         return {}
     owned = {name: len(frames) for name, frames in ids.cheap.items()}
@@ -86,7 +92,6 @@ def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[st
     )
     extra = {}
     for fidelity, number in zip(campaign.cheap, made.recommended.bought, strict=False):
-        known = set(ids.cheap[fidelity.name])
-        order = ready.orders[fidelity.name]
-        extra[fidelity.name] = tuple(frame for frame in order if frame not in known)[:number]
+        order, known = ready.orders[fidelity.name], ids.cheap[fidelity.name]
+        extra[fidelity.name] = spread(ws, order, known, number)
     return extra

@@ -270,7 +270,7 @@ class Draft:
     ----------
     picks : frames to pick.
     probes : ids to label first, to estimate errors from.
-    cheap : ids of random frames that get a cheap label too, per cheap level.
+    cheap : ids of frames that get a cheap label too, per cheap level.
     """
 
     picks: int

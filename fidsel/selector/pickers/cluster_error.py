@@ -10,6 +10,7 @@ from fidsel.arrays import IntArray
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
 from fidsel.selector.clusters.ward import fine_clusters
 from fidsel.selector.pickers.allocation import in_proportion
+from fidsel.selector.pickers.distance_sampling import DistanceSampling
 from fidsel.selector.pickers.farthest import FarthestPoint
 from fidsel.selector.pickers.fine_grid import FineGrid
 from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks, per_cost
@@ -199,6 +200,7 @@ PICKERS: dict[str, type[Picker]] = {
     "random": Random,
     "stratified": Stratified,
     "farthest-point": FarthestPoint,
+    "distance-sampling": DistanceSampling,
     "greedy": Greedy,
     "lcmd": LCMD,
     "variance-reduction": VarianceReduction,

@@ -22,6 +22,8 @@ DIRECTIONS = 3
 """Random directions of the forces of each frame that its variance is told by."""
 NOISE = 1e-4
 """Variance of the noise of a label, in units of the mean variance: rigid motions have no variance at all."""
+ROUNDING = 1e-6
+"""The same at least, in units of the largest variance: what single precision leaves of differences."""
 TINY = 1e-30
 """Least variance of that noise, eV²/Å²: nothing may be left to learn."""
 
@@ -123,24 +125,27 @@ def greedy_reduction(
     m, each = len(covariance) // frames, torch.arange(frames)
     q = min(DIRECTIONS, m)
     full = torch.from_numpy(np.asarray(covariance, dtype=np.float32)).view(frames, m, frames, m)
-    blocks = full[each, :, each]
+    blocks = full[each, :, each].double()  # errors of single precision would add up from pick to pick
     toward = torch.from_numpy(_directions(frames, m, q, rng))
     # (frames, frames·q, m): what the directions of all others say of each
     others = torch.einsum("smtn,smq->tsqn", full, toward).reshape(frames, frames * q, m)
-    ridge = (NOISE * blocks.diagonal(dim1=1, dim2=2).mean()).clamp(min=TINY) * torch.eye(m)
+    variances = blocks.diagonal(dim1=1, dim2=2)
+    noise = torch.maximum(NOISE * variances.mean(), ROUNDING * variances.max()).clamp(min=TINY)
+    ridge = noise * torch.eye(m).double()
     columns: list[Tensor] = []
     steps, free = [], torch.ones(frames, dtype=torch.bool)
     rms = _rms(blocks)
     for _ in range(n):
         lower = torch.linalg.cholesky(blocks + ridge)
-        gain = torch.linalg.solve_triangular(lower, others.mT, upper=False).square().sum((1, 2))
+        gain = torch.linalg.solve_triangular(lower.float(), others.mT, upper=False).square().sum((1, 2))
         row = int(gain.where(free, -1.0).argmax())
         free[row] = False
-        column = full[:, :, row] - sum(known @ known[row].mT for known in columns)
+        column = full[:, :, row].double() - sum(known @ known[row].mT for known in columns)
         column = torch.linalg.solve_triangular(lower[row].mT, column, upper=True, left=False)
         columns.append(column)
         blocks = blocks - column @ column.mT
-        others = others - (toward.mT @ column).reshape(frames * q, m) @ column.mT
+        single = column.float()
+        others = others - (toward.mT @ single).reshape(frames * q, m) @ single.mT
         before, rms = rms, _rms(blocks)
         steps.append(Reduction(row, before, rms))
     return steps
