@@ -15,10 +15,13 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment
 from fidsel.fidelity.budget import COUNTED, TOLERANCE, Budget, BudgetError, counted
 from fidsel.fidelity.level import Fidelity, Price
-from fidsel.fidelity.source import Cause, Label, LabelError
+from fidsel.fidelity.source import OUTSIDE, Cause, Label, LabelError
 from fidsel.fidelity.store.labels import CHUNK, FAILED, LabelStore
 
 IN_BUDGET: Final = f"account IN {COUNTED}"
+
+ELSEWHERE: Final = f"SELECT key FROM fidelities WHERE json_extract(settings, '$.kind') = '{OUTSIDE}'"
+"""SQL query for the keys of levels whose labels other people compute."""
 
 WRITE: Final = """INSERT INTO ledger (time, account, kind, amount, seconds, attempt, note)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
@@ -161,10 +164,25 @@ class Ledger:
         return sum(self.store.query(asked_for, [number])[0][0] for number in ids)
 
     def under_way(self) -> tuple[Attempt, ...]:
-        """Return the attempts that are open."""
+        """Return the attempts that are open, of labels that fidsel computes."""
+        return self._attempts(f"key NOT IN ({ELSEWHERE})")
+
+    def awaited(self, key: str | None = None) -> tuple[Attempt, ...]:
+        """Return the attempts that are open, of labels that other people compute.
+
+        They stay open, with what is reserved for them, while no driver works.
+
+        Parameters
+        ----------
+        key : of a level; None = all.
+        """
+        return self._attempts(f"key IN ({ELSEWHERE})") if key is None else self._attempts("key = ?", key)
+
+    def _attempts(self, where: str, *parameters: str) -> tuple[Attempt, ...]:
         rows = self.store.query(
-            """SELECT id, frame_id, account, price, per, threads, time_limit
-            FROM attempts WHERE status = 'open'"""
+            f"""SELECT id, frame_id, account, price, per, threads, time_limit
+            FROM attempts WHERE status = 'open' AND {where} ORDER BY id""",
+            parameters,
         )
         return tuple(
             Attempt(number, frame_id, account, Price(value, per), *terms)
