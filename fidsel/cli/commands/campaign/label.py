@@ -9,6 +9,9 @@ import typer
 from fidsel.cli.options import BreakLock
 from fidsel.cli.output import AsJson, Folder, document, note
 
+MOST = 20
+"""Results that are not taken and shown one by one."""
+
 app = typer.Typer(help="Labels that other people compute.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -52,8 +55,10 @@ def bring(
             for counts in (found.stored, found.awaited)
         )
         typer.echo(f"labels stored: {stored}; known before: {found.known}; awaited still: {left}")
-    for text in found.refused:
+    for text in found.refused[:MOST]:
         note(f"not taken: {text}")
+    if len(found.refused) > MOST:
+        note(f"not taken: {len(found.refused) - MOST} more; --json lists all")
     if found.refused:
         raise typer.Exit(1)
 
