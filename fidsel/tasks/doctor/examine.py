@@ -31,7 +31,7 @@ from fidsel.fidelity.buying.outcome import stated_seconds
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.fidelity.engine.task import InlineEngine, Task, Usage
 from fidsel.fidelity.level import Fidelity
-from fidsel.fidelity.source import Label, LabelError, LabelSource
+from fidsel.fidelity.source import OUTSIDE, Label, LabelError, LabelSource
 from fidsel.fidelity.store.audit import audit
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.md.sampling.conformer_search import conformers
@@ -124,6 +124,11 @@ def _sources(config: Config, folder: Path) -> Iterator[Checkup]:
     yield checkup("pool", first)
     with LocalEngine(workers=1, threads_per_worker=threads) as engine:
         for level in config.fidelity:
+            if level.kind == OUTSIDE:
+                told = "other people compute its labels: `fidsel label export` and `fidsel label import`"
+                seconds[level.name] = 0.0
+                yield Checkup(f"{level.name}: {OUTSIDE}", True, told)
+                continue
             known = f"{level.name}: program"
             yield checkup(known, partial(_known_answer, engine, level))
             if frames:
