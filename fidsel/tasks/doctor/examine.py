@@ -28,6 +28,7 @@ from fidsel.data.memory import memory_share
 from fidsel.data.reading import read_structure
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.outcome import stated_seconds
+from fidsel.fidelity.engine.cluster.parsl import Site
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.fidelity.engine.task import InlineEngine, Task, Usage
 from fidsel.fidelity.level import Fidelity
@@ -37,6 +38,7 @@ from fidsel.fidelity.store.labels import LabelStore
 from fidsel.md.sampling.conformer_search import conformers
 from fidsel.md.sampling.pool import require_sampling
 from fidsel.models.device import resolve
+from fidsel.tasks.doctor.cluster import check_cluster
 from fidsel.tasks.doctor.references import Reference, reference_for
 from fidsel.tasks.doctor.who_am_i import WhoAmI
 
@@ -97,6 +99,10 @@ def examine(folder: Path, overrides: Sequence[str] = ()) -> tuple[Checkup, ...]:
         return Checkup("configuration", False, str(error)), *rows
     rows.insert(0, Checkup("configuration", True, f"{folder / 'fidsel.toml'} is valid"))
     rows.append(checkup("model", partial(_model, config.model, folder)))
+    site = config.engine.build(folder)
+    if isinstance(site, Site):
+        threads = max(level.threads for level in config.fidelity)
+        rows.append(checkup("cluster", partial(check_cluster, site, threads, folder)))
     return *rows, *_sources(config, folder), checkup("tracker", partial(_tracker, folder, overrides))
 
 

@@ -29,10 +29,13 @@ def iterate(
 ) -> None:
     """Run the campaign until its budget, rounds or target end it; run again to go on after a stop."""
     if detach:
-        from fidsel.tasks.driver import start_driver
+        from fidsel.tasks.driver import LOG, start_driver
 
         taken = ["--break-lock"] if break_lock else []
-        note(start_driver(folder, [*with_device(settings, device), *taken]))
+        told = start_driver(folder, [*with_device(settings, device), *taken])
+        if as_json:
+            document({"folder": folder, "log": folder / LOG, "told": told})
+        note(told)
         return
     from fidsel.campaign import iterate as rounds
     from fidsel.config.build import open_campaign, open_tracker

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from time import sleep
 
 import pytest
 from command_line import fidsel, write_campaign
 
 from fidsel.data import read, write
+from fidsel.fidelity.store.lock import read_driver
 
 TABLE = 'kind = "table"\npath = "pool.npz"\nenergy_key = "E_accurate"\nforces_key = "F_accurate"'
 INBOX = 'kind = "inbox"\nmethod = "ccsd(t)"\nbasis = "cc-pvtz"'
@@ -49,6 +51,19 @@ def test_a_campaign_waits_and_goes_on(tmp_path: Path, capfd: pytest.CaptureFixtu
     while (waits := fidsel(capfd, "iterate", "-C", folder)).code == 5:
         fidsel(capfd, "label", "import", tmp_path / "labels.xyz", "-C", folder)
     assert waits.code == 0, waits.err
+
+
+def test_a_driver_in_the_background_may_wait_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = asking(tmp_path / "campaign")
+    assert fidsel(capfd, "iterate", "-C", folder).code == 5
+    waits = fidsel(capfd, "iterate", "--detach", "-C", folder)
+    if waits.code == 0:  # it was seen to begin before it ended
+        assert "drives the campaign now" in waits.err
+        while read_driver(folder / "labels.db") is not None:
+            sleep(0.1)
+        assert "waits for 9 labels of accurate" in (folder / "iterate.log").read_text()
+    else:
+        assert (waits.code, "waits for 9 labels of accurate" in waits.err) == (5, True)
 
 
 def test_what_is_awaited_is_withdrawn(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
