@@ -199,6 +199,16 @@ class Workspace:
         # share of what is left in reserve anyway
         return np.asarray(model.predict(sizes(fidelity, frames)).mean)
 
+    def seconds(self, fidelity: Fidelity) -> float | None:
+        """Return the s of wall time that a label takes, by what was measured; None where nothing was.
+
+        Labels that use all their threads take as many core-seconds over their threads.
+        """
+        measured = self.store.statistics(fidelity)
+        if fidelity.outside or not measured.done:
+            return None
+        return measured.mean_seconds / fidelity.threads
+
     def price(self, fidelity: Fidelity) -> float:
         """Return what one label costs, in base units: declared, or the mean of what was measured."""
         if fidelity.price.declared:

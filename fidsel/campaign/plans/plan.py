@@ -161,9 +161,8 @@ def unbought(campaign: Campaign) -> tuple[str, ...]:
 def _unbudgeted(ws: Workspace, held: HeldOut, made: Plan) -> tuple[UnbudgetedLabels, ...]:
     """Return what is bought beside the budget."""
     price = made.prices[-1] - made.companion
-    _, seconds = ws.store.measured(ws.campaign.accurate)
-    known = len(seconds) and not ws.campaign.accurate.outside
-    each = float(seconds.mean()) / ws.engine.workers if known else None
+    seconds = ws.seconds(ws.campaign.accurate)
+    each = None if seconds is None else seconds / ws.engine.workers
 
     def row(what: str, labels: int) -> UnbudgetedLabels:
         return UnbudgetedLabels(what, labels, labels * price, None if each is None else labels * each)
@@ -210,14 +209,13 @@ def priced_levels(
         name = fidelity.name
         alone = campaign.cheap_use == "labels" or fidelity is campaign.accurate
         available, has = len(orders[name]) if alone else 0, known.get(name, 0)
-        measured = ws.store.statistics(fidelity)
         levels.append(
             PricedLevel(
                 name,
                 prices[name],
                 owned=has,
                 available=max(available - has, 0),
-                seconds=measured.mean_seconds if measured.done and not fidelity.outside else None,
+                seconds=ws.seconds(fidelity),
                 kind=level_kind(fidelity),
             )
         )

@@ -113,6 +113,7 @@ def _row(record: Round) -> dict[str, Any]:
         "predicted_cost": record.predicted_cost,
         "cost": record.cost,
         "spent": record.spent,
+        "seconds": dict(record.seconds),
         "force_mae": record.metrics.force_mae,
         "force_rmse": record.metrics.force_rmse,
         "energy_mae": record.metrics.energy_mae,

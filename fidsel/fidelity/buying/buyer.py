@@ -112,7 +112,7 @@ class Buyer:
         RepeatedFailureError
             where labels fail alike one after the other; what arrived is stored.
         """
-        self._left = list(ids)
+        self._left = self._in_order(ids)
         with self.registry.buying(self, frozenset(self.frames.ids)):
             self._slow.update(self.flying)
             self._total = len(ids) + len(self.flying)
@@ -129,6 +129,20 @@ class Buyer:
                 "pay for and none was finished: raise the budget, ask for fewer labels, or take a quicker "
                 "level"
             )
+
+    def _in_order(self, ids: Sequence[str]) -> list[str]:
+        """Return labels in the order in which they are begun: the longest first where all can be paid for.
+
+        None of them then begins when the others end. Those that the purchase does not wait for come last;
+        where it waits for any so many of them, the order stays.
+        """
+        seconds = {frame: self.offers.seconds(self.predicted[frame]) for frame in ids}
+        needed = self.quorum.needed
+        free = inf if self.offers.budget is None else self.ledger.remaining(self.offers.budget)
+        unknown = any(map(isnan, seconds.values())) or (needed is None and self.quorum.spare > 0)
+        if unknown or self.offers.least(seconds.values()) > free:
+            return list(ids)
+        return sorted(ids, key=lambda frame: (needed is not None and frame not in needed, -seconds[frame]))
 
     @property
     def _ended(self) -> int:

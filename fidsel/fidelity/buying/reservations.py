@@ -1,5 +1,6 @@
 """What may be ordered next: how much to reserve for a label, and how long it may take."""
 
+from collections.abc import Iterable
 from math import inf, isnan
 
 from fidsel.fidelity.attempt import Order
@@ -77,6 +78,16 @@ class Reservations:
         if self._least and not predicted >= self._least:  # NaN as well
             return self._least
         return predicted
+
+    def least(self, predicted: Iterable[float]) -> float:
+        """Return what must be there for all of some labels to be ordered, base units.
+
+        Parameters
+        ----------
+        predicted : core-seconds of each to reckon with.
+        """
+        price = self.fidelity.price
+        return sum(price.value * (1.0 if price.declared else self._margin * one) for one in predicted)
 
     def order(self, frame_id: str, predicted: float, free: float, left: int) -> Order | None:
         """Return an order that costs no more than `free`; None where the label would cost more.

@@ -351,3 +351,25 @@ def test_quick_labels_are_stored_together(path: Path) -> None:
         store.connection.set_trace_callback(None)
         assert len(store.label_ids(MEASURED)) == 2000
     assert commits < 2000 / BATCH_SIZE * 10 + 40
+
+
+@pytest.mark.parametrize(("total", "price", "predicted", "order"), [
+    (100.0, Price(1.0), [1, 3, 2, 3], [1, 3, 2, 0]),
+    (10.0, Price(1.0), [1, 3, 2, 3], [0, 1, 2, 3]),  # 1.5 times 9 s are not there
+    (4.0, Price(1.0, "label"), [1, 3, 2, 3], [1, 3, 2, 0]),
+    (3.0, Price(1.0, "label"), [1, 3, 2, 3], [0, 1, 2]),
+    (100.0, Price(1.0, "label"), [1, np.nan, 2, 3], [0, 1, 2, 3]),
+])  # fmt: skip
+def test_the_longest_labels_come_first_where_all_can_be_paid_for(
+    path: Path, total: float, price: Price, predicted: list[float], order: list[int]
+) -> None:
+    frames = springs([1.0, 2.0, 3.0, 4.0])
+    budget = Budget(total, "label" if price.per == "label" else "core-second")
+    seen: list[str] = []
+    with LabelStore(path) as store:
+        buy(
+            store, InlineEngine(), Fidelity("spring", Spring(seconds=None), price), frames, "train",
+            budget=budget, predicted_seconds=np.array(predicted),
+            on_event=lambda event: seen.append(event.frame_id),
+        )  # fmt: skip
+    assert [frames.ids.index(frame) for frame in seen] == order
