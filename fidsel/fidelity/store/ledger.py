@@ -13,10 +13,10 @@ import numpy as np
 
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment
-from fidsel.fidelity.budget import COUNTED, TOLERANCE, Budget, BudgetError, counted
+from fidsel.fidelity.budget import BESIDE, COUNTED, TOLERANCE, Budget, BudgetError, counted
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.source import OUTSIDE, Cause, Label, LabelError
-from fidsel.fidelity.store.labels import CHUNK, FAILED, LabelStore
+from fidsel.fidelity.store.labels import CHUNK, FAILED, MANY, LabelStore
 
 IN_BUDGET: Final = f"account IN {COUNTED}"
 
@@ -256,7 +256,7 @@ class Ledger:
         """
         free = self.remaining(budget) if counted(account) and budget is not None else float("inf")
         slack = 0.0 if budget is None else budget.total * TOLERANCE
-        payments, now = self._payments(fidelity, ids), time()
+        payments, now = self._payments(fidelity, self._of_others(account, fidelity, ids)), time()
         costs: dict[str, float | None] = {}
         lines = []
         for frame_id in ids:
@@ -272,6 +272,22 @@ class Ledger:
         with self.store.transaction() as connection:
             connection.executemany(WRITE, lines)
         return costs
+
+    def _of_others(self, account: str, fidelity: Fidelity, ids: Sequence[str]) -> Sequence[str]:
+        """Return those of the ids that another arm has paid for; all where they are few.
+
+        CROSS JOIN has SQLite begin with the lines of the others, which are few as a rule.
+        """
+        if len(ids) <= MANY:
+            return ids
+        others = [one for one in COUNTED + BESIDE if arm(one) != arm(account)]
+        rows = self.store.query(
+            f"""SELECT a.frame_id FROM ledger l CROSS JOIN attempts a ON a.id = l.attempt
+            WHERE l.account IN ({",".join("?" * len(others))}) AND a.key = ?""",
+            [*others, fidelity.key],
+        )
+        paid = {row[0] for row in rows}
+        return [frame_id for frame_id in ids if frame_id in paid]
 
     def _payments(self, fidelity: Fidelity, ids: Sequence[str]) -> dict[str, Payment]:
         """Return what was paid for the last attempt at each of the ids that ended."""
