@@ -3,20 +3,21 @@
     python benchmarks/label_throughput.py [--json] [--workers 2] [--labels 4000] [--seconds 0.3] [--burns 40]
         [--engine local|parsl] [--owned 100000]
 
-With --owned, only what a store takes that holds so many labels: to open it, to read them for a training, and to
-make a purchase of all its frames that buys nothing. Wall time beside CPU time, which other work on the machine
-changes little.
+With --owned, only what a store takes that holds so many labels: to open it, to read them for a training,
+and to make a purchase of all its frames that buys nothing. Wall time beside CPU time, which other work on
+the machine changes little.
 
-Else two numbers: labels a second of a source that does nothing (of unknown duration, so that each is a task of
-its own; and predicted to be short, so that they go in groups), and the efficiency of labels that compute for
-0.3 s of CPU time each,
+Else two numbers: labels a second of a source that does nothing (of unknown duration, so that each is a task
+of its own; and predicted to be short, so that they go in groups), and the efficiency of labels that compute
+for 0.3 s of CPU time each,
 
     efficiency = CPU seconds charged for labels / (wall time × workers).
 
 Both with a limit of time, CPU time and memory on every label, as a campaign has them. On a machine that has
 other work to do the efficiency says how much of it the workers got; the load before each part is printed,
-and the CPU time of the driver, which hardly depends on it. With Parsl (its local provider: one block, as many
-workers) results are written to a spool as in a campaign, and the time that Parsl takes to start is printed.
+and the CPU time of the driver, which hardly depends on it. With Parsl (its local provider: one block, as
+many workers) results are written to a spool as in a campaign, and the time that Parsl takes to start is
+printed.
 """
 
 import os

@@ -83,8 +83,8 @@ class Reservations:
     def sequence(self, predicted: Mapping[str, float], free: float, quorum: Quorum) -> list[str]:
         """Return frames in the order in which their labels begin: the longest first.
 
-        None of them then begins when the others end. Those that the purchase does not wait for come last. Where
-        not all can be paid for, or the purchase waits for any so many of them, the order stays.
+        None of them then begins when the others end. Those that the purchase does not wait for come last.
+        Where not all can be paid for, or the purchase waits for any so many of them, the order stays.
 
         Parameters
         ----------
