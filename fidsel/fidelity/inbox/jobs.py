@@ -11,6 +11,7 @@ from fidsel.data.atomic import make_folder
 from fidsel.data.formats.extxyz_dump import dump
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.inbox.templates import filled, templates
+from fidsel.fidelity.label_values import plain_text
 from fidsel.fidelity.level import Fidelity
 
 JOB: Final = "job.json"
@@ -45,7 +46,7 @@ class Job:
             return None
         try:
             told = json.loads(found.read_text(encoding="utf-8"))
-            return cls(str(told["frame"]), str(told["level"]), str(told["key"]))
+            return cls(*(plain_text(str(told[name])) for name in ("frame", "level", "key")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{found} does not say its job ({error}): export it again") from error
 
