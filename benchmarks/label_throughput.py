@@ -1,36 +1,58 @@
 """How many labels a second the engine hands out, and what part of the workers' time is label time.
 
     python benchmarks/label_throughput.py [--json] [--workers 2] [--labels 4000] [--seconds 0.3] [--burns 40]
-        [--engine local|parsl]
+        [--engine local|parsl] [--owned 100000]
 
-Two numbers: labels a second of a source that does nothing (of unknown duration, so that each is a task of
-its own; and predicted to be short, so that they go in groups), and the efficiency of labels that compute for
-0.3 s of CPU time each,
+With --owned, only what a store takes that holds so many labels: to open it, to read them for a training,
+and to make a purchase of all its frames that buys nothing. Wall time beside CPU time, which other work on
+the machine changes little.
+
+Else two numbers: labels a second of a source that does nothing (of unknown duration, so that each is a task
+of its own; and predicted to be short, so that they go in groups), and the efficiency of labels that compute
+for 0.3 s of CPU time each,
 
     efficiency = CPU seconds charged for labels / (wall time × workers).
 
 Both with a limit of time, CPU time and memory on every label, as a campaign has them. On a machine that has
 other work to do the efficiency says how much of it the workers got; the load before each part is printed,
-and the CPU time of the driver, which hardly depends on it. With Parsl (its local provider: one block, as many
-workers) results are written to a spool as in a campaign, and the time that Parsl takes to start is printed.
+and the CPU time of the driver, which hardly depends on it. With Parsl (its local provider: one block, as
+many workers) results are written to a spool as in a campaign, and the time that Parsl takes to start is
+printed.
 """
 
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from cells import options, publish
 
-from fidsel.fidelity import Label, Task
+from fidsel.data import Frames
+from fidsel.fidelity import (
+    Budget,
+    Fidelity,
+    InlineEngine,
+    Label,
+    Ledger,
+    Order,
+    Price,
+    Task,
+    buy,
+    open_store,
+)
 from fidsel.fidelity.engine.cluster.parsl import Site
 from fidsel.fidelity.engine.cluster.remote import RemoteEngine
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.engine.trial import Trial, trial_atoms
+
+BATCH = 5000
+"""Labels that are stored together while a store is filled."""
 
 
 def tasks(count: int, seconds: float, predicted: float | None, spool: Path) -> Iterator[Task]:
@@ -67,6 +89,35 @@ def timed(
     }
 
 
+def owned(count: int, folder: Path) -> Mapping[str, Mapping[str, float]]:
+    """Return wall and CPU seconds of what is done with a store of so many labels of nine atoms."""
+    frames = Frames.stack([6, 6, 6, 8, 8, 1, 1, 1, 1], np.random.default_rng(0).normal(size=(count, 9, 3)))
+    level, path = Fidelity("trial", Trial(), Price(1.0, "label")), folder / "labels.db"
+    with open_store(path) as (store, _):
+        store.add_frames(frames)
+        for start in range(0, count, BATCH):
+            orders = [Order(frame, 1.0) for frame in frames.ids[start : start + BATCH]]
+            attempts = Ledger(store).reserve("train", level, orders)
+            Ledger(store).settle_all((one, Label(0.0, np.zeros((9, 3)))) for one in attempts)
+        store.judge(level, dict.fromkeys(frames.ids))
+    found: dict[str, Mapping[str, float]] = {}
+
+    @contextmanager
+    def clock(what: str) -> Iterator[None]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        found[what] = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+
+    with ExitStack() as stack:
+        with clock("open"):
+            store, _ = stack.enter_context(open_store(path))
+        with clock("read for a training"):
+            store.labelled(level, frames.ids)
+        with clock("a purchase of nothing"):
+            buy(store, InlineEngine(), level, frames, "train", budget=Budget(1e9, "label"))
+    return found
+
+
 def opened(kind: str, workers: int, folder: Path) -> LocalEngine | RemoteEngine:
     """Return an engine with so many workers on this machine."""
     if kind == "local":
@@ -82,7 +133,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.3, help="CPU time of a label that computes")
     parser.add_argument("--burns", type=int, default=40, help="labels that compute")
     parser.add_argument("--engine", choices=("local", "parsl"), default="local")
+    parser.add_argument("--owned", type=int, default=0, help="labels that a store holds")
     given = parser.parse_args()
+    if given.owned:
+        with TemporaryDirectory() as name:
+            times = owned(given.owned, Path(name))
+        if given.json:
+            publish("owned_labels", labels=given.owned, load=os.getloadavg()[0], runs=times)
+            return
+        for what, row in times.items():
+            print(f"{what:24s}{row['wall']:8.2f} s{row['cpu']:8.2f} s of CPU time")
+        return
     with TemporaryDirectory() as name, opened(given.engine, given.workers, Path(name)) as engine:
         run, began = partial(timed, engine, Path(name)), time.perf_counter()
         run(2 * given.workers, 0.05, None)  # workers start

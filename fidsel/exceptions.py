@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Final
+
+WAITING: Final = 5
+"""Exit code where labels are needed to go on that people have to bring."""
 
 
 class FidselError(Exception):
@@ -14,6 +18,12 @@ class UsageError(FidselError, ValueError):
     """An argument, a configuration or an input file is not usable as it stands."""
 
     exit_code = 2
+
+
+class WaitingError(FidselError):
+    """Labels are needed to go on that other people compute; what there is is stored."""
+
+    exit_code = WAITING
 
 
 class MissingExtraError(FidselError, ImportError):

@@ -16,7 +16,7 @@ from fidsel.campaign.plans.coverage import cover_of
 from fidsel.campaign.records.decisions import Identity, Levels, Stage
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.data import Frames
-from fidsel.exceptions import FidselError
+from fidsel.exceptions import FidselError, WaitingError
 from fidsel.fidelity.buying.buyer import PurchaseEvent
 from fidsel.fidelity.buying.late import Late
 from fidsel.fidelity.buying.purchase import Purchase, buy
@@ -52,6 +52,7 @@ class Workspace:
     _members: Members | None = field(default=None, init=False)
     _cover: Mapping[str, BoolArray] | None = field(default=None, init=False)
     _barred: frozenset[str] = field(default=frozenset(), init=False)
+    _lacking: bool = field(default=False, init=False)
 
     @property
     def store(self) -> LabelStore:
@@ -111,6 +112,7 @@ class Workspace:
         *,
         close_at: float = 1.0,
         most: float | None = None,
+        wait: bool = True,
     ) -> Purchase:
         """Label frames at a fidelity and judge the labels; those owned already are not bought again.
 
@@ -118,12 +120,15 @@ class Workspace:
         ----------
         close_at : fraction that is waited for; see `fidsel.fidelity.buy`.
         most : what may be spent, base units; None = the whole budget.
+        wait : whether the campaign can go no further without these labels; else `wait_for_others` follows.
 
         Raises
         ------
         FidselError
             where labels fail alike one after the other, or the budget pays for no label of this level; with
             `most`, the caller looks at `Purchase.stopped`.
+        WaitingError
+            where other people have to bring labels first, with `wait`.
         """
         what = f"{fidelity.name} labels ({account})"
         self.lock.check()
@@ -152,7 +157,27 @@ class Workspace:
         self.store.checkpoint()
         if most is None and bought.stopped and not self.store.statistics(fidelity).done:
             raise FidselError(bought.stopped)
+        self._lacking |= bool(bought.ids_awaited)
+        if wait:
+            self.wait_for_others()
         return bought
+
+    def wait_for_others(self) -> None:
+        """Raise `WaitingError` where a purchase lacks labels that other people have to bring.
+
+        Labels that are being computed are waited for, and stored.
+        """
+        if not self._lacking:
+            return
+        self.begin("waiting for labels that other people compute")
+        self.late.wait()
+        self.judge()
+        counts = {level.name: len(self.ledger.awaited(level.key)) for level in self.campaign.fidelities}
+        asked = " and ".join(f"{count} labels of {name}" for name, count in counts.items() if count)
+        raise WaitingError(
+            f"the campaign waits for {asked} that other people compute: `fidsel label export --out FOLDER` "
+            "writes the jobs, `fidsel label import FOLDER` reads the results; then give this command again"
+        )
 
     def judge(self, *fidelities: Fidelity) -> None:
         """Judge new labels of some levels, and of those of which labels have come late."""
@@ -173,6 +198,16 @@ class Workspace:
         # not the 95 % bound: after three pilot labels that can exceed the budget, and every order keeps a
         # share of what is left in reserve anyway
         return np.asarray(model.predict(sizes(fidelity, frames)).mean)
+
+    def seconds(self, fidelity: Fidelity) -> float | None:
+        """Return the s of wall time that a label takes, by what was measured; None where nothing was.
+
+        Labels that use all their threads take as many core-seconds over their threads.
+        """
+        measured = self.store.statistics(fidelity)
+        if fidelity.outside or not measured.done:
+            return None
+        return measured.mean_seconds / fidelity.threads
 
     def price(self, fidelity: Fidelity) -> float:
         """Return what one label costs, in base units: declared, or the mean of what was measured."""

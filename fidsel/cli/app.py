@@ -17,6 +17,7 @@ from fidsel.cli.commands.campaign import (
     failures,
     init,
     iterate,
+    label,
     plan,
     report,
     sample,
@@ -79,6 +80,7 @@ app.command("status")(status.status)
 app.command("stop")(stop.stop)
 app.command("retry")(failures.retry)
 app.command("release")(failures.release)
+app.add_typer(label.app, name="label")
 app.command("report")(report.report)
 app.command("backup")(backup.backup)
 app.command("train")(train.train)
@@ -106,8 +108,8 @@ def _options(
 ) -> None:
     """Spend a label budget well when building machine-learning force fields.
 
-    Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 5 labels are needed to go on (select), 130
-    stopped by Ctrl-C, 143 by SIGTERM.
+    Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 5 labels are needed to go on that people have
+    to bring (iterate, select), 130 stopped by Ctrl-C, 143 by SIGTERM.
     """
 
 

@@ -15,7 +15,7 @@ from fidsel.data.units import Units
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import SOURCES
 from fidsel.fidelity.level import Per
-from fidsel.fidelity.source import LabelSource
+from fidsel.fidelity.source import OUTSIDE, LabelSource
 
 Given = Mapping[str, Callable[[], Any]]  # Any: what each argument may be
 """What finds the arguments that a campaign gives to its label sources, by their name."""
@@ -116,9 +116,9 @@ Level = Annotated[LevelSection, Kinds(LEVEL_SECTIONS)]
 BASELINE_SECTIONS: dict[str, type[BaselineSection]] = {
     kind: section(kind, source, BaselineSection, {Units: str})
     for kind, source in SOURCES.items()
-    if kind != "table"
+    if kind not in ("table", OUTSIDE)
 } | {"custom": OwnBaselineSection}
-"""Sections of what can be computed for any frame, which a table cannot."""
+"""Sections of what can be computed at once for any frame."""
 Baseline = Annotated[BaselineSection, Kinds(BASELINE_SECTIONS)]
 """A `[model.baseline]` section."""
 

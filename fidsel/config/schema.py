@@ -22,6 +22,7 @@ from fidsel.config.strict import Strict, named
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
+from fidsel.fidelity.source import OUTSIDE
 from fidsel.fidelity.sources.registry import QUICK
 from fidsel.models import ForceField
 from fidsel.selector import ERROR_SOURCES, ErrorSource, Random, needs_covariance
@@ -212,10 +213,10 @@ class Config(Strict):
                 f"pool.refresh makes configurations that the table {tables[0]!r} has no label for: take a "
                 "source that computes labels, or refresh = 'none'"
             )
-        if self.campaign.check and accurate.kind == "table":
+        if self.campaign.check and accurate.kind in ("table", OUTSIDE):
             raise ValueError(
-                f"campaign.check relaxes molecules, and the table {accurate.name!r} has no label of what "
-                "comes of it: take a source that computes labels, or check = false"
+                f"campaign.check relaxes molecules, and the {accurate.kind} {accurate.name!r} has no label "
+                "of what comes of it: take a source that computes labels, or check = false"
             )
         return self
 

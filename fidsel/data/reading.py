@@ -258,14 +258,15 @@ def require_written(path: Path) -> None:
 
 def require_file(path: Path) -> None:
     """Raise a `UsageError`, with the nearest name as a hint, unless there is a file with something in it."""
-    _require_there(path)
+    require_there(path)
     if not path.is_file():
         raise UsageError(f"{path} is not a file; name one file in it")
     if path.stat().st_size == 0:
         raise UsageError(f"{path} is empty; write or copy it again")
 
 
-def _require_there(path: Path) -> None:
+def require_there(path: Path) -> None:
+    """Raise a `UsageError`, with the nearest name as a hint, unless there is such a file or folder."""
     if not path.exists():
         beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         near = get_close_matches(path.name, beside, n=1)

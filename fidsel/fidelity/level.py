@@ -12,7 +12,7 @@ from fidsel.arrays import BoolArray
 from fidsel.data.frames import Frames
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.task import Usage
-from fidsel.fidelity.source import Coverage, LabelSource
+from fidsel.fidelity.source import OUTSIDE, Coverage, LabelSource
 
 Per = Literal["label", "core-second", "allocated-second"]
 """What a price is for."""
@@ -93,11 +93,21 @@ class Fidelity:
             raise UsageError(f"threads of {self.name} must be ≥ 1, got {self.threads}")
         if self.memory_limit is not None and self.memory_limit < 1:
             raise UsageError(f"memory_limit of {self.name} must be positive bytes, got {self.memory_limit}")
+        if self.outside and not self.price.declared:
+            raise UsageError(
+                f"labels of {self.name}, which other people compute, are paid by the label: declare price = "
+                '{ per = "label", value = 1 }'
+            )
 
     @property
     def forces(self) -> bool:
         """Whether labels at this level carry forces."""
         return self.source.forces
+
+    @property
+    def outside(self) -> bool:
+        """Whether other people compute its labels."""
+        return self.source.settings().get("kind") == OUTSIDE
 
     def covers(self, frames: Frames) -> BoolArray:
         """Return (n,) whether each frame can be labelled; all where its source says nothing (see `Coverage`).

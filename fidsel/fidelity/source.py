@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from ase import Atoms
@@ -11,6 +11,9 @@ from fidsel.arrays import BoolArray, FloatArray, shown
 from fidsel.data.frames import Frames
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.label_values import energy_of, forces_of
+
+OUTSIDE: Final = "inbox"
+"""Kind, in their settings, of sources whose labels other people compute."""
 
 Value = str | int | float | bool | None
 """What a setting or a provenance entry may be."""

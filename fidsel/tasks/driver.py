@@ -9,7 +9,7 @@ from typing import Final
 
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.config.load import FILE, load_config
-from fidsel.exceptions import FidselError
+from fidsel.exceptions import WAITING, FidselError, WaitingError
 from fidsel.fidelity.store.lock import read_driver
 from fidsel.fidelity.store.stop import StopFile
 
@@ -32,6 +32,8 @@ def start_driver(folder: Path, arguments: Sequence[str] = ()) -> str:
     ------
     FidselError
         where another process works on the campaign, or the new one ends with an error at once.
+    WaitingError
+        where it ends at once since other people have to bring labels.
     """
     load_config(folder / FILE)
     store, log = CampaignFolder(folder).store, folder / LOG
@@ -48,6 +50,8 @@ def start_driver(folder: Path, arguments: Sequence[str] = ()) -> str:
         sleep(0.1)
     code = os.waitstatus_to_exitcode(ended[1])
     said = log.read_bytes()[start:].decode(errors="replace").strip()
+    if code == WAITING:
+        raise WaitingError(said[-SHOWN:])
     if code:
         raise FidselError(f"it ended at once with exit code {code}: {said[-SHOWN:]}")
     return f"nothing was left to do: see {log}"

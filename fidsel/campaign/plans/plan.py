@@ -19,6 +19,7 @@ from fidsel.campaign.plans.prepare import bounded_test, ensure_held_out, ensure_
 from fidsel.campaign.records.decisions import PlanRecord, Sampled, Stage
 from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.rounds.baseline import chosen_baseline, label_baseline
+from fidsel.campaign.rounds.purchases import buy_held_out
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.campaign.workspace import Workspace, identify, open_workspace
@@ -80,7 +81,10 @@ def prepare(ws: Workspace) -> Prepared:
         pilot = pilot_labels(campaign, ws.prices())
         for fidelity in campaign.fidelities:
             if count := pilot[fidelity.name]:
-                ws.buy(fidelity, orders[fidelity.name][:count], "pilot")
+                ws.buy(fidelity, orders[fidelity.name][:count], "pilot", wait=False)
+        if campaign.accurate.outside:  # asked for with the pilot labels, so that people work once
+            buy_held_out(ws, held)
+        ws.wait_for_others()
         record = PlanRecord(_make_plan(ws, held, orders, pilot).to_json(), inputs)
         journal.write(record)
     path = campaign.folder.plan
@@ -166,8 +170,8 @@ def unbought(campaign: Campaign) -> tuple[str, ...]:
 def _unbudgeted(ws: Workspace, held: HeldOut, made: Plan) -> tuple[UnbudgetedLabels, ...]:
     """Return what is bought beside the budget."""
     price = made.prices[-1] - made.companion
-    _, seconds = ws.store.measured(ws.campaign.accurate)
-    each = float(seconds.mean()) / ws.engine.workers if len(seconds) else None
+    seconds = ws.seconds(ws.campaign.accurate)
+    each = None if seconds is None else seconds / ws.engine.workers
 
     def row(what: str, labels: int) -> UnbudgetedLabels:
         return UnbudgetedLabels(what, labels, labels * price, None if each is None else labels * each)
@@ -214,14 +218,13 @@ def priced_levels(
         name = fidelity.name
         alone = campaign.cheap_use == "labels" or fidelity is campaign.accurate
         available, has = len(orders[name]) if alone else 0, known.get(name, 0)
-        measured = ws.store.statistics(fidelity)
         levels.append(
             PricedLevel(
                 name,
                 prices[name],
                 owned=has,
                 available=max(available - has, 0),
-                seconds=measured.mean_seconds if measured.done else None,
+                seconds=ws.seconds(fidelity),
                 kind=level_kind(fidelity),
             )
         )

@@ -42,6 +42,11 @@ class CampaignFolder:
         return self.path / "engine"
 
     @property
+    def templates(self) -> Path:
+        """Templates of inputs for labels that other people compute, which a person may edit."""
+        return self.path / "templates"
+
+    @property
     def plan(self) -> Path:
         """What `plan` recommended and why."""
         return self.path / "plan.json"

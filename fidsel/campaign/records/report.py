@@ -144,8 +144,27 @@ def _facts(campaign: Campaign, pool: Frames, rounds: Sequence[Round]) -> tuple[t
     if best is not None and len(rounds) > 1:
         facts.append(("best round", best_words(best, rounds, error_unit(campaign.accurate.forces))))
     facts += [(f"{one['molecule']} at rest, against {one['level']}", words(one)) for one in last.checks]
+    facts.append(("wall time, waiting for a queue included", _wall(rounds)))
     facts.append(("state", last.stop or "goes on"))
     return tuple(facts)
+
+
+def _wall(rounds: Sequence[Round]) -> str:
+    """Return how long the last round took, part by part, and all rounds; each since it was last begun."""
+    parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in rounds[-1].seconds.items())
+    total = sum(sum(record.seconds.values()) for record in rounds)
+    return f"{parts}; all rounds {duration(total)}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it.
+
+    >>> duration(8.24), duration(600.0), duration(36000.0)
+    ('8.2 s', '10 min', '10 h')
+    """
+    units = ((3600.0, "h"), (60.0, "min"))
+    size, unit = next((pair for pair in units if seconds >= 2 * pair[0]), (1.0, "s"))
+    return f"{seconds / size:.2g} {unit}"
 
 
 def _line(campaign: Campaign, row: MoleculeRow) -> MoleculeLine:

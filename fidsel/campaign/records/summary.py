@@ -57,11 +57,14 @@ class Summary:
     def state(self) -> str:
         """What has become of the campaign, in words."""
         begun = self.spent > 0 or (self.progress is not None and bool(self.progress.stage))
-        if not self.rounds:
+        if not self.rounds and not self.work.awaited:
             return "round 0 is under way" if begun else "not started"
         if self.finished:
             return self.rounds[-1].stop
-        return f"round {len(self.rounds)} is {'under way' if self.driver and self.driver.alive else 'next'}"
+        here = f"round {len(self.rounds)}"
+        if self.driver and self.driver.alive:
+            return f"{here} is under way"
+        return f"{here} {'waits for labels of other people' if self.work.awaited else 'is next'}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -110,6 +113,7 @@ def _row(record: Round) -> dict[str, Any]:
         "predicted_cost": record.predicted_cost,
         "cost": record.cost,
         "spent": record.spent,
+        "seconds": dict(record.seconds),
         "force_mae": record.metrics.force_mae,
         "force_rmse": record.metrics.force_rmse,
         "energy_mae": record.metrics.energy_mae,

@@ -27,21 +27,29 @@ from fidsel.fidelity.level import Fidelity
 def purchase(ws: Workspace, held: HeldOut, index: int) -> None:
     """Buy what is allocated to a round, and what the round before closed without.
 
-    Held-out labels come first, cheap ones before accurate ones.
+    Held-out labels come first, cheap ones before accurate ones. All that other people compute is asked of
+    them before the campaign waits.
     """
     campaign, late = ws.campaign, dict[str, tuple[str, ...]]()
-    ws.buy(campaign.accurate, held.validation, "validation")
-    ws.buy(campaign.accurate, held.test, "test")
+    buy_held_out(ws, held)
     quantile = _quantile(campaign.rules, index, ws.journal.require(Allocation, index))
     wanted = wanted_by(campaign, ws.journal, index)
     for fidelity in campaign.fidelities:
         ids = wanted[fidelity.name]
-        late[fidelity.name] = ws.buy(fidelity, ids, "train", close_at=quantile).ids_late
+        bought = ws.buy(fidelity, ids, "train", close_at=quantile, wait=False)
+        late[fidelity.name] = bought.ids_late
+    ws.wait_for_others()
     if quantile < 1 and ws.journal.read(LateLabels, index) is None:
         ws.late.collect()
         ws.judge()
         left = {f.name: _still_late(ws, f, late[f.name]) for f in campaign.fidelities}
         ws.journal.write(LateLabels(left), index)
+
+
+def buy_held_out(ws: Workspace, held: HeldOut) -> None:
+    """Label the held-out frames; what other people compute is asked for, and not waited for."""
+    ws.buy(ws.campaign.accurate, held.validation, "validation", wait=False)
+    ws.buy(ws.campaign.accurate, held.test, "test", wait=False)
 
 
 def wanted_by(campaign: Campaign, journal: Journal, index: int) -> Mapping[str, tuple[str, ...]]:

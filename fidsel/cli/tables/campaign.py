@@ -130,6 +130,11 @@ def _work_lines(found: "Summary") -> None:
     work, step = found.work, found.progress.step if found.progress else None
     if work.blocks:
         note("blocks: " + ", ".join(f"{block.job} {block.state}" for block in work.blocks))
+    for level, count in work.awaited.items():
+        note(
+            f"{count} labels of {level} are awaited of other people: `fidsel label export --out FOLDER` "
+            "writes the jobs, `fidsel label import FOLDER` reads the results"
+        )
     if work.running or work.waiting:
         note(f"labels under way: {len(work.running)} running, {work.waiting} waiting")
     if work.running:

@@ -54,14 +54,14 @@ def load_folder(path: Path, keys: Keys, name: str) -> Loaded:
 
     Raises `UsageError` where there is no output, or none that can be used.
     """
-    files = sorted((file for file in path.rglob("*") if _may_be_output(file)), key=_natural)
+    files = sorted((file for file in path.rglob("*") if may_be_output(file)), key=_natural)
     images: list[Atoms] = []
     counts: dict[str, int] = {}
     failed: dict[str, str] = {}
     foreign: list[str] = []
     for file in files:
         inner = file.relative_to(path).as_posix()
-        if file.suffix.lower() in OUTPUTS and not _known(file):
+        if file.suffix.lower() in OUTPUTS and not is_known(file):
             foreign.append(inner)
             continue
         try:
@@ -93,7 +93,7 @@ def _labels(file: Path, name: str) -> tuple[str, Sequence[Atoms]]:
     return "a program that left its gradient file only", read_gradient(file, name)
 
 
-def _may_be_output(file: Path) -> bool:
+def may_be_output(file: Path) -> bool:
     """Return whether a file is read: an output, or a gradient without a known output to go with."""
     if not file.is_file() or file.stat().st_size == 0:
         return False
@@ -103,10 +103,10 @@ def _may_be_output(file: Path) -> bool:
         return False
     stem = glob.escape(file.stem) if file.suffix else "*"
     beside = [other for suffix in OUTPUTS for other in file.parent.glob(f"{stem}{suffix}")]
-    return not any(_known(other) for other in beside)
+    return not any(is_known(other) for other in beside)
 
 
-def _known(file: Path) -> bool:
+def is_known(file: Path) -> bool:
     """Return whether a file is an output of a known program."""
     if not file.is_file():
         return False

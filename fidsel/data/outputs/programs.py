@@ -69,6 +69,17 @@ def program_of(text: str) -> Program | None:
     return next((program for program in PROGRAMS if re.search(program.mark, text)), None)
 
 
+def unconverged(text: str) -> str:
+    r"""Return what an output of a known program says of an iteration that did not converge; "" = nothing.
+
+    >>> unconverged("* O   R   C   A *\nSCF NOT CONVERGED AFTER 125 CYCLES")
+    'SCF NOT CONVERGED'
+    """
+    program = program_of(text)
+    found = [] if program is None else re.finditer(program.failure, text)
+    return next((one[0].strip() for one in found if "converge" in one[0].lower()), "")
+
+
 def _only(pattern: str, text: str, name: str) -> int:
     found = re.findall(pattern, text)
     if len(set(found)) > 1:

@@ -1,5 +1,6 @@
 """The work of a purchase: reserve, run, settle, until the budget refuses."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -99,6 +100,8 @@ class Buyer:
                     self._breaker.failed(failure.attempt, failure.cause, failure.error)
         self._stated = stated_seconds(self.fidelity.source)
         self._second: set[str] = set()
+        self._cut_off: list[str] = []
+        self._cuts: Counter[str] = Counter()
         self._setups: list[float] = []
         self._since, self._total, self._started = 0.0, 0, 0
         self._overrun = self._given = False
@@ -112,7 +115,9 @@ class Buyer:
         RepeatedFailureError
             where labels fail alike one after the other; what arrived is stored.
         """
-        self._left = list(ids)
+        self._left = self.offers.sequence(
+            {frame: self.predicted[frame] for frame in ids}, self._free, self.quorum
+        )
         with self.registry.buying(self, frozenset(self.frames.ids)):
             self._slow.update(self.flying)
             self._total = len(ids) + len(self.flying)
@@ -129,6 +134,11 @@ class Buyer:
                 "pay for and none was finished: raise the budget, ask for fewer labels, or take a quicker "
                 "level"
             )
+
+    @property
+    def _free(self) -> float:
+        """What of the budget is neither spent nor reserved."""
+        return inf if self.offers.budget is None else self.ledger.remaining(self.offers.budget)
 
     @property
     def _ended(self) -> int:
@@ -176,6 +186,8 @@ class Buyer:
                 finally:
                     used = self.usage()
             self._store()
+            self._left += self._cut_off
+            self._cut_off.clear()
             if not self._breaker.open:
                 if not self._closed:
                     raise FidselError(
@@ -220,7 +232,9 @@ class Buyer:
     def _tasks(self, ids: Sequence[str]) -> Iterator[Task]:
         """Yield tasks whose cost is reserved; with the last one, or where none follows, the run may close."""
         waiting, short = list(reversed(ids)), len(self._short)
-        while waiting:
+        while waiting or self._cut_off:
+            waiting.extend(self._cut_off)
+            self._cut_off.clear()
             if len(self._short) - short >= FRUITLESS and not self.done:
                 self._left.extend(reversed(waiting))
                 break
@@ -248,8 +262,7 @@ class Buyer:
 
     def _orders(self, waiting: list[str]) -> list[Order]:
         """Take from the end of `waiting` what can be ordered now; those short enough go together."""
-        free = inf if self.offers.budget is None else self.ledger.remaining(self.offers.budget)
-        orders: list[Order] = []
+        free, orders = self._free, list[Order]()
         seconds = 0.0
         while waiting and seconds < GROUP_SECONDS and len(orders) < BATCH_SIZE:
             frame_id = waiting.pop()
@@ -334,10 +347,12 @@ class Buyer:
         if not isinstance(result, LabelError):
             self.done.add(frame_id)
             self.offers.learn(result.seconds)
-        elif result.cause == "cancelled":
+        elif result.cause == "cancelled" and attempt.id in self._short:
             self._left.append(frame_id)
-            if attempt.id in self._short:
-                self.offers.too_short(result.seconds)
+            self.offers.too_short(result.seconds)
+        elif result.cause == "cancelled":
+            self._cuts[frame_id] += 1
+            (self._cut_off if self._cuts[frame_id] < FRUITLESS else self._left).append(frame_id)
         elif again:
             self._second.add(frame_id)
             self._left.append(frame_id)

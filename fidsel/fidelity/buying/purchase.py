@@ -10,6 +10,7 @@ from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget, counted
+from fidsel.fidelity.buying.asking import ask
 from fidsel.fidelity.buying.buyer import Buyer, PurchaseEvent
 from fidsel.fidelity.buying.late import Late, Quorum
 from fidsel.fidelity.buying.reservations import Reservations
@@ -34,6 +35,7 @@ class Purchase:
     cost : charged to the account, in base units, labels shared from another arm included.
     seconds : core-seconds of the labels bought now.
     ids_late : left to a later purchase (see `close_at`).
+    ids_awaited : that other people have to bring before the purchase can close.
     """
 
     ids_done: tuple[str, ...]
@@ -44,6 +46,7 @@ class Purchase:
     seconds: float
     stopped: str = ""
     ids_late: tuple[str, ...] = ()
+    ids_awaited: tuple[str, ...] = ()
 
 
 def buy(
@@ -76,6 +79,9 @@ def buy(
 
     Labels are stored as they arrive, also on the way out of an exception such as KeyboardInterrupt;
     what was in flight then is closed as cancelled.
+
+    Labels of a level that other people compute are asked for and not waited for (see `ask`): the purchase
+    closes where it is made again after they have been imported.
 
     With `close_at` q < 1, n being the frames asked for, the purchase closes once all labels are given out
     and ⌈q·n⌉ frames have ended, in a label or without one. Those under way go on in their workers (where
@@ -127,11 +133,17 @@ def buy(
     refused = {frame_id for frame_id, cost in shares.items() if cost is None}
     run = InlineEngine() if getattr(fidelity.source, "in_process", False) else engine
     offers = Reservations(fidelity, bounded, run.workers, store)
+    wanted = [i for i in ids if i not in known and i not in mine]
+    under_way: set[str] = set()
+    if fidelity.outside:
+        refused.update(ask(ledger, offers, account, wanted, stop_on_refusal))
+        wanted, under_way = [], {one.frame_id for one in ledger.awaited(fidelity.key)}.intersection(ids)
     buyer = Buyer(
         ledger, run, offers, frames, account=account, predicted=predicted, late=late, quorum=quorum,
         stop_on_refusal=stop_on_refusal, on_event=on_event,
     )  # fmt: skip
-    buyer.buy([i for i in ids if i not in known and i not in mine])
+    buyer.buy(wanted)
+    under_way.update(late.frames(fidelity, account).intersection(ids))
 
     def among(*some: set[str]) -> tuple[str, ...]:
         chosen = set().union(*some)
@@ -145,9 +157,8 @@ def buy(
         cost=buyer.cost + fsum(cost for cost in shares.values() if cost),
         seconds=buyer.seconds,
         stopped=buyer.stopped,
-        ids_late=among(
-            quorum.late(ids, late.frames(fidelity, account).intersection(ids), buyer.refused | refused)
-        ),
+        ids_late=among(quorum.late(ids, under_way, buyer.refused | refused)),
+        ids_awaited=() if not fidelity.outside or quorum.met(under_way) else among(under_way),
     )
 
 

@@ -1,9 +1,11 @@
 """What may be ordered next: how much to reserve for a label, and how long it may take."""
 
+from collections.abc import Iterable, Mapping
 from math import inf, isnan
 
 from fidsel.fidelity.attempt import Order
 from fidsel.fidelity.budget import TOLERANCE, Budget
+from fidsel.fidelity.buying.late import Quorum
 from fidsel.fidelity.buying.outcome import stated_seconds
 from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK
 from fidsel.fidelity.level import Fidelity
@@ -77,6 +79,36 @@ class Reservations:
         if self._least and not predicted >= self._least:  # NaN as well
             return self._least
         return predicted
+
+    def sequence(self, predicted: Mapping[str, float], free: float, quorum: Quorum) -> list[str]:
+        """Return frames in the order in which their labels begin: the longest first.
+
+        None of them then begins when the others end. Those that the purchase does not wait for come last.
+        Where not all can be paid for, or the purchase waits for any so many of them, the order stays.
+
+        Parameters
+        ----------
+        predicted : core-seconds of each frame, the most wanted first; NaN = unknown.
+        free : what is neither spent nor reserved.
+        """
+        seconds = {frame: self.seconds(one) for frame, one in predicted.items()}
+        needed = quorum.needed
+        unknown = any(map(isnan, seconds.values())) or (needed is None and quorum.spare > 0)
+        if unknown or self.least(seconds.values()) > free:
+            return list(predicted)
+        return sorted(
+            predicted, key=lambda frame: (needed is not None and frame not in needed, -seconds[frame])
+        )
+
+    def least(self, predicted: Iterable[float]) -> float:
+        """Return what must be there for all of some labels to be ordered, base units.
+
+        Parameters
+        ----------
+        predicted : core-seconds of each to reckon with.
+        """
+        price = self.fidelity.price
+        return sum(price.value * (1.0 if price.declared else self._margin * one) for one in predicted)
 
     def order(self, frame_id: str, predicted: float, free: float, left: int) -> Order | None:
         """Return an order that costs no more than `free`; None where the label would cost more.

@@ -150,6 +150,7 @@ def _arrange(folder: Path) -> None:
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     faulthandler.enable(all_threads=False)
     os.environ["TMPDIR"] = str(folder / SCRATCH)
+    os.environ.setdefault("PSI_SCRATCH", str(folder / SCRATCH))  # Psi4 takes /tmp else
     tempfile.tempdir = None
     _go_first()
 

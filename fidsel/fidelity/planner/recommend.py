@@ -65,7 +65,7 @@ def plan(
     spent : of the budget, for the pilot and whatever else has been bought already.
     validation : accurate labels still to be bought for validation.
     minimum : accurate training labels the plan must reach, owned ones included.
-    workers : cores that label at the same time, for the wall time.
+    workers : labels that are computed at a time, for the wall time.
     unit : of `total` and prices, for the tables.
     show : writes an amount with its unit (see `Budget.format`); by default as it is, in `unit`.
     seed : of the law's draws.
@@ -180,16 +180,28 @@ def _describer(base: SplitProblem, workers: int, absolute: bool) -> Describe:
     def describe(problem: SplitProblem, bought: Sequence[int]) -> Split:
         errors = problem.errors(bought)
         paid = [(n, level.seconds) for n, level in zip(bought, problem.levels, strict=True) if n]
-        seconds = [n * each for n, each in paid if each is not None]
         return Split(
             bought=tuple(bought),
             cost=problem.cost(bought) + problem.fixed,
             relative=interval(errors / standard),
             error=problem.predict(bought) if absolute else None,
-            wall=sum(seconds) / workers if len(seconds) == len(paid) else None,
+            wall=_wall(paid, workers),
         )
 
     return describe
+
+
+def _wall(paid: Sequence[tuple[int, float | None]], workers: int) -> float | None:
+    """Return the s that labels of several levels take, the least that so many workers need.
+
+    Parameters
+    ----------
+    paid : number of labels of each level that is bought, and the s that one takes; None = unknown.
+    """
+    known = [(n, each) for n, each in paid if each is not None]
+    if len(known) < len(paid):
+        return None
+    return max([sum(n * each for n, each in known) / workers, *(each for _, each in known)])
 
 
 def _pareto(problem: SplitProblem, describe: Describe) -> tuple[Split, ...]:

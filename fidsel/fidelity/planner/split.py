@@ -33,7 +33,7 @@ class PricedLevel:
     cost : of one label, in the unit of the budget; 0 for free labels.
     owned : labels already there; they count for training and cost nothing.
     available : labels that can still be bought (frames in the pool); None = `largest`.
-    seconds : core-seconds of one label, for the wall time; None = unknown.
+    seconds : wall time of one label, s; None = unknown.
     kind : of theory, which decides what is expected of it before anything is measured.
     companion : of `cost`, what labels of the same frame at the cheap levels take; validation labels have
         none. With companions every accurate frame is one of each cheap level that is not left out.

@@ -15,6 +15,7 @@ import ase
 from ase import Atoms
 
 from fidsel.arguments import Bound, Internal, check_arguments
+from fidsel.data.outputs.programs import unconverged
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.engine.boundary import cause_of
 from fidsel.fidelity.engine.worker_log import quote
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 NOT_FOUND: Final = (126, 127)
 """Exit codes by which a shell says that a command cannot be run, or is not there."""
 NOT_CONVERGED: Final = re.compile(r"(not|n't|no|failed to) (\w+ )?converge", re.IGNORECASE)
-OUTPUTS: Final = (".out", ".log", ".err", ".txt")
+OUTPUTS: Final = (".out", ".log", ".err", ".txt", ".dat")
 """Endings of files that programs write for people to read."""
 
 Parameters = Mapping[str, Any]
@@ -161,15 +162,29 @@ def _folder(name: str, atoms: Atoms) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="fidsel-ase-") as folder, contextlib.chdir(folder):
         try:
             yield
+            if told := _failure(Path(folder)):
+                raise LabelError(f"{name} gave a label, but its output says {told!r}", cause="unconverged")
         except _failures() as error:
             what = f"{name} failed for {atoms.get_chemical_formula()}: {type(error).__name__}: {error}"
-            raise LabelError(f"{what}{_last_words(Path(folder))}", cause=_cause(error)) from error
+            cause: Cause = "unconverged" if _failure(Path(folder)) else _cause(error)
+            raise LabelError(f"{what}{_last_words(Path(folder))}", cause=cause) from error
+
+
+def _written(folder: Path) -> list[Path]:
+    """Return the files that a program wrote for people to read, the newest last."""
+    found = [path for path in folder.rglob("*") if path.suffix in OUTPUTS and path.is_file()]
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+
+
+def _failure(folder: Path) -> str:
+    """Return what an output of a known program says of a calculation that did not converge; "" = nothing."""
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in _written(folder))
+    return next(filter(None, map(unconverged, texts)), "")
 
 
 def _last_words(folder: Path) -> str:
     """Return the last lines of the newest output file of a program."""
-    written = [path for path in folder.rglob("*") if path.suffix in OUTPUTS and path.is_file()]
-    return quote(max(written, key=lambda path: path.stat().st_mtime_ns)) if written else ""
+    return quote(_written(folder)[-1]) if _written(folder) else ""
 
 
 def _cause(error: BaseException) -> Cause:

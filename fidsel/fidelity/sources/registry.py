@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from fidsel.fidelity.source import LabelSource
+from fidsel.fidelity.source import OUTSIDE, LabelSource
 from fidsel.fidelity.sources.calculator import CalculatorSource
+from fidsel.fidelity.sources.inbox import InboxSource
 from fidsel.fidelity.sources.openmm import openmm_source
 from fidsel.fidelity.sources.pyscf import PySCFSource
 from fidsel.fidelity.sources.table import TableSource
@@ -15,6 +16,7 @@ SOURCES: dict[str, Callable[..., LabelSource]] = {
     "pyscf": PySCFSource,
     "tblite": TBLiteSource,
     "calculator": CalculatorSource,
+    OUTSIDE: InboxSource,
 }
 """What makes the label sources; `fidsel.models` adds "model"."""
 QUICK = ("openmm", "table", "model")

@@ -26,6 +26,9 @@ from fidsel.fidelity.store.seal import Seal
 CHUNK: Final = 500
 """Ids per query, below SQLite's least limit on variables."""
 
+MANY: Final = 10 * CHUNK
+"""Ids from which on it is quicker to ask for all there are."""
+
 FAILED: Final = ("failed", "timeout", "crashed")
 """Ends of an attempt after which another attempt at the same frame would end the same way."""
 
@@ -207,7 +210,7 @@ class LabelStore:
                 int(frames.spin[i]),
                 str(frames.group[i]),
             )
-            for i, frame_id in enumerate(frames.ids)
+            for i, frame_id in self._unknown(frames.ids)
         )
         insert = """INSERT INTO frames (frame_id, numbers, positions, cell, pbc, charge, spin, grp)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (frame_id) DO NOTHING"""
@@ -215,6 +218,11 @@ class LabelStore:
             before = connection.total_changes
             connection.executemany(insert, rows)
             return connection.total_changes - before
+
+    def _unknown(self, ids: Sequence[str]) -> list[tuple[int, str]]:
+        """Return the ids that are not in the store, with their rows."""
+        known = set(self._found("SELECT frame_id FROM frames WHERE true", (), ids))
+        return [(i, frame_id) for i, frame_id in enumerate(ids) if frame_id not in known]
 
     def frames(self, ids: Sequence[str] | None = None) -> Frames:
         """Return configurations without labels, all in order of insertion or those with the given ids.
@@ -270,7 +278,9 @@ class LabelStore:
         ----------
         ids : which frames to look at, and the order of the answer; None = all, in order of insertion.
         """
-        return self._ids([f"SELECT l.frame_id FROM labels l WHERE l.key = ? AND {SOUND}"], fidelity, ids)
+        aside = "SELECT rowid FROM labels WHERE key = ?1 AND quarantine != ''"
+        sound = f"SELECT frame_id FROM labels WHERE key = ?1 AND rowid NOT IN ({aside})"
+        return self._ids([sound], fidelity, ids)
 
     def aside_ids(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return the ids of frames whose label is set aside (see `quarantine`), in order as `label_ids`."""
@@ -296,10 +306,14 @@ class LabelStore:
         if ids is None:
             sql = f"SELECT frame_id FROM frames WHERE frame_id IN ({' UNION '.join(queries)}) ORDER BY seq"
             return tuple(row[0] for row in self.query(sql, [fidelity.key] * len(queries)))
-        found = {
-            row[0] for sql in queries for row in self._among(f"{sql} AND frame_id IN", [fidelity.key], ids)
-        }
+        found = set().union(*(self._found(sql, [fidelity.key], ids) for sql in queries))
         return tuple(frame_id for frame_id in ids if frame_id in found)
+
+    def _found(self, sql: str, parameters: Sequence[str], ids: Sequence[str]) -> Iterator[str]:
+        """Yield the frame ids that a query finds, those among `ids` and, where these are many, others too."""
+        many = len(ids) > MANY
+        rows = self.query(sql, parameters) if many else self._among(f"{sql} AND frame_id IN", parameters, ids)
+        return (row[0] for row in rows)
 
     def failures(self, fidelity: Fidelity, ids: Sequence[str] | None = None) -> Mapping[str, str]:
         """Return why each frame has no label to use, all or those among `ids`: its last error text."""

@@ -13,12 +13,15 @@ import numpy as np
 
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment
-from fidsel.fidelity.budget import COUNTED, TOLERANCE, Budget, BudgetError, counted
+from fidsel.fidelity.budget import BESIDE, COUNTED, TOLERANCE, Budget, BudgetError, counted
 from fidsel.fidelity.level import Fidelity, Price
-from fidsel.fidelity.source import Cause, Label, LabelError
-from fidsel.fidelity.store.labels import CHUNK, FAILED, LabelStore
+from fidsel.fidelity.source import OUTSIDE, Cause, Label, LabelError
+from fidsel.fidelity.store.labels import CHUNK, FAILED, MANY, LabelStore
 
 IN_BUDGET: Final = f"account IN {COUNTED}"
+
+ELSEWHERE: Final = f"SELECT key FROM fidelities WHERE json_extract(settings, '$.kind') = '{OUTSIDE}'"
+"""SQL query for the keys of levels whose labels other people compute."""
 
 WRITE: Final = """INSERT INTO ledger (time, account, kind, amount, seconds, attempt, note)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
@@ -161,10 +164,25 @@ class Ledger:
         return sum(self.store.query(asked_for, [number])[0][0] for number in ids)
 
     def under_way(self) -> tuple[Attempt, ...]:
-        """Return the attempts that are open."""
+        """Return the attempts that are open, of labels that fidsel computes."""
+        return self._attempts(f"key NOT IN ({ELSEWHERE})")
+
+    def awaited(self, key: str | None = None) -> tuple[Attempt, ...]:
+        """Return the attempts that are open, of labels that other people compute.
+
+        They stay open, with what is reserved for them, while no driver works.
+
+        Parameters
+        ----------
+        key : of a level; None = all.
+        """
+        return self._attempts(f"key IN ({ELSEWHERE})") if key is None else self._attempts("key = ?", key)
+
+    def _attempts(self, where: str, *parameters: str) -> tuple[Attempt, ...]:
         rows = self.store.query(
-            """SELECT id, frame_id, account, price, per, threads, time_limit
-            FROM attempts WHERE status = 'open'"""
+            f"""SELECT id, frame_id, account, price, per, threads, time_limit
+            FROM attempts WHERE status = 'open' AND {where} ORDER BY id""",
+            parameters,
         )
         return tuple(
             Attempt(number, frame_id, account, Price(value, per), *terms)
@@ -238,7 +256,7 @@ class Ledger:
         """
         free = self.remaining(budget) if counted(account) and budget is not None else float("inf")
         slack = 0.0 if budget is None else budget.total * TOLERANCE
-        payments, now = self._payments(fidelity, ids), time()
+        payments, now = self._payments(fidelity, self._of_others(account, fidelity, ids)), time()
         costs: dict[str, float | None] = {}
         lines = []
         for frame_id in ids:
@@ -254,6 +272,22 @@ class Ledger:
         with self.store.transaction() as connection:
             connection.executemany(WRITE, lines)
         return costs
+
+    def _of_others(self, account: str, fidelity: Fidelity, ids: Sequence[str]) -> Sequence[str]:
+        """Return those of the ids that another arm has paid for; all where they are few.
+
+        CROSS JOIN has SQLite begin with the lines of the others, which are few as a rule.
+        """
+        if len(ids) <= MANY:
+            return ids
+        others = [one for one in COUNTED + BESIDE if arm(one) != arm(account)]
+        rows = self.store.query(
+            f"""SELECT a.frame_id FROM ledger l CROSS JOIN attempts a ON a.id = l.attempt
+            WHERE l.account IN ({",".join("?" * len(others))}) AND a.key = ?""",
+            [*others, fidelity.key],
+        )
+        paid = {row[0] for row in rows}
+        return [frame_id for frame_id in ids if frame_id in paid]
 
     def _payments(self, fidelity: Fidelity, ids: Sequence[str]) -> dict[str, Payment]:
         """Return what was paid for the last attempt at each of the ids that ended."""

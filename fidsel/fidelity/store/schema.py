@@ -129,6 +129,8 @@ CREATE TRIGGER attempts_closed AFTER UPDATE OF status, seconds ON attempts BEGIN
     ON CONFLICT (key, status) DO UPDATE SET
         attempts = attempts + 1, seconds = seconds + excluded.seconds;
 END;
+CREATE INDEX labels_aside ON labels (key, frame_id) WHERE quarantine != '';
+CREATE INDEX labels_unseen ON labels (key, frame_id) WHERE quarantine IS NULL;
 CREATE INDEX attempts_failed ON attempts (key, frame_id) WHERE status IN ('failed', 'timeout', 'crashed');
 """
 """Sums and counts of these rows, which every purchase asks for, kept by triggers."""

@@ -28,15 +28,17 @@ from fidsel.data.memory import memory_share
 from fidsel.data.reading import read_structure
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.buying.outcome import stated_seconds
+from fidsel.fidelity.engine.cluster.parsl import Site
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.fidelity.engine.task import InlineEngine, Task, Usage
 from fidsel.fidelity.level import Fidelity
-from fidsel.fidelity.source import Label, LabelError, LabelSource
+from fidsel.fidelity.source import OUTSIDE, Label, LabelError, LabelSource
 from fidsel.fidelity.store.audit import audit
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.md.sampling.conformer_search import conformers
 from fidsel.md.sampling.pool import require_sampling
 from fidsel.models.device import resolve
+from fidsel.tasks.doctor.cluster import check_cluster
 from fidsel.tasks.doctor.references import Reference, reference_for
 from fidsel.tasks.doctor.who_am_i import WhoAmI
 
@@ -97,6 +99,10 @@ def examine(folder: Path, overrides: Sequence[str] = ()) -> tuple[Checkup, ...]:
         return Checkup("configuration", False, str(error)), *rows
     rows.insert(0, Checkup("configuration", True, f"{folder / 'fidsel.toml'} is valid"))
     rows.append(checkup("model", partial(_model, config.model, folder)))
+    site = config.engine.build(folder)
+    if isinstance(site, Site):
+        threads = max(level.threads for level in config.fidelity)
+        rows.append(checkup("cluster", partial(check_cluster, site, threads, folder)))
     return *rows, *_sources(config, folder), checkup("tracker", partial(_tracker, folder, overrides))
 
 
@@ -124,6 +130,11 @@ def _sources(config: Config, folder: Path) -> Iterator[Checkup]:
     yield checkup("pool", first)
     with LocalEngine(workers=1, threads_per_worker=threads) as engine:
         for level in config.fidelity:
+            if level.kind == OUTSIDE:
+                told = "other people compute its labels: `fidsel label export` and `fidsel label import`"
+                seconds[level.name] = 0.0
+                yield Checkup(f"{level.name}: {OUTSIDE}", True, told)
+                continue
             known = f"{level.name}: program"
             yield checkup(known, partial(_known_answer, engine, level))
             if frames:

@@ -50,6 +50,7 @@ def test_reports_say_what_the_records_say(finished: Path) -> None:
     facts = dict(report.facts)
     assert facts["molecule"] == "CH2O"
     assert facts["state"] == done[-1].stop
+    assert facts["wall time, waiting for a queue included"].startswith("labelling ")
     assert f"{1000 * (done[-1].metrics.force_mae or 0):.3g} meV/Å" in facts["test errors"]
     assert "% of its spend saved" in facts["control arm"]
     assert "rank correlation" in dict(read_report(campaign, 1)[1].facts)["errors behind the picks"]

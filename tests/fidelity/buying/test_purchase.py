@@ -15,6 +15,7 @@ from fidsel.fidelity import (
     Budget,
     Fidelity,
     InlineEngine,
+    LabelError,
     LabelStore,
     Ledger,
     Order,
@@ -351,3 +352,60 @@ def test_quick_labels_are_stored_together(path: Path) -> None:
         store.connection.set_trace_callback(None)
         assert len(store.label_ids(MEASURED)) == 2000
     assert commits < 2000 / BATCH_SIZE * 10 + 40
+
+
+@pytest.mark.parametrize(("total", "price", "predicted", "order"), [
+    (100.0, Price(1.0), [1, 3, 2, 3], [1, 3, 2, 0]),
+    (10.0, Price(1.0), [1, 3, 2, 3], [0, 1, 2, 3]),  # 1.5 times 9 s are not there
+    (4.0, Price(1.0, "label"), [1, 3, 2, 3], [1, 3, 2, 0]),
+    (3.0, Price(1.0, "label"), [1, 3, 2, 3], [0, 1, 2]),
+    (100.0, Price(1.0, "label"), [1, np.nan, 2, 3], [0, 1, 2, 3]),
+])  # fmt: skip
+def test_the_longest_labels_come_first_where_all_can_be_paid_for(
+    path: Path, total: float, price: Price, predicted: list[float], order: list[int]
+) -> None:
+    frames = springs([1.0, 2.0, 3.0, 4.0])
+    budget = Budget(total, "label" if price.per == "label" else "core-second")
+    seen: list[str] = []
+    with LabelStore(path) as store:
+        buy(
+            store, InlineEngine(), Fidelity("spring", Spring(seconds=None), price), frames, "train",
+            budget=budget, predicted_seconds=np.array(predicted),
+            on_event=lambda event: seen.append(event.frame_id),
+        )  # fmt: skip
+    assert [frames.ids.index(frame) for frame in seen] == order
+
+
+class Cutting(InlineEngine):
+    """An engine whose blocks end under the first labels, as many as are said."""
+
+    def __init__(self, cuts: int) -> None:
+        super().__init__()
+        self.cuts = cuts
+        self.pulled: list[str] = []
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
+        for task in tasks:
+            self.pulled.append(task.frame_id)
+            if len(self.pulled) <= self.cuts:
+                yield task, LabelError("its block ended", cause="cancelled"), Usage(cpu=1.0)
+            else:
+                yield task, task.source.label(task.atoms), Usage(cpu=1.0)
+
+
+def test_what_a_block_cut_off_is_begun_again_at_once(path: Path) -> None:
+    frames, engine = springs([1.0, 2.0, 3.0]), Cutting(1)
+    with LabelStore(path) as store:
+        bought = buy(store, engine, MEASURED, frames, "train")
+        assert Ledger(store).spent() == 4.0
+    assert bought.ids_done == frames.ids
+    assert engine.pulled == [frames.ids[0], *frames.ids]
+
+
+def test_what_is_always_cut_off_is_given_up(path: Path) -> None:
+    frames, engine = springs([1.0, 2.0]), Cutting(10**6)
+    with LabelStore(path) as store:
+        bought = buy(store, engine, MEASURED, frames, "train")
+        assert Ledger(store).under_way() == ()
+    assert bought.ids_refused == frames.ids
+    assert len(engine.pulled) < 20

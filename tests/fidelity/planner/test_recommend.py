@@ -270,6 +270,7 @@ def test_wall_time_is_shared_by_the_workers() -> None:
     row = plan(250, levels, workers=4).recommended
     assert row.wall == pytest.approx((row.bought[0] * 10 + row.bought[1] * 600) / 4)
     assert plan(250, [DFT, replace(CCSDT, seconds=600.0)]).recommended.wall is None
+    assert plan(250, levels, workers=10**6).recommended.wall == 600.0, "no less than one label"
 
 
 def test_a_small_pool_is_pointed_out() -> None:

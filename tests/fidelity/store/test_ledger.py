@@ -14,14 +14,18 @@ from fidsel.fidelity import (
     Budget,
     BudgetError,
     Fidelity,
+    InlineEngine,
     Label,
     LabelError,
     LabelStore,
     Ledger,
     Order,
     Price,
+    buy,
 )
 from fidsel.fidelity.source import Cause
+from fidsel.fidelity.store import labels as store_labels
+from fidsel.fidelity.store import ledger as store_ledger
 from fidsel.fidelity.store.failures import failed_frames, retry
 
 FRAMES = springs(range(1, 11))
@@ -235,3 +239,27 @@ def test_free_labels_are_bought_past_the_budget(ledger: Ledger) -> None:
     (attempt,) = ledger.reserve("train", free, [Order(IDS[1], 0.0)], small)
     ledger.settle_all([(attempt, label(1.0))])
     assert ledger.share("control", free, IDS[1:2], small) == {IDS[1]: 0.0}
+
+
+@pytest.mark.parametrize("many", [0, 10**6])
+def test_purchases_of_few_and_of_many_frames_look_things_up_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """Each asks the store for its own frames, or for all there are: owned, aside, paid by another arm."""
+    for module in (store_labels, store_ledger):
+        monkeypatch.setattr(module, "MANY", many)
+    frames, level = FRAMES[:5], DECLARED
+    with LabelStore(tmp_path / "labels.db") as store:
+        assert store.add_frames(frames[:4]) == 4
+        assert store.add_frames(frames) == 1
+        book = Ledger(store)
+        buy(store, InlineEngine(), level, frames[:2], "train")
+        buy(store, InlineEngine(), level, frames[1:4], "test")
+        assert book.accounts() == {"train": 4.0, "test": 6.0}
+        store.judge(level, {frames.ids[0]: "absurd"})
+        asked = frames.ids[::-1]
+        assert store.label_ids(level, asked) == (frames.ids[3], frames.ids[2], frames.ids[1])
+        assert store.aside_ids(level, asked) == store.failed_ids(level, asked) == frames.ids[:1]
+        costs = dict(zip(frames.ids, [0.0, 0.0, 2.0, 2.0], strict=False))
+        assert book.share("train", level, frames.ids[:4]) == costs
+        assert book.share("train", level, frames.ids[:4]) == dict.fromkeys(frames.ids[:4], 0.0)

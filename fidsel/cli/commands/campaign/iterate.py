@@ -10,6 +10,7 @@ from fidsel.cli.options import BreakLock, Device, with_device
 from fidsel.cli.output import AsJson, Folder, Overrides, document, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.campaign import campaign_table, round_line
+from fidsel.exceptions import WaitingError
 
 if TYPE_CHECKING:
     from fidsel.campaign.records.summary import Summary
@@ -28,23 +29,32 @@ def iterate(
 ) -> None:
     """Run the campaign until its budget, rounds or target end it; run again to go on after a stop."""
     if detach:
-        from fidsel.tasks.driver import start_driver
+        from fidsel.tasks.driver import LOG, start_driver
 
         taken = ["--break-lock"] if break_lock else []
-        note(start_driver(folder, [*with_device(settings, device), *taken]))
+        told = start_driver(folder, [*with_device(settings, device), *taken])
+        if as_json:
+            document({"folder": folder, "log": folder / LOG, "told": told})
+        note(told)
         return
     from fidsel.campaign import iterate as rounds
     from fidsel.config.build import open_campaign, open_tracker
 
     changes = with_device(settings, device)
+    waits = None
     with progress() as report:
         campaign, tracker = open_campaign(folder, changes), open_tracker(folder, changes)
         send(tracker)  # what an earlier run could not send, also of a finished campaign
-        for record in rounds(campaign, report, break_lock):
-            note(round_line(record, campaign.budget))
-            send(tracker)
+        try:
+            for record in rounds(campaign, report, break_lock):
+                note(round_line(record, campaign.budget))
+                send(tracker)
+        except WaitingError as error:
+            waits = error
     found = summary(folder, changes, as_json)
     usage_lines(found)
+    if waits is not None:
+        raise waits
 
 
 def send(tracker: "Tracker | None") -> None:

@@ -10,12 +10,10 @@ from fidsel.cli.options import Baseline, Device, Seed, TrainingFiles, grouped, w
 from fidsel.cli.output import AsJson, Settings, document, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.selection import selection_line, selection_table
+from fidsel.exceptions import WAITING
 
 if TYPE_CHECKING:
     from fidsel.campaign.selection.settings import Selection
-
-WAITING = 5
-"""Exit code where outside labels are needed to go on."""
 
 Labels = Annotated[str, typer.Argument(help="Frames: FILE or FILE:ENERGY_KEY:FORCES_KEY.")]
 

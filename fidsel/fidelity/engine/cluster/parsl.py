@@ -273,7 +273,7 @@ def _provider(site: Site) -> Any:  # Any: Parsl's providers share no class
     }  # fmt: skip
     if site.provider == "local":
         return providers.LocalProvider(**shared)
-    shared |= {"walltime": _hours(site.seconds), "scheduler_options": "\n".join(site.scheduler_options)}
+    shared |= {"walltime": hours(site.seconds), "scheduler_options": "\n".join(site.scheduler_options)}
     several = site.nodes > 1
     if site.provider == "slurm":
         return providers.SlurmProvider(
@@ -304,10 +304,10 @@ def _worker_init(site: Site) -> str:
     return "\n".join((*lines, *site.worker_init))
 
 
-def _hours(seconds: float) -> str:
+def hours(seconds: float) -> str:
     """Return a time as all schedulers read it.
 
-    >>> _hours(93630.0)
+    >>> hours(93630.0)
     '26:00:30'
     """
     whole = int(seconds)

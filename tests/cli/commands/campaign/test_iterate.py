@@ -1,6 +1,7 @@
 """What a person gets who does everything right: one JSON document on stdout, words on stderr."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,17 @@ def test_the_end_of_iterate_says_where_the_model_is_and_how_to_use_it(
     assert f"fidsel evaluate {model} FILE" in done.err
     shown = fidsel(capfd, "status", "-C", finished, "--json")
     assert parsed(shown.out)["best"]["model"] == str(model)
+
+
+def test_a_driver_in_the_background_is_told_of_in_json(
+    copy_of_finished: Callable[[], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = copy_of_finished()
+    done = fidsel(capfd, "iterate", "--detach", "-C", folder, "--json")
+    assert done.code == 0
+    told = parsed(done.out)
+    assert told["log"] == str(folder / "iterate.log")
+    assert told["told"] in done.err
 
 
 HASTY = """

@@ -1,0 +1,1 @@
+"""Labels that other people compute: jobs are written for them, results read back."""

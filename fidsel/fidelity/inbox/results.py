@@ -1,0 +1,237 @@
+"""Results of other people: outputs and files of labels, matched with the frames that were asked for."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from fidsel.arrays import FloatArray, IntArray
+from fidsel.data import Frames
+from fidsel.data.lookup import AnyOrder
+from fidsel.data.outputs.folder import OUTPUTS, is_known, may_be_output
+from fidsel.data.reading import read_with_notes, require_there
+from fidsel.data.state import State
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.attempt import Attempt
+from fidsel.fidelity.inbox.differences import nearest, what_differs
+from fidsel.fidelity.inbox.jobs import Job
+from fidsel.fidelity.level import Fidelity
+from fidsel.fidelity.source import Label
+from fidsel.fidelity.sources.table import SAME_ENERGY
+from fidsel.fidelity.store.ledger import Ledger
+
+XYZ: Final = (".xyz", ".extxyz")
+
+
+@dataclass(eq=False)
+class Awaited:
+    """Frames of a level that labels are awaited of, or are there already.
+
+    Parameters
+    ----------
+    attempts : by frame id, of the labels that are awaited.
+    energies : eV by frame id, of the labels that are there.
+    frames : all of them.
+    """
+
+    level: Fidelity
+    attempts: Mapping[str, Attempt]
+    energies: dict[str, float]
+    frames: Frames
+
+    @classmethod
+    def of(cls, ledger: Ledger, level: Fidelity) -> "Awaited":
+        """Return those of a campaign."""
+        attempts = {one.frame_id: one for one in ledger.awaited(level.key)}
+        labelled = ledger.store.labelled(level, ledger.store.label_ids(level))
+        energies = dict(zip(labelled.ids, labelled.energy.tolist(), strict=True))
+        frames = ledger.store.frames([*attempts, *(one for one in energies if one not in attempts)])
+        return cls(level, attempts, energies, frames)
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """Their ids."""
+        return frozenset(self.frames.ids)
+
+    @cached_property
+    def index(self) -> AnyOrder:
+        """Finds them by their coordinates."""
+        return AnyOrder(self.frames)
+
+    def state(self, frame: str | None) -> State:
+        """Return charge and spin of a frame, or those that all have, for files that name none."""
+        frames = self.frames if frame is None else self.frames[self.frames.rows([frame])]
+        states = set(zip(frames.charge.tolist(), frames.spin.tolist(), strict=True))
+        return State(*states.pop(), others=True) if len(states) == 1 else State()
+
+
+@dataclass
+class Inbox:
+    """Reads results, and stores those that are labels which a campaign awaits.
+
+    Parameters
+    ----------
+    ledger : of the campaign.
+    levels : those that other people compute.
+    stored : labels that were stored, by the name of their level.
+    known : results whose labels were there already.
+    refused : why each of the other results is none that is awaited.
+    """
+
+    ledger: Ledger
+    levels: Sequence[Fidelity]
+    stored: Counter[str] = field(default_factory=Counter)
+    known: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    def take(self, paths: Iterable[Path]) -> None:
+        """Read files, and all results in folders; what is sound is stored and paid for at once."""
+        awaited = {level.key: Awaited.of(self.ledger, level) for level in self.levels}
+        taken: list[tuple[Attempt, Label]] = []
+        for path, named in files(paths):
+            try:
+                for there, frame, label in self._results(awaited, path, named):
+                    taken += self._new(there, frame, label, path)
+            except UsageError as error:
+                self.refused.append(str(error))
+        self.ledger.settle_all(taken)
+
+    def _new(self, there: Awaited, frame: str, label: Label, path: Path) -> list[tuple[Attempt, Label]]:
+        """Return a label that is awaited; count one that is there, note one that is there and differs."""
+        if (before := there.energies.get(frame)) is None:
+            there.energies[frame] = label.energy
+            self.stored[there.level.name] += 1
+            return [(there.attempts[frame], label)]
+        if abs(before - label.energy) <= SAME_ENERGY:
+            self.known += 1
+        else:
+            self.refused.append(
+                f"{path}: frame {frame} has a label of {there.level.name} already, of {before:.6f} eV, and "
+                f"this one is {label.energy:.6f} eV: labels are not replaced"
+            )
+        return []
+
+    def _results(
+        self, awaited: Mapping[str, Awaited], path: Path, named: bool
+    ) -> Iterator[tuple[Awaited, str, Label]]:
+        """Yield level, frame and label of each result in a file; note those that are refused."""
+        job = Job.of(path)
+        there = None if job is None else _level_of(job, awaited, path)
+        if there is not None and job is not None and job.frame not in there.ids:
+            raise UsageError(f"{path}: no label of frame {job.frame} at {job.level} is awaited")
+        state = _common(list(awaited.values())) if there is None or job is None else there.state(job.frame)
+        came, notes = read_with_notes(path, state=state)
+        if not (named or np.isfinite(came.energy).any()):
+            return
+        there = there or _named_level(came, awaited, path)
+        rows, order = there.index.find(_finite(came, path))
+        if job is not None:
+            chosen = [i for i in range(len(came)) if there.frames.ids[rows[i]] == job.frame and rows[i] >= 0]
+            if not chosen:
+                asked = there.frames[there.frames.rows([job.frame])]
+                raise UsageError(f"{path} is not of frame {job.frame}: {what_differs(asked, came[:1])}")
+            came, rows, order = _only(came, rows, order, chosen[-1])
+        program = next((note.removeprefix("output of ") for note in notes if "output of" in note), "extxyz")
+        for i in range(len(came)):
+            try:
+                yield there, *_label(there, came, rows, order, i, path, program)
+            except UsageError as error:
+                self.refused.append(str(error))
+
+
+def files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Yield files of results, and whether each was named itself; of folders all that look like results.
+
+    Raises `UsageError` where there is no such file or folder.
+    """
+    for path in paths:
+        require_there(path)
+        if not path.is_dir():
+            yield path, True
+            continue
+        for file in sorted(path.rglob("*")):
+            output = may_be_output(file) and (file.suffix.lower() not in OUTPUTS or is_known(file))
+            if output or (file.suffix.lower() in XYZ and file.is_file()):
+                yield file, False
+
+
+def _level_of(job: Job, awaited: Mapping[str, Awaited], path: Path) -> Awaited:
+    if job.key not in awaited:
+        raise UsageError(
+            f"{path} is of a job for {job.level} of another campaign, or with other settings than it has now"
+        )
+    return awaited[job.key]
+
+
+def _named_level(came: Frames, awaited: Mapping[str, Awaited], path: Path) -> Awaited:
+    """Return the level that a file names, or the only one there is."""
+    named = [one for one in awaited.values() if one.level.name in set(came.level.tolist())]
+    found = named or list(awaited.values())
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(one.level.name for one in awaited.values())
+    raise UsageError(
+        f"{path} must say of which level its labels are ({names}): leave results in the folders of their "
+        "jobs, or write level=NAME into the comment lines of one file per level"
+    )
+
+
+def _common(awaited: Sequence[Awaited]) -> State:
+    """Return charge and spin, where the frames of all levels have the same."""
+    states = {one.state(None) for one in awaited}
+    return states.pop() if len(states) == 1 else State()
+
+
+def _finite(came: Frames, path: Path) -> Frames:
+    if not np.isfinite(came.positions).all() or not np.isfinite(came.cell).all():
+        raise UsageError(f"{path}: positions must be finite numbers")
+    return came
+
+
+def _only(came: Frames, rows: IntArray, order: IntArray, i: int) -> tuple[Frames, IntArray, IntArray]:
+    return came[[i]], rows[[i]], order[came.offsets[i] : came.offsets[i + 1]]
+
+
+def _label(
+    there: Awaited, came: Frames, rows: IntArray, order: IntArray, i: int, path: Path, program: str
+) -> tuple[str, Label]:
+    """Return frame id and label of a row of a file, forces in the order of the frame's own atoms.
+
+    Raises `UsageError` where it is none of the frames, or lacks a label.
+    """
+    where = f"{path}, frame {i}" if len(came) > 1 else str(path)
+    named, row = str(came.group[i]), int(rows[i])
+    if named in there.ids and (row < 0 or there.frames.ids[row] != named):
+        asked = there.frames[there.frames.rows([named])]
+        raise UsageError(f"{where} is not of frame {named}: {what_differs(asked, came[[i]])}")
+    if row < 0:
+        raise UsageError(_stranger(there, came[[i]], where))
+    own = slice(came.offsets[i], came.offsets[i + 1])
+    missing = [
+        what
+        for what, values in (("energy", came.energy[i]), ("forces", came.forces[own]))
+        if not np.isfinite(values).all() and (what == "energy" or there.level.forces)
+    ]
+    if missing:
+        raise UsageError(
+            f"{where} has no {' and no '.join(missing)}, which a label of {there.level.name} must have"
+        )
+    forces: FloatArray | None = None
+    if there.level.forces:
+        forces = np.empty_like(came.forces[own])
+        forces[order[own]] = came.forces[own]
+    provenance = {"program": program, "file": path.name}
+    return there.frames.ids[row], Label(float(came.energy[i]), forces, provenance=provenance)
+
+
+def _stranger(there: Awaited, came: Frames, where: str) -> str:
+    """Return why a frame is none of those that labels are awaited of."""
+    start = f"{where} is none of the {len(there.frames)} frames of {there.level.name}"
+    if not len(there.frames):
+        return f"{start}: no label is awaited"
+    close = nearest(there.frames, came)
+    return f"{start}; beside the nearest, {close.ids[0]}, {what_differs(close, came)}"
