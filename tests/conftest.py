@@ -2,9 +2,10 @@
 
 import gc
 import os
+import shutil
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,25 @@ def small_campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow store with its tables and nothing else; making one takes seconds, so copy it."""
-    from fidsel.campaign import CampaignFolder
-    from fidsel.tracking import Tracker
+    from fidsel.tracking import Store
 
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    assert Tracker(CampaignFolder(path.parent), "unused").trouble() is None
-    return path
+    folder = tmp_path_factory.mktemp("mlflow")
+    Store.of(None, folder).client()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def fresh_store(empty_mlflow: Path) -> Callable[[Path], Any]:
+    """Puts an empty MLflow store into a folder, and returns it."""
+    from fidsel.tracking import Store
+
+    def put(folder: Path) -> Store:
+        (folder / "mlartifacts").mkdir(parents=True)
+        shutil.copy(empty_mlflow, folder / "mlflow.db")
+        (folder / "mlartifacts" / ".home").write_text(str(folder.resolve()))
+        return Store.of(None, folder)
+
+    return put
 
 
 @pytest.fixture(autouse=True, scope="module")
