@@ -116,7 +116,8 @@ def _table(rounds: Sequence[Round], budget: Budget, unit: str) -> str:
     for one in rounds:
         worst = max((e for e in one.cluster_errors.get("rmse", ()) if e is not None), default=None)
         cells = (
-            one.index, labels_words(one.labels), f"{one.spent / size:.4g}", f"{1000 * one.metrics.headline:.3g}",
+            one.index, labels_words(one.labels), f"{one.spent / size:.4g}",
+            f"{1000 * one.metrics.headline:.3g}",
             "–" if worst is None else f"{1000 * worst:.3g}", one.control.saving.cell if one.control else "–",
         )  # fmt: skip
         lines.append(f"| {' | '.join(map(str, cells))} |")

@@ -104,8 +104,8 @@ def send_rounds(
 ) -> bool:
     """Send the rounds that a tracking server does not have whole; one that was sent in part is replaced.
 
-    Returns whether there were any. The run of a round is FINISHED only once all of it has arrived, and what is
-    told of the whole with the last one.
+    Returns whether there were any. The run of a round is FINISHED only once all of it has arrived, and with
+    the last one what is told of the whole.
     """
     parent = _run(client, experiment, arm, entries[0].began)
     known = _finished_rounds(client, parent)

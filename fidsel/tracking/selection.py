@@ -1,4 +1,4 @@
-"""`SelectionTracker`: one MLflow run per selection from a file and one for its control arm, a child per round."""
+"""`SelectionTracker`: MLflow runs of a selection from a file, of its control arm and of its rounds."""
 
 import json
 from collections.abc import Mapping, Sequence

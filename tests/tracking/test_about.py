@@ -8,9 +8,13 @@ from fidsel.fidelity.budget import Budget
 from fidsel.tracking.about import campaign_tags, description, formulae, strategy
 
 CONFIG = {
-    "campaign": {"seed": 3}, "pool": {"smiles": ["O", "CO"]},
-    "fidelity": [{"name": "pbe"}, {"name": "ccsd(t)"}], "model": {"kind": "painn"}, "recipe": {"kind": "asteroid"}, "selector": {"kind": "random"},
-}  # fmt: skip
+    "campaign": {"seed": 3},
+    "pool": {"smiles": ["O", "CO"]},
+    "fidelity": [{"name": "pbe"}, {"name": "ccsd(t)"}],
+    "model": {"kind": "painn"},
+    "recipe": {"kind": "asteroid"},
+    "selector": {"kind": "random"},
+}
 
 
 def test_tags_say_what_a_campaign_is_of_and_how_it_works(tmp_path: Path) -> None:
