@@ -19,6 +19,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """Folder with the reference data, or skip."""
@@ -105,3 +113,16 @@ def family() -> Any:
     from spring_systems import with_prior
 
     return with_prior()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a window, or skip."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install 'fidsel[test]'")
+    found = os.environ.get("FIDSEL_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        pytest.skip("no Chromium on this machine; set FIDSEL_BROWSER to one")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=found, args=BROWSER_ARGUMENTS)
+        yield started
+        started.close()

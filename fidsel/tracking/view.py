@@ -79,7 +79,7 @@ def state(runs: Sequence["Run"], unit: str) -> dict[str, Any]:
         "selectedColumns": columns,
         "runsHiddenMode": "SHOW_ALL",
         "compareRunCharts": shown,
-        "compareRunSections": [_section(f"errors and labels against spend ({unit}) and rounds")],
+        "compareRunSections": [_section(f"spent in {unit}")],
         "isAccordionReordered": True,
         "hideEmptyCharts": True,
     }
