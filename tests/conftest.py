@@ -2,9 +2,10 @@
 
 import gc
 import os
+import shutil
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A shell starts what runs in the background with these ignored, and programs inherit that: tests send them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 
 
 @pytest.fixture(scope="session")
@@ -38,12 +47,25 @@ def small_campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow store with its tables and nothing else; making one takes seconds, so copy it."""
-    from fidsel.campaign import CampaignFolder
-    from fidsel.tracking import Tracker
+    from fidsel.tracking import Store
 
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    assert Tracker(CampaignFolder(path.parent), "unused").trouble() is None
-    return path
+    folder = tmp_path_factory.mktemp("mlflow")
+    Store.of(None, folder).client()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def fresh_store(empty_mlflow: Path) -> Callable[[Path], Any]:
+    """Puts an empty MLflow store into a folder, and returns it."""
+    from fidsel.tracking import Store
+
+    def put(folder: Path) -> Store:
+        (folder / "mlartifacts").mkdir(parents=True)
+        shutil.copy(empty_mlflow, folder / "mlflow.db")
+        (folder / "mlartifacts" / ".home").write_text(str(folder.resolve()))
+        return Store.of(None, folder)
+
+    return put
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -91,3 +113,16 @@ def family() -> Any:
     from spring_systems import with_prior
 
     return with_prior()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a window, or skip."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install 'fidsel[test]'")
+    found = os.environ.get("FIDSEL_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        pytest.skip("no Chromium on this machine; set FIDSEL_BROWSER to one")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=found, args=BROWSER_ARGUMENTS)
+        yield started
+        started.close()

@@ -19,8 +19,9 @@ COMPANIONS: Final = {
     "labels.db",
     *(f"labels.db{end}" for end in ("-wal", "-shm", "-journal", ".lock", ".seal", ".running")),
 }
-MADE_ANEW: Final = {"mlflow.db", "mlartifacts"}
-"""What the tracker makes again from `rounds/`; a copy of it would point to the files of the original."""
+MADE_ANEW: Final = ("mlflow.db", "mlartifacts")
+"""What the tracker makes again from `rounds/`, or sets aside, by the beginnings of their names; a copy of it
+would point to the files of the original."""
 
 
 def back_up(folder: Path, target: Path) -> int:
@@ -63,8 +64,8 @@ def _left_out(folder: str, names: Iterable[str]) -> set[str]:
     return {
         name
         for name in names
-        if name.startswith(".")
-        or name in COMPANIONS | MADE_ANEW
+        if name.startswith((".", *MADE_ANEW))
+        or name in COMPANIONS
         or not ((here / name).is_file() or (here / name).is_dir())
     }
 

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from fidsel.cli.amounts import AmountCommand
 from fidsel.cli.commands.campaign import (
     backup,
+    compare,
     config,
     demo,
     doctor,
@@ -91,6 +92,7 @@ app.command("shift")(shift.shift)
 app.command("refine")(refine.refine)
 app.command("md")(md.md)
 app.command("ui")(ui.ui)
+app.command("compare")(compare.compare)
 app.command("demo")(demo.demo)
 
 

@@ -33,7 +33,7 @@ from fidsel.models import ForceField
 from fidsel.selector import ERROR_SOURCES
 from fidsel.selector.descriptors.soap import require_dscribe
 from fidsel.selector.stopping import Stopping
-from fidsel.tracking import Tracker
+from fidsel.tracking import Store, Tracker
 from fidsel.training import Recipe
 from fidsel.training.recipes.standard import control
 
@@ -149,13 +149,24 @@ def rules(config: Config, recipe: Recipe) -> Rules:
     return Rules(**taken | {"error": error, "stopping": stopping})
 
 
-def open_tracker(folder: Path, overrides: Sequence[str] = ()) -> Tracker | None:
-    """Return what sends the rounds of a campaign to MLflow, None where tracking is off."""
+def open_tracker(folder: Path, overrides: Sequence[str] = (), into: Store | None = None) -> Tracker | None:
+    """Return what sends the rounds of a campaign to MLflow, None where tracking is off.
+
+    Parameters
+    ----------
+    into : store in place of the campaign's own, also where tracking is off.
+    """
     config = load_config(folder / FILE, overrides)
-    if not config.tracking.enabled:
+    if into is None and not config.tracking.enabled:
         return None
-    experiment = config.tracking.experiment or config.campaign.name
-    return Tracker(CampaignFolder(folder), experiment, config.tracking.uri, plain(config))
+    return Tracker(
+        CampaignFolder(folder),
+        config.tracking.experiment or config.campaign.name,
+        into or Store.of(config.tracking.uri, folder),
+        config.budget.parsed(),
+        plain(config),
+        config.model_dump(mode="json", exclude_defaults=True),
+    )
 
 
 def sample_pool(section: PoolSection, root: Path, seed: int) -> Frames:

@@ -53,7 +53,7 @@ def page(report: "Report", drawn: tuple[Drawing, ...] | None = None) -> Html:
     first = [drawing for drawing in drawn if drawing.name != "cluster_errors" or report.before is None]
     sections = [
         _header(report),
-        tag("section", *[tag("p", *_words(one, report.unit)) for one in findings(report)], id="findings"),
+        _findings(report),
         tag("section", *[figure_section(drawing) for drawing in first], id="figures"),
         _molecules(report),
         _structures() if shown else Html(""),
@@ -96,6 +96,11 @@ def _words(sentence: Sentence, unit: str) -> list[str]:
         else part
         for part in sentence
     ]
+
+
+def _findings(report: "Report") -> Html:
+    told = [tag("p", *_words(one, report.unit)) for one in findings(report)]
+    return tag("section", *told, id="findings") if told else Html("")
 
 
 def _structures() -> Html:

@@ -34,6 +34,8 @@ BARS_AT, CURVES_AT = (0.115, 0.165, 0.775, 0.685), (0.115, 0.165, 0.865, 0.745)
 """Left, bottom, width and height of the axes as shares of a figure; title and legend stand above."""
 NARROW = 8
 """Largest ratio of the ends of a logarithmic axis that has even ticks: those of decades would be too few."""
+FEW_CURVES = 3
+"""Curves whose legend has room among them; that of more stands above."""
 LABELLED = 30
 """Clusters that are all labelled; of more, only the worst dozen."""
 
@@ -211,7 +213,12 @@ def learning_curve_figure(
             axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
     _log_axes(axes, curves)
     axes.set_xlabel(_text(spend_label))
-    axes.legend(frameon=False)
+    if len(curves) <= FEW_CURVES:
+        axes.legend(frameon=False)
+    else:
+        left, bottom, width, height = CURVES_AT
+        axes.set_position((left, bottom, width, height - 0.055 * (len(curves) // 2)))
+        figure.legend(frameon=False, loc="upper center", ncols=2, fontsize=8, borderaxespad=0.2)
     return figure
 
 
@@ -286,6 +293,12 @@ def _bars(
 def _log_axes(axes: "Axes", curves: Sequence[LearningCurve]) -> None:
     from matplotlib.ticker import LogFormatter, MaxNLocator, NullLocator
 
+    class Plain(LogFormatter):
+        """Labels the ticks that matplotlib would, as plain numbers: it writes 0.6 as 6e-01."""
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
     plain: list[Axis] = []
     if all(min(curve.error, default=1.0) > 0 for curve in curves):
         axes.set_yscale("log")
@@ -300,4 +313,4 @@ def _log_axes(axes: "Axes", curves: Sequence[LearningCurve]) -> None:
             axis.set_major_locator(MaxNLocator(6))
             axis.set_minor_locator(NullLocator())
         else:
-            axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            axis.set_minor_formatter(Plain(minor_thresholds=(2, 0.5)))

@@ -2,6 +2,7 @@
 
 from fidsel.tracking.selection import SelectionTracker
 from fidsel.tracking.server import serve
+from fidsel.tracking.store import Store
 from fidsel.tracking.tracker import Tracker
 
-__all__ = ["SelectionTracker", "Tracker", "serve"]
+__all__ = ["SelectionTracker", "Store", "Tracker", "serve"]

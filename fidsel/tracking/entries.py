@@ -1,4 +1,4 @@
-"""What MLflow is told of a round: metrics, series and parameters, as plain values."""
+"""What MLflow is told of a round: metrics, series and parameters, as plain values in units of people."""
 
 import json
 import re
@@ -14,6 +14,11 @@ POINTS = 200
 """Most points of one loss curve."""
 LONGEST = 6000
 """Characters of a parameter's value that MLflow stores."""
+DIGITS = 5
+"""Significant digits of a metric; `round.json` has all."""
+SPENT, SAVED = "spent", "saved percent"
+FORCE, ENERGY = "meV per Å", "meV"
+"""Units of errors as metrics are named by them; MLflow's charts show a metric's name and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -25,71 +30,79 @@ class Point:
     step: int
 
 
-def round_points(record: Round) -> tuple[Point, ...]:
-    """Return the metrics of a round against its number, and its errors against what was spent by then."""
-    against_spent = {f"vs_spent/{name}": value for name, value in error_metrics(record).items()}
-    return (
-        *(Point(name, value, record.index) for name, value in round_metrics(record).items()),
-        *(Point(name, value, round(record.spent)) for name, value in against_spent.items()),
-    )
+def headline(forces: bool) -> str:
+    """Return the metric that campaigns are compared by."""
+    return f"force MAE {FORCE}" if forces else f"energy MAE {ENERGY}"
 
 
-def error_metrics(record: Round) -> dict[str, float]:
-    """Return the errors on held-out labels, of the campaign and of its control arm (eV, eV/Å)."""
-    values = _flat("test", record.metrics) | _flat("validation", record.validation)
-    if record.control is not None:
-        values["control/error"] = record.control.error
-    measured = [error for error in record.cluster_errors.get("rmse", ()) if error is not None]
-    if measured:
-        values["test/worst_cluster_rmse"] = max(measured)
-    return values
+def worst_cluster(forces: bool) -> str:
+    """Return the metric of the cluster with the largest error."""
+    return f"worst cluster RMSE {FORCE if forces else ENERGY}"
 
 
-def round_metrics(record: Round) -> dict[str, float]:
-    """Return every number of a round that is compared between rounds and campaigns."""
-    values = error_metrics(record)
-    values |= {"spent": record.spent, "remaining": record.remaining, "cost": record.cost}
-    values["predicted_cost"] = record.predicted_cost
-    for group, amounts in (
-        ("labels", record.labels),
-        ("account", record.accounts),
-        ("seconds", record.seconds),
-    ):
-        names = safe_names(amounts)
-        values |= {f"{group}/{names[name]}": float(amount) for name, amount in amounts.items()}
-    names = safe_names(row.name for row in record.molecules)
-    for row in record.molecules:
-        values[f"molecule/{names[row.name]}/spent"] = row.spent
-        values |= {} if row.metrics is None else _flat(f"molecule/{names[row.name]}", row.metrics)
-    if record.control is not None:
-        saving = record.control.saving
-        values["control/saving"] = saving.share
-        if saving.low is not None and saving.high is not None:
-            values |= {"control/saving_low": saving.low, "control/saving_high": saving.high}
-    return values
-
-
-def selection_points(one: SelectionRound, control: SelectionRound | None) -> tuple[Point, ...]:
-    """Return the metrics of a round of a selection, named as those of a campaign; labels are what is spent.
+def round_points(record: Round, size: float) -> tuple[Point, ...]:
+    """Return what is compared of a round between campaigns, at its number.
 
     Parameters
     ----------
-    one : a round that was measured.
-    control : the same round of the control arm, None where there is none.
+    size : base units of spend in the unit that it is shown in.
     """
-    errors = {} if one.held_out is None else _flat("test", one.held_out)
-    if one.pool is not None:
-        errors |= _flat("pool", one.pool)
-    if control is not None and control.held_out is not None:
-        errors["control/error"] = control.held_out.headline
-    values = errors | {"spent": float(one.labels), "seconds/round": one.seconds}
-    if one.estimate is not None:
-        ranks = {"cluster_rank": one.estimate.cluster_rank, "frame_rank": one.estimate.frame_rank}
-        values |= {f"estimate/{name}": rank for name, rank in ranks.items() if rank is not None}
-    return (
-        *(Point(name, value, one.index) for name, value in values.items()),
-        *(Point(f"vs_spent/{name}", value, one.labels) for name, value in errors.items()),
+    forces = record.metrics.force_mae is not None
+    values = {headline(forces): 1000 * record.metrics.headline, SPENT: record.spent / size}
+    measured = [error for error in record.cluster_errors.get("rmse", ()) if error is not None]
+    if measured:
+        values[worst_cluster(forces)] = 1000 * max(measured)
+    if record.control is not None:
+        saving = record.control.saving
+        values |= {SAVED: 100 * saving.share, f"{SAVED} low": 100 * saving.low}
+        values[f"{SAVED} high"] = 100 * saving.high
+    values |= _errors("test", record.metrics, forces) | _errors("validation", record.validation, forces)
+    values |= _named("labels", record.labels) | _named("seconds", record.seconds)
+    money = {"remaining": record.remaining, "round": record.cost, "round predicted": record.predicted_cost}
+    values |= _named(
+        "money", {name: amount / size for name, amount in (money | dict(record.accounts)).items()}
     )
+    names = safe_names(row.name for row in record.molecules)
+    for row in record.molecules:
+        values[f"molecule {names[row.name]}/spent"] = row.spent / size
+        if row.metrics is not None:
+            values |= _errors(f"molecule {names[row.name]}", row.metrics, forces)
+    return _points(values, record.index)
+
+
+def control_points(record: Round, size: float, accurate: str) -> tuple[Point, ...]:
+    """Return what is compared of the control arm, at the number of the round; nothing where there is none.
+
+    Parameters
+    ----------
+    accurate : name of the level it trains on.
+    """
+    arm = record.control
+    if arm is None:
+        return ()
+    forces = record.metrics.force_mae is not None
+    name = headline(forces)
+    values = {name: 1000 * arm.error, SPENT: record.spent / size} | _named("labels", {accurate: arm.labels})
+    if arm.low != arm.high:
+        values |= {f"{name} low": 1000 * arm.low, f"{name} high": 1000 * arm.high}
+    if arm.metrics is not None:
+        values |= _errors("test", arm.metrics, forces)
+    return _points(values, record.index)
+
+
+def selection_points(one: SelectionRound) -> tuple[Point, ...]:
+    """Return what is compared of a round of a selection that was measured; labels are what is spent."""
+    values = {SPENT: float(one.labels), "seconds/round": one.seconds}
+    if one.held_out is not None:
+        forces = one.held_out.force_mae is not None
+        values |= {headline(forces): 1000 * one.held_out.headline} | _errors("test", one.held_out, forces)
+        values |= {} if one.pool is None else _errors("pool", one.pool, forces)
+        if one.clusters is not None:
+            values[worst_cluster(forces)] = 1000 * one.clusters.worst
+    if one.estimate is not None:
+        ranks = {"cluster rank": one.estimate.cluster_rank, "frame rank": one.estimate.frame_rank}
+        values |= {f"estimate/{name}": rank for name, rank in ranks.items() if rank is not None}
+    return _points(values, one.index)
 
 
 def stage_points(history: Mapping[str, Any]) -> tuple[Point, ...]:
@@ -141,8 +154,26 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
     return safe
 
 
-def _flat(group: str, metrics: Metrics) -> dict[str, float]:
-    return {f"{group}/{k}": float(v) for k, v in asdict(metrics).items() if v is not None and k != "frames"}
+def _points(values: Mapping[str, float], step: int) -> tuple[Point, ...]:
+    """Return points whose values have the digits that MLflow's tables have room for."""
+    return tuple(Point(name, float(f"{value:.{DIGITS}g}"), step) for name, value in values.items())
+
+
+def _named(group: str, amounts: Mapping[str, float]) -> dict[str, float]:
+    names = safe_names(amounts)
+    return {f"{group}/{names[name]}": float(amount) for name, amount in amounts.items()}
+
+
+def _errors(group: str, metrics: Metrics, forces: bool) -> dict[str, float]:
+    """Return the errors of some frames by names that say their unit."""
+    found = {}
+    for field, error in asdict(metrics).items():
+        if error is not None and field != "frames":
+            kind, _, statistic = field.partition("_")
+            of_forces = forces if kind in ("worst", "p99") else kind == "force"
+            words = f"{kind} {statistic.upper()}".strip()
+            found[f"{group}/{words} {FORCE if of_forces else ENERGY}"] = 1000.0 * error
+    return found
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""`SelectionTracker`: one MLflow run per selection from a file, a child per round."""
+"""`SelectionTracker`: MLflow runs of a selection from a file, of its control arm and of its rounds."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,16 +7,19 @@ from hashlib import blake2b
 from typing import Any
 
 from fidsel.campaign.selection.settings import SelectionRound
+from fidsel.tracking.about import CONTROL
 from fidsel.tracking.entries import parameters, selection_points
-from fidsel.tracking.runs import Entry, Tracked, send_rounds, tried
+from fidsel.tracking.runs import Arm, Entry, Story, send_rounds
+from fidsel.tracking.store import Store
+from fidsel.tracking.view import SPENT_IN, STRATEGY, prepare_view
 
 
 @dataclass(frozen=True)
 class SelectionTracker:
-    """Sends the rounds of a selection to MLflow, in runs like those of a campaign.
+    """Sends the rounds of a selection to MLflow, in runs like those of a campaign; labels are what is spent.
 
-    The parent run holds the settings and every metric of every round, against the round's number and
-    (`vs_spent/`) against the labels spent by then; a round's run what it picked and why it was the last.
+    The selection's run holds the settings and every metric of every round, that of its control arm the arm's;
+    a round's run what it picked and why it was the last.
 
     Parameters
     ----------
@@ -41,31 +44,39 @@ class SelectionTracker:
         ----------
         rounds, control : of the selection and of its control arm.
         """
-        measured = [one for one in rounds if one.held_out is not None]
-        arm = {one.index: one for one in control}
+        drawn = {one.index: selection_points(one) for one in control if one.held_out is not None}
         entries = [
-            Entry(one.index, selection_points(one, arm.get(one.index)), _said(one)) for one in measured
+            Entry(one.index, selection_points(one), _said(one), control=drawn.get(one.index, ()))
+            for one in rounds
+            if one.held_out is not None
         ]
         if not entries:
             return None
         last = rounds[-1].stop
         ended = last is not None and not last.why.waiting
+        ours, arm = self._arms()
+        store = Store(self.uri)
 
         def send() -> None:
-            from mlflow import MlflowClient
+            client = store.client()
+            experiment = store.experiment(client, self.experiment)
+            if SPENT_IN not in experiment.tags:
+                client.set_experiment_tag(experiment.experiment_id, SPENT_IN, "labels")
+            story = Story(tags={"labels": f"{rounds[-1].labels}"})
+            random = arm if drawn else None
+            if send_rounds(client, experiment, ours, entries, story, control=random, ended=ended):
+                prepare_view(client, experiment, "labels")
 
-            client = MlflowClient(tracking_uri=self.uri)
-            found = client.get_experiment_by_name(self.experiment)
-            experiment = found or client.get_experiment(client.create_experiment(self.experiment))
-            send_rounds(client, experiment, self._tracked(), entries, ended=ended)
-
-        trouble = tried(self.uri, send)
+        trouble = store.tried(send)
         return trouble and f"{trouble}; the rounds are kept and sent next time"
 
-    def _tracked(self) -> Tracked:
+    def _arms(self) -> tuple[Arm, Arm]:
         content = json.dumps(self.settings, sort_keys=True, default=str).encode()
         name = blake2b(content, digest_size=8).hexdigest()
-        return Tracked(name, self.title, parameters(self.settings), kind="selection")
+        tags = {STRATEGY: self.title}
+        ours = Arm(name, self.title, tags, parameters(self.settings), kind="selection")
+        drawn = f"random labels · {self.title}"
+        return ours, Arm(name, drawn, {STRATEGY: drawn}, kind=CONTROL)
 
 
 def _said(one: SelectionRound) -> dict[str, str]:

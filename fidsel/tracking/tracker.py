@@ -1,69 +1,60 @@
-"""`Tracker`: one MLflow run per campaign, a child per round, a grandchild per training stage.
+"""`Tracker`: MLflow runs of a campaign, of its control arm, of its rounds and of their training stages.
 
-What is on disk under `rounds/` is the truth; `sync` sends what the tracking server does not have yet,
-so that a server that was away is caught up later.
+What is on disk under `rounds/` is the truth; `sync` sends what the store does not have yet, so that a server
+that was away is caught up later, and a store can be made anew.
 """
 
-import fcntl
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
+from fidsel.campaign.records.report import FILE
 from fidsel.campaign.records.round import Round
 from fidsel.exceptions import FidselError
-from fidsel.tracking.entries import parameters, round_points, stage_points, without_passwords
-from fidsel.tracking.runs import Entry, Stage, Tracked, send_rounds, tried
+from fidsel.fidelity.budget import SPELLINGS, Budget
+from fidsel.tracking.about import CONTROL, campaign_tags, description, formulae, labels_words, title
+from fidsel.tracking.entries import control_points, parameters, round_points, stage_points
+from fidsel.tracking.runs import Arm, Entry, Stage, Story, send_rounds
+from fidsel.tracking.store import Store, one_at_a_time
+from fidsel.tracking.view import SPENT_IN, STRATEGY, prepare_view
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
 
 
-SPECIAL = frozenset("%?#")
-"""Characters that have a meaning in a URI."""
-
-
 @dataclass(frozen=True)
 class Tracker:
     """Sends the rounds of a campaign folder to MLflow.
 
-    The parent run holds the configuration and every metric of every round, against the round's number
-    and (`vs_spent/`) against what was spent by then; a round's run its record, picks with reasons,
-    cluster-error plot, model and data sets; a stage's run its losses and notes.
+    The campaign's run holds every metric of every round, its settings, a description, the last report and the
+    best model; that of its control arm the arm's errors at the same spend. A round's run holds its record,
+    picks with reasons, cluster-error plot, model and data sets; a stage's run its losses and notes.
 
     Parameters
     ----------
     experiment : name of the MLflow experiment.
-    uri : tracking URI; None = `mlflow.db` and `mlartifacts` in the campaign folder.
-    parameters : configuration, logged with the parent run.
+    store : where runs are kept.
+    budget : says in which unit spend is told.
+    config : the expanded configuration.
+    changed : settings that are not the usual ones, logged as parameters.
+    label : stands in the names of its runs, beside what the configuration tells.
+    copy : tells a campaign from the one it is a copy of, in the same experiment.
     """
 
     folder: CampaignFolder
     experiment: str
-    uri: str | None = None
-    parameters: Mapping[str, Any] | None = None
-
-    @property
-    def tracking_uri(self) -> str:
-        """Where rounds go."""
-        return self.uri or sqlite_uri(self.folder.path.resolve() / "mlflow.db")
-
-    @property
-    def shown_uri(self) -> str:
-        """The tracking URI as it may be printed."""
-        return without_passwords(self.tracking_uri)
-
-    @property
-    def artifacts(self) -> str | None:
-        """URI of the folder for files; None = the tracking server decides."""
-        return None if self.uri else (self.folder.path.resolve() / "mlartifacts").as_uri()
+    store: Store
+    budget: Budget
+    config: Mapping[str, Any] = field(default_factory=dict)  # Any: whatever TOML holds
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    copy: str = ""
 
     def sync(self) -> str | None:
-        """Send every finished round that the server does not have; return why that failed, or None.
+        """Send every finished round that the store does not have; return why that failed, or None.
 
         A failure is returned, not raised: tracking never stops a campaign, and the next call tries
         again. A round that was sent in part is replaced.
@@ -78,90 +69,92 @@ class Tracker:
             return None
 
         def send() -> None:
-            with _one_at_a_time(self.folder.path / ".mlflow.lock"):
-                self._sync(rounds)
+            with one_at_a_time(self.store.folder or self.folder.path):
+                client = self.store.client()
+                experiment = self.store.experiment(client, self.experiment)
+                self._send(client, experiment, rounds)
 
-        trouble = tried(self.tracking_uri, send)
+        trouble = self.store.tried(send)
         return trouble and f"{trouble}; the rounds are kept and sent next time"
 
-    def trouble(self) -> str | None:
-        """Return why the tracking URI cannot be used, None where it answers; nothing is sent."""
+    def _send(self, client: "MlflowClient", experiment: "Experiment", rounds: Sequence[Round]) -> None:
+        size, unit = self._scale(client, experiment)
+        times = self._times(rounds)
+        entries = [self._entry(one, size, *when) for one, when in zip(rounds, times, strict=True)]
+        arm, control = self._arms(rounds)
+        story = self._story(rounds)
+        ended = bool(rounds[-1].stop)
+        if send_rounds(client, experiment, arm, entries, story, control=control, ended=ended):
+            prepare_view(client, experiment, unit)
 
-        def ask() -> None:
-            from mlflow import MlflowClient
+    def _scale(self, client: "MlflowClient", experiment: "Experiment") -> tuple[float, str]:
+        """Return size and name of the unit of spend: that of the experiment's first campaign."""
+        size, unit = self.budget.scale
+        known = experiment.tags.get(SPENT_IN)
+        if known is None:
+            client.set_experiment_tag(experiment.experiment_id, SPENT_IN, unit)
+            return size, unit
+        if SPELLINGS[known][0] != self.budget.unit:
+            raise FidselError(
+                f"experiment {self.experiment!r} counts spend in {known}, this campaign in {unit}, which one "
+                "axis cannot show: name another one with tracking.experiment"
+            )
+        return SPELLINGS[known][1], known
 
-            MlflowClient(tracking_uri=self.tracking_uri).search_experiments(max_results=1)
+    def _arms(self, rounds: Sequence[Round]) -> tuple[Arm, Arm | None]:
+        """Return the run of the campaign and that of its control arm, None where it has none."""
+        molecule = ", ".join(row.name for row in rounds[0].molecules)
+        molecule = molecule or formulae(self.folder.round(0) / "train.extxyz")
+        tags = campaign_tags(self.config, molecule, self.folder.path)
+        seed = tags.get("seed", "")
+        name = f"{rounds[0].campaign}{self.copy and f' {self.copy}'}"
+        ours = title(tags.get(STRATEGY, ""), seed, molecule, self.label)
+        campaign = Arm(name, ours, tags, parameters(self.changed))
+        arm = next((one.control for one in reversed(rounds) if one.control is not None), None)
+        if arm is None:
+            return campaign, None
+        drawn = " · ".join(filter(None, ("random labels", tags.get("model", ""))))
+        tags = tags | {"recipe": "standard", "picker": "random", STRATEGY: drawn, "basis": arm.basis}
+        tags["labels"] = f"{arm.labels} {list(rounds[-1].labels)[-1]}"
+        return campaign, Arm(name, title(drawn, seed, molecule, CONTROL, self.label), tags, kind=CONTROL)
 
-        return tried(self.tracking_uri, ask)
-
-    def _sync(self, rounds: Sequence[Round]) -> None:
-        from mlflow import MlflowClient
-
-        if self.uri is None:
-            self._make_store()
-        client = MlflowClient(tracking_uri=self.tracking_uri)
-        settings = parameters(self.parameters or {})
-        what = Tracked(rounds[0].campaign, self.experiment, settings)
-        entries = [self._entry(record) for record in rounds]
-        send_rounds(client, self._experiment(client), what, entries, ended=bool(rounds[-1].stop))
-
-    def _entry(self, record: Round) -> Entry:
-        folder = self.folder.round(record.index)
+    def _entry(self, record: Round, size: float, began: int, ended: int) -> Entry:
+        accurate = list(record.labels)[-1]
         said = {"picks": len(record.picks), "stop": record.stop, "notes": "; ".join(record.notes)}
         stages = tuple(
             Stage(f"{number} {history['stage']}", stage_points(history), parameters(history["notes"]))
             for number, history in enumerate(record.training.get("histories", ()))
         )
-        when = int(1000 * (folder / "round.json").stat().st_mtime)
-        return Entry(record.index, round_points(record), parameters(said), stages, folder, when)
+        return Entry(
+            record.index,
+            round_points(record, size),
+            parameters(said),
+            stages,
+            control_points(record, size, accurate),
+            self.folder.round(record.index),
+            accurate,
+            began,
+            ended,
+        )
 
-    def _make_store(self) -> None:
-        """Make `mlflow.db` at one stroke: a store whose making is cut off could never be opened again."""
-        from mlflow import MlflowClient
+    def _times(self, rounds: Sequence[Round]) -> list[tuple[int, int]]:
+        """Return when each round began and ended, ms since 1970."""
+        times: list[tuple[int, int]] = []
+        for one in rounds:
+            path = self.folder.round(one.index) / "round.json"
+            ended = int(1000 * (one.finished or path.stat().st_mtime))
+            began = ended - int(1000 * sum(one.seconds.values()))
+            times.append((max(began, times[-1][1]) if times else began, ended))
+        return times
 
-        store = self.folder.path.resolve() / "mlflow.db"
-        draft = store.with_name(".mlflow.db.part")
-        if not store.exists():
-            draft.unlink(missing_ok=True)
-            MlflowClient(tracking_uri=sqlite_uri(draft)).search_experiments(max_results=1)
-            draft.replace(store)
-
-    def _experiment(self, client: "MlflowClient") -> "Experiment":
-        found = client.get_experiment_by_name(self.experiment)
-        if found is None:
-            return client.get_experiment(client.create_experiment(self.experiment, self.artifacts))
-        if self.artifacts and found.artifact_location != self.artifacts:
-            raise FidselError(
-                f"mlflow.db keeps its files in {found.artifact_location}: this folder was moved or copied; "
-                "delete mlflow.db and mlartifacts here, they are made anew from rounds/"
-            )
-        return found
-
-
-def sqlite_uri(path: Path) -> str:
-    """Return the tracking URI of a SQLite file.
-
-    In a path with special characters they are escaped. Whether SQLAlchemy, or SQLite itself, takes the
-    escapes back depends on SQLAlchemy's version. The name of the driver keeps MLflow from taking the
-    escaped path for a folder to make.
-
-    Examples
-    --------
-    >>> sqlite_uri(Path("/home/ada/mlflow.db"))
-    'sqlite:////home/ada/mlflow.db'
-    """
-    if not SPECIAL.intersection(str(path)):
-        return f"sqlite:///{path}"
-    from sqlalchemy.engine import make_url
-
-    escaped = quote(str(path))
-    uri = f"sqlite+pysqlite:///{escaped}"
-    return uri if make_url(uri).database == str(path) else f"sqlite+pysqlite:///file:{escaped}?uri=true"
-
-
-@contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Wait until no other process sends the rounds of this folder."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    def _story(self, rounds: Sequence[Round]) -> Story:
+        last = self.folder.round(rounds[-1].index)
+        tags = {"labels": labels_words(rounds[-1].labels)}
+        if rounds[-1].control is not None:
+            tags["saved"] = rounds[-1].control.saving.cell
+        files = {name: last / name for name in (FILE, "learning_curve.png", "config.json")}
+        best, data = best_round(rounds), None
+        if best is not None and rounds[-1].stop:
+            data = self.folder.round(best.index)
+            files["best_model"] = data / "model"
+        return Story(description(rounds, self.budget), tags, files, data)

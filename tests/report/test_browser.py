@@ -1,7 +1,5 @@
 """A report in a real browser without a network: what is drawn, and what happens when one touches it."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -14,13 +12,6 @@ from matplotlib.image import imread
 from selected import water_report
 
 from fidsel.report import write_report
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 
 PATIENCE = 200_000
 """Milliseconds: processors of a busy machine draw in 3D a hundred times slower than a graphics card."""
@@ -47,18 +38,6 @@ class Opened:
     def clusters(self) -> list[str]:
         """Return the clusters of the table from top to bottom."""
         return [row.get_attribute("data-cluster") for row in self.page.locator("#clusters tbody tr").all()]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install 'fidsel[test]'")
-    found = os.environ.get("FIDSEL_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
-        pytest.skip("no Chromium on this machine; set FIDSEL_BROWSER to one")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import shutil
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -11,34 +11,38 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from fidsel.campaign import CampaignFolder, Round
+from fidsel.config.build import open_tracker
+from fidsel.fidelity.budget import Budget
 from fidsel.models import load
-from fidsel.tracking import Tracker
+from fidsel.tracking import Store, Tracker
 
-SETTINGS = {"campaign": {"name": "water"}, "fidelity": [{"name": "mmff94"}, {"name": "hf(sto)"}], "none": ""}
+ERROR = "force MAE meV per Å"
 
 
 @pytest.fixture
-def home(small_campaign: Path, empty_mlflow: Path, tmp_path: Path) -> CampaignFolder:
+def home(small_campaign: Path, fresh_store: Callable[[Path], Store], tmp_path: Path) -> CampaignFolder:
     """A copy of the small campaign that nothing was sent from yet, beside an empty store."""
     folder = tmp_path / "campaign"
     shutil.copytree(small_campaign, folder)
-    shutil.copy(empty_mlflow, folder / "mlflow.db")
+    fresh_store(folder)
     return CampaignFolder(folder)
 
 
 def tracker(home: CampaignFolder, uri: str | None = None) -> Tracker:
-    return Tracker(home, "water", uri, SETTINGS)
+    found = open_tracker(home.path, (), Store.of(uri, home.path))
+    assert found is not None
+    return found
 
 
 class Sent:
     """What a tracking store holds of the campaign."""
 
     def __init__(self, home: CampaignFolder) -> None:
-        self.client = MlflowClient(tracking_uri=tracker(home).tracking_uri)
+        self.client = MlflowClient(tracking_uri=tracker(home).store.uri)
         experiment = self.client.get_experiment_by_name("water")
         assert experiment is not None
         self.runs = list(self.client.search_runs([experiment.experiment_id], max_results=1000))
-        (self.parent,) = self.of_kind("campaign")
+        (self.parent,), (self.control,) = self.of_kind("campaign"), self.of_kind("control arm")
         self.rounds = sorted(self.of_kind("round"), key=lambda run: int(run.data.tags["fidsel.round"]))
 
     def of_kind(self, kind: str) -> list[Run]:
@@ -70,11 +74,17 @@ def check_whole(home: CampaignFolder, rounds: tuple[Round, ...]) -> None:
     assert len(sent.of_kind("stage")) == sum(len(r.training["histories"]) for r in rounds)
     for run, record in zip(sent.rounds, rounds, strict=True):
         assert len(sent.children(run)) == len(record.training["histories"])
-        assert run.data.metrics["test/energy_mae"] == record.metrics.energy_mae
-    expected = [(r.index, r.metrics.force_mae) for r in rounds]
-    assert sent.history(sent.parent, "test/force_mae") == expected
-    against = [(round(r.spent), r.metrics.force_mae) for r in rounds]
-    assert sent.history(sent.parent, "vs_spent/test/force_mae") == against
+        energy = record.metrics.energy_mae
+        assert run.data.metrics["test/energy MAE meV"] == pytest.approx(1000 * (energy or 0), rel=1e-4)
+    steps = [record.index for record in rounds]
+    ours = [1000 * (r.metrics.force_mae or 0) for r in rounds]
+    random = [1000 * r.control.error for r in rounds if r.control is not None]
+    for run, errors in ((sent.parent, ours), (sent.control, random)):
+        spent = [record.spent for record in rounds]
+        for name, values in ((ERROR, errors), ("spent", spent)):
+            found = sent.history(run, name)
+            assert [step for step, _ in found] == steps
+            assert [value for _, value in found] == pytest.approx(values, rel=1e-4)
 
 
 def test_campaign_round_and_stage_runs_hold_what_the_rounds_say(home: CampaignFolder) -> None:
@@ -83,9 +93,14 @@ def test_campaign_round_and_stage_runs_hold_what_the_rounds_say(home: CampaignFo
     assert tracker(home).sync() is None
     check_whole(home, rounds)
     sent = Sent(home)
-    assert sent.parent.data.params == {
-        "campaign.name": "water", "fidelity.0.name": "mmff94", "fidelity.1.name": "hf(sto)",
-    }  # fmt: skip
+    assert sent.parent.info.run_name == "cluster-error · cokriging · sgdml · seed 0 · H2O"
+    assert sent.control.info.run_name == "random labels · sgdml · seed 0 · H2O · control arm"
+    tags = {"molecule": "H2O", "SMILES": "O", "levels": "mmff94 → hf(sto)", "picker": "cluster-error"}
+    assert tags.items() <= sent.parent.data.tags.items()
+    changed = sent.parent.data.params
+    assert (changed["campaign.name"], changed["pool.frames"]) == ("water", "150")
+    assert "campaign.seed" not in changed  # that is the usual one
+    assert "held-out frames, after" in sent.parent.data.tags["mlflow.note.content"]
     assert sent.parent.data.metrics["labels/hf_sto_"] == rounds[-1].labels["hf(sto)"]
     assert rounds[-1].stop
     assert sent.parent.info.status == "FINISHED"
@@ -103,9 +118,16 @@ def test_files_and_data_sets_arrive_with_their_round(home: CampaignFolder) -> No
             assert (arrived / name).read_bytes() == (there / name).read_bytes()
         assert load(arrived / "model").level == "hf(sto)"
         assert "reason" in (arrived / "picks.csv").read_text().splitlines()[0]
-        assert {i.dataset.name for i in run.inputs.dataset_inputs} == {"train", "validation"}
+        names = {i.dataset.name for i in run.inputs.dataset_inputs}
+        assert names == {"train hf(sto)", "validation hf(sto)"}
     digests = [{i.dataset.name: i.dataset.digest for i in r.inputs.dataset_inputs} for r in sent.rounds]
-    assert digests[0]["train"] != digests[1]["train"]
+    assert digests[0]["train hf(sto)"] != digests[1]["train hf(sto)"]
+    kept = Path(sent.client.download_artifacts(sent.parent.info.run_id, ""))
+    assert {path.name for path in kept.iterdir()} == {
+        "report.html", "learning_curve.png", "config.json", "best_model",
+    }  # fmt: skip
+    assert load(kept / "best_model").level == "hf(sto)"
+    assert len(sent.parent.inputs.dataset_inputs) == 2
 
 
 def test_a_second_call_sends_nothing(home: CampaignFolder) -> None:
@@ -119,13 +141,17 @@ def test_parent_runs_on_while_the_campaign_does(home: CampaignFolder, tmp_path: 
     rounds = home.read_rounds()
     last = home.round(1).rename(tmp_path / "later")
     assert tracker(home).sync() is None
-    running = Sent(home).parent.info
-    assert (running.status, running.end_time) == ("RUNNING", None)
+    for run in (Sent(home).parent, Sent(home).control):
+        assert (run.info.status, run.info.end_time) == ("RUNNING", None)
     check_whole(home, rounds[:1])
     last.rename(home.round(1))
     assert tracker(home).sync() is None
     check_whole(home, rounds)
-    assert Sent(home).parent.info.status == "FINISHED"
+    sent = Sent(home)
+    ended = int(1000 * rounds[-1].finished)
+    for run in (sent.parent, sent.control, sent.rounds[-1]):
+        assert (run.info.status, run.info.end_time) == ("FINISHED", ended)
+    assert sent.parent.info.start_time < sent.rounds[-1].info.start_time < ended
 
 
 @pytest.mark.parametrize("reached_parent", [True, False])
@@ -136,13 +162,16 @@ def test_half_sent_round_is_replaced(home: CampaignFolder, reached_parent: bool)
         whole, sent = rows(home), Sent(home)
         half = sent.rounds[1].info.run_id
         sent.client.update_run(half, status="RUNNING")
-    else:  # no file can be stored
-        (home.path / "mlartifacts").write_text("in the way")
+    else:  # a file cannot be stored
+        experiment = tracker(home).store.experiment(tracker(home).store.client(), "water")
+        (home.round(0) / "zz").symlink_to(home.path / "nowhere")
         trouble = tracker(home).sync()
         assert trouble is not None
         assert "\n" not in trouble
-        half = Sent(home).rounds[0].info.run_id
-        (home.path / "mlartifacts").unlink()
+        client = MlflowClient(tracking_uri=tracker(home).store.uri)
+        (run,) = client.search_runs([experiment.experiment_id], "tags.`fidsel.kind` = 'round'")
+        half = run.info.run_id
+        (home.round(0) / "zz").unlink()
     assert tracker(home).sync() is None
     check_whole(home, rounds)
     assert half not in {run.info.run_id for run in Sent(home).runs}
@@ -182,22 +211,26 @@ def test_two_processes_at_once_send_everything_once(home: CampaignFolder) -> Non
     check_whole(home, home.read_rounds())
 
 
-def test_a_store_whose_making_was_cut_off_is_made_anew(home: CampaignFolder) -> None:
-    whole = (home.path / "mlflow.db").read_bytes()
-    (home.path / ".mlflow.db.part").write_bytes(whole[: len(whole) // 2])
-    (home.path / "mlflow.db").unlink()
-    assert tracker(home).sync() is None
-    assert len(Sent(home).rounds) == len(home.read_rounds())
-    assert not (home.path / ".mlflow.db.part").exists()
-
-
-def test_moved_folder_does_not_write_into_the_old_one(home: CampaignFolder, tmp_path: Path) -> None:
+def test_moved_folder_is_sent_anew_and_does_not_write_into_the_old_one(
+    home: CampaignFolder, tmp_path: Path
+) -> None:
     assert tracker(home).sync() is None
     moved = CampaignFolder(home.path.rename(tmp_path / "moved"))
-    assert "was moved or copied" in str(tracker(moved).sync())
+    assert tracker(moved).sync() is None
+    check_whole(moved, moved.read_rounds())
+    files = Sent(moved).client.list_artifacts(Sent(moved).parent.info.run_id)
+    assert "report.html" in {file.path for file in files}
     assert not home.path.exists()
 
 
+def test_spend_is_told_in_the_unit_of_the_experiment(home: CampaignFolder) -> None:
+    first = tracker(home)
+    assert first.sync() is None
+    hours = Tracker(home, "water", first.store, Budget.parse("2core-h"))
+    assert "counts spend in labels, this campaign in core-h" in str(hours.sync())
+
+
 def test_nothing_is_made_before_the_first_round(tmp_path: Path) -> None:
-    assert tracker(CampaignFolder(tmp_path)).sync() is None
+    nothing = Tracker(CampaignFolder(tmp_path), "water", Store.of(None, tmp_path), Budget.parse("1"))
+    assert nothing.sync() is None
     assert list(tmp_path.iterdir()) == []

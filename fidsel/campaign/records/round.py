@@ -154,6 +154,7 @@ class Round:
     stop : why the campaign ends here, "" while it goes on.
     molecules : of each, where there are several.
     checks : of each molecule at rest, see `fidsel.campaign.rounds.at_rest`.
+    finished : Unix time at which it was measured; 0 in records of before this was kept.
     """
 
     campaign: str
@@ -176,6 +177,7 @@ class Round:
     stop: str = ""
     molecules: tuple[MoleculeRow, ...] = ()
     checks: tuple[Mapping[str, Any], ...] = ()
+    finished: float = 0.0
 
     def __repr__(self) -> str:
         labels = ", ".join(f"{count} {name}" for name, count in self.labels.items())

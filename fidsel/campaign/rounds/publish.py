@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,7 @@ def measured(
             *_notes(ws, held, index, len(test), trained),
         ),
         molecules=_molecules(ws, held, index, shown, found),
+        finished=time(),
     )
     return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, each))
 

@@ -360,8 +360,8 @@ def _tracker(folder: Path, overrides: Sequence[str]) -> str:
     tracker = open_tracker(folder, overrides)
     if tracker is None:
         return "switched off (tracking.enabled = false)"
-    if tracker.uri is None and not (folder / "mlflow.db").exists():
+    if tracker.store.folder is not None and not (folder / "mlflow.db").exists():
         return f"{folder / 'mlflow.db'} is made with the first round"
-    if trouble := tracker.trouble():
+    if trouble := tracker.store.trouble():
         raise FidselError(f"{trouble}; check tracking.uri, or leave it out to log into the campaign's folder")
-    return f"{tracker.shown_uri} answers"
+    return f"{tracker.store.shown} answers"

@@ -1,37 +1,59 @@
-"""`fidsel ui`: the rounds of a campaign in MLflow's web page."""
+"""`fidsel ui`: campaigns in MLflow's web page, error against spend first."""
 
+import os
 import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fidsel.cli.output import AsJson, Folder, Overrides, document, note
+from fidsel.cli.output import AsJson, Folder, document, note, result
 
 
 def ui(
     folder: Folder = Path(),
-    settings: Overrides = None,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CAMPAIGN]... [SETTING]...",
+            help="Campaign folders in place of -C, several to compare them; settings as of other commands.",
+        ),
+    ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the store of a comparison; a temporary one if not told."),
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; a free one if not told.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Serve the campaign's MLflow page on this machine (127.0.0.1) until Ctrl-C."""
-    from fidsel.config.build import open_tracker
-    from fidsel.exceptions import FidselError
+    """Serve the MLflow page of campaigns on this machine (127.0.0.1) until Ctrl-C."""
+    from fidsel.tasks.show import shown
     from fidsel.tracking import serve
 
-    tracker = open_tracker(folder, settings or ())
-    if tracker is None:
-        raise FidselError("tracking is switched off (tracking.enabled = false), so there is nothing to show")
-    if trouble := tracker.sync():
-        raise FidselError(trouble)
-    note("the page of MLflow starts ...")
+    given = words or []
+    settings = [word for word in given if "=" in word and not Path(word).exists()]
+    campaigns = [Path(word) for word in given if word not in settings] or [folder]
+    note("rounds are sent to MLflow, and its page starts ...")
+    with shown(campaigns, settings, into) as found:
 
-    def ready() -> None:
-        url = f"http://127.0.0.1:{port}"
-        if as_json:
-            document({"url": url, "experiment": tracker.experiment})
+        def ready(server: str) -> None:
+            url = f"{server}{found.page}"
+            if as_json:
+                document({"url": url, "experiment": found.experiment})
+            else:
+                result(f"{url}\n")
             sys.stdout.flush()
-        note(f"{url} shows {tracker.experiment!r}; Ctrl-C ends it")
+            if browser and _has_display():
+                webbrowser.open(url)
 
-    serve(tracker, port, ready)
+        if found.store.has_page:
+            ready(found.store.uri.rstrip("/"))
+            return
+        serve(found.store, port, ready)
+
+
+def _has_display() -> bool:
+    """Return whether a browser has a place to open; elsewhere one in the terminal would be found."""
+    return sys.platform != "linux" or bool({"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} & os.environ.keys())

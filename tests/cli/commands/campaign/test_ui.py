@@ -5,25 +5,24 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
 from urllib.request import Request, urlopen
 
 import pytest
 
-from fidsel.campaign import CampaignFolder
 from fidsel.cli import main
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.tracking import Tracker, serve
+from fidsel.tracking import Store, serve
 
 
 @pytest.fixture
-def folder(small_campaign: Path, empty_mlflow: Path, tmp_path: Path) -> Path:
+def folder(small_campaign: Path, fresh_store: Callable[[Path], Store], tmp_path: Path) -> Path:
     """A copy of the small campaign beside an empty store."""
     copy = tmp_path / "50% of %20 #1?&c=d"
     shutil.copytree(small_campaign, copy)
-    shutil.copy(empty_mlflow, copy / "mlflow.db")
+    fresh_store(copy)
     return copy
 
 
@@ -65,18 +64,26 @@ def processes_of(port: int) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_page_is_served_here_alone_and_ends_with_all_it_started(folder: Path, number: signal.Signals) -> None:
     port = free_port()
-    command = [sys.executable, "-m", "fidsel", "ui", "-C", str(folder), "--port", str(port)]
-    log = folder / "ui.log"
-    with log.open("w") as file, subprocess.Popen(command, stderr=file, env=os.environ) as ui:
+    command = [sys.executable, "-m", "fidsel", "ui", str(folder), "--port", str(port), "--no-browser"]
+    log, told = folder / "ui.log", folder / "ui.out"
+    with (
+        log.open("w") as file,
+        told.open("w") as out,
+        subprocess.Popen(command, stdout=out, stderr=file, env=os.environ) as ui,
+    ):
         end = monotonic() + 120
-        while f"http://127.0.0.1:{port} shows 'water'" not in log.read_text():
+        while not told.read_text().endswith("\n"):
             assert ui.poll() is None, log.read_text()
             assert monotonic() < end, log.read_text()
             sleep(0.1)
-        with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
-            assert "MLflow" in page.read().decode()
+        with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+            assert "MLflow" in answer.read().decode()
         names = {e["name"]: e for e in post(port, "experiments/search", {"max_results": 10})["experiments"]}
-        runs = post(port, "runs/search", {"experiment_ids": [names["water"]["experiment_id"]]})["runs"]
+        identity = names["water"]["experiment_id"]
+        page = f"http://127.0.0.1:{port}/#/experiments/{identity}/runs?viewStateShareKey=fidsel"
+        assert told.read_text().startswith(page)
+        assert log.read_text() == "rounds are sent to MLflow, and its page starts ...\n"
+        runs = post(port, "runs/search", {"experiment_ids": [identity]})["runs"]
         assert len(runs) > 3  # the campaign, two rounds and their stages
         with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.2", port), timeout=5):
             pass
@@ -98,19 +105,8 @@ def test_port_in_use_is_an_error_that_names_it(
 
 def test_what_cannot_be_served_is_said(tmp_path: Path, taken: int) -> None:
     with pytest.raises(UsageError, match=r"open http://tracking\.example$"):
-        serve(Tracker(CampaignFolder(tmp_path), "x", "http://tracking.example"), taken)
+        serve(Store("http://tracking.example"), taken)
     with pytest.raises(UsageError, match="from 1 to 65535, got 0"):
-        serve(Tracker(CampaignFolder(tmp_path), "x"), 0)
-    broken = Tracker(CampaignFolder(tmp_path), "x", "nowhere://x")
-    with pytest.raises(FidselError, match=r"ended by itself with exit status [1-9]"):
-        serve(broken, free_port())
-
-
-def test_tracking_switched_off_has_no_page(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["fidsel", "ui", "-C", str(folder), "tracking.enabled=false"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1
-    assert "tracking is switched off" in capsys.readouterr().err
+        serve(Store.of(None, tmp_path), 0)
+    with pytest.raises(FidselError, match=r"ended by itself with exit status [1-9].*: .+"):
+        serve(Store("nowhere://x"), free_port())

@@ -1,0 +1,178 @@
+"""Where runs are kept: a tracking server, or `mlflow.db` and `mlartifacts` in a folder."""
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from fidsel.data.atomic import write_text
+from fidsel.tracking.entries import without_passwords
+from fidsel.tracking.view import address
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment
+
+LOG = logging.getLogger(__name__)
+SPECIAL = frozenset("%?#")
+"""Characters that have a meaning in a URI."""
+
+DEFAULTS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+}
+"""MLflow waits minutes for a server that is away, tells its makers of its use, and is chatty; a person
+who set one of these variables has their way."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A tracking store of MLflow.
+
+    Parameters
+    ----------
+    uri : tracking URI.
+    folder : that the store lies in, where it is our own; None = the tracking server decides on its files.
+    """
+
+    uri: str
+    folder: Path | None = None
+
+    @classmethod
+    def of(cls, uri: str | None, folder: Path) -> "Store":
+        """Return the store of a tracking URI, or the one in a folder where there is none."""
+        home = folder.resolve()
+        return cls(uri) if uri else cls(sqlite_uri(home / "mlflow.db"), home)
+
+    @property
+    def shown(self) -> str:
+        """The tracking URI as it may be printed."""
+        return without_passwords(self.uri)
+
+    @property
+    def artifacts(self) -> str | None:
+        """URI of the folder for files; None = the tracking server decides."""
+        return None if self.folder is None else (self.folder / "mlartifacts").as_uri()
+
+    @property
+    def has_page(self) -> bool:
+        """Whether it is a server with a page of its own."""
+        return self.uri.startswith(("http://", "https://"))
+
+    def client(self) -> "MlflowClient":
+        """Return a client, the store made where it is our own and not there."""
+        from mlflow import MlflowClient
+
+        if self.folder is not None:
+            _make(self.folder)
+        return MlflowClient(tracking_uri=self.uri)
+
+    def experiment(self, client: "MlflowClient", name: str) -> "Experiment":
+        """Return an experiment, made where it is not there."""
+        found = client.get_experiment_by_name(name)
+        return found or client.get_experiment(client.create_experiment(name, self.artifacts))
+
+    def page(self, experiment: str) -> str:
+        """Return the address of the prepared view of an experiment, on its server."""
+        with mlflow_defaults():
+            return address(self.experiment(self.client(), experiment).experiment_id)
+
+    def trouble(self) -> str | None:
+        """Return why the store cannot be used, None where it answers; nothing is sent."""
+
+        def ask() -> None:
+            from mlflow import MlflowClient
+
+            MlflowClient(tracking_uri=self.uri).search_experiments(max_results=1)
+
+        return self.tried(ask)
+
+    def tried(self, action: Callable[[], None]) -> str | None:
+        """Return in one line why an action on the store failed, None where it did not."""
+        try:
+            with mlflow_defaults():
+                action()
+        except Exception as error:  # isolation boundary: stores and artifact plugins raise what they like
+            why = " ".join(str(error).split())[:200] or type(error).__name__
+            return f"tracking at {self.shown} failed: {without_passwords(why)}"
+        return None
+
+
+def _make(folder: Path) -> None:
+    """Make the store of a folder where it is not there, or was made in another folder.
+
+    MLflow writes down where its files lie, so that a store that was moved or copied would go on in the old
+    place. Such a one is set aside. A new one is made at one stroke: one whose making is cut off could never
+    be opened again.
+    """
+    from mlflow import MlflowClient
+
+    store, files = folder / "mlflow.db", folder / "mlartifacts"
+    home = files / ".home"
+    if store.exists() and (not home.exists() or home.read_text(encoding="utf-8") != str(folder)):
+        LOG.info("%s was made in another folder: set aside as %s.moved and made anew", store, store.name)
+        for path in (store, files):
+            if path.exists():
+                path.replace(_unused(path.with_name(f"{path.name}.moved")))
+    draft = store.with_name(".mlflow.db.part")
+    if not store.exists():
+        draft.unlink(missing_ok=True)
+        MlflowClient(tracking_uri=sqlite_uri(draft)).search_experiments(max_results=1)
+        files.mkdir(exist_ok=True)
+        write_text(home, str(folder))
+        draft.replace(store)
+
+
+def _unused(path: Path) -> Path:
+    number, found = 2, path
+    while found.exists():
+        number, found = number + 1, path.with_name(f"{path.name}{number}")
+    return found
+
+
+def sqlite_uri(path: Path) -> str:
+    """Return the tracking URI of a SQLite file.
+
+    In a path with special characters they are escaped. Whether SQLAlchemy, or SQLite itself, takes the
+    escapes back depends on SQLAlchemy's version. The name of the driver keeps MLflow from taking the
+    escaped path for a folder to make.
+
+    Examples
+    --------
+    >>> sqlite_uri(Path("/home/ada/mlflow.db"))
+    'sqlite:////home/ada/mlflow.db'
+    """
+    if not SPECIAL.intersection(str(path)):
+        return f"sqlite:///{path}"
+    from sqlalchemy.engine import make_url
+
+    escaped = quote(str(path))
+    uri = f"sqlite+pysqlite:///{escaped}"
+    return uri if make_url(uri).database == str(path) else f"sqlite+pysqlite:///file:{escaped}?uri=true"
+
+
+@contextmanager
+def mlflow_defaults() -> Iterator[None]:
+    """Set the environment variables of `DEFAULTS` that are not set, for the time of a `with` block."""
+    ours = {name: value for name, value in DEFAULTS.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process sends to the store of this folder, or from it."""
+    with (folder / ".mlflow.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

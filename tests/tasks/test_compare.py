@@ -1,0 +1,60 @@
+"""Campaigns compared: what is one strategy, and what is told of it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fidsel.exceptions import UsageError
+from fidsel.report import write_report
+from fidsel.tasks.compare import compare
+
+
+@pytest.fixture
+def campaigns(small_campaign: Path, tmp_path: Path) -> list[Path]:
+    """The small campaign; the same with another seed; one with another picker."""
+    found = []
+    edits = ("", ""), ('"water"', '"water"\nseed = 1'), ("[selector]", '[selector]\nkind = "random"')
+    for number, (old, new) in enumerate(edits):
+        folder = Path(shutil.copytree(small_campaign, tmp_path / f"c{number}"))
+        text = (folder / "fidsel.toml").read_text()
+        (folder / "fidsel.toml").write_text(text.replace(old, new, 1) if old else text)
+        found.append(folder)
+    return found
+
+
+def test_seeds_of_one_strategy_are_averaged(campaigns: list[Path], tmp_path: Path) -> None:
+    found = compare(campaigns)
+    rows = {row["strategy"]: row for row in found.rows()}
+    assert {name: row["seeds"] for name, row in rows.items()} == {
+        "cluster-error · cokriging · sgdml": 2,
+        "random · cokriging · sgdml": 1,
+        "random labels · sgdml (extrapolated)": 2,
+    }
+    last = json.loads((campaigns[0] / "rounds" / "0001" / "round.json").read_text())
+    ours = rows["cluster-error · cokriging · sgdml"]
+    assert ours["error"].value == pytest.approx(1000 * last["metrics"]["force_mae"])
+    assert ours["error"].low == pytest.approx(ours["error"].high)
+    assert ours["labels"] == last["labels"]
+    assert found.spend == f"{last['spent']:.4g} labels"
+    page = write_report(found.report(), tmp_path / "page.html").read_text()
+    assert "cluster-error · cokriging · sgdml (2 seeds)" in page
+    assert "<svg" in page
+    assert "src=" not in page
+
+
+def test_what_is_told_is_compared_at(campaigns: list[Path]) -> None:
+    found = compare(campaigns[:1], spend=5.0, error=1e6)
+    assert (found.found.spend, found.found.error) == (5.0, 1000.0)
+    assert all(row["spend"].at_most for row in found.rows())
+
+
+def test_campaigns_that_count_differently_are_refused(campaigns: list[Path]) -> None:
+    file = campaigns[1] / "fidsel.toml"
+    file.write_text(file.read_text().replace('unit = "label"', 'unit = "core-h"'))
+    with pytest.raises(UsageError, match="compare campaigns that count the same"):
+        compare(campaigns)
+    shutil.rmtree(campaigns[2] / "rounds")
+    with pytest.raises(UsageError, match=r"no round of .*c2 is finished"):
+        compare(campaigns[2:])

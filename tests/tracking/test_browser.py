@@ -1,0 +1,122 @@
+"""What a person sees: the page that `fidsel ui` prints, a campaign's run, the page of `fidsel compare`."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fidsel.campaign import CampaignFolder
+from fidsel.report import write_report
+from fidsel.tasks.compare import compare
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 300_000
+"""Milliseconds that a busy machine may take for a page."""
+
+
+@pytest.fixture(scope="module")
+def campaigns(small_campaign: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The small campaign, and one that says of itself that it picked at random."""
+    found = []
+    for kind in ("cluster-error", "random"):
+        folder = Path(shutil.copytree(small_campaign, tmp_path_factory.mktemp("campaigns") / kind))
+        text = (folder / "fidsel.toml").read_text().replace("[selector]", f'[selector]\nkind = "{kind}"')
+        (folder / "fidsel.toml").write_text(text)
+        found.append(folder)
+    return found
+
+
+@pytest.fixture(scope="module")
+def address(
+    campaigns: list[Path], fresh_store: Callable[[Path], Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """What `fidsel ui` prints, as long as it serves."""
+    into = tmp_path_factory.mktemp("ui") / "store"
+    fresh_store(into)
+    command = [
+        sys.executable,
+        "-m",
+        "fidsel",
+        "ui",
+        *map(str, campaigns),
+        "--into",
+        str(into),
+        "--no-browser",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as ui:
+        assert ui.stdout is not None
+        yield ui.stdout.readline().strip()
+        ui.send_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1500, "height": 1000})
+    context.set_default_timeout(PATIENCE)
+    yield context.new_page()
+    context.close()
+
+
+def test_error_against_spend_is_seen_first_and_without_a_click(
+    page: Any, address: str, campaigns: list[Path], tmp_path: Path
+) -> None:
+    page.goto(address)
+    chart = page.locator(".js-plotly-plot").first
+    chart.locator(".scatterlayer .trace").nth(3).wait_for()
+    assert chart.locator(".xtitle").text_content() == "spent"
+    drawn = chart.evaluate("e => e.data.filter(t => t.x && t.x.length > 1).map(t => [[...t.x], [...t.y]])")
+    rounds = CampaignFolder(campaigns[0]).read_rounds()
+    spent = [one.spent for one in rounds]
+    arms = [
+        [1000 * (one.metrics.force_mae or 0) for one in rounds]
+    ]  # those of the campaign, of the control arm
+    arms.append([1000 * one.control.error for one in rounds if one.control is not None])
+    for errors in arms:
+        assert [pytest.approx(spent, rel=1e-4), pytest.approx(errors, rel=1e-4)] in drawn
+    told = page.locator("body").inner_text()
+    assert told.index("What labels bought.") < told.index("spent in labels") < told.index("saved percent")
+    assert told.index("force MAE meV per Å\n") < told.index("worst cluster RMSE meV per Å\n")
+    for name in ("cluster-error · cokriging · sgdml · seed 0 · H2O", "random · cokriging · sgdml · seed 0"):
+        assert name in told
+    assert "round 0" not in told  # rounds are hidden
+    page.screenshot(path=tmp_path / "comparison.png")
+
+
+def test_the_run_of_a_campaign_says_what_it_reached(page: Any, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("link", name=re.compile("random · cokriging")).first.click()
+    page.get_by_text("held-out frames, after").first.wait_for()
+    told = page.locator("body").inner_text()
+    for words in ("molecule: H2O", "levels: mmff94 → hf(sto)", "train hf(sto)", "round 1", "pool.frames"):
+        assert words in told, words
+    page.get_by_role("tab", name="Artifacts").click()
+    for name in ("best_model", "report.html", "learning_curve.png"):
+        page.get_by_text(name).first.wait_for()
+
+
+def test_the_page_of_a_comparison_opens_without_a_network(
+    browser: Any, campaigns: list[Path], tmp_path: Path
+) -> None:
+    path = write_report(compare(campaigns).report(), tmp_path / "comparison.html")
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    assert page.locator("figure svg:visible").count() == 1
+    drawn = page.locator("figure .paper:visible").inner_html()
+    for name in ("cluster-error · cokriging · sgdml", "random · cokriging · sgdml", "spent (labels)"):
+        assert name in drawn, json.dumps(name)
+    page.get_by_role("button", name="kcal/mol/Å").click()
+    assert "force MAE (kcal/mol/Å)" in page.locator("figure .paper:visible").inner_html()
+    assert {url for url in asked if not url.startswith("data:")} == {path.as_uri()}
+    context.close()
