@@ -103,12 +103,14 @@ FULL = Size(1000.0, 20, 4000, 10, 64, SIGMAS)
 
 
 def cells(*, quick: bool) -> Iterator[Cell]:
-    """Yield every arm, all arms of a seed together."""
-    for seed in range(5):
-        for arm, budget in product(PICKING, (10, 20)):
-            yield Cell(arm, budget, seed)
-    for seed, budget, arm in product(range(3), (40,) if quick else (100, 300), ARMS):
+    """Yield every arm: those that take long come last."""
+    budgets = (40,) if quick else (100, 300)
+    for seed, budget, arm in product(range(3), budgets, ARMS[:-1]):
         yield Cell(arm, budget, seed)
+    for seed, budget, arm in product(range(5), (10, 20), PICKING):
+        yield Cell(arm, budget, seed)
+    for seed, budget in product(range(3), budgets):
+        yield Cell(ARMS[-1], budget, seed)
 
 
 def bought(cell: Cell) -> tuple[TrainingData, Frames]:

@@ -1,16 +1,21 @@
 """Molecules at rest in a campaign: labelled once beside the budget, compared in every round."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from morse_molecule import frames
+from morse_source import Morse
 from tiny_campaign import opened, rounds, run, write_campaign
 
+from fidsel.campaign.records.decisions import Allocation
 from fidsel.campaign.records.report import read_report
 from fidsel.campaign.rounds.at_rest import FILE, check_at_rest
 from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import Ledger
 from fidsel.fidelity.budget import counted
+from fidsel.models import SGDML
 
 ASKED = ("campaign.check=true", "campaign.rounds=0")
 
@@ -38,6 +43,29 @@ def test_molecules_are_compared_with_the_accurate_level(tmp_path: Path) -> None:
         (folder / FILE).write_text("{}")
         assert check_at_rest(ws, model)[0] == ()
         assert "is damaged" in check_at_rest(ws, model)[1][0]
+
+
+        (folder / FILE).unlink()
+        hanging = replace(ws.campaign.accurate, source=Morse("accurate", act="hang", one_in=1), time_limit=0.5)
+        ws.campaign = replace(ws.campaign, fidelities=(*ws.campaign.cheap, hanging))
+        nothing, (why,) = check_at_rest(ws, model)
+        assert nothing == ()
+        assert "a label took longer than 0.5 s: raise time_limit of accurate" in why
+        assert Ledger(ws.store).accounts()["check"] == paid + 1, "the label that hung is paid for"
+        assert check_at_rest(ws, model) == ((), (why,)), "it is not asked again in every round"
+
+
+def test_labels_that_come_late_meanwhile_are_kept(tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path, 120, "pause = 0.1", "pause = 0")
+    with opened(folder, *ASKED) as ws:
+        first, (cheap,) = ws.pool.ids[:6], ws.campaign.cheap
+        ws.buy(ws.campaign.accurate, first, "train")
+        ws.journal.write(Allocation(first, {cheap.name: first}, (), 0.0), 0)
+        ws.buy(cheap, first, "train", close_at=0.2)
+        assert len(ws.late)
+        check_at_rest(ws, SGDML([10.0]).fit(frames(8), frames(0))[0])
+        assert not len(ws.late)
+        assert len(ws.labelled(cheap, first)) == 6
 
 
 def test_what_cannot_be_relaxed_is_refused(tmp_path: Path) -> None:
