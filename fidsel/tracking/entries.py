@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fidsel.campaign.records.at_rest import numbers
 from fidsel.campaign.records.round import Round
 from fidsel.campaign.selection.settings import SelectionRound
 from fidsel.training.evaluate import Metrics
@@ -61,6 +62,9 @@ def round_metrics(record: Round) -> dict[str, float]:
     for row in record.molecules:
         values[f"molecule/{names[row.name]}/spent"] = row.spent
         values |= {} if row.metrics is None else _flat(f"molecule/{names[row.name]}", row.metrics)
+    names = safe_names(str(one["molecule"]) for one in record.checks)
+    for one in record.checks:
+        values |= {f"at_rest/{names[one['molecule']]}/{name}": value for name, value in numbers(one).items()}
     if record.control is not None:
         saving = record.control.saving
         values["control/saving"] = saving.share

@@ -68,19 +68,6 @@ def check_at_rest(ws: Workspace, model: ForceField) -> tuple[Checks, tuple[str, 
     return tuple(found), tuple(notes)
 
 
-def words(check: Mapping[str, Any]) -> str:  # Any: plain values
-    """Return what a check says, in a line."""
-    told = (
-        f"RMSD {check['rmsd']:.3f} Å, bonds {check['bond_mae']:.3f} Å, angles {check['angle_mae']:.2g}°, "
-        f"frequencies {check['frequency_mae']:.3g} 1/cm (largest {check['frequency_max']:.3g})"
-    )
-    turns = [
-        f"{one['bond']} {1000 * one['mae']:.3g} of {1000 * one['reference_barrier']:.3g} meV"
-        for one in check["torsions"]
-    ]
-    return told + (f"; error along torsions, of their barrier: {', '.join(turns)}" if turns else "")
-
-
 def _rest(ws: Workspace, known: Known, start: Frames, name: str) -> Rest:
     """Return what the accurate level says of a molecule, computed and charged where it is not known."""
     frame = start.ids[0]
