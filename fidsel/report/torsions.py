@@ -56,8 +56,8 @@ def torsion_figure(scans: Sequence[Turned], source: str, unit: str = "meV") -> "
         raise UsageError("there is no torsion to draw: no bond of the molecules can be turned about")
     names = list(dict.fromkeys(name for scan in scans for name in scan.models))
     colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(names)}
-    rows = -(-len(scans) // ACROSS)
-    figure = Figure(figsize=(0.75 + ACROSS * (PANEL[0] + 0.45), 0.75 + rows * (PANEL[1] + 0.35)))
+    rows, wide = -(-len(scans) // ACROSS), min(max(2, len(scans)), ACROSS)
+    figure = Figure(figsize=(0.75 + wide * (PANEL[0] + 0.45), 0.75 + rows * (PANEL[1] + 0.35)))
     width, height = figure.get_size_inches()
     for number, scan in enumerate(scans):
         row, column = divmod(number, ACROSS)
