@@ -17,7 +17,7 @@ model of the other half; dynamics at 400 K.
   cluster-error  picked where clusters err most
 
     python benchmarks/md_stability.py --part stability.jsonl           # hours
-    python benchmarks/md_stability.py --quick --part quick.jsonl       # half an hour: less of all
+    python benchmarks/md_stability.py --quick --part quick.jsonl       # an hour: less of all
 
 Needs malonaldehyde_ccsd_t and rmd17/malonaldehyde.npz in FIDSEL_DATA (default ../shared/data), and tblite.
 """
@@ -66,6 +66,8 @@ SHARE = 0.5
 ALONE = ("standard", "kernel")
 """Arms that buy accurate labels alone."""
 ARMS = (*ALONE, "asteroid", "cokriging", "baseline")
+KERNELS = ("kernel", "cokriging")
+"""Arms that are tried with very few labels, too."""
 PICKING = ("random", "cluster-error")
 TIMESTEPS = (0.5, 1.0, 1.5, 2.0)
 
@@ -104,8 +106,8 @@ FULL = Size(1000.0, 20, 4000, 10, 64, SIGMAS)
 
 def cells(*, quick: bool) -> Iterator[Cell]:
     """Yield every arm: those that take long come last."""
-    budgets = (40,) if quick else (100, 300)
-    for seed, budget, arm in product(range(3), budgets, ARMS[:-1]):
+    budgets, few = ((40,), (10, 20)) if quick else ((100, 300), ())
+    for seed, (arm, budget) in product(range(3), [*product(ARMS[:-1], budgets), *product(KERNELS, few)]):
         yield Cell(arm, budget, seed)
     for seed, budget, arm in product(range(5), (10, 20), PICKING):
         yield Cell(arm, budget, seed)
