@@ -25,8 +25,4 @@ def numbers(check: Mapping[str, Any]) -> dict[str, float]:  # Any: plain values
     if turns := check["torsions"]:
         for name, key in (("torsion_mae", "mae"), ("torsion_barrier", "reference_barrier")):
             found[name] = sum(turn[key] for turn in turns) / len(turns)
-        wells = [well for turn in turns for well in turn.get("conformers", ())]
-        if wells:
-            errors = [abs(well["energy"] - well["reference_energy"]) for well in wells]
-            found["conformer_mae"] = sum(errors) / len(errors)
     return found

@@ -1,6 +1,6 @@
 """What `md` prints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import isnan
 from typing import Any
 
@@ -85,25 +85,10 @@ def check_table(found: Record) -> None:
     table(f"relaxed geometry and harmonic frequencies against {found['source']}", columns, rows, text=2)
     turns = [
         (one["model"], one["system"], turn["bond"], len(turn["angles"]), 1000 * turn["mae"],
-         1000 * turn["barrier"], 1000 * turn["reference_barrier"], _conformers(turn["conformers"]))
+         1000 * turn["barrier"], 1000 * turn["reference_barrier"])
         for one in found["checks"]
         for turn in one["torsions"]
     ]  # fmt: skip
     if turns:
-        names = (
-            "model",
-            "molecule",
-            "bond",
-            "geometries",
-            "MAE meV",
-            "barrier meV",
-            "of the source",
-            "conformers",
-        )
+        names = ("model", "molecule", "bond", "geometries", "MAE meV", "barrier meV", "of the source")
         table(f"rigid rotation about bonds against {found['source']}", names, turns, text=3)
-
-
-def _conformers(found: Sequence[Record]) -> str | None:
-    """Return the energies of conformers above the first one beside those of the source."""
-    pairs = (f"{1000 * one['energy']:.3g} of {1000 * one['reference_energy']:.3g}" for one in found)
-    return ", ".join(pairs) or None

@@ -23,8 +23,6 @@ DOUBLE = 0.9
 """Bonds shorter than this multiple of the sum of covalent radii are taken as double, and not turned about."""
 OFF_AXIS = 0.3
 """Å from the axis that an atom of each side must have, so that turning changes the geometry."""
-SAME = 1e-3
-"""eV, up to which two minima of a scan are of one conformer."""
 LIMITS = PhysicalRange(formed=1.3)
 """Of a geometry of a scan: atoms that are not bonded must not come as near as bonded ones."""
 
@@ -50,25 +48,8 @@ class Scan:
         """Return (n, N, 3) Å, the geometries, from the relaxed one (N, 3)."""
         return turned(minimum, self.bond, self.moved, self.angles)
 
-    def wells(self) -> list[int]:
-        """Return the rows of other conformers, not relaxed: minima of the source beside the one it begins at.
-
-        Those of the same energy are the same conformer, as of a methyl group, and are left out.
-        """
-        if 0.0 not in self.angles:
-            return []
-        known = dict(zip(self.angles, self.energies, strict=True))
-        around = np.array([known.get(float(angle), np.inf) for angle in ANGLES])
-        low = (around < np.roll(around, 1)) & (around <= np.roll(around, -1))
-        low &= np.abs(around - around[0]) > SAME
-        return [self.angles.index(float(ANGLES[i])) for i in np.flatnonzero(low)]
-
     def compared(self, numbers: IntArray, energies: FloatArray) -> dict[str, Any]:  # Any: plain values
-        """Return how far energies (n,) eV of a model are from the source's, each without their mean.
-
-        Those of other conformers, `wells`, are above the conformer that the scan begins at.
-        """
-        wells, start = self.wells(), self.angles.index(0.0) if 0.0 in self.angles else 0
+        """Return how far energies (n,) eV of a model are from the source's, each without their mean."""
         own, known = (np.array(each) - np.mean(each) for each in (energies, self.energies))
         return {
             "bond": "–".join(f"{chemical_symbols[numbers[i]]}{i}" for i in self.bond),
@@ -78,14 +59,6 @@ class Scan:
             "angles": list(self.angles),
             "energies": own.tolist(),
             "reference_energies": known.tolist(),
-            "conformers": [
-                {
-                    "angle": self.angles[row],
-                    "energy": float(own[row] - own[start]),
-                    "reference_energy": float(known[row] - known[start]),
-                }
-                for row in wells
-            ],
         }
 
 

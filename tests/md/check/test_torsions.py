@@ -1,7 +1,5 @@
 """Bonds that a molecule can be turned about, and energies on the way."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from ase import Atoms
@@ -69,17 +67,3 @@ def test_what_is_told_of_a_scan() -> None:
     assert told["bond"] == "C0–O1"
     assert (told["barrier"], told["reference_barrier"]) == (pytest.approx(0.4), pytest.approx(0.2))
     assert told["mae"] == pytest.approx(0.2 / 3)
-    assert [one["energy"] for one in told["conformers"]] == pytest.approx([0.2, 0.4])
-
-
-def test_other_conformers_are_minima_of_the_source() -> None:
-    angles = np.arange(0, 360, 30.0)
-    butane = 0.03 * (1 - np.cos(np.radians(angles))) + 0.1 * (1 - np.cos(np.radians(3 * angles)))
-    scan = Scan((0, 1), (2,), tuple(angles), tuple(butane - 900.0))
-    told = scan.compared(np.array([6, 6, 1]), 2 * butane)["conformers"]
-    assert [one["angle"] for one in told] == [120.0, 240.0]
-    assert [one["reference_energy"] for one in told] == pytest.approx([0.045] * 2)
-    assert [one["energy"] for one in told] == pytest.approx([0.09] * 2)
-    methyl = replace(scan, energies=tuple(0.1 * (1 - np.cos(np.radians(3 * angles)))))
-    assert methyl.wells() == [], "the same conformer"
-    assert replace(scan, angles=scan.angles[1:], energies=scan.energies[1:]).wells() == []
