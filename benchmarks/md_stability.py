@@ -218,8 +218,8 @@ def main() -> None:
     print("arm, accurate + cheap labels, K, seeds: % of replicas that survive at each step; largest step, fs")
     for one in found:
         labels = f"{one['labels']['accurate']} + {one['labels']['cheap']}"
-        parts = "  ".join(shown(*value) for value in one["survived"])
-        largest = shown(*one["largest_step"])
+        parts = "  ".join(shown(*value, digits=0) for value in one["survived"])
+        largest = shown(*one["largest_step"], digits=1)
         print(f"{one['arm']:14}{labels:10}{one['kelvin']:.0f} {one['seeds']}  {parts}  {largest}")
 
 

@@ -15,7 +15,9 @@ and salicylic acid, which it has never seen, with the labels of MD17. Ways:
     ttt-heads-PRIOR   the same of ttt-PRIOR
 
 Steps are taken on other frames than those that are measured: "block" takes them from the first half of the
-trajectory and measures on the last quarter, "random" draws both from all of it. The published gain
+trajectory and measures on the last quarter, "random" draws both from all of it. Trainings that begin with
+"lasts-" run toluene at 500 K, as published, for 1 ps, five replicas: supervised, refined and above a
+baseline. The published gain
 (Kreiman & Krishnapriyan, arXiv 2503.08674) is of a network with direct forces and 10 000 frames of each
 molecule; this is neither.
 
@@ -27,10 +29,11 @@ Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data), and tblite for GFN2-x
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import process_time
 from typing import Any
 
@@ -40,12 +43,16 @@ from cells import KCAL, Row, data_folder, md17, mean_and_error, options, publish
 
 from fidsel.data import Frames
 from fidsel.fidelity import TBLiteSource
+from fidsel.md.dynamics.study import Protocol, study
 from fidsel.models import Baseline, Ensemble, ForceField, GemNet, PaiNN
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.refine import Adaptation, Means, Prior, always, mmff94, refine, systems
 from fidsel.training import Stage, Standard, TrainingData, TTTJoint, errors
 
 TRAINED, UNSEEN = ("aspirin", "benzene", "uracil"), ("toluene", "ethanol", "salicylic")
+LASTING = ("lasts-supervised", "lasts-joint-gfn2", "lasts-baseline-gfn2")
+"""Trainings that dynamics of toluene are run with; the network of two heads is refined first."""
+DYNAMICS = Protocol(1000.0, (0.5,), (500.0,), friction=0.01, replicas=5)
 Add = Callable[..., None]
 """Notes the errors of a way: add(way, model, molecule, facts by name)."""
 NETWORKS = {"painn": partial(PaiNN, "md17"), "gemnet": partial(GemNet, "md17")}
@@ -99,12 +106,12 @@ def all_cells(*, quick: bool) -> Iterator[Cell]:
     if quick:
         cells = [
             *product(("painn",), ("block",), (0, 1), kinds),
-            ("painn", "block", 0, "committee"),
+            *product(("painn",), ("block",), (0,), (*LASTING, "committee")),
             *product(("gemnet",), ("block",), (0,), kinds[:3]),
             *product(("painn",), ("random",), (0,), kinds),
         ]
     else:
-        cells = list(product(NETWORKS, ("block", "random"), (0, 1, 2), (*kinds, "committee")))
+        cells = list(product(NETWORKS, ("block", "random"), (0, 1, 2), (*kinds, *LASTING, "committee")))
     for network, split, seed, kind in cells:
         yield Cell(network, kind, split, seed)
 
@@ -135,7 +142,8 @@ def labelled(frames: Frames, prior: str) -> Frames:
 def run(cell: Cell, folder: Path, size: Size) -> Row:
     """Train one network and return the errors of all ways that start from it, kcal/mol/Å of each frame."""
     torch.set_num_threads(1)
-    kind, _, prior = cell.training.partition("-")
+    what, _, rest = cell.training.partition("-")
+    kind, _, prior = (rest if what == "lasts" else cell.training).partition("-")
     sides = [
         drawn(md17(folder, name, "md17"), (size.train, size.validation), cell.split, cell.seed)
         for name in TRAINED
@@ -146,8 +154,10 @@ def run(cell: Cell, folder: Path, size: Size) -> Row:
         for name in UNSEEN
     }
     began = process_time()
-    model = trained(cell, train, validation, size)
+    model = trained(kind, prior, cell, train, validation, size)
     row: Row = {"training_s": process_time() - began, "ways": {}}
+    if what == "lasts":
+        return asdict(cell) | lasting(model, prior, *tests["toluene"], size)
     if kind != "baseline":
         row["validation_force_mae"] = errors(model, validation).force_mae / KCAL
 
@@ -178,15 +188,20 @@ def run(cell: Cell, folder: Path, size: Size) -> Row:
 
 def stepped(prior: str, add: Add, model: ForceField, frames: Frames, name: str, size: Size) -> None:
     """Take steps on a prior with and without the guard, and add the errors."""
-    how = Adaptation(steps=size.ttt_steps, batch=size.ttt_batch, check_every=max(1, size.ttt_steps // 10))
-    means = Means(prior=PRIORS[prior], how=how)
+    means = steps_on(prior, size)
     found, facts = refined(f"ttt-{prior}", add, model, frames, means, name)
     add(f"ttt-heads-{prior}", found, name)
-    if facts["step"] == how.steps:  # the guard has changed nothing
+    if facts["step"] == size.ttt_steps:  # the guard has changed nothing
         add(f"unguarded-{prior}", found, name, **facts)
     else:
-        means = Means(prior=PRIORS[prior], how=replace(how, guard=False))
-        refined(f"unguarded-{prior}", add, model, frames, means, name)
+        refined(f"unguarded-{prior}", add, model, frames, steps_on(prior, size, guard=False), name)
+
+
+def steps_on(prior: str, size: Size, *, guard: bool = True) -> Means:
+    """Return what a network is refined by: steps on a prior."""
+    often = max(1, size.ttt_steps // 10)
+    how = Adaptation(steps=size.ttt_steps, batch=size.ttt_batch, check_every=often, guard=guard)
+    return Means(prior=PRIORS[prior], how=how)
 
 
 def refined(
@@ -208,9 +223,19 @@ def refined(
     return found.model, facts
 
 
-def trained(cell: Cell, train: Frames, validation: Frames, size: Size) -> ForceField:
+def lasting(model: ForceField, prior: str, seen: Frames, starts: Frames, size: Size) -> Row:
+    """Return how long replicas of toluene last, fs, with a model that is refined or put above its prior."""
+    if prior and len(model.levels) > 1:
+        model = refine(model, seen.unlabelled(), steps_on(prior, size)).model
+    elif prior:
+        model = Baseline(model, SourceLabels(PRIORS[prior](starts)))
+    with TemporaryDirectory() as folder:
+        (one,) = study({"": lambda _: model}, starts.unlabelled(), DYNAMICS, 0, Path(folder)).simulations
+        return {"survived": one.survived, "times": list(one.times), "causes": dict(one.causes)}
+
+
+def trained(kind: str, prior: str, cell: Cell, train: Frames, validation: Frames, size: Size) -> ForceField:
     """Return the network of a cell."""
-    kind, _, prior = cell.training.partition("-")
     stage = Stage("train", steps=size.steps, learning_rate=4e-3, batch=size.batch, validate_every=100)
     small = {"painn": {"features": size.features}, "gemnet": SMALL_GEMNET}
     sizes = small[cell.network] if size.features else {}
@@ -324,16 +349,19 @@ def main() -> None:
     folder = data_folder("rmd17/toluene.npz")
     cells = list(all_cells(quick=given.quick))
     rows = run_cells(cells, run, given.part, given.workers, folder, size, settings=lambda _: asdict(size))
-    told = summary(rows)
-    guard = guarded(rows)
+    lasted = [row for row in rows if row["training"] in LASTING]
+    rows = [row for row in rows if row["training"] not in LASTING]
+    told, guard = summary(rows), guarded(rows)
     if given.json:
         publish(
             "ttt_md17", unit="kcal/mol/Å", quick=given.quick, size=asdict(size), summary=told, guard=guard,
-            cells=rows,
+            dynamics=lasted, cells=rows,
         )  # fmt: skip
     else:
         show(told)
         print("guard:", guard)
+        for row in lasted:
+            print({name: row[name] for name in ("network", "split", "seed", "training", "survived", "times")})
 
 
 if __name__ == "__main__":
