@@ -85,9 +85,9 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
     return float(np.mean(values)), spread
 
 
-def shown(mean: float, error: float | None) -> str:
+def shown(mean: float, error: float | None, digits: int = 4) -> str:
     """Return a mean and its standard error for a table."""
-    return f"{mean:.4f}" + ("" if error is None else f" ± {error:.4f}")
+    return f"{mean:.{digits}f}" + ("" if error is None else f" ± {error:.{digits}f}")
 
 
 def arms(rows: Sequence[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:

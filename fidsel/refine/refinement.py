@@ -85,11 +85,14 @@ def refine(
     Raises
     ------
     UsageError
-        without frames, for a model without a network to refine, or one without a head for the prior.
+        without frames, for a model without a network to refine or one that was never trained, and for one
+        without a head for the prior.
     """
     if not len(frames):
         raise UsageError("there is nothing to refine a model for: got no frames")
     network, below = _network(model)
+    if not network.references[network.levels.index(network.level)].per_element:
+        raise UsageError(f"this {network.kind} model was never trained, so there is nothing to refine")
     head = None if means.prior is None else head_of(network, means.head)
     graphs = None
     if means.training is not None:

@@ -11,6 +11,7 @@ from fidsel.report.content import UNITS, ClusterTable, Picked
 from fidsel.report.molecules import MoleculeLine
 from fidsel.report.page import page
 from fidsel.report.plot import LearningCurve
+from fidsel.report.torsions import Turned
 from fidsel.selector.cluster_error import ClusterErrors
 
 HEIGHT = 720
@@ -33,6 +34,8 @@ class Report:
     clusters : see `describe_clusters`; errors in words and table are those of `errors` where given.
     picks : in order of picking.
     molecules : a line for each, where there are several.
+    torsions : of each molecule by its name, energies of the model beside those of `source`.
+    source : the level of theory of the torsions, in words.
     bounds : of the RMSE of each cluster, in `unit`, empty = none; see `fidsel.selector.calibrate`.
     coverage : share of randomly drawn frames that the bounds hold for.
     pooled : clusters whose bound was calibrated on other clusters too, having too few frames of their own.
@@ -52,6 +55,8 @@ class Report:
     clusters: ClusterTable | None = None
     picks: tuple[Picked, ...] = ()
     molecules: tuple[MoleculeLine, ...] = ()
+    torsions: Mapping[str, tuple[Turned, ...]] = field(default_factory=dict)
+    source: str = "reference"
     bounds: Mapping[int, float] = field(default_factory=dict)
     coverage: float = np.nan
     pooled: Collection[int] = ()

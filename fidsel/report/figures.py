@@ -10,6 +10,7 @@ from fidsel.report.content import UNITS
 from fidsel.report.markup import Html, tag
 from fidsel.report.plot import cluster_error_figure, learning_curve_figure, save_figure, svg
 from fidsel.report.sentences import in_unit
+from fidsel.report.torsions import torsion_figure
 from fidsel.selector.cluster_error import ClusterErrors
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def drawings(report: "Report") -> tuple[Drawing, ...]:
     found = [] if report.errors is None else _bars(report, report.errors)
     if report.curves:
         found.append(_curves(report))
-    return tuple(found)
+    return (*found, *_torsions(report))
 
 
 def _bars(report: "Report", now: ClusterErrors) -> list[Drawing]:
@@ -76,6 +77,22 @@ def _curves(report: "Report") -> Drawing:
         f"Learning curves of {', '.join(curve.name for curve in report.curves)}",
         {unit: draw(unit) for unit in UNITS[report.unit]},
     )
+
+
+def _torsions(report: "Report") -> list[Drawing]:
+    """Return a drawing for each molecule that can be turned about a bond."""
+    units = {unit: unit.removesuffix("/Å") for unit in UNITS[report.unit]}
+    return [
+        Drawing(
+            f"torsions_{number}",
+            f"{name}: energy along rotations about its bonds from the minimum of {report.source}, without "
+            "relaxation.",
+            f"Torsion scans of {name} about {', '.join(scan.title for scan in scans)}",
+            {shown: torsion_figure(scans, report.source, unit) for shown, unit in units.items()},
+        )
+        for number, (name, scans) in enumerate(report.torsions.items())
+        if scans
+    ]
 
 
 def figure_section(drawing: Drawing) -> Html:

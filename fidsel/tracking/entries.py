@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fidsel.campaign.records.at_rest import numbers
 from fidsel.campaign.records.round import Round
 from fidsel.campaign.selection.settings import SelectionRound
 from fidsel.training.evaluate import Metrics
@@ -67,6 +68,9 @@ def round_points(record: Round, size: float) -> tuple[Point, ...]:
         values[f"molecule {names[row.name]}/spent"] = row.spent / size
         if row.metrics is not None:
             values |= _errors(f"molecule {names[row.name]}", row.metrics, forces)
+    names = safe_names(str(one["molecule"]) for one in record.checks)
+    for one in record.checks:
+        values |= _named(f"at rest {names[one['molecule']]}", numbers(one))
     return _points(values, record.index)
 
 

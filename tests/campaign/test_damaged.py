@@ -39,7 +39,7 @@ def use(record: Round) -> None:
     """Do all that is done with a record that was read."""
     assert Round.from_json(record.to_json()).to_json() == record.to_json()
     round_line(record, BUDGET)
-    round_points(record)
+    round_points(record, 1.0)
     ClusterErrors.from_dict(dict(record.cluster_errors))
     for history in record.training.get("histories", ()):
         stage_points(history)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from ase.calculators.fd import calculate_numerical_forces
-from spring_systems import KNOWN, Springs, shaken, training
+from spring_systems import KNOWN, Springs, painn, shaken, training
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
@@ -191,6 +191,8 @@ def test_bad_calls_are_refused(family: NetworkForceField) -> None:
         Means()
     with pytest.raises(UsageError, match="a offset model has none"):
         refine(Offset(EnergyReference.zero(frames), "accurate"), frames, MEANS)
+    with pytest.raises(UsageError, match="was never trained"):
+        refine(painn().with_heads(["prior", "accurate"]), frames, MEANS)
     alone = family.with_heads(["accurate"])
     with pytest.raises(UsageError, match="train it with recipe 'ttt-pretrain' or 'ttt-joint'"):
         refine(alone, frames, MEANS)

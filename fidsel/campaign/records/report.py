@@ -8,11 +8,11 @@ import numpy as np
 from fidsel.arrays import FloatArray
 from fidsel.campaign.journal import Journal
 from fidsel.campaign.molecules import Members
+from fidsel.campaign.records.at_rest import words
 from fidsel.campaign.records.best import best_round, best_words
 from fidsel.campaign.records.curves import headline, learning_curves, spend_label
 from fidsel.campaign.records.molecules import MoleculeRow
 from fidsel.campaign.records.round import ControlArm, HeldOut, Round
-from fidsel.campaign.rounds.at_rest import words
 from fidsel.campaign.rounds.held_out import HeldOutErrors
 from fidsel.campaign.rounds.measure import error_unit, read_clusters
 from fidsel.campaign.settings import Campaign
@@ -21,6 +21,7 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.report import Picked, Report, describe_clusters
 from fidsel.report.molecules import MoleculeLine
+from fidsel.report.torsions import Turned
 from fidsel.selector import BroadClusters, ClusterErrors
 from fidsel.training.evaluate import Metrics
 
@@ -73,6 +74,8 @@ def round_report(
         picks=tuple(pick for record in rounds for pick in _picked(record)),
         **_bounds(last),
         molecules=tuple(_line(campaign, row) for row in last.molecules),
+        torsions={str(one["molecule"]): _turned(one) for one in last.checks},
+        source=campaign.accurate.name,
         notes=(*_basis(len(tested.frames), last), *last.notes),
         unit=error_unit(forces),
     )
@@ -104,6 +107,13 @@ def read_report(campaign: Campaign, index: int | None = None) -> tuple[int, Repo
             "put back a copy of the folder, or move its round and later ones away to redo them"
         )
     return last, round_report(campaign, pool, held, clusters, energies, tested, rounds[: last + 1])
+
+
+def _turned(check: Mapping[str, Any]) -> tuple[Turned, ...]:
+    return tuple(
+        Turned(one["bond"], one["angles"], one["reference_energies"], {"model": one["energies"]})
+        for one in check["torsions"]
+    )
 
 
 def _errors(record: Round) -> ClusterErrors:

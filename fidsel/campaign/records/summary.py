@@ -119,6 +119,7 @@ def _row(record: Round) -> dict[str, Any]:
         "energy_mae": record.metrics.energy_mae,
         "control": None if record.control is None else _control(record.control),
         "molecules": [asdict(row) for row in record.molecules],
+        "checks": [dict(check) for check in record.checks],
         "notes": list(record.notes),
         "stop": record.stop,
     }

@@ -1,25 +1,33 @@
 """Each molecule at rest: geometry, frequencies and torsions of a round's model and of the accurate level."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 
 from fidsel.campaign.molecules import Members
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
 from fidsel.exceptions import FidselError
+from fidsel.fidelity.buying.reservations import patience
+from fidsel.fidelity.engine.task import Task
+from fidsel.fidelity.source import LabelError
 from fidsel.md.check.compare import Rest
 from fidsel.models import ForceField
-from fidsel.models.combinations.labels import SourceLabels
+from fidsel.models.combinations.labels import Outcome, SourceLabels
 
 FILE = "at_rest.json"
 """In the folder of the campaign: what the accurate level says, computed once."""
 
 MOST = 10
 """Molecules that are checked; a file may hold many more."""
+
+KEY = "at rest "
+"""Begins the keys of its tasks, which no purchase has."""
 
 Checks = tuple[Mapping[str, Any], ...]  # Any: plain values
 Known = dict[str, Rest | str]
@@ -30,7 +38,9 @@ def check_at_rest(ws: Workspace, model: ForceField) -> tuple[Checks, tuple[str, 
     """Return how a model compares for each molecule, where `Rules.check` asks for it, and what failed.
 
     In the first round the accurate level labels some 30 + 6 N geometries of each molecule, and up to 12 for
-    each bond that can be turned about. They are charged to the account "check", beside the budget, and kept.
+    each bond that can be turned about: by the campaign's engine, within the level's limits. They are charged
+    to the account "check", beside the budget, and kept. The first label that passes its limit of time ends
+    the check of its molecule.
     """
     if not ws.campaign.rules.check:
         return (), ()
@@ -58,37 +68,60 @@ def check_at_rest(ws: Workspace, model: ForceField) -> tuple[Checks, tuple[str, 
     return tuple(found), tuple(notes)
 
 
-def words(check: Mapping[str, Any]) -> str:  # Any: plain values
-    """Return what a check says, in a line."""
-    told = (
-        f"RMSD {check['rmsd']:.3f} Å, bonds {check['bond_mae']:.3f} Å, angles {check['angle_mae']:.2g}°, "
-        f"frequencies {check['frequency_mae']:.3g} 1/cm (largest {check['frequency_max']:.3g})"
-    )
-    turns = [
-        f"{one['bond']} {1000 * one['mae']:.3g} of {1000 * one['reference_barrier']:.3g} meV"
-        for one in check["torsions"]
-    ]
-    return told + (f"; error along torsions, of their barrier: {', '.join(turns)}" if turns else "")
-
-
 def _rest(ws: Workspace, known: Known, start: Frames, name: str) -> Rest:
     """Return what the accurate level says of a molecule, computed and charged where it is not known."""
     frame = start.ids[0]
     if frame not in known:
-        accurate = ws.campaign.accurate
-        labels = SourceLabels(accurate.source)
-        try:
-            known[frame] = Rest.of(labels, start)
-        except FidselError as error:
-            known[frame] = str(error)
-        if labels.count:
-            amount = labels.count * accurate.price.cost(labels.seconds / labels.count)
-            ws.ledger.charge("check", amount, f"{name} at rest, {labels.count} labels", labels.seconds)
+        known[frame] = _asked(ws, start, name)
         _write(ws, known)
     found = known[frame]
     if isinstance(found, str):
-        raise FidselError(f"{ws.campaign.accurate.name} could not be asked: {found}")
+        level = ws.campaign.accurate.name
+        raise FidselError(f"{level} could not be asked: {found}. It is asked again once {FILE} is removed")
     return found
+
+
+def _asked(ws: Workspace, start: Frames, name: str) -> Rest | str:
+    """Return what the accurate level says of a molecule, or why it says nothing; what it took is charged."""
+    level = ws.campaign.accurate
+    labels = SourceLabels(level.source, run=lambda frames: _labelled(ws, frames))
+    try:
+        return Rest.of(labels, start)
+    except FidselError as error:
+        return str(error).rstrip(".")
+    finally:
+        if labels.count:
+            amount = labels.count * level.price.cost(labels.seconds / labels.count)
+            ws.ledger.charge("check", amount, f"{name} at rest, {labels.count} labels", labels.seconds)
+
+
+def _labelled(ws: Workspace, frames: Sequence[Atoms]) -> Iterator[Outcome]:
+    """Yield what the engine makes of configurations; labels of purchases that come meanwhile are stored.
+
+    Raises a `FidselError` after a label that has passed its limit of time.
+    """
+    level = ws.campaign.accurate
+    expected = ws.store.statistics(level).mean_seconds
+    limit = patience(level, expected)
+    tasks = (
+        Task(
+            str(row), atoms, level.source, limit, expected, level.threads,
+            memory_limit=level.memory_limit, key=f"{KEY}{row}",
+        )
+        for row, atoms in enumerate(frames)
+    )  # fmt: skip
+    with closing(ws.engine.run(tasks)) as results:
+        for result in results:
+            task, outcome, usage = result
+            if not task.key.startswith(KEY):
+                ws.late.receive(result)
+                continue
+            yield int(task.frame_id), outcome, level.price.seconds(usage, level.threads)
+            if isinstance(outcome, LabelError) and outcome.cause == "timeout":
+                raise FidselError(
+                    f"a label took longer than {limit:g} s: raise time_limit of {level.name}, or leave out "
+                    "campaign.check"
+                )
 
 
 def _read(ws: Workspace) -> Known:

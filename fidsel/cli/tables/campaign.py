@@ -58,6 +58,8 @@ def campaign_table(found: "Summary") -> None:
     table(f"{found.folder}: {found.state}", columns, rows)
     if found.rounds and found.rounds[-1].molecules:
         _molecule_table(found)
+    if found.rounds and found.rounds[-1].checks:
+        _rest_table(found.rounds[-1])
     if extrapolated:
         note(
             f"control and saving are {arms[-1].basis} (last round); campaign.control = 'bought' in a new "
@@ -104,6 +106,21 @@ def _molecule_table(found: "Summary") -> None:
             ]
         )
     table(f"molecules after round {record.index}", columns, rows)
+
+
+def _rest_table(record: "Round") -> None:
+    """Print how the last model compares for molecules at rest."""
+    from fidsel.campaign.records.at_rest import numbers
+
+    columns = ("molecule", "RMSD Å", "bonds Å", "angles °", "frequencies 1/cm", "largest")
+    energies = ("torsion_mae", "torsion_barrier")
+    rows = []
+    for one in record.checks:
+        known = numbers(one)
+        turns = [1000 * value if (value := known.pop(name, None)) is not None else None for name in energies]
+        rows.append([one["molecule"], *known.values(), *turns])
+    title = f"at rest after round {record.index}, against {record.checks[0]['level']}"
+    table(title, (*columns, "torsions meV", "barriers meV"), rows)
 
 
 def _best(found: "Summary") -> str:

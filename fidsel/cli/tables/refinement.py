@@ -39,7 +39,8 @@ def refinement_tables(found: "Refinement", out: Path) -> None:
     if found.candidates(1):
         rows = ", ".join(map(str, found.candidates(10)))
         note(f"frames on which the prior error stays largest, candidates for accurate labels: {rows}")
-    note(f"refined model in {out}")
+    refined = any(system.status == "refined" for system in found.systems)
+    note(f"refined model in {out}" if refined else f"no system was refined: the model in {out} is as before")
 
 
 def _row(system: "SystemRecord") -> list[object]:

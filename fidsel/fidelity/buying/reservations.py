@@ -29,6 +29,12 @@ PATIENCE, LEAST_PATIENCE = 20.0, 600.0
 its level does not, is taken to hang: a busy machine may well need ten times the core-seconds."""
 
 
+def patience(fidelity: Fidelity, seconds: float) -> float:
+    """Return s of wall time after which a label that may take so many core-seconds is taken to hang."""
+    own = fidelity.time_limit
+    return max(LEAST_PATIENCE, PATIENCE * seconds) if own is None else own
+
+
 class Reservations:
     """Orders at one fidelity whose reserved costs the budget can pay, however long their labels take.
 
@@ -143,5 +149,4 @@ class Reservations:
         if self.fidelity.price.per == "allocated-second":
             paid = seconds / self.fidelity.threads
             return (paid if own is None else min(own, paid)), None
-        patience = max(LEAST_PATIENCE, PATIENCE * seconds) if own is None else own
-        return patience, seconds
+        return patience(self.fidelity, seconds), seconds

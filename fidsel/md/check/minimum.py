@@ -86,13 +86,17 @@ def relaxed(model: "ForceField | Labelled", start: Frames) -> Relaxed:
     Raises
     ------
     FidselError
-        where no minimum is found.
+        where no minimum is found, or a geometry next to it has no forces.
     """
     numbers, (x,) = start.dense()[:2]
     surface = surface_of(model, start)
     minimum, force = _minimise(surface, x)
     steps = STEP * np.eye(x.size).reshape(-1, *x.shape)
     moved = surface(np.concatenate([minimum + steps, minimum - steps]))[1].reshape(2, x.size, x.size)
+    if lacking := np.count_nonzero(~np.isfinite(moved).all(axis=2)):
+        raise FidselError(
+            f"there are no frequencies: {lacking} of {2 * x.size} displaced geometries have no forces"
+        )
     hessian = (moved[1] - moved[0]) / (2 * STEP)
     values, _ = vibrations((hessian + hessian.T) / 2, minimum, atomic_masses[numbers])
     bonds = bonds_of(numbers, x[None])
@@ -104,6 +108,8 @@ def _minimise(surface: "Surface", x: FloatArray) -> tuple[FloatArray, float]:
         if not np.abs(flat - x.ravel()).max() < FAR:
             raise FidselError(f"no minimum was found: atoms move more than {FAR:g} Å without an end")
         (energy,), (forces,) = surface(flat.reshape(1, *x.shape))
+        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+            raise FidselError("no minimum was found: a geometry on the way to it has no energy or no forces")
         return float(energy), -forces.ravel()
 
     found = minimize(both, x.ravel(), jac=True, method="BFGS", options={"gtol": GOAL, "maxiter": 1000})

@@ -1,6 +1,6 @@
 """`SourceLabels`: what a label source says of frames, each of them labelled once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import blake2b
@@ -8,6 +8,7 @@ from time import thread_time
 from typing import Final
 
 import numpy as np
+from ase import Atoms
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
@@ -16,15 +17,12 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.boundary import label_or_error
 from fidsel.fidelity.engine.local import available_cores
 from fidsel.fidelity.engine.processes import collected_cpu
-from fidsel.fidelity.engine.task import Engine, Task
 from fidsel.fidelity.source import Label, LabelError, LabelSource
 from fidsel.models.contract import Prediction
 from fidsel.models.source import ModelSource
 
 REMEMBERED: Final = 1 << 20
 """Atoms whose labels are kept in memory, the newest: some 60 MB."""
-QUICK: Final = 0.01
-"""core-seconds that an engine is told a label may take, so that it is given many at a time."""
 TOGETHER: Final = 8
 """Frames from which on several threads label."""
 
@@ -32,6 +30,8 @@ Known = dict[bytes, tuple[float, FloatArray]]
 """Energy, eV, and forces, eV/Å, by the key of the frame."""
 Outcome = tuple[int, Label | LabelError, float]
 """Row of a frame, its label or why it has none, core-seconds."""
+Run = Callable[[Sequence[Atoms]], Iterable[Outcome]]
+"""Labels configurations; outcomes come in any order, and rows are those of its argument."""
 
 
 class BaselineError(FidselError):
@@ -51,14 +51,13 @@ class SourceLabels:
     """The labels of a source as predictions, each frame labelled once.
 
     Only frames of the very same coordinates share a label: what is remembered never shows. Frames that are
-    not known are labelled by an engine, if one is given; else in this process, in threads where the source
-    says that it is `concurrent`. Raises a `UsageError` for a source without forces.
+    not known are labelled by `run`, if it is given; else in this process, in threads where the source says
+    that it is `concurrent`. Raises a `UsageError` for a source without forces.
 
     Parameters
     ----------
     source : gives energies and forces; a trained model predicts all frames at once.
-    engine : labels many frames, and holds limits; None = this process does.
-    time_limit : s, after which an engine gives up one label.
+    run : labels configurations, e.g. by an engine, which holds limits; None = this process does.
 
     Attributes
     ----------
@@ -66,15 +65,13 @@ class SourceLabels:
     count : how many labels these were.
     """
 
-    def __init__(
-        self, source: LabelSource, *, engine: Engine | None = None, time_limit: float | None = None
-    ) -> None:
+    def __init__(self, source: LabelSource, *, run: Run | None = None) -> None:
         if not source.forces:
             raise UsageError(
                 "a baseline must have forces, and this source gives none: take a level with forces, or the "
                 "recipe 'cokriging', which computes no cheap level to predict"
             )
-        self.source, self.engine, self.time_limit = source, engine, time_limit
+        self.source, self.run = source, run
         self.seconds, self.count = 0.0, 0
         self._known: Known = {}
         self._atoms = 0
@@ -149,11 +146,9 @@ class SourceLabels:
 
     def _outcomes(self, frames: Frames, rows: list[int]) -> Iterator[Outcome]:
         """Yield rows with their labels, or why there are none, and the core-seconds these took."""
-        if self.engine is not None and len(rows) > 1:
-            limit = self.time_limit
-            tasks = (Task(str(row), frames[row], self.source, limit, predicted=QUICK) for row in rows)
-            for task, outcome, usage in self.engine.run(tasks):
-                yield int(task.key), outcome, usage.cpu
+        if self.run is not None:
+            for number, outcome, seconds in self.run([frames[row] for row in rows]):
+                yield rows[number], outcome, seconds
         elif len(rows) >= TOGETHER and getattr(self.source, "concurrent", False):
             with ThreadPoolExecutor(available_cores()) as pool:
                 yield from pool.map(partial(_labelled, self.source, frames, thread_time), rows)

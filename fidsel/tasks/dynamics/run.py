@@ -29,6 +29,7 @@ from fidsel.md.physical import PhysicalRange, bonds_of
 from fidsel.models import ForceField
 from fidsel.models.files import JSON
 from fidsel.report.dynamics import dynamics_plot
+from fidsel.report.torsions import Turned, torsion_plot
 from fidsel.tasks.baseline import named_baseline
 from fidsel.tasks.dynamics.starts import read_starts, round_of
 from fidsel.tasks.model_files import ASE, load_folder
@@ -182,23 +183,44 @@ def protocol_of(
 
 
 def check_files(
-    models: Sequence[Model], starts: Labels, source: Model, *, device: str = "auto"
+    models: Sequence[Model],
+    starts: Labels,
+    source: Model,
+    *,
+    device: str = "auto",
+    picture: Path | None = None,
 ) -> dict[str, Any]:  # Any: plain values
     """Return how relaxed geometries, harmonic frequencies and torsions of models compare with a source's.
 
-    Each molecule relaxes from its first frame. Raises a `UsageError` where files cannot be read, and a
+    Each molecule relaxes from its first frame. `picture` gets the torsion scans, as PNG or SVG. Raises a
+    `UsageError` where files cannot be read, or no bond can be turned about for the picture, and a
     `FidselError` where no minimum is found.
     """
     named = _named([(_called(model), maker(model, device)) for model in models])
     truth = maker(source, device)
-    checks = []
+    checks, scans = [], []
     for part in systems(read_starts(starts)):
-        first = part[:1].unlabelled()
+        first, system = part[:1].unlabelled(), str(part.formulas[0])
         known = Rest.of(truth(first), first)
-        for name, made in named.items():
-            found = known.compared(made(first))
-            checks.append({"model": name, "system": str(first.formulas[0]), **found})
+        found = {name: known.compared(made(first)) for name, made in named.items()}
+        checks += [{"model": name, "system": system, **told} for name, told in found.items()]
+        scans += _turned(system, found)
+    if picture is not None:
+        torsion_plot(scans, _called(source), picture)
     return {"source": _called(source), "checks": checks}
+
+
+def _turned(system: str, found: Mapping[str, Mapping[str, Any]]) -> list[Turned]:  # Any: plain values
+    """Return a scan for each bond of a molecule, with the energies of all models, by name."""
+    return [
+        Turned(
+            f"{system} {bonds[0]['bond']}",
+            bonds[0]["angles"],
+            bonds[0]["reference_energies"],
+            {name: turn["energies"] for name, turn in zip(found, bonds, strict=True)},
+        )
+        for bonds in zip(*(told["torsions"] for told in found.values()), strict=True)
+    ]
 
 
 def maker(model: Model, device: str = "auto") -> Maker:

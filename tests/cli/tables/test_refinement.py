@@ -46,3 +46,5 @@ def test_what_was_done_is_told_for_each_system(capsys: pytest.CaptureFixture[str
     assert "B: no such element" in told.err
     assert "candidates for accurate labels: 1, 0" in told.err
     assert "refined model in refined" in told.err
+    refinement_tables(Refinement(found.model, (not_done,), np.array([np.nan])), Path("refined"))
+    assert "no system was refined: the model in refined is as before" in capsys.readouterr().err

@@ -65,6 +65,30 @@ def test_a_surface_without_a_minimum_is_told() -> None:
         relaxed(Endless(WATER), BENT)
 
 
+def test_geometries_without_forces_are_told() -> None:
+    class Lacking(MMFFForceField):
+        """Has no forces of several geometries at once, or of any that has moved."""
+
+        together = True
+
+        def surface(self, like: Frames):  # type: ignore[no-untyped-def]
+            whole = super().surface(like)
+
+            def part(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+                energy, forces = whole(x)
+                lost = len(x) > 1 if self.together else abs(x - BENT.positions).max() > 0
+                return (energy, np.full_like(forces, np.nan)) if lost else (energy, forces)
+
+            return part
+
+    model = Lacking(WATER)
+    with pytest.raises(FidselError, match=r"18 of 18 displaced geometries have no forces"):
+        relaxed(model, BENT)
+    model.together = False
+    with pytest.raises(FidselError, match="a geometry on the way to it has no energy or no forces"):
+        relaxed(model, BENT)
+
+
 def test_a_linear_geometry_is_compared_with_a_bent_one_and_an_atom_with_itself() -> None:
     x = np.array([[0, 0, 0], [0, 0, 1.2], [0, 0, -1.2]])
     frame = Frames.stack([6, 8, 8], x[None])

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,12 +10,10 @@ from morse_source import LEVELS, Morse
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.fidelity import InlineEngine
-from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.source import Label, LabelError, LabelSource, Value
 from fidsel.models import SGDML, ModelSource
 from fidsel.models.combinations import labels as module
-from fidsel.models.combinations.labels import BaselineError, SourceLabels
+from fidsel.models.combinations.labels import BaselineError, Outcome, SourceLabels
 
 CHEAP = Morse("cheap")
 TEST = frames(4, seed=9)
@@ -170,32 +168,18 @@ def test_forces_of_another_shape_are_refused() -> None:
         SourceLabels(Short()).of(TEST)
 
 
-def test_an_engine_labels_where_one_is_given() -> None:
-    limits: list[float | None] = []
+def test_labels_are_computed_by_what_is_given() -> None:
+    given: list[int] = []
 
-    class Noting(InlineEngine):
-        def run(self, tasks):  # type: ignore[no-untyped-def]
-            rows = list(tasks)
-            limits.extend(task.time_limit for task in rows)
-            return super().run(rows)
+    def run(frames: Sequence[Atoms]) -> Iterator[Outcome]:
+        given.append(len(frames))
+        for row in reversed(range(len(frames))):  # in any order
+            yield row, CHEAP.label(frames[row]), 2.0
 
-    labels = SourceLabels(CHEAP, engine=Noting(), time_limit=3.0)
+    labels = SourceLabels(CHEAP, run=run)
+    labels.of(TEST[1:2])
     assert np.array_equal(labels.of(TEST).forces, SourceLabels(CHEAP).of(TEST).forces)
-    assert limits == [3.0] * 4
-    labels.of(frames(1, seed=5))  # one frame, as in dynamics, is no work for an engine
-    assert len(limits) == 4
-
-
-def test_a_source_that_hangs_is_stopped_where_an_engine_labels() -> None:
-    many = frames(40, seed=2)
-    chosen = np.array([int(abs(atoms.positions[0, 0]) * 1e6) % 4 == 0 for atoms in many])
-    good, bad = np.flatnonzero(~chosen)[:5], np.flatnonzero(chosen)[:1]
-    with LocalEngine(workers=1) as engine:
-        labels = SourceLabels(Morse("cheap", act="hang"), engine=engine, time_limit=1.0)
-        with pytest.raises(BaselineError) as got:
-            labels.of(many[np.concatenate([good, bad])])
-    assert {row: error.cause for row, error in got.value.failed.items()} == {5: "timeout"}
-    assert np.array_equal(labels.of(many[good]).forces, SourceLabels(CHEAP).of(many[good]).forces)
+    assert given == [1, 3], "one label of each frame"
 
 
 def test_a_trained_model_predicts_all_at_once(tmp_path: Path) -> None:

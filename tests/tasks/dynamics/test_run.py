@@ -12,6 +12,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import CampaignLock, LockError, MMFFSource
 from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.md import conformers
 from fidsel.md.dynamics.study import Protocol
 from fidsel.tasks.dynamics.run import Products, check_files, dynamics_files, maker, protocol_of
 
@@ -99,6 +100,18 @@ def test_each_molecule_is_checked() -> None:
     found = check_files(["mmff94"], WATERS + shaken("NH3", 1), "mmff94")
     assert [one["system"] for one in found["checks"]] == ["H2O", "H3N"]
     assert found["source"] == "mmff94"
+
+
+def test_torsions_of_all_models_are_drawn(tmp_path: Path) -> None:
+    methanol, picture = from_smiles("CO"), tmp_path / "torsions.svg"
+    start = Frames.stack(methanol.numbers, conformers(methanol, 1, seed=1))
+    found = check_files(["mmff94", MMFFSource(methanol)], start, "mmff94", picture=picture)
+    assert [turn["bond"] for one in found["checks"] for turn in one["torsions"]] == ["C0–O1"] * 2
+    drawn = picture.read_text()
+    assert "CH4O C0–O1" in drawn
+    assert drawn.count("mmff94") >= 2, "the model and the source"
+    with pytest.raises(UsageError, match="no bond of the molecules can be turned about"):
+        check_files(["mmff94"], WATERS, "mmff94", picture=picture)
 
 
 class Untouched(MMFFForceField):

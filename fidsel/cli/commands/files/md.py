@@ -110,8 +110,9 @@ def md(
     named = [model.strip() for model in models.split(",")]
     starts, where = files.frames(start), device or "auto"
     if check is not None:
-        found = task.check_files(named, starts, check, device=where)
+        found = task.check_files(named, starts, check, device=where, picture=picture)
         document(found) if as_json else check_table(found)
+        told(("picture", picture))
         return
     timesteps = tuple(femtoseconds(one) for one in dt.split(","))
     protocol = task.protocol_of(
@@ -139,6 +140,11 @@ def md(
             report=say,
         )
     document(found) if as_json else dynamics_tables(found)
-    for what, path in (("trajectories", out), ("picture", picture)):
+    told(("trajectories", out), ("picture", picture))
+
+
+def told(*written: tuple[str, Path | None]) -> None:
+    """Say where what was written is."""
+    for what, path in written:
         if path is not None:
             note(f"{what} in {path}")

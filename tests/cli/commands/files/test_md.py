@@ -146,6 +146,7 @@ def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
         (["mmff94", start, "--friction", "0"], "nve"),
         (["mmff94", empty], "is empty"),
         (["mmff94", tmp_path / "nan.npz"], "finite"),
+        (["mmff94", torn], "MMFF94 has no type for the bonding of one of atom 1 (H)"),
         (["mmff94", start, "--out", tmp_path / "t.unknown"], ".extxyz, .xyz, .traj"),
         (["mmff94", start, "--reference", silicon], "the reference must have the molecules of the starts"),
         (["no/model", start], "no/model"),
@@ -160,8 +161,6 @@ def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
         done = fidsel(capfd, "md", *words)
         assert done.code == 2, (words, done.err)
         assert said in done.err, done.err
-    ended = fidsel(capfd, "md", "mmff94", torn, "--time", "5fs")
-    assert ended.code in (1, 2)
 
 
 def test_it_starts_from_the_training_frames_of_a_campaign(
