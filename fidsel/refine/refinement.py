@@ -91,9 +91,9 @@ def refine(
     if not len(frames):
         raise UsageError("there is nothing to refine a model for: got no frames")
     network, below = _network(model)
+    head = None if means.prior is None else head_of(network, means.head)
     if not network.references[network.levels.index(network.level)].per_element:
         raise UsageError(f"this {network.kind} model was never trained, so there is nothing to refine")
-    head = None if means.prior is None else head_of(network, means.head)
     graphs = None
     if means.training is not None:
         _require_the_prior(network, below, head, means)
