@@ -93,7 +93,9 @@ def brought(folder: Path, *paths: Path) -> Imported:
 
 def exported(folder: Path, out: Path) -> Path:
     """Export the jobs of a campaign and return their folder."""
-    return export_labels(open_campaign(folder), out)["hf(sto)"]
+    found = export_labels(open_campaign(folder), out)["hf(sto)"]
+    assert found.jobs == money(folder)[0]
+    return found.folder
 
 
 def test_a_campaign_of_other_peoples_labels_is_that_of_computed_ones(folder: Path, tmp_path: Path) -> None:
@@ -152,8 +154,11 @@ def test_what_nobody_computes_is_given_back(folder: Path, tmp_path: Path) -> Non
         withdraw_labels(open_campaign(folder), ["zz"])
     assert withdraw_labels(open_campaign(folder), [frame[:10]]) == 1
     assert money(folder)[:2] == (count - 1, spent)
-    late = brought(folder, tmp_path / "jobs" / "hf(sto)" / frame / "frame.xyz")
-    assert "is awaited" in late.refused[0]
+    job = tmp_path / "jobs" / "hf(sto)" / frame
+    assert brought(folder, job).refused == ()
+    write(job / "result.xyz", computed(job / "frame.xyz"))
+    (refused,) = brought(folder, job).refused
+    assert f"no label of frame {frame} at hf(sto) is awaited" in refused
     assert not goes_on(folder)
     assert money(folder)[:2] == (count - 1, spent)
     assert retry_failed(open_campaign(folder), "refused") == 1
