@@ -19,7 +19,13 @@ from fidsel.exceptions import UsageError, WaitingError
 from fidsel.fidelity import LabelStore, Ledger
 from fidsel.fidelity.sources.pyscf import PySCFSource
 
-QUICK = CONFIG.replace('name = "water"', 'name = "water"\ncontrol = "off"').replace(
+MMFF = CONFIG[CONFIG.index("[[fidelity]]") : CONFIG.index('[[fidelity]]\nname = "hf')]
+QUICK = (
+    CONFIG.replace(MMFF, "")
+    .replace("cokriging", "standard")
+    .replace("per_round = 3", "per_round = 3\nprobes = 2")
+)
+QUICK = QUICK.replace('name = "water"', 'name = "water"\ncontrol = "off"').replace(
     "frames = 150", "frames = 60"
 )
 QUICK += '[model]\nkind = "sgdml"\nsigmas = [10.0]\n[tracking]\nenabled = false\n'
@@ -113,7 +119,7 @@ def test_a_campaign_of_other_peoples_labels_is_that_of_computed_ones(folder: Pat
         found = brought(folder, jobs)
         assert (found.stored, found.awaited, found.refused) == ({"hf(sto)": asked}, {}, ())
         done = goes_on(folder)
-    assert waits == 3  # held-out frames and the pilot, the start, the picks of round 1
+    assert waits == 4  # held-out frames, the start, probes and picks of round 1
     other = tmp_path / "here"
     other.mkdir()
     (other / "fidsel.toml").write_text(QUICK)
