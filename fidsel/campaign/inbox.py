@@ -34,8 +34,16 @@ class Imported:
     refused: tuple[str, ...]
 
 
-def export_labels(campaign: Campaign, out: Path) -> Mapping[str, Path]:
-    """Write a job for each label that other people are asked for; return the folder of each level's jobs.
+@dataclass(frozen=True)
+class Exported:
+    """Jobs of a level that were written: the folder they are in, and how many."""
+
+    folder: Path
+    jobs: int
+
+
+def export_labels(campaign: Campaign, out: Path) -> Mapping[str, Exported]:
+    """Write a job for each label that other people are asked for; return what was written for each level.
 
     Reads the store alone: money is kept for these labels since the campaign has asked for them.
 
@@ -49,7 +57,8 @@ def export_labels(campaign: Campaign, out: Path) -> Mapping[str, Path]:
         for level in levels:
             if asked := [one.frame_id for one in Ledger(store).awaited(level.key)]:
                 frames = store.frames(asked)
-                written[level.name] = write_jobs(out, campaign.folder.templates, level, frames)
+                folder = write_jobs(out, campaign.folder.templates, level, frames)
+                written[level.name] = Exported(folder, len(asked))
     return written
 
 

@@ -19,7 +19,13 @@ from fidsel.exceptions import UsageError, WaitingError
 from fidsel.fidelity import LabelStore, Ledger
 from fidsel.fidelity.sources.pyscf import PySCFSource
 
-QUICK = CONFIG.replace('name = "water"', 'name = "water"\ncontrol = "off"').replace(
+MMFF = CONFIG[CONFIG.index("[[fidelity]]") : CONFIG.index('[[fidelity]]\nname = "hf')]
+QUICK = (
+    CONFIG.replace(MMFF, "")
+    .replace("cokriging", "standard")
+    .replace("per_round = 3", "per_round = 3\nprobes = 2")
+)
+QUICK = QUICK.replace('name = "water"', 'name = "water"\ncontrol = "off"').replace(
     "frames = 150", "frames = 60"
 )
 QUICK += '[model]\nkind = "sgdml"\nsigmas = [10.0]\n[tracking]\nenabled = false\n'
@@ -93,7 +99,9 @@ def brought(folder: Path, *paths: Path) -> Imported:
 
 def exported(folder: Path, out: Path) -> Path:
     """Export the jobs of a campaign and return their folder."""
-    return export_labels(open_campaign(folder), out)["hf(sto)"]
+    found = export_labels(open_campaign(folder), out)["hf(sto)"]
+    assert found.jobs == money(folder)[0]
+    return found.folder
 
 
 def test_a_campaign_of_other_peoples_labels_is_that_of_computed_ones(folder: Path, tmp_path: Path) -> None:
@@ -111,7 +119,7 @@ def test_a_campaign_of_other_peoples_labels_is_that_of_computed_ones(folder: Pat
         found = brought(folder, jobs)
         assert (found.stored, found.awaited, found.refused) == ({"hf(sto)": asked}, {}, ())
         done = goes_on(folder)
-    assert waits == 3  # held-out frames and the pilot, the start, the picks of round 1
+    assert waits == 4  # held-out frames, the start, probes and picks of round 1
     other = tmp_path / "here"
     other.mkdir()
     (other / "fidsel.toml").write_text(QUICK)
@@ -152,8 +160,11 @@ def test_what_nobody_computes_is_given_back(folder: Path, tmp_path: Path) -> Non
         withdraw_labels(open_campaign(folder), ["zz"])
     assert withdraw_labels(open_campaign(folder), [frame[:10]]) == 1
     assert money(folder)[:2] == (count - 1, spent)
-    late = brought(folder, tmp_path / "jobs" / "hf(sto)" / frame / "frame.xyz")
-    assert "is awaited" in late.refused[0]
+    job = tmp_path / "jobs" / "hf(sto)" / frame
+    assert brought(folder, job).refused == ()
+    write(job / "result.xyz", computed(job / "frame.xyz"))
+    (refused,) = brought(folder, job).refused
+    assert f"no label of frame {frame} at hf(sto) is awaited" in refused
     assert not goes_on(folder)
     assert money(folder)[:2] == (count - 1, spent)
     assert retry_failed(open_campaign(folder), "refused") == 1

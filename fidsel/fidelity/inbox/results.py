@@ -120,14 +120,10 @@ class Inbox:
     ) -> Iterator[tuple[Awaited, str, Label]]:
         """Yield level, frame and label of each result in a file; note those that are refused."""
         job = Job.of(path)
-        there = None if job is None else _level_of(job, awaited, path)
-        if there is not None and job is not None and job.frame not in there.ids:
-            raise UsageError(f"{path}: no label of frame {job.frame} at {job.level} is awaited")
-        state = _common(list(awaited.values())) if there is None or job is None else there.state(job.frame)
-        came, notes = read_with_notes(path, state=state)
+        came, notes = read_with_notes(path, state=_state(job, awaited))
         if not (named or np.isfinite(came.energy).any()):
-            return
-        there = there or _named_level(came, awaited, path)
+            return  # a frame as it was exported
+        there = _named_level(came, awaited, path) if job is None else _level_of(job, awaited, path)
         rows, order = there.index.find(_finite(came, path))
         if job is not None:
             chosen = [i for i in range(len(came)) if there.frames.ids[rows[i]] == job.frame and rows[i] >= 0]
@@ -160,10 +156,13 @@ def files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
 
 
 def _level_of(job: Job, awaited: Mapping[str, Awaited], path: Path) -> Awaited:
+    """Return the level of a job; raise `UsageError` where no label of that job is awaited."""
     if job.key not in awaited:
         raise UsageError(
             f"{path} is of a job for {job.level} of another campaign, or with other settings than it has now"
         )
+    if job.frame not in awaited[job.key].ids:
+        raise UsageError(f"{path}: no label of frame {job.frame} at {job.level} is awaited")
     return awaited[job.key]
 
 
@@ -180,9 +179,11 @@ def _named_level(came: Frames, awaited: Mapping[str, Awaited], path: Path) -> Aw
     )
 
 
-def _common(awaited: Sequence[Awaited]) -> State:
-    """Return charge and spin, where the frames of all levels have the same."""
-    states = {one.state(None) for one in awaited}
+def _state(job: Job | None, awaited: Mapping[str, Awaited]) -> State:
+    """Return charge and spin of a job's frame, else those that the frames of all levels have."""
+    if job is not None and job.key in awaited and job.frame in awaited[job.key].ids:
+        return awaited[job.key].state(job.frame)
+    states = {one.state(None) for one in awaited.values()}
     return states.pop() if len(states) == 1 else State()
 
 

@@ -27,10 +27,10 @@ def export(
 
     written = export_labels(open_campaign(folder), out)
     if as_json:
-        document(written)
+        document({level: asdict(one) for level, one in written.items()})
         return
-    for level, where in written.items():
-        typer.echo(f"{level}: {sum(path.is_dir() for path in where.iterdir())} jobs in {where}")
+    for level, one in written.items():
+        typer.echo(f"{level}: {one.jobs} jobs in {one.folder}")
     if not written:
         note("no label is awaited: `fidsel iterate` asks for them")
 
