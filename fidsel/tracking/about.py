@@ -12,6 +12,7 @@ from fidsel.campaign.records.round import Round
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.data import read
 from fidsel.fidelity.budget import Budget
+from fidsel.tracking.entries import LONGEST
 from fidsel.tracking.view import SEED, STRATEGY
 
 PACKAGES = ("numpy", "torch", "openmm", "pyscf", "tblite", "ase", "rdkit")
@@ -63,7 +64,7 @@ def campaign_tags(config: Mapping[str, Any], molecule: str, folder: Path) -> dic
         "mlflow.source.name": "fidsel",
         "mlflow.source.git.commit": _commit(folder),
     }
-    return {name: text for name, text in tags.items() if text}
+    return {name: text[:LONGEST] for name, text in tags.items() if text}
 
 
 def formulae(data: Path) -> str:

@@ -14,7 +14,7 @@ from fidsel.training.evaluate import Metrics
 POINTS = 200
 """Most points of one loss curve."""
 LONGEST = 6000
-"""Characters of a parameter's value that MLflow stores."""
+"""Characters of the value of a parameter or tag that MLflow stores."""
 DIGITS = 5
 """Significant digits of a metric; `round.json` has all."""
 SPENT, SAVED = "spent", "saved percent"

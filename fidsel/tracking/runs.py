@@ -101,10 +101,10 @@ def send_rounds(
     *,
     control: Arm | None = None,
     ended: bool,
-) -> bool:
+) -> None:
     """Send the rounds that a tracking server does not have whole; one that was sent in part is replaced.
 
-    Returns whether there were any. The run of a round is FINISHED only once all of it has arrived, and with
+    The run of a round is FINISHED only once all of it has arrived, and with
     the last one what is told of the whole.
     """
     parent = _run(client, experiment, arm, entries[0].began)
@@ -123,7 +123,6 @@ def send_rounds(
             _log(client, arms[1].run, tags=control.tags)
             _set_state(client, arms[1].run, ended, entries[-1].ended)
     _set_state(client, parent, ended, entries[-1].ended)
-    return bool(missing)
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ class SelectionTracker:
                 client.set_experiment_tag(experiment.experiment_id, SPENT_IN, "labels")
             story = Story(tags={"labels": f"{rounds[-1].labels}"})
             random = arm if drawn else None
-            if send_rounds(client, experiment, ours, entries, story, control=random, ended=ended):
-                prepare_view(client, experiment, "labels")
+            send_rounds(client, experiment, ours, entries, story, control=random, ended=ended)
+            prepare_view(client, experiment, "labels")
 
         trouble = store.tried(send)
         return trouble and f"{trouble}; the rounds are kept and sent next time"

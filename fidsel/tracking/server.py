@@ -38,7 +38,7 @@ def serve(store: Store, port: int | None = None, ready: Callable[[str], None] = 
     FidselError
         where the port is in use or the server ends by itself.
     """
-    if store.has_page or store.uri.startswith("databricks"):
+    if store.server or store.uri.startswith("databricks"):
         raise UsageError(f"these rounds are on a tracking server: open {store.shown}")
     port = _free() if port is None else _checked(port)
     command = _command(store, port)

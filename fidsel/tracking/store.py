@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,9 +63,11 @@ class Store:
         return None if self.folder is None else (self.folder / "mlartifacts").as_uri()
 
     @property
-    def has_page(self) -> bool:
-        """Whether it is a server with a page of its own."""
-        return self.uri.startswith(("http://", "https://"))
+    def server(self) -> str | None:
+        """Address of the page that it serves itself, without user name and password; None = it has none."""
+        if not self.uri.startswith(("http://", "https://")):
+            return None
+        return re.sub(r"://[^/@]+@", "://", self.uri).rstrip("/")
 
     def client(self) -> "MlflowClient":
         """Return a client, the store made where it is our own and not there."""

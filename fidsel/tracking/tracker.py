@@ -84,8 +84,8 @@ class Tracker:
         arm, control = self._arms(rounds)
         story = self._story(rounds)
         ended = bool(rounds[-1].stop)
-        if send_rounds(client, experiment, arm, entries, story, control=control, ended=ended):
-            prepare_view(client, experiment, unit)
+        send_rounds(client, experiment, arm, entries, story, control=control, ended=ended)
+        prepare_view(client, experiment, unit)
 
     def _scale(self, client: "MlflowClient", experiment: "Experiment") -> tuple[float, str]:
         """Return size and name of the unit of spend: that of the experiment's first campaign."""

@@ -2,7 +2,18 @@ from itertools import pairwise
 
 import pytest
 
-from fidsel.tracking.entries import LONGEST, POINTS, parameters, safe_names, stage_points, without_passwords
+from fidsel.campaign.selection.settings import SelectionRound
+from fidsel.tracking.entries import (
+    LONGEST,
+    POINTS,
+    Point,
+    parameters,
+    safe_names,
+    selection_points,
+    stage_points,
+    without_passwords,
+)
+from fidsel.training.evaluate import Metrics
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 199, 200, 201, 5000])
@@ -35,3 +46,15 @@ def test_parameters_are_flat_short_and_without_passwords() -> None:
     assert len(found["long"]) == LONGEST
     assert found["uri"] == "http://…@host/x"
     assert without_passwords("sqlite:////home/ada@lab/mlflow.db") == "sqlite:////home/ada@lab/mlflow.db"
+
+
+def test_names_of_errors_say_their_unit() -> None:
+    energies = Metrics(5, None, None, 0.0021, worst=0.003)
+    found = {point.name: point for point in selection_points(SelectionRound(2, (), (), 20, energies))}
+    assert found["energy MAE meV"] == Point("energy MAE meV", 2.1, 2)
+    assert found["test/worst meV"].value == 3.0
+    forces = Metrics(5, 0.0123456789, None, 0.002, p99=0.1)
+    found = {point.name: point for point in selection_points(SelectionRound(2, (), (), 20, forces))}
+    assert found["force MAE meV per Å"].value == 12.346  # digits that a table has room for
+    assert (found["test/energy MAE meV"].value, found["test/p99 meV per Å"].value) == (2.0, 100.0)
+    assert found["spent"].value == 20

@@ -32,19 +32,20 @@ def test_rounds_are_sent_once_and_one_that_was_cut_off_again(empty_mlflow: Path,
         found = client.search_runs([experiment.experiment_id], f"tags.`fidsel.kind` = '{kind}'")
         return {run.info.run_id: run.info.status for run in found}
 
-    assert send_rounds(client, experiment, WHAT, [entry(0), entry(1)], STORY, control=CONTROL, ended=False)
+    send_rounds(client, experiment, WHAT, [entry(0), entry(1)], STORY, control=CONTROL, ended=False)
     (parent,), first = runs("campaign"), runs("round")
     assert set(first.values()) == {"FINISHED"}
     assert runs("campaign") == {parent: "RUNNING"}
     client.update_run(next(iter(first)), status="RUNNING")
-    assert send_rounds(client, experiment, WHAT, [entry(0), entry(1)], STORY, control=CONTROL, ended=True)
+    send_rounds(client, experiment, WHAT, [entry(0), entry(1)], STORY, control=CONTROL, ended=True)
     again = runs("round")
     assert len(again) == len(runs("stage")) == 2
     assert len(again.keys() & first.keys()) == 1
     assert runs("campaign") == {parent: "FINISHED"}
     history = client.get_metric_history(parent, "error")
     assert sorted((m.step, m.value) for m in history) == [(0, 0.5), (1, 0.25)]
-    assert not send_rounds(client, experiment, WHAT, [entry(0), entry(1)], STORY, control=CONTROL, ended=True)
+    send_rounds(client, experiment, WHAT, [entry(0), entry(1)], STORY, control=CONTROL, ended=True)
+    assert runs("round") == again
 
 
 def test_the_control_arm_is_a_run_of_its_own_and_times_are_those_of_the_rounds(

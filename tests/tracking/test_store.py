@@ -107,3 +107,8 @@ def test_a_person_s_own_variables_are_kept(monkeypatch: pytest.MonkeyPatch) -> N
         assert os.environ[name] == "7"
         assert all(os.environ[other] == DEFAULTS[other] for other in others)
     assert not any(other in os.environ for other in others)
+
+
+def test_a_server_s_page_is_told_without_a_password() -> None:
+    assert Store("https://ada:secret@mlflow.org/lab/").server == "https://mlflow.org/lab"
+    assert Store("sqlite:////home/ada/mlflow.db").server is None

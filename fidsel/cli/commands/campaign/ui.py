@@ -48,10 +48,10 @@ def ui(
             if browser and _has_display():
                 webbrowser.open(url)
 
-        if found.store.has_page:
-            ready(found.store.uri.rstrip("/"))
-            return
-        serve(found.store, port, ready)
+        if found.store.server:
+            ready(found.store.server)
+        else:
+            serve(found.store, port, ready)
 
 
 def _has_display() -> bool:
