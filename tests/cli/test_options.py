@@ -30,7 +30,6 @@ CAMPAIGN = {
     "iterate",
     "status",
     "report",
-    "ui",
     "init",
     "demo",
 }
@@ -134,7 +133,7 @@ def test_completion_can_be_installed_and_completes(capfd: pytest.CaptureFixture[
     assert found.stdout.split() == ["evaluate"]
 
 
-@pytest.mark.parametrize("name", ["sample", "plan", "iterate", "status", "report", "doctor", "ui"])
+@pytest.mark.parametrize("name", ["sample", "plan", "iterate", "status", "report", "doctor"])
 def test_a_stray_word_is_refused_by_every_command_that_takes_settings(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -219,6 +219,7 @@ def test_campaign_of_own_classes_runs_and_resumes(tmp_path: Path, root: Path) ->
         'model={kind = "own_models:Kernel", options = {sigmas = [20.0]}}',
         'selector={kind = "own_pickers:First", clusters = 2, energy_clusters = 2}',
         "campaign.rounds=1",
+        "campaign.trust_labels=true",  # no molecule has springs like these
     )
     first = next(iterate(open_campaign(folder, overrides)))
     assert first.index == 0

@@ -9,6 +9,7 @@ from fidsel.models import ModelSource
 def test_every_label_source_has_a_name() -> None:
     assert {kind: source.__name__ for kind, source in SOURCES.items()} == {
         "calculator": "CalculatorSource",
+        "inbox": "InboxSource",
         "model": "ModelSource",
         "openmm": "openmm_source",
         "pyscf": "PySCFSource",
