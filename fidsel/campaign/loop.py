@@ -124,11 +124,11 @@ def _start(ws: Workspace, ready: Prepared) -> Allocation:
     planned = dict(zip(made.levels, map(max, made.recommended.bought, made.labelled), strict=True))
     name, why = campaign.accurate.name, "random start"
     accurate = ready.orders[name][: start_size(ws, made)]
-    cheap, random = {}, ready.at_random(len(accurate))
+    cheap = {}
     for level in (fidelity.name for fidelity in campaign.cheap):
         order, wanted = ready.orders[level], max(planned[level], len(accurate))
-        far = spread(ws, order, order[:random], wanted - random) if wanted > random else ()
-        cheap[level] = (*order[: min(random, wanted)], *far)
+        random = order[: min(wanted, ready.at_random(len(accurate)))]
+        cheap[level] = (*random, *spread(ws, order, random, wanted - len(random)))
     rows = ws.pool.rows(accurate).tolist()
     picks = tuple(Pick(frame, row, name, -1, why) for frame, row in zip(accurate, rows, strict=True))
     cost = ws.cost({**cheap, name: (*accurate, *ready.held.validation)})

@@ -167,3 +167,17 @@ def counted(account: str) -> bool:
     if account in BESIDE:
         return False
     raise unknown("account", account, COUNTED + BESIDE)
+
+
+def arm(account: str) -> str:
+    """Return the arm an account belongs to: all accounts of the budget are one."""
+    return "budget" if counted(account) else account
+
+
+def of_other_arms(account: str) -> tuple[str, ...]:
+    """Return the accounts of all other arms.
+
+    >>> "test" in of_other_arms("train"), "pilot" in of_other_arms("train")
+    (True, False)
+    """
+    return tuple(other for other in COUNTED + BESIDE if arm(other) != arm(account))

@@ -115,7 +115,7 @@ def _table(rounds: Sequence[Round], budget: Budget, unit: str) -> str:
         "|---|---|---|---|---|---|",
     ]
     for one in rounds:
-        worst = max((e for e in one.cluster_errors.get("rmse", ()) if e is not None), default=None)
+        worst = one.worst_cluster
         cells = (
             one.index, labels_words(one.labels), f"{one.spent / size:.4g}",
             f"{1000 * one.metrics.headline:.3g}",

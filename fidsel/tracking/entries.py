@@ -50,9 +50,8 @@ def round_points(record: Round, size: float) -> tuple[Point, ...]:
     """
     forces = record.metrics.force_mae is not None
     values = {headline(forces): 1000 * record.metrics.headline, SPENT: record.spent / size}
-    measured = [error for error in record.cluster_errors.get("rmse", ()) if error is not None]
-    if measured:
-        values[worst_cluster(forces)] = 1000 * max(measured)
+    if (worst := record.worst_cluster) is not None:
+        values[worst_cluster(forces)] = 1000 * worst
     if record.control is not None:
         saving = record.control.saving
         values |= {SAVED: 100 * saving.share, f"{SAVED} low": 100 * saving.low}

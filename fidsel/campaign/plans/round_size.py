@@ -56,6 +56,16 @@ def frame_cost(ws: Workspace) -> float:
     return sum(ws.prices().values())
 
 
+def random_frames(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[str, ...]]:
+    """Return the frames of each level that were drawn at random before a round, in order of buying."""
+    ids, start = ws.journal.bought(index - 1), len(ws.journal.bought(0).accurate)
+    found = {ws.campaign.accurate.name: ids.random}
+    for name, frames in ids.cheap.items():
+        drawn = {*ready.orders[name][: ready.at_random(start)], *ids.random}
+        found[name] = tuple(frame for frame in frames if frame in drawn)
+    return found
+
+
 def _affordable(ws: Workspace, extra: Mapping[str, tuple[str, ...]], price: float) -> int:
     money = ws.remaining() - ws.cost(extra)
     return floor(max(money, 0.0) / price + 1e-9) if price > 0 else len(ws.pool)
@@ -70,12 +80,7 @@ def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[st
     if remaining <= 0 or campaign.cheap_use != "labels" or not campaign.cheap:
         return {}
     ids = ws.journal.bought(index - 1)
-    first = ready.at_random(len(ws.journal.bought(0).accurate))
-    random = {campaign.accurate.name: ids.random}
-    for name, frames in ids.cheap.items():
-        drawn = {*ready.orders[name][:first], *ids.random}
-        random[name] = tuple(frame for frame in frames if frame in drawn)
-    measured = measured_law(ws, random, index)
+    measured = measured_law(ws, random_frames(ws, ready, index), index)
     if not measured.points and all(fidelity.price.declared for fidelity in campaign.fidelities):
         return {}
     owned = {name: len(frames) for name, frames in ids.cheap.items()}

@@ -179,6 +179,11 @@ class Round:
     checks: tuple[Mapping[str, Any], ...] = ()
     finished: float = 0.0
 
+    @property
+    def worst_cluster(self) -> float | None:
+        """RMSE of the worst cluster of the test set, eV/Å or eV; None where no cluster was measured."""
+        return max((e for e in self.cluster_errors.get("rmse", ()) if e is not None), default=None)
+
     def __repr__(self) -> str:
         labels = ", ".join(f"{count} {name}" for name, count in self.labels.items())
         saved = f"; saving {self.control.saving.cell}" if self.control else ""

@@ -8,8 +8,8 @@ from typing import Any
 
 from fidsel.fidelity.engine.task import Block
 from fidsel.fidelity.store.labels import LabelStore
-from fidsel.fidelity.store.ledger import ELSEWHERE
 from fidsel.fidelity.store.running import Running, RunningFile
+from fidsel.fidelity.store.schema import ELSEWHERE
 
 
 @dataclass(frozen=True)

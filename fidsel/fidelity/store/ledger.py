@@ -13,15 +13,13 @@ import numpy as np
 
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment
-from fidsel.fidelity.budget import BESIDE, COUNTED, TOLERANCE, Budget, BudgetError, counted
+from fidsel.fidelity.budget import COUNTED, TOLERANCE, Budget, BudgetError, arm, counted, of_other_arms
 from fidsel.fidelity.level import Fidelity, Price
-from fidsel.fidelity.source import OUTSIDE, Cause, Label, LabelError
+from fidsel.fidelity.source import Cause, Label, LabelError
 from fidsel.fidelity.store.labels import CHUNK, FAILED, MANY, LabelStore
+from fidsel.fidelity.store.schema import ELSEWHERE
 
 IN_BUDGET: Final = f"account IN {COUNTED}"
-
-ELSEWHERE: Final = f"SELECT key FROM fidelities WHERE json_extract(settings, '$.kind') = '{OUTSIDE}'"
-"""SQL query for the keys of levels whose labels other people compute."""
 
 WRITE: Final = """INSERT INTO ledger (time, account, kind, amount, seconds, attempt, note)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
@@ -280,11 +278,10 @@ class Ledger:
         """
         if len(ids) <= MANY:
             return ids
-        others = [one for one in COUNTED + BESIDE if arm(one) != arm(account)]
         rows = self.store.query(
             f"""SELECT a.frame_id FROM ledger l CROSS JOIN attempts a ON a.id = l.attempt
-            WHERE l.account IN ({",".join("?" * len(others))}) AND a.key = ?""",
-            [*others, fidelity.key],
+            WHERE l.account IN {of_other_arms(account)} AND a.key = ?""",
+            [fidelity.key],
         )
         paid = {row[0] for row in rows}
         return [frame_id for frame_id in ids if frame_id in paid]
@@ -391,11 +388,6 @@ class Ledger:
     def accounts(self) -> Mapping[str, float]:
         """Return what each account that has lines has spent."""
         return dict(self.store.query("SELECT account, total(amount) FROM totals GROUP BY account"))
-
-
-def arm(account: str) -> str:
-    """Return the arm an account belongs to: all accounts of the budget are one."""
-    return "budget" if counted(account) else account
 
 
 @cache

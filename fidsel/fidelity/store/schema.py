@@ -6,6 +6,7 @@ from time import time
 from typing import Final
 from uuid import uuid4
 
+from fidsel.fidelity.source import OUTSIDE
 from fidsel.fidelity.store.database import StoreError
 
 VERSION: Final = 2
@@ -13,6 +14,9 @@ VERSION: Final = 2
 
 APPLICATION: Final = 0x46494453
 """`PRAGMA application_id` that marks a file as a label store ("FIDS")."""
+
+ELSEWHERE: Final = f"SELECT key FROM fidelities WHERE json_extract(settings, '$.kind') = '{OUTSIDE}'"
+"""SQL query for the keys of levels whose labels other people compute."""
 
 ROWS: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);

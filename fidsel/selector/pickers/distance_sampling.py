@@ -1,14 +1,15 @@
 """Distance sampling: frames are drawn, the more likely the farther they are from all that are labelled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from math import nextafter
 from typing import ClassVar
 
 import numpy as np
 
 from fidsel.arguments import PositiveFloat, check_arguments
-from fidsel.selector.pickers.free_rows import free_rows, make_picks
-from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
+from fidsel.selector.pickers.free_rows import free_rows
+from fidsel.selector.pickers.nearest import Nearest, pick_in_turn
 from fidsel.selector.pool import Picks, Pool, Seed
 
 
@@ -51,20 +52,19 @@ class DistanceSampling:
         """
         rng = np.random.default_rng(rng)
         free = free_rows(pool, n, np.zeros(len(pool)))
-        repeats = rng.permutation(free.repeats)
-        if n == 0:
-            return make_picks(pool, n, (free.fresh[:0], ()), repeats)
-        near, rows = beside_labelled(pool, free.fresh)
-        chosen, why = walk(near, min(n, len(free.fresh)), partial(_draw, self.power, rng))
-        return make_picks(pool, n, (rows[chosen], why), repeats)
+        free = replace(free, repeats=rng.permutation(free.repeats))
+        return pick_in_turn(pool, n, free, lambda *_: partial(_draw, self.power, rng))
 
 
 def _draw(power: float, rng: np.random.Generator, near: Nearest) -> tuple[int, str]:
+    import torch
+
     square = near.square.double()
     far = square.clamp(min=0.0)
     # all zero where what is left differs from a centre by less than single precision tells
     weights = (far / far.max() if far.any() else (square == 0).double()) ** (power / 2)
     upto = weights.cumsum(0)
-    below = upto <= rng.random() * upto[-1]
-    row = int(below.sum().clamp(max=int(weights.nonzero()[-1])))
+    total = float(upto[-1])
+    place = min(rng.random() * total, nextafter(total, 0.0))  # rounding may reach the end
+    row = int(torch.searchsorted(upto, upto.new_tensor(place), right=True))
     return row, f"drawn by its distance to all frames labelled or picked, {near.distance(row):.3g}"

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from fidsel.selector.pickers.free_rows import free_rows, make_picks
-from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
+from fidsel.selector.pickers.free_rows import free_rows
+from fidsel.selector.pickers.nearest import Nearest, pick_in_turn
 from fidsel.selector.pool import Picks, Pool, Seed
 
 
@@ -33,11 +33,7 @@ class FarthestPoint:
             where fewer than `n` frames are unlabelled, or a feature is not finite.
         """
         free = free_rows(pool, n, np.zeros(len(pool)))
-        if n == 0:
-            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats)
-        near, rows = beside_labelled(pool, free.fresh)
-        chosen, why = walk(near, min(n, len(free.fresh)), _farthest)
-        return make_picks(pool, n, (rows[chosen], why), free.repeats)
+        return pick_in_turn(pool, n, free, lambda *_: _farthest)
 
 
 def _farthest(near: Nearest) -> tuple[int, str]:

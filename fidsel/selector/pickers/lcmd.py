@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from fidsel.arguments import check_arguments
-from fidsel.arrays import FloatArray
-from fidsel.selector.pickers.free_rows import free_rows, known_errors, make_picks, per_cost
-from fidsel.selector.pickers.nearest import Nearest, beside_labelled, walk
+from fidsel.arrays import FloatArray, IntArray
+from fidsel.selector.pickers.free_rows import free_rows, known_errors, per_cost
+from fidsel.selector.pickers.nearest import Choice, Nearest, pick_in_turn
 from fidsel.selector.pickers.reasons import counted
 from fidsel.selector.pool import Picks, Pool, Seed
 
@@ -65,12 +65,11 @@ class LCMD:
         free = free_rows(pool, n, pool.errors if self.needs_errors else np.zeros(len(pool)))
         if self.needs_errors:
             known_errors(pool, "weighing distances by errors")
-        if n == 0:
-            return make_picks(pool, n, (free.fresh[:0], ()), free.repeats)
-        near, rows = beside_labelled(pool, free.fresh)
-        choose = partial(_largest, near.square.new_tensor(self._weights(pool)[rows]))
-        chosen, why = walk(near, min(n, len(free.fresh)), choose)
-        return make_picks(pool, n, (rows[chosen], why), free.repeats)
+
+        def begin(near: Nearest, rows: IntArray) -> Choice:
+            return partial(_largest, near.square.new_tensor(self._weights(pool)[rows]))
+
+        return pick_in_turn(pool, n, free, begin)
 
     def _weights(self, pool: Pool) -> FloatArray:
         """Return (n,) weights, the largest 1; those of labelled rows are never used."""

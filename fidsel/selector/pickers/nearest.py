@@ -8,7 +8,8 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
-from fidsel.selector.pool import Pool
+from fidsel.selector.pickers.free_rows import FreeRows, make_picks
+from fidsel.selector.pool import Picks, Pool
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -121,3 +122,17 @@ def walk(near: Nearest, n: int, choose: Choice) -> tuple[IntArray, list[str]]:
         chosen[place] = row
         why.append(text)
     return chosen, why
+
+
+def pick_in_turn(pool: Pool, n: int, free: FreeRows, begin: Callable[[Nearest, IntArray], Choice]) -> Picks:
+    """Return `n` picks, each chosen beside the labelled frames and those before it.
+
+    Parameters
+    ----------
+    begin : given the distances and the rows of the pool that they are of, says how to choose.
+    """
+    if n == 0:
+        return make_picks(pool, n, (free.fresh[:0], ()), free.repeats)
+    near, rows = beside_labelled(pool, free.fresh)
+    chosen, why = walk(near, min(n, len(free.fresh)), begin(near, rows))
+    return make_picks(pool, n, (rows[chosen], why), free.repeats)

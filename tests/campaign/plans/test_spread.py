@@ -7,9 +7,8 @@ import pytest
 from family_campaign import write_family
 from tiny_campaign import opened, run, write_campaign
 
-from fidsel.campaign.journal import Journal
-from fidsel.campaign.plans.plan import measured_law, prepare
-from fidsel.campaign.plans.round_size import round_size
+from fidsel.campaign.plans.plan import prepare
+from fidsel.campaign.plans.round_size import random_frames
 from fidsel.campaign.plans.spread import far, spread
 from fidsel.campaign.records.round import Allocation
 from fidsel.data import Frames
@@ -56,23 +55,14 @@ def test_fewer_are_the_first_of_more(tmp_path: Path) -> None:
         assert spread(ws, order, (), 5) == order[:5], "nothing is known that they could be unlike"
 
 
-def test_learning_curves_are_measured_on_what_was_drawn_at_random(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_learning_curves_are_measured_on_what_was_drawn_at_random(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path)
     run(folder, "campaign.rounds=0")
-    seen: dict[str, list[str]] = {}
-
-    def listening(ws: object, random: dict[str, tuple[str, ...]], index: int) -> object:
-        seen.update({name: list(ids) for name, ids in random.items()})
-        return measured_law(ws, random, index)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("fidsel.campaign.plans.round_size.measured_law", listening)
     with opened(folder, "campaign.rounds=2", "budget.total=40") as ws:
-        ready = prepare(ws)
-        round_size(ws, ready, 1)
-        start = len(Journal(ws.store).require(Allocation, 0).accurate)
-        assert seen["cheap"] == list(ready.orders["cheap"][: ready.at_random(start)])
+        ready, first = prepare(ws), ws.journal.require(Allocation, 0)
+        found = random_frames(ws, ready, 1)
+        assert found["cheap"] == ready.orders["cheap"][: ready.at_random(len(first.accurate))]
+        assert found["accurate"] == first.accurate
 
 
 def test_each_molecule_is_drawn_from_for_itself(tmp_path: Path) -> None:
