@@ -20,7 +20,7 @@ from fidsel.models.sgdml.solve import Solution, Solver, System, Watched, solve_e
 from fidsel.models.watch import Task
 
 SEARCH_ROWS = 4000
-"""Equations (frames × 3N − 6) up to which σ, ν and λ are searched on all frames: about a second for each fit."""
+"""Equations (frames × 3N − 6) up to which σ, ν and λ are searched on all frames: a second for each fit."""
 SEARCH_BYTES = 12
 """Memory of the search per squared number of equations: lower halves of a matrix and of two factors."""
 FEW = 20
