@@ -188,8 +188,8 @@ def test_a_plan_reads_well() -> None:
 
 
 def test_the_interval_that_doubt_rests_on_is_told() -> None:
-    law = fit_law([], law_prior(["force field", "wavefunction"], atoms=9), seed=0)
-    made = plan(60, [replace(DFT, cost=0.01), CCSDT], law=law, minimum=3)
+    law = fit_law([], law_prior(["semi-empirical", "wavefunction"], atoms=9), seed=0)
+    made = plan(60, [replace(DFT, cost=0.2), CCSDT], law=law, minimum=3)
     found = made.recommended.relative
     assert found.high >= 1
     (told,) = (text for text in made.warnings if "cheap labels may not pay" in text)
