@@ -1,15 +1,16 @@
 """Up to which time step models of equal label cost hold malonaldehyde together, over 20 replicas of 1 ps.
 
 Labels of the accurate level are those of CCSD(T), of the cheap one MD17's; a cheap label costs 1/20 of an
-accurate one. Every arm has the same money: `standard`, `standard-gfn2` and `kernel` buy accurate labels alone,
-the others give half of it for cheap ones; GFN2-xTB costs nothing. Dynamics by `fidsel md` at 500 K from frames that no arm has learnt.
+accurate one. Every arm has the same money: `standard`, `standard-gfn2` and `kernel` buy accurate labels
+alone, the others give half of it for cheap ones. Labels of GFN2-xTB cost nothing. Dynamics by `fidsel md` at
+500 K from frames that no arm has learnt.
 
-  standard     a network of the accurate labels
-  kernel       a kernel of the accurate labels
-  asteroid     the recipe of ASTEROID: a network of the cheap labels, then of the accurate ones
-  cokriging    a kernel of the cheap level and one of the difference
-  standard-gfn2  a network of the accurate labels over GFN2-xTB
-  baseline     co-kriging over GFN2-xTB
+  standard       a network of the accurate labels
+  standard-gfn2  the same over GFN2-xTB
+  kernel         a kernel of the accurate labels
+  asteroid       the recipe of ASTEROID: a network of the cheap labels, then of the accurate ones
+  cokriging      a kernel of the cheap level and one of the difference
+  baseline       co-kriging over GFN2-xTB
 
 Two more arms are kernels of accurate labels alone, half of which were picked by the known errors of the
 model of the other half; dynamics at 400 K.
@@ -211,11 +212,11 @@ def main() -> None:
     """Run the benchmark and print it."""
     parser = options(__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer labels and smaller networks")
-    parser.add_argument("--arms", help="of these alone, with commas between them")
+    every = (*ARMS, *PICKING, *OVER_GFN2)
+    parser.add_argument("--arms", nargs="+", choices=every, default=every, help="these alone")
     given: argparse.Namespace = parser.parse_args()
     size = QUICK if given.quick else FULL
-    wanted = given.arms.split(",") if given.arms else (*ARMS, *PICKING, *OVER_GFN2)
-    made = [cell for cell in cells(quick=given.quick) if cell.arm in wanted]
+    made = [cell for cell in cells(quick=given.quick) if cell.arm in given.arms]
     rows = run_cells(made, run, given.part, given.workers, size, settings=lambda _: asdict(size))
     found = summary(rows)
     if given.json:
