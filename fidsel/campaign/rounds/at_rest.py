@@ -1,4 +1,4 @@
-"""Each molecule at rest: geometry, frequencies and torsions of a round's model and of the accurate level."""
+"""Each molecule at rest: a round's model beside the accurate level, see `fidsel.md.check`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,10 +31,10 @@ Known = dict[str, Rest | str]
 def check_at_rest(ws: Workspace, model: ForceField) -> tuple[Checks, tuple[str, ...]]:
     """Return how a model compares for each molecule, where `Rules.check` asks for it, and what failed.
 
-    In the first round the accurate level labels some 30 + 6 N geometries of each molecule, and up to 12 for
-    each bond that can be turned about: by the campaign's engine, within the level's limits. They are charged
-    to the account "check", beside the budget, and kept. The first label that passes its limit of time ends
-    the check of its molecule.
+    In the first round the accurate level labels some 30 + 6 N geometries of each molecule, up to 12 for each
+    bond that can be turned about, and up to 8 conformers: by the campaign's engine, within the level's
+    limits. They are charged to the account "check", beside the budget, and kept. The first label that passes
+    its limit of time ends the check of its molecule.
     """
     if not ws.campaign.rules.check:
         return (), ()

@@ -34,7 +34,7 @@ def check_files(
     picture: Path | None = None,
     time_limit: float | None = None,
 ) -> dict[str, Any]:  # Any: plain values
-    """Return how relaxed geometries, harmonic frequencies and torsions of models compare with a source's.
+    """Return how relaxed geometries, frequencies, torsions and conformers of models compare with a source's.
 
     Each molecule relaxes from its first frame. Labels of sources are computed in worker processes, where one
     that crashes, hangs or takes too much memory costs no more than itself.

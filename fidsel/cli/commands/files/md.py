@@ -66,8 +66,8 @@ Bound = Annotated[
 Check = Annotated[
     str | None,
     typer.Option(
-        help="Compare relaxed geometry, harmonic frequencies and torsions with this source (gfn2, a folder, "
-        "ase:NAME, package.module:Class) in place of dynamics."
+        help="Compare relaxed geometry, harmonic frequencies, torsions and conformers with this source "
+        "(gfn2, a folder, ase:NAME, package.module:Class) in place of dynamics."
     ),
 ]
 TimeLimit = Annotated[
