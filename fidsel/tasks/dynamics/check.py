@@ -80,13 +80,13 @@ def _limited(
 
     def run(frames: Sequence[Atoms]) -> Iterator[Outcome]:
         usual = labels.seconds / labels.count if labels.count else None
-        return asked(engine, level, frames, usual, f"raise --time-limit for {name}", stray=_none)
+        return asked(engine, level, frames, usual, f"raise --time-limit for {name}", stray=_unasked)
 
     labels = SourceLabels(model, run=run)
     return labels
 
 
-def _none(result: Result) -> None:
+def _unasked(result: Result) -> None:
     raise FidselError(f"an engine gave a result that nobody asked for: {result[0].key}")
 
 
