@@ -27,6 +27,7 @@ from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.ledger import Ledger
 from fidsel.fidelity.store.lock import CampaignLock, open_store
 from fidsel.fidelity.store.quarantine import set_aside
+from fidsel.training.apart import Trainer
 
 MEASURED = 1000
 """Labels at most that the cost of the next ones is learned from."""
@@ -39,6 +40,7 @@ class Workspace:
     Parameters
     ----------
     late : labels under way that no purchase waits for.
+    trainer : runs trainings in processes of their own; None = they run in this one.
     """
 
     campaign: Campaign
@@ -48,6 +50,7 @@ class Workspace:
     engine: Engine
     late: Late
     report: Reporter
+    trainer: Trainer | None = None
     _pool: Frames | None = field(default=None, init=False)
     _members: Members | None = field(default=None, init=False)
     _cover: Mapping[str, BoolArray] | None = field(default=None, init=False)
@@ -249,6 +252,18 @@ class Workspace:
                 total += float((self.price_of_each(fidelity) * counts).sum())
         return total
 
+    def training_seconds(self, wall: float) -> float:
+        """Return the core-seconds that the trainer has taken since this was last asked; without one the time.
+
+        Parameters
+        ----------
+        wall : s that a training in this process took.
+        """
+        if self.trainer is None:
+            return wall
+        found, self.trainer.seconds = self.trainer.seconds, 0.0
+        return found
+
     def charge_training(self, seconds: float, what: str) -> None:
         """Charge CPU or wall time of a training beside the budget; nothing where the budget counts labels."""
         amount = seconds if self.campaign.budget.unit == "core-second" else 0.0
@@ -295,8 +310,14 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
         enforce(campaign, journal)
         confirm_tables(campaign, journal)
         journal.write(Levels(tuple((one.name, one.key) for one in campaign.fidelities)))
-        with campaign.engine() as engine, Late(ledger, engine) as late:
-            ws = Workspace(campaign, journal, ledger, lock, engine, late, report)
+        with (
+            campaign.engine() as engine,
+            campaign.trainer() as trainer,
+            Late(ledger, engine) as late,
+        ):
+            if trainer is not None:
+                trainer.read = campaign.load_model
+            ws = Workspace(campaign, journal, ledger, lock, engine, late, report, trainer)
             yield ws
             if late:
                 ws.begin("waiting for late labels")

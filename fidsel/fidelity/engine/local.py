@@ -11,13 +11,13 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Self
 
-from fidsel.arguments import PositiveInt, check_arguments
+from fidsel.arguments import NonNegativeInt, PositiveInt, check_arguments
 from fidsel.data.memory import memory_share
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.processes import processes
 from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK, Result, Task, Usage
 from fidsel.fidelity.engine.watch import Watch
-from fidsel.fidelity.engine.worker import Worker
+from fidsel.fidelity.engine.worker import VISIBLE, Worker
 
 GROUP_SIZE = 200
 """Labels of a group at most."""
@@ -45,6 +45,7 @@ class LocalEngine:
     ----------
     workers : labels at a time.
     threads_per_worker : cores one label may use; a task may ask for fewer.
+    accelerators : GPUs that workers are shared out among, each sees one; 0 = all see all.
 
     Raises
     ------
@@ -58,7 +59,7 @@ class LocalEngine:
     []
     """
 
-    def __init__(self, workers: int, threads_per_worker: int = 1) -> None:
+    def __init__(self, workers: int, threads_per_worker: int = 1, accelerators: int = 0) -> None:
         cores = available_cores()
         if workers < 1 or threads_per_worker < 1:
             raise UsageError(
@@ -70,7 +71,7 @@ class LocalEngine:
                 f"{workers} × {threads_per_worker}: at most {max(1, cores // threads_per_worker)} workers"
             )
         self._count, self._threads = workers, threads_per_worker
-        self._cores = cores
+        self._cores, self._gpus = cores, gpus(accelerators)
         self._workers: list[Worker] = []
         self._again: deque[tuple[tuple[Task, ...], bool]] = deque()
         self._watch: Watch | None = None
@@ -224,7 +225,10 @@ class LocalEngine:
             spent = next((w for w in idle if not w.usable), idle[0])
             spent.stop()
             self._workers.remove(spent)
-        self._workers.append(Worker(threads, self._folder(), self._cores))
+        taken = [worker.gpu for worker in self._workers]
+        self._workers.append(
+            Worker(threads, self._folder(), self._cores, min(self._gpus, key=taken.count, default=None))
+        )
         return self._workers[-1]
 
     def _folder(self) -> Path:
@@ -244,9 +248,14 @@ class Workers:
     Parameters
     ----------
     workers : worker processes; by default all cores.
+    trainings : trainings at a time (of the model, of the control arm, of members), each in a process of its
+        own with its share of the cores; by default they run in the driver, one after the other.
+    accelerators : GPUs of this machine; worker processes are shared out among them, each sees one.
     """
 
     workers: PositiveInt | None = None
+    trainings: PositiveInt | None = None
+    accelerators: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
         check_arguments(self)
@@ -257,7 +266,12 @@ class Workers:
 
     def engine(self, threads: int, folder: Path, longest: float | None) -> LocalEngine:  # noqa: ARG002
         """Return an engine for labels of at most so many threads; it needs no folder and sets no limit."""
-        return LocalEngine(self._count(threads), threads)
+        return LocalEngine(self._count(threads), threads, self.accelerators)
+
+    def training_engine(self, trainings: int, folder: Path) -> tuple[LocalEngine, int]:  # noqa: ARG002
+        """Return an engine for so many trainings at a time, and the cores of each; it needs no folder."""
+        threads = max(1, available_cores() // trainings)
+        return LocalEngine(trainings, threads, self.accelerators), threads
 
     def _count(self, threads: int) -> int:
         return self.workers or max(1, available_cores() // threads)
@@ -277,6 +291,18 @@ def group(tasks: Iterable[Task]) -> Iterator[tuple[Task, ...]]:
             held = []
     if held:
         yield tuple(held)
+
+
+def gpus(count: int) -> tuple[str, ...]:
+    """Return the names of so many GPUs of this machine, of those that this process may see.
+
+    Raises `UsageError` where it may see fewer.
+    """
+    visible = os.environ.get(VISIBLE)
+    names = [str(number) for number in range(count)] if visible is None else visible.split(",")
+    if len(names) < count:
+        raise UsageError(f"accelerators must be at most those of {VISIBLE} = {visible!r}, got {count}")
+    return tuple(names[:count])
 
 
 def available_cores() -> int:

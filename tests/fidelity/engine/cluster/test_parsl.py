@@ -100,7 +100,7 @@ def test_a_campaign_survives_five_kills_at_random_moments(tmp_path: Path) -> Non
     rng = np.random.default_rng(5)
     folder = tmp_path / "there"
     folder.mkdir()
-    (folder / "fidsel.toml").write_text(config("local"))
+    (folder / "fidsel.toml").write_text(config())
     driver = start(folder)
     for what in rng.permutation(["worker", "manager", "interchange", "driver", "driver"]).tolist():
         enough = min(labels(folder) + int(rng.integers(1, 12)), 55)
