@@ -194,9 +194,7 @@ def test_each_worker_sees_a_gpu_of_its_own(
 
 def test_gpus_that_this_process_may_not_see_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    with pytest.raises(
-        UsageError, match="at most those of CUDA_VISIBLE_DEVICES = '3', got 2"
-    ):
+    with pytest.raises(UsageError, match="at most those of CUDA_VISIBLE_DEVICES = '3', got 2"):
         LocalEngine(1, accelerators=2)
 
 
