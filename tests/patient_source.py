@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from time import sleep
+from time import process_time, sleep
 
 from ase import Atoms
 
 from fidsel.fidelity import Label
+from fidsel.fidelity.engine.task import QUICK
 from fidsel.fidelity.sources.pyscf import PySCFSource
 
 GRANTS = "TEST_GRANTS"
@@ -14,12 +15,16 @@ GRANTS = "TEST_GRANTS"
 
 
 class Patient(PySCFSource):
-    """Labels as its parent does, once it has taken a grant."""
+    """Labels as its parent does, once it has taken a grant; it then takes long enough to be sent alone."""
 
     def label(self, atoms: Atoms) -> Label:
         folder = os.environ.get(GRANTS)
-        while folder is not None and not taken(Path(folder)):
-            sleep(0.05)
+        if folder is not None:
+            while not taken(Path(folder)):
+                sleep(0.05)
+            end = process_time() + 2 * QUICK
+            while process_time() < end:
+                pass
         return super().label(atoms)
 
 

@@ -325,6 +325,15 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
             ws.judge()
 
 
+@contextmanager
+def open_journal(campaign: Campaign, break_lock: bool = False) -> Iterator[Journal]:
+    """Lock a campaign and open its store, for what needs no engine; see `open_store`."""
+    with open_store(campaign.folder.store, break_lock) as (store, _):
+        journal = Journal(store)
+        identify(campaign, journal)
+        yield journal
+
+
 def identify(campaign: Campaign, journal: Journal) -> str:
     """Return the identity of the campaign in a store, given when the store was new."""
     if (known := journal.read(Identity)) is None:

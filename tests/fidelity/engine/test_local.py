@@ -17,7 +17,7 @@ from ase import Atoms
 from fragile_sources import Fragile
 
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.fidelity.engine.local import GROUP_SIZE, LocalEngine, available_cores, group
+from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.fidelity.engine.task import Task
 from fidsel.fidelity.source import Label, LabelError
 
@@ -152,18 +152,6 @@ def test_closing_a_run_ends_what_it_does(engine: LocalEngine) -> None:
         next(engine.run([]))
     run.close()
     assert kinds(outcomes(engine, [task("after")])) == {"after": "label"}
-
-
-def test_short_labels_are_grouped_by_predicted_time_and_threads() -> None:
-    short = [task(str(i), predicted=0.125) for i in range(21)]
-    assert [len(g) for g in group(short)] == [8, 8, 5]
-    tiny = [task(str(i), predicted=0.0) for i in range(GROUP_SIZE + 1)]
-    assert [len(g) for g in group(tiny)] == [GROUP_SIZE, 1]
-    mixed = [
-        task("a", predicted=0.1), task("b", predicted=30.0), task("c"), task("d", predicted=0.1),
-        task("e", predicted=0.1, threads=2), task("f", predicted=0.1, threads=2),
-    ]  # fmt: skip
-    assert [[t.frame_id for t in g] for g in group(mixed)] == [["a"], ["b"], ["c"], ["d"], ["e", "f"]]
 
 
 def test_libraries_of_a_worker_use_the_threads_of_the_task() -> None:
