@@ -140,7 +140,7 @@ class Workspace:
         def count(event: PurchaseEvent) -> None:
             self.report(what, event.finished, event.total)
 
-        frames = self.store.frames(tuple(dict.fromkeys(ids)))
+        frames = self.pool[self.pool.rows(dict.fromkeys(ids))]
         budget = self.campaign.budget
         if most is not None:
             budget = replace(budget, total=min(budget.total, self.spent() + most))
@@ -196,7 +196,7 @@ class Workspace:
         ids, seconds = self.store.measured(fidelity, MEASURED)
         if len(ids) == 0 or len(frames) == 0:
             return None
-        known = sizes(fidelity, self.store.frames(ids))
+        known = sizes(fidelity, self.pool[self.pool.rows(ids)])
         model = CostModel.fit(known, seconds, exponent_of(fidelity.source))
         # not the 95 % bound: after three pilot labels that can exceed the budget, and every order keeps a
         # share of what is left in reserve anyway

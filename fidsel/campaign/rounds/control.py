@@ -50,12 +50,27 @@ def control_arm(
     return _owned(ws, held, owned, count, spent, ours)
 
 
+def ask_control(ws: Workspace, held: HeldOut) -> None:
+    """Ask other people for labels that a control arm will need, at the spend expected of the round."""
+    rules, accurate = ws.campaign.rules, ws.campaign.accurate
+    if rules.control != "bought" or not accurate.outside:
+        return
+    asked = {one.frame_id for one in ws.ledger.awaited(accurate.key) if one.account != "control"}
+    order = _order(ws, held, affordable(ws.spent(), ws.price(accurate), rules.validation))
+    ws.buy(accurate, [frame for frame in order if frame not in asked], "control", wait=False)
+
+
+def _order(ws: Workspace, held: HeldOut, count: int) -> list[str]:
+    """Return so many frames for the control arm, drawn at random."""
+    sampled, able = ws.journal.require(Sampled).frames, ws.cover[ws.campaign.accurate.name]
+    return list(random_order(ws.pool, sampled, held, able, ws.campaign.rng("control"), ws.turns)[:count])
+
+
 def _bought(
     ws: Workspace, held: HeldOut, count: int, earlier: Sequence[Round], spent: float, ours: Metrics
 ) -> ControlArm | None:
     accurate = ws.campaign.accurate
-    sampled, able = ws.journal.require(Sampled).frames, ws.cover[accurate.name]
-    order = random_order(ws.pool, sampled, held, able, ws.campaign.rng("control"), ws.turns)[:count]
+    order = _order(ws, held, count)
     ws.buy(accurate, order, "control")
     train = ws.labelled(accurate, order)
     count = len(train)

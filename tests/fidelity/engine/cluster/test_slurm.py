@@ -16,7 +16,7 @@ import pytest
 from cluster_campaign import check_undisturbed, config, labels
 from patient_source import GRANTS, grant
 
-from fidsel.fidelity import Label, LabelError, Task
+from fidsel.fidelity import Label, LabelError, LabelStore, Task
 from fidsel.fidelity.engine.cluster.parsl import Site
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.trial import Trial, trial_atoms
@@ -86,11 +86,17 @@ def fidsel(folder: Path, *words: str) -> str:
 
 def amid_labels(folder: Path, count: int) -> None:
     """Let labels go on until a campaign has so many, and wait until others are under way."""
+    path = folder / "labels.db"
 
     def reached() -> bool:
-        driver = read_driver(folder / "labels.db")
-        assert driver is not None and driver.alive, (folder / "iterate.log").read_text()  # noqa: PT018
-        return labels(folder) == count and len(RunningFile(folder / "labels.db").read()) > 0
+        driver = read_driver(path)
+        assert driver is not None
+        assert driver.alive, (folder / "iterate.log").read_text()
+        return labels(folder) == count and not begun().isdisjoint(RunningFile(path).read())
+
+    def begun() -> set[int]:
+        with LabelStore(path, read_only=True) as store:
+            return {number for (number,) in store.query("SELECT id FROM attempts WHERE status = 'open'")}
 
     grant(folder / "grants", count - labels(folder))
     until(reached)
