@@ -7,7 +7,7 @@ from time import sleep
 
 import numpy as np
 import pytest
-from cluster_campaign import check_undisturbed, config, kill, labels, named, start, wait
+from cluster_campaign import LOCAL, check_undisturbed, config, kill, labels, named, start, wait
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import Label, LabelError, Task
@@ -97,10 +97,11 @@ def test_what_is_finished_outlives_any_process(engine: RemoteEngine, tmp_path: P
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_a_campaign_survives_five_kills_at_random_moments(tmp_path: Path) -> None:
+    """It trains on nodes, too."""
     rng = np.random.default_rng(5)
     folder = tmp_path / "there"
     folder.mkdir()
-    (folder / "fidsel.toml").write_text(config())
+    (folder / "fidsel.toml").write_text(config(f"{LOCAL}trainings = 2\n"))
     driver = start(folder)
     for what in rng.permutation(["worker", "manager", "interchange", "driver", "driver"]).tolist():
         enough = min(labels(folder) + int(rng.integers(1, 12)), 55)
