@@ -99,13 +99,13 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
         ws.begin("choosing frames" if index else "drawing the random start")
         journal.write(_start(ws, ready) if index == 0 else choose(ws, ready, index), index)
     purchase(ws, ready.held, index)
-    labelled = perf_counter()
+    labelled, clock = perf_counter(), ws.training_clock()
     data = training_data(campaign, ws.store, ws.pool, journal.training_ids(index), ready.held)
     checked = trusted(campaign, ws.pool, data)
     data = checked.data
     trained, told = _train(ws, data, index)
     seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
-    ws.charge_training(ws.training_seconds(seconds["training"]), f"round {index}")
+    ws.charge_training(ws.training_clock() - clock, f"round {index}")
     ws.begin("measuring on held-out labels")
     found = measured(ws, ready.held, done, data, trained, seconds)
     checks, failed = check_at_rest(ws, trained.model)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 from uuid import uuid4
 
 import numpy as np
@@ -252,17 +253,9 @@ class Workspace:
                 total += float((self.price_of_each(fidelity) * counts).sum())
         return total
 
-    def training_seconds(self, wall: float) -> float:
-        """Return the core-seconds that the trainer has taken since this was last asked; without one the time.
-
-        Parameters
-        ----------
-        wall : s that a training in this process took.
-        """
-        if self.trainer is None:
-            return wall
-        found, self.trainer.seconds = self.trainer.seconds, 0.0
-        return found
+    def training_clock(self) -> float:
+        """Return the s that trainings have taken: core-seconds of the trainer, or else the wall clock."""
+        return perf_counter() if self.trainer is None else self.trainer.seconds
 
     def charge_training(self, seconds: float, what: str) -> None:
         """Charge CPU or wall time of a training beside the budget; nothing where the budget counts labels."""
@@ -310,11 +303,7 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
         enforce(campaign, journal)
         confirm_tables(campaign, journal)
         journal.write(Levels(tuple((one.name, one.key) for one in campaign.fidelities)))
-        with (
-            campaign.engine() as engine,
-            campaign.trainer() as trainer,
-            Late(ledger, engine) as late,
-        ):
+        with campaign.engine() as engine, campaign.trainer() as trainer, Late(ledger, engine) as late:
             if trainer is not None:
                 trainer.read = campaign.load_model
             ws = Workspace(campaign, journal, ledger, lock, engine, late, report, trainer)

@@ -53,7 +53,7 @@ def asked(*command: str) -> str:
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(2400),
     pytest.mark.skipif(not slurm_is_here(), reason="needs a Slurm for tests, on 127.0.0.1"),
 ]
 
