@@ -2,39 +2,47 @@
 
 import ast
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from pages import HOME, PAGES, blocks, commands, parse
 from test_layers import ORDER, ROOT
 
-HOME = Path(__file__).parent.parent
-"""The checkout: the package itself may be an installed one."""
-PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").glob("*.md")])
+from fidsel.config.schema import Config
+
 ARCHITECTURE = HOME / "docs" / "architecture.md"
 ROOM = 20
 """Characters of the name of a folder in the list of rooms."""
 
 
-def blocks(page: Path) -> list[str]:
-    """Return the Python blocks of a page."""
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-
-
-def test_the_examples_from_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    for block in blocks(HOME / "docs" / "python.md"):
-        exec(compile(block, "python.md", "exec"), names)
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_blocks_import_what_there_is(page: Path) -> None:
-    for block in blocks(page):
-        for node in ast.walk(ast.parse(block)):
+    for block in blocks(page, "python"):
+        for node in ast.walk(ast.parse(block.text)):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("fidsel"):
                 for alias in node.names:
                     assert hasattr(import_module(str(node.module)), alias.name), f"{page.name}: {alias.name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page_are_understood(page: Path) -> None:
+    """Names of commands and options are right; `commands.md` has usage lines, which are no commands."""
+    for line in commands(page) if page.name not in ("commands.md", "CHANGELOG.md") else ():
+        assert parse(line), f"{page.name}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings_that_a_page_shows_are_valid(page: Path) -> None:
+    """A part of a file is put into a whole one, that of the README, levels above its cheap one."""
+    whole = tomllib.loads(blocks(HOME / "README.md", "toml")[0].text)
+    for block in blocks(page, "toml"):
+        shown = tomllib.loads(block.text)
+        if not {"pool", "fidelity", "budget"} <= shown.keys():
+            levels = [whole["fidelity"][0], *shown.get("fidelity", whole["fidelity"][1:])]
+            shown = whole | shown | {"fidelity": levels}
+        Config.model_validate(shown)
 
 
 @pytest.mark.parametrize(
