@@ -1,4 +1,4 @@
-"""An extension of Griffe: doctests in the text of a docstring are shown as code, as those under Examples are."""
+"""An extension of Griffe: doctests in the text of a docstring are shown as code, as under Examples."""
 
 import re
 

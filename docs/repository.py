@@ -1,4 +1,4 @@
-"""A hook of MkDocs: files beside docs/ that pages link to are part of the site, the README as its first page."""
+"""A hook of MkDocs: files beside docs/ that pages link to are on the site, the README as its first page."""
 
 import posixpath
 import re

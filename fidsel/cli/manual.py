@@ -7,9 +7,10 @@ from typing import Any, Final
 HEAD: Final = """\
 # Commands
 
-`fidsel --help` lists the commands, `fidsel COMMAND --help` explains one; `fidsel --install-completion` teaches
-them to your shell. Commands of a campaign work in its folder, or name it by `-C`. Settings (`budget.total=3`) are
-those of [settings.md](settings.md). Results go to standard output, everything else to standard error.
+`fidsel --help` lists the commands, `fidsel COMMAND --help` explains one; `fidsel --install-completion`
+teaches them to your shell. Commands of a campaign work in its folder, or name it by `-C`. Settings
+(`budget.total=3`) are those of [settings.md](settings.md). Results go to standard output, everything else to
+standard error.
 
 This page is written by `fidsel config schema --commands`; do not edit it.
 """
@@ -51,7 +52,8 @@ def _table(command: Command) -> str:
     lines = ["| | meaning | default |", "|---|---|---|"]
     for one in command.params:
         is_option = one.param_type_name == "option"
-        name = ", ".join(f"`{word}`" for word in (*one.opts, *one.secondary_opts)) if is_option else f"`{one.name.upper()}`"
+        words = [*one.opts, *one.secondary_opts] if is_option else [one.name.upper()]
+        name = ", ".join(f"`{word}`" for word in words)
         more = " May be given several times." if is_option and one.multiple else ""
         text = f"{one.help}{more}".replace("|", r"\|")
         lines.append(f"| {name} | {text} | {_default(one.default)} |")

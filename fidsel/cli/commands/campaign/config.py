@@ -47,7 +47,7 @@ def schema(
 ) -> None:
     """Print the JSON schema of fidsel.toml, every field documented."""
     if markdown + editing + commands + as_json > 1:
-        raise UsageError("one page or JSON is printed: give one of --markdown, --editing, --commands and --json")
+        raise UsageError("one page is printed: give one of --markdown, --editing, --commands and --json")
     if commands:
         result(commands_page(context.find_root().command))
     elif editing:
