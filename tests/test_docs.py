@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -73,13 +74,20 @@ def found(dotted: str) -> bool:
     return True
 
 
-def test_the_picture_shows_the_parts_in_their_order() -> None:
-    text = ARCHITECTURE.read_text()
-    picture = text[text.index("```mermaid") :].partition("```\n")[0]
-    shown = re.findall(r'^ +(\w+)\["<b>(\w+)</b>', picture, re.MULTILINE)
-    assert [node for node, _ in shown] == [name for _, name in shown] == ORDER[::-1]
-    arrows = " --> ".join(re.findall(r"^    (\w+ --> .*)$", picture, re.MULTILINE))
-    assert list(dict.fromkeys(arrows.split(" --> "))) == ORDER[::-1]
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    told = (HOME / "mkdocs.yml").read_text("utf-8")
+    pages = [page.relative_to(HOME / "docs").as_posix() for page in (HOME / "docs").rglob("*.md")]
+    assert [page for page in pages if not re.search(rf"[:-] {page}$", told, re.MULTILINE)] == []
+
+
+def test_the_picture_shows_the_parts_in_their_order_and_every_step() -> None:
+    drawn = runpy.run_path(str(HOME / "docs" / "architecture_picture.py"))
+    parts = [part for _, group in drawn["GROUPS"].values() for part in group]
+    assert [part.name for part in parts] == ORDER[::-1]
+    steps = re.findall(r"^(\d+)\. ", ARCHITECTURE.read_text(), re.MULTILINE)
+    assert {str(step) for part in parts for step in part.steps} == set(steps)
+    told = "write it anew: python docs/architecture_picture.py"
+    assert drawn["PICTURE"].read_text("utf-8") == drawn["picture"](), told
 
 
 def test_the_rooms_are_listed_with_the_first_line_of_their_docstrings() -> None:
