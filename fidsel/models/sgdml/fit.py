@@ -15,12 +15,13 @@ from fidsel.models.sgdml.grid import Grid
 from fidsel.models.sgdml.kernel import Expansion, Geometry, describe, geometry
 from fidsel.models.sgdml.leave_one_out import LeftOut
 from fidsel.models.sgdml.matern import Matern
-from fidsel.models.sgdml.metric import LEAST, METRICS, STEPS, Evaluation, MetricProblem, learn_metric
+from fidsel.models.sgdml.metric import LEAST, STEPS, Evaluation, MetricProblem, learn_metric
 from fidsel.models.sgdml.solve import Solution, Solver, System, Watched, solve_exact
 from fidsel.models.watch import Task
 
-SEARCH_ROWS = 4000
-"""Equations (frames × 3N − 6) up to which σ, ν and λ are searched on all frames: a second for each fit."""
+COARSE_ROWS, SEARCH_ROWS = 2000, 6000
+"""Equations (frames × 3N − 6) up to which the first and the last part of a search take all frames: a fit
+takes some tenths of a second and some 3 s."""
 SEARCH_BYTES = 12
 """Memory of the search per squared number of equations: lower halves of a matrix and of two factors."""
 FEW = 20
@@ -187,22 +188,27 @@ class _Fits:
         The metric that belongs to them becomes the present one.
         """
         train, lam = self.train.spaced(n), search.lams[(len(search.lams) - 1) // 2]
-        self._look(train, search.nus[0], lam, Grid(search.sigmas, 0, search.widen))
+        some = train.spaced(max(LEAST, COARSE_ROWS // self.equations))
+        self._look(some, search.nus[0], lam, Grid(search.sigmas, 0, search.widen))
         if search.metric == "learnt" and n >= LEAST:
-            self._walk(train, search.nus, (lam,))
-            self._choose_metric(train, lam)
-        self._walk(train, search.nus, search.lams)
-        lowest = self._lowest(METRICS)
+            self._walk(some, search.nus, (lam,))
+            self._choose_metric(some, lam)
+        self._walk(some, search.nus, search.lams)
+        if len(some) < len(train):
+            lowest = self._lowest(some)
+            self._look(train, lowest["nu"], lowest["lam"], _around(lowest["sigma"]))
+            self._walk(train, search.nus, search.lams)
+        lowest = self._lowest(train)
         alike = [one["sigma"] for one in self.tried if _but_sigma(one) == _but_sigma(lowest)]
         self._look(train, lowest["nu"], lowest["lam"], Grid(alike, search.refine))
-        lowest = self._lowest(METRICS)
+        lowest = self._lowest(train)
         self.task.tell(len(self.tried), len(self.tried), "fits")
         best = self._best if self._best is not None and self._best.score == lowest["score"] else None
         return Matern(lowest["sigma"], lowest["nu"]), lowest["lam"], best
 
     def _choose_metric(self, train: Examples, lam: float) -> None:
         """Learn a metric, and make the present one of it where it leaves less wrong."""
-        lowest = self._lowest((self.metric,))
+        lowest = self._lowest(train)
         matern = Matern(lowest["sigma"], lowest["nu"])
         problem = MetricProblem.of(train, self.symmetries, self.centre, matern, lam)
         if problem.classes == 1:  # one weight alone is a length scale
@@ -211,14 +217,14 @@ class _Fits:
         self.weights, sigma = learn_metric(problem, self.evaluations, self._after_evaluation)
         self.metric = "learnt"
         self._look(train, matern.nu, lam, _around(sigma))
-        if self._lowest(METRICS)["metric"] != self.metric:
+        if _score(self._lowest(train)) >= _score(lowest):
             self.metric, self.weights = "identity", identity
 
     def _walk(self, train: Examples, nus: Sequence[float], lams: Sequence[float]) -> None:
         """Try ν and λ next to the best ones with the present metric, until all of them are worse."""
         while True:
-            lowest = self._lowest((self.metric,))
-            tried = {(one["nu"], one["lam"]) for one in self.tried if one["metric"] == self.metric}
+            lowest = self._lowest(train)
+            tried = {(one["nu"], one["lam"]) for one in self._tried(train)}
             near = [(nu, lowest["lam"]) for nu in _beside(nus, lowest["nu"])]
             near += [(lowest["nu"], lam) for lam in _beside(lams, lowest["lam"])]
             fresh = [pair for pair in near if pair not in tried]
@@ -231,13 +237,14 @@ class _Fits:
         system = System.of(self.geometry(train), train)
 
         def score(sigma: float) -> float:
-            facts = self._facts(Matern(sigma, nu), lam)
+            facts = self._facts(len(train), Matern(sigma, nu), lam)
             known = [_score(one) for one in self.tried if facts.items() <= one.items()]
             if known:  # also before this training was killed
                 return known[0]
             found = self._try(system, train, Matern(sigma, nu), lam)
             done = len(self.tried)
-            self.task.tell(done, max(EXPECTED, done + 1), "fits", exp(min(map(_score, self.tried))))
+            lowest = min(map(_score, self._tried(train)))
+            self.task.tell(done, max(EXPECTED, done + 1), "fits", exp(lowest))
             return found
 
         grid.minimum(score)
@@ -248,10 +255,14 @@ class _Fits:
         done = len(self.evaluations)
         self.task.tell(done, max(STEPS, done + 1), "weightings", exp(self.evaluations[-1][0]))
 
-    def _lowest(self, metrics: Sequence[str]) -> dict[str, Any]:
-        """Return the best of what was tried with some metrics."""
-        tried = [one for one in self.tried if one["metric"] in metrics]
-        lowest = min(tried, key=lambda one: (_score(one), one["sigma"]))
+    def _tried(self, train: Examples) -> list[dict[str, Any]]:
+        """Return what was tried with some frames and the present metric."""
+        present = (len(train), self.metric)
+        return [one for one in self.tried if (one["frames"], one["metric"]) == present]
+
+    def _lowest(self, train: Examples) -> dict[str, Any]:
+        """Return the best of it."""
+        lowest = min(self._tried(train), key=lambda one: (_score(one), one["sigma"]))
         if _score(lowest) == inf:
             raise IndefiniteError(lowest["failed"])
         return lowest
@@ -262,7 +273,7 @@ class _Fits:
             solution = solve_exact(system, lambda: kernel_panels(system.frames, self.symmetries, matern), lam)
         except IndefiniteError as error:
             failed = {"force_rmse": None, "score": None, "failed": str(error)}
-            self.tried.append(self._facts(matern, lam) | failed)
+            self.tried.append(self._facts(len(train), matern, lam) | failed)
             return inf
         trial = self.weigh(train, matern, lam, solution)
         trial = trial._replace(score=self._judge(trial, system))
@@ -298,13 +309,13 @@ class _Fits:
 
     def note(self, trial: Trial) -> None:
         """Add a fit to those that were tried."""
-        facts = self._facts(trial.fitted.matern, trial.lam)
+        facts = self._facts(len(trial.fitted.train), trial.fitted.matern, trial.lam)
         score = None if trial.score == inf else trial.score
         found = {"jitter": trial.solution.jitter, "force_rmse": trial.rmse, "score": score}
         self.tried.append(facts | found)
 
-    def _facts(self, matern: Matern, lam: float) -> dict[str, Any]:
-        return asdict(matern) | {"lam": lam, "metric": self.metric}
+    def _facts(self, frames: int, matern: Matern, lam: float) -> dict[str, Any]:
+        return {"frames": frames, "metric": self.metric, "lam": lam} | asdict(matern)
 
 
 def _around(sigma: float) -> Grid:
@@ -312,9 +323,9 @@ def _around(sigma: float) -> Grid:
     return Grid((sigma / NEAR, sigma, sigma * NEAR), 0, WIDEN)
 
 
-def _but_sigma(tried: Mapping[str, Any]) -> tuple[str, float, float]:
+def _but_sigma(tried: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what was tried, whatever its σ."""
-    return tried["metric"], tried["nu"], tried["lam"]
+    return tuple(tried[name] for name in ("frames", "metric", "nu", "lam"))
 
 
 def _beside(values: Sequence[float], value: float) -> list[float]:
