@@ -74,6 +74,16 @@ def found(dotted: str) -> bool:
     return True
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_scripts_that_a_page_names_are_there(page: Path) -> None:
+    """A name without a folder is a benchmark, a script of docs/, or a file that the page itself shows."""
+    text = page.read_text("utf-8") if page.name != "CHANGELOG.md" else ""
+    for name in set(re.findall(r"`(\w+\.py)\b[^`]*`", text)):
+        own = f"# {name}" in text or name in [block.file for block in blocks(page)]
+        places = [HOME / folder / name for folder in ("benchmarks", "docs")]
+        assert own or any(place.exists() for place in places), f"{page.name} names {name}"
+
+
 def test_every_page_is_in_the_navigation_of_the_site() -> None:
     told = (HOME / "mkdocs.yml").read_text("utf-8")
     pages = [page.relative_to(HOME / "docs").as_posix() for page in (HOME / "docs").rglob("*.md")]
