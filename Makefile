@@ -6,3 +6,6 @@ type:
 	mypy
 test:
 	pytest -n 2
+docs:
+	mkdocs build --strict
+.PHONY: docs

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fidsel.cli.manual import commands_page
 from fidsel.cli.output import AsJson, Folder, Overrides, document, note, result
 from fidsel.cli.progress import progress
 from fidsel.exceptions import UsageError
@@ -32,20 +33,24 @@ def validate(
 
 @app.command()
 def schema(
+    context: typer.Context,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print tables of all settings, with examples, instead.")
     ] = False,
     editing: Annotated[
         bool, typer.Option("--editing", help="Print what an edit means for a campaign that has begun.")
     ] = False,
+    commands: Annotated[
+        bool, typer.Option("--commands", help="Print tables of all commands and their options.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the JSON schema of fidsel.toml, every field documented."""
-    if (markdown or editing) and as_json:
-        raise UsageError(
-            "the schema is printed as tables or as JSON: leave out --markdown and --editing, or --json"
-        )
-    if editing:
+    if markdown + editing + commands + as_json > 1:
+        raise UsageError("one page is printed: give one of --markdown, --editing, --commands and --json")
+    if commands:
+        result(commands_page(context.find_root().command))
+    elif editing:
         from fidsel.tasks.pages.editing import editing_page
 
         result(editing_page())
