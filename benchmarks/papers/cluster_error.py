@@ -250,7 +250,7 @@ def main() -> None:
         )  # fmt: skip
         return
     print(
-        f"{'molecule':11}{'model':10}{'picker':14}labels seeds  file (published)        unseen     worst of it"
+        f"{'molecule':11}{'model':10}{'picker':14}labels seeds  {'file (published)':24}{'unseen':18}its worst"
     )
     for row in found:
         theirs = "" if row["published"] is None else f" ({row['published']})"
