@@ -93,11 +93,12 @@ class Cell:
     rounds: int
 
 
-def cells(rounds: int, seeds: int) -> Iterator[Cell]:
-    """Yield every selection: quick models first, the two pickings of the paper before others."""
-    for model, seed, molecule in product(MODELS, range(seeds), MOLECULES):
-        for picker in PICKING if (model, molecule) == ("sgdml", "ethanol") else ("random", "cluster-error"):
-            yield Cell(molecule, model, picker, seed, rounds)
+def cells(rounds: Sequence[int], seeds: int) -> Iterator[Cell]:
+    """Yield every selection, quick models first; the start alone is the same for all pickers."""
+    for count, kind, seed, molecule in product(rounds, MODELS, range(seeds), MOLECULES):
+        every = PICKING if (kind, molecule) == ("sgdml", "ethanol") else ("random", "cluster-error")
+        for picker in every if count else ("random",):
+            yield Cell(molecule, kind, picker, seed, count)
 
 
 def model(cell: Cell | selection_quality.Cell, seed: int) -> ForceField:
@@ -227,13 +228,18 @@ def main() -> None:
     """Run the benchmark and print it."""
     parser = options(__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=8, help="0 = the start alone, 4 = 600 labels, 8 = 1000")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        action="append",
+        help="0 = the start alone, 4 = 600 labels, 8 = 1000; repeatable",
+    )
     for name, choices in (("molecule", MOLECULES), ("model", MODELS), ("picker", PICKING)):
         parser.add_argument(f"--{name}", action="append", choices=tuple(choices), help="repeatable")
     given = parser.parse_args()
     wanted = [
         cell
-        for cell in cells(given.rounds, given.seeds)
+        for cell in cells(given.rounds or [8], given.seeds)
         if all(
             getattr(cell, name) in (getattr(given, name) or (getattr(cell, name),))
             for name in ("molecule", "model", "picker")

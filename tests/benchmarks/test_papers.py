@@ -119,6 +119,13 @@ def test_where_the_shared_protons_lie_is_told_by_cluster() -> None:
     assert told["rmse"] == pytest.approx(np.sqrt(11))
 
 
+def test_the_start_alone_is_the_same_for_all_pickers() -> None:
+    start = [one.picker for one in cluster_error.cells([0], 1) if one.model == "sgdml"]
+    assert start == ["random"] * len(cluster_error.MOLECULES)
+    ethanol = {one.picker for one in cluster_error.cells([4], 1) if one.molecule == "ethanol"}
+    assert ethanol == set(cluster_error.PICKING)
+
+
 def test_small_clusters_are_not_the_worst() -> None:
     found = cluster_error.errors_of(
         np.repeat([1.0, 2.0, 9.0], [30, 30, 3]), np.repeat([0, 1, 2], [30, 30, 3])
