@@ -179,6 +179,7 @@ def proton(errors: FloatArray, clusters: IntArray, shared: BoolArray) -> Row:
         "rmse": float(np.sqrt(np.mean(errors[shared] ** 2))),
         "in_worst": share[found.cluster[-1]],
         "most": share[most],
+        "most_frames": int((clusters == most).sum()),
         "most_rank": len(found) - found.cluster.index(most),
         "clusters": len(found),
     }

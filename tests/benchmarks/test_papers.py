@@ -115,7 +115,7 @@ def test_where_the_shared_protons_lie_is_told_by_cluster() -> None:
     errors, clusters = np.array([1.0, 1.0, 2.0, 2.0, 5.0, 5.0]), np.array([0, 0, 1, 1, 2, 2])
     told = cluster_error.proton(errors, clusters, np.array([False, False, True, True, True, False]))
     assert told["in_worst"] == 0.5
-    assert (told["most"], told["most_rank"], told["clusters"]) == (1.0, 2, 3)
+    assert (told["most"], told["most_rank"], told["most_frames"], told["clusters"]) == (1.0, 2, 2, 3)
     assert told["rmse"] == pytest.approx(np.sqrt(11))
 
 
