@@ -70,9 +70,10 @@ def _told(notes: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _width(notes: Mapping[str, Any]) -> str:
-    """Return σ and λ, and which metric."""
+    """Return σ, ν and λ, and which metric."""
     sigmas = [one["sigma"] for one in notes["tried"]]
     text = f"σ = {notes['sigma']:.4g} 1/Å"
     if len(set(sigmas)) > 1:
         text += f" of {len(set(sigmas))} from {min(sigmas):.3g} to {max(sigmas):.3g}"
-    return f"{text}, λ = {notes['lam']:.3g}{', learnt metric' if notes['metric'] == 'learnt' else ''}"
+    metric = ", learnt metric" if notes["metric"] == "learnt" else ""
+    return f"{text}, ν = {notes['nu']:g}, λ = {notes['lam']:.3g}{metric}"

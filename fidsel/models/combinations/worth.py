@@ -1,7 +1,7 @@
 """Whether a baseline helps: how well a quick kernel learns labels with and without it."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Final
 
 import numpy as np
@@ -17,8 +17,9 @@ FEWEST: Final = 10
 """Frames with forces below which nothing can be said."""
 EQUATIONS: Final = 1500
 """Force components that are learnt from at most: 70 frames of 9 atoms, 26 of 21."""
-SIGMAS: Final = (1.0, 2.5, 6.0, 15.0, 40.0, 100.0)
-"""1/Å; length scales tried with the baseline and without it, the best of each counts."""
+SIGMAS: Final = (0.4, 1.0, 2.5, 6.0, 15.0, 40.0, 100.0)
+NUS: Final = (2.5, 4.5)
+"""Length scales (1/Å) and smoothnesses tried with the baseline and without it, the best of each counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +67,8 @@ def worth_it(frames: Frames, baseline: SourceLabels, *, folds: int = FOLDS, seed
     """Return whether a baseline makes accurate labels easier to learn.
 
     An sGDML kernel is fitted to all parts of the frames but one and tested on that one, to the labels and to
-    the labels minus the baseline's, for several length scales. What counts is how smooth the difference is:
-    the error of the baseline itself says little, and a rough one does harm however accurate it is.
+    the labels minus the baseline's, for several length scales and smoothnesses. What counts is how smooth the
+    difference is: the error of the baseline itself says little, and a rough one does harm however accurate.
 
     Parameters
     ----------
@@ -108,13 +109,13 @@ def _sample(frames: Frames, rng: np.random.Generator) -> Frames:
 
 
 def _errors(labels: Frames, parts: list[IntArray]) -> FloatArray:
-    """Return the force MAE on each part that was left out, (folds,) eV/Å, with the best length scale."""
-    each = np.array([[_error(labels, part, sigma) for part in parts] for sigma in SIGMAS])
+    """Return the force MAE on each part that was left out, (folds,) eV/Å, with the best σ and ν."""
+    each = np.array([[_error(labels, part, *one) for part in parts] for one in product(SIGMAS, NUS)])
     best: FloatArray = each[each.mean(1).argmin()]
     return best
 
 
-def _error(labels: Frames, part: IntArray, sigma: float) -> float:
+def _error(labels: Frames, part: IntArray, sigma: float, nu: float) -> float:
     rest = labels[np.setdiff1d(np.arange(len(labels)), part)]
-    kernel, _ = SGDML([sigma], metric="identity").fit(rest, rest[:0])
+    kernel, _ = SGDML([sigma], nus=[nu]).fit(rest, rest[:0])
     return float(np.abs(kernel.predict(labels[part]).forces - labels[part].forces).mean())

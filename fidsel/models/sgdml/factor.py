@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fidsel.exceptions import UsageError
 from fidsel.models.sgdml.kernel import PANEL_ROWS, Geometry, kernel
+from fidsel.models.sgdml.matern import Matern
 
 JITTER_FACTORS = (1.0, 10.0, 100.0, 1000.0)
 """λ is multiplied by these in turn until the factorisation succeeds."""
@@ -89,20 +90,20 @@ class Factor:
         return zip([0, *stops], stops, self.panels, strict=False)
 
 
-def kernel_panels(frames: Geometry, symmetries: Tensor, sigma: float, start: int = 0) -> Iterator[Tensor]:
+def kernel_panels(frames: Geometry, symmetries: Tensor, matern: Matern, start: int = 0) -> Iterator[Tensor]:
     """Yield the rows of the lower half of `kernel(frames, frames)` from a frame on, as `Factor.grown` wants.
 
     Parameters
     ----------
     frames : n of them; the rows of frame i are its m equations.
     symmetries : (P, D), see `kernel`.
-    sigma : 1/Å.
+    matern : the falloff with distance.
     start : first frame.
     """
     step = max(1, PANEL_ROWS[frames.x.device.type] // frames.reduced.shape[2])
     for first in range(start, len(frames), step):
         stop = min(first + step, len(frames))
-        yield kernel(frames.rows(first, stop), frames.rows(0, stop), symmetries, sigma)
+        yield kernel(frames.rows(first, stop), frames.rows(0, stop), symmetries, matern)
 
 
 def factorise(panels: Callable[[], Iterable[Tensor]], noise: Tensor) -> tuple[Factor, float]:

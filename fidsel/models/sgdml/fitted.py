@@ -1,7 +1,7 @@
 """What sGDML learns from and what it has learnt."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from fidsel.models.require import Electrons
 from fidsel.models.robust import far_out
 from fidsel.models.sgdml.factor import Factor
 from fidsel.models.sgdml.kernel import Expansion, Geometry, describe, geometry
+from fidsel.models.sgdml.matern import Matern
 from fidsel.models.sgdml.symmetry import pair_indices
 
 
@@ -72,7 +73,8 @@ class Fitted:
     train : the n training frames.
     v : (n, D) their coefficients Jα.
     centre, metric : (D,) of the descriptor, see `geometry`; invariant under the symmetries.
-    sigma, lam : length scale (1/Å) and regularisation.
+    matern : length scale and smoothness.
+    lam : regularisation.
     constant : eV, integration constant of the energy.
     electrons : charge and spin of the training frames; None = unknown.
     outliers : energies that were left out of the constant; not saved.
@@ -86,7 +88,7 @@ class Fitted:
     v: Tensor
     centre: Tensor
     metric: Tensor
-    sigma: float
+    matern: Matern
     lam: float
     constant: float = 0.0
     electrons: Electrons | None = None
@@ -97,7 +99,7 @@ class Fitted:
         """Return the energy surface, without the constant."""
         x = (describe(self.train.positions) - self.centre) * self.metric
         symmetries = descriptor_symmetries(self.permutations)
-        return Expansion.unfold(x, self.v, symmetries, self.centre, self.metric, self.sigma)
+        return Expansion.unfold(x, self.v, symmetries, self.centre, self.metric, self.matern)
 
     def geometry(self, positions: Tensor) -> Geometry:
         """Return what the kernel needs to know of (n, N, 3) positions."""
@@ -154,17 +156,17 @@ class Fitted:
     def scalars(self) -> dict[str, float]:
         """Return the numbers by name."""
         known = {} if self.electrons is None else self.electrons._asdict()
-        return {"sigma": self.sigma, "lam": self.lam, "constant": self.constant} | known
+        return asdict(self.matern) | {"lam": self.lam, "constant": self.constant} | known
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], scalars: Mapping[str, float]) -> Self:
         """Return what `tensors` and `scalars` came from."""
         t = tensors
         train = Examples(t["positions"], t["forces"], t["energy"], t["weights"])
-        sigma, lam, constant = (scalars[name] for name in ("sigma", "lam", "constant"))
+        lam, constant = scalars["lam"], scalars["constant"]
         electrons = Electrons(int(scalars["charge"]), int(scalars["spin"])) if "charge" in scalars else None
         known = (t["numbers"], t["permutations"], train, t["v"], t["centre"], t["metric"])
-        return cls(*known, sigma, lam, constant, electrons)
+        return cls(*known, Matern(scalars["sigma"], scalars["nu"]), lam, constant, electrons)
 
 
 def descriptor_symmetries(permutations: Tensor) -> Tensor:

@@ -45,7 +45,12 @@ from fidsel.models.sgdml.update import update_forces
 from fidsel.models.watch import QUIET, Task, Watch
 
 SIGMAS = (2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
-SAVED = ("sigmas", "lam", "symmetries", "max_perms", "refine", "metric", "solver", "tolerance", "iterations")
+LAM, LAMS = 1e-10, (1e-12, 1e-10, 1e-8, 1e-6)
+NUS = (2.5, 3.5, 4.5, 5.5)
+SAVED = (
+    *("sigmas", "nus", "lam", "refine", "metric"), *("symmetries", "max_perms"),
+    *("solver", "tolerance", "iterations"),
+)  # fmt: skip
 """Arguments that are settings of a saved model, each also an attribute."""
 MEMORY_SHARE = 0.5
 """Part of a device's memory that a fit may use."""
@@ -60,16 +65,19 @@ class SGDML(ForceField):
 
     Parameters
     ----------
-    sigmas : kernel widths σ, 1/Å, tried on the validation labels; one = no choice. The default ones are
-        followed by larger or smaller ones where the best is at their edge.
-    lam : regularisation λ, or several to choose from; frame i has noise λ / weight_i.
+    sigmas : kernel widths σ, 1/Å, tried on the validation labels; one = no choice. Others around the best
+        follow with other ν, λ and metrics, and beyond the default ones where the best is at their edge.
+    nus : smoothness ν of the Matérn kernel, half-integers from 2.5 on, tried from the lowest on as far as
+        they leave less wrong; 2.5 alone as published.
+    lam : regularisation λ, or several to choose from; frame i has noise λ / weight_i. By default `LAMS`
+        where there are several σ, else `LAM`.
     symmetries : recover the permutation group of the molecule from the data; false for none, or permutations
         of the atoms that generate it.
     max_perms : largest symmetry group accepted.
     refine : times the interval around the best σ is halved.
     metric : "learnt" to try weights of the inverse distances, one for each class of pairs that symmetries map
         onto each other, beside weights of 1, and to keep what leaves less wrong; "identity" for weights of 1,
-        as published. One σ and one λ leave no choice, and weights of 1.
+        as published. One σ and one λ leave no choice: the lowest ν, and weights of 1.
     device : where it computes, see `fidsel.models.device.resolve`; not part of what is saved.
     level : level of theory of the labels.
     solver : "exact" by a factor of the kernel matrix, which `update` can grow; "iterative", without the
@@ -88,8 +96,9 @@ class SGDML(ForceField):
     def __init__(
         self,
         sigmas: Sequence[PositiveFloat] = SIGMAS,
-        lam: PositiveFloat | Sequence[PositiveFloat] = 1e-10,
+        lam: PositiveFloat | Sequence[PositiveFloat] | None = None,
         *,
+        nus: Sequence[PositiveFloat] = NUS,
         symmetries: bool | Sequence[Sequence[int]] = True,
         max_perms: PositiveInt = 100,
         refine: NonNegativeInt = 1,
@@ -104,10 +113,15 @@ class SGDML(ForceField):
     ) -> None:
         super().__init__(level)
         self.sigmas = tuple(float(sigma) for sigma in sigmas)
-        self.lam = tuple(float(value) for value in np.atleast_1d(lam))
+        if lam is None:
+            lam = LAMS if len(self.sigmas) > 1 else LAM
+        self.lam = tuple(sorted(float(value) for value in np.atleast_1d(lam)))
+        self.nus = tuple(sorted(float(nu) for nu in nus))
         for name, values in (("sigmas", self.sigmas), ("lam", self.lam)):
             if not values or not all(0 < value < inf for value in values):
                 raise UsageError(f"{name} must be positive and finite, at least one, got {values}")
+        if not self.nus or not all(2.5 <= nu < inf and (nu - 0.5).is_integer() for nu in self.nus):
+            raise UsageError(f"nus must be half-integers from 2.5 on, such as 2.5 or 3.5, got {self.nus}")
         for name, value, allowed in (("solver", solver, SOLVERS), ("metric", metric, METRICS)):
             if value not in allowed:
                 raise unknown(name, value, allowed)
@@ -125,7 +139,8 @@ class SGDML(ForceField):
         if self.fitted is None:
             return f"SGDML(not fitted, {len(self.sigmas)} σ, level {self.level!r})"
         n, perms = len(self.fitted.train), len(self.fitted.permutations)
-        width = f"σ = {self.fitted.sigma:g}{', learnt metric' if self.fitted.weighed else ''}"
+        width = f"σ = {self.fitted.matern.sigma:g}, ν = {self.fitted.matern.nu:g}"
+        width += ", learnt metric" if self.fitted.weighed else ""
         return f"SGDML({n} frames, {perms} permutations, {width}, level {self.level!r})"
 
     @property
@@ -142,13 +157,13 @@ class SGDML(ForceField):
         Parameters
         ----------
         train : frames of one molecule with forces; energies are used where there are any.
-        validation : the same; they choose σ, λ and the metric, together with the leave-one-out errors of
-            the training frames where they are fewer than 20, so there may be none.
+        validation : the same; they choose σ, ν, λ and the metric, together with the leave-one-out errors of
+            the training frames where they are few, so there may be none.
         weights : (n_train,) importance of each frame; scaled to mean 1. A frame of weight 0 is left out.
 
         Returns
         -------
-        model, and a record: σ, λ, metric and the validation force RMSE (eV/Å) of each that was tried, what
+        model, and a record: σ, ν, λ, metric and the validation force RMSE (eV/Å) of each that was tried, what
         they were chosen by (`score`, the lowest), a `warning` where the best σ is the last one tried, the
         symmetries, frames left out as duplicates, the factor λ was raised by (`jitter`, 1 = not), how many
         frames gave the energy constant (`energies`) and how many were too far off to (`energy_outliers`).
@@ -193,7 +208,7 @@ class SGDML(ForceField):
             labelled(validation, np.ones(len(validation)), len(numbers), self.device),
             numbers=torch.tensor(numbers, device=self.device),
             permutations=there,
-            search=Search(self.sigmas, self.lam, self.refine, widen, self.metric),
+            search=Search(self.sigmas, self.lam, self.refine, widen, self.nus, self.metric),
             solver=solver,
             task=task,
         )
@@ -204,7 +219,7 @@ class SGDML(ForceField):
     def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
         """Return the model fitted to its training frames and more, and a record.
 
-        σ, λ, symmetries, centre and metric of the descriptor stay. The forces are those of a new fit. An
+        σ, ν, λ, symmetries, centre and metric of the descriptor stay. The forces are those of a new fit. An
         exact model that still has its factorised matrix (after `fit` or `update`, not after `load`, `to`
         another device or in another process) only pays for the rows that the frames add to it.
 

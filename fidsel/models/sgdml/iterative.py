@@ -18,6 +18,7 @@ from fidsel.exceptions import FidselError
 from fidsel.models.checkpoints import Kept
 from fidsel.models.sgdml.factor import Factor, factorise
 from fidsel.models.sgdml.kernel import Expansion, Geometry, kernel, kernel_diagonal
+from fidsel.models.sgdml.matern import Matern
 
 BLOCK = 128
 """Columns that are drawn at a time, at most."""
@@ -29,19 +30,19 @@ ROUNDING = 1e-13
 Operator = Callable[[Tensor], Tensor]
 
 
-def kernel_product(frames: Geometry, symmetries: Tensor, sigma: float, vector: Tensor) -> Tensor:
+def kernel_product(frames: Geometry, symmetries: Tensor, matern: Matern, vector: Tensor) -> Tensor:
     """Return K c (n·m,) for the kernel matrix of n frames, in the memory of a prediction.
 
     Parameters
     ----------
     frames : n of them.
     symmetries : (P, D), see `kernel`.
-    sigma : 1/Å.
+    matern : the falloff with distance.
     vector : c, (n·m,).
     """
     v = (frames.reduced @ vector.view(len(frames), -1, 1)).squeeze(2)
     zeros, ones = torch.zeros_like(frames.x[0]), torch.ones_like(frames.x[0])
-    expansion = Expansion.unfold(frames.x, v, symmetries, zeros, ones, sigma)
+    expansion = Expansion.unfold(frames.x, v, symmetries, zeros, ones, matern)
     slope = expansion.slope(frames.x)[1]
     return -(frames.reduced.mT @ slope.unsqueeze(2)).flatten()
 
@@ -69,9 +70,9 @@ class Preconditioner:
     shift: float
 
     @classmethod
-    def of(cls, frames: Geometry, symmetries: Tensor, sigma: float, lam: float, rank: int) -> Self:
+    def of(cls, frames: Geometry, symmetries: Tensor, matern: Matern, lam: float, rank: int) -> Self:
         """Return the preconditioner of K + λ from some of its columns."""
-        partial, lacking = partial_factor(frames, symmetries, sigma, rank)
+        partial, lacking = partial_factor(frames, symmetries, matern, rank)
         gram = partial.mT @ partial
         shift = max(lam + float(lacking.mean()), ROUNDING * float(gram.trace()))
         gram.diagonal().add_(shift)
@@ -84,13 +85,13 @@ class Preconditioner:
 
 
 def partial_factor(
-    frames: Geometry, symmetries: Tensor, sigma: float, rank: int, seed: int = 0
+    frames: Geometry, symmetries: Tensor, matern: Matern, rank: int, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Return L (n·m, rank) with L Lᵀ near the kernel matrix, and the diagonal (n·m,) of what it lacks.
 
     Blocks of columns are drawn at random, each by the diagonal of what the columns before it lack.
     """
-    lacking = kernel_diagonal(frames, symmetries, sigma)
+    lacking = kernel_diagonal(frames, symmetries, matern)
     partial = lacking.new_empty(len(lacking), rank)
     largest, generator = lacking.max(), torch.Generator(lacking.device).manual_seed(seed)
     step = max(1, min(BLOCK, rank // 8))
@@ -98,7 +99,7 @@ def partial_factor(
         stop = min(start + step, rank)
         chance = lacking.clamp(min=ROUNDING * float(largest))
         rows = torch.multinomial(chance, stop - start, generator=generator)
-        columns = kernel(frames, frames.equations(rows), symmetries, sigma)
+        columns = kernel(frames, frames.equations(rows), symmetries, matern)
         columns.addmm_(partial[:, :start], partial[rows, :start].mT, alpha=-1)
         partial[:, start:stop] = _corner_factor(columns[rows], ROUNDING * largest).divided(columns)
         lacking = (lacking - partial[:, start:stop].square().sum(1)).clamp_(min=0)

@@ -10,13 +10,15 @@ w        metric               weights of the pairs, equal where symmetries map p
 J        jacobian             ∂x/∂R, (D, 3N)
 V        basis                orthonormal basis of the motions that change x, (3N, m)
 B = JV   reduced              (D, m), m = 3N − 6
-σ, λ     sigma, lam           length scale in descriptor space (1/Å), regularisation
+σ, ν     matern               length scale in descriptor space (1/Å) and smoothness, see `Matern`
+λ        lam                  regularisation
 α        —                    coefficients; only v = Jα enters a prediction
 ======== ==================== ===========================================================
 
-With u = x − x', d = |u|, a = √5/σ and κ(d) = (1 + ad + a²d²/3) exp(−ad), the kernel between forces is
+With u = x − x', d = |u| and a Matérn kernel κ(d), of ν = 5/2 as published or smoother, the kernel between
+forces is
 
-K = Σ_p Jᵀ [c₁ I − c₂ u uᵀ] J'_p,   c₁ = a²/3 (1 + ad) exp(−ad),   c₂ = a⁴/3 exp(−ad),
+K = Σ_p Jᵀ [c₁ I − c₂ u uᵀ] J'_p,   c₁ = −κ'/d,   c₂ = −c₁'/d,
 
 x' and J' permuted by each symmetry p. Translations and rotations do not change x, so K and the
 forces live in the span of V: solving there gives the same v from a smaller, regular system.
@@ -28,6 +30,8 @@ from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
+
+from fidsel.models.sgdml.matern import Matern
 
 PANEL_ROWS = {"cpu": 512, "cuda": 4096}
 """Rows of the matrix that are made at a time, by device: enough for matrix products at full speed."""
@@ -126,14 +130,14 @@ def _motions(positions: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return axes, jacobian @ axes.mT
 
 
-def kernel(left: Geometry, right: Geometry, symmetries: Tensor, sigma: float) -> Tensor:
+def kernel(left: Geometry, right: Geometry, symmetries: Tensor, matern: Matern) -> Tensor:
     """Return (n_left·m, n_right·w) the force–force kernel in the reduced bases.
 
     Parameters
     ----------
     left, right : frames of the same molecule, with m and w equations each.
     symmetries : (P, D) descriptor entries after each symmetry, see `pair_indices`.
-    sigma : length scale, 1/Å.
+    matern : the falloff with distance.
     """
     count, m, w = len(symmetries), left.width, right.width
     matrix = left.x.new_empty(len(left), m, len(right), w)
@@ -142,20 +146,20 @@ def kernel(left: Geometry, right: Geometry, symmetries: Tensor, sigma: float) ->
     for j in range(0, len(right), k):
         columns = _Columns.of(right.rows(j, j + k), symmetries)
         for i, rows in parts:
-            matrix[i : i + n, :, j : j + k] = _block(rows, columns, sigma)
+            matrix[i : i + n, :, j : j + k] = _block(rows, columns, matern)
     return matrix.reshape(len(left) * m, len(right) * w)
 
 
-def kernel_diagonal(frames: Geometry, symmetries: Tensor, sigma: float) -> Tensor:
-    """Return (n·m,) the diagonal of `kernel(frames, frames, symmetries, sigma)`."""
+def kernel_diagonal(frames: Geometry, symmetries: Tensor, matern: Matern) -> Tensor:
+    """Return (n·m,) the diagonal of `kernel(frames, frames, symmetries, matern)`."""
     step = max(1, BLOCK_BYTES[frames.x.device.type] // (8 * frames.reduced[0].numel() * len(symmetries)))
     parts = (frames.rows(i, min(i + step, len(frames))) for i in range(0, len(frames), step))
-    return torch.cat([_diagonal(part, symmetries, sigma) for part in parts])
+    return torch.cat([_diagonal(part, symmetries, matern) for part in parts])
 
 
-def _diagonal(frames: Geometry, symmetries: Tensor, sigma: float) -> Tensor:
+def _diagonal(frames: Geometry, symmetries: Tensor, matern: Matern) -> Tensor:
     u = frames.x.unsqueeze(1) - frames.x[:, symmetries]
-    c1, c2 = radial(u.norm(dim=2), sigma)
+    c1, c2 = matern.coefficients(u.norm(dim=2))
     permuted = frames.reduced[:, symmetries]  # (n, P, D, m)
     along = torch.einsum("npd,ndm->npm", u, frames.reduced) * torch.einsum("npd,npdm->npm", u, permuted)
     overlap = torch.einsum("ndm,npdm->npm", frames.reduced, permuted)
@@ -171,22 +175,22 @@ class Expansion:
     x : (n·P, D) descriptors of the training frames under every symmetry, centred.
     v : (n·P, D) their coefficients Jα.
     centre, metric : (D,) of the descriptor, see `geometry`.
-    sigma : 1/Å.
+    matern : the falloff with distance.
     """
 
     x: Tensor
     v: Tensor
     centre: Tensor
     metric: Tensor
-    sigma: float
+    matern: Matern
 
     @classmethod
     def unfold(
-        cls, x: Tensor, v: Tensor, symmetries: Tensor, centre: Tensor, metric: Tensor, sigma: float
+        cls, x: Tensor, v: Tensor, symmetries: Tensor, centre: Tensor, metric: Tensor, matern: Matern
     ) -> "Expansion":
         """Return the expansion over all symmetric copies of (n, D) descriptors and coefficients."""
         x, v = (part[:, symmetries].flatten(0, 1).contiguous() for part in (x, v))
-        return cls(x, v, centre, metric, sigma)
+        return cls(x, v, centre, metric, matern)
 
     def __call__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return energies (n,) without constant, and forces (n, N, 3), of (n, N, 3) positions."""
@@ -215,31 +219,22 @@ class Expansion:
     def _add(self, x: Tensor, known: tuple[Tensor, ...], energy: Tensor, slope: Tensor) -> None:
         """Add what some of the training frames say to energies and slopes."""
         other, v, squares, shifts = known
-        a = 5**0.5 / self.sigma
+        a = self.matern.scale
         x = a * x
         distance = torch.addmm(squares, x, other.T, alpha=-2).add_((x * x).sum(1, keepdim=True))
         distance.clamp_(min=0).sqrt_()
-        decay = distance.neg().exp_()
-        c1 = distance.mul_(decay).add_(decay)
+        c1, c2 = self.matern.falloff(distance)
         along = torch.addmm(shifts, x, v.T)  # u·v
         energy.sub_(torch.linalg.vecdot(c1, along), alpha=1 / a)
-        c2 = decay.mul_(along)
+        c2.mul_(along)
         slope.addcmul_(c2.sum(1, keepdim=True), x).addmm_(c2, other, alpha=-1).addmm_(c1, v, alpha=-1)
 
     @cached_property
     def _scaled(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The constants of c₁ and c₂ put into x and v once: a x, a²/3 v, and their sums over D."""
-        a = 5**0.5 / self.sigma
-        x, v = a * self.x, a**2 / 3 * self.v
+        """The constants of c₁ and c₂ put into x and v once: a x, a²/(2p − 1) v, and their sums over D."""
+        a = self.matern.scale
+        x, v = a * self.x, a**2 / (2 * self.matern.order - 1) * self.v
         return x, v, (x * x).sum(1), -(x * v).sum(1)
-
-
-def radial(distance: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """Return c₁ and c₂ at the given descriptor distances."""
-    a = 5**0.5 / sigma
-    scaled = a * distance
-    decay = torch.exp(-scaled).mul_(a * a / 3)
-    return scaled.add_(1).mul_(decay), decay.mul_(a * a)
 
 
 def _distance(x: Tensor, y: Tensor) -> Tensor:
@@ -274,11 +269,11 @@ class _Columns(NamedTuple):
         return cls(x, reduced, reduced @ x.unsqueeze(3))
 
 
-def _block(rows: _Rows, columns: _Columns, sigma: float) -> Tensor:
+def _block(rows: _Rows, columns: _Columns, matern: Matern) -> Tensor:
     """Return (n, m, k, w) of the kernel between n frames with m equations each and k with w."""
     (n, m, dim), (k, count, w, _) = rows.reduced.shape, columns.reduced.shape
     x = columns.x.view(k * count, dim)
-    c1, c2 = radial(_distance(rows.x, x), sigma)
+    c1, c2 = matern.coefficients(_distance(rows.x, x))
     own = rows.along - (rows.reduced.view(n * m, dim) @ x.T).view(n, m, k * count)  # Bᵀu
     own = (own * c2.unsqueeze(1)).view(n, m, k, count).transpose(1, 2)
     other = (columns.reduced.view(-1, dim) @ rows.x.T).view(k, count, w, n) - columns.along  # B'ᵀu

@@ -20,8 +20,9 @@ from torch import Tensor
 from fidsel.arrays import FloatArray
 from fidsel.models.sgdml.factor import IndefiniteError, factorise
 from fidsel.models.sgdml.fitted import Examples
-from fidsel.models.sgdml.kernel import BLOCK_BYTES, Geometry, geometry, kernel, radial
+from fidsel.models.sgdml.kernel import BLOCK_BYTES, Geometry, geometry, kernel
 from fidsel.models.sgdml.leave_one_out import LeftOut
+from fidsel.models.sgdml.matern import Matern
 from fidsel.models.sgdml.solve import System
 
 METRICS = ("learnt", "identity")
@@ -95,7 +96,7 @@ def learn_metric(
     logs = places[values.index(min(values))] if values else start
     weights = problem.weights(torch.from_numpy(logs))
     scale = float(weights.square().mean().sqrt())
-    return weights / scale, problem.sigma / scale
+    return weights / scale, problem.matern.sigma / scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,22 +108,23 @@ class MetricProblem:
     system : equations of n frames, with weights 1.
     importance : (n,) of each frame; its noise is λ / importance.
     symmetries : (P, D), see `kernel`.
-    sigma, lam : length scale (1/Å) and regularisation.
+    matern : length scale and smoothness.
+    lam : regularisation.
     """
 
     system: System
     importance: Tensor
     symmetries: Tensor
-    sigma: float
+    matern: Matern
     lam: float
 
     @classmethod
-    def of(cls, train: Examples, symmetries: Tensor, centre: Tensor, sigma: float, lam: float) -> Self:
+    def of(cls, train: Examples, symmetries: Tensor, centre: Tensor, matern: Matern, lam: float) -> Self:
         """Return the problem of evenly spaced ones of labelled frames, see `FRAMES`."""
         width = geometry(train.positions[:1], centre, torch.ones_like(centre)).width
         train = train.spaced(max(2, min(FRAMES, ROWS // width)))
         frames = geometry(train.positions, centre, torch.ones_like(centre))
-        return cls(System.of(frames, train), train.weights, symmetries, sigma, lam)
+        return cls(System.of(frames, train), train.weights, symmetries, matern, lam)
 
     @property
     def classes(self) -> int:
@@ -136,12 +138,12 @@ class MetricProblem:
     def __call__(self, logs: Tensor) -> tuple[float, Tensor]:
         """Return the value and its gradient (c,), on the CPU, at logarithms (c,) of the weights."""
         frames = self.system.frames.weighed(self.weights(logs))
-        matrix, noise = kernel(frames, frames, self.symmetries, self.sigma), self.lam * self.system.noise
+        matrix, noise = kernel(frames, frames, self.symmetries, self.matern), self.lam * self.system.noise
         inverse = factorise(lambda: [matrix.clone()], noise)[0].inverse()
         left_out = LeftOut(inverse, self.system.targets, self.importance)
         if not np.isfinite(left_out.log_error):
             raise IndefiniteError("the leave-one-out error of a metric is no number")
-        gradient = metric_gradient(frames, self.symmetries, self.sigma, left_out.gradient())
+        gradient = metric_gradient(frames, self.symmetries, self.matern, left_out.gradient())
         return left_out.log_error, (self._belongs @ gradient).cpu()
 
     @cached_property
@@ -150,19 +152,19 @@ class MetricProblem:
         return torch.nn.functional.one_hot(pair_classes(self.symmetries)).mT.to(self.importance.dtype)
 
 
-def metric_gradient(frames: Geometry, symmetries: Tensor, sigma: float, pull: Tensor) -> Tensor:
+def metric_gradient(frames: Geometry, symmetries: Tensor, matern: Matern, pull: Tensor) -> Tensor:
     """Return (D,) the derivative of Σ pull · K to the logarithm of each weight of the descriptor.
 
-    With d² = |u|², dc₁/d(d²) = −c₂/2 and dc₂/d(d²) = −a c₂/(2d). Only sums over whole classes of pairs mean
+    With d² = |u|², dc₁/d(d²) = −c₂/2 and dc₂/d(d²) = −c₃/2. Only sums over whole classes of pairs mean
     something, as the two sides of c₂ (Bᵀu)(B'ᵀu)ᵀ are taken for equal, which they are under all symmetries.
 
     Parameters
     ----------
     frames : n of them, with the weights there are.
-    symmetries, sigma : see `kernel`.
+    symmetries, matern : see `kernel`.
     pull : (n·m, n·m), symmetric.
     """
-    (n, dim, m), a = frames.reduced.shape, 5**0.5 / sigma
+    n, dim, m = frames.reduced.shape
     x, left, pull = frames.x, frames.reduced.mT.contiguous(), pull.view(n, m, n, m)
     total = torch.zeros_like(x[0])
     step = max(1, 4 * BLOCK_BYTES[x.device.type] // (8 * n * m * dim))
@@ -171,8 +173,8 @@ def metric_gradient(frames: Geometry, symmetries: Tensor, sigma: float, pull: Te
             right = frames.rows(j, j + step)
             u = x.unsqueeze(1) - right.x[:, permuted]  # (n, k, D)
             distance = u.norm(dim=2)
-            c1, c2 = radial(distance, sigma)
-            c3 = a * c2 / distance.clamp(min=1e-12)
+            c1, c2 = matern.coefficients(distance)
+            c3 = matern.third(distance)
             pulled = pull[:, :, j : j + step].permute(2, 0, 1, 3).reshape(len(right), n * m, m)
             pulled = (pulled @ right.reduced[:, permuted].mT).view(-1, n, m, dim)  # pull B'ᵀ
             across = torch.einsum("jimd,ijd->ijm", pulled, u)  # pull B'ᵀu

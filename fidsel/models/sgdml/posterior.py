@@ -29,7 +29,7 @@ def factorised(fitted: Fitted, solver: Solver) -> Solved:
     if able.way(len(system.targets)) == "iterative":
         raise UsageError("a covariance needs a model fitted with solver = 'exact', got an iterative one")
     noise = fitted.lam * system.noise
-    return Solved(frames, factorise(lambda: kernel_panels(frames, symmetries, fitted.sigma), noise)[0])
+    return Solved(frames, factorise(lambda: kernel_panels(frames, symmetries, fitted.matern), noise)[0])
 
 
 def force_covariance(fitted: Fitted, solved: Solved, left: Tensor, right: Tensor) -> Tensor:
@@ -47,10 +47,10 @@ def force_covariance(fitted: Fitted, solved: Solved, left: Tensor, right: Tensor
     here = fitted.geometry(left)
     there = here if right is left else fitted.geometry(right)
     known = [
-        solved.lower.divided(kernel(some, solved.frames, symmetries, fitted.sigma))
+        solved.lower.divided(kernel(some, solved.frames, symmetries, fitted.matern))
         for some in ((here,) if there is here else (here, there))
     ]
-    reduced = kernel(here, there, symmetries, fitted.sigma).addmm_(known[0], known[-1].mT, alpha=-1)
+    reduced = kernel(here, there, symmetries, fitted.matern).addmm_(known[0], known[-1].mT, alpha=-1)
     return _cartesian(here, _cartesian(there, reduced.mT).mT)
 
 

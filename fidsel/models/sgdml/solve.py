@@ -22,6 +22,7 @@ from fidsel.models.sgdml.iterative import (
     kernel_product,
 )
 from fidsel.models.sgdml.kernel import Geometry
+from fidsel.models.sgdml.matern import Matern
 from fidsel.models.watch import Task
 
 SOLVERS = ("auto", "exact", "iterative", "quick")
@@ -43,7 +44,7 @@ REMEDY = "take solver = 'exact' where memory allows it, or raise lam or memory"
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """The equations (K + λ/w) c = Vᵀf of some frames, for any σ and λ.
+    """The equations (K + λ/w) c = Vᵀf of some frames, for any σ, ν and λ.
 
     Parameters
     ----------
@@ -137,22 +138,22 @@ class Solver:
         )
 
     def solve(
-        self, system: System, symmetries: Tensor, sigma: float, lam: float, course: "Watched | None" = None
+        self, system: System, symmetries: Tensor, matern: Matern, lam: float, course: "Watched | None" = None
     ) -> Solution:
         """Return the solution of (K + λ/w) c = Vᵀf.
 
         Parameters
         ----------
-        system, symmetries, sigma, lam : K, λ/w and f.
+        system, symmetries, matern, lam : K, λ/w and f.
         course : hears how far it is, and keeps an iteration; None = nobody does.
         """
         course = course or Watched(Task())
         if self.way(len(system.targets)) == "exact":
-            return solve_exact(system, lambda: course.panels(system, symmetries, sigma), lam)
-        return self._iterate(system, symmetries, sigma, lam, course)
+            return solve_exact(system, lambda: course.panels(system, symmetries, matern), lam)
+        return self._iterate(system, symmetries, matern, lam, course)
 
     def _iterate(
-        self, system: System, symmetries: Tensor, sigma: float, lam: float, course: "Watched"
+        self, system: System, symmetries: Tensor, matern: Matern, lam: float, course: "Watched"
     ) -> Solution:
         """Solve for √(1/w) c with the rows and columns of K scaled by √w, which makes the noise λ."""
         rows = len(system.targets)
@@ -163,9 +164,9 @@ class Solver:
         frames, right = system.frames.scaled(root), system.targets * root
         scale = float(right.norm())
         solution, way = conjugate_gradients(
-            lambda c: kernel_product(frames, symmetries, sigma, c).add_(c, alpha=lam),
+            lambda c: kernel_product(frames, symmetries, matern, c).add_(c, alpha=lam),
             right,
-            Preconditioner.of(frames, symmetries, sigma, lam, rank),
+            Preconditioner.of(frames, symmetries, matern, lam, rank),
             self.tolerance,
             self.iterations,
             start=course.start(root),
@@ -198,10 +199,10 @@ class Watched:
     values: Mapping[str, Any] = field(default_factory=dict)
     kept: Kept | None = None
 
-    def panels(self, system: System, symmetries: Tensor, sigma: float) -> Iterator[Tensor]:
+    def panels(self, system: System, symmetries: Tensor, matern: Matern) -> Iterator[Tensor]:
         """Yield the rows of the kernel's lower half, and tell how many of them are done with."""
         rows = len(system.targets)
-        for panel in kernel_panels(system.frames, symmetries, sigma):
+        for panel in kernel_panels(system.frames, symmetries, matern):
             done = panel.shape[1]
             yield panel
             self.task.tell(done, rows, "rows", share=(done / rows) ** 2)

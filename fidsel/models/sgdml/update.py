@@ -1,4 +1,4 @@
-"""Adding frames to a fitted sGDML model at fixed σ, λ, centre, metric and symmetries."""
+"""Adding frames to a fitted sGDML model at fixed σ, ν, λ, centre, metric and symmetries."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ def update_forces(fitted: Fitted, fresh: Examples, solver: Solver) -> tuple[Fitt
     known = fitted.solved.frames if fitted.solved else fitted.geometry(fitted.train.positions)
     system = System.of(known + fitted.geometry(fresh.positions), train)
     grown, refit = _grow(fitted, system, symmetries, solver)
-    solution = grown or solver.solve(system, symmetries, fitted.sigma, fitted.lam)
+    solution = grown or solver.solve(system, symmetries, fitted.matern, fitted.lam)
     new = replace(fitted, train=train, v=solution.v, lam=fitted.lam * solution.jitter, solved=solution.solved)
     record = {"lam": new.lam, "jitter": solution.jitter, "refit": refit, "solver": solution.record}
     return new.with_constant(), record
@@ -39,6 +39,6 @@ def _grow(fitted: Fitted, system: System, symmetries: Tensor, solver: Solver) ->
         return None, "iterative"
     if fitted.solved is None:
         return None, "no factor"
-    panels = kernel_panels(system.frames, symmetries, fitted.sigma, start=len(fitted.train))
+    panels = kernel_panels(system.frames, symmetries, fitted.matern, start=len(fitted.train))
     lower = extend(fitted.solved.lower, panels, fitted.lam * system.noise)
     return (None, "ill-conditioned") if lower is None else (solution_of(system, lower, 1.0), "")

@@ -10,7 +10,13 @@ from fidsel.data import write
 from fidsel.data.label_file import LabelFile
 from fidsel.tasks.train import train_files
 
-KERNEL = {"sigma": 160.0, "lam": 1e-10, "tried": [{"sigma": 80.0}, {"sigma": 160.0}], "metric": "identity"}
+KERNEL = {
+    "sigma": 160.0,
+    "nu": 2.5,
+    "lam": 1e-10,
+    "tried": [{"sigma": 80.0}, {"sigma": 160.0}],
+    "metric": "identity",
+}
 
 
 def found(*notes: dict[str, object], **more: object) -> dict[str, object]:
@@ -19,7 +25,9 @@ def found(*notes: dict[str, object], **more: object) -> dict[str, object]:
 
 
 def test_width_and_metric_are_said() -> None:
-    assert list(stage_lines(found(KERNEL))) == ["stage 0: σ = 160 1/Å of 2 from 80 to 160, λ = 1e-10; 1.5 s"]
+    assert list(stage_lines(found(KERNEL))) == [
+        "stage 0: σ = 160 1/Å of 2 from 80 to 160, ν = 2.5, λ = 1e-10; 1.5 s"
+    ]
     (line,) = stage_lines(found({**KERNEL, "metric": "learnt", "energy_outliers": 2}))
     assert "λ = 1e-10, learnt metric; " in line
     assert "far from all others: 2; 1.5 s" in line
@@ -61,7 +69,7 @@ def test_train_tells_the_width_and_errors_of_energies_per_atom(
     shown = fidsel(capfd, "train", data, "--out", tmp_path / "model", "model.sigmas=[5,10]")
     assert shown.code == 0
     assert "train: σ = " in shown.err
-    assert "training: train: 1/4 widths, loss" in shown.err
+    assert "training: train: 1/30 fits, loss" in shown.err
     made = train_files(
         LabelFile(str(data)), out=tmp_path / "again", overrides=("model.sigmas=[5,10]",)
     ).to_dict()

@@ -71,7 +71,7 @@ def test_gfn2_helps_on_formaldehyde(data_folder: Path) -> None:
     from fidsel.fidelity.sources.tblite import TBLiteSource
 
     raw = np.load(data_folder / "h2co" / "h2co.npz")
-    rows = np.random.default_rng(0).permutation(len(raw["R"]))[:50]
+    rows = np.random.default_rng(0).permutation(len(raw["R"]))[:20]
     given = {"energy": raw["E_ccsdt"][rows], "forces": raw["F_ccsdt"][rows], "level": "ccsd(t)"}
     found = worth_it(Frames.stack(raw["z"], raw["R"][rows], **given), SourceLabels(TBLiteSource()))
     assert found.helps

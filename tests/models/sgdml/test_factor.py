@@ -9,6 +9,7 @@ from torch import Tensor
 from fidsel.exceptions import UsageError
 from fidsel.models.sgdml.factor import Factor, extend, factor_bytes, factorise, kernel_panels
 from fidsel.models.sgdml.kernel import geometry, kernel
+from fidsel.models.sgdml.matern import Matern
 from fidsel.models.sgdml.symmetry import pair_indices
 
 DEVICES = [
@@ -63,10 +64,10 @@ def test_kernel_panels_are_the_lower_half_of_the_kernel() -> None:
     symmetries = torch.from_numpy(pair_indices(np.array([[0, 1, 2, 3], SWAP])))
     positions = torch.tensor(frames(9).dense().positions)
     described = geometry(positions, *(torch.full((6,), value, dtype=torch.float64) for value in (0.7, 1.0)))
-    whole = kernel(described, described, symmetries, 2.0)
+    whole = kernel(described, described, symmetries, Matern(2.0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(kernel_panels.__globals__["PANEL_ROWS"], "cpu", 13)
-        parts = list(kernel_panels(described, symmetries, 2.0, start=3))
+        parts = list(kernel_panels(described, symmetries, Matern(2.0), start=3))
     assert [part.shape[0] for part in parts] == [12, 12, 12]
     for part, start in zip(parts, (18, 30, 42), strict=True):
         assert torch.allclose(part, whole[start : start + 12, : start + 12], atol=1e-13)

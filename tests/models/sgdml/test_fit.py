@@ -26,7 +26,7 @@ def fit(sigmas: Sequence[float], task: Task | None = None, **given: Any) -> tupl
 def test_the_width_of_lowest_error_is_taken() -> None:
     found, record = fit((1.0, 10.0, 1000.0))
     errors = {one["sigma"]: one["force_rmse"] for one in record["tried"]}
-    assert found.sigma == record["sigma"] == min(errors, key=errors.__getitem__) == 10.0
+    assert found.matern.sigma == record["sigma"] == min(errors, key=errors.__getitem__) == 10.0
     assert record["validation_force_rmse"] == errors[10.0]
     assert not record["sigma_at_edge"]
 
@@ -44,10 +44,17 @@ def test_a_larger_regularisation_is_worse_here_and_is_not_taken() -> None:
     assert tried[1e-10] < tried[1.0]
 
 
-def test_the_search_tells_how_many_widths_are_tried() -> None:
+def test_smooth_forces_ask_for_a_smooth_kernel() -> None:
+    """Those of harmonic springs in 1/r; ν = 5/2 is rough beside them."""
+    rough, smooth = (fit((2.5, 5.0, 10.0, 20.0), nus=nus)[1] for nus in ((2.5,), (2.5, 3.5, 4.5)))
+    assert (rough["nu"], smooth["nu"]) == (2.5, 4.5)
+    assert smooth["validation_force_rmse"] < 0.8 * rough["validation_force_rmse"]
+
+
+def test_the_search_tells_how_many_fits_are_tried() -> None:
     heard: list[Progress] = []
     fit((5.0, 10.0, 20.0), Watch(heard.append).task("fit"))
-    assert (heard[-1].step, heard[-1].of, heard[-1].unit) == (3, 3, "widths")
+    assert (heard[-1].step, heard[-1].of, heard[-1].unit) == (3, 3, "fits")
 
 
 def test_without_validation_frames_there_is_no_error() -> None:

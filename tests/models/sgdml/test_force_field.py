@@ -42,7 +42,7 @@ def test_sigma_and_lambda_are_chosen_on_validation() -> None:
     best = min(record["tried"], key=lambda entry: entry["force_rmse"])
     assert (record["sigma"], record["lam"]) == (best["sigma"], best["lam"])
     assert model.fitted is not None
-    assert model.fitted.sigma == best["sigma"]
+    assert model.fitted.matern.sigma == best["sigma"]
     rmse = np.sqrt(((model.predict(frames(20, seed=1)).forces - frames(20, seed=1).forces) ** 2).mean())
     assert record["validation_force_rmse"] == pytest.approx(rmse)
 
@@ -83,7 +83,7 @@ def test_the_built_in_grid_is_widened_and_a_given_one_is_not() -> None:
     assert record["sigma"] == min(record["tried"], key=lambda one: one["score"])["sigma"]
     assert set(SIGMAS) <= set(tried), "all of the grid is looked at"
     assert (record["sigma_at_edge"], "warning" in record) == (False, False)
-    _, own = SGDML([80.0, 160.0], 1e-10, refine=0, metric="identity").fit(far, validation)
+    _, own = SGDML([80.0, 160.0], 1e-10, nus=[2.5], refine=0, metric="identity").fit(far, validation)
     assert sorted(one["sigma"] for one in own["tried"]) == [80.0, 160.0]
     assert own["sigma_at_edge"]
     assert own["warning"].startswith("the best σ of a kernel, 80 1/Å, is the smallest that was tried")
@@ -91,7 +91,9 @@ def test_the_built_in_grid_is_widened_and_a_given_one_is_not() -> None:
 
 def test_a_best_width_beyond_the_grid_is_gone_after(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SIGMAS", (0.25, 0.5))
-    _, record = SGDML((0.25, 0.5), 1e-10, refine=0, metric="identity").fit(frames(20), frames(10, 1))
+    _, record = SGDML((0.25, 0.5), 1e-10, nus=[2.5], refine=0, metric="identity").fit(
+        frames(20), frames(10, 1)
+    )
     assert [one["sigma"] for one in record["tried"]][:3] == [0.25, 0.5, 1.0]
     assert record["sigma"] > 0.5
     assert len(record["tried"]) <= 2 + module.WIDEN
@@ -109,7 +111,9 @@ def test_a_width_without_a_factor_is_passed_over(monkeypatch: pytest.MonkeyPatch
 
     calls: list[int] = []
     monkeypatch.setattr(fitting, "solve_exact", fails_when_wide)
-    _, record = SGDML([5.0, 10.0], 1e-10, refine=0, metric="identity").fit(frames(10), frames(5, 1))
+    _, record = SGDML([5.0, 10.0], 1e-10, nus=[2.5], refine=0, metric="identity").fit(
+        frames(10), frames(5, 1)
+    )
     assert record["sigma"] == 5.0
     assert [one["force_rmse"] is None for one in record["tried"]] == [False, True]
 
@@ -194,9 +198,10 @@ def test_a_frame_without_weight_takes_no_copy_along() -> None:
 def test_many_frames_are_searched_on_some_and_fitted_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
     train, validation = frames(40), frames(20, seed=1)
     part = np.linspace(0, 39, 10).round().astype(int)
-    model = SGDML(lam=[1e-6, 1e-10], metric="identity")
+    model = SGDML(lam=[1e-6, 1e-10], nus=[2.5], metric="identity")
     _, alone = model.fit(train[part], validation)
     monkeypatch.setattr(fitting, "SEARCH_ROWS", 10 * 6 + 5)
+    monkeypatch.setattr(fitting, "SOME_ROWS", 0)
     model, record = model.fit(train, validation)
     assert (record["searched"], record["frames"], alone["searched"]) == (10, 40, 10)
     assert record["sigma"] == alone["sigma"]
@@ -277,7 +282,7 @@ def test_bad_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         SGDML([0.0])
     with pytest.raises(UsageError, match="or two different training frames"):
         SGDML([1.0, 2.0]).fit(frames(1), NONE)
-    assert SGDML([1.0, 2.0]).fit(frames(2), NONE)[1]["sigma"] in (1.0, 2.0)
+    assert len(SGDML([1.0, 2.0]).fit(frames(2), NONE)[1]["tried"]) > 2
     with pytest.raises(UsageError, match="weights must be 5 numbers"):
         SGDML([1.0]).fit(frames(5), NONE, np.ones(4))
     with pytest.raises(UsageError, match="has not been fitted"):
@@ -294,6 +299,21 @@ def test_lengths_and_regularisations_are_positive_numbers(wrong: float) -> None:
     with pytest.raises(UsageError, match="sigmas must be positive and finite, at least one, got"):
         SGDML(np.atleast_1d(wrong).tolist())
     assert SGDML([1.0], np.float32(0.5)).lam == SGDML([1.0], [0.5]).lam == (0.5,)
+
+
+@pytest.mark.parametrize("wrong", [1.5, 3.0, np.inf, np.nan, []])
+def test_smoothness_is_a_half_integer(wrong: float) -> None:
+    with pytest.raises(UsageError, match="nus must be half-integers"):
+        SGDML(nus=np.atleast_1d(wrong).tolist())
+
+
+def test_one_smoothness_is_kept(tmp_path: Path) -> None:
+    model, record = SGDML(nus=[3.5], metric="identity").fit(frames(20), frames(5, 1))
+    assert {one["nu"] for one in record["tried"]} == {record["nu"]} == {3.5}
+    again = load(model.save(tmp_path))
+    assert isinstance(again, SGDML)
+    assert again.nus == (3.5,)
+    assert np.array_equal(again.predict(frames(3, 2)).forces, model.predict(frames(3, 2)).forces)
 
 
 def test_weights_may_be_any_sequence() -> None:
@@ -345,6 +365,6 @@ def test_a_fitted_model_treats_the_charge_and_spin_it_has_learnt_alone(tmp_path:
 
 def test_files_that_do_not_tell_charge_and_spin_are_of_any() -> None:
     settings, tensors = SGDML([10.0]).fit(frames(5), NONE)[0].state()
-    known = {name: settings["fitted"][name] for name in ("sigma", "lam", "constant")}
+    known = {name: settings["fitted"][name] for name in ("sigma", "nu", "lam", "constant")}
     model = SGDML.from_state(settings | {"level": "morse", "fitted": known}, tensors)
     assert np.isfinite(model.predict(frames(2).replace(charge=1)).energy).all()

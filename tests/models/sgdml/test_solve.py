@@ -66,7 +66,7 @@ def test_a_search_on_some_frames_ends_in_iteration_on_all() -> None:
     assert (record["searched"], record["solver"]["kind"]) == (40, "iterative")
     assert len(record["tried"]) > 2
     assert record["tried"][-1]["force_rmse"] == pytest.approx(record["validation_force_rmse"])
-    alone, _ = SGDML([record["sigma"]], 1e-8, solver="iterative").fit(frames(40), NONE)
+    alone, _ = SGDML([record["sigma"]], 1e-8, nus=[record["nu"]], solver="iterative").fit(frames(40), NONE)
     assert np.array_equal(chosen.predict(TEST).forces, alone.predict(TEST).forces)
 
 

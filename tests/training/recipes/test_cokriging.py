@@ -23,7 +23,7 @@ TEST = frames(50, seed=99)
 
 
 def sgdml(_: int) -> ForceField:
-    return SGDML([4.0, 8.0, 16.0], refine=0, metric="identity")
+    return SGDML([4.0, 8.0, 16.0], 1e-10, nus=[2.5], refine=0, metric="identity")
 
 
 def smooth(_: int) -> ForceField:
@@ -151,7 +151,7 @@ def test_cheap_labels_that_say_nothing_do_no_harm() -> None:
     assert "after 'standard' it was" in trained.diagnostics["warnings"][0]
     assert isinstance(trained.model, SGDML)
     swaps = trained.model.permutations.tolist()
-    alone, _ = SGDML([4.0, 8.0, 16.0], refine=0, metric="identity", symmetries=swaps).fit(
+    alone, _ = SGDML([4.0, 8.0, 16.0], 1e-10, nus=[2.5], refine=0, metric="identity", symmetries=swaps).fit(
         few.train, few.validation
     )
     assert np.array_equal(trained.model.predict(TEST).forces, alone.predict(TEST).forces)
@@ -286,11 +286,13 @@ def test_published_gain_on_formaldehyde(data_folder: Path) -> None:
         )
 
     train, validation, test = labelled("ccsdt", 0, 25), labelled("ccsdt", 25, 75), labelled("ccsdt", 75, 575)
-    model = SGDML([5.0, 10.0, 20.0], refine=0, metric="identity")
+    model = SGDML([5.0, 10.0, 20.0], 1e-10, nus=[2.5], refine=0, metric="identity")
     trained = Cokriging()(TrainingData(train, validation, (labelled("b3lyp", 575, 875),)), lambda _: model, 0)
     kcal = 0.0433641
     assert 0.12 < force_mae(model.fit(train, validation)[0], test) / kcal < 0.3
     assert force_mae(trained.model, test) / kcal < 0.06
+    smooth = SGDML([5.0, 10.0, 20.0], refine=0, metric="identity").fit(train, validation)[0]
+    assert force_mae(smooth, test) / kcal < 0.03, "a smoother kernel needs fewer labels"
 
 
 def test_a_residual_that_makes_things_worse_is_not_kept() -> None:
