@@ -32,6 +32,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import selection_quality
+from accuracy import METRICS
 from cells import KCAL, Row, arms, data_folder, mean_and_error, options, publish, run_cells, shown
 from gap import GAP
 
@@ -48,7 +49,7 @@ from fidsel.selector.pickers.cluster_error import ClusterError, Random
 AT = (200, 600, 1000)
 MOLECULES = ("ethanol", "uracil", "toluene", "salicylic")
 MODELS: dict[str, tuple[type[ForceField], Row]] = {
-    "sgdml": (SGDML, {"sigmas": list(range(10, 100, 10)), "metric": "identity", "refine": 0}),
+    "sgdml": (SGDML, {"sigmas": list(range(10, 100, 10)), "refine": 0, **METRICS["identity"]}),
     "schnet": (SchNet, {"features": 64, "layers": 6, "radial": 25}),
     "gap-small": (GAP, {"n_max": 8, "l_max": 4, "sparse": 300}),
     "gap": (GAP, {}),
