@@ -1,14 +1,16 @@
 """Up to which time step models of equal label cost hold malonaldehyde together, over 20 replicas of 1 ps.
 
 Labels of the accurate level are those of CCSD(T), of the cheap one MD17's; a cheap label costs 1/20 of an
-accurate one. Every arm has the same money: `standard` and `kernel` buy accurate labels alone, the others give
-half of it for cheap ones. Dynamics by `fidsel md` at 500 K from frames that no arm has learnt.
+accurate one. Every arm has the same money: `standard`, `standard-gfn2` and `kernel` buy accurate labels
+alone, the others give half of it for cheap ones. Labels of GFN2-xTB cost nothing. Dynamics by `fidsel md` at
+500 K from frames that no arm has learnt.
 
-  standard     a network of the accurate labels
-  kernel       a kernel of the accurate labels
-  asteroid     the recipe of ASTEROID: a network of the cheap labels, then of the accurate ones
-  cokriging    a kernel of the cheap level and one of the difference
-  baseline     co-kriging over GFN2-xTB
+  standard       a network of the accurate labels
+  standard-gfn2  the same over GFN2-xTB
+  kernel         a kernel of the accurate labels
+  asteroid       the recipe of ASTEROID: a network of the cheap labels, then of the accurate ones
+  cokriging      a kernel of the cheap level and one of the difference
+  baseline       co-kriging over GFN2-xTB
 
 Two more arms are kernels of accurate labels alone, half of which were picked by the known errors of the
 model of the other half; dynamics at 400 K.
@@ -63,9 +65,11 @@ from fidsel.training.recipes.cokriging import Cokriging
 CHEAP_PRICE = 0.05
 SHARE = 0.5
 """Of the money of an arm with cheap labels, that goes into them."""
-ALONE = ("standard", "kernel")
+ALONE = ("standard", "standard-gfn2", "kernel")
 """Arms that buy accurate labels alone."""
-ARMS = (*ALONE, "asteroid", "cokriging", "baseline")
+ARMS = ("standard", "kernel", "asteroid", "cokriging")
+OVER_GFN2 = ("standard-gfn2", "baseline")
+"""Arms whose dynamics compute a label of GFN2-xTB at every step: some five minutes of CPU for a cell."""
 KERNELS = ("kernel", "cokriging")
 """Arms that are tried with very few labels, too."""
 PICKING = ("random", "cluster-error")
@@ -107,12 +111,12 @@ FULL = Size(1000.0, 20, 4000, 10, 64, SIGMAS)
 def cells(*, quick: bool) -> Iterator[Cell]:
     """Yield every arm: those that take long come last."""
     budgets, few = ((40,), (10, 20)) if quick else ((100, 300), ())
-    for seed, (arm, budget) in product(range(3), [*product(ARMS[:-1], budgets), *product(KERNELS, few)]):
+    for seed, (arm, budget) in product(range(3), [*product(ARMS, budgets), *product(KERNELS, few)]):
         yield Cell(arm, budget, seed)
     for seed, budget, arm in product(range(5), (10, 20), PICKING):
         yield Cell(arm, budget, seed)
-    for seed, budget in product(range(3), budgets):
-        yield Cell(ARMS[-1], budget, seed)
+    for seed, budget, arm in product(range(3), budgets, OVER_GFN2):
+        yield Cell(arm, budget, seed)
 
 
 def bought(cell: Cell) -> tuple[TrainingData, Frames]:
@@ -155,14 +159,15 @@ def trained(cell: Cell, labels: TrainingData, size: Size) -> ForceField:
     def stage(name: str, rate: float) -> Stage:
         return Stage(name, steps=size.steps, batch=size.batch, learning_rate=rate, validate_every=100)
 
-    if cell.arm == "standard":
-        return Standard(stage=stage("accurate", 2e-3))(labels, network, cell.seed).model
+    beneath = SourceLabels(TBLiteSource()) if cell.arm in OVER_GFN2 else None
+    if cell.arm.startswith("standard"):
+        standard = Standard(stage=stage("accurate", 2e-3))
+        return train_over(standard, labels, network, cell.seed, beneath).model
     if cell.arm == "asteroid":
         recipe = Asteroid(pretrain=stage("pre-train", 4e-3), finetune=stage("fine-tune", 1e-3))
         return recipe(labels, network, cell.seed).model
     if cell.arm == "kernel":
         return kernel(size).fit(labels.train, labels.validation)[0]
-    beneath = SourceLabels(TBLiteSource()) if cell.arm == "baseline" else None
     return train_over(Cokriging(), labels, lambda _: kernel(size), cell.seed, beneath).model
 
 
@@ -207,9 +212,11 @@ def main() -> None:
     """Run the benchmark and print it."""
     parser = options(__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer labels and smaller networks")
+    every = (*ARMS, *PICKING, *OVER_GFN2)
+    parser.add_argument("--arms", nargs="+", choices=every, default=every, help="these alone")
     given: argparse.Namespace = parser.parse_args()
     size = QUICK if given.quick else FULL
-    made = list(cells(quick=given.quick))
+    made = [cell for cell in cells(quick=given.quick) if cell.arm in given.arms]
     rows = run_cells(made, run, given.part, given.workers, size, settings=lambda _: asdict(size))
     found = summary(rows)
     if given.json:

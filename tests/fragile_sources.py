@@ -39,6 +39,8 @@ class Fragile:
         act, argument = atoms.info.get("act", "work"), atoms.info.get("argument")
         getattr(self, f"_{act}")(argument)
         provenance: dict[str, Value] = {"pid": os.getpid(), "torch": "torch" in sys.modules}
+        if act == "meet":
+            provenance["gpu"] = os.environ.get("CUDA_VISIBLE_DEVICES")
         if act == "threads":
             provenance |= blas_threads()
         if act == "unpicklable":
@@ -55,6 +57,13 @@ class Fragile:
 
     def _sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def _meet(self, where: tuple[Path, int]) -> None:
+        """Wait until so many labels are at work."""
+        folder, count = where
+        (folder / str(os.getpid())).touch()
+        while len(list(folder.iterdir())) < count:
+            time.sleep(0.01)
 
     def _raise(self, _: object) -> None:
         raise ZeroDivisionError("one over nothing")

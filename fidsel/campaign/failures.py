@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fidsel.campaign.journal import Journal
 from fidsel.campaign.settings import Campaign
-from fidsel.campaign.workspace import identify
+from fidsel.campaign.workspace import open_journal
 from fidsel.fidelity.store.failures import Failure, failed_frames, retry
 from fidsel.fidelity.store.labels import LabelStore
-from fidsel.fidelity.store.lock import open_store
 from fidsel.fidelity.store.quarantine import release
 
 
@@ -53,9 +51,8 @@ def retry_failed(campaign: Campaign, cause: str | None = None, break_lock: bool 
     Raises a `UsageError` where there is no such cause, and a `FidselError` where another process drives the
     campaign.
     """
-    with open_store(campaign.folder.store, break_lock) as (store, _):
-        identify(campaign, Journal(store))
-        return retry(store, campaign.fidelities, cause)
+    with open_journal(campaign, break_lock) as journal:
+        return retry(journal.store, campaign.fidelities, cause)
 
 
 def release_labels(campaign: Campaign, frames: Sequence[str] | None, break_lock: bool = False) -> int:
@@ -68,6 +65,5 @@ def release_labels(campaign: Campaign, frames: Sequence[str] | None, break_lock:
     ----------
     frames : ids of frames, or their beginnings; None = all.
     """
-    with open_store(campaign.folder.store, break_lock) as (store, _):
-        identify(campaign, Journal(store))
-        return release(store, campaign.fidelities, frames)
+    with open_journal(campaign, break_lock) as journal:
+        return release(journal.store, campaign.fidelities, frames)

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fidsel.campaign.journal import Journal
 from fidsel.campaign.settings import Campaign
-from fidsel.campaign.workspace import identify
+from fidsel.campaign.workspace import open_journal
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.inbox.jobs import write_jobs
 from fidsel.fidelity.inbox.results import Inbox
@@ -14,7 +13,6 @@ from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.source import LabelError
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.ledger import Ledger
-from fidsel.fidelity.store.lock import open_store
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,10 @@ def import_labels(campaign: Campaign, paths: Sequence[Path], break_lock: bool = 
     campaign.
     """
     levels = _levels(campaign)
-    with open_store(campaign.folder.store, break_lock) as (store, _):
-        identify(campaign, Journal(store))
-        inbox = Inbox(Ledger(store), levels)
+    with open_journal(campaign, break_lock) as journal:
+        inbox = Inbox(Ledger(journal.store), levels)
         inbox.take(paths)
-        left = awaited(store, levels)
+        left = awaited(journal.store, levels)
     return Imported(dict(inbox.stored), left, inbox.known, tuple(inbox.refused))
 
 
@@ -90,9 +87,8 @@ def withdraw_labels(campaign: Campaign, frames: Sequence[str] | None, break_lock
     ----------
     frames : ids of frames, or their beginnings; None = all.
     """
-    with open_store(campaign.folder.store, break_lock) as (store, _):
-        identify(campaign, Journal(store))
-        ledger = Ledger(store)
+    with open_journal(campaign, break_lock) as journal:
+        ledger = Ledger(journal.store)
         asked = ledger.awaited()
         for name in frames or ():
             if not any(one.frame_id.startswith(name) for one in asked):

@@ -18,7 +18,7 @@ from fidsel.campaign.rounds.propose import choose
 from fidsel.campaign.rounds.publish import measured, publish
 from fidsel.campaign.rounds.purchases import purchase
 from fidsel.campaign.rounds.suspicion import trusted
-from fidsel.campaign.rounds.training import forget_trainings, watched
+from fidsel.campaign.rounds.training import Wanted, forget_trainings, watched
 from fidsel.campaign.rounds.training_set import training_data
 from fidsel.campaign.settings import Campaign, Reporter, silent
 from fidsel.campaign.workspace import Workspace, open_workspace
@@ -99,13 +99,13 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
         ws.begin("choosing frames" if index else "drawing the random start")
         journal.write(_start(ws, ready) if index == 0 else choose(ws, ready, index), index)
     purchase(ws, ready.held, index)
-    labelled = perf_counter()
+    labelled, clock = perf_counter(), ws.training_clock()
     data = training_data(campaign, ws.store, ws.pool, journal.training_ids(index), ready.held)
     checked = trusted(campaign, ws.pool, data)
     data = checked.data
     trained, told = _train(ws, data, index)
     seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
-    ws.charge_training(seconds["training"], f"round {index}")
+    ws.charge_training(ws.training_clock() - clock, f"round {index}")
     ws.begin("measuring on held-out labels")
     found = measured(ws, ready.held, done, data, trained, seconds)
     checks, failed = check_at_rest(ws, trained.model)
@@ -147,8 +147,8 @@ def _train(ws: Workspace, data: TrainingData, index: int) -> tuple[Trained, tupl
     for fidelity, frames in zip(campaign.cheap, data.cheap, strict=False):
         _require(ws, fidelity, "training", len(frames), 2)
     told, baseline = judge_baseline(ws, data), chosen_baseline(ws)
-    seed = campaign.seed_for("training", index)
-    trained = watched(campaign, ws.report, campaign.recipe, data, seed, "training", baseline)
+    wanted = Wanted(campaign.recipe, data, campaign.seed_for("training", index))
+    (trained,) = watched(campaign, ws.report, {"training": wanted}, baseline, ws.trainer)
     ws.report("training", 1, 1)
     return trained, told
 

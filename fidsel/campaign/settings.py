@@ -1,7 +1,7 @@
 """`Campaign`: everything a campaign is made of, as plain values and callables."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from fidsel.selector import Picker, error_source
 from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
+from fidsel.training.apart import Trainer
 from fidsel.training.baseline import require_baseline_use
 from fidsel.training.stage import CheapUse, ModelFactory, Recipe
 
@@ -158,6 +159,7 @@ class Campaign:
     picker : chooses frames.
     budget : what may be spent.
     engine : opens the engine that computes labels.
+    trainer : opens what runs trainings in processes of their own; by default there is none.
     refresh : makes new candidates from the current model before each round, or None.
     rules : the numbers.
     cheap_use : what the recipe takes of the cheap levels.
@@ -179,6 +181,7 @@ class Campaign:
     picker: Picker
     budget: Budget
     engine: Callable[[], AbstractContextManager[Engine]]
+    trainer: Callable[[], AbstractContextManager[Trainer | None]] = nullcontext
     refresh: Refresh | None = None
     rules: Rules = Rules()
     cheap_use: CheapUse = "labels"

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 from uuid import uuid4
 
 import numpy as np
@@ -27,6 +28,7 @@ from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.ledger import Ledger
 from fidsel.fidelity.store.lock import CampaignLock, open_store
 from fidsel.fidelity.store.quarantine import set_aside
+from fidsel.training.apart import Trainer
 
 MEASURED = 1000
 """Labels at most that the cost of the next ones is learned from."""
@@ -39,6 +41,7 @@ class Workspace:
     Parameters
     ----------
     late : labels under way that no purchase waits for.
+    trainer : runs trainings in processes of their own; None = they run in this one.
     """
 
     campaign: Campaign
@@ -48,6 +51,7 @@ class Workspace:
     engine: Engine
     late: Late
     report: Reporter
+    trainer: Trainer | None = None
     _pool: Frames | None = field(default=None, init=False)
     _members: Members | None = field(default=None, init=False)
     _cover: Mapping[str, BoolArray] | None = field(default=None, init=False)
@@ -137,7 +141,7 @@ class Workspace:
         def count(event: PurchaseEvent) -> None:
             self.report(what, event.finished, event.total)
 
-        frames = self.store.frames(tuple(dict.fromkeys(ids)))
+        frames = self.pool[self.pool.rows(dict.fromkeys(ids))]
         budget = self.campaign.budget
         if most is not None:
             budget = replace(budget, total=min(budget.total, self.spent() + most))
@@ -193,7 +197,7 @@ class Workspace:
         ids, seconds = self.store.measured(fidelity, MEASURED)
         if len(ids) == 0 or len(frames) == 0:
             return None
-        known = sizes(fidelity, self.store.frames(ids))
+        known = sizes(fidelity, self.pool[self.pool.rows(ids)])
         model = CostModel.fit(known, seconds, exponent_of(fidelity.source))
         # not the 95 % bound: after three pilot labels that can exceed the budget, and every order keeps a
         # share of what is left in reserve anyway
@@ -249,6 +253,10 @@ class Workspace:
                 total += float((self.price_of_each(fidelity) * counts).sum())
         return total
 
+    def training_clock(self) -> float:
+        """Return the s that trainings have taken: core-seconds of the trainer, or else the wall clock."""
+        return perf_counter() if self.trainer is None else self.trainer.seconds
+
     def charge_training(self, seconds: float, what: str) -> None:
         """Charge CPU or wall time of a training beside the budget; nothing where the budget counts labels."""
         amount = seconds if self.campaign.budget.unit == "core-second" else 0.0
@@ -295,13 +303,24 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
         enforce(campaign, journal)
         confirm_tables(campaign, journal)
         journal.write(Levels(tuple((one.name, one.key) for one in campaign.fidelities)))
-        with campaign.engine() as engine, Late(ledger, engine) as late:
-            ws = Workspace(campaign, journal, ledger, lock, engine, late, report)
+        with campaign.engine() as engine, campaign.trainer() as trainer, Late(ledger, engine) as late:
+            if trainer is not None:
+                trainer.read = campaign.load_model
+            ws = Workspace(campaign, journal, ledger, lock, engine, late, report, trainer)
             yield ws
             if late:
                 ws.begin("waiting for late labels")
                 late.wait()
             ws.judge()
+
+
+@contextmanager
+def open_journal(campaign: Campaign, break_lock: bool = False) -> Iterator[Journal]:
+    """Lock a campaign and open its store, for what needs no engine; see `open_store`."""
+    with open_store(campaign.folder.store, break_lock) as (store, _):
+        journal = Journal(store)
+        identify(campaign, journal)
+        yield journal
 
 
 def identify(campaign: Campaign, journal: Journal) -> str:

@@ -1,6 +1,7 @@
 """From a checked configuration to a campaign that runs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ from fidsel.config.schema import Config, PoolSection
 from fidsel.config.selectors import register_own
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
+from fidsel.fidelity.engine.cluster.parsl import Site
+from fidsel.fidelity.engine.local import Workers
 from fidsel.fidelity.level import Fidelity
 from fidsel.md.dynamics.stops import ClusterBounds, Doubt
 from fidsel.md.sampling.family import sample_family
@@ -35,6 +38,7 @@ from fidsel.selector.descriptors.soap import require_dscribe
 from fidsel.selector.stopping import Stopping
 from fidsel.tracking import Store, Tracker
 from fidsel.training import Recipe
+from fidsel.training.apart import Trainer
 from fidsel.training.recipes.standard import control
 
 
@@ -102,6 +106,7 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
         picker=selector.build(folder),
         budget=total,
         engine=partial(engine.engine, threads, home.engine, longest_label(fidelities)),
+        trainer=partial(open_trainer, engine, home),
         refresh=build_refresh(config.pool),
         molecules=tuple(known) if len(known) > 1 else (),
         rules=rules(config, recipe),
@@ -110,6 +115,17 @@ def build_campaign(config: Config, folder: Path, budget: str | None = None) -> C
     )
     require_several(made, [(name, one.charge, one.spin) for name, one in known.items()])
     return made
+
+
+@contextmanager
+def open_trainer(makes: Workers | Site, home: CampaignFolder) -> Iterator[Trainer | None]:
+    """Yield what runs trainings as tasks of an engine, where that is asked for, and close the engine."""
+    if makes.trainings is None:
+        yield None
+        return
+    engine, threads = makes.training_engine(makes.trainings, home.engine / "trainings")
+    with engine:
+        yield Trainer(engine, threads, home.trainings)
 
 
 def longest_label(levels: Sequence[Fidelity]) -> float | None:

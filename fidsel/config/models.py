@@ -82,8 +82,8 @@ class LearnerSection(ClassSection, ModelSection):
         resolve(self.device)
         if self.start is not None:
             begun = self._begun(root / self.start, root).to(self.device)
-            return lambda seed: begun  # noqa: ARG005 - the same for each seed
-        return partial(self._build, self.arguments(root))
+            return partial(_as_begun, begun)
+        return partial(_built, type(self).made, self.arguments(root), self.device)
 
     def _begun(self, path: Path, root: Path) -> ForceField:
         """Return the trained network of a folder, of a model above a baseline that above it."""
@@ -104,10 +104,15 @@ class LearnerSection(ClassSection, ModelSection):
             )
         return found
 
-    def _build(self, arguments: Mapping[str, Any], seed: int) -> ForceField:
-        made = type(self).made
-        seeded: dict[str, Any] = {"seed": seed} if "seed" in signature(made).parameters else {}
-        return made(**arguments, **seeded).to(self.device)
+
+def _built(made: type[ForceField], arguments: Mapping[str, Any], device: str, seed: int) -> ForceField:
+    """Return an untrained model; a function, unlike a section, can be sent to other processes."""
+    seeded: dict[str, Any] = {"seed": seed} if "seed" in signature(made).parameters else {}
+    return made(**arguments, **seeded).to(device)
+
+
+def _as_begun(begun: ForceField, seed: int) -> ForceField:  # noqa: ARG001 - the same for each seed
+    return begun
 
 
 LEARNERS: dict[str, type[LearnerSection]] = {

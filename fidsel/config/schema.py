@@ -65,8 +65,9 @@ class CampaignSection(Strict):
     control: ControlKind = Rules.control
     """Control arm: extrapolated from owned random labels, bought beside the budget, or none."""
     check: bool = Rules.check
-    """Compare geometry, frequencies and torsions of molecules with the accurate level after each round. Its
-    labels (some 30, 6 per atom and 12 per single bond of each, once) are paid beside the budget."""
+    """Compare geometry, frequencies, torsions and conformers of molecules with the accurate level after
+    each round. Its labels (some 38, 6 per atom and 12 per single bond of each, once) are paid beside the
+    budget."""
 
 
 class PoolSection(Strict):

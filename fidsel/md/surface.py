@@ -7,7 +7,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.exceptions import UsageError
+from fidsel.exceptions import FidselError, UsageError
 
 if TYPE_CHECKING:
     from fidsel.fidelity.source import LabelSource
@@ -48,7 +48,10 @@ def _labelled(source: Labelled, like: Frames) -> "Surface":
             raise UsageError("dynamics and relaxation need forces, and this source gives none: take another")
         source = SourceLabels(source)
     labels = source
-    labels.of(like[:1])
+    try:
+        labels.of(like[:1])
+    except BaselineError as error:
+        raise FidselError(f"the source cannot label the first frame: {error.failed[0]}") from error
 
     def surface(positions: FloatArray) -> tuple[FloatArray, FloatArray]:
         frames = Frames.stack(numbers, positions, **given)

@@ -71,6 +71,11 @@ class Checkpoints:
         number, self._count = self._count, self._count + 1
         return Checkpoint(self, self.path / f"{number:02d}.safetensors", digest([self.key, number, facts]))
 
+    def apart(self) -> "Checkpoints":
+        """Return the checkpoints of the next part of the training that runs in another process."""
+        number, self._count = self._count, self._count + 1
+        return Checkpoints(self.path.parent, digest([self.key, number]), self.every)
+
     def discard(self) -> None:
         """Remove the checkpoints of the training."""
         shutil.rmtree(self.path, ignore_errors=True)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from torch import Tensor
 
@@ -54,6 +55,9 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+T = TypeVar("T")
+SideBySide = Callable[[Mapping[str, Callable[[], Any]]], list[Any]]
+"""Runs trainings, by their names, that do not depend on each other; see `fidsel.training.apart.Trainer`."""
 
 
 def unheard(progress: Progress) -> None:
@@ -85,11 +89,13 @@ class Watch:
     on_progress : called now and then, from the thread that trains.
     checkpoints : of this training, None = a killed one begins anew. For one run of one recipe.
     stage : the part of the training this is for.
+    trainer : runs parts that do not depend on each other, None = they run here, one after the other.
     """
 
     on_progress: OnProgress = unheard
     checkpoints: Checkpoints | None = None
     stage: str = ""
+    trainer: SideBySide | None = None
 
     @property
     def idle(self) -> bool:
@@ -99,6 +105,23 @@ class Watch:
     def part(self, name: str) -> Self:
         """Return the watch of a part."""
         return replace(self, stage=f"{self.stage}, {name}" if self.stage else name)
+
+    def each(self, calls: Mapping[str, Callable[..., T]]) -> list[T]:
+        """Return what parts of the training come to that do not depend on each other, in their order.
+
+        Parameters
+        ----------
+        calls : by the names of the parts; each takes its `watch`, and is sent to another process where there
+            is a trainer.
+        """
+        if self.trainer is None:
+            return [call(watch=self.part(name)) for name, call in calls.items()]
+        return self.trainer({name: partial(call, watch=self._apart(name)) for name, call in calls.items()})
+
+    def _apart(self, name: str) -> "Watch":
+        """Return the watch of a part in another process, which tells nobody."""
+        kept = None if self.checkpoints is None else self.checkpoints.apart()
+        return Watch(checkpoints=kept, stage=self.part(name).stage)
 
     def task(self, facts: object) -> "Task":
         """Return what tells and keeps one task of the training.

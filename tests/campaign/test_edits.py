@@ -99,7 +99,7 @@ def test_what_is_taken_is_noted_in_its_round(finished: Path, tmp_path: Path) -> 
     for text in (
         "edited before this round: budget.total = 26 labels (it was 22 labels)",
         "edited before this round: campaign.control = off (it was bought)",
-        "edited before this round: model.lam = 1e-09 (it was 1e-10)",
+        "edited before this round: model.lam = 1e-09 (it was None)",
         "edited before this round: selector.per_round = 2 (it was None)",
         "edited before this round: fidelity.accurate.time_limit = 60.0 (it was None)",
     ):
@@ -179,7 +179,7 @@ def test_members_of_an_average_are_edited_one_by_one(tmp_path: Path) -> None:
             assert record(folder, "edits") == {}, "a device is harmless"
     with opened(folder, average(", lam=1e-9")):
         (note,) = record(folder, "edits")["edits"]
-    assert note == {"round": 0, "text": "model.members.0.lam = 1e-09 (it was 1e-10)"}
+    assert note == {"round": 0, "text": "model.members.0.lam = 1e-09 (it was None)"}
 
 
 def test_a_setting_of_the_pool_that_comes_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from ase.io import read as ase_read
 from small_campaign import CONFIG
 from tiny_campaign import check_consistent, rounds
 
-from fidsel.campaign import iterate
+from fidsel.campaign import Round, iterate
 from fidsel.campaign.failures import retry_failed
 from fidsel.campaign.inbox import Imported, export_labels, import_labels, withdraw_labels
 from fidsel.config.build import open_campaign
@@ -104,8 +104,16 @@ def exported(folder: Path, out: Path) -> Path:
     return found.folder
 
 
-def test_a_campaign_of_other_peoples_labels_is_that_of_computed_ones(folder: Path, tmp_path: Path) -> None:
-    """Same picks and spending as with PySCF at the same price, whatever files the labels come in."""
+@pytest.mark.parametrize("control", ["off", "bought"])
+def test_a_campaign_of_other_peoples_labels_is_that_of_computed_ones(
+    folder: Path, tmp_path: Path, control: str
+) -> None:
+    """Same picks and spending as with PySCF at the same price, whatever files the labels come in.
+
+    A control arm makes it wait no oftener: its labels are asked for with those of the round.
+    """
+    arm = ('control = "off"', f'control = "{control}"')
+    (folder / "fidsel.toml").write_text(INBOX.replace(*arm))
     done, waits = False, 0
     while not done:
         waits += 1
@@ -122,7 +130,7 @@ def test_a_campaign_of_other_peoples_labels_is_that_of_computed_ones(folder: Pat
     assert waits == 4  # held-out frames, the start, probes and picks of round 1
     other = tmp_path / "here"
     other.mkdir()
-    (other / "fidsel.toml").write_text(QUICK)
+    (other / "fidsel.toml").write_text(QUICK.replace(*arm))
     for _ in iterate(open_campaign(other)):
         pass
     one, two = rounds(folder), rounds(other)
@@ -130,7 +138,13 @@ def test_a_campaign_of_other_peoples_labels_is_that_of_computed_ones(folder: Pat
     assert [each.labels for each in one] == [each.labels for each in two]
     assert [each.spent for each in one] == pytest.approx([each.spent for each in two])
     assert one[-1].metrics.force_mae == pytest.approx(two[-1].metrics.force_mae, rel=1e-4)
+    assert [arm_of(each) for each in one] == [arm_of(each) for each in two]
     check_consistent(folder)
+
+
+def arm_of(found: Round) -> tuple[int, float] | None:
+    """Return how many labels the control arm had, and what they cost."""
+    return None if found.control is None else (found.control.labels, found.control.spent)
 
 
 def test_nothing_is_booked_or_paid_twice(folder: Path, tmp_path: Path) -> None:

@@ -38,6 +38,21 @@ def test_workers_of_a_cluster_are_those_of_all_blocks(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_trainings_have_cores_nodes_or_gpus_to_themselves(tmp_path: Path) -> None:
+    pytest.importorskip("parsl")
+    cores = available_cores()
+    for section, trainings, workers, threads in (
+        ({"workers": 1}, 1, 1, cores),
+        ({"workers": 1}, cores, cores, 1),
+        ({**SLURM, "blocks": 5, "workers_per_node": 8}, 3, 3, 16),
+        ({**SLURM, "blocks": 5, "accelerators_per_node": 4}, 4, 4, 4),
+        ({**SLURM, "blocks": 2}, 4, 2, 16),
+    ):
+        engine, each = built({**section, "trainings": trainings}).training_engine(trainings, tmp_path)
+        with engine:
+            assert (engine.workers, each) == (workers, threads)
+
+
 @pytest.mark.parametrize(
     ("section", "words"),
     [
@@ -58,7 +73,9 @@ def test_what_cannot_be_is_said(section: dict[str, Any], words: str) -> None:
 def test_the_pages_templates_are_valid() -> None:
     page = (Path(__file__).parents[2] / "docs" / "clusters.md").read_text()
     found = [tomllib.loads(text)["engine"] for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
-    assert [built(section).provider for section in found] == ["slurm", "pbspro"]
+    site, other, local = map(built, found)
+    assert (site.provider, other.provider) == ("slurm", "pbspro")
+    assert local.trainings == 4
 
 
 def test_the_extra_is_named_where_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 
 from fidsel.arrays import BoolArray
 from fidsel.campaign.edits import enforce
-from fidsel.campaign.journal import Journal
 from fidsel.campaign.plans.coverage import gaps, trainable
 from fidsel.campaign.plans.curves import Measured, campaign_law, level_kind, pilot_labels
 from fidsel.campaign.plans.minimum_budget import FEWEST, MinimumBudget
@@ -22,12 +21,11 @@ from fidsel.campaign.rounds.baseline import chosen_baseline, label_baseline
 from fidsel.campaign.rounds.purchases import buy_held_out
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.settings import Campaign, Reporter
-from fidsel.campaign.workspace import Workspace, identify, open_workspace
+from fidsel.campaign.workspace import Workspace, open_journal, open_workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
 from fidsel.fidelity.planner.plan import Plan, UnbudgetedLabels
 from fidsel.fidelity.planner.recommend import PricedLevel, plan
-from fidsel.fidelity.store.lock import open_store
 
 START_SHARE = 0.4
 """Part of the planned accurate labels that round 0 draws at random."""
@@ -252,9 +250,7 @@ def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:
     UsageError
         where it was sampled with other settings than those of now.
     """
-    with open_store(campaign.folder.store, break_lock) as (store, _):
-        journal = Journal(store)
-        identify(campaign, journal)
+    with open_journal(campaign, break_lock) as journal:
         enforce(campaign, journal)
         if journal.read(Sampled) is None:
             journal.write(Stage("pool"))

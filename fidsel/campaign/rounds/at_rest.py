@@ -1,8 +1,7 @@
-"""Each molecule at rest: geometry, frequencies and torsions of a round's model and of the accurate level."""
+"""Each molecule at rest: a round's model beside the accurate level, see `fidsel.md.check`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,7 @@ from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
 from fidsel.exceptions import FidselError
-from fidsel.fidelity.buying.reservations import patience
-from fidsel.fidelity.engine.task import Task
-from fidsel.fidelity.source import LabelError
+from fidsel.md.check.asked import asked
 from fidsel.md.check.compare import Rest
 from fidsel.models import ForceField
 from fidsel.models.combinations.labels import Outcome, SourceLabels
@@ -26,9 +23,6 @@ FILE = "at_rest.json"
 MOST = 10
 """Molecules that are checked; a file may hold many more."""
 
-KEY = "at rest "
-"""Begins the keys of its tasks, which no purchase has."""
-
 Checks = tuple[Mapping[str, Any], ...]  # Any: plain values
 Known = dict[str, Rest | str]
 """What the accurate level says, or why it says nothing, by the frame that it starts from."""
@@ -37,10 +31,10 @@ Known = dict[str, Rest | str]
 def check_at_rest(ws: Workspace, model: ForceField) -> tuple[Checks, tuple[str, ...]]:
     """Return how a model compares for each molecule, where `Rules.check` asks for it, and what failed.
 
-    In the first round the accurate level labels some 30 + 6 N geometries of each molecule, and up to 12 for
-    each bond that can be turned about: by the campaign's engine, within the level's limits. They are charged
-    to the account "check", beside the budget, and kept. The first label that passes its limit of time ends
-    the check of its molecule.
+    In the first round the accurate level labels some 30 + 6 N geometries of each molecule, up to 12 for each
+    bond that can be turned about, and up to 8 conformers: by the campaign's engine, within the level's
+    limits. They are charged to the account "check", beside the budget, and kept. The first label that passes
+    its limit of time ends the check of its molecule.
     """
     if not ws.campaign.rules.check:
         return (), ()
@@ -96,32 +90,11 @@ def _asked(ws: Workspace, start: Frames, name: str) -> Rest | str:
 
 
 def _labelled(ws: Workspace, frames: Sequence[Atoms]) -> Iterator[Outcome]:
-    """Yield what the engine makes of configurations; labels of purchases that come meanwhile are stored.
-
-    Raises a `FidselError` after a label that has passed its limit of time.
-    """
+    """Return what the engine makes of configurations; labels of purchases that come meanwhile are stored."""
     level = ws.campaign.accurate
-    expected = ws.store.statistics(level).mean_seconds
-    limit = patience(level, expected)
-    tasks = (
-        Task(
-            str(row), atoms, level.source, limit, expected, level.threads,
-            memory_limit=level.memory_limit, key=f"{KEY}{row}",
-        )
-        for row, atoms in enumerate(frames)
-    )  # fmt: skip
-    with closing(ws.engine.run(tasks)) as results:
-        for result in results:
-            task, outcome, usage = result
-            if not task.key.startswith(KEY):
-                ws.late.receive(result)
-                continue
-            yield int(task.frame_id), outcome, level.price.seconds(usage, level.threads)
-            if isinstance(outcome, LabelError) and outcome.cause == "timeout":
-                raise FidselError(
-                    f"a label took longer than {limit:g} s: raise time_limit of {level.name}, or leave out "
-                    "campaign.check"
-                )
+    remedy = f"raise time_limit of {level.name}, or leave out campaign.check"
+    usual = ws.store.statistics(level).mean_seconds
+    return asked(ws.engine, level, frames, usual, remedy, ws.late.receive)
 
 
 def _read(ws: Workspace) -> Known:

@@ -12,7 +12,7 @@ from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.records.decisions import Sampled
 from fidsel.campaign.records.round import ControlArm, HeldOut, Round, Saving
 from fidsel.campaign.rounds.baseline import chosen_baseline
-from fidsel.campaign.rounds.training import watched
+from fidsel.campaign.rounds.training import Wanted, watched
 from fidsel.campaign.rounds.training_set import random_order
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames
@@ -50,18 +50,33 @@ def control_arm(
     return _owned(ws, held, owned, count, spent, ours)
 
 
+def ask_control(ws: Workspace, held: HeldOut) -> None:
+    """Ask other people for labels that a control arm will need, at the spend expected of the round."""
+    rules, accurate = ws.campaign.rules, ws.campaign.accurate
+    if rules.control != "bought" or not accurate.outside:
+        return
+    asked = {one.frame_id for one in ws.ledger.awaited(accurate.key) if one.account != "control"}
+    order = _order(ws, held, affordable(ws.spent(), ws.price(accurate), rules.validation))
+    ws.buy(accurate, [frame for frame in order if frame not in asked], "control", wait=False)
+
+
+def _order(ws: Workspace, held: HeldOut, count: int) -> list[str]:
+    """Return so many frames for the control arm, drawn at random."""
+    sampled, able = ws.journal.require(Sampled).frames, ws.cover[ws.campaign.accurate.name]
+    return list(random_order(ws.pool, sampled, held, able, ws.campaign.rng("control"), ws.turns)[:count])
+
+
 def _bought(
     ws: Workspace, held: HeldOut, count: int, earlier: Sequence[Round], spent: float, ours: Metrics
 ) -> ControlArm | None:
     accurate = ws.campaign.accurate
-    sampled, able = ws.journal.require(Sampled).frames, ws.cover[accurate.name]
-    order = random_order(ws.pool, sampled, held, able, ws.campaign.rng("control"), ws.turns)[:count]
+    order = _order(ws, held, count)
     ws.buy(accurate, order, "control")
     train = ws.labelled(accurate, order)
     count = len(train)
     if count < FEWEST:
         return None
-    measured = _train(ws, held, train)
+    (measured,) = _train(ws, held, [train])
     before = [r.control for r in earlier if r.control is not None and r.control.metrics is not None]
     error = measured.headline
     law = _law(ws, [*((arm.labels, arm.error) for arm in before), (count, error)])
@@ -75,7 +90,8 @@ def _owned(
     if len(owned) < FEWEST:
         return None
     numbers = sorted({max(FEWEST, round(part * len(owned))) for part in FRACTIONS})
-    law = _law(ws, [(n, _train(ws, held, owned[:n]).headline) for n in numbers])
+    measured = _train(ws, held, [owned[:n] for n in numbers])
+    law = _law(ws, [(n, one.headline) for n, one in zip(numbers, measured, strict=True)])
     middle, low, high = law.predict(count, ())
     saved = _saving(ws, law, numbers[-1], spent, ours.headline)
     return ControlArm("owned", count, middle, low, high, 0.0, saved, extrapolated_from=len(owned))
@@ -120,13 +136,17 @@ def saving(law: Law, furthest: float, error: float, spent: float, price: float, 
     )
 
 
-def _train(ws: Workspace, held: HeldOut, train: Frames) -> Metrics:
-    """Return the held-out errors of standard training on some accurate labels."""
+def _train(ws: Workspace, held: HeldOut, trains: Sequence[Frames]) -> list[Metrics]:
+    """Return the held-out errors of standard training on some accurate labels, and on others."""
     campaign = ws.campaign
     ws.begin("training the control arm")
-    data = TrainingData(train, ws.labelled(campaign.accurate, held.validation))
-    what = f"control arm of {len(train)} labels"
-    seed, baseline = campaign.seed_for("control"), chosen_baseline(ws)
-    trained = watched(campaign, ws.report, campaign.control_recipe, data, seed, what, baseline)
+    validation, seed = ws.labelled(campaign.accurate, held.validation), campaign.seed_for("control")
+    wanted = {
+        f"control arm of {len(train)} labels": Wanted(
+            campaign.control_recipe, TrainingData(train, validation), seed
+        )
+        for train in trains
+    }
+    trained = watched(campaign, ws.report, wanted, chosen_baseline(ws), ws.trainer)
     shown = ws.labelled(campaign.accurate, held.test or held.validation)
-    return errors(trained.model, shown).metrics()
+    return [errors(one.model, shown).metrics() for one in trained]

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from fidsel.campaign.journal import Journal
 from fidsel.campaign.records.decisions import LateLabels
 from fidsel.campaign.records.round import Allocation, HeldOut
+from fidsel.campaign.rounds.control import ask_control
 from fidsel.campaign.settings import Campaign, Rules
 from fidsel.campaign.workspace import Workspace
 from fidsel.fidelity.level import Fidelity
@@ -38,6 +39,7 @@ def purchase(ws: Workspace, held: HeldOut, index: int) -> None:
         ids = wanted[fidelity.name]
         bought = ws.buy(fidelity, ids, "train", close_at=quantile, wait=False)
         late[fidelity.name] = bought.ids_late
+    ask_control(ws, held)
     ws.wait_for_others()
     if quantile < 1 and ws.journal.read(LateLabels, index) is None:
         ws.late.collect()

@@ -113,14 +113,14 @@ def _rest_table(record: "Round") -> None:
     from fidsel.campaign.records.at_rest import numbers
 
     columns = ("molecule", "RMSD Å", "bonds Å", "angles °", "frequencies 1/cm", "largest")
-    energies = ("torsion_mae", "torsion_barrier")
+    energies = ("torsion_mae", "torsion_barrier", "conformer_mae", "conformer_range")
     rows = []
     for one in record.checks:
         known = numbers(one)
-        turns = [1000 * value if (value := known.pop(name, None)) is not None else None for name in energies]
-        rows.append([one["molecule"], *known.values(), *turns])
+        others = [1000 * value if (value := known.pop(name, None)) is not None else None for name in energies]
+        rows.append([one["molecule"], *known.values(), *others])
     title = f"at rest after round {record.index}, against {record.checks[0]['level']}"
-    table(title, (*columns, "torsions meV", "barriers meV"), rows)
+    table(title, (*columns, "torsions meV", "barriers meV", "conformers meV", "highest meV"), rows)
 
 
 def _best(found: "Summary") -> str:

@@ -65,8 +65,8 @@ def _row(run: Record) -> list[object]:
     ]
 
 
-def check_table(found: Record) -> None:
-    """Print how geometries, frequencies and torsions of models compare with a source."""
+def check_table(known: Record) -> None:
+    """Print how geometries, frequencies, torsions and conformers of models compare with a source."""
     columns = (
         "model",
         "molecule",
@@ -80,15 +80,24 @@ def check_table(found: Record) -> None:
     rows = [
         [one["model"], one["system"], one["rmsd"], one["bond_mae"], one["angle_mae"], one["frequency_mae"],
          one["frequency_max"], next(iter(one["frequencies"]), None)]
-        for one in found["checks"]
+        for one in known["checks"]
     ]  # fmt: skip
-    table(f"relaxed geometry and harmonic frequencies against {found['source']}", columns, rows, text=2)
+    table(f"relaxed geometry and harmonic frequencies against {known['source']}", columns, rows, text=2)
     turns = [
         (one["model"], one["system"], turn["bond"], len(turn["angles"]), 1000 * turn["mae"],
          1000 * turn["barrier"], 1000 * turn["reference_barrier"])
-        for one in found["checks"]
+        for one in known["checks"]
         for turn in one["torsions"]
     ]  # fmt: skip
     if turns:
         names = ("model", "molecule", "bond", "geometries", "MAE meV", "barrier meV", "of the source")
-        table(f"rigid rotation about bonds against {found['source']}", names, turns, text=3)
+        table(f"rigid rotation about bonds against {known['source']}", names, turns, text=3)
+    others = [
+        (one["model"], one["system"], found["count"], 1000 * found["mae"], 1000 * found["range"],
+         "yes" if found["same_lowest"] else "no")
+        for one in known["checks"]
+        if (found := one["conformers"])["count"]
+    ]  # fmt: skip
+    if others:
+        heads = ("model", "molecule", "conformers", "MAE meV", "highest meV", "same lowest")
+        table(f"energies of conformers against {known['source']}", heads, others, text=2)

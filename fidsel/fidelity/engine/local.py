@@ -4,30 +4,27 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Self
 
-from fidsel.arguments import PositiveInt, check_arguments
+from fidsel.arguments import NonNegativeInt, PositiveInt, check_arguments
 from fidsel.data.memory import memory_share
 from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity.engine.lasting import LastingEngine
 from fidsel.fidelity.engine.processes import processes
-from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK, Result, Task, Usage
+from fidsel.fidelity.engine.task import Result, Task, Usage
 from fidsel.fidelity.engine.watch import Watch
-from fidsel.fidelity.engine.worker import Worker
+from fidsel.fidelity.engine.worker import VISIBLE, Worker
 
-GROUP_SIZE = 200
-"""Labels of a group at most."""
 DEATHS = 5
 """Workers that may be killed in a row through no label of theirs, before the engine gives up."""
 PATIENCE = 5.0
 """s between two looks at whether limits are still being held."""
 
 
-class LocalEngine:
+class LocalEngine(LastingEngine):
     """Labels in processes of this machine.
 
     Processes start when first needed and are kept for the next run. A source that raises, crashes or
@@ -45,6 +42,7 @@ class LocalEngine:
     ----------
     workers : labels at a time.
     threads_per_worker : cores one label may use; a task may ask for fewer.
+    accelerators : GPUs that workers are shared out among, each sees one; 0 = all see all.
 
     Raises
     ------
@@ -58,7 +56,7 @@ class LocalEngine:
     []
     """
 
-    def __init__(self, workers: int, threads_per_worker: int = 1) -> None:
+    def __init__(self, workers: int, threads_per_worker: int = 1, accelerators: int = 0) -> None:
         cores = available_cores()
         if workers < 1 or threads_per_worker < 1:
             raise UsageError(
@@ -69,25 +67,13 @@ class LocalEngine:
                 f"workers × threads_per_worker must not exceed the {cores} cores this process may use, got "
                 f"{workers} × {threads_per_worker}: at most {max(1, cores // threads_per_worker)} workers"
             )
-        self._count, self._threads = workers, threads_per_worker
-        self._cores = cores
+        super().__init__(workers)
+        self._threads = threads_per_worker
+        self._cores, self._gpus = cores, gpus(accelerators)
         self._workers: list[Worker] = []
-        self._again: deque[tuple[tuple[Task, ...], bool]] = deque()
         self._watch: Watch | None = None
-        self._running = self._leaving = False
         self._made = 0
         self._scratch: Path | None = None
-
-    @property
-    def workers(self) -> int:
-        """How many labels run at the same time."""
-        return self._count
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """End all workers at once, with what they are doing."""
@@ -100,60 +86,26 @@ class LocalEngine:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None
 
-    def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
-        """Yield every task with its label or error and what it used (see `Engine`).
-
-        Those being labelled and at most one more have been pulled at any time; a group of labels below 0.2 s
-        counts as one.
-
-        Raises `UsageError` where a task asks for more threads than a worker has or cannot be sent to
-        another process, or where another run of this engine has not ended; `FidselError` where worker
-        processes do not start.
-        """
-        return self._results(tasks, rest=False)
-
-    def rest(self) -> Generator[Result, None, None]:
-        """Yield the results of tasks that were left (see `Lasting`)."""
-        return self._results((), rest=True)
-
-    def leave(self) -> None:
-        """End the run in progress once its caller asks for the next result: what is under way goes on."""
-        self._leaving = self._running
-
-    def _results(self, tasks: Iterable[Task], rest: bool) -> Generator[Result, None, None]:
-        if self._running:
-            raise UsageError("this engine is already running tasks: finish or close that run first")
-        self._running = True
-        try:
-            if self._watch is None:
-                self._watch = Watch(lambda: tuple(self._workers))
-            yield from self._run(group(tasks), self._watch, rest)
-        except BaseException:
-            self._leaving = False
-            raise
-        finally:
-            self._end()
-
     def _end(self) -> None:
         """End the tasks of a run, unless they are left to go on, and the workers that are of no more use."""
         for worker in self._workers:
             worker.late = worker.busy and (worker.late or self._leaving)
-        self._again = deque((tasks, True) for tasks, late in self._again if late or self._leaving)
-        self._running = self._leaving = False
         if not any(worker.late for worker in self._workers):
             self._unwatch()
         for worker in [w for w in self._workers if w.stopped or not (w.usable or w.late)]:
             worker.stop()
             self._workers.remove(worker)
 
+    def _under_way(self) -> Iterable[bool]:
+        return [worker.late for worker in self._workers if worker.busy]
+
     def _unwatch(self) -> None:
         if self._watch is not None:
             self._watch.close()
             self._watch = None
 
-    def _run(
-        self, groups: Iterator[tuple[Task, ...]], watch: Watch, rest: bool
-    ) -> Generator[Result, None, None]:
+    def _run(self, groups: Iterator[tuple[Task, ...]], rest: bool) -> Generator[Result, None, None]:
+        watch = self._watch = self._watch or Watch(lambda: tuple(self._workers))
         deaths = 0
         while True:
             for worker in tuple(self._workers):
@@ -170,10 +122,7 @@ class LocalEngine:
                     "this machine ends them, often for want of memory; use fewer workers"
                 )
             self._give(groups)
-            if self._leaving:
-                self._again.extend((tasks, True) for tasks in groups)
-                return
-            if self._over(groups, rest):
+            if self._left(groups) or self._over(groups, rest):
                 return
             while not wait([worker.connection for worker in self._workers if worker.busy], PATIENCE):
                 watch.check()
@@ -190,16 +139,6 @@ class LocalEngine:
             worker = self._worker(chosen[0].threads)
             worker.assign(chosen)
             worker.late = late
-
-    def _over(self, groups: Iterator[tuple[Task, ...]], rest: bool) -> bool:
-        """Return whether a run has nothing more to wait for: its own tasks, or with `rest` all."""
-        under_way = [worker.late for worker in self._workers if worker.busy]
-        if any(rest or not late for late in (*under_way, *(late for _, late in self._again))):
-            return False
-        chosen = next(groups, None)  # where all workers do what was left, no group has been asked for
-        if chosen is not None:
-            self._again.append((chosen, False))
-        return chosen is None
 
     def running(self) -> Mapping[str, Usage]:
         """Return what each label that has begun has used so far, by `Task.key`."""
@@ -224,7 +163,10 @@ class LocalEngine:
             spent = next((w for w in idle if not w.usable), idle[0])
             spent.stop()
             self._workers.remove(spent)
-        self._workers.append(Worker(threads, self._folder(), self._cores))
+        taken = [worker.gpu for worker in self._workers]
+        self._workers.append(
+            Worker(threads, self._folder(), self._cores, min(self._gpus, key=taken.count, default=None))
+        )
         return self._workers[-1]
 
     def _folder(self) -> Path:
@@ -244,9 +186,14 @@ class Workers:
     Parameters
     ----------
     workers : worker processes; by default all cores.
+    trainings : trainings at a time (of the model, of the control arm, of members), each in a process of its
+        own with its share of the cores; by default they run in the driver, one after the other.
+    accelerators : GPUs of this machine; worker processes are shared out among them, each sees one.
     """
 
     workers: PositiveInt | None = None
+    trainings: PositiveInt | None = None
+    accelerators: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
         check_arguments(self)
@@ -257,26 +204,27 @@ class Workers:
 
     def engine(self, threads: int, folder: Path, longest: float | None) -> LocalEngine:  # noqa: ARG002
         """Return an engine for labels of at most so many threads; it needs no folder and sets no limit."""
-        return LocalEngine(self._count(threads), threads)
+        return LocalEngine(self._count(threads), threads, self.accelerators)
+
+    def training_engine(self, trainings: int, folder: Path) -> tuple[LocalEngine, int]:  # noqa: ARG002
+        """Return an engine for so many trainings at a time, and the cores of each; it needs no folder."""
+        threads = max(1, available_cores() // trainings)
+        return LocalEngine(trainings, threads, self.accelerators), threads
 
     def _count(self, threads: int) -> int:
         return self.workers or max(1, available_cores() // threads)
 
 
-def group(tasks: Iterable[Task]) -> Iterator[tuple[Task, ...]]:
-    """Yield tasks one by one, but those predicted below 0.2 s in groups of about a second."""
-    held: list[Task] = []
-    for task in tasks:
-        small = task.predicted is not None and task.predicted < QUICK
-        if held and not (small and task.threads == held[0].threads):
-            yield tuple(held)
-            held = []
-        held.append(task)
-        if not small or len(held) == GROUP_SIZE or sum(t.predicted or 0 for t in held) >= GROUP_SECONDS:
-            yield tuple(held)
-            held = []
-    if held:
-        yield tuple(held)
+def gpus(count: int) -> tuple[str, ...]:
+    """Return the names of so many GPUs of this machine, of those that this process may see.
+
+    Raises `UsageError` where it may see fewer.
+    """
+    visible = os.environ.get(VISIBLE)
+    names = [str(number) for number in range(count)] if visible is None else visible.split(",")
+    if len(names) < count:
+        raise UsageError(f"accelerators must be at most those of {VISIBLE} = {visible!r}, got {count}")
+    return tuple(names[:count])
 
 
 def available_cores() -> int:

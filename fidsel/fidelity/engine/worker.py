@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import signal
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -35,6 +36,9 @@ THREAD_VARIABLES = (
     "OPENMM_CPU_THREADS",
 )
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+"""Environment variable that names the GPUs a process may see."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -59,16 +63,18 @@ class Worker:
     threads : cores it may use; its numerical libraries see the number before they are loaded.
     folder : its own, made here and removed with it: its page, its log, its scratch files.
     cores : of this machine; no label can have used more.
+    gpu : the one it sees; None = as this process.
     """
 
-    def __init__(self, threads: int, folder: Path, cores: int) -> None:
+    def __init__(self, threads: int, folder: Path, cores: int, gpu: str | None = None) -> None:
         (folder / SCRATCH).mkdir(parents=True)
-        self.threads, self.folder, self.cores = threads, folder, cores
+        self.threads, self.folder, self.cores, self.gpu = threads, folder, cores, gpu
         self.stopped = self.blameless = self.late = False
         self._page, self._work = Progress.create(folder / PAGE), Work()
         self._seen: dict[tuple[int, int], Seen] = {}
         self._stop: Stop | None = None
         self._lock, self._started, self._token = Lock(), monotonic(), uuid4().hex
+        self._paths = list(sys.path)
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(
@@ -77,6 +83,7 @@ class Worker:
         try:
             resource_tracker.ensure_running()  # which lets Ctrl-C through again once it has started
             variables = dict.fromkeys(THREAD_VARIABLES, str(threads)) | {MARK: self._token}
+            variables |= {} if gpu is None else {VISIBLE: gpu}
             with _environment(variables), _interrupts_held():
                 self._process.start()
         except OSError as error:
@@ -101,8 +108,11 @@ class Worker:
 
     @property
     def usable(self) -> bool:
-        """Whether it is alive and waiting; something to read from an idle worker can only be its end."""
-        return not (self.stopped or self.busy or self.connection.poll())
+        """Whether it is alive and waiting, and finds the modules that the driver finds.
+
+        Something to read from an idle worker can only be its end.
+        """
+        return not (self.stopped or self.busy or self.connection.poll()) and self._paths == sys.path
 
     def assign(self, group: Iterable[Task]) -> None:
         """Send the tasks it labels next, in order.

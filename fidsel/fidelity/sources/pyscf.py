@@ -17,6 +17,8 @@ from fidsel.fidelity.sources.pyscf_input import (
     check_dispersion,
     check_functional,
     molecule,
+    require_gpu,
+    require_gpu_program,
     start_program,
     versions,
 )
@@ -69,6 +71,8 @@ class PySCFSource:
         0.2 and 0.1 meV/Å on levels 0 to 3 (PBE/6-31G): no model learns below that.
     dispersion : D3(BJ) dispersion of HF or DFT, in place of VV10 where the functional has it; needs the extra
         `d3`.
+    device : where HF or DFT is computed; "cuda" needs a CUDA GPU and the extra `gpu` (gpu4pyscf, Li et al.
+        2025, DOI 10.1021/acs.jpca.4c05876); changes no number beyond its convergence.
     conv_tol : Hartree, convergence of the self-consistent field; see `Tolerances` for what follows.
     max_cycle : largest number of SCF and of CC iterations; changes no number.
     threads : cores one label uses; changes no number.
@@ -79,7 +83,8 @@ class PySCFSource:
     UsageError
         for unknown names, options that do not fit the method, and forces the method cannot give.
     MissingExtraError
-        where `dispersion` is asked for and pyscf-dispersion is not installed.
+        where `dispersion` is asked for and pyscf-dispersion is not installed, or `device` = "cuda" and
+        gpu4pyscf is not.
 
     Examples
     --------
@@ -98,6 +103,7 @@ class PySCFSource:
     unrestricted: Annotated[bool, Internal] = False
     grid: Annotated[int, Bound(ge=0, le=9)] = 3
     dispersion: Literal["d3bj"] | None = None
+    device: Literal["cpu", "cuda"] = "cpu"
     conv_tol: Annotated[float, Bound(gt=0, le=1e-5), Internal] = 1e-10
     max_cycle: PositiveInt = 100
     threads: Annotated[int, Bound(gt=0), Internal] = 1
@@ -118,6 +124,10 @@ class PySCFSource:
             if self.method in CORRELATED:
                 raise UsageError(f"dispersion is for hf and dft, got method = {self.method!r}")
             check_dispersion(self.xc or "hf")
+        if self.device == "cuda":
+            if self.method in CORRELATED:
+                raise UsageError(f"device = 'cuda' is for hf and dft, got method = {self.method!r}")
+            require_gpu_program()
         if self.forces and (reason := self._energies_only()):
             raise UsageError(f"{reason} gives no forces here, only energies; set forces = False")
 
@@ -159,7 +169,9 @@ class PySCFSource:
         }
 
     def warm_up(self, atoms: Atoms) -> None:  # noqa: ARG002 - the same for every frame
-        """Load PySCF and what labels need of it."""
+        """Load PySCF and what labels need of it; raise `LabelError` where the GPU asked for is not there."""
+        if self.device == "cuda":
+            require_gpu()
         start_program()
 
     def label(self, atoms: Atoms) -> Label:
@@ -194,6 +206,7 @@ class PySCFSource:
             unrestricted=self.unrestricted or mol.spin > 0,
             density_fit=self.density_fit,
             dispersion=self.dispersion,
+            device=self.device,
         )
         if self.method not in CORRELATED or not has_correlation(field, frozen):
             return mean_field(field, self.forces)

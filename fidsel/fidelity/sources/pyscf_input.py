@@ -1,10 +1,12 @@
 """What PySCF is asked: names are checked before anything runs, frames become PySCF molecules."""
 
+import ctypes
 import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -118,6 +120,28 @@ def check_dispersion(functional: str) -> None:
         raise UsageError(
             f"D3(BJ) has no parameters for {functional!r} ({error}); leave out dispersion"
         ) from error
+
+
+def require_gpu_program() -> None:
+    """Raise `MissingExtraError` unless gpu4pyscf is installed."""
+    if find_spec("gpu4pyscf") is None:
+        raise MissingExtraError("gpu4pyscf", "gpu")
+
+
+def require_gpu() -> None:
+    """Raise `LabelError` unless the CUDA driver finds a GPU that this process may use."""
+    count = ctypes.c_int(0)
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+        failed = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    except OSError:  # no driver is installed
+        failed = True
+    if failed or count.value == 0:
+        raise LabelError(
+            "device = 'cuda' needs a CUDA GPU, and this machine's driver finds none: take device = 'cpu', or "
+            "nodes with GPUs (engine.accelerators_per_node)",
+            cause="environment",
+        )
 
 
 def molecule(atoms: Atoms, basis: str, memory: int) -> Any:  # Any: PySCF has no types

@@ -86,6 +86,7 @@ def self_consistent_field(
     unrestricted: bool,
     density_fit: bool,
     dispersion: str | None,
+    device: str = "cpu",
 ) -> Engine:
     """Return the converged mean field of a molecule, by DIIS and where that fails by Newton's method.
 
@@ -99,6 +100,7 @@ def self_consistent_field(
     unrestricted : different orbitals for different spins, also for singlets.
     density_fit : approximate the two-electron integrals with the default auxiliary basis.
     dispersion : "d3bj" or None.
+    device : "cpu" or "cuda"; what does not converge on a GPU goes on without it.
     """
     from pyscf import dft, scf
 
@@ -116,8 +118,11 @@ def self_consistent_field(
         field.disp = dispersion
     field.conv_tol, field.conv_tol_grad = tolerances.energy, 0.1 * tolerances.energy**0.5
     field.max_cycle = tolerances.cycles
+    if device == "cuda":
+        field = field.to_gpu()
     field.kernel()
     if not field.converged:
+        field = on_cpu(field)
         _converge_second_order(field)
     if not field.converged:
         raise NotConvergedError(
@@ -125,6 +130,11 @@ def self_consistent_field(
             "or leave out the frame (a stretched bond or a wrong charge or spin is the usual cause)"
         )
     return field
+
+
+def on_cpu(field: Engine) -> Engine:
+    """Return a mean field in the memory of the CPU."""
+    return field.to_cpu() if hasattr(field, "to_cpu") else field
 
 
 def _converge_second_order(field: Engine) -> None:
@@ -147,7 +157,8 @@ def mean_field(field: Engine, forces: bool) -> Outcome:
         if hasattr(method, "grid_response"):
             method.grid_response = True
         gradient = method.kernel()
-    return Outcome(float(field.e_tot), gradient, mean_field_diagnostics(field))
+        gradient = gradient.get() if hasattr(gradient, "get") else gradient  # from a GPU
+    return Outcome(float(field.e_tot), gradient, mean_field_diagnostics(on_cpu(field)))
 
 
 def has_correlation(field: Engine, frozen: int) -> bool:

@@ -1,1 +1,1 @@
-"""What a model makes of a molecule at rest, beside a reference: geometry, frequencies, torsions."""
+"""A molecule at rest by a model and by a reference: geometry, frequencies, torsions, conformers."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from fidsel.data import Frames
 from fidsel.data.typed import from_plain
+from fidsel.md.check.conformers import Conformers
 from fidsel.md.check.minimum import Relaxed, precise, relaxed
 from fidsel.md.check.torsions import Scan, scans_of
 from fidsel.md.surface import Labelled, surface_of
@@ -24,23 +25,28 @@ class Rest:
     start : one frame, that was relaxed.
     relaxed : its minimum and frequencies.
     scans : rotations about its bonds.
+    conformers : others of its geometries; None = they were not asked for.
     """
 
     start: Frames
     relaxed: Relaxed
     scans: tuple[Scan, ...]
+    conformers: Conformers | None = None
 
     @classmethod
     def of(cls, source: "ForceField | Labelled", start: Frames) -> Self:
         """Return what a source says of the molecule of a frame, relaxed from there.
 
-        A label source labels some 30 + 6 N frames, and up to 12 for each bond that can be turned about.
+        A label source labels some 30 + 6 N frames, up to 12 for each bond that can be turned about, and up to
+        8 conformers.
         Raises a `FidselError` where no minimum is found.
         """
         source = precise(source)
         found = relaxed(source, start)
         numbers, (x,) = found.frame.dense()[:2]
-        return cls(start, found, scans_of(surface_of(source, start), numbers, x, found.bonds))
+        surface = surface_of(source, start)
+        scans = scans_of(surface, numbers, x, found.bonds)
+        return cls(start, found, scans, Conformers.of(surface, found.frame))
 
     def compared(self, model: "ForceField | Labelled") -> dict[str, Any]:  # Any: plain values
         """Return how a model compares, as plain values; raise a `FidselError` where it has no minimum."""
@@ -48,7 +54,8 @@ class Rest:
         numbers, (x,) = self.relaxed.frame.dense()[:2]
         surface = surface_of(model, self.start)
         torsions = [one.compared(numbers, surface(one.positions(x))[0]) for one in self.scans]
-        return relaxed(model, self.start).compared(self.relaxed) | {"torsions": torsions}
+        told = relaxed(model, self.start).compared(self.relaxed) | {"torsions": torsions}
+        return told | ({} if self.conformers is None else {"conformers": self.conformers.compared(surface)})
 
     def to_dict(self) -> dict[str, Any]:  # Any: plain values
         """Return plain values that `from_dict` takes."""
@@ -62,6 +69,7 @@ class Rest:
             "frequencies": self.relaxed.frequencies.tolist(),
             "force": self.relaxed.force,
             "scans": [asdict(scan) for scan in self.scans],
+            "conformers": None if self.conformers is None else asdict(self.conformers),
         }
 
     @classmethod
@@ -74,4 +82,6 @@ class Rest:
         bonds = tuple((int(i), int(j)) for i, j in values["bonds"])
         frequencies = np.array(values["frequencies"], dtype=np.float64)
         scans = tuple(from_plain(Scan, scan) for scan in values["scans"])
-        return cls(start, Relaxed(frame, bonds, frequencies, float(values["force"])), scans)
+        kept = values.get("conformers")  # files of before they were asked for have none
+        found = None if kept is None else from_plain(Conformers, kept)
+        return cls(start, Relaxed(frame, bonds, frequencies, float(values["force"])), scans, found)

@@ -74,15 +74,43 @@ def radial_functions(distance: Tensor, cutoff: float, frequencies: Tensor, weigh
     return functions
 
 
-def angular_functions(cosine: Tensor, orders: int) -> list[Tensor]:
-    """Return Y_l0 = √((2l + 1)/4π)·P_l(cos φ) for l = 0 … orders − 1, each of the cosine's shape.
+@lru_cache
+def polynomials(orders: int) -> tuple[FloatArray, FloatArray]:
+    """Return what makes Q_l, multiples of Legendre polynomials whose recurrence is one operation.
+
+    Q_l = s_l cos φ Q_{l−1} + Q_{l−2} from Q_0 = 1 and Q_1 = cos φ, and Y_l0 = k_l Q_l.
+
+    Returns
+    -------
+    steps s_l, of which those of 0 and 1 are without meaning, and k_l, (orders,) each.
+    """
+    legendre, steps = np.ones(orders), np.zeros(orders)
+    for order in range(2, orders):
+        legendre[order] = legendre[order - 2] * (1 - order) / order
+        steps[order] = (2 * order - 1) / order * legendre[order - 1] / legendre[order]
+    return steps, legendre * np.sqrt((2 * np.arange(orders) + 1) / (4 * math.pi))
+
+
+@lru_cache
+def angular_factors(orders: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return k_l of `polynomials`, (orders, 1, 1), made once: a CUDA graph can copy nothing to its device."""
+    return torch.tensor(polynomials(orders)[1], dtype=dtype, device=device)[:, None, None]
+
+
+def angular_functions(first: Tensor, cosine: Tensor, orders: int) -> list[Tensor]:
+    """Return Q_0 · Q_l(cos φ) for l = 0 … orders − 1; times k_l of `polynomials` they are Q_0 · Y_l0(φ).
 
     Polynomials of the cosine are smooth at φ = 0 and π, where the angle itself is not.
+
+    Parameters
+    ----------
+    first : Q_0: 1, or 0 where every function is to be 0.
+    cosine : cos φ, the same shape.
     """
-    p = [torch.ones_like(cosine), cosine]
-    for order in range(1, orders - 1):
-        p.append(((2 * order + 1) * cosine * p[-1] - order * p[-2]) / (order + 1))
-    return [math.sqrt((2 * order + 1) / (4 * math.pi)) * p[order] for order in range(orders)]
+    q = [first, cosine * first]
+    for step in polynomials(orders)[0][2:].tolist():
+        q.append(torch.addcmul(q[-2], q[-1], cosine, value=step))
+    return q[:orders]
 
 
 class Basis(NamedTuple):
@@ -95,8 +123,8 @@ class Basis(NamedTuple):
     triplet    (B, N, N, rbf)          W e_RBF for the products before the sum over triplets
     atom       (B, N, N, rbf)          W e_RBF for sums over the edges of an atom, inside
     output     (B, N, N, rbf)          and at the output of a block
-    distance   (B, N, N, cbf, S)       Σ_n W_iln j_l(z_ln r_ca/r_c), with the envelope
-    angle      (B, N, N S, N)          Y_l0(φ_cab') of row (c, l) and column b'; zero for b' = c
+    distance   (B, N, N, cbf, S)       k_l Σ_n W_iln j_l(z_ln r_ca/r_c), with the envelope
+    angle      (B, N, N S, N)          Y_l0(φ_cab')/k_l of row (c, l) and column b'; zero for b' = c
     ========== ======================= ================================================================
     """
 
@@ -137,8 +165,10 @@ class BasisLayer(nn.Module):
         rbf = bessel(distance, cutoff, self.radial) * envelope
         functions = radial_functions(distance, cutoff, self.frequencies, self.weights) * envelope
         functions = functions.view(*functions.shape[:-1], self.spherical, self.radial)
-        circular = torch.einsum("...ln,lni->...il", functions, self.circular)
-        other = ~torch.eye(unit.shape[1], dtype=torch.bool, device=unit.device)
-        angles = angular_functions(unit @ unit.transpose(2, 3), self.spherical)
-        angle = (torch.stack(angles, 3) * other[:, None]).flatten(2, 3)
+        factors = angular_factors(self.spherical, self.circular.dtype, self.circular.device)
+        circular = torch.einsum("...ln,lni->...il", functions, self.circular * factors)
+        cosine = unit @ unit.transpose(2, 3)
+        other = 1.0 - torch.eye(unit.shape[1], dtype=unit.dtype, device=unit.device)
+        angles = angular_functions(other.expand_as(cosine), cosine, self.spherical)
+        angle = torch.stack(angles, 3).flatten(2, 3)
         return Basis(rbf, self.triplet(rbf), self.atom(rbf), self.output(rbf), circular, angle)

@@ -6,15 +6,18 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import linear, silu
 
 ROOT_HALF = math.sqrt(0.5)
 """A sum of two independent terms times this has the variance of one."""
 
+ROOT_THIRD = math.sqrt(1 / 3)
+"""The same for a sum of three."""
+
 
 def activation(x: Tensor) -> Tensor:
     """Return silu(x)/0.56, whose variance is 1 for standard normal x; silu(x)/0.6 has mean square 1."""
-    return silu(x) / 0.56
+    return silu(x).mul_(1 / 0.56)
 
 
 class Linear(nn.Linear):
@@ -59,7 +62,7 @@ class Residuals(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return x after all layers."""
         for layer in self.layers:
-            x = (x + layer(x)) * ROOT_HALF
+            x = (x + layer(x)).mul_(ROOT_HALF)
         return x
 
 
@@ -113,8 +116,9 @@ class EdgeUpdate(nn.Module):
 
     def forward(self, h: Tensor, e: Tensor) -> Tensor:
         """Return (B, N, N, edge) from atoms h (B, N, atom) and edges e (B, N, N, inputs)."""
+        h, weight = h * ROOT_THIRD, self.edge.weight * ROOT_THIRD
         both = self.target(h)[:, :, None] + self.source(h)[:, None]
-        return activation((both + self.edge(e)) * math.sqrt(1 / 3))
+        return activation(both + linear(e, weight))
 
 
 class AtomUpdate(nn.Module):

@@ -70,7 +70,7 @@ class Triplets(nn.Module):
         x = self.down(self.scale_product(x * self.filter(basis.triplet), x))
         total = (basis.angle @ x).unflatten(2, (m.shape[1], -1))
         x = self.scale_sum(self.bilinear((basis.distance @ total).flatten(3)), x)
-        message: Tensor = (self.forth(x) + self.back(x).transpose(1, 2)) * ROOT_HALF
+        message: Tensor = (self.forth(x) + self.back(x).transpose(1, 2)).mul_(ROOT_HALF)
         return message
 
 
@@ -88,10 +88,10 @@ class Interaction(nn.Module):
 
     def forward(self, h: Tensor, m: Tensor, basis: Basis) -> tuple[Tensor, Tensor]:
         """Return atoms h (B, N, atom) and edges m (B, N, N, edge) after the interaction."""
-        x = self.before_skip((self.edge(m) + self.triplets(m, basis)) * ROOT_HALF)
-        m = self.after_skip((m + x) * ROOT_HALF)
-        h = (h + self.atom(m, basis.atom)) * ROOT_HALF
-        return h, (m + self.after_concat(self.concat(h, m))) * ROOT_HALF
+        x = self.before_skip((self.edge(m) + self.triplets(m, basis)).mul_(ROOT_HALF))
+        m = self.after_skip((m + x).mul_(ROOT_HALF))
+        h = (h + self.atom(m, basis.atom)).mul_(ROOT_HALF)
+        return h, (m + self.after_concat(self.concat(h, m))).mul_(ROOT_HALF)
 
 
 class GemNetNetwork(Network):

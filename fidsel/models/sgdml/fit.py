@@ -31,6 +31,8 @@ SOME, SOME_ROWS = 100, 2500
 formaldehyde, malonaldehyde and ethanol it lowered test errors by 0 to 6 %, for 1.5 times the time."""
 INVERSE_ROWS, INVERSE_BYTES = 4000, 36
 """The same where they do: they take the inverse matrix."""
+ENOUGH = 0.01
+"""Gain of a step of the search, in the logarithm of the error, below which it is not gone on from there."""
 NEAR = 2.0
 """Ratio of the three σ that are tried first with another ν or metric, around the best one."""
 TINY = 1e-300
@@ -192,7 +194,7 @@ class _Fits:
         self._look(some, search.nus[0], lam, Grid(search.sigmas, 0, search.widen))
         if search.metric == "learnt" and n >= LEAST:
             self._walk(some, search.nus, (lam,))
-            self._choose_metric(some, lam)
+            self._choose_metric(some, train, lam)
         self._walk(some, search.nus, search.lams)
         if len(some) < len(train):
             lowest = self._lowest(some)
@@ -206,9 +208,9 @@ class _Fits:
         best = self._best if self._best is not None and self._best.score == lowest["score"] else None
         return Matern(lowest["sigma"], lowest["nu"]), lowest["lam"], best
 
-    def _choose_metric(self, train: Examples, lam: float) -> None:
-        """Learn a metric, and make the present one of it where it leaves less wrong."""
-        lowest = self._lowest(train)
+    def _choose_metric(self, some: Examples, train: Examples, lam: float) -> None:
+        """Learn a metric from many frames, and make it the present one where some are learnt better by it."""
+        lowest = self._lowest(some)
         matern = Matern(lowest["sigma"], lowest["nu"])
         problem = MetricProblem.of(train, self.symmetries, self.centre, matern, lam)
         if problem.classes == 1:  # one weight alone is a length scale
@@ -216,14 +218,14 @@ class _Fits:
         identity = self.weights
         self.weights, sigma = learn_metric(problem, self.evaluations, self._after_evaluation)
         self.metric = "learnt"
-        self._look(train, matern.nu, lam, _around(sigma))
-        if _score(self._lowest(train)) >= _score(lowest):
+        self._look(some, matern.nu, lam, _around(sigma))
+        if _score(self._lowest(some)) >= _score(lowest):
             self.metric, self.weights = "identity", identity
 
     def _walk(self, train: Examples, nus: Sequence[float], lams: Sequence[float]) -> None:
-        """Try ν and λ next to the best ones with the present metric, until all of them are worse."""
+        """Try ν and λ next to the best ones with the present metric, until none of them brings much."""
+        lowest = self._lowest(train)
         while True:
-            lowest = self._lowest(train)
             tried = {(one["nu"], one["lam"]) for one in self._tried(train)}
             near = [(nu, lowest["lam"]) for nu in _beside(nus, lowest["nu"])]
             near += [(lowest["nu"], lam) for lam in _beside(lams, lowest["lam"])]
@@ -231,6 +233,8 @@ class _Fits:
             if not fresh:
                 return
             self._look(train, *fresh[0], _around(lowest["sigma"]))
+            if _score(self._lowest(train)) < _score(lowest) - ENOUGH:
+                lowest = self._lowest(train)
 
     def _look(self, train: Examples, nu: float, lam: float, grid: Grid) -> None:
         """Try a grid of σ with the present metric."""

@@ -11,31 +11,21 @@ from typing import Any
 
 from fidsel.campaign.rounds.bounds import round_bounds
 from fidsel.campaign.settings import Reporter, silent
-from fidsel.config.load import check_config
 from fidsel.data import Frames, write
 from fidsel.data.label_file import Labels
 from fidsel.data.reading import require_written
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError, unknown
-from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.store.lock import CampaignLock
-from fidsel.md.check.compare import Rest
 from fidsel.md.distances import Distribution, distribution
 from fidsel.md.dynamics.output import require_format, write_trajectories
 from fidsel.md.dynamics.simulation import Simulation, Tell
 from fidsel.md.dynamics.stops import ClusterBounds, Doubt, Stops
-from fidsel.md.dynamics.study import STOPS, Maker, Protocol, Study, study, systems
+from fidsel.md.dynamics.study import STOPS, Protocol, Study, study, systems
 from fidsel.md.physical import PhysicalRange, bonds_of
-from fidsel.models import ForceField
-from fidsel.models.files import JSON
 from fidsel.report.dynamics import dynamics_plot
-from fidsel.report.torsions import Turned, torsion_plot
-from fidsel.tasks.baseline import named_baseline
+from fidsel.tasks.dynamics.models import Model, makers
 from fidsel.tasks.dynamics.starts import read_starts, round_of
-from fidsel.tasks.model_files import ASE, load_folder
-from fidsel.tasks.refine import PriorConfig, section_prior
-
-Model = ForceField | LabelSource | Path | str
 
 
 @dataclass(frozen=True)
@@ -111,7 +101,7 @@ def dynamics_files(
         return lambda step, of, detail: report(name, step, of, detail)
 
     with _scratch(out, force) as folder:
-        named = _named([(_called(model), maker(model, device)) for model in models])
+        named = makers(models, device)
         frames = read_starts(starts)
         known = {} if reference is None else _reference(reference, frames)
         found = study(
@@ -180,91 +170,6 @@ def protocol_of(
         Stops(BONDS[bonds], doubt=Doubt(disagreement, outside, bound=bound)),
         cautious,
     )
-
-
-def check_files(
-    models: Sequence[Model],
-    starts: Labels,
-    source: Model,
-    *,
-    device: str = "auto",
-    picture: Path | None = None,
-) -> dict[str, Any]:  # Any: plain values
-    """Return how relaxed geometries, harmonic frequencies and torsions of models compare with a source's.
-
-    Each molecule relaxes from its first frame. `picture` gets the torsion scans, as PNG or SVG. Raises a
-    `UsageError` where files cannot be read, or no bond can be turned about for the picture, and a
-    `FidselError` where no minimum is found.
-    """
-    named = _named([(_called(model), maker(model, device)) for model in models])
-    truth = maker(source, device)
-    checks, scans = [], []
-    for part in systems(read_starts(starts)):
-        first, system = part[:1].unlabelled(), str(part.formulas[0])
-        known = Rest.of(truth(first), first)
-        found = {name: known.compared(made(first)) for name, made in named.items()}
-        checks += [{"model": name, "system": system, **told} for name, told in found.items()]
-        scans += _turned(system, found)
-    if picture is not None:
-        torsion_plot(scans, _called(source), picture)
-    return {"source": _called(source), "checks": checks}
-
-
-def _turned(system: str, found: Mapping[str, Mapping[str, Any]]) -> list[Turned]:  # Any: plain values
-    """Return a scan for each bond of a molecule, with the energies of all models, by name."""
-    return [
-        Turned(
-            f"{system} {bonds[0]['bond']}",
-            bonds[0]["angles"],
-            bonds[0]["reference_energies"],
-            {name: turn["energies"] for name, turn in zip(found, bonds, strict=True)},
-        )
-        for bonds in zip(*(told["torsions"] for told in found.values()), strict=True)
-    ]
-
-
-def maker(model: Model, device: str = "auto") -> Maker:
-    """Return what makes the model that a person named, for the molecule of some frames.
-
-    Raises a `UsageError` where there is none.
-    """
-    if isinstance(model, (ForceField, LabelSource)):
-        return lambda _: model
-    text = str(model)
-    if Path(text).is_dir():
-        loaded = load_folder(text, device)
-        return lambda _: loaded
-    if "/" in text or Path(text).suffix == f".{JSON.rpartition('.')[2]}":
-        raise UsageError(
-            f"there is no folder {text}: a model is one that fidsel wrote, or a name such as gfn2"
-        )
-    section = named_baseline(text.removeprefix(ASE))
-    try:
-        return section_prior(check_config(PriorConfig, {"prior": section}, (), "the model").prior)
-    except UsageError as error:
-        if text.startswith(ASE):
-            raise
-        raise UsageError(f"there is no folder {text}, and no label source of that name: {error}") from error
-
-
-def _called(model: Model) -> str:
-    if isinstance(model, ForceField):
-        return model.kind
-    if isinstance(model, (Path, str)):
-        path = Path(model)
-        return f"{path.parent.name}/{path.name}" if path.name == "model" and path.parent.name else path.name
-    return str(model.settings().get("kind", type(model).__name__))
-
-
-def _named(models: Sequence[tuple[str, Maker]]) -> Mapping[str, Maker]:
-    """Return models by name; those that are called the same get a number."""
-    found: dict[str, Maker] = {}
-    for name, made in models:
-        again = sum(known.partition(" #")[0] == name for known in found)
-        found[f"{name} #{again + 1}" if again else name] = made
-    if not found:
-        raise UsageError("dynamics need at least one model")
-    return found
 
 
 def _bounds(models: Mapping[str, Model]) -> Mapping[str, ClusterBounds]:

@@ -1,9 +1,10 @@
 """One way to train whatever can be trained: closed-form fits, networks and ensembles of either."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -20,7 +21,7 @@ from fidsel.models.watch import QUIET, Watch
 from fidsel.training.evaluate import validation_error
 from fidsel.training.optimise.fit import fit, fit_members
 from fidsel.training.recipes.guard import SAME
-from fidsel.training.stage import History, Stage, not_a_network
+from fidsel.training.stage import History, Stage, Trained, not_a_network
 
 LEFT_OUT = 0.1
 """Part of the training frames that each closed-form member of an ensemble does not see."""
@@ -102,13 +103,10 @@ def train_average(
     Each member is trained as it would be alone. The average counts as better where it lowers the validation
     error by a hundredth.
     """
-    trained = []
-    for number, member in enumerate(model.members, 1):
-        own = watch.part(f"member {number} of {len(model.members)}")
-        fitted, history = train_one(member, train, validation, stage, weights, seed=seed, watch=own)
-        # a copy of a kernel leaves its factor, which may take gigabytes
-        trained.append((copy(fitted), history))
-    members, histories = zip(*trained, strict=True)
+    members, histories = _each(
+        [partial(_member, member, train, validation, stage, weights, seed=seed) for member in model.members],
+        watch,
+    )
     average = Average(members).weighed(validation)
     error = [validation_error(one, validation) for one in (*members, average)]
     best = int(np.argmin(error[:-1]))
@@ -154,18 +152,46 @@ def train_ensemble(
         each = None if weights is None else np.tile(weights, (len(networks), 1))
         trained = fit_members(networks, train, validation, stage, each, seed=seed, watch=watch)
         return Ensemble([network for network, _ in trained]), _mean_history([h for _, h in trained])
-    members, histories = [], []
+    parts = []
     subsamples = _subsamples(len(train), len(model.members), seed)
-    for number, (member, kept) in enumerate(zip(model.members, subsamples, strict=True), 1):
+    for member, kept in zip(model.members, subsamples, strict=True):
         rows = kept if isinstance(member, Fittable) else np.arange(len(train), dtype=np.int64)
         importance = None if weights is None else weights[rows]
-        own = watch.part(f"member {number} of {len(model.members)}")
-        fitted, history = train_one(member, train[rows], validation, stage, importance, seed=seed, watch=own)
-        members.append(copy(fitted))  # a copy of a kernel leaves its factor, which may take gigabytes
-        histories.append(history)
+        parts.append(partial(_member, member, train[rows], validation, stage, importance, seed=seed))
+    members, histories = _each(parts, watch)
     seconds = sum(history.seconds for history in histories)
     notes = {"members": len(members), "left_out": LEFT_OUT, "each": [dict(h.notes) for h in histories]}
     return Ensemble(members), History(stage=stage.name, seconds=seconds, notes=notes)
+
+
+def trains_members(model: ForceField) -> bool:
+    """Return whether a model's members are trained each by itself, not side by side as one program."""
+    return bool(model.members) and not (isinstance(model, Ensemble) and model.networks)
+
+
+def _each(
+    parts: Sequence[Callable[..., Trained]], watch: Watch
+) -> tuple[tuple[ForceField, ...], tuple[History, ...]]:
+    """Return members that are trained each by itself, and the history of each."""
+    calls = {f"member {number} of {len(parts)}": part for number, part in enumerate(parts, 1)}
+    trained = watch.each(calls)
+    return tuple(one.model for one in trained), tuple(one.histories[0] for one in trained)
+
+
+def _member(
+    model: ForceField,
+    train: Frames,
+    validation: Frames,
+    stage: Stage,
+    weights: FloatArray | None,
+    *,
+    seed: int,
+    watch: Watch,
+) -> Trained:
+    """Return a member as `train_one` trains it; a function, which other processes can be given."""
+    fitted, history = train_one(model, train, validation, stage, weights, seed=seed, watch=watch)
+    # a copy of a kernel leaves its factor, which may take gigabytes
+    return Trained(copy(fitted), (history,))
 
 
 def _subsamples(n: int, members: int, seed: int) -> list[IntArray]:

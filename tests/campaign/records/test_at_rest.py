@@ -20,6 +20,15 @@ def test_torsions_are_averaged() -> None:
     assert "torsion_mae" not in numbers(CHECK | {"torsions": []})
 
 
+def test_conformers_are_told_where_there_are_some() -> None:
+    others = {"count": 5, "mae": 0.003, "range": 0.1, "same_lowest": True}
+    told = numbers(CHECK | {"conformers": others})
+    assert (told["conformer_mae"], told["conformer_range"]) == (0.003, 0.1)
+    assert words(CHECK | {"conformers": others}).endswith("; of 5 conformers' energies: 3 meV")
+    one = CHECK | {"conformers": {"count": 0, "why": "it is rigid"}}
+    assert (numbers(one), words(one)) == (numbers(CHECK), words(CHECK))
+
+
 def test_a_check_is_one_line() -> None:
     told = words(CHECK)
     assert told.startswith("RMSD 0.010 Å, bonds 0.002 Å, angles 0.5°, frequencies 12 1/cm (largest 40)")

@@ -7,7 +7,8 @@ import pytest
 from morse_molecule import frames
 from tiny_campaign import write_campaign
 
-from fidsel.campaign.rounds.training import forget_trainings, key_of, placeless, watched
+from fidsel.campaign import iterate
+from fidsel.campaign.rounds.training import Wanted, forget_trainings, key_of, placeless, watched
 from fidsel.campaign.settings import Campaign, silent
 from fidsel.config.build import open_campaign
 from fidsel.models.watch import Progress, Watch
@@ -56,7 +57,7 @@ def test_a_training_keeps_checkpoints_until_its_round_is_written(campaign: Campa
         seen.append(watch.checkpoints is not None)
         return campaign.recipe(data, model, seed, watch=watch)
 
-    watched(campaign, report, recipe, DATA, 0, "training")
+    watched(campaign, report, {"training": Wanted(recipe, DATA, 0)})
     assert heard[0] == "training: fit"
     assert seen == [True]
     campaign.folder.trainings.mkdir(parents=True, exist_ok=True)
@@ -74,5 +75,25 @@ def test_without_a_configuration_nothing_is_kept(campaign: Campaign) -> None:
         seen.append(watch.checkpoints is not None)
         return campaign.recipe(data, model, seed, watch=watch)
 
-    watched(replace(campaign, config={}), silent, recipe, DATA, 0, "training")
+    watched(replace(campaign, config={}), silent, {"training": Wanted(recipe, DATA, 0)})
     assert seen == [False]
+
+
+@pytest.mark.parametrize(
+    "model", ["sgdml", pytest.param("ensemble", marks=pytest.mark.slow)], ids=["recipes", "members"]
+)
+def test_a_campaign_that_trains_in_other_processes_is_the_same(tmp_path: Path, model: str) -> None:
+    one = "{kind='sgdml',sigmas=[10.0]}"
+    overrides = [f"model={one}" if model == "sgdml" else f"model={{kind='ensemble',members=2,member={one}}}"]
+    overrides += ["campaign.control=owned", "campaign.rounds=1"]
+    apart = [*overrides, "engine.trainings=2"]
+    here, there = (
+        list(iterate(open_campaign(write_campaign(tmp_path / name), given)))
+        for name, given in (("here", overrides), ("there", apart))
+    )
+    assert [each.picks for each in here] == [each.picks for each in there]
+    assert [each.metrics for each in here] == [each.metrics for each in there]
+    arms = [[each.control and each.control.error for each in rounds] for rounds in (here, there)]
+    assert arms[0] == arms[1]
+    assert arms[0][-1] is not None
+    assert kept(open_campaign(tmp_path / "there")) == []

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +17,7 @@ from ase import Atoms
 from fragile_sources import Fragile
 
 from fidsel.exceptions import FidselError, UsageError
-from fidsel.fidelity.engine.local import GROUP_SIZE, LocalEngine, available_cores, group
+from fidsel.fidelity.engine.local import LocalEngine, available_cores
 from fidsel.fidelity.engine.task import Task
 from fidsel.fidelity.source import Label, LabelError
 
@@ -153,18 +154,6 @@ def test_closing_a_run_ends_what_it_does(engine: LocalEngine) -> None:
     assert kinds(outcomes(engine, [task("after")])) == {"after": "label"}
 
 
-def test_short_labels_are_grouped_by_predicted_time_and_threads() -> None:
-    short = [task(str(i), predicted=0.125) for i in range(21)]
-    assert [len(g) for g in group(short)] == [8, 8, 5]
-    tiny = [task(str(i), predicted=0.0) for i in range(GROUP_SIZE + 1)]
-    assert [len(g) for g in group(tiny)] == [GROUP_SIZE, 1]
-    mixed = [
-        task("a", predicted=0.1), task("b", predicted=30.0), task("c"), task("d", predicted=0.1),
-        task("e", predicted=0.1, threads=2), task("f", predicted=0.1, threads=2),
-    ]  # fmt: skip
-    assert [[t.frame_id for t in g] for g in group(mixed)] == [["a"], ["b"], ["c"], ["d"], ["e", "f"]]
-
-
 def test_libraries_of_a_worker_use_the_threads_of_the_task() -> None:
     before = os.environ.get("OMP_NUM_THREADS")
     cores = available_cores()
@@ -179,12 +168,40 @@ def test_libraries_of_a_worker_use_the_threads_of_the_task() -> None:
     assert os.environ.get("OMP_NUM_THREADS") == before
 
 
+@pytest.mark.parametrize(("visible", "seen"), [(None, {"0", "1"}), ("5,7,9", {"5", "7"})])
+def test_each_worker_sees_a_gpu_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, seen: set[str]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with LocalEngine(2, accelerators=2) as engine:
+        found = outcomes(engine, [task(str(i), "meet", (tmp_path, 2)) for i in range(2)])
+    assert {label.provenance["gpu"] for label in found.values()} == seen
+
+
+def test_gpus_that_this_process_may_not_see_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    with pytest.raises(UsageError, match="at most those of CUDA_VISIBLE_DEVICES = '3', got 2"):
+        LocalEngine(1, accelerators=2)
+
+
 def test_more_threads_than_cores_are_refused() -> None:
     cores = available_cores()
     with pytest.raises(UsageError, match=f"exceed the {cores} cores"):
         LocalEngine(cores, threads_per_worker=2)
     with pytest.raises(UsageError, match="≥ 1"):
         LocalEngine(0)
+
+
+def test_workers_find_modules_that_the_driver_has_come_to_find(
+    engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert kinds(outcomes(engine, [task("before")])) == {"before": "label"}
+    (tmp_path / "own_source.py").write_text("from fragile_sources import Fragile\nclass Own(Fragile): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = import_module("own_source").Own()
+    assert kinds(outcomes(engine, [task("after", source=own)])) == {"after": "label"}
 
 
 def test_a_source_that_cannot_travel_is_refused(engine: LocalEngine) -> None:

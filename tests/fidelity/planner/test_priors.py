@@ -64,8 +64,8 @@ def test_kernels_gain_what_was_measured() -> None:
 def test_small_molecules_are_learnt_quicker() -> None:
     exponents = [law_prior(["wavefunction"], atoms).exponent.mean for atoms in (3, 4, 6, 9, 21)]
     assert exponents == sorted(exponents, reverse=True)
-    assert exponents[1] == pytest.approx(0.87)
-    assert exponents[-1] == pytest.approx(0.42, abs=0.01)
+    assert exponents[1] == pytest.approx(1.44)
+    assert exponents[-1] == pytest.approx(0.57, abs=0.01)
     assert law_prior(["wavefunction"], 1).exponent.mean == exponents[0]
 
 

@@ -15,6 +15,7 @@ from ase.units import Bohr, Hartree
 from fidsel.exceptions import MissingExtraError, UsageError
 from fidsel.fidelity.source import LabelError, LabelSource, Scaling
 from fidsel.fidelity.sources.pyscf import Method, PySCFSource, to_ase_units
+from fidsel.fidelity.sources.pyscf_input import require_gpu
 from fidsel.testing import check_source
 
 H2 = Atoms("H2", [[0, 0, 0], [0, 0, 1.4 * Bohr]])
@@ -237,6 +238,8 @@ def test_open_shell_triples_have_no_forces() -> None:
     ({"method": "mp2", "frozen_core": -1}, "frozen_core must be"),
     ({"method": "mp2", "dispersion": "d3bj"}, "dispersion is for hf and dft"),
     ({"dispersion": "d4"}, "unknown dispersion 'd4'"),
+    ({"method": "mp2", "device": "cuda"}, "device = 'cuda' is for hf and dft"),
+    ({"device": "gpu"}, "unknown device 'gpu'"),
     ({"grid": 10}, "grid must be a whole number ≥ 0 and ≤ 9"),
     ({"conv_tol": 0.1}, "conv_tol must be a finite number > 0 and ≤ 1e-05"),
     ({"threads": 0}, "threads must be a whole number > 0"),
@@ -244,6 +247,39 @@ def test_open_shell_triples_have_no_forces() -> None:
 def test_bad_options_are_refused_at_once(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         PySCFSource(**{"method": "hf", "basis": "6-31g", **options})
+
+
+GPU = pytest.mark.skipif(find_spec("gpu4pyscf") is None, reason="gpu4pyscf is not installed")
+
+
+@pytest.mark.skipif(find_spec("gpu4pyscf") is not None, reason="gpu4pyscf is installed")
+def test_missing_gpu4pyscf_names_the_extra() -> None:
+    with pytest.raises(MissingExtraError, match=r"^gpu4pyscf is not installed: pip install 'fidsel\[gpu\]'$"):
+        PySCFSource("hf", "6-31g", device="cuda")
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")
+def test_a_machine_without_a_gpu_is_told() -> None:
+    with pytest.raises(
+        LabelError, match=r"^device = 'cuda' needs a CUDA GPU, .* take device = 'cpu'"
+    ) as raised:
+        require_gpu()
+    assert raised.value.cause == "environment"
+
+
+@pytest.mark.gpu
+@GPU
+@pytest.mark.parametrize("atoms", [H2O, OH], ids=["closed", "open"])
+@pytest.mark.parametrize(
+    "options", [{"method": "hf"}, {"method": "dft", "xc": "pbe"}, {"method": "hf", "density_fit": True}]
+)
+def test_a_gpu_gives_the_numbers_of_the_cpu(atoms: Atoms, options: dict[str, Any]) -> None:
+    plain = PySCFSource(basis="6-31g*", **options)
+    here, there = plain.label(atoms), replace(plain, device="cuda").label(atoms)
+    assert there.energy == pytest.approx(here.energy, abs=1e-5)
+    assert there.forces == pytest.approx(here.forces, abs=1e-4)
+    assert there.provenance.keys() == here.provenance.keys()
+    assert replace(plain, device="cuda").settings() == plain.settings()
 
 
 @pytest.mark.skipif(find_spec("pyscf.dispersion") is not None, reason="pyscf-dispersion is installed")

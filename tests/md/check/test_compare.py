@@ -30,3 +30,11 @@ def test_a_model_of_the_same_surface_agrees_with_what_was_kept() -> None:
     assert turn["mae"] < 1e-6
     assert 0.03 < turn["reference_barrier"] == pytest.approx(turn["barrier"], abs=1e-6)  # 1.1 kcal/mol
     assert labels.seconds > 0
+    assert kept.conformers == made.conformers
+    assert told["conformers"] == {"count": 0, "why": "the molecule has one conformer alone"}
+
+
+def test_what_was_kept_without_conformers_has_none() -> None:
+    kept = Rest.of(MMFFSource(METHANOL), START).to_dict()
+    del kept["conformers"]
+    assert "conformers" not in Rest.from_dict(kept).compared(MMFFForceField(METHANOL))

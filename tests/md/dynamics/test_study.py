@@ -83,7 +83,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     two = Frames.stack([1, 1, 1, 1], [[[0, 0, 0], [0, 0, 0.74], [0, 0, 20.0], [0, 0, 20.74]]])
     with pytest.raises(UsageError, match=r"start 0 is out of the physical range \(fragments apart\)"):
         study({"mmff": lambda _: MMFFForceField(WATER)}, two, Protocol(10.0), 0, tmp_path)
-    with pytest.raises(FidselError, match=r"could not label .*the frame must have the 3 atoms"):
+    with pytest.raises(FidselError, match=r"cannot label the first frame.*the frame must have the 3 atoms"):
         study({"other": lambda _: MMFFSource(WATER)}, AMMONIA, Protocol(10.0), 0, tmp_path)
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 from architectures import ARCHITECTURES, network
 from ase import Atoms
 from ase.calculators.calculator import Calculator
@@ -29,7 +30,7 @@ MINIMUM = np.array([[0, 0, 0.12], [0, 0.76, -0.47], [0, -0.76, -0.47]])
 FIRST, SECOND = np.triu_indices(3, 1)
 REST = np.linalg.norm(MINIMUM[FIRST] - MINIMUM[SECOND], axis=1)
 PATIENT = Stops(hot=np.inf, loss=np.inf)
-KINDS = (*ARCHITECTURES, "ensemble", "sgdml", "sum")
+KINDS = (*ARCHITECTURES, "painn in float32", "ensemble", "sgdml", "sum")
 
 
 def springs(x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -66,9 +67,11 @@ TRAIN, VALIDATION = labelled(40, 1), labelled(6, 2)
 
 
 def model_of(kind: str) -> ForceField:
-    """Return a small model in float64."""
+    """Return a small model, in float64 but where the kind says otherwise."""
     if kind in ARCHITECTURES:
         return network(kind)
+    if kind == "painn in float32":
+        return network("painn").to(dtype=torch.float32)
     if kind == "ensemble":
         return Ensemble([network("painn", 1), network("painn", 2)])
     if kind == "sgdml":

@@ -4,7 +4,13 @@ import torch
 from scipy.integrate import quad_vec
 from scipy.special import eval_legendre, spherical_jn
 
-from fidsel.models.gemnet.basis import angular_functions, bessel_zeros, radial_functions, waves
+from fidsel.models.gemnet.basis import (
+    angular_factors,
+    angular_functions,
+    bessel_zeros,
+    radial_functions,
+    waves,
+)
 
 ORDERS, COUNT = 7, 6
 
@@ -61,18 +67,32 @@ def test_radial_functions_of_one_order_are_orthonormal() -> None:
     np.testing.assert_allclose(overlap, np.tile(np.eye(COUNT), (ORDERS, 1, 1)), atol=1e-7)
 
 
-def test_angular_functions_are_spherical_harmonics_of_order_zero() -> None:
+def angles(cosine: torch.Tensor, orders: int = ORDERS) -> torch.Tensor:
+    """Return Y_l0, (orders, ...)."""
+    factors = angular_factors(orders, cosine.dtype, cosine.device)
+    functions = angular_functions(torch.ones_like(cosine), cosine, orders)
+    return torch.stack(functions) * factors[:, 0]
+
+
+@pytest.mark.parametrize("orders", [1, 2, 3, ORDERS, 12])
+def test_angular_functions_are_spherical_harmonics_of_order_zero(orders: int) -> None:
     cosine = np.concatenate([[-1.0, 1.0], np.linspace(-0.99, 0.99, 50)])
-    functions = angular_functions(torch.from_numpy(cosine), ORDERS)
-    assert len(functions) == ORDERS
+    functions = angles(torch.from_numpy(cosine), orders)
+    assert len(functions) == orders
     for order, function in enumerate(functions):
         expected = np.sqrt((2 * order + 1) / (4 * np.pi)) * eval_legendre(order, cosine)
         np.testing.assert_allclose(function, expected, atol=1e-12)
-    assert len(angular_functions(torch.zeros(2), 1)) == 1
+
+
+def test_angular_functions_that_start_from_zero_are_zero() -> None:
+    first, cosine = torch.tensor([0.0, 1.0]), torch.tensor([0.3, 0.3])
+    functions = torch.stack(angular_functions(first, cosine, ORDERS))
+    assert (functions[:, 0] == 0).all()
+    assert (functions[:, 1] != 0).all()
 
 
 def test_straight_angles_have_finite_slopes() -> None:
     cosine = torch.tensor([-1.0, 1.0], dtype=torch.float64, requires_grad=True)
-    (slope,) = torch.autograd.grad(angular_functions(cosine, ORDERS)[4].sum(), cosine)
+    (slope,) = torch.autograd.grad(angles(cosine)[4].sum(), cosine)
     # d P_l / dx at ±1 is (±1)^(l−1)·l(l + 1)/2.
     np.testing.assert_allclose(slope, np.sqrt(9 / (4 * np.pi)) * np.array([-10.0, 10.0]))

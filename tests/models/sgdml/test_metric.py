@@ -208,7 +208,7 @@ def test_a_search_that_was_stopped_goes_on() -> None:
 
 
 def test_few_frames_are_enough_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [len(problem(only_ch(n)).importance) for n in (7, 70)] == [7, 60]
+    assert [len(problem(only_ch(n)).importance) for n in (7, 170)] == [7, 150]
     monkeypatch.setattr("fidsel.models.sgdml.metric.ROWS", 10 * 6)
     one = problem(only_ch(40))
     assert len(one.importance) == 10

@@ -12,25 +12,11 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import CampaignLock, LockError, MMFFSource
 from fidsel.fidelity.molecules.molecule import from_smiles
-from fidsel.md import conformers
 from fidsel.md.dynamics.study import Protocol
-from fidsel.tasks.dynamics.run import Products, check_files, dynamics_files, maker, protocol_of
+from fidsel.tasks.dynamics.run import Products, dynamics_files, protocol_of
 
 WATERS = shaken("H2O", 2)
 SHORT = Protocol(5.0, every=5)
-
-
-def test_models_are_named_loaded_and_made() -> None:
-    model = MMFFForceField(from_smiles("O"))
-    assert maker(model)(WATERS) is model
-    assert maker("mmff94")(WATERS).settings()["kind"] == "mmff"
-    assert maker("ase:lj")(WATERS).settings()["calculator"] == "lj"
-    with pytest.raises(UsageError, match=r"there is no folder painn2, and no label source .*unknown ASE"):
-        maker("painn2")
-    with pytest.raises(UsageError, match=r"^unknown ASE calculator 'painn2'"):
-        maker("ase:painn2")
-    with pytest.raises(UsageError, match="there is no folder models/painn"):
-        maker("models/painn")
 
 
 def test_models_called_the_same_are_told_apart() -> None:
@@ -94,24 +80,6 @@ def test_words_become_a_protocol() -> None:
         10.0, (0.5,), (300.0,), ensemble="langevin", bonds="any", doubt=(0.3, None, None), **words
     )
     assert (bath.friction, bath.stops.doubt.disagreement, bath.stops.limits.transfer) == (0.02, 0.3, False)
-
-
-def test_each_molecule_is_checked() -> None:
-    found = check_files(["mmff94"], WATERS + shaken("NH3", 1), "mmff94")
-    assert [one["system"] for one in found["checks"]] == ["H2O", "H3N"]
-    assert found["source"] == "mmff94"
-
-
-def test_torsions_of_all_models_are_drawn(tmp_path: Path) -> None:
-    methanol, picture = from_smiles("CO"), tmp_path / "torsions.svg"
-    start = Frames.stack(methanol.numbers, conformers(methanol, 1, seed=1))
-    found = check_files(["mmff94", MMFFSource(methanol)], start, "mmff94", picture=picture)
-    assert [turn["bond"] for one in found["checks"] for turn in one["torsions"]] == ["C0–O1"] * 2
-    drawn = picture.read_text()
-    assert "CH4O C0–O1" in drawn
-    assert drawn.count("mmff94") >= 2, "the model and the source"
-    with pytest.raises(UsageError, match="no bond of the molecules can be turned about"):
-        check_files(["mmff94"], WATERS, "mmff94", picture=picture)
 
 
 class Untouched(MMFFForceField):

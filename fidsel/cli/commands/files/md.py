@@ -66,8 +66,15 @@ Bound = Annotated[
 Check = Annotated[
     str | None,
     typer.Option(
-        help="Compare relaxed geometry, harmonic frequencies and torsions with this source (gfn2, a folder, "
-        "ase:NAME, package.module:Class) in place of dynamics."
+        help="Compare relaxed geometry, harmonic frequencies, torsions and conformers with this source "
+        "(gfn2, a folder, ase:NAME, package.module:Class) in place of dynamics."
+    ),
+]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds that one label of a source may take in --check; default: ten minutes, or twenty times "
+        "the usual."
     ),
 ]
 
@@ -94,6 +101,7 @@ def md(
     reference: Annotated[str | None, typer.Option(help="Trajectory to compare distances with.")] = None,
     picture: Annotated[Path | None, typer.Option(help="PNG or SVG file.")] = None,
     check: Check = None,
+    time_limit: TimeLimit = None,
     files: FileOptions,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that --out names.")] = False,
     seed: Seed = 0,
@@ -104,13 +112,14 @@ def md(
     from fidsel.data.atomic import require_writable
     from fidsel.report.plot import require_picture
     from fidsel.tasks.dynamics import run as task
+    from fidsel.tasks.dynamics.check import check_files
 
     require_writable(out, stops, picture)
     require_picture(picture)
     named = [model.strip() for model in models.split(",")]
     starts, where = files.frames(start), device or "auto"
     if check is not None:
-        found = task.check_files(named, starts, check, device=where, picture=picture)
+        found = check_files(named, starts, check, device=where, picture=picture, time_limit=time_limit)
         document(found) if as_json else check_table(found)
         told(("picture", picture))
         return

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -68,6 +69,8 @@ class Site:
     worker_init : shell commands that prepare a node, such as "module load orca".
     address : address or name of this machine as nodes see it; by default Parsl tries all that it has.
     idle : seconds after which a block with nothing to do is given back.
+    trainings : trainings at a time (of the model, of the control arm, of members), each on a node of its own
+        or, where nodes have GPUs, on one of these; by default they run in the driver, one after the other.
     """
 
     provider: Provider = "local"
@@ -85,6 +88,7 @@ class Site:
     worker_init: Sequence[str] = ()
     address: str | None = None
     idle: PositiveFloat = 120.0
+    trainings: PositiveInt | None = None
 
     def __post_init__(self) -> None:
         check_arguments(self)
@@ -155,6 +159,14 @@ class Site:
         workers = self.blocks * self.nodes * self.workers_on_node(threads)
         start = partial(ParslPilot, self, threads, folder.absolute() / "parsl", longest)
         return RemoteEngine(start, workers, threads, folder / "notes", self.seconds - 2 * GRACE)
+
+    def training_engine(self, trainings: int, folder: Path) -> tuple[RemoteEngine, int]:
+        """Return an engine for so many trainings at a time, and the cores of each; see `engine`."""
+        on_node = self.accelerators_per_node or 1
+        blocks = min(self.blocks, ceil(trainings / (self.nodes * on_node)))
+        site = replace(self, blocks=blocks, min_blocks=0, workers_per_node=on_node)
+        threads = max(1, (self.cores_per_node or available_cores()) // on_node)
+        return site.engine(threads, folder), threads
 
 
 class ParslPilot:

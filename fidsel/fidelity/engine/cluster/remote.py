@@ -1,18 +1,17 @@
 """The engine of several machines: what a pilot program does with parcels of labels, as results."""
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 from fidsel.data.atomic import make_folder
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.cluster.node import Parcel, read_note
-from fidsel.fidelity.engine.local import group
+from fidsel.fidelity.engine.lasting import LastingEngine
 from fidsel.fidelity.engine.spool import Kept, read_kept, unpacked
 from fidsel.fidelity.engine.task import Block, Result, Task, Usage
 from fidsel.fidelity.source import LabelError
@@ -56,7 +55,7 @@ class Flight:
     late: bool
 
 
-class RemoteEngine:
+class RemoteEngine(LastingEngine):
     """Labels on nodes that a pilot gets from a scheduler.
 
     Each label runs in a process of its own on its node, with the limits and clocks of `LocalEngine`, and its
@@ -81,27 +80,16 @@ class RemoteEngine:
         folder: Path,
         walltime: float | None = None,
     ) -> None:
-        self._start, self._count, self._threads, self._walltime = start, workers, threads, walltime
+        super().__init__(workers)
+        self._start, self._threads, self._walltime = start, threads, walltime
         self._folder = folder.absolute()
         self._pilot: Pilot | None = None
         self._flying: dict[Future[list[str | None]], Flight] = {}
         self._unwanted: dict[Future[list[str | None]], Parcel] = {}
-        self._again: deque[tuple[tuple[Task, ...], bool]] = deque()
         self._arrived: SimpleQueue[Future[list[str | None]]] = SimpleQueue()
-        self._running = self._leaving = self._refused = False
+        self._refused = False
         self._lost = 0
         self._fatal: PilotError | None = None
-
-    @property
-    def workers(self) -> int:
-        """How many labels may run at the same time."""
-        return self._count
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give all nodes back, with what is running on them."""
@@ -116,23 +104,6 @@ class RemoteEngine:
         with suppress(OSError):  # not empty, or never made
             self._folder.rmdir()
 
-    def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
-        """Yield every task with its label or error and what it used (see `Engine`).
-
-        Raises `UsageError` where a task asks for more threads than a worker has or cannot be sent to
-        another process, or where another run of this engine has not ended; `FidselError` where no block
-        runs, or none long enough to begin a label.
-        """
-        return self._results(tasks, rest=False)
-
-    def rest(self) -> Generator[Result, None, None]:
-        """Yield the results of tasks that were left (see `Lasting`)."""
-        return self._results((), rest=True)
-
-    def leave(self) -> None:
-        """End the run in progress once its caller asks for the next result: what is under way goes on."""
-        self._leaving = self._running
-
     def running(self) -> Mapping[str, Usage]:
         """Return what each label that has begun has used when its node last told, by `Task.key`."""
         found: dict[str, Usage] = {}
@@ -144,18 +115,6 @@ class RemoteEngine:
         """Return the blocks that run or wait."""
         return () if self._pilot is None else self._pilot.blocks()
 
-    def _results(self, tasks: Iterable[Task], rest: bool) -> Generator[Result, None, None]:
-        if self._running:
-            raise UsageError("this engine is already running tasks: finish or close that run first")
-        self._running = True
-        try:
-            yield from self._run(group(tasks), rest)
-        except BaseException:
-            self._leaving = False
-            raise
-        finally:
-            self._end()
-
     def _run(self, groups: Iterator[tuple[Task, ...]], rest: bool) -> Generator[Result, None, None]:
         while True:
             while (future := self._next(0.0)) is not None:
@@ -165,10 +124,7 @@ class RemoteEngine:
             elif not self._flying:
                 error, self._fatal = self._fatal, None
                 raise error
-            if self._leaving:
-                self._again.extend((tasks, True) for tasks in groups)
-                return
-            if self._over(groups, rest):
+            if self._left(groups) or self._over(groups, rest):
                 return
             future = self._next(PATIENCE)
             if future is not None:
@@ -275,15 +231,8 @@ class RemoteEngine:
         for future in tuple(self._flying):
             yield from self._settled(self._flying.pop(future), None, FidselError("the pilot program died"))
 
-    def _over(self, groups: Iterator[tuple[Task, ...]], rest: bool) -> bool:
-        """Return whether a run has nothing more to wait for: its own tasks, or with `rest` all."""
-        lates = [*(flight.late for flight in self._flying.values()), *(late for _, late in self._again)]
-        if any(rest or not late for late in lates):
-            return False
-        chosen = next(groups, None)  # where all workers do what was left, no group has been asked for
-        if chosen is not None:
-            self._again.append((chosen, False))
-        return chosen is None
+    def _under_way(self) -> Iterable[bool]:
+        return [flight.late for flight in self._flying.values()]
 
     def _end(self) -> None:
         """End the tasks of a run, unless they are left to go on."""
@@ -293,8 +242,6 @@ class RemoteEngine:
                 self._unwanted[future] = self._flying.pop(future).parcel
                 with suppress(OSError):
                     flight.parcel.stop.touch()
-        self._again = deque((tasks, True) for tasks, late in self._again if late or self._leaving)
-        self._running = self._leaving = False
 
 
 def _forget(parcel: Parcel) -> None:

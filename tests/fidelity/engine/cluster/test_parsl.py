@@ -1,6 +1,7 @@
 """Parsl as the pilot. What starts it takes half a minute or more, and is slow."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from time import sleep
@@ -8,7 +9,10 @@ from time import sleep
 import numpy as np
 import pytest
 from cluster_campaign import check_undisturbed, config, kill, labels, named, start, wait
+from morse_molecule import frames
+from tiny_campaign import write_campaign
 
+from fidsel.config.build import open_campaign
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import Label, LabelError, Task
 from fidsel.fidelity.engine.cluster.parsl import Site
@@ -16,6 +20,8 @@ from fidsel.fidelity.engine.cluster.remote import RemoteEngine
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.trial import Trial, trial_atoms
 from fidsel.testing import check_engine
+from fidsel.training import Standard, TrainingData
+from fidsel.training.apart import Trainer
 
 pytest.importorskip("parsl")
 SLURM = Site("slurm", cores_per_node=8, walltime="02:00:00")
@@ -95,12 +101,28 @@ def test_what_is_finished_outlives_any_process(engine: RemoteEngine, tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_training_on_a_node_makes_the_same_model(tmp_path: Path) -> None:
+    data, model = (
+        TrainingData(frames(8), frames(4, seed=1)),
+        open_campaign(write_campaign(tmp_path / "campaign")).model,
+    )
+    call = partial(Standard(), data, model, 3)
+    engine, threads = Site(blocks=2, cores_per_node=1).training_engine(1, tmp_path / "engine")
+    with engine:
+        assert (engine.workers, threads) == (1, 1)
+        (found,) = Trainer(engine, threads, tmp_path / "results")({"a kernel": call})
+    shown = frames(5, seed=7)
+    assert np.array_equal(found.model.predict(shown).forces, call().model.predict(shown).forces)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_a_campaign_survives_five_kills_at_random_moments(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     folder = tmp_path / "there"
     folder.mkdir()
-    (folder / "fidsel.toml").write_text(config("local"))
+    (folder / "fidsel.toml").write_text(config())
     driver = start(folder)
     for what in rng.permutation(["worker", "manager", "interchange", "driver", "driver"]).tolist():
         enough = min(labels(folder) + int(rng.integers(1, 12)), 55)

@@ -1,0 +1,62 @@
+"""Models that a person names: folders, label sources by name, classes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fidsel.config.load import check_config
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.source import LabelSource
+from fidsel.md.dynamics.study import Maker
+from fidsel.models import ForceField
+from fidsel.models.files import JSON
+from fidsel.tasks.baseline import named_baseline
+from fidsel.tasks.model_files import ASE, load_folder
+from fidsel.tasks.refine import PriorConfig, section_prior
+
+Model = ForceField | LabelSource | Path | str
+
+
+def makers(models: Sequence[Model], device: str) -> Mapping[str, Maker]:
+    """Return what makes each model by its name; those that are called the same get a number."""
+    found: dict[str, Maker] = {}
+    for model in models:
+        name = called(model)
+        again = sum(known.partition(" #")[0] == name for known in found)
+        found[f"{name} #{again + 1}" if again else name] = maker(model, device)
+    if not found:
+        raise UsageError("dynamics need at least one model")
+    return found
+
+
+def maker(model: Model, device: str = "auto") -> Maker:
+    """Return what makes the model that a person named, for the molecule of some frames.
+
+    Raises a `UsageError` where there is none.
+    """
+    if isinstance(model, (ForceField, LabelSource)):
+        return lambda _: model
+    text = str(model)
+    if Path(text).is_dir():
+        loaded = load_folder(text, device)
+        return lambda _: loaded
+    if "/" in text or Path(text).suffix == f".{JSON.rpartition('.')[2]}":
+        raise UsageError(
+            f"there is no folder {text}: a model is one that fidsel wrote, or a name such as gfn2"
+        )
+    section = named_baseline(text.removeprefix(ASE))
+    try:
+        return section_prior(check_config(PriorConfig, {"prior": section}, (), "the model").prior)
+    except UsageError as error:
+        if text.startswith(ASE):
+            raise
+        raise UsageError(f"there is no folder {text}, and no label source of that name: {error}") from error
+
+
+def called(model: Model) -> str:
+    """Return what a model is called."""
+    if isinstance(model, ForceField):
+        return model.kind
+    if isinstance(model, (Path, str)):
+        path = Path(model)
+        return f"{path.parent.name}/{path.name}" if path.name == "model" and path.parent.name else path.name
+    return str(model.settings().get("kind", type(model).__name__))

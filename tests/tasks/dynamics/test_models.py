@@ -1,0 +1,30 @@
+"""From names to models."""
+
+import pytest
+from mmff_force_field import MMFFForceField
+from spring_systems import shaken
+
+from fidsel.exceptions import UsageError
+from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.tasks.dynamics.models import maker, makers
+
+WATERS = shaken("H2O", 2)
+
+
+def test_models_are_named_loaded_and_made() -> None:
+    model = MMFFForceField(from_smiles("O"))
+    assert maker(model)(WATERS) is model
+    assert maker("mmff94")(WATERS).settings()["kind"] == "mmff"
+    assert maker("ase:lj")(WATERS).settings()["calculator"] == "lj"
+    with pytest.raises(UsageError, match=r"there is no folder painn2, and no label source .*unknown ASE"):
+        maker("painn2")
+    with pytest.raises(UsageError, match=r"^unknown ASE calculator 'painn2'"):
+        maker("ase:painn2")
+    with pytest.raises(UsageError, match="there is no folder models/painn"):
+        maker("models/painn")
+
+
+def test_there_is_at_least_one_model() -> None:
+    assert list(makers(["mmff94", "mmff94"], "cpu")) == ["mmff94", "mmff94 #2"]
+    with pytest.raises(UsageError, match="dynamics need at least one model"):
+        makers([], "cpu")

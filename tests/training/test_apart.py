@@ -1,0 +1,155 @@
+"""Trainings in processes of their own come to what they come to in this one."""
+
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from morse_molecule import frames
+
+from fidsel.exceptions import FidselError, UsageError
+from fidsel.fidelity import LabelError
+from fidsel.fidelity.engine.local import LocalEngine
+from fidsel.fidelity.engine.task import InlineEngine, Result, Task, Usage
+from fidsel.models import SGDML, Average, Ensemble, PaiNN
+from fidsel.models.checkpoints import Checkpoints
+from fidsel.models.watch import Watch
+from fidsel.training import Asteroid, Cokriging, Stage, Standard, Trained, TrainingData
+from fidsel.training.apart import Trainer, read_trained, write_trained
+
+DATA = TrainingData(frames(8), frames(4, seed=1), (frames(12, seed=2),))
+STAGE = Stage(steps=6, batch=4, validate_every=3)
+
+
+def kernel(seed: int) -> SGDML:
+    return SGDML(sigmas=(10.0,))
+
+
+def network(seed: int) -> PaiNN:
+    return PaiNN(features=8, radial=4, layers=1, seed=seed)
+
+
+def committee(seed: int) -> Ensemble:
+    return Ensemble.of(kernel, 3, seed)
+
+
+def mixture(seed: int) -> Average:
+    return Average([kernel(seed), network(seed)])
+
+
+def die(text: str) -> Trained:
+    os._exit(int(text))
+
+
+def refuse(text: str) -> Trained:
+    raise UsageError(text)
+
+
+def fail(text: str) -> Trained:
+    raise FidselError(text)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[LocalEngine]:
+    with LocalEngine(1) as engine:
+        yield engine
+
+
+@pytest.fixture
+def trainer(engine: LocalEngine, tmp_path: Path) -> Trainer:
+    return Trainer(engine, 1, tmp_path / "results")
+
+
+def same(one: Trained, other: Trained) -> None:
+    """Check that two trainings came to the same model, to the last bit, and tell the same."""
+    shown = frames(5, seed=7)
+    models = [(each.model, *(s.model for s in each.surrogates)) for each in (one, other)]
+    for a, b in zip(*models, strict=True):
+        assert type(a) is type(b)
+        assert np.array_equal(a.predict(shown).forces, b.predict(shown).forces)
+        assert np.array_equal(a.predict(shown).energy, b.predict(shown).energy)
+    assert [(s.level, s.unseen) for s in one.surrogates] == [(s.level, s.unseen) for s in other.surrogates]
+    curves = [[replace(h, seconds=0, notes={}) for h in each.histories] for each in (one, other)]
+    assert curves[0] == curves[1]
+    assert list(one.diagnostics) == list(other.diagnostics)
+
+
+def test_recipes_in_other_processes_make_the_same_models(trainer: Trainer, tmp_path: Path) -> None:
+    asteroid = Asteroid(pretrain=STAGE, finetune=STAGE, identify=STAGE, bias_weights=True, gammas=(0.5, 1.0))
+    calls = {
+        "kernels": partial(Cokriging(), DATA, kernel, 3),
+        "gammas": partial(asteroid, DATA, network, 3),
+    }
+    found = trainer(calls)
+    for one, call in zip(found, calls.values(), strict=True):
+        same(one, call())
+    assert trainer.seconds > 0
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+@pytest.mark.parametrize("model", [committee, mixture])
+def test_members_in_other_processes_make_the_same_model(
+    trainer: Trainer, tmp_path: Path, model: Callable[[int], Any]
+) -> None:
+    recipe, kept = Standard(stage=STAGE), Checkpoints(tmp_path, "0" * 32, every=0.0)
+    found = recipe(DATA, model, 3, watch=Watch(checkpoints=kept, trainer=trainer))
+    same(found, recipe(DATA, model, 3))
+    assert len(list(tmp_path.glob("*/00.safetensors"))) == len(model(3).members), "checkpoints of their own"
+
+
+def test_a_result_is_written_without_pickles(tmp_path: Path) -> None:
+    trained = Cokriging()(DATA, kernel, 3)
+    write_trained(trained, tmp_path / "result")
+    names = {path.suffix for path in (tmp_path / "result").rglob("*") if path.is_file()}
+    assert names == {".json", ".safetensors"}
+    same(read_trained(tmp_path / "result"), trained)
+
+
+@pytest.mark.parametrize(
+    ("call", "text", "error", "said"),
+    [
+        (refuse, "take another", UsageError, "^take another$"),
+        (fail, "too hot", FidselError, "^members: too hot$"),
+        (die, "3", FidselError, r"^members: the worker process died \(exit code 3\)"),
+    ],
+)
+def test_what_a_training_raises_is_raised(
+    trainer: Trainer,
+    tmp_path: Path,
+    call: Callable[[str], Trained],
+    text: str,
+    error: type[FidselError],
+    said: str,
+) -> None:
+    with pytest.raises(error, match=said):
+        trainer({"members": partial(call, text)})
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+@dataclass
+class Losing(InlineEngine):
+    """An engine whose blocks end under so many trainings."""
+
+    losses: int
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Result, None, None]:
+        for task in tasks:
+            self.losses -= 1
+            if self.losses >= 0:
+                yield task, LabelError("its block ended", 2.0, "cancelled"), Usage(2.0)
+            else:
+                yield task, task.source.label(task.atoms), Usage(1.0)
+
+
+def test_a_training_that_is_cut_off_goes_on(tmp_path: Path) -> None:
+    trainer = Trainer(Losing(2), 1, tmp_path)
+    call = partial(Standard(), DATA, kernel, 3)
+    (found,) = trainer({"a": call})
+    same(found, call())
+    assert trainer.seconds == 5.0
+    with pytest.raises(FidselError, match="a: cut off 20 times"):
+        Trainer(Losing(1000), 1, tmp_path)({"a": call})
