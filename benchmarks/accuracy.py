@@ -111,9 +111,11 @@ SIZES = {
     "ethanol": Sizes(200, 2000, 250),
     "aspirin": Sizes(200, 2000, 250),
 }
+PAIRS = ("aspirin", "benzene", "ethanol", "toluene")
+"""Molecules of revised MD17, whose accurate labels are PBE/def2-SVP's: not CCSD(T)."""
 LEARNT = ("h2co", "malonaldehyde", "ethanol", "aspirin")
 """Data of the kernels that learn a metric, the quick ones first."""
-PAIRED = ("h2co", "ethanol", "aspirin")
+PAIRED = ("h2co", *PAIRS)
 """Data whose accurate labels are of configurations with a cheap one."""
 
 
@@ -139,7 +141,7 @@ def load(data: str, folder: Path) -> Any:
     if data == "malonaldehyde":
         accurate, cheap = malonaldehyde(folder)
         return accurate, apart(cheap, accurate)
-    return pair(data, folder) if data in ("ethanol", "aspirin") else formaldehyde(folder)
+    return pair(data, folder) if data in PAIRS else formaldehyde(folder)
 
 
 def pair(molecule: str, folder: Path) -> tuple[Any, Any]:
@@ -147,23 +149,27 @@ def pair(molecule: str, folder: Path) -> tuple[Any, Any]:
     return md17(folder, molecule, "pbe"), md17(folder, molecule, "md17")
 
 
-def mixture(cell: Cell, folder: Path) -> tuple[Any, Any]:
-    """Return the training data of a cell and its test frames; the same for all cells of a seed."""
+def mixture(cell: Cell, folder: Path, sizes: Sizes | None = None, test: int = TEST) -> tuple[Any, Any]:
+    """Return the training data of a cell and its test frames; the same for all cells of a seed.
+
+    Parameters
+    ----------
+    sizes, test : numbers of labels and of test frames; by default those of this benchmark.
+    """
     from fidsel.training import TrainingData
 
     accurate, cheap = load(cell.data, folder)
-    sizes, rng = SIZES[cell.data], np.random.default_rng(cell.seed)
-    rows = rng.permutation(len(accurate))
-    test, held, rest = rows[:TEST], rows[TEST : TEST + VALIDATION], rows[TEST + VALIDATION :]
+    sizes, rng = sizes or SIZES[cell.data], np.random.default_rng(cell.seed)
+    measured, held, rest = np.split(rng.permutation(len(accurate)), [test, test + VALIDATION])
     if cell.recipe == "standard":
-        return TrainingData(accurate[rest[: sizes.alone]], accurate[held]), accurate[test]
+        return TrainingData(accurate[rest[: sizes.alone]], accurate[held]), accurate[measured]
     # The others are one table at both levels: what tests or validates must not train either.
     free = rng.permutation(len(cheap)) if cell.data == "malonaldehyde" else rest
     own = free[-sizes.cheap :]
     if cell.data in PAIRED:
         own = np.concatenate([rest[: sizes.accurate], free[sizes.accurate - sizes.cheap :]])
     data = TrainingData(accurate[rest[: sizes.accurate]], accurate[held], (cheap[own],))
-    return data, accurate[test]
+    return data, accurate[measured]
 
 
 def stages(cell: Cell) -> dict[str, Any]:
@@ -186,14 +192,14 @@ def stages(cell: Cell) -> dict[str, Any]:
     }
 
 
-def settings(cell: Cell) -> Row:
+def settings(cell: Cell, sizes: Sizes | None = None) -> Row:
     """Return what beside its fields decides the result of a cell."""
     taken = {
         name: {key: getattr(stage, key) for key in ("steps", "batch", "learning_rate")}
         for name, stage in stages(cell).items()
     }
-    sizes = asdict(SIZES[cell.data])
-    return {"model": model_settings(cell), "sizes": sizes, "held_out": HELD_OUT, "stages": taken}
+    numbers = asdict(sizes or SIZES[cell.data])
+    return {"model": model_settings(cell), "sizes": numbers, "held_out": HELD_OUT, "stages": taken}
 
 
 def model_settings(cell: Cell) -> Row:
@@ -201,8 +207,8 @@ def model_settings(cell: Cell) -> Row:
     return MODELS[cell.model] | METRICS[cell.metric]
 
 
-def train(cell: Cell, data: Any) -> Any:
-    """Return what the recipe of a cell returns."""
+def train(cell: Cell, data: Any, gammas: Sequence[float] = GAMMAS) -> Any:
+    """Return what the recipe of a cell returns; `gammas` are tried where cheap labels are weighed."""
     from fidsel.fidelity import TBLiteSource
     from fidsel.models import MODELS as KINDS
     from fidsel.models.combinations.labels import SourceLabels
@@ -218,7 +224,7 @@ def train(cell: Cell, data: Any) -> Any:
         kernels = Cokriging(held_out=HELD_OUT, bias_weights=cell.bias_weights)
         return train_over(kernels, data, model, cell.seed, beneath)
     recipe = {"standard": Standard, "joint": Joint, "asteroid": Asteroid}[cell.recipe]
-    weights = {"gammas": GAMMAS, "bias_weights": True} if cell.bias_weights else {}
+    weights = {"gammas": tuple(gammas), "bias_weights": True} if cell.bias_weights else {}
     return train_over(recipe(**stages(cell), **weights), data, model, cell.seed, beneath)
 
 

@@ -98,24 +98,36 @@ def settings(_: Cell) -> Row:
     return {"start": START, "size": SIZE, "rounds": ROUNDS, "probes": PROBES}
 
 
-def run(cell: Cell, folder: Path) -> Row:
-    """Select, and return the errors of the frames held out after every round."""
-    torch.set_num_threads(1)
-    began, cpu = perf_counter(), process_time()
+def task_of(
+    cell: Cell,
+    folder: Path,
+    picker: Picker,
+    build: Callable[[Cell, int], ForceField] = model,
+    rounds: int = ROUNDS,
+) -> Task:
+    """Return the selection of a cell, with a model that `build` makes of the cell and a seed."""
     frames = md17(folder, cell.molecule, "md17")
     twin = None
     if cell.error == "cheap":
         cheap = md17(folder, cell.molecule, "pbe")
         twin = Twin(cheap, learner(lambda _: SGDML(), cheap, cell.seed))
-    picker, probes = CONTESTANTS[cell.picker](), PROBES if cell.error == "probe" else 0
-    task = Task.of(
+    probes = PROBES if cell.error == "probe" else 0
+    return Task.of(
         frames,
         DESCRIPTORS["pair-distances"](frames),
-        learner(lambda seed: model(cell, seed), frames, cell.seed),
+        learner(lambda seed: build(cell, seed), frames, cell.seed),
         Step(picker, error_source(cell.error)),
-        Selection(START, SIZE - probes, ROUNDS, probes=probes, seed=cell.seed),
+        Selection(START, SIZE - probes, rounds, probes=probes, seed=cell.seed),
         twin=twin,
     )
+
+
+def run(cell: Cell, folder: Path) -> Row:
+    """Select, and return the errors of the frames held out after every round."""
+    torch.set_num_threads(1)
+    began, cpu = perf_counter(), process_time()
+    task = task_of(cell, folder, CONTESTANTS[cell.picker]())
+    frames = task.frames
     held = task.division.held_out
     own = BroadClusters.fit(DESCRIPTORS["inverse-distances"](frames), frames.energy, seed=1000 + cell.seed)
     clusters, rounds, curve = own.labels[held], [], []
