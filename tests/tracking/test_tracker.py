@@ -114,19 +114,19 @@ def test_files_and_data_sets_arrive_with_their_round(home: CampaignFolder) -> No
     for index, run in enumerate(sent.rounds):
         arrived = Path(sent.client.download_artifacts(run.info.run_id, ""))
         there = home.round(index)
-        for name in ("picks.csv", "round.json", "cluster_errors.png", "train.extxyz"):
+        for name in ("picks.csv", "round.json", "cluster_errors.png", "report.html", "train.extxyz"):
             assert (arrived / name).read_bytes() == (there / name).read_bytes()
         assert load(arrived / "model").level == "hf(sto)"
         assert "reason" in (arrived / "picks.csv").read_text().splitlines()[0]
         names = {i.dataset.name for i in run.inputs.dataset_inputs}
         assert names == {"train hf(sto)", "validation hf(sto)"}
+        assert {t.value for i in run.inputs.dataset_inputs for t in i.tags if t.key == "level"} == {"hf(sto)"}
     digests = [{i.dataset.name: i.dataset.digest for i in r.inputs.dataset_inputs} for r in sent.rounds]
     assert digests[0]["train hf(sto)"] != digests[1]["train hf(sto)"]
     kept = Path(sent.client.download_artifacts(sent.parent.info.run_id, ""))
     assert {path.name for path in kept.iterdir()} == {
-        "report.html", "learning_curve.png", "config.json", "best_model",
+        "report.html", "learning_curve.png", "config.json",
     }  # fmt: skip
-    assert load(kept / "best_model").level == "hf(sto)"
     assert len(sent.parent.inputs.dataset_inputs) == 2
 
 
