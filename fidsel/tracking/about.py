@@ -95,8 +95,9 @@ def description(rounds: Sequence[Round], budget: Budget) -> str:
         told.append(f"Best round: {best_words(best, rounds, error_unit(forces))}.")
     if best is not None and last.stop:
         told.append(
-            "In Python, with the address `models:/…` of this run's model: `model = mlflow.pyfunc.load_model("
-            "address)`, and for ASE `model.unwrap_python_model().force_field.calculator()`."
+            "In Python, with the address `models:/…` of `best_model` under *Logged models*: "
+            "`model = mlflow.pyfunc.load_model(address)`, and for ASE "
+            "`model.unwrap_python_model().force_field.calculator()`."
         )
     return "\n\n".join([*told, _table(rounds, budget, unit), *(f"- {note}" for note in last.notes)])
 
