@@ -37,6 +37,7 @@ from fidsel.selector import ERROR_SOURCES
 from fidsel.selector.descriptors.soap import require_dscribe
 from fidsel.selector.stopping import Stopping
 from fidsel.tracking import Store, Tracker
+from fidsel.tracking.entries import without_passwords
 from fidsel.training import Recipe
 from fidsel.training.apart import Trainer
 from fidsel.training.recipes.standard import control
@@ -182,6 +183,7 @@ def open_tracker(folder: Path, overrides: Sequence[str] = (), into: Store | None
         config.budget.parsed(),
         plain(config),
         config.model_dump(mode="json", exclude_defaults=True),
+        config.tracking.register_as or "",
     )
 
 
@@ -213,5 +215,7 @@ def build_refresh(section: PoolSection) -> Refresh | None:
 
 
 def plain(config: Config) -> Mapping[str, Any]:  # Any: whatever TOML holds
-    """Return the expanded configuration as plain values."""
-    return config.model_dump(mode="json")
+    """Return the expanded configuration as plain values, no password of a tracking server among them."""
+    values = config.model_dump(mode="json")
+    values["tracking"]["uri"] = config.tracking.uri and without_passwords(config.tracking.uri)
+    return values

@@ -160,6 +160,8 @@ class TrackingSection(Strict):
     """MLflow tracking URI; by default mlflow.db in the campaign folder."""
     experiment: Annotated[str, AfterValidator(named)] | None = None
     """Experiment; by default the campaign's name."""
+    register_as: Annotated[str, Field(pattern=r"^[\w .()+-]{1,200}$")] | None = None
+    """Name in MLflow's model registry that the best model becomes a version of when the campaign ends."""
 
 
 class Config(Strict):

@@ -113,7 +113,7 @@ class LabelFile:
                 if self.frames is None
                 else "the frames have no labels: read them with their energy_key and forces_key"
             )
-        return frames if frames.level.all() else frames.replace(level=level)
+        return frames if (frames.level != "").all() else frames.replace(level=level)
 
 
 Labels = LabelFile | Frames | Path | str

@@ -84,7 +84,7 @@ def _molecules(frames: Frames) -> list[IntArray]:
 
 def _unlabelled(frames: Frames, forces: bool) -> tuple[Finding, ...]:
     """Report a file without any label at all, which names no level that could miss them."""
-    if not len(frames) or frames.level.any():
+    if not len(frames) or (frames.level != "").any():
         return ()
     found = {}
     if not np.isfinite(frames.energy).any():

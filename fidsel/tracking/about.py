@@ -93,8 +93,11 @@ def description(rounds: Sequence[Round], budget: Budget) -> str:
     best = best_round(rounds)
     if best is not None:
         told.append(f"Best round: {best_words(best, rounds, error_unit(forces))}.")
+    if best is not None and last.stop:
         told.append(
-            'In Python, with `best_model` from the artifacts: `fidsel.load("best_model").calculator()`'
+            "In Python, with the address `models:/…` of `best_model` under *Logged models*: "
+            "`model = mlflow.pyfunc.load_model(address)`, and for ASE "
+            "`model.unwrap_python_model().force_field.calculator()`."
         )
     return "\n\n".join([*told, _table(rounds, budget, unit), *(f"- {note}" for note in last.notes)])
 

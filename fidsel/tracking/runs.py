@@ -82,13 +82,13 @@ class Story:
     ----------
     note : description, Markdown.
     tags : that change from round to round.
-    files : to keep with it; a folder is kept under the name that is given.
+    files : to keep with it.
     data : folder of its data sets, None as long as it goes on.
     """
 
     note: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, Path] = field(default_factory=dict)
+    files: Sequence[Path] = ()
     data: Path | None = None
 
 
@@ -101,11 +101,11 @@ def send_rounds(
     *,
     control: Arm | None = None,
     ended: bool,
-) -> None:
-    """Send the rounds that a tracking server does not have whole; one that was sent in part is replaced.
+) -> "Run":
+    """Send the rounds that a tracking server does not have whole, and return the run of the arm.
 
-    The run of a round is FINISHED only once all of it has arrived, and with
-    the last one what is told of the whole.
+    A round that was sent in part is replaced. The run of a round is FINISHED only once all of it has arrived,
+    and with the last one what is told of the whole.
     """
     parent = _run(client, experiment, arm, entries[0].began)
     known = _finished_rounds(client, parent)
@@ -123,6 +123,7 @@ def send_rounds(
             _log(client, arms[1].run, tags=control.tags)
             _set_state(client, arms[1].run, ended, entries[-1].ended)
     _set_state(client, parent, ended, entries[-1].ended)
+    return parent
 
 
 @dataclass(frozen=True)
@@ -170,10 +171,8 @@ def _send(client: "MlflowClient", arms: Sequence[_Known], entry: Entry) -> "Run"
 def _tell(client: "MlflowClient", run: "Run", story: Story, last: Entry) -> None:
     """Tell what there is to tell of the whole after a round."""
     _log(client, run, tags={**story.tags, **({NOTE: story.note} if story.note else {})})
-    for name, path in story.files.items():
-        if path.is_dir():
-            client.log_artifacts(run.info.run_id, str(path), name)
-        elif path.exists():
+    for path in story.files:
+        if path.exists():
             client.log_artifact(run.info.run_id, str(path))
     if story.data is not None:
         _log_data_sets(client, run, story.data, last.level)

@@ -28,9 +28,10 @@ DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""MLflow waits minutes for a server that is away, tells its makers of its use, and is chatty; a person
-who set one of these variables has their way."""
+"""MLflow waits minutes for a server that is away, tells its makers of its use, is chatty, and prints
+addresses of runs with the password in them; a person who set one of these variables has their way."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from fidsel.exceptions import FidselError
 from fidsel.fidelity.budget import SPELLINGS, Budget
 from fidsel.tracking.about import CONTROL, campaign_tags, description, formulae, labels_words, title
 from fidsel.tracking.entries import control_points, parameters, round_points, stage_points
+from fidsel.tracking.models import Best, keep_model
 from fidsel.tracking.runs import Arm, Entry, Stage, Story, send_rounds
 from fidsel.tracking.store import Store, one_at_a_time
 from fidsel.tracking.view import SPENT_IN, STRATEGY, prepare_view
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 class Tracker:
     """Sends the rounds of a campaign folder to MLflow.
 
-    The campaign's run holds every metric of every round, its settings, a description, the last report and the
-    best model; that of its control arm the arm's errors at the same spend. A round's run holds its record,
-    picks with reasons, cluster-error plot, model and data sets; a stage's run its losses and notes.
+    The campaign's run holds every metric of every round, its settings, a description, the last report and, at
+    its end, the best model (see `fidsel.tracking.models`); that of its control arm the arm's errors at the
+    same spend. A round's run holds its record, picks with reasons, cluster-error plot, report, model and data
+    sets; a stage's run its losses and notes.
 
     Parameters
     ----------
@@ -40,6 +42,7 @@ class Tracker:
     budget : says in which unit spend is told.
     config : the expanded configuration.
     changed : settings that are not the usual ones, logged as parameters.
+    register : name in MLflow's model registry that the best model becomes a version of, "" = none.
     label : stands in the names of its runs, beside what the configuration tells.
     copy : tells a campaign from the one it is a copy of, in the same experiment.
     """
@@ -50,6 +53,7 @@ class Tracker:
     budget: Budget
     config: Mapping[str, Any] = field(default_factory=dict)  # Any: whatever TOML holds
     changed: Mapping[str, Any] = field(default_factory=dict)
+    register: str = ""
     label: str = ""
     copy: str = ""
 
@@ -84,7 +88,9 @@ class Tracker:
         arm, control = self._arms(rounds)
         story = self._story(rounds)
         ended = bool(rounds[-1].stop)
-        send_rounds(client, experiment, arm, entries, story, control=control, ended=ended)
+        run = send_rounds(client, experiment, arm, entries, story, control=control, ended=ended)
+        if ended and (best := self._best(rounds)) is not None:
+            keep_model(client, run, best)
         prepare_view(client, experiment, unit)
 
     def _scale(self, client: "MlflowClient", experiment: "Experiment") -> tuple[float, str]:
@@ -152,9 +158,16 @@ class Tracker:
         tags = {"labels": labels_words(rounds[-1].labels)}
         if rounds[-1].control is not None:
             tags["saved"] = rounds[-1].control.saving.cell
-        files = {name: last / name for name in (FILE, "learning_curve.png", "config.json")}
-        best, data = best_round(rounds), None
-        if best is not None and rounds[-1].stop:
-            data = self.folder.round(best.index)
-            files["best_model"] = data / "model"
+        files = [last / name for name in (FILE, "learning_curve.png", "config.json")]
+        best = best_round(rounds)
+        data = self.folder.round(best.index) if best is not None and rounds[-1].stop else None
         return Story(description(rounds, self.budget), tags, files, data)
+
+    def _best(self, rounds: Sequence[Round]) -> Best | None:
+        best = best_round(rounds)
+        if best is None:
+            return None
+        errors = f"{best.metrics} on {best.metrics.frames} held-out frames"
+        facts = {"level": list(best.labels)[-1], "round": f"{best.index}", "errors": errors}
+        facts["labels"] = labels_words(best.labels)
+        return Best(self.folder.round(best.index), best.index, facts, self.register)

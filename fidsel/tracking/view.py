@@ -34,8 +34,8 @@ drawn accurate labels, at equal spend. Lower is better, further left is cheaper.
 have spent the same; `fidsel compare` does it for any spend.
 
 The rounds of a campaign and the stages of their trainings are runs too: clear the search to see them. \
-The page of a campaign's run says in words what it reached; its artifacts hold the report, the learning \
-curve and the best model."""
+The page of a campaign's run says in words what it reached, and has its best model; the artifacts hold the \
+report and the learning curve."""
 
 
 def address(experiment_id: str) -> str:

@@ -96,12 +96,12 @@ def test_the_run_of_a_campaign_says_what_it_reached(page: Any, address: str) -> 
     page.get_by_role("link", name=re.compile("random · cokriging")).first.click()
     page.get_by_text("held-out frames, after").first.wait_for()
     told = "".join(page.locator("body").inner_text().split())
-    for words in ("molecule:H2O", "levels:mmff94→hf(sto)", "trainhf(sto)"):
+    for words in ("molecule:H2O", "levels:mmff94→hf(sto)", "trainhf(sto)", "Loggedmodels(1)", "best_model"):
         assert words in told, words
     for words in ("round 1", "pool.frames"):  # child runs, and a setting that was changed
         page.get_by_text(words).first.wait_for()
     page.get_by_role("tab", name="Artifacts").click()
-    for name in ("best_model", "report.html", "learning_curve.png"):
+    for name in ("config.json", "report.html", "learning_curve.png"):
         page.get_by_text(name).first.wait_for()
 
 

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from sent_runs import Sent, check_whole
 
-from fidsel.campaign import CampaignFolder, Round
+from fidsel.campaign import CampaignFolder
 from fidsel.config.build import open_tracker
 from fidsel.fidelity.budget import Budget
 from fidsel.models import load
 from fidsel.tracking import Store, Tracker
-
-ERROR = "force MAE meV per Å"
 
 
 @pytest.fixture
@@ -34,25 +32,8 @@ def tracker(home: CampaignFolder, uri: str | None = None) -> Tracker:
     return found
 
 
-class Sent:
-    """What a tracking store holds of the campaign."""
-
-    def __init__(self, home: CampaignFolder) -> None:
-        self.client = MlflowClient(tracking_uri=tracker(home).store.uri)
-        experiment = self.client.get_experiment_by_name("water")
-        assert experiment is not None
-        self.runs = list(self.client.search_runs([experiment.experiment_id], max_results=1000))
-        (self.parent,), (self.control,) = self.of_kind("campaign"), self.of_kind("control arm")
-        self.rounds = sorted(self.of_kind("round"), key=lambda run: int(run.data.tags["fidsel.round"]))
-
-    def of_kind(self, kind: str) -> list[Run]:
-        return [run for run in self.runs if run.data.tags["fidsel.kind"] == kind]
-
-    def children(self, parent: Run) -> list[Run]:
-        return [r for r in self.runs if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-
-    def history(self, run: Run, name: str) -> list[tuple[int, float]]:
-        return sorted((m.step, m.value) for m in self.client.get_metric_history(run.info.run_id, name))
+def sent_of(home: CampaignFolder) -> Sent:
+    return Sent(MlflowClient(tracking_uri=tracker(home).store.uri))
 
 
 def rows(home: CampaignFolder) -> dict[str, int]:
@@ -65,34 +46,12 @@ def rows(home: CampaignFolder) -> dict[str, int]:
         }
 
 
-def check_whole(home: CampaignFolder, rounds: tuple[Round, ...]) -> None:
-    """Everything the rounds say is there, once."""
-    sent = Sent(home)
-    assert [r.data.tags["fidsel.round"] for r in sent.rounds] == [str(r.index) for r in rounds]
-    assert {run.info.status for run in sent.rounds + sent.of_kind("stage")} == {"FINISHED"}
-    assert len(sent.children(sent.parent)) == len(rounds)
-    assert len(sent.of_kind("stage")) == sum(len(r.training["histories"]) for r in rounds)
-    for run, record in zip(sent.rounds, rounds, strict=True):
-        assert len(sent.children(run)) == len(record.training["histories"])
-        energy = record.metrics.energy_mae
-        assert run.data.metrics["test/energy MAE meV"] == pytest.approx(1000 * (energy or 0), rel=1e-4)
-    steps = [record.index for record in rounds]
-    ours = [1000 * (r.metrics.force_mae or 0) for r in rounds]
-    random = [1000 * r.control.error for r in rounds if r.control is not None]
-    for run, errors in ((sent.parent, ours), (sent.control, random)):
-        spent = [record.spent for record in rounds]
-        for name, values in ((ERROR, errors), ("spent", spent)):
-            found = sent.history(run, name)
-            assert [step for step, _ in found] == steps
-            assert [value for _, value in found] == pytest.approx(values, rel=1e-4)
-
-
 def test_campaign_round_and_stage_runs_hold_what_the_rounds_say(home: CampaignFolder) -> None:
     rounds = home.read_rounds()
     assert len(rounds) == 2
     assert tracker(home).sync() is None
-    check_whole(home, rounds)
-    sent = Sent(home)
+    check_whole(sent_of(home), rounds)
+    sent = sent_of(home)
     assert sent.parent.info.run_name == "cluster-error · cokriging · sgdml · seed 0 · H2O"
     assert sent.control.info.run_name == "random labels · sgdml · seed 0 · H2O · control arm"
     tags = {"molecule": "H2O", "SMILES": "O", "levels": "mmff94 → hf(sto)", "picker": "cluster-error"}
@@ -110,23 +69,23 @@ def test_campaign_round_and_stage_runs_hold_what_the_rounds_say(home: CampaignFo
 
 def test_files_and_data_sets_arrive_with_their_round(home: CampaignFolder) -> None:
     assert tracker(home).sync() is None
-    sent = Sent(home)
+    sent = sent_of(home)
     for index, run in enumerate(sent.rounds):
         arrived = Path(sent.client.download_artifacts(run.info.run_id, ""))
         there = home.round(index)
-        for name in ("picks.csv", "round.json", "cluster_errors.png", "train.extxyz"):
+        for name in ("picks.csv", "round.json", "cluster_errors.png", "report.html", "train.extxyz"):
             assert (arrived / name).read_bytes() == (there / name).read_bytes()
         assert load(arrived / "model").level == "hf(sto)"
         assert "reason" in (arrived / "picks.csv").read_text().splitlines()[0]
         names = {i.dataset.name for i in run.inputs.dataset_inputs}
         assert names == {"train hf(sto)", "validation hf(sto)"}
+        assert {t.value for i in run.inputs.dataset_inputs for t in i.tags if t.key == "level"} == {"hf(sto)"}
     digests = [{i.dataset.name: i.dataset.digest for i in r.inputs.dataset_inputs} for r in sent.rounds]
     assert digests[0]["train hf(sto)"] != digests[1]["train hf(sto)"]
     kept = Path(sent.client.download_artifacts(sent.parent.info.run_id, ""))
     assert {path.name for path in kept.iterdir()} == {
-        "report.html", "learning_curve.png", "config.json", "best_model",
+        "report.html", "learning_curve.png", "config.json",
     }  # fmt: skip
-    assert load(kept / "best_model").level == "hf(sto)"
     assert len(sent.parent.inputs.dataset_inputs) == 2
 
 
@@ -141,13 +100,13 @@ def test_parent_runs_on_while_the_campaign_does(home: CampaignFolder, tmp_path: 
     rounds = home.read_rounds()
     last = home.round(1).rename(tmp_path / "later")
     assert tracker(home).sync() is None
-    for run in (Sent(home).parent, Sent(home).control):
+    for run in (sent_of(home).parent, sent_of(home).control):
         assert (run.info.status, run.info.end_time) == ("RUNNING", None)
-    check_whole(home, rounds[:1])
+    check_whole(sent_of(home), rounds[:1])
     last.rename(home.round(1))
     assert tracker(home).sync() is None
-    check_whole(home, rounds)
-    sent = Sent(home)
+    check_whole(sent_of(home), rounds)
+    sent = sent_of(home)
     ended = int(1000 * rounds[-1].finished)
     for run in (sent.parent, sent.control, sent.rounds[-1]):
         assert (run.info.status, run.info.end_time) == ("FINISHED", ended)
@@ -159,7 +118,7 @@ def test_half_sent_round_is_replaced(home: CampaignFolder, reached_parent: bool)
     rounds = home.read_rounds()
     if reached_parent:  # the driver was killed just before the run was marked as finished
         assert tracker(home).sync() is None
-        whole, sent = rows(home), Sent(home)
+        whole, sent = rows(home), sent_of(home)
         half = sent.rounds[1].info.run_id
         sent.client.update_run(half, status="RUNNING")
     else:  # a file cannot be stored
@@ -173,8 +132,8 @@ def test_half_sent_round_is_replaced(home: CampaignFolder, reached_parent: bool)
         half = run.info.run_id
         (home.round(0) / "zz").unlink()
     assert tracker(home).sync() is None
-    check_whole(home, rounds)
-    assert half not in {run.info.run_id for run in Sent(home).runs}
+    check_whole(sent_of(home), rounds)
+    assert half not in {run.info.run_id for run in sent_of(home).runs}
     if reached_parent:
         assert rows(home) == whole
 
@@ -202,13 +161,13 @@ def test_a_store_that_fails_is_one_line_and_caught_up_later(
     assert "\n" not in trouble
     assert "secret" not in trouble
     assert tracker(home).sync() is None
-    check_whole(home, home.read_rounds())
+    check_whole(sent_of(home), home.read_rounds())
 
 
 def test_two_processes_at_once_send_everything_once(home: CampaignFolder) -> None:
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(lambda _: tracker(home).sync(), range(3))) == [None] * 3
-    check_whole(home, home.read_rounds())
+    check_whole(sent_of(home), home.read_rounds())
 
 
 def test_moved_folder_is_sent_anew_and_does_not_write_into_the_old_one(
@@ -217,8 +176,8 @@ def test_moved_folder_is_sent_anew_and_does_not_write_into_the_old_one(
     assert tracker(home).sync() is None
     moved = CampaignFolder(home.path.rename(tmp_path / "moved"))
     assert tracker(moved).sync() is None
-    check_whole(moved, moved.read_rounds())
-    files = Sent(moved).client.list_artifacts(Sent(moved).parent.info.run_id)
+    check_whole(sent_of(moved), moved.read_rounds())
+    files = sent_of(moved).client.list_artifacts(sent_of(moved).parent.info.run_id)
     assert "report.html" in {file.path for file in files}
     assert not home.path.exists()
 

@@ -60,7 +60,7 @@ def with_infinite(frames: Frames) -> BoolArray:
 
 
 def _level(frames: Frames, level: str, rows: IntArray, forces: bool, of: str) -> list[Finding]:
-    of = of or (" without a level" if frames.level.any() else "")
+    of = of or (" without a level" if (frames.level != "").any() else "")
     found = []
     for name, has in (("energies", ~np.isnan(frames.energy)), ("forces", frames.has_forces)):
         if (name == "forces" and not forces) or not (level or has.any()):
