@@ -173,7 +173,7 @@ def test_probes_enter_training_a_round_later(tmp_path: Path) -> None:
 
 def test_no_money_for_probes_is_said(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path)
-    scarce = ("selector.per_round=1", "campaign.rounds=1", "budget.total=11")
+    scarce = ("selector.per_round=1", "campaign.rounds=1", "budget.total=10")
     found = run(folder, "selector.error=probe", *scarce)
     assert any("too little is left to pay for probes" in note for note in found[-1].notes)
 

@@ -57,6 +57,7 @@ EXTRAS = (
     "dscribe",
     "torch-sim-atomistic",
     "parsl",
+    "gpu4pyscf-cuda12x",
 )
 
 

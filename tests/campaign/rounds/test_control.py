@@ -57,7 +57,7 @@ def test_beyond_the_reach_of_the_curve_both_ends_are_bounds() -> None:
 
 def test_three_scattered_points_do_not_settle_a_saving() -> None:
     points = [CurvePoint(Link(0), n, e) for n, e in CURVE.items()]
-    fitted = fit_law(points, law_prior(["wavefunction"], atoms=4), seed=0)
+    fitted = fit_law(points, law_prior(["wavefunction"], atoms=5), seed=0)
     found = saved(fitted, spent=PRICE * 52, error=0.2)
     assert found.low < 0 < found.high
 
