@@ -14,13 +14,13 @@ PRICES = ["ccsdt=1", "dft=0.05"]
 
 
 def test_the_best_measured_split_of_formaldehyde_is_found_without_a_label() -> None:
-    """At 20 : 1 the best of 8 splits is 12 + 250 (0.047 kcal/mol/Å; 23 + 25 leaves 0.214)."""
+    """At 20 : 1 the best of 6 splits is 20 + 100 (0.0110 kcal/mol/Å; 12 + 250 leaves 0.0202)."""
     made = plan_from_prices(BUDGET, PRICES, 5, atoms=4)
     n_lo, n_hi = made.recommended.bought
-    assert 175 <= n_lo <= 325
-    assert 8 <= n_hi <= 16
+    assert 50 <= n_lo <= 175
+    assert 16 <= n_hi <= 23
     dear = plan_from_prices(BUDGET, ["ccsdt=1", "dft=0.0125"], 5, atoms=4).recommended.bought
-    assert 500 <= dear[0] <= 900, "at 80 : 1 the best is 16 + 700"
+    assert 50 <= dear[0] <= 250, "at 80 : 1 all from 50 to 250 are within 3 % of the best"
 
 
 def test_what_is_assumed_is_said() -> None:
