@@ -65,11 +65,11 @@ def test_a_plan_gains_more_than_halving_the_money(atoms: int) -> None:
     assert np.isfinite(made.recommended.relative).all()
 
 
-@pytest.mark.parametrize(("n_lo", "ratio"), [(0, 0.430 / 0.828), (2000, 0.3025 / 0.413)])
+@pytest.mark.parametrize(("n_lo", "ratio"), [(0, 0.269 / 0.470), (2000, 0.228 / 0.259)])
 def test_a_baseline_is_expected_to_gain_what_it_did(n_lo: int, ratio: float) -> None:
-    """Malonaldehyde, 200 CCSD(T) labels alone and with 2000 of DFT, with and without GFN2-xTB beneath."""
+    """Malonaldehyde, 250 CCSD(T) labels alone and 200 with 2000 of DFT, with and without GFN2-xTB beneath."""
     gain = baseline_gain(["dft", "wavefunction"], 9, 200, (n_lo,))
-    assert gain.low < ratio < gain.high < 1.1
+    assert gain.low < ratio < gain.high < 1.25
     assert gain.median == pytest.approx(ratio, rel=0.3)
 
 

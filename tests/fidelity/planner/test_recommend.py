@@ -291,7 +291,7 @@ def test_one_level_alone_and_several_cheap_ones() -> None:
     ]
     many = plan(250, levels)
     fewer = plan(250, levels[2:])
-    assert many.recommended.relative.median < 1.01 * fewer.recommended.relative.median
+    assert many.recommended.relative.median < 1.05 * fewer.recommended.relative.median
     (without,) = (case.split for case in many.scenarios if case.name == "without dft")
     assert without is not None
     assert without.bought[1] == 20_000
