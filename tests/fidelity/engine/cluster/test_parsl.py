@@ -122,10 +122,11 @@ def test_a_campaign_survives_five_kills_at_random_moments(tmp_path: Path) -> Non
     rng = np.random.default_rng(5)
     folder = tmp_path / "there"
     folder.mkdir()
-    (folder / "fidsel.toml").write_text(config())
+    larger = config().replace("start = 4", "start = 20").replace("per_round = 3", "per_round = 10")
+    (folder / "fidsel.toml").write_text(larger.replace("total = 16", "total = 40"))
     driver = start(folder)
     for what in rng.permutation(["worker", "manager", "interchange", "driver", "driver"]).tolist():
-        enough = min(labels(folder) + int(rng.integers(1, 12)), 55)
+        enough = min(labels(folder) + int(rng.integers(1, 12)), 45)
         wait(lambda: labels(folder) >= enough, driver, folder / "log")  # noqa: B023 - it is called at once
         sleep(float(rng.uniform(0, 2)))
         kill(what, folder, driver.pid)
