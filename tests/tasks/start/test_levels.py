@@ -108,6 +108,7 @@ def test_doctor_says_what_the_budget_buys_and_refuses_one_too_small(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["water", "methylamine", "formic acid"])
 def test_defaults_make_a_plan(name: str, tmp_path: Path) -> None:
     path = create(tmp_path / "new", smiles=MOLECULES[name][0], structure=None, pool=None)
