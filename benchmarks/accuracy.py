@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from cells import (
     KCAL,
+    PUBLISHED_KERNEL,
     Row,
     apart,
     arms,
@@ -54,7 +55,7 @@ MODELS = {
 METRICS: dict[str, Row] = {
     "": {},
     "learnt": {"metric": "learnt"},
-    "identity": {"metric": "identity", "nus": [2.5], "lam": 1e-10},
+    "identity": PUBLISHED_KERNEL,
 }
 """Settings of the kernel by the metric of a cell; "identity" is the kernel as published."""
 BRIEF = ("schnet", "gemnet")

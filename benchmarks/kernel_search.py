@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from cells import (
     KCAL,
+    PUBLISHED_KERNEL,
     Row,
     arms,
     data_folder,
@@ -36,7 +37,6 @@ from cells import (
     timed,
 )
 
-from fidsel.data import Frames
 from fidsel.data.difference import above
 from fidsel.fidelity import TBLiteSource
 from fidsel.models import SGDML
@@ -44,10 +44,9 @@ from fidsel.models.combinations.labels import SourceLabels
 
 TEST, SEEDS = 500, (0, 1, 2)
 FRAMES = (20, 50, 200)
-PUBLISHED: Row = {"nus": [2.5], "lam": 1e-10}
 SEARCHES: dict[str, Row] = {
-    "published": PUBLISHED | {"metric": "identity"},
-    "metric": PUBLISHED,
+    "published": PUBLISHED_KERNEL,
+    "metric": PUBLISHED_KERNEL | {"metric": "learnt"},
     "smoothness": {"metric": "identity"},
     "all": {},
 }
@@ -64,17 +63,14 @@ class Cell:
     search: str
 
 
-def above_gfn2(frames: Frames) -> Frames:
-    """Return what GFN2-xTB lacks."""
-    return above(frames, SourceLabels(TBLiteSource()).of(frames))
-
-
 LABELS = {
     "h2co ccsd(t)": lambda folder: formaldehyde(folder)[0],
     "h2co b3lyp": lambda folder: formaldehyde(folder)[1],
     "h2co ccsd(t) - b3lyp": lambda folder: above(*formaldehyde(folder)),
     "malonaldehyde ccsd(t)": lambda folder: malonaldehyde(folder)[0],
-    "malonaldehyde ccsd(t) - gfn2": lambda folder: above_gfn2(malonaldehyde(folder)[0]),
+    "malonaldehyde ccsd(t) - gfn2": lambda folder: SourceLabels(TBLiteSource()).subtract(
+        malonaldehyde(folder)[0]
+    ),
     "malonaldehyde md17": lambda folder: md17(folder, "malonaldehyde", "md17"),
     "malonaldehyde pbe - md17": lambda folder: above(
         md17(folder, "malonaldehyde", "pbe"), md17(folder, "malonaldehyde", "md17")

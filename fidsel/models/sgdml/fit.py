@@ -112,7 +112,7 @@ def fit_forces(
     searched = [one["sigma"] for one in fits.tried if (one["metric"], one["nu"]) == (fits.metric, matern.nu)]
     again = rows < n or solver.way(n * fits.equations) == "iterative"
     if found is None or again:
-        system = System.of(fits.geometry(train), train)
+        system = fits.system(train)
         iteration = None if kept is None or "iteration" not in kept[0] else (kept[0]["iteration"], kept[1])
         course = Watched(task, fits.kept(), iteration)
         found = fits.weigh(train, matern, lam, solver.solve(system, fits.symmetries, matern, lam, course))
@@ -169,6 +169,7 @@ class _Fits:
         self.evaluations: list[Evaluation] = []
         quick = len(train) * self.equations <= SOME_ROWS
         self._few = len(validation) < (SOME if quick else FEW)
+        self._systems: dict[tuple[int, str], System] = {}
         self._best: Trial | None = None  # of those of this run; it holds a factor
 
     def affordable(self, memory: float) -> int:
@@ -238,7 +239,7 @@ class _Fits:
 
     def _look(self, train: Examples, nu: float, lam: float, grid: Grid) -> None:
         """Try a grid of σ with the present metric."""
-        system = System.of(self.geometry(train), train)
+        system = self.system(train)
 
         def score(sigma: float) -> float:
             facts = self._facts(len(train), Matern(sigma, nu), lam)
@@ -252,6 +253,13 @@ class _Fits:
             return found
 
         grid.minimum(score)
+
+    def system(self, train: Examples) -> System:
+        """Return the equations of some frames with the present metric, which are made once."""
+        asked = (len(train), self.metric)
+        if asked not in self._systems:
+            self._systems[asked] = System.of(self.geometry(train), train)
+        return self._systems[asked]
 
     def _after_evaluation(self) -> None:
         if self.task.due():
