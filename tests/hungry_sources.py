@@ -64,9 +64,15 @@ class Hungry:
     def _stray(self, argument: tuple[str, str]) -> None:
         """Leave a program in a session of its own behind, write its number down, then end as told."""
         file, then = argument
-        script = 'setsid sleep 1000 & echo $! > "$0.part" && mv "$0.part" "$0"'
-        subprocess.run(["/bin/sh", "-c", script, file], check=True)
+        self._later((file, "0"))
+        self._wait(file)
         getattr(self, f"_{then}")(1000)
+
+    def _later(self, argument: tuple[str, str]) -> None:
+        """Leave a program behind that takes a session of its own after some seconds."""
+        file, seconds = argument
+        script = 'setsid sh -c \'echo $$ > "$0.part" && mv "$0.part" "$0" && exec sleep 1000\' "$0" &'
+        subprocess.run(["/bin/sh", "-c", f"(sleep {seconds}; {script}) &", file], check=True)
 
     def _server(self, _: object) -> str:
         """Start a program once, and say whether it is there."""

@@ -1,6 +1,5 @@
 """Trainings in processes of their own come to what they come to in this one."""
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from morse_molecule import frames
+from small_trainings import committee, die, fail, kernel, mixture, network, refuse
 
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import LabelError
 from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.engine.task import InlineEngine, Result, Task, Usage
-from fidsel.models import SGDML, Average, Ensemble, PaiNN
 from fidsel.models.checkpoints import Checkpoints
 from fidsel.models.watch import Watch
 from fidsel.training import Asteroid, Cokriging, Stage, Standard, Trained, TrainingData
@@ -23,34 +22,6 @@ from fidsel.training.apart import Trainer, read_trained, write_trained
 
 DATA = TrainingData(frames(8), frames(4, seed=1), (frames(12, seed=2),))
 STAGE = Stage(steps=6, batch=4, validate_every=3)
-
-
-def kernel(seed: int) -> SGDML:
-    return SGDML(sigmas=(10.0,))
-
-
-def network(seed: int) -> PaiNN:
-    return PaiNN(features=8, radial=4, layers=1, seed=seed)
-
-
-def committee(seed: int) -> Ensemble:
-    return Ensemble.of(kernel, 3, seed)
-
-
-def mixture(seed: int) -> Average:
-    return Average([kernel(seed), network(seed)])
-
-
-def die(text: str) -> Trained:
-    os._exit(int(text))
-
-
-def refuse(text: str) -> Trained:
-    raise UsageError(text)
-
-
-def fail(text: str) -> Trained:
-    raise FidselError(text)
 
 
 @pytest.fixture(scope="module")

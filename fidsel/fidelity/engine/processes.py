@@ -171,11 +171,18 @@ def has_children() -> bool:
     return True
 
 
+def strays() -> list[Process]:
+    """Return the living descendants of this process that left its process group."""
+    if not has_children():
+        return []
+    return [one for one in descendants() if one.state != "Z" and one.group != os.getpgrp()]
+
+
 def end_strays(kept: Container[int]) -> None:
     """Kill descendants of this process that left its process group, and collect all that have ended.
 
     Programs that stay in the group may be a source's set-up, which it keeps for its next label; they end
-    with this process.
+    with this process. One that leaves the group only after its label has ended is found at the next call.
 
     Parameters
     ----------
@@ -184,11 +191,10 @@ def end_strays(kept: Container[int]) -> None:
     if not has_children():
         return
     for _ in range(KILL_ROUNDS):
-        found = (one for one in descendants() if one.pid not in kept and one.state != "Z")
-        strays = [one for one in found if one.group != os.getpgrp()]
-        if not strays:
+        found = [one for one in strays() if one.pid not in kept]
+        if not found:
             break
-        for one in strays:
+        for one in found:
             _send(one.pid, signal.SIGKILL)
         sleep(0.001)
     with suppress(ChildProcessError):

@@ -20,7 +20,7 @@ from ase import Atoms
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.engine.boundary import error_of, label_or_error, warm_up
 from fidsel.fidelity.engine.guard import start_guard
-from fidsel.fidelity.engine.processes import become_subreaper, descendants, end_strays, has_children, own_cpu
+from fidsel.fidelity.engine.processes import become_subreaper, end_strays, own_cpu, strays
 from fidsel.fidelity.engine.progress import LABELLING, SETTING_UP, WAITING, Progress, State
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.task import Usage
@@ -54,12 +54,13 @@ def serve(connection: Connection, folder: str) -> None:
 
 
 class _Server:
-    """What a worker keeps between labels: which sources are warm."""
+    """What a worker keeps between labels: which sources are warm, and what they started outside its group."""
 
     def __init__(self, connection: Connection, folder: Path) -> None:
         self.connection, self.log, self.pid = connection, folder / LOG, os.getpid()
         self.page = Progress(folder / PAGE)
         self.warm: set[bytes] = set()
+        self.kept: set[int] = set()
         self.fresh = True
 
     def run(self) -> None:
@@ -103,21 +104,24 @@ class _Server:
 
     def _set_up(self, packed: bytes, frame: bytes) -> tuple[LabelSource, Atoms]:
         """Return a source that is warm, and what it is to label."""
+        cold = source_key(packed) not in self.warm
+        if cold:
+            end_strays(self.kept)  # what a label left that has gone its own way since
         source: LabelSource = pickle.loads(packed)
         atoms: Atoms = pickle.loads(frame)
-        if source_key(packed) not in self.warm:
+        if cold:
             warm_up(source, atoms)
+            self.kept |= {one.pid for one in strays()}
         return source, atoms
 
     def _labelled(self, source: LabelSource, atoms: Atoms) -> Label | LabelError:
-        kept = {one.pid for one in descendants()} if has_children() else set()
         try:
             outcome = label_or_error(source, atoms)
         except KeyboardInterrupt as error:  # nobody but the source can have raised it here
             outcome = error_of(error)
         if os.getpid() != self.pid:
             os._exit(70)  # a copy of this process that the source forked must not answer too
-        end_strays(kept)
+        end_strays(self.kept)
         return outcome
 
 

@@ -170,6 +170,16 @@ def test_a_program_in_a_session_of_its_own_ends_with_its_label(
     wait_until(lambda: gone(stray))
 
 
+def test_a_program_that_leaves_late_ends_with_the_next_label(engine: LocalEngine, tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    assert cause(only(engine, task("a", "later", (str(file), "0.2")))[0]) == "label"
+    wait_until(file.exists)
+    late = int(file.read_text())
+    assert not gone(late)
+    assert cause(only(engine, task("b"))[0]) == "label"
+    wait_until(lambda: gone(late))
+
+
 @pytest.mark.skipif(available_cores() < 2, reason="needs two workers")
 def test_closing_ends_programs_and_removes_scratch(tmp_path: Path) -> None:
     file = tmp_path / "pid"
