@@ -266,6 +266,13 @@ class ForceField(ABC):
         """Return the model with its validation frames learnt, too, itself where that is another training."""
         return self
 
+    def left_out(self) -> FloatArray | None:
+        """Return (n,) eV/Å, the force RMSE at each training frame of a fit to all the others.
+
+        None where that takes more than the fit at hand.
+        """
+        return None
+
     def surface(self, like: Frames) -> Surface:
         """Return what predicts many configurations of the same atoms again and again, as dynamics do.
 

@@ -26,7 +26,7 @@ from fidsel.models.require import (
     require_finite,
     require_level,
 )
-from fidsel.models.sgdml.fit import WIDEN, Search, fit_forces
+from fidsel.models.sgdml.fit import INVERSE_BYTES, WIDEN, Search, fit_forces
 from fidsel.models.sgdml.fitted import Fitted, Solved, distinct
 from fidsel.models.sgdml.frames import (
     check_labelled,
@@ -38,8 +38,8 @@ from fidsel.models.sgdml.frames import (
 )
 from fidsel.models.sgdml.kernel import Expansion
 from fidsel.models.sgdml.metric import METRICS
-from fidsel.models.sgdml.posterior import factorised, force_covariance, signal_variance
-from fidsel.models.sgdml.solve import SOLVERS, Solver, device_memory
+from fidsel.models.sgdml.posterior import factorised, force_covariance, left_out_errors, signal_variance
+from fidsel.models.sgdml.solve import QUICK, SOLVERS, Solver, device_memory
 from fidsel.models.sgdml.symmetry import symmetry_group
 from fidsel.models.sgdml.update import update_forces
 from fidsel.models.watch import QUIET, Task, Watch
@@ -336,6 +336,14 @@ class SGDML(ForceField):
         n = len(fitted.train) + len(frames)
         exact = solver.beside(n, len(fitted.numbers)).way(n * fitted.equations) == "exact"
         return self.update(frames)[0] if exact and type(self) is SGDML else self
+
+    def left_out(self) -> FloatArray | None:
+        """Return the leave-one-out errors of an exact fit of at most `QUICK` equations."""
+        fitted, memory = self._require_fitted(), self._solver.memory
+        rows = len(fitted.train) * fitted.equations
+        if rows > QUICK or INVERSE_BYTES * rows**2 > memory or self.solver == "iterative":
+            return None
+        return left_out_errors(fitted, self._solved)
 
     @property
     def training_frames(self) -> Frames | None:

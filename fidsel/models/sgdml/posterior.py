@@ -5,10 +5,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from fidsel.arrays import FloatArray
 from fidsel.exceptions import UsageError
 from fidsel.models.sgdml.factor import factorise, kernel_panels
 from fidsel.models.sgdml.fitted import Fitted, Solved, descriptor_symmetries
 from fidsel.models.sgdml.kernel import Geometry, kernel
+from fidsel.models.sgdml.leave_one_out import LeftOut
 from fidsel.models.sgdml.solve import Solver, System
 
 
@@ -52,6 +54,15 @@ def force_covariance(fitted: Fitted, solved: Solved, left: Tensor, right: Tensor
     ]
     reduced = kernel(here, there, symmetries, fitted.matern).addmm_(known[0], known[-1].mT, alpha=-1)
     return _cartesian(here, _cartesian(there, reduced.mT).mT)
+
+
+def left_out_errors(fitted: Fitted, solved: Solved) -> FloatArray:
+    """Return (n,) eV/Å, the force RMSE at each training frame of a fit to all the others."""
+    targets = System.of(solved.frames, fitted.train).targets
+    residuals = LeftOut(solved.lower.inverse(), targets, fitted.train.weights).residuals
+    # the reduced bases hold all of the forces but what moves or turns the molecule as a whole
+    found: FloatArray = (residuals.square().sum(1) / (3 * len(fitted.numbers))).sqrt().cpu().numpy()
+    return found
 
 
 def signal_variance(fitted: Fitted, solved: Solved) -> float:

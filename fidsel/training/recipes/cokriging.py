@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from fidsel.arguments import Fraction, PositiveFloat, check_arguments, refuse_unused
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.data.difference import above
 from fidsel.data.lookup import Lookup
@@ -39,6 +40,9 @@ class Cokriging(Recipe):
     part of its own frames, which a kernel with a factor then learns, too. They also choose what is returned,
     and `kept` says which: the sum, the surrogate at the accurate level's energies or, where the residual is
     a closed-form fit, one to the accurate labels alone, as few cheap labels may make the sum worse than that.
+    Few validation frames choose badly: the sum is given up only where the leave-one-out errors of the
+    accurate training frames, too, are larger than the other's, or the validation errors far apart
+    (`keep_best`).
     Kernels with solver "auto" are solved as "quick" says.
     With `bias_weights` cheap frames weigh w_j = exp(−B_j / γ median B), B_j the mean absolute difference
     between the cheap forces (or energies, see `level_bias`) and those of a model of the accurate labels
@@ -105,16 +109,21 @@ class Cokriging(Recipe):
             levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
             if weights is not None and (text := weights.warning()):
                 warnings.append(f"{part.level}: {text}")
+        unseen = errors(surrogates[-1].model, parts[-1].validation).force_rmse
         chain.take_back()
         before = chain.moved(data.train)
         histories.append(chain.extend(model(seed), data.train, data.validation, stage))
         states: dict[str, ForceField] = {"residual": chain.total(), "surrogate": before}
+        left = {
+            "residual": chain.left_out(data.train, unseen),
+            "surrogate": chain.beyond(errors(before, data.train).per_frame_force_rmse, data.train, unseen),
+        }
         if teacher is not None:
             states["teacher"] = teacher
         elif not takes_steps(model(seed)):  # a network would take as many steps again
-            states["standard"], history = chain.alone(model(seed), data, stage)
+            states["standard"], history, left["standard"] = chain.alone(model(seed), data, stage)
             histories.append(history)
-        kept = keep_best(states, data.validation)
+        kept = keep_best(states, data.validation, left)
         diagnostics = {
             "levels": levels,
             "surrogate_validation": errors(surrogates[-1].model, data.validation).metrics().to_dict(),
@@ -141,6 +150,7 @@ class _Chain:
         self.parts: list[ForceField] = []
         self.labels: Frames | None = None  # all of the last level, held out or not
         self._whole: list[ForceField] = []  # the parts, with the frames that validated them taken back
+        self._left: FloatArray | None = None  # leave-one-out errors of the last part
         self.seed, self.watch = seed, watch
 
     def extend(
@@ -159,6 +169,7 @@ class _Chain:
         fitted, history = train_one(
             model, train, validation, stage, importance, seed=self.seed, watch=self.watch
         )
+        self._left = fitted.left_out() if self.parts else None
         whole = fitted.completed(validation) if weights is None else fitted
         # a copy of a kernel leaves its factor, which may take gigabytes
         self.parts.append(copy(fitted))
@@ -169,8 +180,28 @@ class _Chain:
         """Let the parts learn, too, what validated them."""
         self.parts = list(self._whole)
 
-    def alone(self, model: ForceField, data: TrainingData, stage: Stage) -> tuple[ForceField, History]:
-        """Return a model of the accurate labels alone, with the symmetries of the chain, and its history."""
+    def left_out(self, frames: Frames, unseen: float) -> FloatArray | None:
+        """Return (n,) eV/Å, errors of the total at training frames of the last part when these are left out.
+
+        Parameters
+        ----------
+        frames : those training frames.
+        unseen : eV/Å, force RMSE of the chain without its last part on frames of its own level.
+        """
+        return None if self._left is None else self.beyond(self._left, frames, unseen)
+
+    def beyond(self, left: FloatArray, frames: Frames, unseen: float) -> FloatArray:
+        """Return errors with those of the level below, which do not show where its own label was known."""
+        known = float((self._find(frames) >= 0).mean())
+        return np.sqrt(left**2 + known * unseen**2)
+
+    def alone(
+        self, model: ForceField, data: TrainingData, stage: Stage
+    ) -> tuple[ForceField, History, FloatArray | None]:
+        """Return a model of the accurate labels alone, with the symmetries of the chain.
+
+        Its history and leave-one-out errors come with it.
+        """
         fitted, history = train_one(
             model.correcting(self.parts[0]),
             data.train,
@@ -179,7 +210,7 @@ class _Chain:
             seed=self.seed,
             watch=self.watch,
         )
-        return copy(fitted), history
+        return copy(fitted), history, fitted.left_out()
 
     def total(self) -> ForceField:
         """Return the sum of the parts, at the level of the last."""
@@ -198,11 +229,15 @@ class _Chain:
         aspirin (40 CCSD labels) residuals of true pairs took a third off the error.
         """
         below = self.total().predict(frames)
-        if self.labels is None:
+        rows = self._find(frames)
+        if self.labels is None or not (paired := rows >= 0).any():
             return above(frames, below)
-        rows = Lookup(self.labels).find(frames)
-        paired, atoms = rows >= 0, np.repeat(rows >= 0, frames.sizes)
+        atoms = np.repeat(paired, frames.sizes)
         known, energy, forces = self.labels[rows[paired]], below.energy.copy(), below.forces.copy()
         energy[paired] = np.where(np.isfinite(known.energy), known.energy, energy[paired])
         forces[atoms] = np.where(np.isfinite(known.forces), known.forces, forces[atoms])
         return above(frames, Prediction(energy, forces))
+
+    def _find(self, frames: Frames) -> IntArray:
+        """Return (n,) the row of each frame's label of the level below, −1 where it has none."""
+        return np.full(len(frames), -1) if self.labels is None else Lookup(self.labels).find(frames)

@@ -9,7 +9,7 @@ from morse_molecule import SWAP, frames
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
-from fidsel.models import SGDML, load
+from fidsel.models import SGDML, PaiNN, load
 from fidsel.models.sgdml import fit as fitting
 from fidsel.models.sgdml import force_field as module
 from fidsel.models.sgdml.factor import IndefiniteError
@@ -368,3 +368,18 @@ def test_files_that_do_not_tell_charge_and_spin_are_of_any() -> None:
     known = {name: settings["fitted"][name] for name in ("sigma", "nu", "lam", "constant")}
     model = SGDML.from_state(settings | {"level": "morse", "fitted": known}, tensors)
     assert np.isfinite(model.predict(frames(2).replace(charge=1)).energy).all()
+
+
+def test_leave_one_out_errors_are_those_of_fits_without_each_frame(tmp_path: Path) -> None:
+    some, every, fits = frames(8), np.arange(8), []
+    for i in range(8):
+        without, _ = SGDML([8.0], 1e-8, symmetries=[SWAP]).fit(some[every != i], NONE)
+        fits.append(float(np.sqrt(np.mean((without.predict(some[[i]]).forces - some[[i]].forces) ** 2))))
+    model, _ = SGDML([8.0], 1e-8, symmetries=[SWAP]).fit(some, NONE)
+    assert model.left_out() == pytest.approx(np.array(fits), rel=1e-4)
+    model.save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    assert loaded.left_out() == pytest.approx(np.array(fits), rel=1e-4), "without the factor"
+    iterated, _ = SGDML([8.0], 1e-8, solver="iterative").fit(some, NONE)
+    assert iterated.left_out() is None
+    assert PaiNN().left_out() is None

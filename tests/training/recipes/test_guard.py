@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 from morse_molecule import frames
 
-from fidsel.models import PaiNN
+from fidsel.models import PaiNN, Predictions
 from fidsel.training.evaluate import errors
 from fidsel.training.labels import centred
 from fidsel.training.recipes.guard import keep_best
@@ -30,3 +31,30 @@ def test_the_latest_of_equal_states_is_kept_without_words() -> None:
     kept = keep_best({"fine-tune": model, "pre-train": model}, VALIDATION.replace(forces=None))
     assert (kept.name, kept.unit, kept.warnings) == ("fine-tune", "eV", ())
     assert kept.errors["fine-tune"] == pytest.approx(errors(model, VALIDATION).energy_mae)
+
+
+def off_by(error: float) -> Predictions:
+    """Return what is wrong by as much in every component of the forces."""
+    return Predictions(VALIDATION.replace(forces=VALIDATION.forces + error))
+
+
+@pytest.mark.parametrize(
+    ("last", "left", "kept"),
+    [
+        (0.15, {"residual": [0.1, 0.1], "standard": [0.2, 0.1]}, "residual"),
+        (0.15, {"residual": [0.1, 0.2], "standard": [0.1, 0.1]}, "standard"),
+        (0.15, {"residual": None, "standard": [1.0, 1.0]}, "standard"),
+        (0.15, {"standard": [1.0, 1.0]}, "standard"),
+        (0.25, {"residual": [0.1, 0.1], "standard": [0.2, 0.1]}, "standard"),
+        (0.09, {"residual": [0.1, 0.2], "standard": [0.1, 0.1]}, "residual"),
+    ],
+)
+def test_leave_one_out_errors_have_a_say_unless_validation_errors_are_far_apart(
+    last: float, left: dict[str, list[float] | None], kept: str
+) -> None:
+    states = {"residual": off_by(last), "standard": off_by(0.1)}
+    errors = {name: None if each is None else np.array(each) for name, each in left.items()}
+    found = keep_best(states, VALIDATION, errors)
+    assert found.name == kept
+    assert set(found.report().get("left_out_error", {})) == {name for name in left if left[name]}
+    assert found.left_out["standard"] == pytest.approx(np.sqrt(np.square(left["standard"]).mean()))
