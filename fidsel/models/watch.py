@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from time import perf_counter
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from torch import Tensor
 
@@ -56,8 +56,18 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 T = TypeVar("T")
-SideBySide = Callable[[Mapping[str, Callable[[], Any]]], list[Any]]
-"""Runs trainings, by their names, that do not depend on each other; see `fidsel.training.apart.Trainer`."""
+
+
+class SideBySide(Protocol):
+    """Runs trainings that do not depend on each other; see `fidsel.training.apart.Trainer`."""
+
+    def __call__(self, calls: Mapping[str, Callable[[], Any]]) -> list[Any]:
+        """Return what they come to, in their order; `calls` are by their names."""
+        ...
+
+    def heard(self, listener: OnProgress) -> OnProgress:
+        """Return what a training of the next call can tell, whom this process has listen."""
+        ...
 
 
 def unheard(progress: Progress) -> None:
@@ -119,9 +129,10 @@ class Watch:
         return self.trainer({name: partial(call, watch=self._apart(name)) for name, call in calls.items()})
 
     def _apart(self, name: str) -> "Watch":
-        """Return the watch of a part in another process, which tells nobody."""
+        """Return the watch of a part in another process."""
         kept = None if self.checkpoints is None else self.checkpoints.apart()
-        return Watch(checkpoints=kept, stage=self.part(name).stage)
+        heard = self.on_progress if self.trainer is None else self.trainer.heard(self.on_progress)
+        return Watch(heard, kept, self.part(name).stage)
 
     def task(self, facts: object) -> "Task":
         """Return what tells and keeps one task of the training.

@@ -16,6 +16,8 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.task import Engine, Task
 from fidsel.fidelity.source import Label, LabelError, Value
 from fidsel.models import ForceField, load
+from fidsel.models.watch import OnProgress, unheard
+from fidsel.training.progress_files import ProgressFile, following
 from fidsel.training.stage import History, Surrogate, Trained
 
 CUT_OFF: Final = 20
@@ -69,6 +71,16 @@ class Trainer:
     folder: Path
     read: Callable[[Path], ForceField] = load
     seconds: float = field(default=0.0, init=False)
+    _files: dict[Path, OnProgress] = field(default_factory=dict, init=False, repr=False)
+
+    def heard(self, listener: OnProgress) -> OnProgress:
+        """Return what passes the progress of a training of the next call on to a listener of this process."""
+        if listener is unheard:
+            return unheard
+        make_folder(self.folder)
+        file = ProgressFile(self.folder / f"{uuid4().hex}.json")
+        self._files[file.path] = listener
+        return file
 
     def __call__(self, calls: Mapping[str, Callable[[], Trained]]) -> list[Trained]:
         """Return what trainings come to, in their order.
@@ -88,10 +100,14 @@ class Trainer:
                 Task(name, Atoms(), Training(call, place / str(row)), threads=self.threads)
                 for row, (name, call) in enumerate(calls.items())
             ]
-            self._run(tasks)
+            with following(self._files):
+                self._run(tasks)
             return [read_trained(place / str(row), self.read) for row in range(len(tasks))]
         finally:
             shutil.rmtree(place, ignore_errors=True)
+            for path in self._files:
+                path.unlink(missing_ok=True)
+            self._files.clear()
 
     def _run(self, tasks: Sequence[Task]) -> None:
         """Have trainings done, those that are cut off once more."""

@@ -16,7 +16,7 @@ from fidsel.fidelity import LabelError
 from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.engine.task import InlineEngine, Result, Task, Usage
 from fidsel.models.checkpoints import Checkpoints
-from fidsel.models.watch import Watch
+from fidsel.models.watch import Progress, Watch
 from fidsel.training import Asteroid, Cokriging, Stage, Standard, Trained, TrainingData
 from fidsel.training.apart import Trainer, read_trained, write_trained
 
@@ -70,6 +70,26 @@ def test_members_in_other_processes_make_the_same_model(
     found = recipe(DATA, model, 3, watch=Watch(checkpoints=kept, trainer=trainer))
     same(found, recipe(DATA, model, 3))
     assert len(list(tmp_path.glob("*/00.safetensors"))) == len(model(3).members), "checkpoints of their own"
+
+
+def ends(heard: list[Progress]) -> set[tuple[str, int]]:
+    """Return the stages that came to an end, and their steps."""
+    return {(one.stage, one.of) for one in heard if one.step == one.of and one.unit == "steps"}
+
+
+def test_what_trainings_tell_is_heard(trainer: Trainer, tmp_path: Path) -> None:
+    stage, near, far = replace(STAGE, name="fine-tune"), list[Progress](), list[Progress]()
+    recipe = Asteroid(pretrain=STAGE, finetune=stage)
+    recipe(DATA, network, 3, watch=Watch(near.append))
+    trainer({"model": partial(recipe, DATA, network, 3, watch=Watch(trainer.heard(far.append)))})
+    assert far[-1].loss is not None
+    assert ends(far) <= ends(near)
+    assert ("fine-tune", 6) in ends(far), "the last message of a stage is always told"
+    near, members = list[Progress](), list[Progress]()
+    Standard(stage=STAGE)(DATA, mixture, 3, watch=Watch(near.append))
+    Standard(stage=STAGE)(DATA, mixture, 3, watch=Watch(members.append, trainer=trainer))
+    assert ends(members) == ends(near) != set()
+    assert list((tmp_path / "results").iterdir()) == []
 
 
 def test_a_result_is_written_without_pickles(tmp_path: Path) -> None:

@@ -45,7 +45,10 @@ def watched(
     model = campaign.model
     watches = {what: Watch(checkpoints=_kept(campaign, what, one, baseline)) for what, one in wanted.items()}
     if trainer is not None and not trains_members(model(0)):
-        calls = {what: partial(_trained, one, model, baseline, watches[what]) for what, one in wanted.items()}
+        calls = {}
+        for what, one in wanted.items():
+            watch = replace(watches[what], on_progress=trainer.heard(tells(report, what)))
+            calls[what] = partial(_trained, one, model, baseline, watch)
         return trainer(calls)
     trained = []
     for what, one in wanted.items():

@@ -8,6 +8,7 @@ from morse_molecule import frames
 from tiny_campaign import write_campaign
 
 from fidsel.campaign import iterate
+from fidsel.campaign.records.round import Round
 from fidsel.campaign.rounds.training import Wanted, forget_trainings, key_of, placeless, watched
 from fidsel.campaign.settings import Campaign, silent
 from fidsel.config.build import open_campaign
@@ -87,10 +88,16 @@ def test_a_campaign_that_trains_in_other_processes_is_the_same(tmp_path: Path, m
     overrides = [f"model={one}" if model == "sgdml" else f"model={{kind='ensemble',members=2,member={one}}}"]
     overrides += ["campaign.control=owned", "campaign.rounds=1"]
     apart = [*overrides, "engine.trainings=2"]
-    here, there = (
-        list(iterate(open_campaign(write_campaign(tmp_path / name), given)))
-        for name, given in (("here", overrides), ("there", apart))
-    )
+    told: dict[str, set[str]] = {"here": set(), "there": set()}
+
+    def run(name: str, given: list[str]) -> list[Round]:
+        def report(what: str, done: int, total: int, detail: str = "") -> None:
+            told[name].add(what)
+
+        return list(iterate(open_campaign(write_campaign(tmp_path / name), given), report))
+
+    here, there = run("here", overrides), run("there", apart)
+    assert told["here"] == told["there"], "trainings elsewhere show as those here"
     assert [each.picks for each in here] == [each.picks for each in there]
     assert [each.metrics for each in here] == [each.metrics for each in there]
     arms = [[each.control and each.control.error for each in rounds] for rounds in (here, there)]
