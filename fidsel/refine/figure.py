@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from fidsel.refine.diagnostics import UNITS, Shift
 from fidsel.refine.record import Refinement
 from fidsel.refine.trend import ErrorShift
-from fidsel.report.plot import BLUE, COLORS, CROWD, default_style, save_figure
+from fidsel.report.pictures.plot import BLUE, COLORS, CROWD, default_style, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

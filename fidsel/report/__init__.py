@@ -12,7 +12,7 @@ from fidsel.report.content import (
 from fidsel.report.describe import describe_clusters
 from fidsel.report.document import Report
 from fidsel.report.page import write_report
-from fidsel.report.plot import LearningCurve, cluster_error_plot, learning_curve_plot
+from fidsel.report.pictures.plot import LearningCurve, cluster_error_plot, learning_curve_plot
 from fidsel.report.sentences import as_text, findings
 
 __all__ = [

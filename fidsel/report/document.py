@@ -10,8 +10,8 @@ from fidsel.exceptions import UsageError
 from fidsel.report.content import UNITS, ClusterTable, Picked
 from fidsel.report.molecules import MoleculeLine
 from fidsel.report.page import page
-from fidsel.report.plot import LearningCurve
-from fidsel.report.torsions import Turned
+from fidsel.report.pictures.plot import LearningCurve
+from fidsel.report.pictures.torsions import Turned
 from fidsel.selector.cluster_error import ClusterErrors
 
 HEIGHT = 720

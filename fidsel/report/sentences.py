@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fidsel.report.content import ClusterDescription, Energies, Mark
-from fidsel.report.plot import ENERGY_UNITS, FORCE_UNITS
+from fidsel.report.pictures.plot import ENERGY_UNITS, FORCE_UNITS
 from fidsel.report.rows import Row, cluster_rows
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from fidsel.arrays import FloatArray
 from fidsel.exceptions import FidselError
 from fidsel.report.content import UNITS, ClusterTable, Mark, Structure
 from fidsel.report.describe import atom_label
-from fidsel.report.plot import CROWD
+from fidsel.report.pictures.plot import CROWD
 from fidsel.report.sentences import TELLING, in_unit
 
 SCRIPT = "chemiscope/sphinx/static/chemiscope.min.js"

@@ -21,7 +21,7 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.report import Picked, Report, describe_clusters
 from fidsel.report.molecules import MoleculeLine
-from fidsel.report.torsions import Turned
+from fidsel.report.pictures.torsions import Turned
 from fidsel.selector import BroadClusters, ClusterErrors
 from fidsel.training.evaluate import Metrics
 

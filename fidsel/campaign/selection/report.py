@@ -8,7 +8,7 @@ from fidsel.campaign.selection.loop import additions
 from fidsel.campaign.selection.settings import SelectionRound
 from fidsel.campaign.selection.task import Task
 from fidsel.report import Picked, Report, describe_clusters
-from fidsel.report.plot import LearningCurve
+from fidsel.report.pictures.plot import LearningCurve
 
 
 def selection_report(

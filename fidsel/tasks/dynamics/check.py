@@ -20,7 +20,7 @@ from fidsel.md.surface import Labelled
 from fidsel.models import ForceField
 from fidsel.models.combinations.labels import Outcome, SourceLabels
 from fidsel.models.source import ModelSource
-from fidsel.report.torsions import Turned, torsion_plot
+from fidsel.report.pictures.torsions import Turned, torsion_plot
 from fidsel.tasks.dynamics.models import Model, called, maker, makers
 from fidsel.tasks.dynamics.starts import read_starts
 

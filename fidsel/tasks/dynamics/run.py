@@ -23,7 +23,7 @@ from fidsel.md.dynamics.simulation import Simulation, Tell
 from fidsel.md.dynamics.stops import ClusterBounds, Doubt, Stops
 from fidsel.md.dynamics.study import STOPS, Protocol, Study, study, systems
 from fidsel.md.physical import PhysicalRange, bonds_of
-from fidsel.report.dynamics import dynamics_plot
+from fidsel.report.pictures.dynamics import dynamics_plot
 from fidsel.tasks.dynamics.models import Model, makers
 from fidsel.tasks.dynamics.starts import read_starts, round_of
 

@@ -63,7 +63,7 @@ def plan(
     molecules, as in fidsel plan --budget 250 --price ccsdt=1 --price dft=0.025 --atoms 9
     """
     if picture is not None:
-        from fidsel.report.splits import draw_splits, require_picture
+        from fidsel.report.pictures.splits import draw_splits, require_picture
 
         require_picture(picture)
     if price:  # nothing of a campaign, which takes seconds to load

@@ -32,8 +32,8 @@ def evaluate(
     """Compare a model with labels: MAE and RMSE of forces and energies, by element and by molecule."""
     from fidsel.config.load import check_config
     from fidsel.data.atomic import require_writable
-    from fidsel.report.parity import parity_plot
-    from fidsel.report.plot import require_picture
+    from fidsel.report.pictures.parity import parity_plot
+    from fidsel.report.pictures.plot import require_picture
     from fidsel.tasks import evaluate as task
 
     require_writable(out)

@@ -110,7 +110,7 @@ def md(
 ) -> None:
     """Run molecular dynamics of models, replicas as one batch, and say how long they last."""
     from fidsel.data.atomic import require_writable
-    from fidsel.report.plot import require_picture
+    from fidsel.report.pictures.plot import require_picture
     from fidsel.tasks.dynamics import run as task
     from fidsel.tasks.dynamics.check import check_files
 

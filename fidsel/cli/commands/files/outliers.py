@@ -46,7 +46,7 @@ def outliers(
     from fidsel.data.atomic import require_writable
     from fidsel.refine.figure import error_shift_plot
     from fidsel.report import write_report
-    from fidsel.report.plot import require_picture
+    from fidsel.report.pictures.plot import require_picture
     from fidsel.tasks import outliers as task
 
     require_writable(out, report, picture)

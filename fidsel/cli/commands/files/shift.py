@@ -31,7 +31,7 @@ def shift(
     from fidsel.config.load import check_config
     from fidsel.data.atomic import require_writable
     from fidsel.refine.figure import shift_plot
-    from fidsel.report.plot import require_picture
+    from fidsel.report.pictures.plot import require_picture
     from fidsel.tasks import shift as task
 
     require_writable(out)

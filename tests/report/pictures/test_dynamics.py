@@ -9,7 +9,7 @@ from fidsel.data import Frames
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.md.distances import distribution
 from fidsel.md.dynamics.study import Protocol, study
-from fidsel.report.dynamics import dynamics_figure, dynamics_plot
+from fidsel.report.pictures.dynamics import dynamics_figure, dynamics_plot
 
 WATER = from_smiles("O")
 STARTS = Frames.stack(WATER.numbers, [[[0, 0, 0.12], [0, 0.76, -0.47], [0, -0.76, -0.47]]] * 2)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fidsel.md.distances import Distribution
 from fidsel.md.dynamics.study import Study
-from fidsel.report.plot import COLORS, default_style, save_figure
+from fidsel.report.pictures.plot import COLORS, default_style, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fidsel.exceptions import UsageError
-from fidsel.report.torsions import Turned, torsion_figure, torsion_plot
+from fidsel.report.pictures.torsions import Turned, torsion_figure, torsion_plot
 
 ANGLES = np.arange(0, 360, 30.0)
 KNOWN = 0.05 * (1 - np.cos(np.radians(3 * ANGLES)))

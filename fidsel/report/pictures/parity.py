@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fidsel.arrays import FloatArray, evenly
-from fidsel.report.plot import BLUE, default_style, save_figure
+from fidsel.report.pictures.plot import BLUE, default_style, save_figure
 from fidsel.training.evaluation import Deviation, Evaluation
 
 if TYPE_CHECKING:

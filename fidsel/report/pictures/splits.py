@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fidsel.fidelity.planner.plan import Plan, Split
-from fidsel.report.plot import BLUE, COLORS, CROWD, default_style, require_picture, save_figure
+from fidsel.report.pictures.plot import BLUE, COLORS, CROWD, default_style, require_picture, save_figure
 
 __all__ = ["cheap_share", "draw_splits", "require_picture", "split_figure"]
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 from selected import water_report
 
-from fidsel.report.figures import drawings, figure_section, save_drawing
-from fidsel.report.torsions import Turned
+from fidsel.report.pictures.figures import drawings, figure_section, save_drawing
+from fidsel.report.pictures.torsions import Turned
 
 
 def test_what_there_is_to_draw_is_drawn() -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from fidsel.data.atomic import make_folder
 from fidsel.report.content import UNITS
 from fidsel.report.markup import Html, tag
-from fidsel.report.plot import cluster_error_figure, learning_curve_figure, save_figure, svg
+from fidsel.report.pictures.plot import cluster_error_figure, learning_curve_figure, save_figure, svg
+from fidsel.report.pictures.torsions import torsion_figure
 from fidsel.report.sentences import in_unit
-from fidsel.report.torsions import torsion_figure
 from fidsel.selector.cluster_error import ClusterErrors
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from matplotlib.image import imread
 
 from fidsel.exceptions import UsageError
 from fidsel.report import LearningCurve, cluster_error_plot, learning_curve_plot
-from fidsel.report.plot import (
+from fidsel.report.pictures.plot import (
     BLUE,
     FORCE_UNITS,
     cluster_error_figure,

@@ -5,7 +5,7 @@ import pytest
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.planner.recommend import PricedLevel, plan
-from fidsel.report.splits import cheap_share, draw_splits, split_figure
+from fidsel.report.pictures.splits import cheap_share, draw_splits, split_figure
 
 LEVELS = [PricedLevel("xtb", 0.001), PricedLevel("dft", 0.05), PricedLevel("ccsd(t)", 1.0)]
 

@@ -5,7 +5,7 @@ import pytest
 from morse_molecule import frames
 
 from fidsel.models import Predictions
-from fidsel.report.parity import DRAWN, parity_figure, parity_plot
+from fidsel.report.pictures.parity import DRAWN, parity_figure, parity_plot
 from fidsel.training.evaluation import evaluate
 
 LABELS = frames(50)

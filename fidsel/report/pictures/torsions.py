@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fidsel.exceptions import UsageError
-from fidsel.report.plot import COLORS, ENERGY_UNITS, default_style, save_figure
+from fidsel.report.pictures.plot import COLORS, ENERGY_UNITS, default_style, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
