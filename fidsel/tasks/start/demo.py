@@ -1,4 +1,4 @@
-"""The demo: a campaign on formaldehyde whose labels are computed here and now, in a few minutes."""
+"""The demo: a campaign on methanol whose labels are computed here and now, in a few minutes."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from fidsel.data.atomic import make_folder, write_text
 from fidsel.exceptions import UsageError
 
 DEMO = """\
-# The demo of fidsel: formaldehyde, MP2 -> CCSD(T) above GFN2-xTB, every label computed on this machine.
+# The demo of fidsel: methanol, MP2 -> CCSD(T) above GFN2-xTB, every label computed on this machine.
 
 [campaign]
-name = "formaldehyde demo"
+name = "methanol demo"
 seed = 0
 rounds = 3
 test = 20             # held-out CCSD(T) labels, beside the budget
@@ -18,7 +18,7 @@ control = "bought"    # random CCSD(T) labels at equal spend, beside the budget
 
 [pool]
 source = "md"
-smiles = "C=O"
+smiles = "CO"
 frames = 600
 temperature = [300.0, 1000.0]
 
@@ -26,7 +26,7 @@ temperature = [300.0, 1000.0]
 name = "mp2"
 kind = "pyscf"
 method = "mp2"
-basis = "6-31G*"
+basis = "6-31G"
 frozen_core = true
 time_limit = 60.0
 
@@ -34,7 +34,7 @@ time_limit = 60.0
 name = "ccsd(t)"
 kind = "pyscf"
 method = "ccsd(t)"
-basis = "6-31G*"
+basis = "6-31G"
 frozen_core = true
 time_limit = 60.0
 

@@ -1,4 +1,4 @@
-"""`fidsel demo`: a real campaign on formaldehyde in a few minutes."""
+"""`fidsel demo`: a real campaign on methanol in a few minutes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ def demo(
     break_lock: BreakLock = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a campaign on formaldehyde: MP2 and CCSD(T) labels above GFN2-xTB, computed here and now."""
+    """Run a campaign on methanol: MP2 and CCSD(T) labels above GFN2-xTB, computed here and now."""
     from fidsel.tasks.plan import plan
     from fidsel.tasks.start.demo import create_demo
 
