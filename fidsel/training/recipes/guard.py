@@ -60,11 +60,13 @@ def keep_best(
     Parameters
     ----------
     states : by the stage that ended with them, the latest first; of others that are equal the first counts.
-    left_out : eV/Å, leave-one-out errors of training frames, (n,) each, of the states that have them.
+    left_out : eV/Å, leave-one-out errors of training frames, (n,) each, of the states that have them; those
+        that are not finite count as unknown.
     """
     error = {name: validation_error(model, validation) for name, model in states.items()}
     known = {name: errors for name, errors in (left_out or {}).items() if errors is not None and len(errors)}
     left = {name: float(np.sqrt(np.mean(errors**2))) for name, errors in known.items()}
+    left = {name: error for name, error in left.items() if np.isfinite(error)}
     last = next(iter(states))
     both = {name for name in left if last in left}
     better = [

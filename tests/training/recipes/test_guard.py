@@ -45,6 +45,7 @@ def off_by(error: float) -> Predictions:
         (0.15, {"residual": [0.1, 0.2], "standard": [0.1, 0.1]}, "standard"),
         (0.15, {"residual": None, "standard": [1.0, 1.0]}, "standard"),
         (0.15, {"standard": [1.0, 1.0]}, "standard"),
+        (0.15, {"residual": [np.nan, 1.0], "standard": [2.0, 2.0]}, "standard"),
         (0.25, {"residual": [0.1, 0.1], "standard": [0.2, 0.1]}, "standard"),
         (0.09, {"residual": [0.1, 0.2], "standard": [0.1, 0.1]}, "residual"),
     ],
@@ -56,5 +57,6 @@ def test_leave_one_out_errors_have_a_say_unless_validation_errors_are_far_apart(
     errors = {name: None if each is None else np.array(each) for name, each in left.items()}
     found = keep_best(states, VALIDATION, errors)
     assert found.name == kept
-    assert set(found.report().get("left_out_error", {})) == {name for name in left if left[name]}
+    known = {name for name, each in left.items() if each is not None and np.isfinite(each).all()}
+    assert set(found.report().get("left_out_error", {})) == known
     assert found.left_out["standard"] == pytest.approx(np.sqrt(np.square(left["standard"]).mean()))
