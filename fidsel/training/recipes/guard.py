@@ -53,9 +53,10 @@ def keep_best(
 
     The latest stays where no other is better by more than a hundredth, which a validation set cannot tell,
     nor where it is better by less than `FAR` and the leave-one-out errors of both do not agree. On
-    formaldehyde (270 fits by co-kriging to 6 to 100 accurate labels, 5 validation frames) a choice by these
-    frames alone ends 7 % above the best of the states in the mean and 3.2 times above it at worst, by
-    leave-one-out errors alone 5 % and 2.1 times, by both as here 3 % and 1.9 times.
+    formaldehyde (288 trainings by co-kriging with 6 to 100 accurate labels and 5 validation frames,
+    `benchmarks/kept_states.py`) a choice by these frames alone ends 8 % above the best of the states in the
+    mean and at 3.2 times its error at worst, by leave-one-out errors alone 4 % and 2.1 times, by both as here
+    3 % and 1.9 times.
 
     Parameters
     ----------
