@@ -18,6 +18,7 @@ from fidsel.campaign.records.round import Round
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.config.build import plain
 from fidsel.config.recorded import recorded
+from fidsel.data.path_name import path_name
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.report import Report
@@ -182,7 +183,7 @@ def _strategies(read: Sequence[_Campaign]) -> list[Strategy]:
     names = [strategy(members[0].config) for members in groups.values()]
     found = []
     for name, members in zip(names, groups.values(), strict=True):
-        folders = ", ".join(one.folder.resolve().name for one in members)
+        folders = ", ".join(path_name(one.folder) for one in members)
         told = name if names.count(name) == 1 else f"{name} · {folders}"
         found.append(Strategy(told, tuple(campaign_trace(one.rounds) for one in members)))
     arms: dict[str, dict[int, Trace]] = {}
