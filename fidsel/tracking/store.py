@@ -1,6 +1,7 @@
 """Where runs are kept: a tracking server, or `mlflow.db` and `mlartifacts` in a folder."""
 
 import fcntl
+import json
 import logging
 import os
 import re
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fidsel.data.atomic import write_text
 from fidsel.tracking.entries import without_passwords
@@ -62,6 +63,25 @@ class Store:
     def artifacts(self) -> str | None:
         """URI of the folder for files; None = the tracking server decides."""
         return None if self.folder is None else (self.folder / "mlartifacts").as_uri()
+
+    @property
+    def loading(self) -> tuple[str, ...]:
+        """Lines of Python that load a logged model from its `address`.
+
+        >>> for line in Store.of(None, Path("/home/50%20ada")).loading:
+        ...     print(line)
+        import mlflow, tempfile
+        mlflow.set_tracking_uri("sqlite+pysqlite:////home/50%2520ada/mlflow.db")
+        model = mlflow.pyfunc.load_model(address, dst_path=tempfile.mkdtemp())
+        """
+        # MLflow takes escapes such as %20 in the path of a model back once too often, so that a model in a
+        # folder whose name looks like one is read from a copy
+        copied = self.folder is not None and unquote(str(self.folder)) != str(self.folder)
+        return (
+            f"import mlflow{', tempfile' if copied else ''}",
+            f"mlflow.set_tracking_uri({json.dumps(self.shown)})",
+            f"model = mlflow.pyfunc.load_model(address{', dst_path=tempfile.mkdtemp()' if copied else ''})",
+        )
 
     @property
     def server(self) -> str | None:
