@@ -5,14 +5,15 @@ import json
 import logging
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from fidsel.data.atomic import write_text
+from fidsel.data.atomic import flush, write_text
 from fidsel.tracking.entries import without_passwords
 from fidsel.tracking.view import address
 
@@ -148,10 +149,32 @@ def _make(folder: Path) -> None:
     draft = store.with_name(".mlflow.db.part")
     if not store.exists():
         draft.unlink(missing_ok=True)
-        MlflowClient(tracking_uri=sqlite_uri(draft)).search_experiments(max_results=1)
+        with unflushed():
+            MlflowClient(tracking_uri=sqlite_uri(draft)).search_experiments(max_results=1)
+        flush(draft)
         files.mkdir(exist_ok=True)
         write_text(home, str(folder))
         draft.replace(store)
+
+
+@contextmanager
+def unflushed() -> Iterator[None]:
+    """Let SQLite files that are opened in a `with` block not wait for the disk.
+
+    MLflow makes its tables in a thousand steps, each of which would wait for it.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def opened(connection: Any, _: Any) -> None:  # Any: a connection of whatever driver
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", opened)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", opened)
 
 
 def _unused(path: Path) -> Path:

@@ -17,7 +17,7 @@ from fidsel.campaign import CampaignFolder
 from fidsel.fidelity.budget import Budget
 from fidsel.testing import example_frames
 from fidsel.tracking import Store, Tracker
-from fidsel.tracking.store import DEFAULTS, mlflow_defaults, sqlite_uri
+from fidsel.tracking.store import DEFAULTS, mlflow_defaults, sqlite_uri, unflushed
 
 NAMES = ["plain", "a%20b", "50% of #1?&c=d", "ü–+ ;,'\"", "x?y", "#"]
 
@@ -98,6 +98,19 @@ def test_a_store_of_another_folder_is_set_aside_and_made_anew(
     assert moved.experiment(moved.client(), "water").artifact_location == (second / "mlartifacts").as_uri()
     assert (second / "mlflow.db.moved").is_file()
     assert not (first / "mlartifacts").exists() or left == "mlflow.db"
+
+
+def test_only_the_making_of_a_store_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    def waits(name: str) -> int:
+        engine = create_engine(sqlite_uri(tmp_path / name))
+        with engine.begin() as connection:
+            found = connection.execute(text("PRAGMA synchronous")).scalar_one()
+        engine.dispose()
+        return int(found)
+
+    with unflushed():
+        assert waits("a.db") == 0
+    assert waits("a.db") == waits("b.db") == 2
 
 
 def test_a_store_whose_making_was_cut_off_is_made_anew(
