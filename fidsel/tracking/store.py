@@ -122,7 +122,7 @@ class Store:
     def tried(self, action: Callable[[], None]) -> str | None:
         """Return in one line why an action on the store failed, None where it did not."""
         try:
-            with mlflow_defaults():
+            with mlflow_defaults(self.uri):
                 action()
         except Exception as error:  # isolation boundary: stores and artifact plugins raise what they like
             why = " ".join(str(error).split())[:200] or type(error).__name__
@@ -206,9 +206,15 @@ def sqlite_uri(path: Path) -> str:
 
 
 @contextmanager
-def mlflow_defaults() -> Iterator[None]:
-    """Set the environment variables of `DEFAULTS` that are not set, for the time of a `with` block."""
-    ours = {name: value for name, value in DEFAULTS.items() if name not in os.environ}
+def mlflow_defaults(uri: str | None = None) -> Iterator[None]:
+    """Set the environment variables of `DEFAULTS` that are not set, for the time of a `with` block.
+
+    Parameters
+    ----------
+    uri : default tracking URI; without one, MLflow may make an mlflow.db in the current folder.
+    """
+    wanted = DEFAULTS | ({"MLFLOW_TRACKING_URI": uri} if uri else {})
+    ours = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(ours)
     try:
         yield
