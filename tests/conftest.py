@@ -14,6 +14,14 @@ import pytest
 # Arrays of tests are small: several threads would only wait for each other. Read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Most of what tests wait for is the flushing of what fidsel and MLflow write, so their folders lie in memory
+# where there is room for them, and programs that tests write there may run.
+MEMORY, ROOM = Path("/dev/shm"), 8 * 2**30
+if MEMORY.is_dir() and "PYTEST_DEBUG_TEMPROOT" not in os.environ:
+    there = os.statvfs(MEMORY)
+    if there.f_bavail * there.f_frsize > ROOM and not there.f_flag & os.ST_NOEXEC:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
 # A shell starts what runs in the background with these ignored, and programs inherit that: tests send them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

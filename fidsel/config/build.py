@@ -20,6 +20,7 @@ from fidsel.config.parts import (
     molecules,
     read_pool,
 )
+from fidsel.config.recorded import recorded
 from fidsel.config.schema import Config, PoolSection
 from fidsel.config.selectors import register_own
 from fidsel.data import Frames
@@ -68,6 +69,24 @@ def open_campaign(folder: Path | str, overrides: Sequence[str] = (), budget: str
     """
     folder = Path(folder)
     return build_campaign(load_config(folder / FILE, overrides), folder, budget)
+
+
+def open_finished(folder: Path | str, overrides: Sequence[str] = (), index: int | None = None) -> Campaign:
+    """Return a campaign as a finished round of it ran, or as fidsel.toml describes it before that round is.
+
+    Parameters
+    ----------
+    overrides : settings in place of those, `section.key=value`.
+    index : of the round; None = the last one.
+
+    Raises
+    ------
+    UsageError
+        where the configuration is not valid or something it names cannot be had.
+    """
+    folder = Path(folder)
+    ran = recorded(folder, overrides, index)
+    return build_campaign(ran or load_config(folder / FILE, overrides), folder)
 
 
 def build_campaign(config: Config, folder: Path, budget: str | None = None) -> Campaign:
@@ -169,20 +188,24 @@ def rules(config: Config, recipe: Recipe) -> Rules:
 def open_tracker(folder: Path, overrides: Sequence[str] = (), into: Store | None = None) -> Tracker | None:
     """Return what sends the rounds of a campaign to MLflow, None where tracking is off.
 
+    Its runs tell what the last finished round ran with.
+
     Parameters
     ----------
+    overrides : settings in place of those of fidsel.toml: where runs are kept, and what round 0 runs with.
     into : store in place of the campaign's own, also where tracking is off.
     """
     config = load_config(folder / FILE, overrides)
     if into is None and not config.tracking.enabled:
         return None
+    ran = recorded(folder) or config
     return Tracker(
         CampaignFolder(folder),
         config.tracking.experiment or config.campaign.name,
         into or Store.of(config.tracking.uri, folder),
-        config.budget.parsed(),
-        plain(config),
-        config.model_dump(mode="json", exclude_defaults=True),
+        ran.budget.parsed(),
+        plain(ran),
+        ran.model_dump(mode="json", exclude_defaults=True),
         config.tracking.register_as or "",
     )
 

@@ -17,7 +17,8 @@ from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.records.round import Round
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.config.build import plain
-from fidsel.config.load import FILE, load_config
+from fidsel.config.recorded import recorded
+from fidsel.data.path_name import path_name
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.report import Report
@@ -115,7 +116,8 @@ class Compared:
 def compare(campaigns: Sequence[Path], spend: float | None = None, error: float | None = None) -> Compared:
     """Return campaigns and their control arms at equal spend and at equal error.
 
-    Campaigns that differ in nothing but their seed are one strategy.
+    Campaigns that differ in nothing but their seed are one strategy; what counts is what their last rounds
+    ran with, which fidsel.toml need not say.
 
     Parameters
     ----------
@@ -165,9 +167,8 @@ class _Campaign:
 
 
 def _read(folder: Path) -> _Campaign:
-    config = load_config(folder / FILE)
-    rounds = CampaignFolder(folder).read_rounds()
-    if not rounds:
+    rounds, config = CampaignFolder(folder).read_rounds(), recorded(folder)
+    if config is None:
         raise UsageError(
             f"no round of {folder} is finished, so there is none to compare: run `fidsel iterate`"
         )
@@ -182,7 +183,7 @@ def _strategies(read: Sequence[_Campaign]) -> list[Strategy]:
     names = [strategy(members[0].config) for members in groups.values()]
     found = []
     for name, members in zip(names, groups.values(), strict=True):
-        folders = ", ".join(one.folder.resolve().name for one in members)
+        folders = ", ".join(path_name(one.folder) for one in members)
         told = name if names.count(name) == 1 else f"{name} · {folders}"
         found.append(Strategy(told, tuple(campaign_trace(one.rounds) for one in members)))
     arms: dict[str, dict[int, Trace]] = {}

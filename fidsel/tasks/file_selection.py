@@ -13,6 +13,7 @@ from fidsel.campaign.selection.report import selection_report
 from fidsel.campaign.selection.settings import Selection, SelectionRound
 from fidsel.campaign.selection.task import Task
 from fidsel.data.label_file import LabelFile
+from fidsel.data.path_name import path_name
 from fidsel.models import ForceField
 from fidsel.report import Report
 from fidsel.tracking import SelectionTracker
@@ -49,6 +50,11 @@ class Request:
     out: Path
     track: str | None = None
     baseline: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the file or folder of frames is called."""
+        return path_name(self.pool.parts[0])
 
 
 @dataclass
@@ -97,7 +103,7 @@ class FileSelection:
         """Log the rounds to MLflow; where that fails, say so and go on."""
         if self.request.track is None:
             return
-        name = Path(self.request.pool.parts[0]).stem
+        name = Path(self.request.name).stem
         title = f"{self.request.picker} picks for {self.request.model}"
         tracker = SelectionTracker(self.request.track, name, title, self.settings)
         if trouble := tracker.sync(self.rounds, self.control):
@@ -129,7 +135,7 @@ class FileSelection:
 
     def report(self) -> Report:
         """Return the report of what is done."""
-        title = f"Selection from {Path(self.request.pool.parts[0]).name}"
+        title = f"Selection from {self.request.name}"
         return selection_report(self.task, self.rounds, self.control, title, f"{self.request.picker} picks")
 
     def save(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.settings import Reporter, silent
-from fidsel.config.build import open_campaign
+from fidsel.config.build import open_finished
 from fidsel.config.load import FILE
 from fidsel.data import Frames
 from fidsel.data.label_file import LabelFile
@@ -104,7 +104,7 @@ def load_folder(folder: Path | str, device: str = "cpu") -> ForceField:
     if home_of is None:
         return load(folder, device)
     # the campaign makes classes of the user's own known, and has the cheap level of a Δ-model
-    campaign = open_campaign(home_of)
+    campaign = open_finished(home_of)
     return replace(campaign, device=device).load_model(folder)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fidsel.config.build import open_tracker
+from fidsel.data.path_name import path_name
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.tracking import Store, Tracker
 
@@ -66,7 +67,7 @@ def _together(trackers: Sequence[Tracker | None]) -> list[Tracker]:
         return given
     found, seen = [], set()
     for one in given:
-        rounds, name = one.folder.read_rounds(), one.folder.path.resolve().name
+        rounds, name = one.folder.read_rounds(), path_name(one.folder.path)
         known = rounds[0].campaign if rounds else ""
         copy = name if known in seen else ""
         seen.add(known)

@@ -72,12 +72,13 @@ def formulae(data: Path) -> str:
     return ", ".join(read(data).composition()) if data.exists() else ""
 
 
-def description(rounds: Sequence[Round], budget: Budget) -> str:
+def description(rounds: Sequence[Round], budget: Budget, loading: Sequence[str] = ()) -> str:
     """Return what a campaign has reached, as Markdown.
 
     Parameters
     ----------
     budget : says in which unit spend is told.
+    loading : lines of Python that load its model from its `address`.
     """
     last, forces = rounds[-1], rounds[-1].metrics.force_mae is not None
     unit = f"m{error_unit(forces)}"
@@ -94,10 +95,12 @@ def description(rounds: Sequence[Round], budget: Budget) -> str:
     if best is not None:
         told.append(f"Best round: {best_words(best, rounds, error_unit(forces))}.")
     if best is not None and last.stop:
+        lines = "\n".join(
+            (*loading, "calculator = model.unwrap_python_model().force_field.calculator()  # of ASE")
+        )
         told.append(
-            "In Python, with the address `models:/…` of `best_model` under *Logged models*: "
-            "`model = mlflow.pyfunc.load_model(address)`, and for ASE "
-            "`model.unwrap_python_model().force_field.calculator()`."
+            "In Python, with the `address` (`models:/…`) of `best_model` under *Logged models*:\n\n"
+            f"```python\n{lines}\n```"
         )
     return "\n\n".join([*told, _table(rounds, budget, unit), *(f"- {note}" for note in last.notes)])
 

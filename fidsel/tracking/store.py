@@ -1,17 +1,19 @@
 """Where runs are kept: a tracking server, or `mlflow.db` and `mlartifacts` in a folder."""
 
 import fcntl
+import json
 import logging
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
-from fidsel.data.atomic import write_text
+from fidsel.data.atomic import flush, write_text
 from fidsel.tracking.entries import without_passwords
 from fidsel.tracking.view import address
 
@@ -64,6 +66,25 @@ class Store:
         return None if self.folder is None else (self.folder / "mlartifacts").as_uri()
 
     @property
+    def loading(self) -> tuple[str, ...]:
+        """Lines of Python that load a logged model from its `address`.
+
+        >>> for line in Store.of(None, Path("/home/50%20ada")).loading:
+        ...     print(line)
+        import mlflow, tempfile
+        mlflow.set_tracking_uri("sqlite+pysqlite:////home/50%2520ada/mlflow.db")
+        model = mlflow.pyfunc.load_model(address, dst_path=tempfile.mkdtemp())
+        """
+        # MLflow takes escapes such as %20 in the path of a model back once too often, so that a model in a
+        # folder whose name looks like one is read from a copy
+        copied = self.folder is not None and unquote(str(self.folder)) != str(self.folder)
+        return (
+            f"import mlflow{', tempfile' if copied else ''}",
+            f"mlflow.set_tracking_uri({json.dumps(self.shown)})",
+            f"model = mlflow.pyfunc.load_model(address{', dst_path=tempfile.mkdtemp()' if copied else ''})",
+        )
+
+    @property
     def server(self) -> str | None:
         """Address of the page that it serves itself, without user name and password; None = it has none."""
         if not self.uri.startswith(("http://", "https://")):
@@ -101,7 +122,7 @@ class Store:
     def tried(self, action: Callable[[], None]) -> str | None:
         """Return in one line why an action on the store failed, None where it did not."""
         try:
-            with mlflow_defaults():
+            with mlflow_defaults(self.uri):
                 action()
         except Exception as error:  # isolation boundary: stores and artifact plugins raise what they like
             why = " ".join(str(error).split())[:200] or type(error).__name__
@@ -128,10 +149,32 @@ def _make(folder: Path) -> None:
     draft = store.with_name(".mlflow.db.part")
     if not store.exists():
         draft.unlink(missing_ok=True)
-        MlflowClient(tracking_uri=sqlite_uri(draft)).search_experiments(max_results=1)
+        with unflushed():
+            MlflowClient(tracking_uri=sqlite_uri(draft)).search_experiments(max_results=1)
+        flush(draft)
         files.mkdir(exist_ok=True)
         write_text(home, str(folder))
         draft.replace(store)
+
+
+@contextmanager
+def unflushed() -> Iterator[None]:
+    """Let SQLite files that are opened in a `with` block not wait for the disk.
+
+    MLflow makes its tables in a thousand steps, each of which would wait for it.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def opened(connection: Any, _: Any) -> None:  # Any: a connection of whatever driver
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", opened)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", opened)
 
 
 def _unused(path: Path) -> Path:
@@ -163,9 +206,15 @@ def sqlite_uri(path: Path) -> str:
 
 
 @contextmanager
-def mlflow_defaults() -> Iterator[None]:
-    """Set the environment variables of `DEFAULTS` that are not set, for the time of a `with` block."""
-    ours = {name: value for name, value in DEFAULTS.items() if name not in os.environ}
+def mlflow_defaults(uri: str | None = None) -> Iterator[None]:
+    """Set the environment variables of `DEFAULTS` that are not set, for the time of a `with` block.
+
+    Parameters
+    ----------
+    uri : default tracking URI; without one, MLflow may make an mlflow.db in the current folder.
+    """
+    wanted = DEFAULTS | ({"MLFLOW_TRACKING_URI": uri} if uri else {})
+    ours = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(ours)
     try:
         yield

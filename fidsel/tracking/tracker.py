@@ -161,7 +161,7 @@ class Tracker:
         files = [last / name for name in (FILE, "learning_curve.png", "config.json")]
         best = best_round(rounds)
         data = self.folder.round(best.index) if best is not None and rounds[-1].stop else None
-        return Story(description(rounds, self.budget), tags, files, data)
+        return Story(description(rounds, self.budget, self.store.loading), tags, files, data)
 
     def _best(self, rounds: Sequence[Round]) -> Best | None:
         best = best_round(rounds)

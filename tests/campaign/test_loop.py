@@ -331,10 +331,10 @@ def test_budget_ends_in_the_middle_of_a_round(tmp_path: Path) -> None:
     """Some labels take ten times as long as the others, and no model of their cost can see it coming."""
     folder = write_campaign(tmp_path, accurate="seconds = 0.02, slow = 0.2, one_in = 3, pause = -1")
     prices = ("fidelity.0.price.value=0.001", "fidelity.1.price={per='core-second',value=1}")
-    enough = ("campaign.validation=3", "campaign.rounds=9")  # for the budget to end before the rounds do
-    found = run(folder, *prices, "budget={total=2.5, unit='core-s'}", *enough)
+    enough = ("campaign.validation=3", "campaign.rounds=5")  # for the budget to end before the rounds do
+    found = run(folder, *prices, "budget={total=1.6, unit='core-s'}", *enough)
     check_consistent(folder)
-    assert found[-1].spent <= 2.5 + 0.1, "a label is stopped a moment after its time is over"
+    assert found[-1].spent <= 1.6 + 0.1, "a label is stopped a moment after its time is over"
     ended = "budget" in found[-1].stop or any("the budget ended before" in n for r in found for n in r.notes)
     assert ended or found[-1].remaining < 0.2
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,18 @@ from fidsel.tasks.compare import compare
 
 @pytest.fixture
 def campaigns(small_campaign: Path, tmp_path: Path) -> list[Path]:
-    """The small campaign; the same with another seed; one with another picker."""
+    """The small campaign; one that ran with another seed; one with another picker. All have the same file."""
+    start = {"name": "water", "rounds": 1, "test": 4, "validation": 3, "start": 4}
+    edits: list[dict[str, Any]] = [
+        {},
+        {"campaign": {**start, "seed": 1}},
+        {"selector": {"kind": "random", "per_round": 3}},
+    ]
     found = []
-    edits = ("", ""), ('"water"', '"water"\nseed = 1'), ("[selector]", '[selector]\nkind = "random"')
-    for number, (old, new) in enumerate(edits):
+    for number, edit in enumerate(edits):
         folder = Path(shutil.copytree(small_campaign, tmp_path / f"c{number}"))
-        text = (folder / "fidsel.toml").read_text()
-        (folder / "fidsel.toml").write_text(text.replace(old, new, 1) if old else text)
+        for path in folder.glob("rounds/*/config.json"):
+            path.write_text(json.dumps(json.loads(path.read_text()) | edit))
         found.append(folder)
     return found
 
@@ -51,8 +57,8 @@ def test_what_is_told_is_compared_at(campaigns: list[Path]) -> None:
 
 
 def test_campaigns_that_count_differently_are_refused(campaigns: list[Path]) -> None:
-    file = campaigns[1] / "fidsel.toml"
-    file.write_text(file.read_text().replace('unit = "label"', 'unit = "core-h"'))
+    file = campaigns[1] / "rounds" / "0001" / "config.json"
+    file.write_text(file.read_text().replace('"unit": "label"', '"unit": "core-h"'))
     with pytest.raises(UsageError, match="compare campaigns that count the same"):
         compare(campaigns)
     shutil.rmtree(campaigns[2] / "rounds")

@@ -1,8 +1,10 @@
 """A selection from a file as an object: its rounds, its document and how it is shown."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from small_task import task
 
 from fidsel.campaign.selection.picks_file import read_rounds
@@ -18,7 +20,9 @@ def opened(out: Path) -> FileSelection:
     return FileSelection(request, made, {"seed": 0}, (), made.control_arm(), [], [])
 
 
-def test_every_round_is_in_the_file_before_it_is_told(tmp_path: Path) -> None:
+def test_every_round_is_in_the_file_before_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = opened(tmp_path / "picks.npz")
     assert repr(found) == "FileSelection(pool.npz: no round yet)"
     for told in found.run():
@@ -35,3 +39,7 @@ def test_every_round_is_in_the_file_before_it_is_told(tmp_path: Path) -> None:
     assert set(found.task.frames.rows(kept_frames.ids)) == {*found.task.division.start.tolist(), *picked}
     assert found.report().title == "Selection from pool.npz"
     assert np.isfinite(found.report().errors.overall)
+    (tmp_path / "outputs").mkdir()
+    monkeypatch.chdir(tmp_path / "outputs")
+    here = replace(found, request=replace(found.request, pool=replace(found.request.pool, text=".")))
+    assert here.report().title == "Selection from outputs"

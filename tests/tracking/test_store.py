@@ -1,17 +1,23 @@
 """MLflow finds its file whatever the folder is called, and leaves nothing beside it."""
 
 import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import mlflow
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
 from fidsel.campaign import CampaignFolder
 from fidsel.fidelity.budget import Budget
+from fidsel.testing import example_frames
 from fidsel.tracking import Store, Tracker
-from fidsel.tracking.store import DEFAULTS, mlflow_defaults, sqlite_uri
+from fidsel.tracking.store import DEFAULTS, mlflow_defaults, sqlite_uri, unflushed
 
 NAMES = ["plain", "a%20b", "50% of #1?&c=d", "ü–+ ;,'\"", "x?y", "#"]
 
@@ -30,7 +36,17 @@ def test_the_file_is_where_it_should_be(tmp_path: Path, name: str) -> None:
     ]
 
 
-def test_rounds_are_sent_from_a_folder_of_any_name(
+@contextmanager
+def own_tracking_uri() -> Iterator[None]:
+    """Put MLflow's tracking URI back afterwards."""
+    before = mlflow.get_tracking_uri()
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def test_rounds_and_the_model_are_sent_from_a_folder_of_any_name(
     small_campaign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -52,6 +68,15 @@ def test_rounds_are_sent_from_a_folder_of_any_name(
             kept.read_bytes()
             == (folder / "rounds" / f"000{run.data.tags['fidsel.round']}" / "round.json").read_bytes()
         )
+    (campaign,) = client.search_runs([experiment.experiment_id], "tags.`fidsel.kind` = 'campaign'")
+    (lines,) = re.findall("```python\n(.*?)```", campaign.data.tags["mlflow.note.content"], re.DOTALL)
+    (model,) = client.search_logged_models([experiment.experiment_id])
+    found: dict[str, Any] = {"address": model.model_uri}
+    with own_tracking_uri():
+        exec(lines, found)
+    water = example_frames(1)[0]
+    water.calc = found["calculator"]
+    assert np.isfinite(water.get_potential_energy())
     assert {path.name for path in folder.iterdir()} - before == {"mlflow.db", "mlartifacts", ".mlflow.lock"}
     assert {path.name for path in tmp_path.iterdir()} == {"50% of %20 #1?&c=d", "round.json"}
 
@@ -73,6 +98,19 @@ def test_a_store_of_another_folder_is_set_aside_and_made_anew(
     assert moved.experiment(moved.client(), "water").artifact_location == (second / "mlartifacts").as_uri()
     assert (second / "mlflow.db.moved").is_file()
     assert not (first / "mlartifacts").exists() or left == "mlflow.db"
+
+
+def test_only_the_making_of_a_store_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    def waits(name: str) -> int:
+        engine = create_engine(sqlite_uri(tmp_path / name))
+        with engine.begin() as connection:
+            found = connection.execute(text("PRAGMA synchronous")).scalar_one()
+        engine.dispose()
+        return int(found)
+
+    with unflushed():
+        assert waits("a.db") == 0
+    assert waits("a.db") == waits("b.db") == 2
 
 
 def test_a_store_whose_making_was_cut_off_is_made_anew(

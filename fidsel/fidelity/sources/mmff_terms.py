@@ -95,6 +95,7 @@ def mmff_types(molecule: Molecule, variant: str = "MMFF94") -> "tuple[Chem.Mol, 
     Raises `UsageError` where MMFF94 has no type for an atom, naming it, or the molecule is a radical.
     """
     from rdkit.Chem import rdForceFieldHelpers
+    from rdkit.ForceField import rdForceField  # noqa: F401  makes the class of the properties known
 
     if variant not in VARIANTS:
         raise unknown("MMFF94 variant", variant, VARIANTS)

@@ -76,7 +76,9 @@ def _optimise(mol: "Chem.Mol", typed: "Chem.Mol", properties: "MMFFMolProperties
             typed, properties, confId=place, ignoreInterfragInteractions=False
         )
         field.Minimize(maxIts=MOST_ITERATIONS)
-        conformer.SetPositions(typed.GetConformer(place).GetPositions())
+        relaxed = typed.GetConformer(place)
+        for atom in range(mol.GetNumAtoms()):
+            conformer.SetAtomPosition(atom, relaxed.GetAtomPosition(atom))
         energy[conformer.GetId()] = field.CalcEnergy()
     return sorted(energy, key=energy.__getitem__)
 

@@ -18,7 +18,6 @@ from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.device import resolve
 from fidsel.models.ranges import Ranges
 from fidsel.models.require import (
-    Electrons,
     blaming,
     require_apart,
     require_distances,
@@ -26,23 +25,15 @@ from fidsel.models.require import (
     require_finite,
     require_level,
 )
-from fidsel.models.sgdml.fit import INVERSE_BYTES, WIDEN, Search, fit_forces
-from fidsel.models.sgdml.fitted import Fitted, Solved, distinct
-from fidsel.models.sgdml.frames import (
-    check_labelled,
-    check_training,
-    check_weights,
-    labelled,
-    one_level,
-    require_molecule,
-)
+from fidsel.models.sgdml.fit import INVERSE_BYTES, WIDEN, Search
+from fidsel.models.sgdml.fitted import Fitted, Solved
+from fidsel.models.sgdml.frames import check_training, one_level, require_molecule
 from fidsel.models.sgdml.kernel import Expansion
 from fidsel.models.sgdml.metric import METRICS
 from fidsel.models.sgdml.posterior import factorised, force_covariance, left_out_errors, signal_variance
 from fidsel.models.sgdml.solve import QUICK, SOLVERS, Solver, device_memory
-from fidsel.models.sgdml.symmetry import symmetry_group
-from fidsel.models.sgdml.update import update_forces
-from fidsel.models.watch import QUIET, Task, Watch
+from fidsel.models.sgdml.training import add_frames, fit_frames, positions_of
+from fidsel.models.watch import QUIET, Watch
 
 SIGMAS = (2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 LAM, LAMS = 1e-10, (1e-12, 1e-10, 1e-8, 1e-6)
@@ -185,36 +176,22 @@ class SGDML(ForceField):
         if kept is not None and "fitted" in kept[0]:
             fitted = Fitted.restore(kept[1], kept[0]["fitted"]).to(self.device)
             return self._copy(fitted=fitted, level=one_level(train) or self.level), kept[0]["record"]
-        fitted, record = self._fit(train, validation, weights, task)
-        task.finish({"fitted": fitted.scalars(), "record": record}, fitted.tensors())
-        return self._copy(fitted=fitted, level=one_level(train) or self.level), record
-
-    def _fit(
-        self, train: Frames, validation: Frames, weights: FloatArray | None, task: Task
-    ) -> tuple[Fitted, dict[str, Any]]:
-        """Return what was learnt and a record; see `fit`."""
-        numbers = train.dense().numbers
-        solver = self._solver.beside(len(train), len(numbers))
-        seen = np.concatenate([train.positions, validation.positions]).reshape(-1, len(numbers), 3)
-        permutations, symmetry = symmetry_group(self.symmetries, numbers, seen, self.max_perms)
-        importance = check_weights(weights, len(train))
-        importance = importance / importance.mean()
-        there = torch.tensor(permutations, device=self.device)
-        wanted = np.flatnonzero(importance > 0)
-        different = distinct(self._tensor(train.dense().positions[wanted]), there)
-        keep, widen = wanted[different.cpu().numpy()], WIDEN if self.sigmas == SIGMAS else 0
-        fitted, record = fit_forces(
-            labelled(train[keep], importance[keep], len(numbers), self.device),
-            labelled(validation, np.ones(len(validation)), len(numbers), self.device),
-            numbers=torch.tensor(numbers, device=self.device),
-            permutations=there,
-            search=Search(self.sigmas, self.lam, self.refine, widen, self.nus, self.metric),
-            solver=solver,
+        search = Search(
+            self.sigmas, self.lam, self.refine, WIDEN if self.sigmas == SIGMAS else 0, self.nus, self.metric
+        )
+        fitted, record = fit_frames(
+            train,
+            validation,
+            weights,
+            symmetries=self.symmetries,
+            max_perms=self.max_perms,
+            search=search,
+            solver=self._solver,
+            device=self.device,
             task=task,
         )
-        fitted = replace(fitted, electrons=Electrons.of(train, "sGDML"))
-        record |= fitted.counts() | {"left_out": len(train) - len(keep)}
-        return fitted, record | {"permutations": len(permutations), "symmetry": symmetry}
+        task.finish({"fitted": fitted.scalars(), "record": record}, fitted.tensors())
+        return self._copy(fitted=fitted, level=one_level(train) or self.level), record
 
     def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
         """Return the model fitted to its training frames and more, and a record.
@@ -241,20 +218,10 @@ class SGDML(ForceField):
             for frames that `fit` refuses, of another molecule, level, charge or spin, or an unfitted model.
         """
         fitted = self._require_fitted()
-        numbers = fitted.numbers.cpu().numpy()
-        importance = check_weights(weights, len(frames)) if len(frames) else np.ones(0)
-        check_labelled(frames, numbers)
         require_electrons(frames, fitted.electrons, self.kind)
         if len(frames) and one_level(frames) not in {"", self.level}:
             raise UsageError(f"this model is of level {self.level!r}, got frames of {one_level(frames)!r}")
-        wanted = np.flatnonzero(importance > 0)
-        fresh = labelled(frames[wanted], importance[wanted], len(numbers), self.device)
-        both = torch.cat([fitted.train.positions, fresh.positions])
-        different = distinct(both, fitted.permutations)[len(fitted.train) :]
-        solver = self._solver.beside(len(fitted.train) + len(fresh), len(numbers))
-        updated, record = update_forces(fitted, fresh[different], solver)
-        added = int(different.sum())
-        record |= updated.counts() | {"left_out": len(frames) - added, "added": added}
+        updated, record = add_frames(fitted, frames, weights, self._solver, self.device)
         return self._copy(fitted=updated), record
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
@@ -414,7 +381,4 @@ class SGDML(ForceField):
         require_molecule(frames, fitted.numbers.cpu().numpy())
         require_electrons(frames, fitted.electrons, self.kind)
         require_finite(frames)
-        return self._tensor(frames.positions.reshape(len(frames), len(fitted.numbers), 3))
-
-    def _tensor(self, array: FloatArray) -> torch.Tensor:
-        return torch.tensor(array, dtype=torch.float64, device=self.device)
+        return positions_of(frames, len(fitted.numbers), self.device)

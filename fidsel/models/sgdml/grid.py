@@ -33,11 +33,6 @@ class Grid:
     refine: int
     widen: int = 0
 
-    @property
-    def size(self) -> int:
-        """How many points are looked at, as long as the best is not at an edge."""
-        return len(set(self.points)) + 2 * self.refine
-
     def minimum(self, error: Callable[[float], float]) -> float:
         """Return where an error is lowest, of equal ones the smallest; `error` is called once per point."""
         points = sorted({float(point) for point in self.points})

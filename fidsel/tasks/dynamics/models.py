@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fidsel.config.load import check_config
+from fidsel.data.path_name import path_name
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
 from fidsel.md.dynamics.study import Maker
@@ -57,6 +58,6 @@ def called(model: Model) -> str:
     if isinstance(model, ForceField):
         return model.kind
     if isinstance(model, (Path, str)):
-        path = Path(model)
-        return f"{path.parent.name}/{path.name}" if path.name == "model" and path.parent.name else path.name
+        name = path_name(model)
+        return f"{path_name(Path(model) / '..')}/{name}" if name == "model" else name
     return str(model.settings().get("kind", type(model).__name__))

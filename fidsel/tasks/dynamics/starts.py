@@ -8,7 +8,7 @@ from fidsel.campaign.journal import Journal
 from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.settings import Campaign
-from fidsel.config.build import open_campaign
+from fidsel.config.build import open_finished
 from fidsel.config.load import FILE
 from fidsel.data import Frames
 from fidsel.data.label_file import LabelFile, Labels
@@ -77,4 +77,4 @@ def round_of(folder: Path) -> tuple[Campaign, int] | None:
     for one in rounds:
         place = kept.round(one.index).resolve()
         places |= {place: one.index, place / "model": one.index}
-    return (open_campaign(home), places[folder]) if folder in places else None
+    return (open_finished(home, (), places[folder]), places[folder]) if folder in places else None

@@ -13,6 +13,7 @@ from fidsel.config.parts import molecules as molecules_in
 from fidsel.config.parts import read_pool
 from fidsel.config.schema import PoolSection
 from fidsel.data.atomic import make_folder, write_text
+from fidsel.data.path_name import path_name
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecules.molecule import Molecule
@@ -188,7 +189,7 @@ def create(
         structure.resolve() if structure else None,
         pool.resolve() if pool else None,
         budget,
-        folder.resolve().name,
+        path_name(folder),
         charge=charge,
         spin=spin,
         units=units,

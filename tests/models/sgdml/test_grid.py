@@ -41,11 +41,8 @@ def test_a_grid_finds_the_lowest_of_several_minima() -> None:
 
 def test_a_grid_is_refined_and_widened_in_its_own_ratio() -> None:
     assert Grid([4, 16], refine=2).minimum(lambda point: abs(point - 8.0)) == 8.0
-    below = Grid([8, 16], refine=0, widen=2)
-    assert below.minimum(lambda point: point) == 2.0
-    assert below.size == 2
+    assert Grid([8, 16], refine=0, widen=2).minimum(lambda point: point) == 2.0
     assert Grid([8], refine=0, widen=2).minimum(lambda point: point) == 8.0
-    assert Grid([4, 16], refine=1).size == 4
 
 
 def test_equal_errors_give_the_smallest_width() -> None:

@@ -1,12 +1,14 @@
 """From names to models."""
 
+from pathlib import Path
+
 import pytest
 from mmff_force_field import MMFFForceField
 from spring_systems import shaken
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_smiles
-from fidsel.tasks.dynamics.models import maker, makers
+from fidsel.tasks.dynamics.models import called, maker, makers
 
 WATERS = shaken("H2O", 2)
 
@@ -28,3 +30,17 @@ def test_there_is_at_least_one_model() -> None:
     assert list(makers(["mmff94", "mmff94"], "cpu")) == ["mmff94", "mmff94 #2"]
     with pytest.raises(UsageError, match="dynamics need at least one model"):
         makers([], "cpu")
+
+
+def test_a_folder_is_called_by_its_name_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path / "painn" / "model"
+    inner.mkdir(parents=True)
+    (tmp_path / "best").symlink_to(inner)
+    monkeypatch.chdir(inner)
+    told = [called(path) for path in (".", "./", "..", "../", "../../painn", Path(), inner, "../model")]
+    assert told == ["painn/model", "painn/model", *["painn"] * 3, *["painn/model"] * 3]
+    assert called(tmp_path / "best") == "best"
+    assert called("gfn2") == "gfn2"
+    assert called("/") == "/"

@@ -1,5 +1,6 @@
 """Frames that dynamics start from; those of campaigns are in tests/cli/commands/files/test_md.py."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -25,3 +26,14 @@ def test_frames_stay_as_they_are_and_must_be_finite_molecules(tmp_path: Path) ->
         read_starts(waters.replace(cell=np.eye(3)[None].repeat(3, 0) * 9, pbc=np.ones((3, 3), bool)))
     with pytest.raises(UsageError, match="the folder of a campaign or a round"):
         training_frames(tmp_path)
+
+
+def test_frames_of_a_campaign_are_those_of_the_level_that_it_ran_with(
+    small_campaign: Path, tmp_path: Path
+) -> None:
+    known = training_frames(small_campaign)
+    copy = Path(shutil.copytree(small_campaign, tmp_path / "water"))
+    file = copy / "fidsel.toml"
+    file.write_text(file.read_text().replace('"sto-3g"', '"3-21g"'))
+    assert len(known) > 0
+    assert training_frames(copy).ids == known.ids

@@ -14,7 +14,6 @@ from fidsel.exceptions import WaitingError
 
 if TYPE_CHECKING:
     from fidsel.campaign.records.summary import Summary
-    from fidsel.tracking import Tracker
 
 
 def iterate(
@@ -38,17 +37,17 @@ def iterate(
         note(told)
         return
     from fidsel.campaign import iterate as rounds
-    from fidsel.config.build import open_campaign, open_tracker
+    from fidsel.config.build import open_campaign
 
     changes = with_device(settings, device)
     waits = None
     with progress() as report:
-        campaign, tracker = open_campaign(folder, changes), open_tracker(folder, changes)
-        send(tracker)  # what an earlier run could not send, also of a finished campaign
+        campaign = open_campaign(folder, changes)
+        send(folder, changes)  # what an earlier run could not send, also of a finished campaign
         try:
             for record in rounds(campaign, report, break_lock):
                 note(round_line(record, campaign.budget))
-                send(tracker)
+                send(folder, changes)
         except WaitingError as error:
             waits = error
     found = summary(folder, changes, as_json)
@@ -57,8 +56,11 @@ def iterate(
         raise waits
 
 
-def send(tracker: "Tracker | None") -> None:
-    """Send rounds to MLflow; where that fails, say so and go on."""
+def send(folder: Path, settings: Sequence[str]) -> None:
+    """Send rounds to MLflow, by what the last of them ran with; where that fails, say so and go on."""
+    from fidsel.config.build import open_tracker
+
+    tracker = open_tracker(folder, settings)
     if trouble := tracker and tracker.sync():
         note(trouble)
 

@@ -22,10 +22,10 @@ def report(
 ) -> None:
     """Write the report of a round as one HTML file that opens offline; nothing is trained or labelled."""
     from fidsel.campaign.records.report import FILE, read_report
-    from fidsel.config.build import open_campaign
+    from fidsel.config.build import open_finished
     from fidsel.report import as_text, findings, write_report
 
-    campaign = open_campaign(folder, settings or ())
+    campaign = open_finished(folder, settings or (), number)
     index, found = read_report(campaign, number)
     path = write_report(found, out or campaign.folder.round(index) / FILE, figures)
     words = [as_text(sentence, f"m{found.unit}") for sentence in findings(found)]

@@ -40,6 +40,18 @@ def test_a_report_elsewhere_with_its_figures(
     assert {path.name for path in figures.iterdir()} >= {"cluster_errors.png", "learning_curve.svg"}
 
 
+def test_a_round_is_reported_as_it_ran(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = write_campaign(tmp_path / "campaign")
+    assert fidsel(capfd, "iterate", "-C", folder, "budget.total=11", "campaign.name=eleven").code == 0
+    path = folder / "rounds" / "0000" / "report.html"
+    before = path.read_text()
+    done = fidsel(capfd, "report", "-C", folder, "--json")
+    assert " of 11 labels" in json.loads(done.out)["facts"]["spent"]
+    assert path.read_text() == before
+    named = fidsel(capfd, "report", "-C", folder, "campaign.name=other", "--out", tmp_path / "other.html")
+    assert (named.code, "other, round 0" in (tmp_path / "other.html").read_text()) == (0, True)
+
+
 def test_no_round_yet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     done = fidsel(capfd, "report", "-C", write_campaign(tmp_path / "new"))
     assert done.code == 2
