@@ -75,7 +75,8 @@ def run(cell: Cell, folder: Path) -> Row:
         told = trained.diagnostics
         found.append({
             "accurate": count, "kept": told["kept"], "test": true,
-            "validation": _in_kcal(told["validation_error"]), "left_out": _in_kcal(told["left_out_error"]),
+            "validation": _in_kcal(told["validation_error"]),
+            "left_out": _in_kcal(told["leave_one_out_rmse"]),
         })  # fmt: skip
     return asdict(cell) | {"trainings": found, "cpu_seconds": process_time() - start}
 

@@ -64,15 +64,16 @@ class Hungry:
     def _stray(self, argument: tuple[str, str]) -> None:
         """Leave a program in a session of its own behind, write its number down, then end as told."""
         file, then = argument
-        self._later((file, "0"))
+        Path(f"{file}.go").touch()
+        self._later(file)
         self._wait(file)
         getattr(self, f"_{then}")(1000)
 
-    def _later(self, argument: tuple[str, str]) -> None:
-        """Leave a program behind that takes a session of its own after some seconds."""
-        file, seconds = argument
-        script = 'setsid sh -c \'echo $$ > "$0.part" && mv "$0.part" "$0" && exec sleep 1000\' "$0" &'
-        subprocess.run(["/bin/sh", "-c", f"(sleep {seconds}; {script}) &", file], check=True)
+    def _later(self, file: str) -> None:
+        """Leave a program behind that takes a session of its own and writes its number down once told to."""
+        wait = 'while [ ! -e "$0.go" ]; do sleep 0.02; done'
+        leave = 'setsid sh -c \'echo $$ > "$0.part" && mv "$0.part" "$0" && exec sleep 1000\' "$0"'
+        subprocess.run(["/bin/sh", "-c", f"({wait}; {leave}) &", file], check=True)
 
     def _server(self, _: object) -> str:
         """Start a program once, and say whether it is there."""
@@ -116,6 +117,15 @@ class Hungry:
 
     def _close(self, _: object) -> None:
         os.closerange(3, 256)
+
+    def _release(self, file: str) -> None:
+        """Let the program of `_later` go, and wait until it has gone."""
+        Path(f"{file}.go").touch()
+        self._wait(file)
+
+    def _daemon(self, file: str) -> None:
+        self._later(file)
+        self._wait(file)
 
     def _wait(self, file: str) -> None:
         while not Path(file).exists():

@@ -19,7 +19,7 @@ from fidsel.fidelity.level import Fidelity
 from fidsel.md.dynamics.stops import ClusterBounds
 from fidsel.models import ForceField, load
 from fidsel.models.combinations.labels import SourceLabels
-from fidsel.models.watch import OnProgress, Progress
+from fidsel.models.watch import OnProgress, Progress, unheard
 from fidsel.selector import Picker, error_source
 from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.selector.step import Step
@@ -33,7 +33,7 @@ ControlKind = Literal["owned", "bought", "off"]
 
 
 class Reporter(Protocol):
-    """Hears how far long work has come."""
+    """Hears how far long work has come, also from other threads."""
 
     def __call__(self, what: str, done: int, total: int, detail: str = "") -> None:
         """Take note that `done` of `total` steps of `what` are finished.
@@ -51,6 +51,8 @@ def silent(what: str, done: int, total: int, detail: str = "") -> None:
 
 def tells(report: Reporter, what: str) -> OnProgress:
     """Return what passes the progress of a training on to a reporter, stage by stage."""
+    if report is silent:
+        return unheard
 
     def tell(progress: Progress) -> None:
         report(f"{what}: {progress.stage}", progress.step, progress.of, progress.detail)

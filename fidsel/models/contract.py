@@ -266,10 +266,10 @@ class ForceField(ABC):
         """Return the model with its validation frames learnt, too, itself where that is another training."""
         return self
 
-    def left_out(self) -> FloatArray | None:
-        """Return (n,) eV/Å, the force RMSE at each training frame of a fit to all the others.
+    def leave_one_out(self) -> float | None:
+        """Return the force RMSE, eV/Å, of fits to all training frames but one at the one that is left out.
 
-        None where that takes more than the fit at hand.
+        Settings stay those of the fit to all. None where that is not known without more fits.
         """
         return None
 

@@ -66,7 +66,7 @@ class SideBySide(Protocol):
         ...
 
     def heard(self, listener: OnProgress) -> OnProgress:
-        """Return what a training of the next call can tell, whom this process has listen."""
+        """Return a callback for a training of the next call: what that tells it, the listener hears here."""
         ...
 
 
@@ -96,7 +96,7 @@ class Watch:
 
     Parameters
     ----------
-    on_progress : called now and then, from the thread that trains.
+    on_progress : called now and then, from the thread that trains or one that follows trainings elsewhere.
     checkpoints : of this training, None = a killed one begins anew. For one run of one recipe.
     stage : the part of the training this is for.
     trainer : runs parts that do not depend on each other, None = they run here, one after the other.
@@ -131,7 +131,7 @@ class Watch:
     def _apart(self, name: str) -> "Watch":
         """Return the watch of a part in another process."""
         kept = None if self.checkpoints is None else self.checkpoints.apart()
-        heard = self.on_progress if self.trainer is None else self.trainer.heard(self.on_progress)
+        heard = unheard if self.trainer is None else self.trainer.heard(self.on_progress)
         return Watch(heard, kept, self.part(name).stage)
 
     def task(self, facts: object) -> "Task":

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from fidsel.data.atomic import write_text
 from fidsel.report.content import UNITS
+from fidsel.report.figures import Drawing, drawings, figure_section, save_drawing
 from fidsel.report.markup import Html, tag
 from fidsel.report.molecules import molecule_table
-from fidsel.report.pictures.figures import Drawing, drawings, figure_section, save_drawing
 from fidsel.report.sentences import Quantity, Sentence, findings
 from fidsel.report.structures import structures_json, viewer_licences, viewer_script
 from fidsel.report.tables import cluster_table, error_text, pick_table, unit_name

@@ -17,7 +17,7 @@ from fidsel.fidelity.engine.task import Engine, Task
 from fidsel.fidelity.source import Label, LabelError, Value
 from fidsel.models import ForceField, load
 from fidsel.models.watch import OnProgress, unheard
-from fidsel.training.progress_files import ProgressFile, following
+from fidsel.training.progress_files import ProgressFile, following, remove
 from fidsel.training.stage import History, Surrogate, Trained
 
 CUT_OFF: Final = 20
@@ -74,7 +74,7 @@ class Trainer:
     _files: dict[Path, OnProgress] = field(default_factory=dict, init=False, repr=False)
 
     def heard(self, listener: OnProgress) -> OnProgress:
-        """Return what passes the progress of a training of the next call on to a listener of this process."""
+        """Return a callback for a training of the next call: what that tells it, the listener hears here."""
         if listener is unheard:
             return unheard
         make_folder(self.folder)
@@ -100,21 +100,22 @@ class Trainer:
                 Task(name, Atoms(), Training(call, place / str(row)), threads=self.threads)
                 for row, (name, call) in enumerate(calls.items())
             ]
-            with following(self._files):
-                self._run(tasks)
+            with following(self._files) as check:
+                self._run(tasks, check)
             return [read_trained(place / str(row), self.read) for row in range(len(tasks))]
         finally:
             shutil.rmtree(place, ignore_errors=True)
             for path in self._files:
-                path.unlink(missing_ok=True)
+                remove(path)
             self._files.clear()
 
-    def _run(self, tasks: Sequence[Task]) -> None:
-        """Have trainings done, those that are cut off once more."""
+    def _run(self, tasks: Sequence[Task], check: Callable[[], None]) -> None:
+        """Have trainings done, those that are cut off once more; `check` raises where that is of no use."""
         for _ in range(CUT_OFF):
             again = []
             with closing(self.engine.run(tasks)) as results:
                 for task, outcome, usage in results:
+                    check()
                     self.seconds += usage.cpu + usage.setup
                     if isinstance(outcome, LabelError):
                         again.append(_cut_off(task, outcome))

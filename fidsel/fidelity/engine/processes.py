@@ -171,11 +171,18 @@ def has_children() -> bool:
     return True
 
 
-def strays() -> list[Process]:
-    """Return the living descendants of this process that left its process group."""
+def strays(kept: Container[int] = ()) -> list[Process]:
+    """Return the living descendants of this process that left its process group.
+
+    Parameters
+    ----------
+    kept : numbers of processes that do not count, nor do their descendants.
+    """
     if not has_children():
         return []
-    return [one for one in descendants() if one.state != "Z" and one.group != os.getpgrp()]
+    others = {pid: one for pid, one in processes().items() if pid not in kept}
+    found = family(os.getpid(), others)[1:]
+    return [one for one in found if one.state != "Z" and one.group != os.getpgrp()]
 
 
 def end_strays(kept: Container[int]) -> None:
@@ -186,12 +193,12 @@ def end_strays(kept: Container[int]) -> None:
 
     Parameters
     ----------
-    kept : numbers of processes that are left alone.
+    kept : numbers of processes that are left alone, with their descendants.
     """
     if not has_children():
         return
     for _ in range(KILL_ROUNDS):
-        found = [one for one in strays() if one.pid not in kept]
+        found = strays(kept)
         if not found:
             break
         for one in found:

@@ -20,7 +20,14 @@ from ase import Atoms
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.engine.boundary import error_of, label_or_error, warm_up
 from fidsel.fidelity.engine.guard import start_guard
-from fidsel.fidelity.engine.processes import become_subreaper, end_strays, own_cpu, strays
+from fidsel.fidelity.engine.processes import (
+    become_subreaper,
+    descendants,
+    end_strays,
+    has_children,
+    own_cpu,
+    strays,
+)
 from fidsel.fidelity.engine.progress import LABELLING, SETTING_UP, WAITING, Progress, State
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.task import Usage
@@ -105,13 +112,14 @@ class _Server:
     def _set_up(self, packed: bytes, frame: bytes) -> tuple[LabelSource, Atoms]:
         """Return a source that is warm, and what it is to label."""
         cold = source_key(packed) not in self.warm
-        if cold:
-            end_strays(self.kept)  # what a label left that has gone its own way since
+        # what labels left behind counts as theirs, also where it leaves the group only during this set-up
+        before = {one.pid for one in descendants()} if cold and has_children() else set()
         source: LabelSource = pickle.loads(packed)
         atoms: Atoms = pickle.loads(frame)
         if cold:
             warm_up(source, atoms)
-            self.kept |= {one.pid for one in strays()}
+            outside = {one.pid for one in strays()}
+            self.kept = (self.kept & outside) | (outside - before)
         return source, atoms
 
     def _labelled(self, source: LabelSource, atoms: Atoms) -> Label | LabelError:

@@ -25,13 +25,13 @@ from fidsel.models.require import (
     require_finite,
     require_level,
 )
-from fidsel.models.sgdml.fit import INVERSE_BYTES, WIDEN, Search
+from fidsel.models.sgdml.fit import INVERSE_BYTES, INVERSE_ROWS, WIDEN, Search
 from fidsel.models.sgdml.fitted import Fitted, Solved
 from fidsel.models.sgdml.frames import check_training, one_level, require_molecule
 from fidsel.models.sgdml.kernel import Expansion
 from fidsel.models.sgdml.metric import METRICS
-from fidsel.models.sgdml.posterior import factorised, force_covariance, left_out_errors, signal_variance
-from fidsel.models.sgdml.solve import QUICK, SOLVERS, Solver, device_memory
+from fidsel.models.sgdml.posterior import factorised, force_covariance, leave_one_out_rmse, signal_variance
+from fidsel.models.sgdml.solve import SOLVERS, Solver, device_memory
 from fidsel.models.sgdml.training import add_frames, fit_frames, positions_of
 from fidsel.models.watch import QUIET, Watch
 
@@ -304,13 +304,14 @@ class SGDML(ForceField):
         exact = solver.beside(n, len(fitted.numbers)).way(n * fitted.equations) == "exact"
         return self.update(frames)[0] if exact and type(self) is SGDML else self
 
-    def left_out(self) -> FloatArray | None:
-        """Return the leave-one-out errors of an exact fit of at most `QUICK` equations."""
+    def leave_one_out(self) -> float | None:
+        """Return the error of an exact fit of at most `INVERSE_ROWS` equations; see `ForceField`."""
         fitted, memory = self._require_fitted(), self._solver.memory
         rows = len(fitted.train) * fitted.equations
-        if rows > QUICK or INVERSE_BYTES * rows**2 > memory or self.solver == "iterative":
+        exact = self.solver != "iterative" and type(self) is SGDML  # a subclass may fit in a way of its own
+        if not exact or rows > INVERSE_ROWS or INVERSE_BYTES * rows**2 > memory:
             return None
-        return left_out_errors(fitted, self._solved)
+        return leave_one_out_rmse(fitted, self._solved)
 
     @property
     def training_frames(self) -> Frames | None:

@@ -1,11 +1,10 @@
-"""What the Gaussian process behind an exact sGDML fit is unsure of."""
+"""What an exact sGDML fit knows of its errors: posterior covariance, and errors at frames left out."""
 
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from fidsel.arrays import FloatArray
 from fidsel.exceptions import UsageError
 from fidsel.models.sgdml.factor import factorise, kernel_panels
 from fidsel.models.sgdml.fitted import Fitted, Solved, descriptor_symmetries
@@ -56,13 +55,12 @@ def force_covariance(fitted: Fitted, solved: Solved, left: Tensor, right: Tensor
     return _cartesian(here, _cartesian(there, reduced.mT).mT)
 
 
-def left_out_errors(fitted: Fitted, solved: Solved) -> FloatArray:
-    """Return (n,) eV/Å, the force RMSE at each training frame of a fit to all the others."""
+def leave_one_out_rmse(fitted: Fitted, solved: Solved) -> float:
+    """Return the force RMSE, eV/Å, at training frames of fits to all the others."""
     targets = System.of(solved.frames, fitted.train).targets
     residuals = LeftOut(solved.lower.inverse(), targets, fitted.train.weights).residuals
     # the reduced bases hold all of the forces but what moves or turns the molecule as a whole
-    found: FloatArray = (residuals.square().sum(1) / (3 * len(fitted.numbers))).sqrt().cpu().numpy()
-    return found
+    return float((residuals.square().sum(1) / (3 * len(fitted.numbers))).mean().sqrt())
 
 
 def signal_variance(fitted: Fitted, solved: Solved) -> float:

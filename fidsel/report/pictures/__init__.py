@@ -1,1 +1,1 @@
-"""Pictures: PNG or SVG drawn by matplotlib, without a display and without global state."""
+"""PNG and SVG drawn by matplotlib, without a display and without global state."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from fidsel.arguments import Fraction, PositiveFloat, check_arguments, refuse_unused
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import IntArray
 from fidsel.data import Frames
 from fidsel.data.difference import above
 from fidsel.data.lookup import Lookup
@@ -40,9 +40,9 @@ class Cokriging(Recipe):
     part of its own frames, which a kernel with a factor then learns, too. They also choose what is returned,
     and `kept` says which: the sum, the surrogate at the accurate level's energies or, where the residual is
     a closed-form fit, one to the accurate labels alone, as few cheap labels may make the sum worse than that.
-    Few validation frames choose badly: the sum is given up only where the leave-one-out errors of the
-    accurate training frames, too, are larger than the other's, or the validation errors far apart
-    (`keep_best`).
+    Few validation frames choose badly: where both have a leave-one-out error (closed-form fits of few
+    labels), the sum is given up only for what has the smaller one, too, or less than half of its validation
+    error (`keep_best`).
     Kernels with solver "auto" are solved as "quick" says.
     With `bias_weights` cheap frames weigh w_j = exp(−B_j / γ median B), B_j the mean absolute difference
     between the cheap forces (or energies, see `level_bias`) and those of a model of the accurate labels
@@ -115,15 +115,15 @@ class Cokriging(Recipe):
         histories.append(chain.extend(model(seed), data.train, data.validation, stage))
         states: dict[str, ForceField] = {"residual": chain.total(), "surrogate": before}
         left = {
-            "residual": chain.left_out(data.train, unseen),
-            "surrogate": chain.beyond(errors(before, data.train).per_frame_force_rmse, data.train, unseen),
+            "residual": chain.beyond(chain.residual_error, data.train, unseen),
+            "surrogate": chain.beyond(errors(before, data.train).force_rmse, data.train, unseen),
         }
         if teacher is not None:
             states["teacher"] = teacher
         elif not takes_steps(model(seed)):  # a network would take as many steps again
             states["standard"], history, left["standard"] = chain.alone(model(seed), data, stage)
             histories.append(history)
-        kept = keep_best(states, data.validation, left)
+        kept = keep_best(states, data.validation, left, len(data.train))
         diagnostics = {
             "levels": levels,
             "surrogate_validation": errors(surrogates[-1].model, data.validation).metrics().to_dict(),
@@ -150,7 +150,7 @@ class _Chain:
         self.parts: list[ForceField] = []
         self.labels: Frames | None = None  # all of the last level, held out or not
         self._whole: list[ForceField] = []  # the parts, with the frames that validated them taken back
-        self._left: FloatArray | None = None  # leave-one-out errors of the last part
+        self.residual_error: float | None = None  # leave-one-out error of the last part
         self.seed, self.watch = seed, watch
 
     def extend(
@@ -169,7 +169,7 @@ class _Chain:
         fitted, history = train_one(
             model, train, validation, stage, importance, seed=self.seed, watch=self.watch
         )
-        self._left = fitted.left_out() if self.parts else None
+        self.residual_error = fitted.leave_one_out() if self.parts else None
         whole = fitted.completed(validation) if weights is None else fitted
         # a copy of a kernel leaves its factor, which may take gigabytes
         self.parts.append(copy(fitted))
@@ -180,27 +180,25 @@ class _Chain:
         """Let the parts learn, too, what validated them."""
         self.parts = list(self._whole)
 
-    def left_out(self, frames: Frames, unseen: float) -> FloatArray | None:
-        """Return (n,) eV/Å, errors of the total at training frames of the last part when these are left out.
+    def beyond(self, error: float | None, frames: Frames, unseen: float) -> float | None:
+        """Return an error at frames with that of the level below added in squares, as if independent.
+
+        A frame whose label of the level below was known does not show the error of that level's model.
 
         Parameters
         ----------
-        frames : those training frames.
-        unseen : eV/Å, force RMSE of the chain without its last part on frames of its own level.
+        error : eV/Å, force RMSE; None stays None.
+        unseen : eV/Å, that of the level below on frames of its own level.
         """
-        return None if self._left is None else self.beyond(self._left, frames, unseen)
-
-    def beyond(self, left: FloatArray, frames: Frames, unseen: float) -> FloatArray:
-        """Return errors with those of the level below, which do not show where its own label was known."""
         known = float((self._find(frames) >= 0).mean())
-        return np.sqrt(left**2 + known * unseen**2)
+        return None if error is None else (error**2 + known * unseen**2) ** 0.5
 
     def alone(
         self, model: ForceField, data: TrainingData, stage: Stage
-    ) -> tuple[ForceField, History, FloatArray | None]:
+    ) -> tuple[ForceField, History, float | None]:
         """Return a model of the accurate labels alone, with the symmetries of the chain.
 
-        Its history and leave-one-out errors come with it.
+        Its history and leave-one-out error come with it.
         """
         fitted, history = train_one(
             model.correcting(self.parts[0]),
@@ -210,7 +208,7 @@ class _Chain:
             seed=self.seed,
             watch=self.watch,
         )
-        return copy(fitted), history, fitted.left_out()
+        return copy(fitted), history, fitted.leave_one_out()
 
     def total(self) -> ForceField:
         """Return the sum of the parts, at the level of the last."""

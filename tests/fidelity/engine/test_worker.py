@@ -170,14 +170,35 @@ def test_a_program_in_a_session_of_its_own_ends_with_its_label(
     wait_until(lambda: gone(stray))
 
 
-def test_a_program_that_leaves_late_ends_with_the_next_label(engine: LocalEngine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("warm", [None, ("sleep", 0.1)], ids=["the same source", "another source"])
+def test_a_program_that_leaves_late_ends_with_the_next_label(
+    engine: LocalEngine, tmp_path: Path, warm: Any
+) -> None:
     file = tmp_path / "pid"
-    assert cause(only(engine, task("a", "later", (str(file), "0.2")))[0]) == "label"
+    assert cause(only(engine, task("a", "later", str(file)))[0]) == "label"
+    (tmp_path / "pid.go").touch()
     wait_until(file.exists)
     late = int(file.read_text())
     assert not gone(late)
-    assert cause(only(engine, task("b"))[0]) == "label"
+    assert cause(only(engine, task("b", warm=warm))[0]) == "label"
     wait_until(lambda: gone(late))
+
+
+def test_a_program_that_leaves_during_a_set_up_is_no_part_of_it(engine: LocalEngine, tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    assert cause(only(engine, task("a", "later", str(file)))[0]) == "label"
+    assert cause(only(engine, task("b", warm=("release", str(file))))[0]) == "label"
+    late = int(file.read_text())
+    wait_until(lambda: gone(late))
+
+
+def test_what_a_source_sets_up_outside_of_the_group_stays(engine: LocalEngine, tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    (tmp_path / "pid.go").touch()
+    warm = ("daemon", str(file))
+    for name in "ab":
+        assert cause(only(engine, task(name, warm=warm))[0]) == "label"
+        assert not gone(int(file.read_text()))
 
 
 @pytest.mark.skipif(available_cores() < 2, reason="needs two workers")

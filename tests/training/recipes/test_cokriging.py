@@ -319,6 +319,23 @@ def test_without_accurate_energies_the_surrogate_that_is_kept_still_speaks_for_t
     assert force_mae(trained.model, held) < 0.05
 
 
+@pytest.mark.parametrize("paired", [True, False])
+def test_leave_one_out_errors_are_those_of_the_whole_sum(paired: bool) -> None:
+    own = cheap(8, seed=1) if paired else cheap(8, seed=4)  # of the accurate frames, or of others
+    given = TrainingData(frames(8, seed=1), frames(4, seed=2), (own + cheap(40, seed=3),))
+    trained = Cokriging()(given, sgdml, 0)
+    assert isinstance(trained.model, Sum)
+    (surrogate,) = trained.surrogates
+    held = given.cheap[0][np.isin(given.cheap[0].ids, surrogate.unseen)]
+    unseen = float(np.sqrt(np.mean((surrogate.model.predict(held).forces - held.forces) ** 2)))
+    residual = trained.model.parts[1].leave_one_out()
+    assert residual is not None
+    found = trained.diagnostics["leave_one_out_rmse"]
+    # the residual of a pair does not show the error of the surrogate
+    assert found["residual"] == pytest.approx(np.hypot(residual, unseen if paired else 0.0), rel=1e-6)
+    assert set(found) == {"residual", "surrogate", "standard"}
+
+
 def test_members_of_a_residual_committee_have_the_symmetries_of_the_surrogate() -> None:
     def committee(seed: int) -> ForceField:
         return Ensemble.of(lambda _: SGDML([8.0]), 3, seed)

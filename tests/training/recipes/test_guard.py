@@ -39,24 +39,23 @@ def off_by(error: float) -> Predictions:
 
 
 @pytest.mark.parametrize(
-    ("last", "left", "kept"),
+    ("last", "left", "trained", "kept"),
     [
-        (0.15, {"residual": [0.1, 0.1], "standard": [0.2, 0.1]}, "residual"),
-        (0.15, {"residual": [0.1, 0.2], "standard": [0.1, 0.1]}, "standard"),
-        (0.15, {"residual": None, "standard": [1.0, 1.0]}, "standard"),
-        (0.15, {"standard": [1.0, 1.0]}, "standard"),
-        (0.15, {"residual": [np.nan, 1.0], "standard": [2.0, 2.0]}, "standard"),
-        (0.25, {"residual": [0.1, 0.1], "standard": [0.2, 0.1]}, "standard"),
-        (0.09, {"residual": [0.1, 0.2], "standard": [0.1, 0.1]}, "residual"),
+        (0.15, {"residual": 0.1, "standard": 0.2}, 20, "residual"),
+        (0.15, {"residual": 0.2, "standard": 0.1}, 20, "standard"),
+        (0.15, {"residual": 0.1, "standard": 0.2}, 6, "standard"),  # as many frames validate
+        (0.15, {"residual": None, "standard": 1.0}, 20, "standard"),
+        (0.15, {"standard": 1.0}, 20, "standard"),
+        (0.15, {"residual": np.nan, "standard": 2.0}, 20, "standard"),
+        (0.25, {"residual": 0.1, "standard": 0.2}, 20, "standard"),  # far apart on the validation frames
+        (0.09, {"residual": 0.2, "standard": 0.1}, 20, "residual"),
     ],
 )
-def test_leave_one_out_errors_have_a_say_unless_validation_errors_are_far_apart(
-    last: float, left: dict[str, list[float] | None], kept: str
+def test_leave_one_out_errors_have_a_say_where_few_frames_validate(
+    last: float, left: dict[str, float | None], trained: int, kept: str
 ) -> None:
     states = {"residual": off_by(last), "standard": off_by(0.1)}
-    errors = {name: None if each is None else np.array(each) for name, each in left.items()}
-    found = keep_best(states, VALIDATION, errors)
+    found = keep_best(states, VALIDATION, left, trained)
     assert found.name == kept
-    known = {name for name, each in left.items() if each is not None and np.isfinite(each).all()}
-    assert set(found.report().get("left_out_error", {})) == known
-    assert found.left_out["standard"] == pytest.approx(np.sqrt(np.square(left["standard"]).mean()))
+    known = {name: error for name, error in left.items() if error is not None and np.isfinite(error)}
+    assert found.report().get("leave_one_out_rmse", {}) == known

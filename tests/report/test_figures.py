@@ -2,7 +2,7 @@ from pathlib import Path
 
 from selected import water_report
 
-from fidsel.report.pictures.figures import drawings, figure_section, save_drawing
+from fidsel.report.figures import drawings, figure_section, save_drawing
 from fidsel.report.pictures.torsions import Turned
 
 
