@@ -11,7 +11,7 @@ DEMO = """\
 [campaign]
 name = "methanol demo"
 seed = 0
-rounds = 3
+rounds = 2
 test = 20             # held-out CCSD(T) labels, beside the budget
 validation = 6
 control = "bought"    # random CCSD(T) labels at equal spend, beside the budget
@@ -52,7 +52,7 @@ kind = "cokriging"
 kind = "cluster-error"
 
 [budget]
-total = 2.0
+total = 1.2
 unit = "core-min"
 """
 
