@@ -1,6 +1,7 @@
 """Learning curves measured on labels that are bought anyway: of cheap levels, and of their differences."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from math import floor
 from time import process_time
@@ -17,8 +18,11 @@ from fidsel.fidelity.planner.priors import Kind, Learner, is_minimal, kind_of, l
 from fidsel.fidelity.source import LabelSource, names_of
 from fidsel.models import Fittable
 from fidsel.models.combinations.labels import SourceLabels
+from fidsel.models.watch import SideBySide
+from fidsel.training.apart import Trainer
 from fidsel.training.evaluate import validation_error
-from fidsel.training.stage import ModelFactory
+from fidsel.training.recipes.standard import Standard
+from fidsel.training.stage import ModelFactory, TrainingData
 
 HELD, FEWEST_FOLDS = 4, 3
 """Most labels of a part that is scored on in turn by a model that has not seen it, and fewest such parts."""
@@ -42,6 +46,22 @@ FEWEST_PAIRS = 3
 """Accurate pilot labels below which nothing can be learnt from them."""
 SPREAD = 0.2
 """Standard deviation of ln error, beside that between folds: they share frames."""
+
+
+class _Fit(NamedTuple):
+    """One fit to a part of the labels of a curve.
+
+    Parameters
+    ----------
+    labels : bought for it.
+    data : what is fitted, and what chooses the settings.
+    held : frames that neither has seen.
+    """
+
+    link: Link
+    labels: float
+    data: TrainingData
+    held: Frames
 
 
 class Measured(NamedTuple):
@@ -92,14 +112,20 @@ def campaign_law(
     atoms: int,
     seed: int,
     baseline: SourceLabels | None = None,
+    trainer: Trainer | None = None,
 ) -> Measured:
     """Return what is known of a campaign's learning law: of its kinds of levels, and of the labels it has.
 
     Parameters
     ----------
     levels : labelled frames of each level that were drawn at random, cheapest first, in order of buying.
+    trainer : fits in processes of their own; None = in this one.
     """
-    begun, kinds = process_time(), [level_kind(level) for level in campaign.fidelities]
+
+    def clock() -> float:
+        return process_time() + (0.0 if trainer is None else trainer.seconds)
+
+    begun, kinds = clock(), [level_kind(level) for level in campaign.fidelities]
     exact = [len(kinds) - 2] if campaign.cheap_use == "pairs" and len(kinds) > 1 else []
     learner: Learner = "kernel" if isinstance(campaign.model(0), Fittable) else "network"
     points: tuple[CurvePoint, ...] = ()
@@ -107,11 +133,12 @@ def campaign_law(
     one_molecule = len({formula for frames in levels for formula in frames.formulas}) == 1
     if one_molecule and measurable(campaign):
         above = levels if baseline is None else [baseline.subtract(frames) for frames in levels]
-        points = measured_curves(above, campaign.model, seed, EQUATIONS // max(3 * atoms - 6, 1))
+        most = EQUATIONS // max(3 * atoms - 6, 1)
+        points = measured_curves(above, campaign.model, seed, most, trainer)
         ratios = force_ratios(levels)
     beneath = None if baseline is None else source_kind(baseline.source)
     law = fit_law(points, law_prior(kinds, atoms, learner, exact, ratios, beneath), seed=seed)
-    return Measured(law, points, process_time() - begun)
+    return Measured(law, points, clock() - begun)
 
 
 def level_kind(level: Fidelity) -> Kind:
@@ -128,7 +155,11 @@ def source_kind(source: LabelSource, *names: str) -> Kind:
 
 
 def measured_curves(
-    levels: Sequence[Frames], model: ModelFactory, seed: int, most: int = 300
+    levels: Sequence[Frames],
+    model: ModelFactory,
+    seed: int,
+    most: int = 300,
+    trainer: SideBySide | None = None,
 ) -> tuple[CurvePoint, ...]:
     """Return learning curves of levels and of the difference of each two, by cross-validation.
 
@@ -140,17 +171,27 @@ def measured_curves(
     levels : labelled frames of each level, cheapest first, in the random order they were bought in; the
         difference of two levels is taken where a frame has both.
     most : labels used at most of each curve.
+    trainer : runs the fits side by side; None = here, one after the other.
     """
-    fresh = model(seed)
-    if not isinstance(fresh, Fittable):
+    if not isinstance(model(seed), Fittable):
         return ()
-    points = []
+    fits = []
     for row, frames in enumerate(levels):
         cheap = row < len(levels) - 1
-        points += _curve(Link(row), frames[:most], fresh, KEPT if cheap else 1.0)
+        fits += _fits(Link(row), frames[:most], KEPT if cheap else 1.0)
     for base, level in combinations(range(len(levels)), 2):
-        points += _curve(Link(level, base), difference(levels[level], levels[base])[:most], fresh)
-    return tuple(points)
+        fits += _fits(Link(level, base), difference(levels[level], levels[base])[:most])
+    calls = {
+        f"learning curves, fit {number} of {len(fits)}": partial(Standard(), one.data, model, seed)
+        for number, one in enumerate(fits, 1)
+    }
+    trained = [call() for call in calls.values()] if trainer is None else trainer(calls)
+    errors: dict[tuple[Link, float], list[float]] = {}
+    for one, found in zip(fits, trained, strict=True):
+        errors.setdefault((one.link, one.labels), []).append(validation_error(found.model, one.held))
+    return tuple(
+        CurvePoint(link, labels, float(np.mean(each)), _sd(each)) for (link, labels), each in errors.items()
+    )
 
 
 def force_ratios(levels: Sequence[Frames]) -> dict[Link, Normal]:
@@ -177,16 +218,15 @@ def difference(frames: Frames, base: Frames) -> Frames:
     return above(frames[both], base[[row[frames.ids[i]] for i in both]])
 
 
-def _curve(link: Link, frames: Frames, model: Fittable, kept: float = 1.0) -> list[CurvePoint]:
-    """Return the points of one curve, the mean error over folds.
+def _fits(link: Link, frames: Frames, kept: float = 1.0) -> list[_Fit]:
+    """Return the fits of one curve: nested parts of what each fold leaves, none where folds are too small.
 
     Parameters
     ----------
     kept : part of the labels bought that a model is fitted to.
     """
     parts = FEWEST_FOLDS if len(frames) > MANY else max(FEWEST_FOLDS, -(-len(frames) // HELD))
-    folds = [np.arange(start, len(frames), parts) for start in range(parts)]
-    errors: dict[int, list[float]] = {}
+    folds, found = [np.arange(start, len(frames), parts) for start in range(parts)], []
     for held in folds:
         rest = np.setdiff1d(np.arange(len(frames)), held)
         choosing = min(MOST_CHOOSING, max(1, round(CHOOSING * len(held))))
@@ -195,9 +235,9 @@ def _curve(link: Link, frames: Frames, model: Fittable, kept: float = 1.0) -> li
         for share in SHARES:
             n = round(share * min(len(fold) for fold in folds) * (parts - 1))
             if n >= FEWEST:
-                fitted, _ = model.fit(frames[rest[:n]], frames[held[:choosing]])
-                errors.setdefault(n, []).append(validation_error(fitted, frames[held[choosing:]]))
-    return [CurvePoint(link, n / kept, float(np.mean(found)), _sd(found)) for n, found in errors.items()]
+                data = TrainingData(frames[rest[:n]], frames[held[:choosing]])
+                found.append(_Fit(link, n / kept, data, frames[held[choosing:]]))
+    return found
 
 
 def _sd(errors: Sequence[float]) -> float:

@@ -194,7 +194,7 @@ def measured_law(ws: Workspace, random: Mapping[str, Sequence[str]], index: int)
     ws.begin("measuring learning curves")
     atoms = int(ws.pool.sizes.max())
     seed = campaign.seed_for("curves", index)
-    measured = campaign_law(campaign, levels, atoms, seed, chosen_baseline(ws))
+    measured = campaign_law(campaign, levels, atoms, seed, chosen_baseline(ws), ws.trainer)
     if measured.points:
         ws.charge_training(measured.seconds, f"learning curves before round {index}")
     return measured

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_trainings
 from morse_molecule import NUMBERS, frames, morse
 from tiny_campaign import run, write_campaign
 
@@ -22,9 +23,11 @@ from fidsel.campaign.settings import Campaign, silent
 from fidsel.config.build import open_campaign
 from fidsel.data import Frames
 from fidsel.fidelity import LabelStore
+from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.planner.law import Link
 from fidsel.fidelity.sources.pyscf import PySCFSource
 from fidsel.models import SGDML, ForceField, PaiNN
+from fidsel.training.apart import Trainer
 from fidsel.training.evaluate import errors
 
 PRICES = {"cheap": 0.05, "accurate": 1.0}
@@ -67,6 +70,16 @@ def test_curves_say_what_a_large_test_set_says() -> None:
         assert found[max(found)].error == min(point.error for point in found.values())
     smooth = max((p for p in points if p.link == Link(1, 0)), key=lambda p: p.labels)
     assert smooth.error < 0.5 * max((p for p in points if p.link == Link(1)), key=lambda p: p.labels).error
+
+
+def test_fits_in_other_processes_come_to_the_same(tmp_path: Path) -> None:
+    cheap, accurate = levels(30)
+    with LocalEngine(1) as engine:
+        trainer = Trainer(engine, 1, tmp_path)
+        found = measured_curves([cheap, accurate[:12]], small_trainings.kernel, 0, trainer=trainer)
+        assert found == measured_curves([cheap, accurate[:12]], small_trainings.kernel, 0)
+        assert {point.link for point in found} == {Link(0), Link(1), Link(1, 0)}
+        assert trainer.seconds > 0
 
 
 def test_what_cannot_be_measured_is_left_out() -> None:
