@@ -25,12 +25,13 @@ PATIENCE = 300_000
 
 @pytest.fixture(scope="module")
 def campaigns(small_campaign: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The small campaign, and one that says of itself that it picked at random."""
+    """The small campaign, and one whose rounds say of themselves that they picked at random."""
     found = []
     for kind in ("cluster-error", "random"):
         folder = Path(shutil.copytree(small_campaign, tmp_path_factory.mktemp("campaigns") / kind))
-        text = (folder / "fidsel.toml").read_text().replace("[selector]", f'[selector]\nkind = "{kind}"')
-        (folder / "fidsel.toml").write_text(text)
+        for path in folder.glob("rounds/*/config.json"):
+            settings = json.loads(path.read_text()) | {"selector": {"kind": kind, "per_round": 3}}
+            path.write_text(json.dumps(settings))
         found.append(folder)
     return found
 
