@@ -54,10 +54,10 @@ def keep_best(
 
     The latest stays where no other is better by more than a hundredth, which a validation set cannot tell.
     Where fewer frames validate than were trained on, it also stays where the other's leave-one-out error is
-    not smaller as well, unless its validation error is smaller by more than `FAR`. On formaldehyde (288
+    not smaller as well, unless its validation error is smaller by more than `FAR`. On formaldehyde (225
     trainings by co-kriging with 6 to 100 accurate labels and 5 validation frames,
     `benchmarks/kept_states.py`) a choice by validation frames alone ends 8 % above the best of the states in
-    the mean and at 3.2 times its error at worst, by leave-one-out errors alone 4 % and 2.1 times, by both as
+    the mean and at 3.2 times its error at worst, by leave-one-out errors alone 5 % and 2.1 times, by both as
     here 3 % and 1.9 times.
 
     Parameters
