@@ -120,7 +120,7 @@ def main() -> None:
     """Run the program.
 
     Threads of numerical libraries that wait for each other let others work meanwhile: where another program
-    holds a core, waiting at work makes fits take twice to twenty times as long. Read as torch is loaded.
+    holds a core, waiting at work makes small fits take many times as long. Read as torch is loaded.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     open_streams()

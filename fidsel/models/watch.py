@@ -124,15 +124,16 @@ class Watch:
         calls : by the names of the parts; each takes its `watch`, and is sent to another process where there
             is a trainer.
         """
-        if self.trainer is None:
+        trainer = self.trainer
+        if trainer is None:
             return [call(watch=self.part(name)) for name, call in calls.items()]
-        return self.trainer({name: partial(call, watch=self._apart(name)) for name, call in calls.items()})
+        apart = {name: partial(call, watch=self._apart(name, trainer)) for name, call in calls.items()}
+        return trainer(apart)
 
-    def _apart(self, name: str) -> "Watch":
+    def _apart(self, name: str, trainer: SideBySide) -> "Watch":
         """Return the watch of a part in another process."""
         kept = None if self.checkpoints is None else self.checkpoints.apart()
-        heard = unheard if self.trainer is None else self.trainer.heard(self.on_progress)
-        return Watch(heard, kept, self.part(name).stage)
+        return Watch(trainer.heard(self.on_progress), kept, self.part(name).stage)
 
     def task(self, facts: object) -> "Task":
         """Return what tells and keeps one task of the training.

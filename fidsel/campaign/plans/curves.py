@@ -18,7 +18,7 @@ from fidsel.fidelity.planner.priors import Kind, Learner, is_minimal, kind_of, l
 from fidsel.fidelity.source import LabelSource, names_of
 from fidsel.models import Fittable
 from fidsel.models.combinations.labels import SourceLabels
-from fidsel.models.watch import SideBySide
+from fidsel.models.watch import SideBySide, Watch
 from fidsel.training.apart import Trainer
 from fidsel.training.evaluate import validation_error
 from fidsel.training.recipes.standard import Standard
@@ -185,7 +185,7 @@ def measured_curves(
         f"learning curves, fit {number} of {len(fits)}": partial(Standard(), one.data, model, seed)
         for number, one in enumerate(fits, 1)
     }
-    trained = [call() for call in calls.values()] if trainer is None else trainer(calls)
+    trained = Watch(trainer=trainer).each(calls)
     errors: dict[tuple[Link, float], list[float]] = {}
     for one, found in zip(fits, trained, strict=True):
         errors.setdefault((one.link, one.labels), []).append(validation_error(found.model, one.held))

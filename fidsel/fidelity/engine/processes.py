@@ -153,9 +153,15 @@ def collected_cpu() -> float:
     return process_time() + children.ru_utime + children.ru_stime
 
 
-def descendants() -> list[Process]:
-    """Return the descendants of this process."""
-    return family(os.getpid(), processes())[1:]
+def descendants(without: Container[int] = ()) -> list[Process]:
+    """Return the descendants of this process.
+
+    Parameters
+    ----------
+    without : numbers of processes that are left out, and their descendants with them.
+    """
+    others = {pid: one for pid, one in processes().items() if pid not in without}
+    return family(os.getpid(), others)[1:]
 
 
 def has_children() -> bool:
@@ -180,9 +186,7 @@ def strays(kept: Container[int] = ()) -> list[Process]:
     """
     if not has_children():
         return []
-    others = {pid: one for pid, one in processes().items() if pid not in kept}
-    found = family(os.getpid(), others)[1:]
-    return [one for one in found if one.state != "Z" and one.group != os.getpgrp()]
+    return [one for one in descendants(kept) if one.state != "Z" and one.group != os.getpgrp()]
 
 
 def end_strays(kept: Container[int]) -> None:
@@ -195,8 +199,6 @@ def end_strays(kept: Container[int]) -> None:
     ----------
     kept : numbers of processes that are left alone, with their descendants.
     """
-    if not has_children():
-        return
     for _ in range(KILL_ROUNDS):
         found = strays(kept)
         if not found:

@@ -2,6 +2,7 @@
 
 from copy import copy
 from dataclasses import dataclass, replace
+from math import hypot
 from typing import ClassVar
 
 import numpy as np
@@ -109,14 +110,16 @@ class Cokriging(Recipe):
             levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
             if weights is not None and (text := weights.warning()):
                 warnings.append(f"{part.level}: {text}")
+        # frames whose cheap label was known do not show the surrogate's error: it is added as if independent
         unseen = errors(surrogates[-1].model, parts[-1].validation).force_rmse
+        hidden = unseen * chain.known(data.train) ** 0.5
         chain.take_back()
         before = chain.moved(data.train)
         histories.append(chain.extend(model(seed), data.train, data.validation, stage))
         states: dict[str, ForceField] = {"residual": chain.total(), "surrogate": before}
         left = {
-            "residual": chain.beyond(chain.residual_error, data.train, unseen),
-            "surrogate": chain.beyond(errors(before, data.train).force_rmse, data.train, unseen),
+            "residual": None if chain.residual_error is None else hypot(chain.residual_error, hidden),
+            "surrogate": hypot(errors(before, data.train).force_rmse, hidden),
         }
         if teacher is not None:
             states["teacher"] = teacher
@@ -180,18 +183,9 @@ class _Chain:
         """Let the parts learn, too, what validated them."""
         self.parts = list(self._whole)
 
-    def beyond(self, error: float | None, frames: Frames, unseen: float) -> float | None:
-        """Return an error at frames with that of the level below added in squares, as if independent.
-
-        A frame whose label of the level below was known does not show the error of that level's model.
-
-        Parameters
-        ----------
-        error : eV/Å, force RMSE; None stays None.
-        unseen : eV/Å, that of the level below on frames of its own level.
-        """
-        known = float((self._find(frames) >= 0).mean())
-        return None if error is None else (error**2 + known * unseen**2) ** 0.5
+    def known(self, frames: Frames) -> float:
+        """Return the part of the frames that have a label of the level below."""
+        return float((self._find(frames) >= 0).mean())
 
     def alone(
         self, model: ForceField, data: TrainingData, stage: Stage
