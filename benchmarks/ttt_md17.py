@@ -107,8 +107,8 @@ def all_cells(*, quick: bool) -> Iterator[Cell]:
         cells = [
             *product(("painn",), ("block",), (0, 1), kinds),
             *product(("painn",), ("block",), (0,), (*LASTING, "committee")),
-            *product(("gemnet",), ("block",), (0,), kinds[:3]),
-            *product(("painn",), ("random",), (0,), kinds),
+            *product(("gemnet",), ("block",), (0, 1), kinds),
+            *product(("painn",), ("random",), (0, 1), kinds),
         ]
     else:
         cells = list(product(NETWORKS, ("block", "random"), (0, 1, 2), (*kinds, *LASTING, "committee")))
