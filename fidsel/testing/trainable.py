@@ -49,9 +49,26 @@ def check_fittable(model: ForceField, train: Frames, validation: Frames) -> None
     train, validation : labelled frames of one molecule at one level, none twice.
     """
     assert isinstance(model, Fittable), f"{type(model).__name__} has no fit(train, validation, weights)"
-    _, record = model.fit(train, validation)
+    fitted, record = model.fit(train, validation)
     assert record, "fit must say what it did"
+    check_leave_one_out(fitted, train)
     check_trainable(lambda _: model, train, validation, random=False)
+
+
+def check_leave_one_out(model: ForceField, train: Frames) -> None:
+    """Check that a leave-one-out error, where there is one, is above the error on the training frames.
+
+    A frame that is left out is never met more closely than one that is learnt, whatever the fit (least
+    squares and its kernels).
+    """
+    left = model.leave_one_out()
+    if left is not None:
+        learnt = np.sqrt(np.mean((model.predict(train).forces - train.forces) ** 2))
+        assert np.isfinite(left), f"a leave-one-out error must be finite or None, got {left}"
+        assert left >= learnt, (
+            f"the leave-one-out error must not be below that of the training frames: {left:.3g} against "
+            f"{learnt:.3g} eV/Å"
+        )
 
 
 def check_training_leaves_inputs(

@@ -14,7 +14,7 @@ from morse_molecule import frames
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
-from fidsel.models import MACE, SGDML, Ensemble, ForceField
+from fidsel.models import MACE, SGDML, Ensemble, ForceField, Predictions
 from fidsel.testing import check_fittable, check_trainable
 from fidsel.testing import trainable as contract
 from fidsel.training.stage import Stage
@@ -118,6 +118,24 @@ def test_a_broken_rule_is_named(fitting: Fitting, rule: str) -> None:
     check_trainable(lambda _: Kernel(SGDML.fit), frames(24), VALIDATION, random=False)
     with pytest.raises(AssertionError, match=rule):
         check_trainable(lambda _: Kernel(fitting), frames(24), VALIDATION, random=False)
+
+
+class Boastful(Predictions):
+    """A model off by 0.1 eV/Å in all it has learnt, which says what it would be off by elsewhere."""
+
+    def __init__(self, elsewhere: float) -> None:
+        super().__init__(TRAIN.replace(forces=TRAIN.forces + 0.1))
+        self.elsewhere = elsewhere
+
+    def leave_one_out(self) -> float | None:
+        return self.elsewhere
+
+
+def test_a_leave_one_out_error_is_no_smaller_than_that_of_what_is_learnt() -> None:
+    contract.check_leave_one_out(Boastful(0.2), TRAIN)
+    for elsewhere, rule in ((0.05, "must not be below that of the training frames"), (np.nan, "finite")):
+        with pytest.raises(AssertionError, match=rule):
+            contract.check_leave_one_out(Boastful(elsewhere), TRAIN)
 
 
 def test_networks_that_heed_no_seed_are_told() -> None:

@@ -24,6 +24,7 @@ class Summary:
     ----------
     spent : of the budget, base units, purchases of a round under way included.
     accounts : money per account, base units.
+    given : the budget that the last round ran with, where it is another one.
     progress : how far the next round has come; None before there is a store.
     driver : the process that works on it, None where none does.
     work : labels under way.
@@ -37,6 +38,7 @@ class Summary:
     progress: Progress | None = None
     driver: Driver | None = None
     work: Work = field(default_factory=Work)
+    given: Budget | None = None
 
     @property
     def finished(self) -> bool:
@@ -72,7 +74,8 @@ class Summary:
             "folder": str(self.folder),
             "state": self.state,
             "finished": self.finished,
-            "budget": {"total": self.budget.total, "unit": self.budget.unit},
+            "budget": _budget(self.budget),
+            "budget_of_last_round": _budget(self.given or self.budget) if self.rounds else None,
             "spent": self.spent,
             "remaining": self.budget.total - self.spent,
             "accounts": dict(self.accounts),
@@ -84,8 +87,8 @@ class Summary:
         }
 
 
-def summarise(folder: Path, budget: Budget) -> Summary:
-    """Return where a campaign stands.
+def summarise(folder: Path, budget: Budget, given: Budget | None = None) -> Summary:
+    """Return where a campaign stands; `given` is the budget that its last round ran with.
 
     Raises a `FidselError` where its store or a round cannot be read.
     """
@@ -98,7 +101,12 @@ def summarise(folder: Path, budget: Budget) -> Summary:
             spent, accounts = ledger.spent(), dict(ledger.accounts())
             progress = read_progress(store, len(rounds))
             work = read_work(store, home.store, progress.since)
-    return Summary(folder, budget, rounds, spent, accounts, progress, driver, work)
+    other = given if given != budget else None
+    return Summary(folder, budget, rounds, spent, accounts, progress, driver, work, other)
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return {"total": budget.total, "unit": budget.unit}
 
 
 def _best(record: Round, model: Path | None) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def campaign_table(found: "Summary") -> None:
     if arms:
         note(f"control arm, last round: {arms[-1].saving.words}")
     accounts = ", ".join(f"{name} {show(amount)}" for name, amount in found.accounts.items())
-    note(f"budget {found.budget}, spent {show(found.spent)}; ledger: {accounts or 'empty'}")
+    given = f" ({found.given} in the last round)" if found.given else ""
+    note(f"budget {found.budget}{given}, spent {show(found.spent)}; ledger: {accounts or 'empty'}")
     for record in found.rounds:
         for text in record.notes:
             note(f"round {record.index}: {text}")

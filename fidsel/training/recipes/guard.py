@@ -25,6 +25,7 @@ class Kept(Generic[M]):
     name : of the stage that ended with it.
     errors : on the accurate validation frames, by stage.
     left_out : eV/Å, leave-one-out force RMSE of the stages that have one.
+    passed_over : stages with smaller validation errors that these errors spoke against.
     warnings : what is to be said where it is not the last state.
     """
 
@@ -34,14 +35,17 @@ class Kept(Generic[M]):
     unit: str
     warnings: tuple[str, ...]
     left_out: Mapping[str, float] = field(default_factory=dict)
+    passed_over: tuple[str, ...] = ()
 
     def report(self) -> dict[str, Any]:
         """Return plain values for a record."""
-        return {
+        told = {
             "kept": self.name,
             "validation_error": dict(self.errors),
             "validation_error_unit": self.unit,
-        } | ({"leave_one_out_rmse": dict(self.left_out)} if self.left_out else {})
+        }
+        further = {"leave_one_out_rmse": dict(self.left_out), "passed_over": list(self.passed_over)}
+        return told | {name: value for name, value in further.items() if value}
 
 
 def keep_best(
@@ -82,4 +86,5 @@ def keep_best(
         f"the state after {kept!r} is kept; more labels or other settings may make the other worth its time"
     )
     unit = "eV/Å" if validation.has_forces.any() else "eV"
-    return Kept(states[kept], kept, error, unit, (said,) if kept != last else (), left)
+    passed = tuple(name for name in states if name not in better and error[name] < error[kept])
+    return Kept(states[kept], kept, error, unit, (said,) if kept != last else (), left, passed)

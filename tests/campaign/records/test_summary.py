@@ -39,7 +39,17 @@ def test_a_finished_campaign(finished: Path) -> None:
         assert row["control"]["saving"] == record.control.saving.share
         assert row["control"]["basis"] == "measured"
     assert told["progress"] is None
+    assert told["budget_of_last_round"] == told["budget"]
     assert told["best"]["validation"]["force_mae"] == min(record.validation.headline for record in records)
+
+
+def test_the_last_round_had_another_budget(finished: Path) -> None:
+    found = summarise(finished, BUDGET, Budget(30.0, "label"))
+    assert found.given == Budget(30.0, "label")
+    told = found.to_dict()
+    assert told["budget"]["total"] == 22.0
+    assert told["budget_of_last_round"] == {"total": 30.0, "unit": "label"}
+    assert summarise(finished, BUDGET, BUDGET).given is None
 
 
 def test_a_round_is_under_way_while_its_driver_lives(tmp_path: Path) -> None:

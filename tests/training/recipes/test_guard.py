@@ -59,3 +59,5 @@ def test_leave_one_out_errors_have_a_say_where_few_frames_validate(
     assert found.name == kept
     known = {name: error for name, error in left.items() if error is not None and np.isfinite(error)}
     assert found.report().get("leave_one_out_rmse", {}) == known
+    passed = kept == "residual" and last > 0.1
+    assert found.report().get("passed_over", []) == passed * ["standard"]

@@ -69,8 +69,10 @@ def summary(folder: Path, settings: Sequence[str], as_json: bool) -> "Summary":
     """Print where a campaign stands, and return it."""
     from fidsel.campaign.records.summary import summarise
     from fidsel.config.load import FILE, load_config
+    from fidsel.config.recorded import recorded
 
-    found = summarise(folder, load_config(folder / FILE, settings).budget.parsed())
+    ran, config = recorded(folder), load_config(folder / FILE, settings)
+    found = summarise(folder, config.budget.parsed(), None if ran is None else ran.budget.parsed())
     if as_json:
         document(found.to_dict())
     else:

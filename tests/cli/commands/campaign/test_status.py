@@ -27,3 +27,6 @@ def test_tables_without_json(finished: Path, capfd: pytest.CaptureFixture[str]) 
 def test_overrides_reach_the_campaign(finished: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = fidsel(capfd, "status", "-C", finished, "budget.total=99", "--json")
     assert parsed(found.out)["budget"]["total"] == 99
+    assert parsed(found.out)["budget_of_last_round"]["total"] == 12
+    told = fidsel(capfd, "status", "-C", finished, "budget.total=99")
+    assert "budget 99 labels (12 labels in the last round), spent" in told.err
