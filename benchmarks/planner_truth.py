@@ -1,10 +1,10 @@
 """Is the plan right? Errors of all splits of a budget, measured, beside the split that the planner chooses.
 
 Co-kriging with sGDML. Along each budget (accurate-label equivalents, some of them validation) at least
-eight splits are trained with each of three seeds; their errors on a held-out test set are the truth. The
-accurate frames are the first of the cheap ones, as a campaign buys them. The planner then answers for the
-same budgets from prices and atoms alone, and from a pilot of at most `PILOT` of the budget; the error at its
-split is read from the line between the measured ones.
+eight splits are trained with each of three seeds, six on formaldehyde; their errors on a held-out test set
+are the truth. The accurate frames are the first of the cheap ones, as a campaign buys them. The planner then
+answers for the same budgets from prices and atoms alone, and from a pilot of at most `PILOT` of the budget;
+the error at its split is read from the line between the measured ones.
 
     python benchmarks/planner_truth.py --part cells.jsonl            # an hour on two cores
     python benchmarks/planner_truth.py --part cells.jsonl --only malonaldehyde
@@ -245,7 +245,7 @@ def error_at(line: Sequence[tuple[int, int, float]], cheap: float) -> float | No
     """Return the error of a split between the measured ones, read from a line in logarithms."""
     mixed = [point for point in line if point[0]]
     if not cheap:
-        return line[0][2]
+        return line[0][2] if not line[0][0] else None
     if not mixed or not mixed[0][0] <= cheap <= mixed[-1][0] * 1.05:
         return None
     places, errors = np.log([point[0] for point in mixed]), np.log([point[2] for point in mixed])
