@@ -105,7 +105,7 @@ class Cokriging(Recipe):
             named = replace(self.surrogate_stage, name=f"{self.surrogate_stage.name} {part.level}".strip())
             fresh = (self.surrogate or model)(seed)
             histories.append(chain.extend(fresh, part.train, part.validation, named, weights))
-            chain.labels = given
+            chain.remember(given)
             surrogates.append(Surrogate(part.level, chain.total(), part.validation.ids))
             levels.append(part.report() | ({} if weights is None else {"weights": weights.report()}))
             if weights is not None and (text := weights.warning()):
@@ -151,7 +151,8 @@ class _Chain:
 
     def __init__(self, seed: int, watch: Watch) -> None:
         self.parts: list[ForceField] = []
-        self.labels: Frames | None = None  # all of the last level, held out or not
+        self._labels: Frames | None = None  # all of the last level, held out or not
+        self._lookup: Lookup | None = None  # of these
         self._whole: list[ForceField] = []  # the parts, with the frames that validated them taken back
         self.residual_error: float | None = None  # leave-one-out error of the last part
         self.seed, self.watch = seed, watch
@@ -178,6 +179,10 @@ class _Chain:
         self.parts.append(copy(fitted))
         self._whole.append(copy(whole))
         return history
+
+    def remember(self, labels: Frames) -> None:
+        """Take all labels of the last level, for frames of the next that are among them."""
+        self._labels, self._lookup = labels, Lookup(labels)
 
     def take_back(self) -> None:
         """Let the parts learn, too, what validated them."""
@@ -222,14 +227,14 @@ class _Chain:
         """
         below = self.total().predict(frames)
         rows = self._find(frames)
-        if self.labels is None or not (paired := rows >= 0).any():
+        if self._labels is None or not (paired := rows >= 0).any():
             return above(frames, below)
         atoms = np.repeat(paired, frames.sizes)
-        known, energy, forces = self.labels[rows[paired]], below.energy.copy(), below.forces.copy()
+        known, energy, forces = self._labels[rows[paired]], below.energy.copy(), below.forces.copy()
         energy[paired] = np.where(np.isfinite(known.energy), known.energy, energy[paired])
         forces[atoms] = np.where(np.isfinite(known.forces), known.forces, forces[atoms])
         return above(frames, Prediction(energy, forces))
 
     def _find(self, frames: Frames) -> IntArray:
         """Return (n,) the row of each frame's label of the level below, −1 where it has none."""
-        return np.full(len(frames), -1) if self.labels is None else Lookup(self.labels).find(frames)
+        return np.full(len(frames), -1) if self._lookup is None else self._lookup.find(frames)
