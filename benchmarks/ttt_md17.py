@@ -13,6 +13,8 @@ and salicylic acid, which it has never seen, with the labels of MD17. Ways:
     baseline-PRIOR    the prior computed for every frame, and a network for what it lacks
     heads-PRIOR       the prior computed for every frame, and the difference of both heads of joint-PRIOR
     ttt-heads-PRIOR   the same of ttt-PRIOR
+    headed-PRIOR      the supervised network, whose body stays as it is while a head for the prior is trained
+    ttt-headed-PRIOR  that after steps on the prior, with the guard
 
 Steps are taken on other frames than those that are measured: "block" takes them from the first half of the
 trajectory and measures on the last quarter, "random" draws both from all of it. Trainings that begin with
@@ -29,7 +31,7 @@ Needs rmd17/*.npz in FIDSEL_DATA (default ../shared/data), and tblite for GFN2-x
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -46,8 +48,10 @@ from fidsel.fidelity import TBLiteSource
 from fidsel.md.dynamics.study import Protocol, study
 from fidsel.models import Baseline, Ensemble, ForceField, GemNet, PaiNN
 from fidsel.models.combinations.labels import SourceLabels
+from fidsel.models.networks.base import NetworkForceField
 from fidsel.refine import Adaptation, Means, Prior, always, mmff94, refine, systems
-from fidsel.training import Stage, Standard, TrainingData, TTTJoint, errors
+from fidsel.training import Stage, Standard, TrainingData, TTTJoint, errors, fit
+from fidsel.training.optimise.members import other_parameters
 
 TRAINED, UNSEEN = ("aspirin", "benzene", "uracil"), ("toluene", "ethanol", "salicylic")
 LASTING = ("lasts-supervised", "lasts-joint-gfn2", "lasts-baseline-gfn2")
@@ -105,7 +109,7 @@ def all_cells(*, quick: bool) -> Iterator[Cell]:
     kinds = ("supervised", "joint-gfn2", "baseline-gfn2", "joint-mmff94", "baseline-mmff94")
     if quick:
         cells = [
-            *product(("painn",), ("block",), (0, 1), kinds),
+            *product(("painn",), ("block",), (0, 1), (*kinds, "headed-gfn2")),
             *product(("painn",), ("block",), (0,), (*LASTING, "committee")),
             *product(("gemnet",), ("block",), (0, 1), kinds),
             *product(("painn",), ("random",), (0, 1), kinds),
@@ -171,24 +175,28 @@ def run(cell: Cell, folder: Path, size: Size) -> Row:
         each = measured.mean_per_frame(np.abs(forces - measured.forces).mean(axis=1)) / KCAL
         row["ways"].setdefault(way, {})[name] = {"errors": each.tolist(), **facts}
 
-    for name in UNSEEN:
+    for name, (seen, measured) in tests.items():
         if kind == "baseline":
-            own = Baseline(model, SourceLabels(PRIORS[prior](tests[name][1])))
-            add(cell.training, own, name)
+            add(cell.training, Baseline(model, SourceLabels(PRIORS[prior](measured))), name)
             continue
         add(cell.training, model, name)
         if kind == "supervised":
-            refined("radius", add, model, tests[name][0], Means(training=train), name)
-        if kind == "joint":
-            add(f"prior-{prior}", None, name)
-            add(f"heads-{prior}", model, name)
-            stepped(prior, add, model, tests[name][0], name, size)
+            refined("radius", add, model, seen, Means(training=train), name)
+        elif prior:
+            stepped(kind, prior, add, model, seen, name, size)
     return asdict(cell) | row
 
 
-def stepped(prior: str, add: Add, model: ForceField, frames: Frames, name: str, size: Size) -> None:
-    """Take steps on a prior with and without the guard, and add the errors."""
+def stepped(
+    kind: str, prior: str, add: Add, model: ForceField, frames: Frames, name: str, size: Size
+) -> None:
+    """Take steps on a prior and add the errors; where training knew the prior, also of the other ways."""
     means = steps_on(prior, size)
+    if kind == "headed":
+        refined(f"ttt-headed-{prior}", add, model, frames, means, name)
+        return
+    add(f"prior-{prior}", None, name)
+    add(f"heads-{prior}", model, name)
     found, facts = refined(f"ttt-{prior}", add, model, frames, means, name)
     add(f"ttt-heads-{prior}", found, name)
     if facts["step"] == size.ttt_steps:  # the guard has changed nothing
@@ -250,7 +258,18 @@ def trained(kind: str, prior: str, cell: Cell, train: Frames, validation: Frames
         return TTTJoint(stage=stage)(data, build, cell.seed).model
     if kind == "baseline":
         train, validation = (lacking(frames, prior) for frames in (train, validation))
-    return Standard(stage=stage)(TrainingData(train, validation), build, cell.seed).model
+    model = Standard(stage=stage)(TrainingData(train, validation), build, cell.seed).model
+    return headed(model, prior, train, validation, stage, cell.seed) if kind == "headed" else model
+
+
+def headed(
+    model: ForceField, prior: str, train: Frames, validation: Frames, stage: Stage, seed: int
+) -> ForceField:
+    """Return a trained network with a head for a prior, for which nothing else of it was changed."""
+    assert isinstance(model, NetworkForceField)
+    both = model.with_heads([prior, model.level])
+    alone = replace(stage, frozen=other_parameters(both.network, ["readout"]), weight_decay=0.0)
+    return fit(both, labelled(train, prior), labelled(validation, prior), alone, seed=seed)[0]
 
 
 def lacking(frames: Frames, prior: str) -> Frames:
