@@ -49,9 +49,8 @@ from fidsel.md.dynamics.study import Protocol, study
 from fidsel.models import Baseline, Ensemble, ForceField, GemNet, PaiNN
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.networks.base import NetworkForceField
-from fidsel.refine import Adaptation, Means, Prior, always, mmff94, refine, systems
-from fidsel.training import Stage, Standard, TrainingData, TTTJoint, errors, fit
-from fidsel.training.optimise.members import other_parameters
+from fidsel.refine import Adaptation, Means, Prior, always, mmff94, refine, systems, with_prior_head
+from fidsel.training import Stage, Standard, TrainingData, TTTJoint, errors
 
 TRAINED, UNSEEN = ("aspirin", "benzene", "uracil"), ("toluene", "ethanol", "salicylic")
 LASTING = ("lasts-supervised", "lasts-joint-gfn2", "lasts-baseline-gfn2")
@@ -259,17 +258,13 @@ def trained(kind: str, prior: str, cell: Cell, train: Frames, validation: Frames
     if kind == "baseline":
         train, validation = (lacking(frames, prior) for frames in (train, validation))
     model = Standard(stage=stage)(TrainingData(train, validation), build, cell.seed).model
-    return headed(model, prior, train, validation, stage, cell.seed) if kind == "headed" else model
+    return headed(model, prior, train, stage, cell.seed) if kind == "headed" else model
 
 
-def headed(
-    model: ForceField, prior: str, train: Frames, validation: Frames, stage: Stage, seed: int
-) -> ForceField:
+def headed(model: ForceField, prior: str, train: Frames, stage: Stage, seed: int) -> ForceField:
     """Return a trained network with a head for a prior, for which nothing else of it was changed."""
     assert isinstance(model, NetworkForceField)
-    both = model.with_heads([prior, model.level])
-    alone = replace(stage, frozen=other_parameters(both.network, ["readout"]), weight_decay=0.0)
-    return fit(both, labelled(train, prior), labelled(validation, prior), alone, seed=seed)[0]
+    return with_prior_head(model, train, PRIORS[prior], stage=replace(stage, weight_decay=0.0), seed=seed)
 
 
 def lacking(frames: Frames, prior: str) -> Frames:

@@ -2,6 +2,7 @@
 
 from fidsel.refine.adaptation import Adaptation, Adapted, adapt
 from fidsel.refine.diagnostics import Shift, Shifted, SystemShift, shift
+from fidsel.refine.head import with_prior_head
 from fidsel.refine.prior import Prior, PriorError, always, mmff94
 from fidsel.refine.radius import Radius, choose_radius, training_spectrum
 from fidsel.refine.record import Compared, Refinement, SystemRecord
@@ -37,4 +38,5 @@ __all__ = [
     "shift",
     "systems",
     "training_spectrum",
+    "with_prior_head",
 ]

@@ -1,7 +1,7 @@
 """Priors: what computes cheap labels of any molecule, and what it says of a system's frames."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,12 +13,15 @@ from fidsel.fidelity.molecules.molecule import from_frames
 from fidsel.fidelity.source import LabelSource
 from fidsel.fidelity.sources.openmm import MMFFSource
 from fidsel.models.combinations.labels import BaselineError, SourceLabels
+from fidsel.refine.system import systems
 
 Prior = Callable[[Frames], LabelSource]
 """What makes the label source for the frames of one system: a force field needs its bonds."""
 
 ENOUGH: Final = 0.5
 """Part of the frames of a system that a prior must label."""
+NOTHING: Final = 1e-6
+"""eV/Å, largest force of a prior above a baseline that is the same."""
 
 
 class PriorError(FidselError):
@@ -76,6 +79,39 @@ def prior_labels(prior: Prior, frames: Frames, level: str) -> PriorLabels:
     why = str(failed[min(failed)]) if failed else ""
     labelled = frames[kept].replace(energy=found.energy, forces=found.forces, level=level)
     return PriorLabels(kept, labelled, len(failed), why)
+
+
+def above(labels: PriorLabels, below: SourceLabels | None) -> PriorLabels:
+    """Return the labels of a prior less those of a baseline, if there is one.
+
+    Raises a `PriorError` where nothing is left: the prior is the baseline.
+    """
+    if below is None:
+        return labels
+    rest = below.subtract(labels.frames)
+    if np.abs(rest.forces).max(initial=0.0) < NOTHING:
+        raise PriorError("the prior is the baseline of this model, above which it says nothing: take another")
+    return replace(labels, frames=rest)
+
+
+def labels_of_systems(prior: Prior, frames: Frames, level: str, below: SourceLabels | None = None) -> Frames:
+    """Return frames of several systems with the labels of a prior, less those of a baseline.
+
+    Systems that the prior cannot treat, and frames that it fails for, are left out.
+
+    Parameters
+    ----------
+    prior : makes the source for the frames of one system.
+    level : name of the prior's level of theory in the labels.
+    below : the baseline.
+    """
+    found = frames[:0]
+    for system in systems(frames):
+        try:
+            found += above(prior_labels(prior, frames[system.rows].unlabelled(), level), below).frames
+        except PriorError:
+            continue
+    return found
 
 
 def mmff94(frames: Frames) -> LabelSource:

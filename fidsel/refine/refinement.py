@@ -17,7 +17,8 @@ from fidsel.models.combinations.labels import BaselineError, SourceLabels
 from fidsel.models.contract import ForceField
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.refine.adaptation import Adaptation, Adapted, adapt
-from fidsel.refine.prior import Prior, PriorError, PriorLabels, prior_labels
+from fidsel.refine.head import with_prior_head
+from fidsel.refine.prior import Prior, PriorError, PriorLabels, above, labels_of_systems, prior_labels
 from fidsel.refine.radius import Radius, choose_radius, thinned, training_spectrum
 from fidsel.refine.record import Compared, Refinement, Status, SystemRecord
 from fidsel.refine.spectrum import MeanSpectrum, Measure
@@ -27,8 +28,8 @@ PUBLISHED: Final = Adaptation()
 """As Kreiman & Krishnapriyan have it."""
 TRIED: Final = 20
 """Training frames on which a prior is compared with the head for it."""
-NOTHING: Final = 1e-6
-"""eV/Å, largest force of a prior above a baseline that is the same."""
+Say = Callable[[str, int, int], None]
+"""Hears of a system, its number and how many there are."""
 STRANGE: Final = 0.5
 """Part of the forces of a prior by which a head that has learnt it may be off there."""
 
@@ -65,14 +66,15 @@ def refine(
     means: Means,
     *,
     seed: int = 0,
-    say: Callable[[str, int, int], None] = lambda *_: None,
+    say: Say = lambda *_: None,
 ) -> Refinement:
     """Return the model refined for each system of some frames; the model itself stays as it is.
 
-    Each system starts from the unrefined model. Its cutoff is chosen first, where training frames are given;
-    with a prior, it counts only if the prior's head is not worse there. Then embeddings and first block take
-    steps on the prior, see `adapt`. A system that cannot be refined keeps the unrefined model and says why;
-    one that the model cannot predict is refused and says why, and the others go on.
+    A network of one head gets another for the prior first, where training frames are given, see
+    `with_prior_head`. Each system starts from the unrefined model. Its cutoff is chosen, where training
+    frames are given; with a prior, it counts only if the prior's head is not worse there. Then embeddings and
+    first block take steps on the prior, see `adapt`. A system that cannot be refined keeps the unrefined
+    model and says why; one that the model cannot predict is refused and says why, and the others go on.
 
     Parameters
     ----------
@@ -85,18 +87,17 @@ def refine(
     Raises
     ------
     UsageError
-        without frames, for a model without a network to refine or one that was never trained, and for one
-        without a head for the prior.
+        without frames, for a model without a network to refine or one that was never trained, for one
+        without a head for the prior where no training frames are given, and for one that does not know it.
     """
     if not len(frames):
         raise UsageError("there is nothing to refine a model for: got no frames")
     network, below = _network(model)
-    head = None if means.prior is None else head_of(network, means.head)
     if not network.references[network.levels.index(network.level)].per_element:
         raise UsageError(f"this {network.kind} model was never trained, so there is nothing to refine")
+    network, head, notes = _with_head(network, below, means, seed, say)
     graphs = None
     if means.training is not None:
-        _require_the_prior(network, below, head, means)
         graphs = training_spectrum(means.training, network.network.reach)
     refined: dict[str, ForceField] = {}
     records, errors = [], np.full(len(frames), np.nan)
@@ -105,11 +106,11 @@ def refine(
         say(f"refining {system.name}", number, len(found))
         own = frames[system.rows]
         try:
-            above = own if below is None else below.subtract(own)
+            lacking = own if below is None else below.subtract(own)
         except (UsageError, BaselineError) as error:
             records.append(SystemRecord(system.name, len(own), "refused", (str(error),)))
             continue
-        work = _System(above, network, head, below)
+        work = _System(lacking, network, head, below, list(notes))
         record, errors[system.rows] = _refined(network, work, system.name, means, graphs, seed)
         records.append(record)
         if record.status == "refined":
@@ -156,47 +157,55 @@ def head_of(model: NetworkForceField, head: str | None) -> str:
         raise UsageError(
             "steps on a prior help a model that has learnt it beside its own level, and this one has the "
             f"head {model.level!r} alone: train it with recipe 'ttt-pretrain' or 'ttt-joint' and the labels "
-            "of the prior as cheap level"
+            "of the prior as cheap level, or give the frames it was trained on, and a head is trained by them"
         )
     raise UsageError(f"the head of the prior must be one of {others}, got {head!r}: name it by `head`")
 
 
+def _with_head(
+    model: NetworkForceField, below: SourceLabels | None, means: Means, seed: int, say: Say
+) -> tuple[NetworkForceField, str | None, list[str]]:
+    """Return a network with a head for the prior, its level, and what is to be said of it.
+
+    Raises a `UsageError` where there is none, or it does not know the prior.
+    """
+    prior, training = means.prior, means.training
+    if prior is None:
+        return model, None, []
+    advice, notes = "take the prior it has learnt, or name its head by `head`", []
+    if training is not None and means.head is None and len(model.levels) == 1:
+        say("training a head for the prior", 0, 1)
+        model = with_prior_head(model, training, prior, below, seed=seed)
+        advice = "the network cannot express this prior: train one with recipe 'ttt-joint'"
+        notes.append("a head for the prior was trained first, on the network as it was")
+    head = head_of(model, means.head)
+    if training is not None:
+        _require_the_prior(model, below, head, prior, training, advice)
+    return model, head, notes
+
+
 def _require_the_prior(
-    model: NetworkForceField, below: SourceLabels | None, head: str | None, means: Means
+    model: NetworkForceField,
+    below: SourceLabels | None,
+    head: str,
+    prior: Prior,
+    training: Frames,
+    advice: str,
 ) -> None:
     """Raise a `UsageError` where the head does not know the prior on the frames it was trained on.
 
     Steps lower the loss of a prior that the model has not learnt as well, to the harm of its main head.
     """
-    if means.prior is None or head is None or means.training is None:
+    labels = labels_of_systems(prior, thinned(training, TRIED), head, below)
+    if not len(labels):  # of which each system to be refined tells
         return
-    known = thinned(means.training, TRIED)
-    gaps, sizes = [], []
-    for system in systems(known):
-        try:
-            labels = _above(prior_labels(means.prior, known[system.rows].unlabelled(), head), below)
-        except PriorError:  # of which each system to be refined tells
-            continue
-        gaps.append(np.linalg.norm(model.predict(labels.frames, head).forces - labels.frames.forces, axis=1))
-        sizes.append(np.linalg.norm(labels.frames.forces, axis=1))
-    if gaps and (gap := np.concatenate(gaps).mean()) > STRANGE * (size := np.concatenate(sizes).mean()):
+    gap = float(np.linalg.norm(model.predict(labels, head).forces - labels.forces, axis=1).mean())
+    size = float(np.linalg.norm(labels.forces, axis=1).mean())
+    if gap > STRANGE * size:
         raise UsageError(
             f"the head {head!r} is off by {gap:.3g} eV/Å from this prior, whose forces are of {size:.3g}, on "
-            "frames that it was trained on: take the prior it has learnt, or name its head by `head`"
+            f"frames that it was trained on: {advice}"
         )
-
-
-def _above(labels: PriorLabels, below: SourceLabels | None) -> PriorLabels:
-    """Return the labels of a prior less those of a baseline, if there is one.
-
-    Raises a `PriorError` where nothing is left: the prior is the baseline.
-    """
-    if below is None:
-        return labels
-    rest = below.subtract(labels.frames)
-    if np.abs(rest.forces).max(initial=0.0) < NOTHING:
-        raise PriorError("the prior is the baseline of this model, above which it says nothing: take another")
-    return replace(labels, frames=rest)
 
 
 @dataclass
@@ -232,7 +241,7 @@ class _System:
         if prior is None or self.head is None:
             return None
         try:
-            found = _above(prior_labels(prior, self.frames.unlabelled(), self.head), self.below)
+            found = above(prior_labels(prior, self.frames.unlabelled(), self.head), self.below)
         except PriorError as error:
             self.notes.append(str(error))
             return None

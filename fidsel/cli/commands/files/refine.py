@@ -21,8 +21,8 @@ Given = Annotated[
 Prior = Annotated[
     str | None,
     typer.Option(
-        help="Cheap labels to adapt by, those a head of the model has learnt: gfn2, gfn1, mmff94, a model's "
-        "folder, an ASE calculator or package.module:Class."
+        help="Cheap labels to adapt by: gfn2, gfn1, mmff94, a model's folder, an ASE calculator or "
+        "package.module:Class. A head of the model must have learnt them, or is trained with --train."
     ),
 ]
 
