@@ -1,23 +1,24 @@
 """What a label takes by method and size of the molecule: core-seconds against basis functions.
 
-    python benchmarks/label_costs.py [--longest 120]    # a quarter of an hour of one core
+    python benchmarks/label_costs.py --part cells.jsonl    # a quarter of an hour of one core
 
-One label with forces of each molecule by each method, in this process, on one thread; CPU time, so that
-other load on the machine counts little. A method that took longer than `--longest` core-seconds is left out
-for the molecules after it. Labels that take less than `SHORT` are repeated. "sgdml" and "gemnet" are energies
+One label with forces of each molecule by each method on one thread; CPU time, so that other load on the
+machine counts little. Molecules of more functions than `LARGEST` are left out, and labels that take less than
+`SHORT` are repeated. "sgdml" and "gemnet" are energies
 and forces of one configuration by such a model, as dynamics ask for them: the kernel of 100 MMFF94 labels,
 the network of default size after one step of training, which its accuracy would need and its speed does not.
 The powers of the number of basis functions are what `fidsel.fidelity.sources.expected.SECONDS` rests on.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import inf
 from time import process_time
 
 import numpy as np
 import torch
 from ase import Atoms
-from cells import Row, arms, options, publish
+from cells import Row, options, publish, run_cells
 
 from fidsel.data import Frames
 from fidsel.fidelity import TBLiteSource
@@ -41,6 +42,8 @@ PYSCF = {
     "ccsd": PySCFSource("ccsd", BASIS, frozen_core=True),
     "ccsd(t)": PySCFSource("ccsd(t)", BASIS, frozen_core=True),
 }
+LARGEST = {"ccsd": 110, "ccsd(t)": 80}
+"""Basis functions that a method is tried with at most: minutes."""
 SHORT = 0.2
 """Core-seconds below which a label is repeated."""
 LONG = 5.0
@@ -120,46 +123,46 @@ def works(subject: Subject) -> dict[str, Callable[[], object]]:
     }
 
 
-def measure(longest: float) -> list[Row]:
-    """Return the cost of each label."""
-    rows: list[Row] = []
-    slow: set[str] = set()
-    for smiles in MOLECULES:
-        subject = Subject.of(smiles)
-        for name, work in works(subject).items():
-            if name not in slow:
-                seconds = cost(work)
-                rows.append({
-                    "smiles": smiles, "functions": subject.functions, "level": name, "seconds": seconds
-                })  # fmt: skip
-                slow |= {name} if seconds > longest else set()
-    return rows
+@dataclass(frozen=True)
+class Cell:
+    """All labels of a molecule."""
+
+    smiles: str
+
+
+def run(cell: Cell) -> Row:
+    """Return the cost of each label of a molecule."""
+    torch.set_num_threads(1)
+    subject = Subject.of(cell.smiles)
+    seconds = {
+        name: cost(work)
+        for name, work in works(subject).items()
+        if subject.functions <= LARGEST.get(name, inf)
+    }
+    return asdict(cell) | {"functions": subject.functions, "seconds": seconds}
 
 
 def powers(rows: Sequence[Row]) -> dict[str, float]:
     """Return the power of the number of basis functions that the cost of each electronic level grows with."""
     found = {}
-    for (name,), own in arms(rows, "level").items():
-        if name in PYSCF:
-            sizes, seconds = np.log([[row["functions"], row["seconds"]] for row in own]).T
-            found[name] = float(np.polyfit(sizes, seconds, 1)[0])
+    for name in PYSCF:
+        own = [(row["functions"], row["seconds"][name]) for row in rows if name in row["seconds"]]
+        sizes, seconds = np.log(own).T
+        found[name] = float(np.polyfit(sizes, seconds, 1)[0])
     return found
 
 
 def main() -> None:
     """Run the benchmark and print it."""
-    parser = options(__doc__, cells=False)
-    parser.add_argument("--longest", type=float, default=120.0, help="core-seconds; see above")
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    rows = measure(given.longest)
+    given = options(__doc__).parse_args()
+    rows = run_cells([Cell(smiles) for smiles in MOLECULES], run, given.part, given.workers)
     if given.json:
-        found = {"powers": powers(rows), "rows": rows}
-        publish("label_costs", unit="core-s", basis=BASIS, longest=given.longest, **found)
+        found = {"powers": powers(rows), "cells": rows}
+        publish("label_costs", unit="core-s", basis=BASIS, largest=LARGEST, **found)
         return
     for row in rows:
-        size = f"{row['functions']:4} functions"
-        print(f"{row['smiles']:16} {row['level']:8} {size} {row['seconds']:11.5f} core-s")
+        for name, seconds in row["seconds"].items():
+            print(f"{row['smiles']:16} {name:8} {row['functions']:4} functions {seconds:11.5f} core-s")
     for name, power in powers(rows).items():
         print(f"{name}: power {power:.2f}")
 
