@@ -18,6 +18,7 @@ from fidsel.data.formats.labels import Keys, advice
 from fidsel.data.formats.loaded import Loaded
 from fidsel.data.formats.stated import Stated
 from fidsel.data.frames import Frames
+from fidsel.data.given import require_frames
 from fidsel.data.outputs import folder
 from fidsel.data.state import State
 from fidsel.data.units import Units
@@ -241,6 +242,7 @@ def write(path: Path | str, frames: Frames) -> Path:
     FidselError
         where the file cannot be written; what was there before is unchanged.
     """
+    require_frames(frames)
     path = Path(path)
     require_written(path)
     if not len(frames):
