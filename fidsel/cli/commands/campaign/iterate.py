@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -89,4 +90,4 @@ def usage_lines(found: "Summary") -> None:
     note("use it in Python, for ASE Atoms in the order of the training frames (train.extxyz beside it):")
     for line in python_lines(found.model):
         note(f"    {line}")
-    note(f"measure it on labels of your own: fidsel evaluate {found.model} FILE --out parity.png")
+    note(f"measure it on labels of your own: fidsel evaluate {quote(str(found.model))} FILE --out parity.png")

@@ -121,3 +121,11 @@ def test_what_a_fit_warns_of_is_a_note_of_the_round(
     told = "round 0: not converged: take solver = 'exact' where memory allows it"
     assert told in done.err
     assert told in fidsel(capfd, "status", "-C", folder, model).err
+
+
+def test_the_command_that_measures_the_model_can_be_pasted(
+    copy_of_finished: Callable[[], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = copy_of_finished().rename(tmp_path / "two words")
+    told = fidsel(capfd, "iterate", "-C", folder).err
+    assert f"fidsel evaluate '{folder}/rounds/0000/model' FILE" in told
