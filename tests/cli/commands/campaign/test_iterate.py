@@ -27,6 +27,7 @@ def test_campaign_from_sampling_to_status(tmp_path: Path, capfd: pytest.CaptureF
     assert planned.code == 0
     plan = parsed(planned.out)
     assert plan["levels"] == ["cheap", "accurate"]
+    assert plan["units"]["cost"] == "label"
     assert plan["recommended"]["cost"] <= 12
     assert plan["validation"] == plan["fixed"] == 4
     told = " ".join(fidsel(capfd, "plan", "-C", folder).err.split())
@@ -37,6 +38,8 @@ def test_campaign_from_sampling_to_status(tmp_path: Path, capfd: pytest.CaptureF
     assert done.code == 0
     summary = parsed(done.out)
     assert summary["finished"]
+    assert summary["units"]["force"] == "eV/Å"
+    assert summary["units"]["cost"] == summary["budget"]["unit"] == "label"
     assert summary["spent"] <= 12
     assert [row["index"] for row in summary["rounds"]] == [0]
     assert "round 0: " in done.err
