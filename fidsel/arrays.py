@@ -6,7 +6,9 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from fidsel.exceptions import UsageError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -41,6 +43,41 @@ def _told(name: str, field: object) -> str:
     if isinstance(field, tuple) and len(field) > LONG:
         return f"{name} of {len(field)}"
     return f"{name}={field!r}"
+
+
+def numbers_of(name: str, given: ArrayLike, dtype: type[Any]) -> NDArray[Any]:  # Any: of any kind
+    """Return what a caller gave as a new array; raise a `UsageError` where it holds something else.
+
+    Text, complex numbers and rows of unlike lengths are no numbers, and nothing is rounded to whole ones.
+
+    Parameters
+    ----------
+    name : of the argument.
+    dtype : of NumPy; text and truth values are taken as they are.
+
+    Examples
+    --------
+    >>> numbers_of("numbers", [8, 1.0], np.int64).tolist()
+    [8, 1]
+    >>> numbers_of("numbers", ["O", "H"], np.int64)
+    Traceback (most recent call last):
+    fidsel.exceptions.UsageError: numbers must be whole numbers, got ['O', 'H']
+    """
+    wanted = np.dtype(dtype).kind
+    if wanted not in "if":
+        return np.array(given, dtype=dtype)
+    try:
+        found = np.array(given)
+        found = found.astype(np.float64) if found.dtype.kind == "O" else found
+    except (TypeError, ValueError):
+        found = np.array("")
+    right = found.dtype.kind in "biuf"
+    if right and wanted == "i" and found.dtype.kind == "f":
+        right = bool((found == np.rint(found)).all() and np.isfinite(found).all())
+    if not right:
+        kind = "whole" if wanted == "i" else "real"
+        raise UsageError(f"{name} must be {kind} numbers, got {str(given)[:60]}")
+    return found.astype(dtype, copy=False)
 
 
 def evenly(n: int, most: int) -> IntArray:

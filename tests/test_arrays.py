@@ -1,8 +1,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
+from numpy.typing import ArrayLike
 
-from fidsel.arrays import FloatArray, html_table, shown
+from fidsel.arrays import FloatArray, html_table, numbers_of, shown
+from fidsel.exceptions import UsageError
 
 
 @dataclass(frozen=True)
@@ -28,3 +31,19 @@ def test_cells_are_escaped_and_nothing_is_a_dash() -> None:
         "<tr><td>1</td><td>–</td></tr><tr><td>0.1235</td><td>&lt;b&gt;</td></tr></table>"
         "<ul><li>note &amp; more</li></ul>"
     )
+
+
+@pytest.mark.parametrize("given", ["8", ["O"], [8.5], [np.nan], [1j], [[1], [1, 2]], None])
+def test_what_is_no_whole_number_is_refused(given: ArrayLike) -> None:
+    with pytest.raises(UsageError, match="z must be whole numbers, got "):
+        numbers_of("z", given, np.int64)
+
+
+def test_numbers_of_any_kind_are_copied_and_unknown_ones_are_nan() -> None:
+    given = np.ones(2)
+    found = numbers_of("x", given, np.float64)
+    found[0] = 5
+    assert given.tolist() == [1, 1]
+    assert numbers_of("z", np.float32([8, 1]), np.int64).tolist() == [8, 1]
+    assert np.isnan(numbers_of("energy", [None, 1.0], np.float64)).tolist() == [True, False]
+    assert numbers_of("level", "dft", np.str_) == "dft"

@@ -60,7 +60,7 @@ def test_cluster_errors_are_a_table_with_the_worst_first() -> None:
 
 
 def test_a_training_on_files_shows_its_errors(tmp_path: Path) -> None:
-    found = fidsel.train(example_frames(20), overrides=["model.sigmas=[10]"], out=tmp_path / "model")
+    found = fidsel.train(example_frames(20), settings=["model.sigmas=[10]"], out=tmp_path / "model")
     assert repr(found).startswith("TrainedFiles(sgdml by standard on 16 labels; force MAE ")
     assert "<td>force RMSE</td>" in found._repr_html_()
     assert fidsel.load(found.folder).kind == found.model.kind == found.to_dict()["kind"]

@@ -63,13 +63,14 @@ def export_labels(campaign: Campaign, out: Path) -> Mapping[str, Exported]:
 def import_labels(campaign: Campaign, paths: Sequence[Path], break_lock: bool = False) -> Imported:
     """Store the labels in files and folders of results that the campaign awaits.
 
-    Each is paid as declared when it was asked for. Raises a `UsageError` where no level of the campaign is
+    Each is paid as declared when it was asked for. Labels of a level whose signs or units are wrong are not
+    taken, unless the campaign trusts its labels. Raises a `UsageError` where no level of the campaign is
     computed by other people or there is no such file, and a `FidselError` where another process drives the
     campaign.
     """
     levels = _levels(campaign)
     with open_journal(campaign, break_lock) as journal:
-        inbox = Inbox(Ledger(journal.store), levels)
+        inbox = Inbox(Ledger(journal.store), levels, campaign.rules.trust_labels)
         inbox.take(paths)
         left = awaited(journal.store, levels)
     return Imported(dict(inbox.stored), left, inbox.known, tuple(inbox.refused))

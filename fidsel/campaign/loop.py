@@ -22,7 +22,7 @@ from fidsel.campaign.rounds.training import Wanted, forget_trainings, watched
 from fidsel.campaign.rounds.training_set import training_data
 from fidsel.campaign.settings import Campaign, Reporter, silent
 from fidsel.campaign.workspace import Workspace, open_workspace
-from fidsel.exceptions import FidselError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.level import Fidelity
 from fidsel.training.stage import Trained, TrainingData
 
@@ -55,6 +55,11 @@ def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = Fa
     >>> [found.index for found in rounds], rounds[-1].spent <= 16
     ([0, 1], True)
     """
+    if not isinstance(campaign, Campaign):
+        raise UsageError(
+            "iterate takes an opened campaign, as in iterate(fidsel.open_campaign('methanol')), got "
+            f"{campaign!r}"
+        )
     with open_workspace(campaign, report, break_lock) as ws:
         done = list(campaign.folder.read_rounds())
         if done and done[0].campaign != ws.journal.require(Identity).id:

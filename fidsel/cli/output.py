@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -66,6 +66,28 @@ def document(value: Any) -> None:  # Any: plain values, NumPy's too
     """Print one JSON document on stdout; NaN and infinities, which JSON has not, become null."""
     escaped = not is_utf8(sys.stdout)
     result(json.dumps(json_value(value), indent=1, allow_nan=False, ensure_ascii=escaped) + "\n")
+
+
+UNITS: Final = {
+    "energy": "eV", "force": "eV/Å", "length": "Å", "angle": "°", "frequency": "1/cm", "temperature": "K",
+    "time": "s",
+}  # fmt: skip
+"""Units of the quantities in documents, but of those whose names end in another (time_fs)."""
+
+
+def measured(values: Mapping[str, Any], cost: str = "") -> dict[str, Any]:
+    """Return the values of a document with the units they are in.
+
+    Parameters
+    ----------
+    cost : unit of what was spent, where it is in the document.
+
+    Examples
+    --------
+    >>> measured({"cost": 2.0}, "core-second")["units"]["cost"]
+    'core-second'
+    """
+    return {**values, "units": {**values.get("units", {}), **UNITS, **({"cost": cost} if cost else {})}}
 
 
 def json_value(value: Any) -> Any:

@@ -44,14 +44,16 @@ from fidsel.training.apart import Trainer
 from fidsel.training.recipes.standard import control
 
 
-def open_campaign(folder: Path | str, overrides: Sequence[str] = (), budget: str | None = None) -> Campaign:
+def open_campaign(
+    folder: Path | str, overrides: Sequence[str] = (), budget: str | float | None = None
+) -> Campaign:
     """Return the campaign that fidsel.toml in a folder describes.
 
     Parameters
     ----------
     folder : of the campaign.
     overrides : settings in place of those of the file, `section.key=value`.
-    budget : what may be spent, e.g. "2core-h"; None = as the file says.
+    budget : what may be spent, e.g. "2core-h", or a number of labels; None = as the file says.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def open_finished(folder: Path | str, overrides: Sequence[str] = (), index: int 
     return build_campaign(ran or load_config(folder / FILE, overrides), folder)
 
 
-def build_campaign(config: Config, folder: Path, budget: str | None = None) -> Campaign:
+def build_campaign(config: Config, folder: Path, budget: str | float | None = None) -> Campaign:
     """Return the campaign of a configuration; relative paths in it start at `folder`."""
     section, selector, beneath = config.campaign, config.selector, config.model.baseline
     known = molecules(config.pool, folder) if _names_molecules(config.pool) else {}

@@ -40,7 +40,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def check_config(schema: type[Schema], values: dict[str, Any], overrides: Sequence[str], name: str) -> Schema:
     """Return checked settings, with `a.b=value` overrides merged left to right; `name` is for messages."""
-    for override in overrides:
+    for override in listed(overrides):
         merge(values, override)
     if any("\0" in text for text in _texts(values)):
         raise UsageError(f"{name} holds a null character, which no name or path can have: remove it")
@@ -48,6 +48,15 @@ def check_config(schema: type[Schema], values: dict[str, Any], overrides: Sequen
         return schema.model_validate(values)
     except ValidationError as error:
         raise UsageError(f"{name} is not valid: {explain(error, values)}") from error
+
+
+def listed(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Return overrides, of which a single one may be given without a list around it.
+
+    >>> listed("campaign.rounds=2"), listed(["campaign.rounds=2"])
+    (('campaign.rounds=2',), ('campaign.rounds=2',))
+    """
+    return (overrides,) if isinstance(overrides, str) else tuple(overrides)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -146,9 +146,9 @@ class BudgetSection(Strict):
     """Unit; "label" counts accurate-label equivalents. GPU time is not measured: with it, every level needs
     a price per label."""
 
-    def parsed(self, override: str | None = None) -> Budget:
+    def parsed(self, override: str | float | None = None) -> Budget:
         """Return the budget, or the one a person gave in its place."""
-        return Budget.parse(override or f"{self.total}{self.unit}")
+        return Budget.parse(f"{self.total}{self.unit}" if override is None else override)
 
 
 class TrackingSection(Strict):

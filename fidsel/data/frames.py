@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
+from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray, numbers_of
 from fidsel.data.splitting import BLOCKS, By, split
 from fidsel.exceptions import UsageError
 
@@ -114,7 +114,10 @@ class Frames(Sequence[Atoms]):
         offsets : (n_frames + 1,) first atom of each frame.
         given : any other field of `Frames`; a scalar is repeated for every frame.
         """
-        numbers_, offsets_ = np.array(numbers, dtype=np.int64), np.array(offsets, dtype=np.int64)
+        numbers_, offsets_ = (
+            numbers_of(name, values, np.int64)
+            for name, values in (("numbers", numbers), ("offsets", offsets))
+        )
         n, atoms = len(offsets_) - 1, len(numbers_)
         empty: dict[str, tuple[Any, tuple[int, ...], Any]] = {
             "energy": (np.nan, (n,), np.float64), "forces": (np.nan, (atoms, 3), np.float64),
@@ -127,9 +130,9 @@ class Frames(Sequence[Atoms]):
         arrays = {}
         for name, (default, shape, dtype) in empty.items():
             value = given.get(name)
-            array = np.array(default if value is None else value, dtype=dtype)
+            array = numbers_of(name, default if value is None else value, dtype)
             arrays[name] = np.broadcast_to(array, shape).copy() if array.ndim == 0 else array
-        return cls(numbers_, np.array(positions, dtype=np.float64), offsets_, **arrays)
+        return cls(numbers_, numbers_of("positions", positions, np.float64), offsets_, **arrays)
 
     @classmethod
     def stack(cls, numbers: ArrayLike, positions: ArrayLike, **given: ArrayLike | None) -> Self:
@@ -141,7 +144,7 @@ class Frames(Sequence[Atoms]):
         positions : (n, N, 3) Å.
         given : other fields of `Frames`; `forces` as (n, N, 3) eV/Å.
         """
-        xyz, z = np.asarray(positions, dtype=np.float64), np.asarray(numbers, dtype=np.int64)
+        xyz, z = numbers_of("positions", positions, np.float64), numbers_of("numbers", numbers, np.int64)
         if xyz.ndim != 3 or xyz.shape[1:] != (len(z), 3):
             raise UsageError(f"positions must have shape (n, {len(z)}, 3), got {xyz.shape}")
         n, size = xyz.shape[:2]
@@ -151,16 +154,16 @@ class Frames(Sequence[Atoms]):
                 raise UsageError(
                     f"forces must have the shape of positions {xyz.shape}, got {np.shape(forces)}"
                 )
-            forces = np.asarray(forces, dtype=np.float64).reshape(-1, 3)
+            forces = numbers_of("forces", forces, np.float64).reshape(-1, 3)
         return cls.pack(np.tile(z, n), xyz.reshape(-1, 3), np.arange(n + 1) * size, forces=forces, **given)
 
     @classmethod
-    def from_atoms(cls, images: Iterable[Atoms], level: str = "", group: str = "") -> Self:
+    def from_atoms(cls, images: Iterable[Atoms] | Atoms, level: str = "", group: str = "") -> Self:
         """Return frames from ASE Atoms; labels are not read from them (see `fidsel.data.read`).
 
         `atoms.info` may carry `charge` and `spin`.
         """
-        rows = list(images)
+        rows = [images] if isinstance(images, Atoms) else list(images)
         sizes = [len(atoms) for atoms in rows]
         return cls.pack(
             np.concatenate([a.numbers for a in rows]) if rows else np.empty(0),

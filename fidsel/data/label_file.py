@@ -8,6 +8,7 @@ import numpy as np
 
 from fidsel.data.checks.quick import quick_check, refuse_errors
 from fidsel.data.frames import Frames
+from fidsel.data.given import require_frames
 from fidsel.data.reading import AS_NAMED, label_keys, read_logged
 from fidsel.data.state import State
 from fidsel.data.units import parse_units
@@ -47,7 +48,10 @@ class LabelFile:
         """Return labels as a file of them: a path in words, or frames that were read already."""
         if isinstance(labels, LabelFile):
             return labels
-        return cls("frames", frames=labels) if isinstance(labels, Frames) else cls(str(labels))
+        if isinstance(labels, (str, Path)):
+            return cls(str(labels))
+        require_frames(labels, "labels")
+        return cls("frames", frames=labels)
 
     @property
     def parts(self) -> tuple[Path, str | None, str | None]:

@@ -18,6 +18,7 @@ from fidsel.data.formats.labels import Keys, advice
 from fidsel.data.formats.loaded import Loaded
 from fidsel.data.formats.stated import Stated
 from fidsel.data.frames import Frames
+from fidsel.data.given import require_frames
 from fidsel.data.outputs import folder
 from fidsel.data.state import State
 from fidsel.data.units import Units
@@ -241,6 +242,7 @@ def write(path: Path | str, frames: Frames) -> Path:
     FidselError
         where the file cannot be written; what was there before is unchanged.
     """
+    require_frames(frames)
     path = Path(path)
     require_written(path)
     if not len(frames):
@@ -342,9 +344,9 @@ def _notes(frames: Frames, loaded: Loaded, used: Units, given: Units | None, lab
     stated: Stated = loaded.stated
     if given is not None and stated.text and stated.units != given:
         notes.append(f"the file states its units ({stated.text}), but {given} was given and is taken")
-    if loaded.unread:
+    if unread := _unread(loaded, labels):
         why = "" if labels else "configurations need no labels, so "
-        notes.append(f"{why}not read: {', '.join(loaded.unread)}")
+        notes.append(f"{why}not read: {', '.join(unread)}")
     if (
         labels
         and loaded.forces is None
@@ -352,6 +354,13 @@ def _notes(frames: Frames, loaded: Loaded, used: Units, given: Units | None, lab
     ):
         notes.append(f"forces are the negative of gradients: name those as -{found[0]} to read them")
     return (*notes, *loaded.notes)
+
+
+def _unread(loaded: Loaded, labels: bool) -> Sequence[str]:
+    """Return the names in a file to tell of: all of them where no labels were found under any."""
+    if labels and loaded.energy is None and loaded.forces is None:
+        return sorted({*loaded.unread, *loaded.available})
+    return loaded.unread
 
 
 def _read(frames: Frames, loaded: Loaded, used: Units) -> str:

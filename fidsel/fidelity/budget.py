@@ -92,11 +92,12 @@ class Budget:
             raise unknown(f"unit for {self.unit}s", self.shown, names)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the budget a person wrote: a number and a unit, e.g. "2core-h", "30 core-min", "250".
+    def parse(cls, written: str | float) -> Self:
+        """Return the budget a person wrote: a number and a unit, e.g. "2core-h", "30 core-min", "250" or 250.
 
         Raises `UsageError` where there is no positive number or the unit is unknown.
         """
+        text = str(written)
         match = re.fullmatch(r"\s*([-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|nan|inf))\s*([A-Za-z-]*)\s*", text)
         if match is None:
             raise UsageError(

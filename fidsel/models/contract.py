@@ -13,6 +13,7 @@ from ase.calculators.calculator import Calculator
 
 from fidsel.arrays import FloatArray, shown
 from fidsel.data import Frames
+from fidsel.data.given import require_frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
 from fidsel.models.calculator import ForceFieldCalculator
@@ -154,6 +155,7 @@ class ForceField(ABC):
         there: 0 inside, infinite for elements that were never together, NaN where the model does not know.
         A kernel and a network both answer far outside, and say nothing of it.
         """
+        require_frames(frames)
         if not self.seen:
             return np.full(len(frames), np.nan)
         return np.array([found.by for found in furthest(self.seen, frames)])

@@ -11,6 +11,7 @@ import torch
 from fidsel.arrays import BoolArray
 from fidsel.data import Frames, Units
 from fidsel.data.formats.labels import PREFIX
+from fidsel.data.given import require_frames
 from fidsel.data.lookup import TOLERANCE, AnyOrder, Lookup
 from fidsel.data.reading import AS_NAMED, label_keys, read_logged
 from fidsel.data.state import State
@@ -100,6 +101,7 @@ class Predictions(ForceField):
         UsageError
             counting the frames it has no prediction for, or only an energy or only forces.
         """
+        require_frames(frames)
         require_level(level, self.level)
         found = self._found(frames)
         for name, there in (("energy", np.isfinite(found.energy)), ("forces", found.has_forces)):

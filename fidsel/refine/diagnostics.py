@@ -200,8 +200,9 @@ class _Training:
 
     def composition(self, frames: Frames) -> FloatArray:
         """Return how unlike the element fractions are."""
-        far: FloatArray = 0.5 * np.abs(_fractions(frames) - self.fractions).sum(axis=1)
-        return far
+        far = 0.5 * np.abs(_fractions(frames) - self.fractions).sum(axis=1)
+        # thirds do not add up to exactly what they are the mean of
+        return np.asarray(np.round(far, 12))
 
     def force_norm(self, frames: Frames) -> FloatArray:
         """Return the mean norm of the forces of each frame."""

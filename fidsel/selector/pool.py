@@ -7,7 +7,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray, html_table
+from fidsel.arrays import BoolArray, FloatArray, IntArray, html_table, numbers_of
 from fidsel.exceptions import UsageError
 from fidsel.selector.clusters.broad import BroadClusters
 
@@ -110,18 +110,18 @@ class Pool:
         UsageError
             where shapes do not fit.
         """
-        rows = np.array(features, dtype=np.float64)
+        rows = numbers_of("features", features, np.float64)
         if rows.ndim != 2:
             raise UsageError(f"features must be (n, d), one row per frame, got shape {rows.shape}")
-        n, cost = len(rows), np.array(costs, dtype=np.float64)
-        made = np.array(clusters, dtype=np.int64)
+        n, cost = len(rows), numbers_of("costs", costs, np.float64)
+        made = numbers_of("clusters", clusters, np.int64)
         if made.ndim == 0:
             made = BroadClusters.fit(rows, n_geometry=int(made)).labels if made != 1 else np.zeros(n, int)
         return cls(
             rows,
             made,
-            _values(errors, n),
-            _values(energies, n),
+            _values("errors", errors, n),
+            _values("energies", energies, n),
             np.full((n, 1), cost) if cost.ndim == 0 else cost.reshape(len(cost), -1),
             _mask(labelled, n),
             unit,
@@ -159,8 +159,8 @@ class Pool:
         return f"Pool({', '.join(told)})"
 
 
-def _values(given: ArrayLike | None, n: int) -> FloatArray:
-    return np.full(n, np.nan) if given is None else np.array(given, dtype=np.float64)
+def _values(name: str, given: ArrayLike | None, n: int) -> FloatArray:
+    return np.full(n, np.nan) if given is None else numbers_of(name, given, np.float64)
 
 
 def _mask(given: ArrayLike, n: int) -> BoolArray:

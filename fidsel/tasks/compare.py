@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fidsel.arguments import Bound
 from fidsel.campaign.records.comparison import (
     Comparison,
     Strategy,
@@ -127,9 +128,14 @@ def compare(campaigns: Sequence[Path], spend: float | None = None, error: float 
     Raises
     ------
     UsageError
-        where a campaign has no finished round, or the campaigns do not count the same.
+        where a campaign has no finished round, the campaigns do not count the same, or two are one strategy
+        with one seed.
     """
+    for name, value in (("spend", spend), ("error", error)):
+        if value is not None:
+            Bound(gt=0).require(name, value)
     read = [_read(folder) for folder in campaigns]
+    _refuse_repeated(read)
     budget, forces = read[0].budget, read[0].forces
     for one in read:
         if (one.budget.unit, one.forces) != (budget.unit, forces):
@@ -173,6 +179,19 @@ def _read(folder: Path) -> _Campaign:
             f"no round of {folder} is finished, so there is none to compare: run `fidsel iterate`"
         )
     return _Campaign(folder, plain(config), config.budget.parsed(), rounds)
+
+
+def _refuse_repeated(read: Sequence[_Campaign]) -> None:
+    """Raise a `UsageError` where one run would count as several seeds, whose interval would be nothing."""
+    known: dict[tuple[str, int], Path] = {}
+    for one in read:
+        seed = one.config["campaign"]["seed"]
+        if (before := known.get((one.key, seed))) is not None:
+            raise UsageError(
+                f"{before} and {one.folder} are one strategy with one seed ({seed}), which says nothing of "
+                "how seeds differ: leave one out, or run it with another campaign.seed"
+            )
+        known[one.key, seed] = one.folder
 
 
 def _strategies(read: Sequence[_Campaign]) -> list[Strategy]:

@@ -53,6 +53,11 @@ def open_model(
     """
     if isinstance(name, ForceField):
         return name
+    if not isinstance(name, (str, Path)):
+        raise UsageError(
+            "a model is a force field of fidsel's (fidsel.load), a folder or file of one, or 'ase:NAME' with "
+            f"the parameters of an ASE calculator as calculator={{...}}, got {name!r}"
+        )
     name = str(name)
     if name.startswith(ASE):
         return _computed(CalculatorSource(name.removeprefix(ASE), calculator or {}), name, frames, report)

@@ -6,6 +6,7 @@ from pathlib import Path
 from fidsel.campaign import plan_campaign
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.build import open_campaign
+from fidsel.config.load import listed
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.planner.plan import Plan
 from fidsel.tasks.prices import plan_prices
@@ -15,7 +16,7 @@ def plan(
     folder: Path | str = ".",
     settings: Sequence[str] = (),
     *,
-    budget: str | None = None,
+    budget: str | float | None = None,
     prices: Mapping[str, float] | Sequence[str] = (),
     validation: int | None = None,
     atoms: int | None = None,
@@ -29,7 +30,7 @@ def plan(
     Parameters
     ----------
     folder, settings : the campaign, whose pilot labels are bought; with prices no settings are taken.
-    budget : what may be spent, e.g. "2core-h"; None = as fidsel.toml says.
+    budget : what may be spent, e.g. "2core-h", or a number of labels; None = as fidsel.toml says.
     prices : cost per label of each level, or "name=cost", in base units of the budget; none = a campaign's.
     validation : accurate validation labels, where prices are given; None = 10.
     atoms, smiles : the molecule, where prices are given; None = one of 12 atoms.
@@ -55,7 +56,7 @@ def plan(
             atoms=atoms,
             smiles=smiles,
             recipe=recipe,
-            settings=settings,
+            settings=listed(settings),
         )
     _refuse_price_options(validation, atoms, smiles, recipe)
     return plan_campaign(open_campaign(Path(folder), settings, budget), report, break_lock)

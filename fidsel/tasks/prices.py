@@ -13,7 +13,7 @@ VALIDATION = 10
 
 
 def plan_prices(
-    budget: str | None,
+    budget: str | float | None,
     prices: Mapping[str, float] | Sequence[str],
     *,
     validation: int | None = None,

@@ -15,7 +15,7 @@ from fidsel.campaign.selection.picks_file import read_known, read_rounds
 from fidsel.campaign.selection.settings import Selection, divide, has_labels
 from fidsel.campaign.selection.task import Task, Twin
 from fidsel.campaign.settings import Reporter, silent, tells
-from fidsel.config.load import check_config
+from fidsel.config.load import check_config, listed
 from fidsel.config.models import Model
 from fidsel.config.recipes import StageSection
 from fidsel.config.selectors import Selector, SelectorSection, register_own
@@ -188,7 +188,7 @@ def select_files(
         picker=picker,
         error=error,
         cheap=None if cheap is None else LabelFile.of(cheap),
-        overrides=tuple(settings),
+        overrides=listed(settings),
         selection=Selection(start, size, rounds, holdout, seed=seed, stopping=stopping or Stopping()),
         control=control,
         out=Path(out),

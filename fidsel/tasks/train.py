@@ -149,11 +149,11 @@ class TrainedFiles:
 
 def train_files(
     accurate: Labels,
-    cheap: Sequence[Labels] = (),
+    cheap: Labels | Sequence[Labels] = (),
     validation: Labels | None = None,
     model: str = "sgdml",
     recipe: str | None = None,
-    overrides: Sequence[str] = (),
+    settings: Sequence[str] = (),
     seed: int = 0,
     out: Path | str = "model",
     *,
@@ -174,12 +174,12 @@ def train_files(
     Parameters
     ----------
     accurate, validation : accurate labels; a fifth of the former validates where there is no latter.
-    cheap : labels of the cheap levels, cheapest first.
+    cheap : labels of the cheap levels, cheapest first; those of one level may stand alone.
     model, recipe : their kinds; None = `usual_recipe` of files and model.
-    overrides : `model.key=value` and `recipe.key=value` settings.
+    settings : `model.key=value` and `recipe.key=value` settings.
     seed : decides every draw.
     out : folder of the model.
-    baseline : what lies beneath the model, see `named_baseline`; None = as `overrides` say.
+    baseline : what lies beneath the model, see `named_baseline`; None = as `settings` say.
     steps, minutes : bounds on the training of a network, see `Recipe.bounded`.
     force : whether a model that is there may be replaced.
     report : hears how far it is.
@@ -190,7 +190,7 @@ def train_files(
     >>> import tempfile
     >>> from fidsel.testing import example_frames
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     found = train_files(example_frames(20), overrides=["model.sigmas=[10]"], out=f"{folder}/model")
+    ...     found = train_files(example_frames(20), settings=["model.sigmas=[10]"], out=f"{folder}/model")
     >>> found.recipe, found.train, found.validation, found.errors["force_mae"] < 0.1
     ('standard', 16, 4, True)
     """
@@ -200,8 +200,8 @@ def train_files(
             f"{folder} holds a model already, which is kept: name another --out, or give --force"
         )
     files = [LabelFile.of(one) for one in (accurate, validation) if one is not None]
-    low = [LabelFile.of(one) for one in cheap]
-    config = train_config(model, recipe, overrides, len(low), baseline)
+    low = [LabelFile.of(one) for one in ((cheap,) if isinstance(cheap, Labels) else cheap)]
+    config = train_config(model, recipe, settings, len(low), baseline)
     factory = config.model.build(Path())
     chosen = _bounded(config.recipe.build(Path()), factory, len(low), steps, minutes)
     data, odd = _labels(files, low, seed, labelled=chosen.takes != "frames", say=say)

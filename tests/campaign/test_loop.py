@@ -385,3 +385,8 @@ def test_missing_round_is_named(finished: Path, tmp_path: Path) -> None:
     (folder / "rounds" / "0001").rename(tmp_path / "away")
     with pytest.raises(FidselError, match="found 0002 where 0001 must be"):
         run(folder)
+
+
+def test_a_campaign_has_to_be_opened() -> None:
+    with pytest.raises(UsageError, match=r"takes an opened campaign, .* got 'methanol'"):
+        next(iterate("methanol"))  # type: ignore[arg-type]

@@ -3,10 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import fidsel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fidsel.cli.output import document, json_value, number_text, table
+from fidsel.cli.output import UNITS, document, json_value, measured, number_text, table
+from fidsel.data import write
+from fidsel.testing import example_frames
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -37,3 +40,25 @@ def test_table_shows_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
     assert "0.1235" in shown
     assert "–" in shown
     assert number_text(3) == "3"
+
+
+def test_units_that_a_document_has_are_kept() -> None:
+    assert measured({"units": {"force norm": "eV/Å"}})["units"] == {"force norm": "eV/Å", **UNITS}
+
+
+def test_documents_of_files_say_their_units(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    labels, model = write(tmp_path / "labels.extxyz", example_frames(30)), tmp_path / "model"
+    held = write(tmp_path / "held.extxyz", example_frames(10, 1))
+    for command in (
+        ("train", labels, "model.sigmas=[10]", "--out", model),
+        ("evaluate", model, held),
+        ("outliers", model, held),
+        ("shift", model, held),
+        ("md", model, held, "--time", "5fs", "--replicas", "1"),
+        ("md", model, held, "--replicas", "1", "--check", "ase:emt"),
+        ("select", labels, "model.sigmas=[10]", "--start", "10", "--size", "2", "--rounds", "0", "--out",
+         tmp_path / "picks.npz"),
+    ):  # fmt: skip
+        found = fidsel(capfd, *command, "--json")
+        assert found.code == 0, found.err
+        assert json.loads(found.out)["units"].items() >= UNITS.items()

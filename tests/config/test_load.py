@@ -5,6 +5,7 @@ import pytest
 
 from fidsel.config.load import load_config, merge
 from fidsel.exceptions import UsageError
+from fidsel.testing import example_campaign
 
 
 def merged(values: dict[str, Any], *overrides: str) -> dict[str, Any]:
@@ -53,3 +54,8 @@ def test_file_is_named_where_it_cannot_be_read(tmp_path: Path) -> None:
         load_config(tmp_path / "fidsel.toml")
     with pytest.raises(UsageError, match="cannot be read"):
         load_config(tmp_path)
+
+
+def test_one_override_needs_no_list(tmp_path: Path) -> None:
+    path = example_campaign(tmp_path) / "fidsel.toml"
+    assert load_config(path, "campaign.rounds=7") == load_config(path, ["campaign.rounds=7"])

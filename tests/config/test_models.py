@@ -116,7 +116,7 @@ def test_members_are_built_where_their_section_says() -> None:
 def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(30, level="accurate"))))
     settings = ["model.member.kind=sgdml", "model.member.sigmas=[10]", "model.members=3"]
-    found = train_files(accurate, out=tmp_path / "model", model="ensemble", overrides=tuple(settings))
+    found = train_files(accurate, out=tmp_path / "model", model="ensemble", settings=tuple(settings))
     assert found.model.kind == "ensemble"
     model = load(tmp_path / "model")
     assert isinstance(model, Ensemble)
@@ -128,7 +128,7 @@ def test_an_ensemble_is_trained_from_files(tmp_path: Path) -> None:
             cheap=(accurate,),
             recipe="asteroid",
             model="ensemble",
-            overrides=tuple(settings),
+            settings=tuple(settings),
         )
 
 

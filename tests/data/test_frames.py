@@ -137,6 +137,18 @@ def test_misuse_is_refused() -> None:
         mixed().dense()
     with pytest.raises(UsageError, match=r"charge must be a whole number, got 0\.5"):
         Frames.from_atoms([fractional])
+    for numbers in (["H", "H"], "HH", [1.5, 1], [1j, 1]):
+        with pytest.raises(UsageError, match="numbers must be whole numbers, got "):
+            Frames.stack(numbers, H2)
+    with pytest.raises(UsageError, match=r"charge must be whole numbers, got 0\.5"):
+        Frames.stack([1, 1], H2, charge=0.5)
+    with pytest.raises(UsageError, match="positions must be real numbers, got "):
+        Frames.stack([1, 1], np.array(H2) * 1j)
+
+
+def test_one_of_ase_is_one_frame() -> None:
+    atoms = Atoms("H2", H2[0])
+    assert Frames.from_atoms(atoms).ids == Frames.from_atoms([atoms]).ids
 
 
 def test_frames_out_of_space_have_no_identity() -> None:

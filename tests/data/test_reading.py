@@ -291,3 +291,14 @@ def test_any_damage_of_a_structure_is_told(tmp_path: Path, ending: str, data: st
     path.write_bytes(data.draw(damaged_bytes((tmp_path / "whole.xyz").read_bytes())))
     with suppress(UsageError):
         read_structure(path)
+
+
+def test_names_in_the_file_are_told_where_labels_are_found_under_none(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.extxyz", example_frames(2))
+    text = path.read_text()
+    path.write_text(text.replace("energy=", "dft_E=").replace("forces:R:3", "dft_F:R:3"))
+    assert "not read: dft_E, dft_F" in read_with_notes(path)[1]
+    path.write_text(text.replace("forces:R:3", "dft_F:R:3"))
+    assert "not read: dft_F" in read_with_notes(path)[1]
+    path.write_text(text)
+    assert not [note for note in read_with_notes(path)[1] if note.startswith("not read")]

@@ -56,6 +56,9 @@ def test_built_in_models_keep_the_contract(kind: str) -> None:
     model = BUILDERS[kind]()
     assert model.kind == kind
     check_force_field(model, frames(3, seed=5), swap=SWAP, periodic=kind == "offset")
+    for ask in (model.predict, model.extrapolation):
+        with pytest.raises(UsageError, match=r"frames must be fidsel\.data\.Frames, got ASE Atoms"):
+            ask(frames(1)[0])  # type: ignore[arg-type]
 
 
 def test_sgdml_is_fittable() -> None:

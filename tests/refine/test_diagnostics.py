@@ -78,7 +78,9 @@ def test_new_elements_are_named_and_what_is_not_known_says_why(family: NetworkFo
 def test_models_without_cutoff_or_features_have_fewer_measures(family: NetworkForceField) -> None:
     water = shaken("H2O", 12)
     kernel = SGDML([10.0]).fit(water, water[:0])[0]
-    assert set(shift(kernel, water, water).per_frame) == {"composition", "force norm"}
+    alike = shift(kernel, water, water)
+    assert set(alike.per_frame) == {"composition", "force norm"}
+    assert alike.systems[0].measures["composition"].value == 0
     assert cutoff_of(kernel) is None
     assert cutoff_of(Sum([kernel, BySystem(family, {})])) == 4.0
 

@@ -47,8 +47,8 @@ def test_short_names_stand_for_sections(tmp_path: Path) -> None:
 
 
 def test_gfn2_beneath_a_kernel_leaves_less_to_learn(labels: LabelFile, tmp_path: Path) -> None:
-    with_it = train_files(labels, out=tmp_path / "with", overrides=QUIET, baseline="gfn2")
-    without = train_files(labels, out=tmp_path / "without", overrides=QUIET)
+    with_it = train_files(labels, out=tmp_path / "with", settings=QUIET, baseline="gfn2")
+    without = train_files(labels, out=tmp_path / "without", settings=QUIET)
     assert str(with_it.baseline).endswith("the baseline helps")
     assert without.baseline is None
     force_mae = [one.errors["force_mae"] for one in (with_it, without)]
@@ -73,11 +73,11 @@ def test_the_command_line_takes_it(labels: LabelFile, tmp_path: Path) -> None:
 
 def test_a_baseline_that_does_not_help_is_left_out(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(40))))
-    found = train_files(accurate, out=tmp_path / "m", overrides=QUIET, baseline="lj")
+    found = train_files(accurate, out=tmp_path / "m", settings=QUIET, baseline="lj")
     assert str(found.baseline).endswith("the baseline does not help")
     assert not isinstance(load(tmp_path / "m"), Baseline)
     always = (*QUIET, "model.baseline.always=true")
-    asked = train_files(accurate, out=tmp_path / "always", overrides=always, baseline="lj")
+    asked = train_files(accurate, out=tmp_path / "always", settings=always, baseline="lj")
     assert asked.baseline == "as asked"
 
 
@@ -99,7 +99,7 @@ def test_baselines_that_cannot_be_are_refused_before_anything_is_trained(
 ) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20))))
     with pytest.raises(UsageError, match=why):
-        train_files(accurate, out=tmp_path / "m", overrides=overrides, baseline=baseline)
+        train_files(accurate, out=tmp_path / "m", settings=overrides, baseline=baseline)
     assert not (tmp_path / "m").exists()
 
 
@@ -109,5 +109,5 @@ def test_an_element_that_the_baseline_lacks_is_named(tmp_path: Path) -> None:
     heavy = frames(20).replace(numbers=numbers)
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", heavy)))
     with pytest.raises(UsageError, match="the baseline cannot treat these frames"):
-        train_files(accurate, out=tmp_path / "m", overrides=QUIET, baseline="gfn2")
+        train_files(accurate, out=tmp_path / "m", settings=QUIET, baseline="gfn2")
     assert not (tmp_path / "m" / "model.json").exists()

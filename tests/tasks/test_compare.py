@@ -64,3 +64,16 @@ def test_campaigns_that_count_differently_are_refused(campaigns: list[Path]) -> 
     shutil.rmtree(campaigns[2] / "rounds")
     with pytest.raises(UsageError, match=r"no round of .*c2 is finished"):
         compare(campaigns[2:])
+
+
+def test_one_run_is_not_two_seeds(campaigns: list[Path], tmp_path: Path) -> None:
+    again = Path(shutil.copytree(campaigns[1], tmp_path / "again"))
+    for same in (campaigns[1], again):
+        with pytest.raises(UsageError, match=rf"c1 and .*{same.name} are one strategy with one seed \(1\)"):
+            compare([*campaigns, same])
+
+
+@pytest.mark.parametrize("told", [{"spend": -3.0}, {"spend": 0.0}, {"error": -1.0}, {"error": float("nan")}])
+def test_what_is_compared_at_is_positive(campaigns: list[Path], told: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=rf"{next(iter(told))} must be a finite number > 0, got "):
+        compare(campaigns[:1], **told)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.calculators.emt import EMT
 
 import fidsel
 from fidsel.data import write
@@ -28,6 +29,10 @@ def test_a_model_is_named_in_many_ways(tmp_path: Path) -> None:
 def test_names_of_nothing_and_labels_in_place_of_predictions_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no 'nowhere'"):
         open_model("nowhere", FRAMES)
+    with pytest.raises(
+        UsageError, match=r"'ase:NAME' with the parameters .*, got <ase\.calculators\.emt\.EMT"
+    ):
+        open_model(EMT(), FRAMES)
     own = write(tmp_path / "own.extxyz", FRAMES)
     with pytest.raises(UsageError, match=r"own\.extxyz"):
         open_model(own, FRAMES)

@@ -14,6 +14,7 @@ PRICES = {"ccsdt": 1.0, "dft": 0.025}
 def test_prices_may_be_a_mapping_or_words() -> None:
     made = fidsel.plan(budget="250", prices=PRICES)
     assert made == fidsel.plan(budget="250", prices=["ccsdt=1", "dft=0.025"])
+    assert made == fidsel.plan(budget=250, prices=PRICES)
     assert made.levels == ("dft", "ccsdt")
     assert str(made.budget) == "250 labels"
 
@@ -29,6 +30,14 @@ def test_a_campaign_is_planned_from_its_folder(tmp_path: Path) -> None:
     assert made.levels == ("cheap", "accurate")
     assert made.validation == 5
     assert made.recommended.cost <= 16
+
+
+def test_a_budget_may_be_a_number_and_a_setting_may_stand_alone(tmp_path: Path) -> None:
+    folder = example_campaign(tmp_path)
+    campaign = fidsel.open_campaign(folder, "campaign.name=mine", budget=20)
+    assert (campaign.name, str(campaign.budget)) == ("mine", "20 labels")
+    with pytest.raises(UsageError, match="positive number of labels, got 0"):
+        fidsel.open_campaign(folder, budget=0)
 
 
 @pytest.mark.parametrize(

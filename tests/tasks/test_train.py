@@ -13,7 +13,7 @@ from fidsel.tasks.train import TrainedFiles, train_files
 
 
 def train(accurate: LabelFile, cheap: list[LabelFile], out: Path, recipe: str | None = None) -> TrainedFiles:
-    return train_files(accurate, out=out, cheap=tuple(cheap), recipe=recipe, overrides=("model.sigmas=[10]",))
+    return train_files(accurate, out=out, cheap=tuple(cheap), recipe=recipe, settings=("model.sigmas=[10]",))
 
 
 def test_recipe_follows_the_files(tmp_path: Path) -> None:
@@ -43,9 +43,9 @@ def test_a_model_that_is_there_is_kept(tmp_path: Path) -> None:
     train(accurate, [], tmp_path / "model")
     before = (tmp_path / "model" / "model.json").read_bytes()
     with pytest.raises(UsageError, match="holds a model already, which is kept"):
-        train_files(accurate, out=tmp_path / "model", overrides=("model.sigmas=[20]",))
+        train_files(accurate, out=tmp_path / "model", settings=("model.sigmas=[20]",))
     assert (tmp_path / "model" / "model.json").read_bytes() == before
-    train_files(accurate, out=tmp_path / "model", overrides=("model.sigmas=[20]",), force=True)
+    train_files(accurate, out=tmp_path / "model", settings=("model.sigmas=[20]",), force=True)
     assert (tmp_path / "model" / "model.json").read_bytes() != before
 
 
@@ -58,7 +58,7 @@ def test_recipe_that_does_not_fit_the_files_is_refused(tmp_path: Path) -> None:
 
 def test_a_recipe_that_nobody_named_is_said_where_its_settings_are_wrong(tmp_path: Path) -> None:
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
-    train = partial(train_files, accurate, (accurate,), model="painn", overrides=("recipe.pretrain.steps=3",))
+    train = partial(train_files, accurate, (accurate,), model="painn", settings=("recipe.pretrain.steps=3",))
     with pytest.raises(
         UsageError, match=r"pretrain.* \(recipe 'joint' is taken, as none is named by --recipe\)"
     ):
@@ -72,7 +72,7 @@ def test_an_ensemble_of_kernels_takes_a_recipe_it_can_be_trained_by(tmp_path: Pa
     cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(30, 1, depth=3.8, level="cheap"))))
     member = "model.member={kind='sgdml',sigmas=[10]}"
     found = train_files(
-        accurate, out=tmp_path / "model", cheap=(cheap,), model="ensemble", overrides=(member,)
+        accurate, out=tmp_path / "model", cheap=(cheap,), model="ensemble", settings=(member,)
     )
     assert found.recipe == "cokriging"
 
@@ -81,7 +81,7 @@ def test_steps_and_minutes_bound_every_stage_of_a_network(tmp_path: Path) -> Non
     accurate = LabelFile(str(write(tmp_path / "accurate.extxyz", frames(20, level="accurate"))))
     cheap = LabelFile(str(write(tmp_path / "cheap.npz", frames(30, 1, depth=3.8, level="cheap"))))
     small = ("model.features=4", "model.layers=1", "model.radial=4")
-    train = partial(train_files, accurate, (cheap,), model="painn", recipe="asteroid", overrides=small)
+    train = partial(train_files, accurate, (cheap,), model="painn", recipe="asteroid", settings=small)
     found = train(out=tmp_path / "steps", steps=6)
     assert [stage["notes"]["steps"] for stage in found.stages] == [6, 6]
     found = train(out=tmp_path / "minutes", minutes=0.01)
@@ -149,7 +149,7 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
     held = LabelFile(str(wrong))
     with pytest.raises(UsageError, match=r"wrong.extxyz cannot be trained on"):
         train_files(
-            LabelFile(str(good)), out=tmp_path / "model", validation=held, overrides=("model.sigmas=[10]",)
+            LabelFile(str(good)), out=tmp_path / "model", validation=held, settings=("model.sigmas=[10]",)
         )
     gradients = write(tmp_path / "gradients.extxyz", frames(30).replace(forces=-frames(30).forces))
     with pytest.raises(UsageError, match="forces have the wrong sign"):
@@ -160,7 +160,15 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
 def test_trusted_labels_are_trained_on_and_what_is_odd_is_told(tmp_path: Path) -> None:
     wrong = LabelFile(str(write(tmp_path / "wrong.extxyz", outlying(30))), trusted=True)
     told: list[str] = []
-    found = train_files(wrong, out=tmp_path / "model", overrides=("model.sigmas=[10]",), say=told.append)
+    found = train_files(wrong, out=tmp_path / "model", settings=("model.sigmas=[10]",), say=told.append)
     assert len(told) == 1
     assert "(frame 3)" in told[0]
     assert list(found.odd) == told
+
+
+def test_cheap_labels_and_a_setting_may_stand_alone(tmp_path: Path) -> None:
+    accurate, cheap = frames(20, level="accurate"), frames(40, 1, depth=3.8, level="cheap")
+    given = (cheap, write(tmp_path / "cheap.npz", cheap), str(tmp_path / "cheap.npz"))
+    for number, one in enumerate(given):
+        found = train_files(accurate, one, out=tmp_path / str(number), settings="model.sigmas=[10]")
+        assert (found.recipe, found.cheap) == ("cokriging", (40,))

@@ -32,6 +32,8 @@ SPLIT_APART = 50
 """Frames that each molecule of a file must have for its frames to be held out apart from the others'."""
 TEST_BUDGET = 0.5
 """What test labels may cost beside the budget, as a part of it, where nobody says how many there are."""
+LARGER = "raise pool.frames (or give a longer file), or lower"
+"""What to do about a pool that is too small and not sampled yet."""
 
 
 def ensure_pool(campaign: Campaign, journal: Journal) -> Frames:
@@ -44,7 +46,7 @@ def ensure_pool(campaign: Campaign, journal: Journal) -> Frames:
         frames = campaign.sample().unlabelled().unique()
         require_several(campaign, kinds_of(frames))
         cover = cover_of(campaign, frames)
-        _require_enough(campaign, cover, "raise pool.frames (or give a longer file), or lower")
+        _require_enough(campaign, cover, LARGER)
         sides = _draw(campaign, frames, cover)
         refuse_few(campaign, cover, [row for rows in sides.values() for row in rows])
         journal.store.add_frames(frames)
@@ -53,10 +55,9 @@ def ensure_pool(campaign: Campaign, journal: Journal) -> Frames:
     return journal.store.frames()
 
 
-def test_size(campaign: Campaign, pool: int) -> int:
-    """Return how many test frames to draw from a pool of that size."""
-    rules = campaign.rules
-    return min(MOST_TESTED, int(TEST_SHARE * pool)) if rules.test is None else rules.test
+def test_size(test: int | None, pool: int) -> int:
+    """Return how many test frames to draw from a pool of that size, where `campaign.test` is this."""
+    return min(MOST_TESTED, int(TEST_SHARE * pool)) if test is None else test
 
 
 def refuse_few(campaign: Campaign, cover: Mapping[str, BoolArray], held: Sequence[int]) -> None:
@@ -78,13 +79,28 @@ def refuse_few(campaign: Campaign, cover: Mapping[str, BoolArray], held: Sequenc
 
 
 def _require_enough(campaign: Campaign, cover: Mapping[str, BoolArray], advice: str) -> None:
-    able = tested(campaign, cover)
-    test, validation = test_size(campaign, int(able.sum())), campaign.rules.validation
-    if able.sum() < (least := test + validation + 2):
-        lacking = "; ".join(["", *gaps(campaign, cover)])
+    lacking = "; ".join(["", *gaps(campaign, cover)])
+    able = int(tested(campaign, cover).sum())
+    require_size(able, campaign.rules.test, campaign.rules.validation, advice, lacking)
+
+
+def require_size(
+    able: int, test: int | None, validation: int, advice: str = LARGER, lacking: str = ""
+) -> None:
+    """Raise a `UsageError` where a pool has too few configurations for what is to be held out of it.
+
+    Parameters
+    ----------
+    able : different configurations.
+    test, validation : as `campaign.test` and `campaign.validation` say.
+    advice : what to do, before the names of these settings.
+    lacking : said behind it.
+    """
+    held = test_size(test, able)
+    if able < (least := held + validation + 2):
         raise UsageError(
-            f"the pool must hold at least {least} different configurations ({test} test, {validation} "
-            f"validation and 2 to train on), got {able.sum()}: {advice} campaign.test or "
+            f"the pool must hold at least {least} different configurations ({held} test, {validation} "
+            f"validation and 2 to train on), got {able}: {advice} campaign.test or "
             f"campaign.validation{lacking}"
         )
 
@@ -157,7 +173,7 @@ def _draw(campaign: Campaign, frames: Frames, cover: Mapping[str, BoolArray]) ->
     if not campaign.molecules and members.counts().min() < SPLIT_APART:
         members = Members(("",), np.zeros(len(frames), dtype=np.int64))
     rng, here = campaign.rng("held-out"), members.counts(np.flatnonzero(able))
-    sizes = {"test": test_size(campaign, int(able.sum())), "validation": campaign.rules.validation}
+    sizes = {"test": test_size(campaign.rules.test, int(able.sum())), "validation": campaign.rules.validation}
     counts = {side: in_proportion(n, here.astype(np.float64), here).tolist() for side, n in sizes.items()}
     shares = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
     drawn: dict[str, list[list[int]]] = {side: [] for side in (*sizes, BARRED)}

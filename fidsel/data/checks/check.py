@@ -9,6 +9,7 @@ from fidsel.data.checks.geometry import composition, distances, duplicates, elec
 from fidsel.data.checks.quick import label_rules
 from fidsel.data.checks.scale import force_scale
 from fidsel.data.frames import Frames
+from fidsel.data.given import require_frames
 from fidsel.exceptions import UsageError
 
 __all__ = ["Finding", "check"]
@@ -65,6 +66,7 @@ def check(
     >>> [(found.severity, found.rule) for found in check(twice, forces=False)]
     [('warning', 'duplicates'), ('note', 'composition')]
     """
+    require_frames(frames)
     if reference_forces is not None and reference_forces.shape != frames.forces.shape:
         raise UsageError(
             f"reference_forces must have shape {frames.forces.shape}, got {reference_forces.shape}"

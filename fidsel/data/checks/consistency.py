@@ -147,10 +147,13 @@ def _same_scale(slope: float, other: float) -> bool:
 
 
 def _sets(frames: Frames) -> Iterator[tuple[str, str, IntArray]]:
-    """Yield level, name and rows of frames that share level, group, atoms and charge and have all labels."""
+    """Yield level, name and rows of frames that share level, group, atoms and charge and have all labels.
+
+    Single atoms are left out: without an outer field no force acts on them.
+    """
     sets: dict[tuple[str, str, int, int, bytes], list[int]] = {}
     for i in np.flatnonzero(
-        np.isfinite(frames.energy) & frames.has_forces & ~frames.pbc.any(axis=1)
+        np.isfinite(frames.energy) & frames.has_forces & ~frames.pbc.any(axis=1) & (frames.sizes > 1)
     ).tolist():
         atoms = frames.numbers[frames.offsets[i] : frames.offsets[i + 1]].tobytes()
         key = (str(frames.level[i]), str(frames.group[i]), int(frames.charge[i]), int(frames.spin[i]), atoms)

@@ -25,7 +25,9 @@ SAME = 1e-6
 """eV or eV/Å (or the file's unit); labels that differ by less are the same, written with fewer digits."""
 
 LABEL_LIKE = re.compile(
-    r"energ|forc|grad|stress|viri|dipol|charge|magmom|spin|multipl|unit|lattice|cell|\bbox", re.IGNORECASE
+    r"energ|forc|grad|stress|viri|dipol|charge|magmom|spin|multipl|unit|lattice|cell|\bbox"
+    r"|(?:^|[_-])[ef](?:[_-]|$)",
+    re.IGNORECASE,
 )
 """Names that a person expects to be heeded: where one is not, that is said."""
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
+from fidsel.data.checks.quick import quick_check, sentence
 from fidsel.data.lookup import AnyOrder
 from fidsel.data.outputs.folder import OUTPUTS, is_known, may_be_output
 from fidsel.data.reading import read_with_notes, require_there
@@ -77,6 +78,7 @@ class Inbox:
     ----------
     ledger : of the campaign.
     levels : those that other people compute.
+    trusted : whether labels that look wrong as a whole are taken all the same.
     stored : labels that were stored, by the name of their level.
     known : results whose labels were there already.
     refused : why each of the other results is none that is awaited.
@@ -84,6 +86,7 @@ class Inbox:
 
     ledger: Ledger
     levels: Sequence[Fidelity]
+    trusted: bool = False
     stored: Counter[str] = field(default_factory=Counter)
     known: int = 0
     refused: list[str] = field(default_factory=list)
@@ -91,14 +94,33 @@ class Inbox:
     def take(self, paths: Iterable[Path]) -> None:
         """Read files, and all results in folders; what is sound is stored and paid for at once."""
         awaited = {level.key: Awaited.of(self.ledger, level) for level in self.levels}
-        taken: list[tuple[Attempt, Label]] = []
+        taken: dict[str, list[tuple[Attempt, Label]]] = {key: [] for key in awaited}
         for path, named in files(paths):
             try:
                 for there, frame, label in self._results(awaited, path, named):
-                    taken += self._new(there, frame, label, path)
+                    taken[there.level.key] += self._new(there, frame, label, path)
             except UsageError as error:
                 self.refused.append(str(error))
-        self.ledger.settle_all(taken)
+        self.ledger.settle_all(
+            one for key, there in awaited.items() if self._sound(there, taken[key]) for one in taken[key]
+        )
+
+    def _sound(self, there: Awaited, new: Sequence[tuple[Attempt, Label]]) -> bool:
+        """Return whether new labels of a level may be stored; note why, where signs or units are wrong.
+
+        What is stored stays: the campaign could not be trained on them, nor be given others.
+        """
+        found = () if self.trusted or not new else quick_check(_labelled(there, new))
+        wrong = [sentence(one) for one in found if one.severity == "error" and not one.frames]
+        if wrong:
+            name = there.level.name
+            del self.stored[name]
+            self.refused.append(
+                f"{len(new)} labels of {name}: {'; '.join(wrong)}. Files in other units than eV and Å state "
+                "them (energy_unit, force_unit; docs/files.md); to take them as they are: "
+                "campaign.trust_labels = true"
+            )
+        return not wrong
 
     def _new(self, there: Awaited, frame: str, label: Label, path: Path) -> list[tuple[Attempt, Label]]:
         """Return a label that is awaited; count one that is there, note one that is there and differs."""
@@ -153,6 +175,15 @@ def files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
             output = may_be_output(file) and (file.suffix.lower() not in OUTPUTS or is_known(file))
             if output or (file.suffix.lower() in XYZ and file.is_file()):
                 yield file, False
+
+
+def _labelled(there: Awaited, new: Sequence[tuple[Attempt, Label]]) -> Frames:
+    """Return the frames of new labels with these."""
+    frames = there.frames[there.frames.rows([attempt.frame_id for attempt, _ in new])]
+    forces = [label.forces for _, label in new if label.forces is not None]
+    return frames.replace(
+        energy=[label.energy for _, label in new], forces=np.concatenate(forces) if forces else None
+    )
 
 
 def _level_of(job: Job, awaited: Mapping[str, Awaited], path: Path) -> Awaited:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
+from fidsel.data.given import require_frames
 from fidsel.fidelity.source import LabelSource
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.ranges import Ranges
@@ -66,6 +67,7 @@ class BySystem(ForceField):
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return the predictions of each system's model; see `ForceField.predict`."""
+        require_frames(frames)
         energy, forces = np.empty(len(frames)), np.empty_like(frames.positions)
         for model, rows, atoms in self._shares(frames):
             found = model.predict(frames[rows], level)

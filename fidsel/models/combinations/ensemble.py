@@ -12,6 +12,7 @@ from torch.func import functional_call, vmap
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
+from fidsel.data.given import require_frames
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import Disagreement, ForceField, Prediction, Tensors
 from fidsel.models.networks.base import NetworkForceField
@@ -97,6 +98,7 @@ class Ensemble(ForceField):
         UsageError
             see `ForceField.predict`.
         """
+        require_frames(frames)
         if self._stack is not None and self._pairs(frames) <= TOGETHER[self.networks[0].device.type]:
             return self._together(self._stack, frames, level)
         answers = [member.predict(frames, level) for member in self.members]

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from fidsel.data import Frames
+from fidsel.data.given import require_frames
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.reference import EnergyReference
 from fidsel.models.require import require_level
@@ -45,6 +46,7 @@ class Offset(ForceField):
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return reference energies and no forces; see `ForceField.predict`."""
+        require_frames(frames)
         require_level(level, self.level)
         return Prediction(self.reference.energy(frames), np.zeros_like(frames.positions))
 

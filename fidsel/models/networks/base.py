@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
+from fidsel.data.given import require_frames
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction, Surface, Tensors
 from fidsel.models.device import resolve
@@ -370,6 +371,7 @@ class NetworkForceField(ForceField):
 
     def _head(self, frames: Frames, level: str | None) -> int:
         """Return the head of a level, once it is sure that it can predict the frames."""
+        require_frames(frames)
         require_level(level, *self.levels)
         self.check_frames(frames)
         head = self.levels.index(self.level if level is None else level)

@@ -13,6 +13,7 @@ import torch
 from fidsel.arguments import Fraction, Internal, NonNegativeInt, PositiveFloat, PositiveInt
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
+from fidsel.data.given import require_frames
 from fidsel.exceptions import UsageError, unknown
 from fidsel.models.contract import ForceField, Prediction, Tensors
 from fidsel.models.device import resolve
@@ -226,6 +227,7 @@ class SGDML(ForceField):
 
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return energies and forces; see `ForceField.predict`."""
+        require_frames(frames)
         fitted = self._require_fitted()
         require_level(level, self.level)
         if not len(frames):

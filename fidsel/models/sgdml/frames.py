@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from ase.data import chemical_symbols
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
@@ -14,6 +15,9 @@ from fidsel.models.require import (
     require_molecules,
 )
 from fidsel.models.sgdml.fitted import Examples
+
+SHOWN = 24
+"""Atoms of a molecule that messages name in their order."""
 
 
 def check_training(train: Frames, validation: Frames) -> None:
@@ -49,11 +53,27 @@ def require_molecule(frames: Frames, numbers: IntArray) -> None:
     n, size = len(frames), len(numbers)
     same = len(frames.numbers) == n * size and (frames.sizes == size).all()
     if not same or (frames.numbers.reshape(n, size) != numbers).any():
+        other = next(own for own in _each_numbers(frames) if not np.array_equal(own, numbers))
+        if np.array_equal(np.sort(other), np.sort(numbers)):
+            raise UsageError(
+                f"sGDML treats one molecule, atoms in one order: {_symbols(numbers)}, got {_symbols(other)}: "
+                "reorder the atoms, or use a network (kind = 'painn'), to which their order is all the same"
+            )
         raise UsageError(
-            f"sGDML treats one molecule, atoms in one order {numbers.tolist()}, got "
-            f"{', '.join(list(frames.composition())[:5])}: reorder the atoms, fit one model per molecule, "
-            "or use a network (kind = 'painn')"
+            f"sGDML treats one molecule, atoms in one order: {_symbols(numbers)}, got "
+            f"{', '.join(list(frames.composition())[:5])}: fit one model per molecule, or use a network "
+            "(kind = 'painn')"
         )
+
+
+def _each_numbers(frames: Frames) -> list[IntArray]:
+    return np.split(frames.numbers, frames.offsets[1:-1])
+
+
+def _symbols(numbers: IntArray) -> str:
+    """Return the elements of atoms in their order, of many only the first."""
+    shown = " ".join(chemical_symbols[z] for z in numbers[:SHOWN].tolist())
+    return shown + " ..." * (len(numbers) > SHOWN)
 
 
 def one_level(frames: Frames) -> str:

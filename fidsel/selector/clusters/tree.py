@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fidsel.arguments import Bound
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.exceptions import UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +41,7 @@ def cut(merges: IntArray, n_clusters: int) -> IntArray:
     ----------
     merges : (m − 1, 2) as in `MergeTree`, the numbering of scipy's linkage.
     """
-    if n_clusters < 1:
-        raise UsageError(f"n_clusters must be ≥ 1, got {n_clusters}")
+    Bound(ge=1).require("n_clusters", n_clusters, whole=True)
     leaves = len(merges) + 1
     done = merges[: max(0, leaves - n_clusters)]
     parent = np.arange(leaves + len(done))

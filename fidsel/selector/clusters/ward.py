@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from fidsel.arguments import Bound
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError, unknown
 from fidsel.selector.clusters.join import join
@@ -37,8 +38,7 @@ def ward(features: FloatArray, n_clusters: int) -> IntArray:
     from scipy.spatial.distance import pdist
 
     n = len(features)
-    if n_clusters < 1:
-        raise UsageError(f"n_clusters must be ≥ 1, got {n_clusters}")
+    Bound(ge=1).require("n_clusters", n_clusters, whole=True)
     if n <= n_clusters:
         return np.arange(n)
     return by_population(cut(linkage(pdist(features), method="ward")[:, :2].astype(np.int64), n_clusters))

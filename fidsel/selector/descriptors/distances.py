@@ -12,6 +12,7 @@ from scipy.spatial.distance import pdist
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import DenseFrames, Frames
+from fidsel.data.given import require_frames
 from fidsel.data.memory import require_memory
 from fidsel.exceptions import UsageError, unknown
 from fidsel.selector.descriptors.sketch import Sketch
@@ -181,6 +182,7 @@ def mean_latent(latent: FloatArray, frames: Frames) -> FloatArray:
 
 
 def _dense(frames: Frames) -> DenseFrames:
+    require_frames(frames)
     try:
         dense = frames.dense()
     except UsageError as error:
@@ -195,6 +197,7 @@ def _dense(frames: Frames) -> DenseFrames:
 
 def _by_element(frames: Frames) -> Frames:
     """Reorder the atoms of each frame by atomic number."""
+    require_frames(frames)
     frame = np.repeat(np.arange(len(frames)), frames.sizes)
     order: IntArray = np.lexsort((frames.numbers, frame))
     return frames.replace(

@@ -9,6 +9,7 @@ from ase.data import chemical_symbols
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
+from fidsel.data.given import require_frames
 from fidsel.exceptions import MissingExtraError, UsageError
 
 BLOCK = 1024
@@ -56,6 +57,7 @@ class Soap:
     @classmethod
     def of(cls, frames: Frames) -> Self:
         """Return the descriptor of all elements in some frames."""
+        require_frames(frames)
         return cls(tuple(np.unique(frames.numbers).tolist()))
 
     def __call__(self, frames: Frames) -> FloatArray:
@@ -68,6 +70,7 @@ class Soap:
         MissingExtraError
             where DScribe is not installed.
         """
+        require_frames(frames)
         if strange := sorted(set(frames.numbers.tolist()) - set(self.elements)):
             names = ", ".join(chemical_symbols[z] for z in strange)
             raise UsageError(f"this SOAP was made without {names}: make it of a pool that has every element")

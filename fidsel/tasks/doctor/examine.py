@@ -16,7 +16,7 @@ from ase import Atoms
 
 from fidsel.campaign.plans.minimum_budget import MinimumBudget
 from fidsel.campaign.plans.plan import unbought
-from fidsel.campaign.plans.prepare import payable_tests
+from fidsel.campaign.plans.prepare import payable_tests, require_size
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.config.build import build_campaign, build_campaign_baseline, open_tracker
 from fidsel.config.levels import Level
@@ -26,7 +26,7 @@ from fidsel.config.parts import build_fidelity, levels_bought, molecules, read_p
 from fidsel.config.schema import Config, PoolSection
 from fidsel.data.memory import memory_share
 from fidsel.data.reading import read_structure
-from fidsel.exceptions import FidselError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.buying.outcome import stated_seconds
 from fidsel.fidelity.engine.cluster.parsl import Site
 from fidsel.fidelity.engine.local import LocalEngine, available_cores
@@ -87,6 +87,8 @@ def examine(folder: Path, overrides: Sequence[str] = ()) -> tuple[Checkup, ...]:
     folder : the campaign's, with fidsel.toml.
     overrides : `section.key=value` settings that replace those of the file.
     """
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}: `fidsel init` makes one, -C names another")
     rows = [
         checkup("programs", _programs),
         checkup("disk", partial(_disk, folder)),
@@ -126,6 +128,7 @@ def _sources(config: Config, folder: Path) -> Iterator[Checkup]:
     def first() -> str:
         frames.extend(first_frames(config.pool, folder, config.campaign.seed))
         told = ", ".join(f"{atoms.get_chemical_formula()}, {len(atoms)} atoms" for atoms in frames)
+        require_size(_pool_size(config.pool, folder), config.campaign.test, config.campaign.validation)
         return f"first configuration{' of each molecule' * (len(frames) > 1)}: {told}"
 
     yield checkup("pool", first)
@@ -184,6 +187,11 @@ def first_frames(pool: PoolSection, root: Path, seed: int) -> list[Atoms]:
             positions = conformers(made, 1, seed)[0]
         found.append(Atoms(made.numbers, positions, info={"charge": made.charge, "spin": made.spin}))
     return found
+
+
+def _pool_size(pool: PoolSection, root: Path) -> int:
+    """Return how many different configurations a pool will have."""
+    return len(read_pool(pool, root).unique()) if pool.source == "file" else pool.frames or 0
 
 
 def _known_answer(engine: LocalEngine, level: Level) -> str:

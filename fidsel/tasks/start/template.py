@@ -17,6 +17,7 @@ from fidsel.data.path_name import path_name
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.molecules.molecule import Molecule
+from fidsel.fidelity.sources.mmff_terms import INSTEAD
 from fidsel.md.sampling.pool import refuse_single, require_sampling
 from fidsel.refine.system import systems
 from fidsel.tasks.start.levels import VALIDATION, starting_point
@@ -206,9 +207,11 @@ def _sampled(made: Molecule) -> None:
     try:
         require_sampling(made)
     except UsageError as error:
+        why = str(error).removesuffix(INSTEAD).rstrip(" .")
         raise UsageError(
-            f"{error}. A new campaign samples its configurations with MMFF94: start from a file of "
-            "configurations instead, with --pool"
+            f"{why}. A new campaign samples its configurations with MMFF94: give a file of them instead, "
+            "with --pool; GFN2-xTB makes one from a structure: fidsel md gfn2 FILE.xyz --temperature 500 "
+            "--replicas 4 --time 10ps --out pool.extxyz (and --charge and --spin where FILE says neither)"
         ) from error
 
 

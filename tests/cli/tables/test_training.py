@@ -71,7 +71,7 @@ def test_train_tells_the_width_and_errors_of_energies_per_atom(
     assert "train: σ = " in shown.err
     assert "training: train: 1/30 fits, loss" in shown.err
     made = train_files(
-        LabelFile(str(data)), out=tmp_path / "again", overrides=("model.sigmas=[5,10]",)
+        LabelFile(str(data)), out=tmp_path / "again", settings=("model.sigmas=[5,10]",)
     ).to_dict()
     mae, rmse = (1000 * made[f"validation_energy_{name}_per_atom"] for name in ("mae", "rmse"))
     assert f"energy MAE {mae:.3g} and RMSE {rmse:.3g} meV/atom" in shown.err
@@ -82,7 +82,7 @@ def test_train_tells_the_width_and_errors_of_energies_per_atom(
 
 def test_energies_alone_or_forces_alone_have_errors_of_their_own(tmp_path: Path) -> None:
     data = write(tmp_path / "data.npz", frames(30).replace(energy=None))
-    made = train_files(LabelFile(str(data)), out=tmp_path / "m", overrides=("model.sigmas=[10]",))
+    made = train_files(LabelFile(str(data)), out=tmp_path / "m", settings=("model.sigmas=[10]",))
     assert made.errors["energy_mae"] is made.errors["energy_rmse_per_atom"] is None
     assert made.errors["force_rmse"] is not None
     assert 0 < made.errors["force_rmse"] < 10
@@ -92,7 +92,7 @@ def test_a_truncated_checkpoint_is_noted_and_the_training_begins_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, out = write(tmp_path / "data.npz", frames(30)), tmp_path / "model"
-    train = partial(train_files, data, out=out, overrides=("model.sigmas=[5,10]",))
+    train = partial(train_files, data, out=out, settings=("model.sigmas=[5,10]",))
 
     class Stop(BaseException):
         """In place of a signal."""

@@ -125,6 +125,13 @@ def test_forces_of_zero_are_found(water: Frames) -> None:
     assert "all zero" in found(water.replace(forces=0 * water.forces), "energy-force")[0].message
 
 
+def test_no_force_acts_on_a_single_atom(water: Frames) -> None:
+    places = np.random.default_rng(0).normal(size=(20, 1, 3))
+    atoms = Frames.stack([1], places, energy=-13.6, forces=np.zeros((20, 1, 3)), spin=1, level="emt")
+    assert {finding.severity for finding in check(atoms)} <= {"note", "warning"}
+    assert found(water + atoms, "energy-force") == found(water, "energy-force")
+
+
 @pytest.mark.parametrize(
     ("factor", "severity"),
     [(1.0, "note"), (3.0, "note"), (23.06, "warning"), (0.02, "warning"), (-1, "warning")],

@@ -14,6 +14,7 @@ from fidsel.fidelity.inbox.jobs import write_jobs
 from fidsel.fidelity.inbox.results import Inbox
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.sources.inbox import InboxSource
+from fidsel.testing import example_frames
 
 LEVEL = Fidelity("ccsd", InboxSource("ccsd", "cc-pvdz"), Price(2.0, "label"))
 STEPS = (STEP, Diatomic(1.7), Diatomic(1.9))
@@ -135,6 +136,39 @@ def test_a_file_must_tell_its_level_where_there_are_two(ledger: Ledger, tmp_path
     assert dict(inbox.stored) == {"hf": 3}
     assert "must say of which level its labels are (ccsd, hf)" in inbox.refused[0]
     assert ledger.store.labelled(other).energy.tolist() == [-1.0, -2.0, -3.0]
+
+
+def test_labels_in_other_units_are_not_stored_unless_trusted_or_stated(tmp_path: Path) -> None:
+    water = example_frames(15)
+    hartree = water.replace(
+        energy=water.energy / units.Hartree, forces=water.forces * units.Bohr / units.Hartree, level=""
+    )
+    path = write(tmp_path / "hartree.xyz", hartree)
+    with LabelStore(tmp_path / "water.db") as store:
+        store.add_frames(water)
+        ledger = Ledger(store)
+        ledger.reserve("train", LEVEL, [Order(frame, 2.0) for frame in water.ids])
+        inbox = taken(ledger, path)
+        (refused,) = inbox.refused
+        assert refused.startswith("15 labels of ccsd: bonds to hydrogen have 0.02")
+        assert "as of forces in Hartree/Bohr read as eV/Å: give the right units" in refused
+        assert "energy_unit, force_unit; docs/files.md" in refused
+        assert (dict(inbox.stored), ledger.spent(), ledger.reserved()) == ({}, 0.0, 30.0)
+        text = path.read_text().replace("energy=", "energy_unit=Hartree force_unit=Hartree/Bohr energy=")
+        path.write_text(text)
+        assert dict(taken(ledger, path).stored) == {"ccsd": 15}
+        assert np.allclose(store.labelled(LEVEL, water.ids).energy, water.energy, rtol=0, atol=1e-6)
+
+
+def test_trusted_labels_are_stored_whatever_their_units(tmp_path: Path) -> None:
+    water = example_frames(15)
+    with LabelStore(tmp_path / "water.db") as store:
+        store.add_frames(water)
+        ledger = Ledger(store)
+        ledger.reserve("train", LEVEL, [Order(frame, 2.0) for frame in water.ids])
+        inbox = Inbox(ledger, [LEVEL], trusted=True)
+        inbox.take([write(tmp_path / "wrong.xyz", water.replace(forces=-water.forces, level=""))])
+        assert (dict(inbox.stored), inbox.refused) == ({"ccsd": 15}, [])
 
 
 def test_a_folder_that_is_not_there_is_named(ledger: Ledger, tmp_path: Path) -> None:

@@ -36,6 +36,15 @@ def test_another_molecule_or_order_is_refused() -> None:
             wanted.require_molecule(wrong, NUMBERS)
 
 
+def test_the_order_of_atoms_is_told_where_it_is_all_that_differs() -> None:
+    water = np.array([8, 1, 1])
+    turned = Frames.stack([1, 8, 1], np.zeros((1, 3, 3)))
+    with pytest.raises(UsageError, match="in one order: O H H, got H O H: reorder the atoms"):
+        wanted.require_molecule(Frames.stack(water, np.zeros((1, 3, 3))) + turned, water)
+    with pytest.raises(UsageError, match="in one order: O H H, got H2: fit one model per molecule"):
+        wanted.require_molecule(Frames.stack([1, 1], np.zeros((1, 2, 3))), water)
+
+
 def test_one_level_of_theory() -> None:
     assert wanted.one_level(frames(2)) == "morse"
     with pytest.raises(UsageError, match="one level of theory, got a, b"):

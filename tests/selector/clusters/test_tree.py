@@ -36,8 +36,9 @@ def test_every_cut_makes_the_one_before_coarser() -> None:
 
 
 def test_no_clusters_are_refused() -> None:
-    with pytest.raises(UsageError, match="n_clusters must be ≥ 1, got 0"):
-        cut(np.array([[0, 1]]), 0)
+    for number in (0, 2.5):
+        with pytest.raises(UsageError, match=rf"n_clusters must be a whole number ≥ 1, got {number}"):
+            cut(np.array([[0, 1]]), number)  # type: ignore[arg-type]
 
 
 def test_by_population_breaks_ties_by_first_appearance() -> None:

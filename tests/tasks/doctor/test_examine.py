@@ -10,10 +10,11 @@ from ase.io import write
 from small_campaign import CONFIG
 
 from fidsel.config.schema import PoolSection
+from fidsel.exceptions import UsageError
 from fidsel.fidelity.sources.calculator_names import PACKAGES
 from fidsel.models.device import resolve
 from fidsel.tasks.doctor import references
-from fidsel.tasks.doctor.examine import EXTRAS, Checkup, checkup, examine, first_frames
+from fidsel.tasks.doctor.examine import EXTRAS, Checkup, _pool_size, checkup, examine, first_frames
 
 ROOT = Path(__file__).parents[3]
 
@@ -115,3 +116,19 @@ def test_a_broken_library_is_a_row() -> None:
         raise ZeroDivisionError("inside a library")
 
     assert checkup("it", broken) == Checkup("it", False, "ZeroDivisionError: inside a library")
+
+
+def test_a_pool_that_is_too_small_is_told_before_anything_is_sampled(folder: Path) -> None:
+    rows = by_name(examine(folder, ["pool.frames=5", "campaign.test=3", "campaign.validation=2"]))
+    assert not rows["pool"].ok
+    assert "must hold at least 7 different configurations (3 test, 2 validation" in rows["pool"].detail
+    assert rows["hf(sto): first frame"].ok
+    atoms = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    write(folder / "pool.extxyz", [atoms] * 20)
+    section = PoolSection(source="file", path="pool.extxyz")
+    assert _pool_size(section, folder) == 1
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no folder .*nowhere: `fidsel init` makes one"):
+        examine(tmp_path / "nowhere")

@@ -71,7 +71,11 @@ def test_nothing_is_written_for_what_cannot_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("smiles", "message"),
     [
-        ("[CH3]", r"MMFF94 has no radicals.*start from a file of configurations instead, with --pool"),
+        (
+            "[CH3]",
+            r"MMFF94 has no radicals, got .* unpaired electrons\. A new campaign .* with --pool; GFN2-xTB "
+            r"makes one from a structure: fidsel md gfn2 FILE\.xyz .* --out pool\.extxyz",
+        ),
         ("B(O)O", r"MMFF94 has no type for atom 0 \(B\).*with --pool"),
     ],
 )

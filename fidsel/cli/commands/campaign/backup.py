@@ -1,6 +1,7 @@
 """`fidsel backup`: a copy of a campaign to go on from."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -19,7 +20,10 @@ def backup(
     labels, left = back_up(folder, target), outside(folder)
     if as_json:
         document({"folder": target, "labels": labels, "outside": left})
-    note(f"{target} holds the campaign with {labels} labels; `fidsel iterate -C {target}` goes on from there")
+    note(
+        f"{target} holds the campaign with {labels} labels; `fidsel iterate -C {quote(str(target))}` goes on "
+        "from there"
+    )
     for path in left:
         note(
             f"{path} in fidsel.toml lies outside {folder} and was not copied: it is read from beside {target}"

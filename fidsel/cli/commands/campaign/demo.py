@@ -1,6 +1,7 @@
 """`fidsel demo`: a real campaign on methanol in a few minutes."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -29,4 +30,7 @@ def demo(
         made = plan(home, settings or (), report=report, break_lock=break_lock)
     beside_note(made)
     iterate(home, settings, break_lock, None, as_json)
-    note(f"open {home}: fidsel.toml, rounds/, labels.db; `fidsel ui -C {home}` shows the rounds in MLflow")
+    note(
+        f"open {home}: fidsel.toml, rounds/, labels.db; `fidsel ui -C {quote(str(home))}` shows the rounds "
+        "in MLflow"
+    )

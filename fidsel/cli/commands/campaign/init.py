@@ -1,6 +1,7 @@
 """`fidsel init`: a folder with a commented fidsel.toml."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -50,4 +51,4 @@ def init(
     )
     if as_json:
         document({"config": path, "folder": home})
-    note(f"wrote {path}: read it, change what you like, then run `fidsel doctor -C {home}`")
+    note(f"wrote {path}: read it, change what you like, then run `fidsel doctor -C {quote(str(home))}`")

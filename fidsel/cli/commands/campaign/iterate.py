@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fidsel.cli.options import BreakLock, Device, with_device
-from fidsel.cli.output import AsJson, Folder, Overrides, document, note
+from fidsel.cli.output import AsJson, Folder, Overrides, document, measured, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.campaign import campaign_table, round_line
 from fidsel.exceptions import WaitingError
@@ -74,7 +75,7 @@ def summary(folder: Path, settings: Sequence[str], as_json: bool) -> "Summary":
     ran, config = recorded(folder), load_config(folder / FILE, settings)
     found = summarise(folder, config.budget.parsed(), None if ran is None else ran.budget.parsed())
     if as_json:
-        document(found.to_dict())
+        document(measured(found.to_dict(), found.budget.unit))
     else:
         campaign_table(found)
     return found
@@ -89,4 +90,4 @@ def usage_lines(found: "Summary") -> None:
     note("use it in Python, for ASE Atoms in the order of the training frames (train.extxyz beside it):")
     for line in python_lines(found.model):
         note(f"    {line}")
-    note(f"measure it on labels of your own: fidsel evaluate {found.model} FILE --out parity.png")
+    note(f"measure it on labels of your own: fidsel evaluate {quote(str(found.model))} FILE --out parity.png")

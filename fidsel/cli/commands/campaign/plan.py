@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import BreakLock, grouped
-from fidsel.cli.output import AsJson, Folder, Overrides, document, note
+from fidsel.cli.output import AsJson, Folder, Overrides, document, measured, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.plan import plan_tables
 
@@ -85,4 +85,4 @@ def plan(
     if picture is not None:
         draw_splits(made, picture)
         note(f"error over the split: {picture}")
-    document(json.loads(made.to_json())) if as_json else plan_tables(made)
+    document(measured(json.loads(made.to_json()), made.budget.unit)) if as_json else plan_tables(made)

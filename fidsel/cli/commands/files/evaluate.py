@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Data, Device, FileOptions, Model, Trained, grouped, with_device
-from fidsel.cli.output import AsJson, document, note
+from fidsel.cli.output import AsJson, document, measured, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.evaluation import evaluation_tables
 
@@ -45,7 +45,7 @@ def evaluate(
         if out is not None:
             parity_plot(found.evaluation, out, title=f"{model} on {data}")
     if as_json:
-        document({"model": model, "data": data, "picture": out, **found.to_dict()})
+        document(measured({"model": model, "data": data, "picture": out, **found.to_dict()}))
     else:
         evaluation_tables(found, top)
         for text in (*found.notes, *([f"parity picture in {out}"] if out else ())):

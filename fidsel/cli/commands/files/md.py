@@ -7,7 +7,7 @@ import typer
 
 from fidsel.cli.amounts import femtoseconds, kelvin
 from fidsel.cli.options import Device, FileOptions, Seed, grouped
-from fidsel.cli.output import AsJson, document, note
+from fidsel.cli.output import AsJson, document, measured, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.dynamics import check_table, dynamics_tables
 
@@ -120,7 +120,7 @@ def md(
     starts, where = files.frames(start), device or "auto"
     if check is not None:
         found = check_files(named, starts, check, device=where, picture=picture, time_limit=time_limit)
-        document(found) if as_json else check_table(found)
+        document(measured(found)) if as_json else check_table(found)
         told(("picture", picture))
         return
     timesteps = tuple(femtoseconds(one) for one in dt.split(","))
@@ -148,7 +148,7 @@ def md(
             force=force,
             report=say,
         )
-    document(found) if as_json else dynamics_tables(found)
+    document(measured(found)) if as_json else dynamics_tables(found)
     told(("trajectories", out), ("picture", picture))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Data, Device, FileOptions, Model, Seed, Trained, grouped, with_device
-from fidsel.cli.output import AsJson, document
+from fidsel.cli.output import AsJson, document, measured
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.outliers import outlier_document, outlier_tables
 
@@ -72,4 +72,4 @@ def outliers(
         if report is not None:
             write_report(found.report(), report)
         say("comparing", 1, 1)
-    document(outlier_document(found, top)) if as_json else outlier_tables(found, top)
+    document(measured(outlier_document(found, top))) if as_json else outlier_tables(found, top)

@@ -7,7 +7,7 @@ import typer
 
 from fidsel.cli.commands.files.shift import Graphs, Network, Tests
 from fidsel.cli.options import Device, FileOptions, Seed, grouped, with_device
-from fidsel.cli.output import AsJson, document
+from fidsel.cli.output import AsJson, document, measured
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.refinement import refinement_tables
 
@@ -60,6 +60,8 @@ def refine(
             **given.means(),
         )
     if as_json:
-        document({"model": model, "out": out, "candidates": found.candidates(10), **found.to_dict()})
+        document(
+            measured({"model": model, "out": out, "candidates": found.candidates(10), **found.to_dict()})
+        )
     else:
         refinement_tables(found, out)

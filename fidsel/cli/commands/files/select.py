@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from fidsel.cli.options import Baseline, Device, Seed, TrainingFiles, grouped, with_device
-from fidsel.cli.output import AsJson, Settings, document, note
+from fidsel.cli.output import AsJson, Settings, document, measured, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.selection import selection_line, selection_table
 from fidsel.exceptions import WAITING
@@ -137,7 +137,7 @@ def select(
             chosen.model().save(to.save_model)
         if to.report is not None:
             write_report(chosen.report(), to.report)
-    document(chosen.document()) if as_json else selection_table(chosen)
+    document(measured(chosen.document())) if as_json else selection_table(chosen)
     stop = chosen.rounds[-1].stop
     if stop is not None and stop.why.waiting:
         raise typer.Exit(WAITING)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Device, FileOptions, grouped, with_device
-from fidsel.cli.output import AsJson, document, note
+from fidsel.cli.output import AsJson, document, measured, note
 from fidsel.cli.tables.refinement import shift_table
 
 Network = Annotated[str, typer.Argument(help="Folder of a model, a round or a campaign (its best round).")]
@@ -42,4 +42,4 @@ def shift(
     if out is not None:
         shift_plot(found, out)
         note(f"picture in {out}")
-    document({"model": model, "tests": tests, **found.to_dict()}) if as_json else shift_table(found)
+    document(measured({"model": model, "tests": tests, **found.to_dict()})) if as_json else shift_table(found)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fidsel.cli.options import Baseline, Device, Seed, TrainingFiles, grouped, with_device
-from fidsel.cli.output import AsJson, Settings, document, note
+from fidsel.cli.output import AsJson, Settings, document, measured, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.training import training_notes
 
@@ -78,4 +78,4 @@ def train(
             report=report,
             say=note,
         ).to_dict()
-    document(found) if as_json else training_notes(found)
+    document(measured(found)) if as_json else training_notes(found)

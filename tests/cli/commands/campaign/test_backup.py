@@ -22,5 +22,7 @@ def test_a_copy_is_made_and_files_outside_are_named(
     assert f"holds the campaign with {told['labels']} labels; `fidsel iterate -C" in found.err
     assert f"../pool.npz in fidsel.toml lies outside {folder} and was not copied" in found.err
     assert (tmp_path / "copy" / "rounds" / "0000" / "round.json").exists()
+    words = fidsel(capfd, "backup", folder, tmp_path / "two words")
+    assert f"`fidsel iterate -C '{tmp_path}/two words'`" in words.err
     again = fidsel(capfd, "backup", folder, tmp_path / "copy")
     assert (again.code, "exists: name another one" in again.err) == (2, True)

@@ -49,3 +49,9 @@ def test_one_smiles_is_one_molecule(tmp_path: Path, capfd: pytest.CaptureFixture
     both = fidsel(capfd, "init", tmp_path / "x", "--smiles", "CO", "--molecules", "a.csv")
     assert both.code == 2
     assert "exactly one of --smiles" in both.err
+
+
+def test_the_command_to_go_on_with_can_be_pasted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "two words"
+    made = fidsel(capfd, "init", folder, "--smiles", "O")
+    assert f"`fidsel doctor -C '{folder}'`" in made.err

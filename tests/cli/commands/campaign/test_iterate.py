@@ -27,6 +27,7 @@ def test_campaign_from_sampling_to_status(tmp_path: Path, capfd: pytest.CaptureF
     assert planned.code == 0
     plan = parsed(planned.out)
     assert plan["levels"] == ["cheap", "accurate"]
+    assert plan["units"]["cost"] == "label"
     assert plan["recommended"]["cost"] <= 12
     assert plan["validation"] == plan["fixed"] == 4
     told = " ".join(fidsel(capfd, "plan", "-C", folder).err.split())
@@ -37,6 +38,8 @@ def test_campaign_from_sampling_to_status(tmp_path: Path, capfd: pytest.CaptureF
     assert done.code == 0
     summary = parsed(done.out)
     assert summary["finished"]
+    assert summary["units"]["force"] == "eV/Å"
+    assert summary["units"]["cost"] == summary["budget"]["unit"] == "label"
     assert summary["spent"] <= 12
     assert [row["index"] for row in summary["rounds"]] == [0]
     assert "round 0: " in done.err
@@ -121,3 +124,11 @@ def test_what_a_fit_warns_of_is_a_note_of_the_round(
     told = "round 0: not converged: take solver = 'exact' where memory allows it"
     assert told in done.err
     assert told in fidsel(capfd, "status", "-C", folder, model).err
+
+
+def test_the_command_that_measures_the_model_can_be_pasted(
+    copy_of_finished: Callable[[], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = copy_of_finished().rename(tmp_path / "two words")
+    told = fidsel(capfd, "iterate", "-C", folder).err
+    assert f"fidsel evaluate '{folder}/rounds/0000/model' FILE" in told
