@@ -11,6 +11,7 @@ from fidsel.data import write
 from fidsel.fidelity import MMFFSource, from_atoms
 from fidsel.models import load
 from fidsel.models.combinations.labels import SourceLabels
+from fidsel.training.labels import centred
 
 
 def test_a_network_is_trained_with_a_prior_and_refined_by_it(
@@ -57,11 +58,14 @@ def test_a_network_is_trained_with_a_prior_and_refined_by_it(
 
 
 def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    model = painn().having_seen(training("accurate", 2)).save(tmp_path / "model")
+    known = training("accurate", 2)
+    model = centred(painn(), known).having_seen(known).save(tmp_path / "model")
     tests = write(tmp_path / "tests.extxyz", shaken("CH3OH", 2))
     alone = fidsel(capfd, "refine", model, tests, "--prior", "mmff94", "--out", tmp_path / "out")
     assert alone.code == 2
     assert "ttt-pretrain" in alone.err
+    bare = painn().having_seen(known).save(tmp_path / "bare")
+    assert "was never trained" in fidsel(capfd, "refine", bare, tests, "--prior", "mmff94").err
     wrong = fidsel(capfd, "refine", model, tests, "--prior", "mmff94", "step=3")
     assert wrong.code == 2
     assert "steps" in wrong.err
