@@ -31,7 +31,7 @@ VECTORS = 16
 """Vectors of a system's length that its iteration holds."""
 ROUNDING = 1e-13
 """Part of the largest diagonal element that is added to a block before it is factorised."""
-PIECE_ROWS = {"cpu": 4096, "cuda": 2**18}
+PIECE_ROWS = {"cpu": 2048, "cuda": 2**15}
 """Rows of L that are made, and multiplied, at a time, by device."""
 CONVERTED = {"cpu": 2**18, "cuda": 2**27}
 """Elements that are turned from float32 into float64 at a time, by device: on a CPU in the cache."""
@@ -107,10 +107,13 @@ class Columns:
         rest = None if stop is None else max(stop - first, 0)
         return type(self)(self.double[some, :stop], self.single[some, :rest])
 
-    def less(self, values: Tensor, left: Self, right: Self) -> Tensor:
-        """Return values (r, b) minus left rightᵀ, in place; products of small columns are in float32."""
-        values.addmm_(left.double, right.double.mT, alpha=-1)
-        return values.sub_(left.single @ right.single.mT)
+    def off(self, values: Tensor, others: Self) -> Tensor:
+        """Return values (r, b) less these rows times the transpose of others, in place.
+
+        Products of the later columns are made in float32: they are as small as these.
+        """
+        values.addmm_(self.double, others.double.mT, alpha=-1)
+        return values.sub_(self.single @ others.single.mT)
 
     def dense(self, start: int = 0) -> Tensor:
         """Return those from one on in float64, (M, k − start)."""
@@ -222,11 +225,11 @@ def partial_factor(
 def _fill(columns: Columns, lacking: Tensor, matrix: Matrix, rows: Tensor, start: int, noise: float) -> None:
     """Fill the columns from one on with those that belong to some rows, and take them off what is lacking."""
     pivots, before = matrix.pivots(rows), columns.rows(rows, start)
-    corner = columns.less(matrix.corner(pivots), before, before)
+    corner = before.off(matrix.corner(pivots), before)
     lower, _ = factorise(lambda: [corner.clone()], corner.new_full((len(rows),), noise))
 
     def work(some: slice) -> None:
-        left = columns.less(matrix.part(some, pivots), columns.rows(some, start), before)
+        left = columns.rows(some, start).off(matrix.part(some, pivots), before)
         found = lower.divided(left)
         columns.fill(some, start, found)
         lacking[some] = (lacking[some] - found.square().sum(1)).clamp_(min=0)

@@ -165,8 +165,8 @@ class Solver:
             Preconditioner.of(matrix, lam, shape, course.task.tell),
             self.tolerance,
             self.iterations,
-            start=course.start(root),
-            after=lambda here: course.after(here, scale, self),
+            start=course.start(root, shape),
+            after=lambda here: course.after(here, scale, self, shape),
         )
         course.task.tell(way.iterations, way.iterations, "iterations", way.residual)
         record = {"kind": "iterative", "rank": shape.rank, "tolerance": self.tolerance} | asdict(way)
@@ -203,11 +203,19 @@ class Watched:
             yield panel
             self.task.tell(done, rows, "rows", share=(done / rows) ** 2)
 
-    def start(self, like: Tensor) -> Descent | None:
-        """Return where the iteration goes on, None where it begins."""
-        return None if self.kept is None else Descent.restore(self.kept, like.device)
+    def start(self, like: Tensor, shape: Shape) -> Descent | None:
+        """Return where the iteration goes on, None where it begins.
 
-    def after(self, here: Descent, scale: float, solver: Solver) -> None:
+        With another preconditioner, as where there is less memory than before, its recursion starts anew.
+        """
+        if self.kept is None:
+            return None
+        here = Descent.restore(self.kept, like.device)
+        if self.kept[0].get("columns") != list(shape):
+            here.direction = None
+        return here
+
+    def after(self, here: Descent, scale: float, solver: Solver, shape: Shape) -> None:
         """Tell how far an iteration is, and keep it now and then.
 
         Parameters
@@ -215,6 +223,7 @@ class Watched:
         here : where it is.
         scale : ‖b‖.
         solver : says where it ends.
+        shape : of its preconditioner.
         """
         left = float(here.residual.norm()) / scale
         share = min(0.99, log(left) / log(solver.tolerance)) if left < 1 else 0.0
@@ -222,7 +231,7 @@ class Watched:
         self.task.tell(here.steps, max(end, here.steps + 1), "iterations", left, share)
         if self.task.due():
             values, tensors = here.kept()
-            self.task.save({**self.values, "iteration": values}, tensors)
+            self.task.save({**self.values, "iteration": {**values, "columns": list(shape)}}, tensors)
 
 
 def _too_large(what: str, needed: float, memory: float) -> UsageError:
