@@ -46,7 +46,7 @@ CELLS = (
     Cell("malonaldehyde", 5000, "iterative", 1),
     Cell("malonaldehyde", 9133, "iterative", 2),
     Cell("aspirin", 2500, "iterative", 2),
-    Cell("aspirin", 9133, "iterative", 2, steps=10),
+    Cell("aspirin", 9133, "iterative", 2, steps=5),
 )
 
 

@@ -22,7 +22,7 @@ def one_core_each() -> Iterator[None]:
     far longer where another program holds one of the cores.
     """
     threads = torch.get_num_threads()
-    token = _cores.set(threads)
+    token = _cores.set(max(threads, _cores.get()))  # within another of these, threads is 1
     torch.set_num_threads(1)
     try:
         yield

@@ -185,8 +185,10 @@ def _add_tile(
     apart = torch.addmm(there.squares, x[:still].T, there.x[:still], alpha=-2)
     apart.add_(here.squares.unsqueeze(1))
     from_there = torch.addmm(there.shifts, x[:still].T, there.v[:still])
-    from_here = torch.addmm(here.shifts.unsqueeze(1), v[:still].T, there.x[:still])
-    near, along, back = (torch.zeros_like(apart) for _ in range(3))  # Σ_p of c₁, c₂ u·v_j and −c₂ u·v_i
+    near, along = torch.zeros_like(apart), torch.zeros_like(apart)  # Σ_p of c₁ and c₂ u·v_j
+    if theirs is not None:
+        from_here = torch.addmm(here.shifts.unsqueeze(1), v[:still].T, there.x[:still])
+        back = torch.zeros_like(apart)  # Σ_p of −c₂ u·v_i
     for other_x, other_v, turn in zip(there.moved_x, there.moved_v, group.back, strict=True):
         distance = torch.addmm(apart, x[still:].T, other_x, alpha=-2).clamp_(min=0).sqrt_()
         c1, c2 = matern.falloff(distance)

@@ -25,7 +25,7 @@ def test_pieces_come_in_order_from_as_many_threads_as_torch_has() -> None:
         both.wait()
         return piece, torch.get_num_threads()
 
-    with one_core_each():
+    with one_core_each(), one_core_each():
         assert torch.get_num_threads() == 1
         assert list(spread(work, range(6), CPU)) == [(piece, 1) for piece in range(6)]
     told: list[int] = []
