@@ -218,9 +218,17 @@ class Expansion:
         cells = BLOCK_BYTES[x.device.type] // 8
         rows = max(1, min(len(x), int(cells**0.5)))
         known = [torch.split(part, max(1, cells // rows)) for part in self._scaled]
-        for i in range(0, len(x), rows):
+
+        def work(i: int) -> None:
             for parts in zip(*known, strict=True):
                 self._add(x[i : i + rows], parts, energy[i : i + rows], slope[i : i + rows])
+
+        if len(x) <= rows:  # all cores share the one block
+            work(0)
+            return energy, slope
+        with one_core_each():
+            for _ in spread(work, range(0, len(x), rows), x.device):
+                pass
         return energy, slope
 
     def _add(self, x: Tensor, known: tuple[Tensor, ...], energy: Tensor, slope: Tensor) -> None:
