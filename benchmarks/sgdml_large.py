@@ -1,12 +1,12 @@
 """How many frames an sGDML model can take: fits of up to 9133 frames of 9 and 21 atoms.
 
-    python benchmarks/sgdml_large.py --part cells.jsonl    # about an hour of two cores
+    python benchmarks/sgdml_large.py --part cells.jsonl    # about half an hour
 
 MD17 labels, of which there are 9633, σ and λ fixed; 500 other frames test. "exact" factorises the kernel
 matrix, "iterative" never forms it; either is given `MEMORY` GiB. `per_iteration` is the processor time of a
-step of the iteration, from its first to its last message. Exits with 1 where a fit took more than `--limit`
-GiB, data and libraries included. Needs rmd17/malonaldehyde.npz and rmd17/aspirin.npz in FIDSEL_DATA (default
-../shared/data).
+step of the iteration, from its first to its last message; of 9133 frames of aspirin five steps are taken, no
+more. Exits with 1 where a fit took more than `--limit` GiB, data and libraries included. Needs
+rmd17/malonaldehyde.npz and rmd17/aspirin.npz in FIDSEL_DATA (default ../shared/data).
 """
 
 import sys
