@@ -25,7 +25,7 @@ class Progress:
     ----------
     stage : which part, e.g. "pre-train mmff94".
     step, of : what is done, of how much; an iteration's end is an estimate.
-    unit : what is counted: "steps", "iterations", "rows" of a kernel matrix, "fits" and
+    unit : what is counted: "steps", "iterations", "rows" or "columns" of a kernel matrix, "fits" and
         "weightings" of distances that a kernel tries.
     loss : validation loss of a network, validation error or residual of a kernel, where there is any.
     gain : part of a network's loss that the second half of the steps so far took off.

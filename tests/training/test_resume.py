@@ -111,7 +111,9 @@ def every_message_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fidsel.models.watch.BETWEEN", -1.0)
     monkeypatch.setattr("fidsel.models.checkpoints.SHARE", 0.0)
     monkeypatch.setattr("fidsel.training.optimise.run.PIECE", 0.0)
-    monkeypatch.setattr("fidsel.models.sgdml.iterative.RANK_PER_ROOT", 0.3)  # so that it takes many steps
+    monkeypatch.setattr(
+        "fidsel.models.sgdml.preconditioner.RANK_PER_ROOT", 0.3
+    )  # so that it takes many steps
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -152,8 +154,8 @@ import os, signal, sys
 from pathlib import Path
 import fidsel.models.checkpoints as checkpoints, fidsel.models.watch as watch
 import fidsel.training.optimise.run as run
-import fidsel.models.sgdml.iterative as iterative
-watch.BETWEEN, checkpoints.SHARE, run.PIECE, iterative.RANK_PER_ROOT = -1.0, 0.0, 0.0, 0.3
+import fidsel.models.sgdml.preconditioner as preconditioner
+watch.BETWEEN, checkpoints.SHARE, run.PIECE, preconditioner.RANK_PER_ROOT = -1.0, 0.0, 0.0, 0.3
 sys.path.insert(0, sys.argv[1])
 sys.path.insert(0, sys.argv[1] + "/training")
 from test_resume import KEY, train

@@ -75,7 +75,8 @@ class SGDML(ForceField):
     solver : "exact" by a factor of the kernel matrix, which `update` can grow; "iterative", without the
         matrix; "auto" for exact where the factor fits into `memory`; or "quick" for whatever takes less
         time where the model is not updated.
-    memory : GiB the fit may take; by default half of the machine's. Not part of what is saved.
+    memory : GiB the fit may take beside data and libraries; by default half of the machine's. An iterative
+        fit takes the fewer iterations the more there is, up to a point. Not part of what is saved.
     tolerance : relative residual at which iteration ends.
     iterations : most steps of an iteration.
     """

@@ -31,14 +31,15 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from fidsel.models.sgdml.cores import one_core_each, spread
 from fidsel.models.sgdml.matern import Matern
 
 PANEL_ROWS = {"cpu": 512, "cuda": 4096}
 """Rows of the matrix that are made at a time, by device: enough for matrix products at full speed."""
 BLOCK_BYTES = {"cpu": 2**20, "cuda": 256 * 2**20}
 """Size of the largest temporary array of one kernel block, by device: on a CPU it should fit the cache."""
-JACOBIAN_BYTES = 2**28
-"""Size of the Jacobians that are decomposed at a time: of all frames at once they may exceed the memory."""
+JACOBIAN_BYTES = 2**26
+"""Size of the Jacobians a core decomposes at a time: of all frames at once they may exceed the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +110,14 @@ def geometry(positions: Tensor, centre: Tensor, metric: Tensor) -> Geometry:
     rank = min(dim, max(3 * size - 6, 1))
     axes, reduced = positions.new_empty(n, rank, 3 * size), positions.new_empty(n, dim, rank)
     step = max(1, JACOBIAN_BYTES // (8 * dim * 3 * size))
-    for i in range(0, n, step):
-        axes[i : i + step], reduced[i : i + step] = _motions(positions[i : i + step], rank)
+
+    def work(start: int) -> None:
+        some = slice(start, start + step)
+        axes[some], reduced[some] = _motions(positions[some], rank)
+
+    with one_core_each():  # these are small matrices
+        for _ in spread(work, range(0, n, step), positions.device):
+            pass
     return Geometry((describe(positions) - centre) * metric, axes.mT, reduced.mul_(metric.unsqueeze(1)))
 
 
@@ -211,9 +218,17 @@ class Expansion:
         cells = BLOCK_BYTES[x.device.type] // 8
         rows = max(1, min(len(x), int(cells**0.5)))
         known = [torch.split(part, max(1, cells // rows)) for part in self._scaled]
-        for i in range(0, len(x), rows):
+
+        def work(i: int) -> None:
             for parts in zip(*known, strict=True):
                 self._add(x[i : i + rows], parts, energy[i : i + rows], slope[i : i + rows])
+
+        if len(x) <= rows:  # all cores share the one block
+            work(0)
+            return energy, slope
+        with one_core_each():
+            for _ in spread(work, range(0, len(x), rows), x.device):
+                pass
         return energy, slope
 
     def _add(self, x: Tensor, known: tuple[Tensor, ...], energy: Tensor, slope: Tensor) -> None:

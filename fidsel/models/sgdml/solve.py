@@ -11,18 +11,14 @@ from torch import Tensor
 from fidsel.data.memory import machine_memory
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.models.checkpoints import Kept
+from fidsel.models.sgdml.cores import one_core_each
 from fidsel.models.sgdml.factor import Factor, factor_bytes, factorise, kernel_panels
 from fidsel.models.sgdml.fitted import Examples, Solved
-from fidsel.models.sgdml.iterative import (
-    BLOCK,
-    Descent,
-    Preconditioner,
-    affordable_rank,
-    conjugate_gradients,
-    kernel_product,
-)
+from fidsel.models.sgdml.iterative import Descent, conjugate_gradients
 from fidsel.models.sgdml.kernel import Geometry
 from fidsel.models.sgdml.matern import Matern
+from fidsel.models.sgdml.matrix import Matrix
+from fidsel.models.sgdml.preconditioner import VECTORS, Preconditioner, Shape
 from fidsel.models.watch import Task
 
 SOLVERS = ("auto", "exact", "iterative", "quick")
@@ -36,8 +32,6 @@ malonaldehyde 9 against 31, but 14 000 of aspirin with σ = 28 and 20 (five and 
 against 28."""
 USELESS = 0.1
 """Residual above which an iterative solution is none."""
-COPIES = 3
-"""Of the derivatives, that an iteration holds: as they are, scaled, and turned around."""
 REMEDY = "take solver = 'exact' where memory allows it, or raise lam or memory"
 """Where an iteration does not come to its end."""
 
@@ -122,14 +116,15 @@ class Solver:
             where these alone need more than there is.
         """
         pairs, width = atoms * (atoms - 1) // 2, max(3 * atoms - 6, 1)
-        each = 8 * pairs * min(pairs, width)
-        exact = replace(self, memory=self.memory - frames * each)
-        if exact.memory > 0 and exact.way(frames * min(pairs, width)) == "exact":
+        width = min(pairs, width)
+        exact = replace(self, memory=self.memory - 8 * frames * pairs * width)
+        if exact.memory > 0 and exact.way(frames * width) == "exact":
             return exact
-        iterative = replace(self, memory=self.memory - COPIES * frames * each)
+        each = 8 * (pairs + 3 * atoms) * width
+        iterative = replace(self, memory=self.memory - frames * each)
         if iterative.memory > 0 and self.kind != "exact":
             return iterative
-        needed, fewer = COPIES * frames * each, int(self.memory / (COPIES * each))
+        needed, fewer = frames * each, int(self.memory / each)
         remedy = f"at most {fewer} frames, " if fewer else ""
         raise UsageError(
             f"a kernel of {frames} frames of {atoms} atoms needs {needed / 2**30:.3g} GiB for the {pairs} "
@@ -150,30 +145,31 @@ class Solver:
         course = course or Watched(Task())
         if self.way(len(system.targets)) == "exact":
             return solve_exact(system, lambda: course.panels(system, symmetries, matern), lam)
-        return self._iterate(system, symmetries, matern, lam, course)
+        with one_core_each():
+            return self._iterate(system, symmetries, matern, lam, course)
 
     def _iterate(
         self, system: System, symmetries: Tensor, matern: Matern, lam: float, course: "Watched"
     ) -> Solution:
         """Solve for √(1/w) c with the rows and columns of K scaled by √w, which makes the noise λ."""
         rows = len(system.targets)
-        rank = affordable_rank(rows, self.memory)
-        if rank < 1:
-            raise _too_large(f"even an iterative fit to {rows} equations", 8 * rows * 3 * BLOCK, self.memory)
+        shape = Shape.affordable(rows, self.memory)
+        if shape.rank < 1:
+            raise _too_large(f"even an iterative fit to {rows} equations", 8 * VECTORS * rows, self.memory)
         root = system.noise.rsqrt()
-        frames, right = system.frames.scaled(root), system.targets * root
+        matrix, right = Matrix(system.frames, symmetries, matern, root), system.targets * root
         scale = float(right.norm())
         solution, way = conjugate_gradients(
-            lambda c: kernel_product(frames, symmetries, matern, c).add_(c, alpha=lam),
+            lambda c: (matrix @ c).add_(c, alpha=lam),
             right,
-            Preconditioner.of(frames, symmetries, matern, lam, rank),
+            Preconditioner.of(matrix, lam, shape, course.task.tell),
             self.tolerance,
             self.iterations,
-            start=course.start(root),
-            after=lambda here: course.after(here, scale, self),
+            start=course.start(root, shape),
+            after=lambda here: course.after(here, scale, self, shape),
         )
         course.task.tell(way.iterations, way.iterations, "iterations", way.residual)
-        record = {"kind": "iterative", "rank": rank, "tolerance": self.tolerance} | asdict(way)
+        record = {"kind": "iterative", "rank": shape.rank, "tolerance": self.tolerance} | asdict(way)
         if way.residual > USELESS:
             raise FidselError(
                 f"the iterative fit left a relative residual of {way.residual:.2g} after "
@@ -207,11 +203,19 @@ class Watched:
             yield panel
             self.task.tell(done, rows, "rows", share=(done / rows) ** 2)
 
-    def start(self, like: Tensor) -> Descent | None:
-        """Return where the iteration goes on, None where it begins."""
-        return None if self.kept is None else Descent.restore(self.kept, like.device)
+    def start(self, like: Tensor, shape: Shape) -> Descent | None:
+        """Return where the iteration goes on, None where it begins.
 
-    def after(self, here: Descent, scale: float, solver: Solver) -> None:
+        With another preconditioner, as where there is less memory than before, its recursion starts anew.
+        """
+        if self.kept is None:
+            return None
+        here = Descent.restore(self.kept, like.device)
+        if self.kept[0].get("columns") != list(shape):
+            here.direction = None
+        return here
+
+    def after(self, here: Descent, scale: float, solver: Solver, shape: Shape) -> None:
         """Tell how far an iteration is, and keep it now and then.
 
         Parameters
@@ -219,6 +223,7 @@ class Watched:
         here : where it is.
         scale : ‖b‖.
         solver : says where it ends.
+        shape : of its preconditioner.
         """
         left = float(here.residual.norm()) / scale
         share = min(0.99, log(left) / log(solver.tolerance)) if left < 1 else 0.0
@@ -226,7 +231,7 @@ class Watched:
         self.task.tell(here.steps, max(end, here.steps + 1), "iterations", left, share)
         if self.task.due():
             values, tensors = here.kept()
-            self.task.save({**self.values, "iteration": values}, tensors)
+            self.task.save({**self.values, "iteration": {**values, "columns": list(shape)}}, tensors)
 
 
 def _too_large(what: str, needed: float, memory: float) -> UsageError:
