@@ -46,3 +46,9 @@ def test_imports_flow_one_way() -> None:
         if part in ORDER:
             allowed = set(ORDER[: ORDER.index(part) + 1])
             assert imported_parts(path) <= allowed, f"{path} imports a later part"
+
+
+def test_a_folder_is_a_room() -> None:
+    """More than fifteen files are a list: they want folders named after the method's nouns."""
+    sizes = {folder: sum(1 for _ in folder.glob("[!_]*.py")) for folder in ROOT.rglob("*") if folder.is_dir()}
+    assert {str(folder.relative_to(ROOT)): n for folder, n in sizes.items() if n > 15} == {}

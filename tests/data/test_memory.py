@@ -53,7 +53,7 @@ def test_the_limit_of_a_job_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(memory, "CGROUPS", tuple(roots))
     monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "membership")
     assert (machine_memory(), available_memory()) == (2**26, 2**25)
-    from fidsel.models.sgdml.solve import device_memory
+    from fidsel.models.sgdml.solver.solve import device_memory
 
     assert device_memory("cpu") == 2**26
     assert memory_share(2) == int(SHARE * 2**25)

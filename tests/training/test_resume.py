@@ -112,7 +112,7 @@ def every_message_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fidsel.models.checkpoints.SHARE", 0.0)
     monkeypatch.setattr("fidsel.training.optimise.run.PIECE", 0.0)
     monkeypatch.setattr(
-        "fidsel.models.sgdml.preconditioner.RANK_PER_ROOT", 0.3
+        "fidsel.models.sgdml.solver.preconditioner.RANK_PER_ROOT", 0.3
     )  # so that it takes many steps
 
 
@@ -154,7 +154,7 @@ import os, signal, sys
 from pathlib import Path
 import fidsel.models.checkpoints as checkpoints, fidsel.models.watch as watch
 import fidsel.training.optimise.run as run
-import fidsel.models.sgdml.preconditioner as preconditioner
+import fidsel.models.sgdml.solver.preconditioner as preconditioner
 watch.BETWEEN, checkpoints.SHARE, run.PIECE, preconditioner.RANK_PER_ROOT = -1.0, 0.0, 0.0, 0.3
 sys.path.insert(0, sys.argv[1])
 sys.path.insert(0, sys.argv[1] + "/training")

@@ -26,13 +26,13 @@ from fidsel.models.require import (
     require_finite,
     require_level,
 )
-from fidsel.models.sgdml.fit import INVERSE_BYTES, INVERSE_ROWS, WIDEN, Search
 from fidsel.models.sgdml.fitted import Fitted, Solved
 from fidsel.models.sgdml.frames import check_training, one_level, require_molecule
 from fidsel.models.sgdml.kernel import Expansion
-from fidsel.models.sgdml.metric import METRICS
 from fidsel.models.sgdml.posterior import factorised, force_covariance, leave_one_out_rmse, signal_variance
-from fidsel.models.sgdml.solve import SOLVERS, Solver, device_memory
+from fidsel.models.sgdml.search.fit import INVERSE_BYTES, INVERSE_ROWS, WIDEN, Search
+from fidsel.models.sgdml.search.metric import METRICS
+from fidsel.models.sgdml.solver.solve import SOLVERS, Solver, device_memory
 from fidsel.models.sgdml.training import add_frames, fit_frames, positions_of
 from fidsel.models.watch import QUIET, Watch
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.models.require import Electrons
-from fidsel.models.sgdml.fit import Search, fit_forces
 from fidsel.models.sgdml.fitted import Fitted, distinct
 from fidsel.models.sgdml.frames import check_labelled, check_weights, labelled
-from fidsel.models.sgdml.solve import Solver
+from fidsel.models.sgdml.search.fit import Search, fit_forces
+from fidsel.models.sgdml.solver.solve import Solver
 from fidsel.models.sgdml.symmetry import symmetry_group
 from fidsel.models.sgdml.update import update_forces
 from fidsel.models.watch import Task

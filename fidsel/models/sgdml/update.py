@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import Tensor
 
-from fidsel.models.sgdml.factor import extend, kernel_panels
 from fidsel.models.sgdml.fitted import Examples, Fitted, descriptor_symmetries
-from fidsel.models.sgdml.solve import Solution, Solver, System, solution_of
+from fidsel.models.sgdml.solver.factor import extend, kernel_panels
+from fidsel.models.sgdml.solver.solve import Solution, Solver, System, solution_of
 
 
 def update_forces(fitted: Fitted, fresh: Examples, solver: Solver) -> tuple[Fitted, dict[str, Any]]:

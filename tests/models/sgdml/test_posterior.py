@@ -77,7 +77,7 @@ def test_a_quick_fit_without_a_factor_has_the_covariance_of_an_exact_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     exact, some = fitted(10), frames(3, seed=1)
-    monkeypatch.setattr("fidsel.models.sgdml.solve.QUICK", 5)
+    monkeypatch.setattr("fidsel.models.sgdml.solver.solve.QUICK", 5)
     quick = fitted(10, solver="quick")
     assert quick.fitted is not None
     assert quick.fitted.solved is None

@@ -213,7 +213,7 @@ def test_bias_weights_reach_the_fit() -> None:
 
 
 def test_kernels_are_solved_the_quick_way_to_the_same_forces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fidsel.models.sgdml.solve.QUICK", 100)
+    monkeypatch.setattr("fidsel.models.sgdml.solver.solve.QUICK", 100)
     exact, quick = (Cokriging()(data(), partial(solved, solver), 0) for solver in ("exact", "auto"))
     kinds = [h.notes["solver"]["kind"] for h in (*exact.histories, *quick.histories)]
     assert kinds == [*["exact"] * 3, "iterative", "exact", "exact"]

@@ -5,10 +5,10 @@ import numpy as np
 import torch
 from morse_molecule import NUMBERS, SWAP, frames
 
-from fidsel.models.sgdml.fit import Search, fit_forces
 from fidsel.models.sgdml.fitted import Fitted
 from fidsel.models.sgdml.frames import labelled
-from fidsel.models.sgdml.solve import Solver
+from fidsel.models.sgdml.search.fit import Search, fit_forces
+from fidsel.models.sgdml.solver.solve import Solver
 from fidsel.models.watch import Progress, Task, Watch
 
 SOLVER = Solver("auto", 2**30, 1e-8, 1000)

@@ -9,11 +9,12 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, load
 from fidsel.models.files import write_state
-from fidsel.models.sgdml.fit import FEW, SOME
 from fidsel.models.sgdml.fitted import Examples
 from fidsel.models.sgdml.kernel import describe, geometry, kernel
 from fidsel.models.sgdml.matern import Matern
-from fidsel.models.sgdml.metric import (
+from fidsel.models.sgdml.posterior import signal_variance
+from fidsel.models.sgdml.search.fit import FEW, SOME
+from fidsel.models.sgdml.search.metric import (
     LEAST,
     Evaluation,
     MetricProblem,
@@ -21,7 +22,6 @@ from fidsel.models.sgdml.metric import (
     metric_gradient,
     pair_classes,
 )
-from fidsel.models.sgdml.posterior import signal_variance
 from fidsel.models.sgdml.symmetry import pair_indices
 from fidsel.testing import check_fittable, check_force_field
 
@@ -118,7 +118,7 @@ def test_the_identity_is_taken_where_it_validates_better(monkeypatch: pytest.Mon
     """With weights that a search has led astray."""
     astray = torch.tensor([0.1, 0.1, 0.1, 2.0, 2.0, 2.0]).double()
     monkeypatch.setattr(
-        "fidsel.models.sgdml.fit.learn_metric", lambda problem, *_: (astray, problem.matern.sigma)
+        "fidsel.models.sgdml.search.fit.learn_metric", lambda problem, *_: (astray, problem.matern.sigma)
     )
     given = only_ch(20), only_ch(FEW, 1)
     model, record = SGDML().fit(*given)
@@ -209,7 +209,7 @@ def test_a_search_that_was_stopped_goes_on() -> None:
 
 def test_few_frames_are_enough_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [len(problem(only_ch(n)).importance) for n in (7, 170)] == [7, 150]
-    monkeypatch.setattr("fidsel.models.sgdml.metric.ROWS", 10 * 6)
+    monkeypatch.setattr("fidsel.models.sgdml.search.metric.ROWS", 10 * 6)
     one = problem(only_ch(40))
     assert len(one.importance) == 10
     found, sigma = learn_metric(one, [], lambda: None)

@@ -11,7 +11,7 @@ from fidsel.exceptions import FidselError, UsageError
 from fidsel.models import SGDML, load
 from fidsel.models.checkpoints import Checkpoints
 from fidsel.models.sgdml.kernel import geometry
-from fidsel.models.sgdml.solve import QUICK, SOLVERS, Solver
+from fidsel.models.sgdml.solver.solve import QUICK, SOLVERS, Solver
 from fidsel.models.watch import Progress, Watch
 
 NONE, TEST = frames(0), frames(30, seed=9)

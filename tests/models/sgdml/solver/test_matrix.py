@@ -4,11 +4,11 @@ import torch
 from described import PAIRS, described, vector
 from torch import Tensor
 
-from fidsel.models.sgdml import matrix
-from fidsel.models.sgdml.cores import one_core_each
 from fidsel.models.sgdml.kernel import Geometry, geometry, kernel
 from fidsel.models.sgdml.matern import Matern
-from fidsel.models.sgdml.matrix import Matrix
+from fidsel.models.sgdml.solver import matrix
+from fidsel.models.sgdml.solver.cores import one_core_each
+from fidsel.models.sgdml.solver.matrix import Matrix
 from fidsel.models.sgdml.symmetry import pair_indices
 
 NONE = PAIRS[:1]
@@ -42,7 +42,7 @@ def test_products_need_no_matrix(matern: Matern, symmetries: Tensor) -> None:
 @pytest.mark.usefixtures("tile")
 @pytest.mark.parametrize("worthwhile", [0.0, 1.0])
 def test_entries_that_stay_may_be_treated_apart(worthwhile: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fidsel.models.sgdml.matrix.WORTHWHILE", worthwhile)
+    monkeypatch.setattr("fidsel.models.sgdml.solver.matrix.WORTHWHILE", worthwhile)
     some, turns = ring(10)
     c = vector(10 * some.width)
     expected = kernel(some, some, turns, Matern(1.0)) @ c

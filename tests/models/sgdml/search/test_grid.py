@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fidsel.models.sgdml.grid import Grid
+from fidsel.models.sgdml.search.grid import Grid
 
 
 @settings(deadline=None, max_examples=30)

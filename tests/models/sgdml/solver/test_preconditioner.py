@@ -4,10 +4,17 @@ from described import PAIRS, described, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fidsel.models.sgdml.iterative import conjugate_gradients
 from fidsel.models.sgdml.matern import Matern
-from fidsel.models.sgdml.matrix import Matrix
-from fidsel.models.sgdml.preconditioner import FIRST, Columns, Preconditioner, Shape, partial_factor, silent
+from fidsel.models.sgdml.solver.iterative import conjugate_gradients
+from fidsel.models.sgdml.solver.matrix import Matrix
+from fidsel.models.sgdml.solver.preconditioner import (
+    FIRST,
+    Columns,
+    Preconditioner,
+    Shape,
+    partial_factor,
+    silent,
+)
 
 
 def matrix(n: int, sigma: float = 5.0) -> Matrix:
@@ -73,7 +80,7 @@ def test_later_columns_lose_nothing_that_counts_in_single_precision() -> None:
 @pytest.mark.parametrize("pieces", [{"PIECE_ROWS": 7, "CONVERTED": 20}, {"PIECE_ROWS": 1000, "CONVERTED": 1}])
 def test_columns_are_multiplied_in_pieces(pieces: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in pieces.items():
-        monkeypatch.setattr(f"fidsel.models.sgdml.preconditioner.{name}", {"cpu": value})
+        monkeypatch.setattr(f"fidsel.models.sgdml.solver.preconditioner.{name}", {"cpu": value})
     columns = Columns(vector(120).view(30, 4), vector(150, 1).view(30, 5).float())
     dense = columns.dense()
     assert torch.allclose(columns.sums(vector(30)), dense.mT @ vector(30), atol=1e-12)

@@ -4,8 +4,8 @@ import torch
 from morse_molecule import SWAP, frames
 
 from fidsel.models import SGDML
-from fidsel.models.sgdml.leave_one_out import LeftOut
-from fidsel.models.sgdml.solve import System
+from fidsel.models.sgdml.search.leave_one_out import LeftOut
+from fidsel.models.sgdml.solver.solve import System
 
 NONE = frames(0)
 

@@ -17,9 +17,9 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from fidsel.models.sgdml.cores import spread
-from fidsel.models.sgdml.factor import factorise
-from fidsel.models.sgdml.matrix import Matrix
+from fidsel.models.sgdml.solver.cores import spread
+from fidsel.models.sgdml.solver.factor import factorise
+from fidsel.models.sgdml.solver.matrix import Matrix
 
 BLOCK = 128
 """Columns that are drawn at a time, at most."""

@@ -3,7 +3,7 @@ import torch
 from described import vector
 
 from fidsel.exceptions import FidselError
-from fidsel.models.sgdml.iterative import conjugate_gradients
+from fidsel.models.sgdml.solver.iterative import conjugate_gradients
 
 
 def test_iteration_stops_where_it_must() -> None:
