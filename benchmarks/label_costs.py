@@ -42,7 +42,7 @@ PYSCF = {
     "ccsd": PySCFSource("ccsd", BASIS, frozen_core=True),
     "ccsd(t)": PySCFSource("ccsd(t)", BASIS, frozen_core=True),
 }
-LARGEST = {"ccsd": 80, "ccsd(t)": 80}
+LARGEST = {"ccsd": 70, "ccsd(t)": 70}
 """Basis functions that a method is tried with at most: minutes."""
 SHORT = 0.2
 """Core-seconds below which a label is repeated."""
