@@ -11,12 +11,13 @@ SECONDS: Final = {
     "hf": (96, 17.0, 3.4),
     "dft": (96, 14.0, 2.6),
     "mp2": (96, 34.0, 3.9),
-    "ccsd": (38, 7.0, 5.8),
+    "ccsd": (54, 7.0, 4.3),
     "ccsd(t)": (38, 11.0, 6.2),
 }
 """Per method: basis functions, core-seconds of a label with forces of that size, and the power it grows with
 between 18 and 100 functions, which is less than the formal one. Of 6-31G*, frozen core, DFT with density
-fitting and PBE on grid 1, one core; `benchmarks/label_costs.py` measures them."""
+fitting and PBE on grid 1, one core of a busy machine: an idle one takes 0.3 to 0.6 of this, as measured by
+`benchmarks/label_costs.py`."""
 
 XTB: Final = (9, 3e-3, 2.0)
 """Atoms, core-seconds of a label of that size by GFN2-xTB, and the power it grows with from 4 to 21 atoms."""
@@ -26,9 +27,9 @@ SMALLEST: Final = 0.05
 
 
 def expected_seconds(method: str, basis: str, atoms: Atoms) -> float:
-    """Return the core-seconds that a label with forces by PySCF should take, right to a factor of about two.
+    """Return the core-seconds that a label with forces by PySCF should take on a busy machine.
 
-    Raises `UsageError` for an unknown method, or a basis that has no functions for an element.
+    An idle one took 0.3 to 0.6 of it, water more. Raises `UsageError` for an unknown method, or a basis that has no functions for an element.
 
     Parameters
     ----------
