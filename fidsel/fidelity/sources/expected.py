@@ -29,7 +29,8 @@ SMALLEST: Final = 0.05
 def expected_seconds(method: str, basis: str, atoms: Atoms) -> float:
     """Return the core-seconds that a label with forces by PySCF should take on a busy machine.
 
-    An idle one took 0.3 to 0.6 of it, water more. Raises `UsageError` for an unknown method, or a basis that has no functions for an element.
+    An idle one took 0.3 to 0.6 of it, water more. Raises `UsageError` for an unknown method, or a basis that
+    has no functions for an element.
 
     Parameters
     ----------
