@@ -101,9 +101,8 @@ class Inbox:
                     taken[there.level.key] += self._new(there, frame, label, path)
             except UsageError as error:
                 self.refused.append(str(error))
-        self.ledger.settle_all(
-            one for key, there in awaited.items() if self._sound(there, taken[key]) for one in taken[key]
-        )
+        sound = [key for key, there in awaited.items() if self._sound(there, taken[key])]
+        self.ledger.settle_all([one for key in sound for one in taken[key]])
 
     def _sound(self, there: Awaited, new: Sequence[tuple[Attempt, Label]]) -> bool:
         """Return whether new labels of a level may be stored; note why, where signs or units are wrong.
