@@ -11,9 +11,9 @@ from torch import Tensor
 from fidsel.models.ranges import MoleculeRanges, distances
 from fidsel.models.require import Electrons
 from fidsel.models.robust import far_out
+from fidsel.models.sgdml.factor import Factor
 from fidsel.models.sgdml.kernel import Expansion, Geometry, describe, geometry
 from fidsel.models.sgdml.matern import Matern
-from fidsel.models.sgdml.solver.factor import Factor
 from fidsel.models.sgdml.symmetry import pair_indices
 
 

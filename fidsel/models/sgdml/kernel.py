@@ -31,8 +31,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from fidsel.models.sgdml.cores import one_core_each, spread
 from fidsel.models.sgdml.matern import Matern
-from fidsel.models.sgdml.solver.cores import one_core_each, spread
 
 PANEL_ROWS = {"cpu": 512, "cuda": 4096}
 """Rows of the matrix that are made at a time, by device: enough for matrix products at full speed."""

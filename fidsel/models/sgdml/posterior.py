@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from fidsel.exceptions import UsageError
+from fidsel.models.sgdml.factor import factorise, kernel_panels
 from fidsel.models.sgdml.fitted import Fitted, Solved, descriptor_symmetries
 from fidsel.models.sgdml.kernel import Geometry, kernel
 from fidsel.models.sgdml.search.leave_one_out import LeftOut
-from fidsel.models.sgdml.solver.factor import factorise, kernel_panels
 from fidsel.models.sgdml.solver.solve import Solver, System
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
+from fidsel.models.sgdml.factor import extend, kernel_panels
 from fidsel.models.sgdml.fitted import Examples, Fitted, descriptor_symmetries
-from fidsel.models.sgdml.solver.factor import extend, kernel_panels
 from fidsel.models.sgdml.solver.solve import Solution, Solver, System, solution_of
 
 

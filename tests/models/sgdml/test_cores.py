@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from fidsel.models.sgdml.solver.cores import one_core_each, spread
+from fidsel.models.sgdml.cores import one_core_each, spread
 
 CPU = torch.device("cpu")
 

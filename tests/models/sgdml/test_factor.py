@@ -7,9 +7,9 @@ from morse_molecule import SWAP, frames
 from torch import Tensor
 
 from fidsel.exceptions import UsageError
+from fidsel.models.sgdml.factor import Factor, extend, factor_bytes, factorise, kernel_panels
 from fidsel.models.sgdml.kernel import geometry, kernel
 from fidsel.models.sgdml.matern import Matern
-from fidsel.models.sgdml.solver.factor import Factor, extend, factor_bytes, factorise, kernel_panels
 from fidsel.models.sgdml.symmetry import pair_indices
 
 DEVICES = [

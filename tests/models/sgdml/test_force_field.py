@@ -11,10 +11,10 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, PaiNN, load
 from fidsel.models.sgdml import force_field as module
+from fidsel.models.sgdml.factor import IndefiniteError
 from fidsel.models.sgdml.fitted import distinct
 from fidsel.models.sgdml.force_field import SIGMAS
 from fidsel.models.sgdml.search import fit as fitting
-from fidsel.models.sgdml.solver.factor import IndefiniteError
 
 NONE = frames(0)
 

@@ -12,7 +12,7 @@ from morse_molecule import SWAP, frames
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, load
-from fidsel.models.sgdml.solver.factor import PANEL_ROWS
+from fidsel.models.sgdml.factor import PANEL_ROWS
 
 NONE = frames(0)
 TEST = frames(20, seed=9)

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from fidsel.exceptions import UsageError
+from fidsel.models.sgdml.factor import IndefiniteError, kernel_panels
 from fidsel.models.sgdml.fitted import Examples, Fitted, descriptor_symmetries
 from fidsel.models.sgdml.kernel import Expansion, Geometry, describe, geometry
 from fidsel.models.sgdml.matern import Matern
 from fidsel.models.sgdml.search.grid import Grid
 from fidsel.models.sgdml.search.leave_one_out import LeftOut
 from fidsel.models.sgdml.search.metric import LEAST, STEPS, Evaluation, MetricProblem, learn_metric
-from fidsel.models.sgdml.solver.factor import IndefiniteError, kernel_panels
 from fidsel.models.sgdml.solver.solve import Solution, Solver, System, Watched, solve_exact
 from fidsel.models.watch import Task
 

@@ -18,11 +18,11 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from fidsel.arrays import FloatArray
+from fidsel.models.sgdml.factor import IndefiniteError, factorise
 from fidsel.models.sgdml.fitted import Examples
 from fidsel.models.sgdml.kernel import BLOCK_BYTES, Geometry, geometry, kernel
 from fidsel.models.sgdml.matern import Matern
 from fidsel.models.sgdml.search.leave_one_out import LeftOut
-from fidsel.models.sgdml.solver.factor import IndefiniteError, factorise
 from fidsel.models.sgdml.solver.solve import System
 
 METRICS = ("learnt", "identity")

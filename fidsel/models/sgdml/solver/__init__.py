@@ -1,1 +1,1 @@
-"""The linear system of a fit: its factor where that fits into memory, else an iteration."""
+"""The linear system of a fit: solved by a factor where that fits into memory, else by iteration."""

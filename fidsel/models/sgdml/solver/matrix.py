@@ -21,9 +21,9 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from fidsel.models.sgdml.cores import spread
 from fidsel.models.sgdml.kernel import Geometry, kernel, kernel_diagonal
 from fidsel.models.sgdml.matern import Matern
-from fidsel.models.sgdml.solver.cores import spread
 
 TILE_FRAMES = {"cpu": 256, "cuda": 4096}
 """Frames on each side of a block, by device: on a CPU its ten arrays should fit the caches."""

@@ -17,8 +17,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from fidsel.models.sgdml.solver.cores import spread
-from fidsel.models.sgdml.solver.factor import factorise
+from fidsel.models.sgdml.cores import spread
+from fidsel.models.sgdml.factor import factorise
 from fidsel.models.sgdml.solver.matrix import Matrix
 
 BLOCK = 128

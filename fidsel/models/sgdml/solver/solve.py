@@ -11,11 +11,11 @@ from torch import Tensor
 from fidsel.data.memory import machine_memory
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.models.checkpoints import Kept
+from fidsel.models.sgdml.cores import one_core_each
+from fidsel.models.sgdml.factor import Factor, factor_bytes, factorise, kernel_panels
 from fidsel.models.sgdml.fitted import Examples, Solved
 from fidsel.models.sgdml.kernel import Geometry
 from fidsel.models.sgdml.matern import Matern
-from fidsel.models.sgdml.solver.cores import one_core_each
-from fidsel.models.sgdml.solver.factor import Factor, factor_bytes, factorise, kernel_panels
 from fidsel.models.sgdml.solver.iterative import Descent, conjugate_gradients
 from fidsel.models.sgdml.solver.matrix import Matrix
 from fidsel.models.sgdml.solver.preconditioner import VECTORS, Preconditioner, Shape

@@ -4,10 +4,10 @@ import torch
 from described import PAIRS, described, vector
 from torch import Tensor
 
+from fidsel.models.sgdml.cores import one_core_each
 from fidsel.models.sgdml.kernel import Geometry, geometry, kernel
 from fidsel.models.sgdml.matern import Matern
 from fidsel.models.sgdml.solver import matrix
-from fidsel.models.sgdml.solver.cores import one_core_each
 from fidsel.models.sgdml.solver.matrix import Matrix
 from fidsel.models.sgdml.symmetry import pair_indices
 
