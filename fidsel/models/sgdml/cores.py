@@ -48,3 +48,8 @@ def spread(work: Callable[[T], R], pieces: Sequence[T], device: torch.device) ->
         return
     with ThreadPoolExecutor(threads, "fidsel-kernel", torch.set_num_threads, (1,)) as pool:
         yield from pool.map(work, pieces)
+
+
+def slices(length: int, step: int) -> list[slice]:
+    """Return the parts of something of some length, each of a step at most."""
+    return [slice(i, min(i + step, length)) for i in range(0, length, step)]

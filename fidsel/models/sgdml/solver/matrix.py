@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from fidsel.models.sgdml.cores import spread
+from fidsel.models.sgdml.cores import slices, spread
 from fidsel.models.sgdml.kernel import Geometry, kernel, kernel_diagonal
 from fidsel.models.sgdml.matern import Matern
 
@@ -90,8 +90,7 @@ class Matrix:
 
     def _by_frames(self, work: Callable[[slice], Tensor]) -> Tensor:
         """Return together what is made of some frames at a time."""
-        step = TILE_FRAMES[self.device.type]
-        pieces = [slice(i, i + step) for i in range(0, len(self.frames), step)]
+        pieces = slices(len(self.frames), TILE_FRAMES[self.device.type])
         return torch.cat(list(spread(work, pieces, self.device)))
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from fidsel.models.sgdml.cores import spread
+from fidsel.models.sgdml.cores import slices, spread
 from fidsel.models.sgdml.factor import factorise
 from fidsel.models.sgdml.solver.matrix import Matrix
 
@@ -245,8 +245,3 @@ def _blocks(shape: Shape) -> Iterator[tuple[int, int]]:
     step = max(1, min(BLOCK, shape.rank // 8))
     for start in [*range(0, shape.double, step), *range(shape.double, shape.rank, step)]:
         yield start, min(start + step, shape.double if start < shape.double else shape.rank)
-
-
-def slices(length: int, step: int) -> list[slice]:
-    """Return the parts of something of some length, each of a step at most."""
-    return [slice(i, min(i + step, length)) for i in range(0, length, step)]
