@@ -44,6 +44,20 @@ def data_folder() -> Path:
     return folder.resolve()
 
 
+@pytest.fixture
+def read_only_folder(tmp_path: Path) -> Iterator[Path]:
+    """Folder that nobody may write to."""
+    from mounts import mounted
+
+    folder = tmp_path / "read-only"
+    folder.mkdir(mode=0o555)
+    if os.getuid() != 0:
+        yield folder
+        return
+    with mounted(folder, "ro,size=1m"):  # permissions do not bind root
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def small_campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a finished campaign of two rounds; copy it before writing to it."""

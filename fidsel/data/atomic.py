@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from uuid import uuid4
 
 from fidsel.exceptions import FidselError, UsageError
@@ -113,19 +114,43 @@ def refused(path: Path, error: OSError) -> FidselError:
     return FidselError(f"could not write {path}: {error.strerror or error}{kept}; {advice}")
 
 
-def require_writable(*paths: Path | None, folder: Path | None = None) -> None:
-    """Raise where a file or a folder cannot be written, before anything is computed for it.
+def require_writable(*paths: Path | None) -> None:
+    """Raise where a file cannot be written, before anything is computed for it; None = no file.
 
     Raises `UsageError` where a path is no file in a folder that exists; `FidselError` where the system
-    refuses the folder.
-
-    Parameters
-    ----------
-    paths : files to be, in folders that exist.
-    folder : made where it is missing.
+    lets nobody write there.
     """
     for path in paths:
-        if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
+        if path is None:
+            continue
+        if path.is_dir() or not path.resolve().parent.is_dir():
             raise UsageError(f"{path} must be a file in a folder that exists: make it, or name another")
-    if folder is not None:
-        make_folder(folder)
+        _try_out(path.resolve().parent, path)
+
+
+@contextmanager
+def folder_for(path: Path | str) -> Iterator[Path]:
+    """Yield a folder for what is going to be computed, made where there is none.
+
+    Where the block raises, a folder that was made for it and is empty goes again. Raises `FidselError` where
+    the system refuses the folder, or lets nobody write there; it names path and reason.
+    """
+    target = Path(path)
+    there = target.exists()
+    make_folder(target)
+    _try_out(target, target)
+    try:
+        yield target
+    except BaseException:
+        if not there and not any(target.iterdir()):
+            target.rmdir()
+        raise
+
+
+def _try_out(folder: Path, path: Path) -> None:
+    """Raise the `FidselError` of a path unless a file can be made in a folder."""
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise refused(path, error) from error

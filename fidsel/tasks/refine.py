@@ -15,7 +15,7 @@ from fidsel.config.models import Device
 from fidsel.config.parts import build_baseline
 from fidsel.config.sections import changes
 from fidsel.config.strict import Strict
-from fidsel.data.atomic import make_folder, replacing
+from fidsel.data.atomic import folder_for, replacing
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
@@ -116,14 +116,14 @@ def refine_files(
         how=adaptation or Adaptation(),
     )
     frames = LabelFile.of(tests).read("accurate", labelled=False)
-    found = refine(made, frames, means, seed=seed, say=report)
-    make_folder(out)
-    found.model.save(out)
-    told = found.to_dict() | {"candidates": found.candidates(10), "adaptation": vars(means.how), "seed": seed}
-    with replacing(out / RECORD) as unfinished:
-        unfinished.write_text(json.dumps(told, indent=1), encoding="utf-8")
-    if means.training is not None:
-        radius_plot(found, out / "radius.svg")
+    with folder_for(out):
+        found = refine(made, frames, means, seed=seed, say=report)
+        found.model.save(out)
+        own = {"candidates": found.candidates(10), "adaptation": vars(means.how), "seed": seed}
+        with replacing(out / RECORD) as unfinished:
+            unfinished.write_text(json.dumps(found.to_dict() | own, indent=1), encoding="utf-8")
+        if means.training is not None:
+            radius_plot(found, out / "radius.svg")
     return found
 
 

@@ -17,7 +17,7 @@ from fidsel.config.models import MODEL_SECTIONS, Model
 from fidsel.config.recipes import RecipeSettings
 from fidsel.config.strict import Strict
 from fidsel.data import Frames, leaks, split
-from fidsel.data.atomic import make_folder
+from fidsel.data.atomic import folder_for
 from fidsel.data.checks.finding import few
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import TOLERANCE, Lookup, in_order_of
@@ -209,9 +209,8 @@ def train_files(
     if chosen.needs_source:
         _require_pairs(data.train + data.validation, data.cheap[-1], low[-1].text)
         chosen = chosen.with_source(TableSource.of(low[-1]))
-    make_folder(folder)
     key = key_of(data, factory, seed, [seed, placeless(config.model_dump(mode="json"))])
-    with _kept(folder, key) as kept:
+    with folder_for(folder), _kept(folder, key) as kept:
         watch = Watch(tells(report, "training"), kept)
         trained = train_over(chosen, data, factory, seed, beneath, watch=watch)
         trained.model.save(folder)

@@ -10,6 +10,7 @@ from shutil import copytree
 from time import monotonic, sleep
 
 import pytest
+from mounts import mounted
 from tiny_campaign import (
     all_gone,
     check_consistent,
@@ -67,15 +68,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of forty megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command here")
-    if done.returncode:
-        pytest.skip(f"no small file system can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(folder, "size=40m"):
+        yield folder
 
 
 def fill(folder: Path, spare: int) -> Path:

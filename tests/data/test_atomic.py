@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from fidsel.data.atomic import replacing, replacing_folder, require_writable, write_bytes, write_text
+from fidsel.data.atomic import (
+    folder_for,
+    replacing,
+    replacing_folder,
+    require_writable,
+    write_bytes,
+    write_text,
+)
 from fidsel.exceptions import FidselError, UsageError
 
 
@@ -121,8 +128,39 @@ def test_a_failed_folder_leaves_the_earlier_one(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_is_told_before(tmp_path: Path) -> None:
-    require_writable(None, tmp_path / "new.npz", folder=tmp_path / "made")
-    assert (tmp_path / "made").is_dir()
+    require_writable(None, tmp_path / "new.npz")
+    assert names(tmp_path) == []
     for path in (tmp_path, tmp_path / "missing" / "a.npz"):
         with pytest.raises(UsageError, match=f"{path} must be a file in a folder that exists"):
             require_writable(path)
+
+
+def test_a_folder_that_lets_nobody_write_is_told_before(read_only_folder: Path) -> None:
+    refusal = r"could not write .*(Read-only|Permission denied).*choose a folder that you may write to"
+    with pytest.raises(FidselError, match=refusal):
+        require_writable(read_only_folder / "a.npz")
+    with pytest.raises(FidselError, match=refusal), folder_for(read_only_folder):
+        raise AssertionError("nothing may be computed")
+
+
+def fail_in(folder: Path, *made: str) -> None:
+    """Fail when so many files are there."""
+
+    def work() -> None:
+        with folder_for(folder):
+            for name in made:
+                (folder / name).touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+
+
+def test_a_folder_that_nothing_came_into_goes_again(tmp_path: Path) -> None:
+    fail_in(tmp_path / "new")
+    fail_in(tmp_path / "begun", "picks.npz")
+    (tmp_path / "there").mkdir()
+    fail_in(tmp_path / "there")
+    with folder_for(tmp_path / "done"):
+        pass
+    assert names(tmp_path) == ["begun", "done", "there"]

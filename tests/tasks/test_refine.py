@@ -6,7 +6,7 @@ import pytest
 from spring_systems import Springs, shaken, training
 
 from fidsel.data import write
-from fidsel.exceptions import UsageError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.models import NetworkForceField, load
 from fidsel.refine import Adaptation, Means, always, refine
 from fidsel.tasks.refine import RECORD, RefineConfig, refine_files
@@ -42,6 +42,17 @@ def test_nothing_is_written_where_nothing_can_be_refined(family: NetworkForceFie
     with pytest.raises(UsageError, match="gfn3"):
         refine_files(family, TESTS, prior="gfn3", out=tmp_path / "refined")
     assert not (tmp_path / "refined").exists()
+
+
+def test_a_folder_that_lets_nobody_write_is_told_before_anything_is_refined(
+    family: NetworkForceField, read_only_folder: Path
+) -> None:
+    said: list[str] = []
+    with pytest.raises(FidselError, match="could not write"):
+        refine_files(
+            family, TESTS, prior=Springs(), out=read_only_folder, report=lambda *told: said.append(str(told))
+        )
+    assert not said
 
 
 def test_an_ase_calculator_is_a_prior(family: NetworkForceField, tmp_path: Path) -> None:

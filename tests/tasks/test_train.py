@@ -7,7 +7,7 @@ from morse_molecule import frames
 
 from fidsel.data import Frames, write
 from fidsel.data.label_file import LabelFile
-from fidsel.exceptions import UsageError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.models import load
 from fidsel.tasks.train import TrainedFiles, train_files
 
@@ -155,6 +155,13 @@ def test_wrong_labels_are_refused_by_frame_and_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="forces have the wrong sign"):
         train(LabelFile(str(gradients)), [], tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_a_training_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    wild = ("model.features=4", "model.layers=1", "recipe.stage={steps=50,learning_rate=1e9}")
+    with pytest.raises(FidselError, match=r"training loss .* must stay finite"):
+        train_files(frames(20), model="painn", settings=wild, out=tmp_path / "model")
+    assert not list(tmp_path.iterdir())
 
 
 def test_trusted_labels_are_trained_on_and_what_is_odd_is_told(tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """Journals fit the file system; every way a file can be bad is told apart."""
 
 import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from mounts import mounted
 from toy_labels import Spring, springs
 
 from fidsel.fidelity import CampaignLock, Fidelity, LabelStore, Ledger, Order, Price, StoreError
@@ -115,29 +114,6 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no such file"):
         LabelStore(tmp_path / "labels.db", read_only=True)
     assert not list(tmp_path.iterdir())
-
-
-@contextmanager
-def mounted(folder: Path, options: str) -> Iterator[None]:
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"may not mount a file system: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-@pytest.fixture
-def read_only_folder(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "read-only"
-    folder.mkdir(mode=0o555)
-    if os.getuid() != 0:
-        yield folder
-        return
-    with mounted(folder, "ro,size=1m"):  # permissions do not bind root
-        yield folder
 
 
 @pytest.fixture

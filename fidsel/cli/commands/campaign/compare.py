@@ -25,9 +25,11 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare campaigns and their control arms: a table, and a page with their learning curves."""
+    from fidsel.data.atomic import require_writable
     from fidsel.report import write_report
     from fidsel.tasks.compare import compare as compared
 
+    require_writable(out)
     found = compared(campaigns, spend, error)
     path, rows = write_report(found.report(), out, figures), found.rows()
     if as_json:

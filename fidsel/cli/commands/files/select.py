@@ -1,5 +1,6 @@
 """`fidsel select`: which frames of a file to train on."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -102,7 +103,7 @@ def select(
 ) -> None:
     """Pick frames where the model is wrong, train on them, measure on held-out frames, and repeat."""
     from fidsel.campaign.settings import tells
-    from fidsel.data.atomic import require_writable
+    from fidsel.data.atomic import folder_for, require_writable
     from fidsel.models.watch import Watch
     from fidsel.report import write_report
     from fidsel.tasks.file_selection import Request
@@ -121,8 +122,8 @@ def select(
         out=to.out,
         track=to.track,
     )
-    require_writable(to.out, to.report, folder=to.save_model)
-    with progress() as say:
+    require_writable(to.out, to.report)
+    with nullcontext() if to.save_model is None else folder_for(to.save_model), progress() as say:
         chosen = open_selection(request, Watch(tells(say, "training")))
         for text in chosen.odd:
             note(text)
