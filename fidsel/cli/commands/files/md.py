@@ -1,7 +1,8 @@
 """`fidsel md`: molecular dynamics with models, and how long they last."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,9 @@ from fidsel.cli.options import Device, FileOptions, Seed, grouped
 from fidsel.cli.output import AsJson, document, measured, note
 from fidsel.cli.progress import progress
 from fidsel.cli.tables.dynamics import check_table, dynamics_tables
+
+if TYPE_CHECKING:
+    from fidsel.md.dynamics.study import Protocol
 
 Models = Annotated[
     str,
@@ -23,44 +27,6 @@ Start = Annotated[
     typer.Argument(
         help="Starting frames, of one or several molecules: FILE, or the folder of a campaign or a round "
         "for its training frames."
-    ),
-]
-Temperature = Annotated[str, typer.Option(help="K; several, with commas, are shared out over the replicas.")]
-Time = Annotated[str, typer.Option(help="How long, e.g. 500fs, 10ps, 1ns; a bare number is fs.")]
-Steps = Annotated[int | None, typer.Option(help="How long in time steps, in place of --time.")]
-Step = Annotated[str, typer.Option(help="Time step, fs; several with commas: each is tried.")]
-Friction = Annotated[float, typer.Option(help="Of Langevin dynamics, 1/fs.")]
-Ensemble = Annotated[str, typer.Option(help="langevin, or nve: no bath.")]
-Replicas = Annotated[
-    int | None,
-    typer.Option(help="Trajectories of each molecule, from its first frames; default: one for each frame."),
-]
-Every = Annotated[int, typer.Option(help="Time steps between two samples.")]
-Bonds = Annotated[
-    str,
-    typer.Option(
-        help="What bonds may do: kept (none breaks or forms), transfer (hydrogens may change partners), any."
-    ),
-]
-Uncertain = Annotated[
-    float | None,
-    typer.Option(
-        help="eV/Å of disagreement of a committee that ends a replica; default with --stops: 3 times the "
-        "largest of the starts."
-    ),
-]
-Outside = Annotated[
-    float | None,
-    typer.Option(
-        help="Å outside of the distances in training that end a replica; default with --stops: half the "
-        "width of a distance's range, and 0.1 Å."
-    ),
-]
-Bound = Annotated[
-    float | None,
-    typer.Option(
-        help="eV/Å, of a campaign's model: a replica ends in a cluster where forces may err by more, as the "
-        "labels held out tell."
     ),
 ]
 Check = Annotated[
@@ -79,23 +45,79 @@ TimeLimit = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """What each replica does."""
+
+    temperature: Annotated[
+        str, typer.Option(help="K; several, with commas, are shared out over the replicas.")
+    ] = "300"
+    time: Annotated[str, typer.Option(help="How long, e.g. 500fs, 10ps, 1ns; a bare number is fs.")] = "1ps"
+    steps: Annotated[int | None, typer.Option(help="How long in time steps, in place of --time.")] = None
+    dt: Annotated[str, typer.Option(help="Time step, fs; several with commas: each is tried.")] = "0.5"
+    friction: Annotated[float, typer.Option(help="Of Langevin dynamics, 1/fs.")] = 0.01
+    ensemble: Annotated[str, typer.Option(help="langevin, or nve: no bath.")] = "langevin"
+    replicas: Annotated[
+        int | None,
+        typer.Option(
+            help="Trajectories of each molecule, from its first frames; default: one for each frame."
+        ),
+    ] = None
+    every: Annotated[int, typer.Option(help="Time steps between two samples.")] = 20
+    bonds: Annotated[
+        str,
+        typer.Option(
+            help="What bonds may do: kept (none breaks or forms), transfer (hydrogens may change partners), "
+            "any."
+        ),
+    ] = "transfer"
+    uncertain: Annotated[
+        float | None,
+        typer.Option(
+            help="eV/Å of disagreement of a committee that ends a replica; default with --stops: 3 times the "
+            "largest of the starts."
+        ),
+    ] = None
+    outside: Annotated[
+        float | None,
+        typer.Option(
+            help="Å outside of the distances in training that end a replica; default with --stops: half the "
+            "width of a distance's range, and 0.1 Å."
+        ),
+    ] = None
+    bound: Annotated[
+        float | None,
+        typer.Option(
+            help="eV/Å, of a campaign's model: a replica ends in a cluster where forces may err by more, as "
+            "the labels held out tell."
+        ),
+    ] = None
+
+    def protocol(self, *, cautious: bool) -> "Protocol":
+        """Return what each replica does; see `fidsel.md.dynamics.study.Protocol`."""
+        from fidsel.tasks.dynamics.run import protocol_of
+
+        timesteps = tuple(femtoseconds(one) for one in self.dt.split(","))
+        return protocol_of(
+            femtoseconds(self.time) if self.steps is None else self.steps * min(timesteps),
+            timesteps,
+            tuple(kelvin(one) for one in self.temperature.split(",")),
+            friction=self.friction,
+            ensemble=self.ensemble,
+            replicas=self.replicas,
+            every=self.every,
+            bonds=self.bonds,
+            doubt=(self.uncertain, self.outside, self.bound),
+            cautious=cautious,
+        )
+
+
 @grouped
 def md(
     models: Models,
     start: Start,
     *,
-    temperature: Temperature = "300",
-    time: Time = "1ps",
-    steps: Steps = None,
-    dt: Step = "0.5",
-    friction: Friction = 0.01,
-    ensemble: Ensemble = "langevin",
-    replicas: Replicas = None,
-    every: Every = 20,
-    bonds: Bonds = "transfer",
-    uncertain: Uncertain = None,
-    outside: Outside = None,
-    bound: Bound = None,
+    run: RunOptions,
     out: Annotated[Path | None, typer.Option(help="Trajectories: .extxyz, .traj, ...")] = None,
     stops: Annotated[Path | None, typer.Option(help="Frames a model is unsure of: FILE.extxyz.")] = None,
     reference: Annotated[str | None, typer.Option(help="Trajectory to compare distances with.")] = None,
@@ -123,19 +145,7 @@ def md(
         document(measured(found)) if as_json else check_table(found)
         told(("picture", picture))
         return
-    timesteps = tuple(femtoseconds(one) for one in dt.split(","))
-    protocol = task.protocol_of(
-        femtoseconds(time) if steps is None else steps * min(timesteps),
-        timesteps,
-        tuple(kelvin(one) for one in temperature.split(",")),
-        friction=friction,
-        ensemble=ensemble,
-        replicas=replicas,
-        every=every,
-        bonds=bonds,
-        doubt=(uncertain, outside, bound),
-        cautious=stops is not None,
-    )
+    protocol = run.protocol(cautious=stops is not None)
     with progress() as say:
         found = task.dynamics_files(
             named,

@@ -61,7 +61,8 @@ class PickOptions:
     picker: Annotated[
         str,
         typer.Option(
-            help="cluster-error, variance-reduction, random, stratified, farthest-point, greedy or lcmd."
+            help="cluster-error, variance-reduction, distance-sampling, random, stratified, farthest-point, "
+            "greedy or lcmd."
         ),
     ] = "cluster-error"
     error: Annotated[

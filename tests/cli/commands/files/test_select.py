@@ -11,6 +11,7 @@ from morse_molecule import frames
 
 from fidsel.data import write
 from fidsel.models import load
+from fidsel.selector import PICKERS
 
 QUICK = ["--start", "10", "--size", "5", "--rounds", "2", "model.sigmas=[10]", "model.symmetries=false"]
 QUICK += ["selector.clusters=3", "selector.energy_clusters=2", "selector.fine_clusters=10"]
@@ -67,14 +68,17 @@ def test_a_selection_goes_on_where_there_is_another_device(
         assert found.code == 0, found.err
 
 
-@pytest.mark.parametrize(
-    "picker", ["random", "stratified", "farthest-point", "greedy", "lcmd", "variance-reduction"]
-)
+@pytest.mark.parametrize("picker", sorted(set(PICKERS) - {"cluster-error"}))
 def test_every_picker_by_name(capfd: pytest.CaptureFixture[str], pool: str, picker: str) -> None:
     settings = [setting for setting in QUICK if "fine_clusters" not in setting]
     found = fidsel(capfd, "select", pool, *settings, "--picker", picker, "--no-control", "--json")
     assert found.code == 0, found.err
     assert [len(one["picks"]) for one in json.loads(found.out)["rounds"]] == [0, 5, 5]
+
+
+def test_the_help_names_every_picker(capfd: pytest.CaptureFixture[str]) -> None:
+    letters = "".join(fidsel(capfd, "select", "--help").out.split())  # lines are broken at hyphens, too
+    assert [name for name in PICKERS if name not in letters] == []
 
 
 def test_errors_from_a_cheap_level(capfd: pytest.CaptureFixture[str], pool: str) -> None:
