@@ -259,13 +259,16 @@ def main() -> None:
     for name, choices in (("data", MOLECULES), ("model", accuracy.MODELS), ("way", WAYS)):
         parser.add_argument(f"--{name}", action="append", choices=tuple(choices), help="repeatable")
     parser.add_argument("--budget", type=int, action="append", choices=(200, *BUDGETS))
+    parser.add_argument(
+        "--ratio", type=int, action="append", choices=(0, *RATIOS), help="0 = no cheap labels"
+    )
     given = parser.parse_args()
     wanted = [
         cell
         for cell in cells(given.seeds)
         if all(
             getattr(cell, name) in (getattr(given, name) or (getattr(cell, name),))
-            for name in ("data", "model", "way", "budget")
+            for name in ("data", "model", "way", "budget", "ratio")
         )
     ]
     folder = data_folder("malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz", "rmd17/malonaldehyde.npz")
