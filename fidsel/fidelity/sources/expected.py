@@ -16,11 +16,12 @@ SECONDS: Final = {
 }
 """Per method: basis functions, core-seconds of a label with forces of that size, and the power it grows with
 between 18 and 100 functions, which is less than the formal one. Of 6-31G*, frozen core, DFT with density
-fitting and PBE on grid 1, one core of a busy machine: an idle one takes 0.3 to 0.6 of this, as measured by
-`benchmarks/label_costs.py`."""
+fitting and PBE on grid 1, one core of a busy machine: an idle one takes 0.3 to 0.6 of this, and 0.5 to 0.8
+for CCSD, as measured by `benchmarks/label_costs.py`."""
 
 XTB: Final = (9, 3e-3, 2.0)
-"""Atoms, core-seconds of a label of that size by GFN2-xTB, and the power it grows with from 4 to 21 atoms."""
+"""Atoms, core-seconds of a label of that size by GFN2-xTB, and the power it grows with from 3 to 18 atoms.
+An idle core takes 0.4 to 1.0 of this (`benchmarks/label_costs.py`)."""
 
 SMALLEST: Final = 0.05
 """core-seconds: what the smallest label takes for its set-up."""
@@ -29,7 +30,7 @@ SMALLEST: Final = 0.05
 def expected_seconds(method: str, basis: str, atoms: Atoms) -> float:
     """Return the core-seconds that a label with forces by PySCF should take on a busy machine.
 
-    An idle one took 0.3 to 0.6 of it, water more. Raises `UsageError` for an unknown method, or a basis that
+    An idle one took 0.3 to 0.8 of it, water more. Raises `UsageError` for an unknown method, or a basis that
     has no functions for an element.
 
     Parameters
@@ -44,7 +45,7 @@ def expected_seconds(method: str, basis: str, atoms: Atoms) -> float:
 
 
 def expected_xtb_seconds(atoms: Atoms) -> float:
-    """Return the core-seconds that a label by tblite should take, right to a factor of about two.
+    """Return the core-seconds that a label by tblite should take, right to a factor of about three.
 
     >>> round(expected_xtb_seconds(Atoms("C9H8O4")), 3)
     0.016

@@ -39,8 +39,8 @@ class TBLiteSource:
 
     GFN2-xTB: Bannwarth et al. 2019, DOI 10.1021/acs.jctc.8b01176. Charge and spin = 2S are the frame's.
     Forces are the analytic gradient of the free energy at the electronic temperature. Every label starts
-    from the same guess, so that the same frame gives the same label. On one core a label takes 0.7 ms for
-    4 atoms, 3 ms for 9 and 17 ms for 21.
+    from the same guess, so that the same frame gives the same label. On one idle core a label takes
+    0.5 ms for 4 atoms, 1.1 ms for 9 and 5 ms for 18 (`benchmarks/label_costs.py`).
 
     Surfaces of atoms in a solvent are integrated on a grid that does not turn with the molecule: in water
     forces change with its orientation by up to 12 meV/Å, energies by 0.2 meV.

@@ -91,7 +91,8 @@ class EGNN(LayeredForceField):
     Satorras, Hoogeboom & Welling 2021, arXiv 2102.09844.
     Messages depend on both atoms' features and their distance, and move a copy of the positions; the next
     layer sees the new distances, so angles enter without vector features. All ends smoothly at the cutoff
-    of the true distances, and the energy is a sum over atoms. Three choices are not the paper's:
+    of the true distances, and the energy is a sum over atoms. Three choices are not the paper's, by
+    trials that no script here repeats:
 
     - Messages take a distance as √(2/r_c)·sin(nπr/r_c)/r for n = 1 … radial. After 1000 steps on 1000 DFT
       labels of malonaldehyde, forces were wrong by 12.6 kcal/mol/Å with squared distances, 2.8 with this

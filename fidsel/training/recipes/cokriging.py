@@ -223,7 +223,8 @@ class _Chain:
         """Return frames with what the level below lacks of their labels: its own labels, where it has any.
 
         Elsewhere its model stands for them, and the next model has to learn the error of this one, too. On
-        aspirin (40 CCSD labels) residuals of true pairs took a third off the error.
+        aspirin (40 CCSD labels, a trial that no script here repeats) residuals of true pairs took a third off
+        the error.
         """
         below = self.total().predict(frames)
         rows = self._find(frames)

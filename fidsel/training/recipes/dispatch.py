@@ -138,10 +138,10 @@ def train_ensemble(
     by side. A closed-form fit has no such randomness, so each of these members is fitted without another
     tenth of the frames, drawn at random and disjoint while they last. On H₂CO (four sGDML of 30 and 100
     frames) their mean is 5 % worse than one fit to all frames, against 10 % with a fifth left out and 20 %
-    with bootstrap samples, and their disagreement ranks errors as well (Spearman 0.92–0.96). By the delete-d
-    jackknife (Shao & Wu 1989, DOI 10.1214/aos/1176347263) the error is about √(0.9 / 0.1) = 3 times that
-    disagreement. Raises a `UsageError` where networks start from equal parameters, or there are fewer frames
-    than closed-form members.
+    with bootstrap samples, and their disagreement ranks errors as well (Spearman 0.92–0.96; a trial that no
+    script here repeats). By the delete-d jackknife (Shao & Wu 1989, DOI 10.1214/aos/1176347263) the error is
+    about √(0.9 / 0.1) = 3 times that disagreement. Raises a `UsageError` where networks start from equal
+    parameters, or there are fewer frames than closed-form members.
 
     Parameters
     ----------
