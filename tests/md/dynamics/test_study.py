@@ -100,7 +100,7 @@ def test_every_model_is_tried_on_every_molecule_before_the_first_run(tmp_path: P
     heard: list[str] = []
 
     def tells(name: str) -> Tell:
-        return lambda step, of, detail: heard.append(f"{name} {step}")
+        return lambda step, _of, _detail: heard.append(f"{name} {step}")
 
     for only_water in (lambda _: MMFFSource(WATER), lambda _: MMFFForceField(WATER)):
         for models in ({"other": only_water}, {"good": MODELS["good"], "other": only_water}):
