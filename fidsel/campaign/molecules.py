@@ -12,6 +12,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.molecules.family import MARK
 from fidsel.models import MODELS, ForceField
+from fidsel.models.require import blaming
 from fidsel.refine.system import systems
 
 T = TypeVar("T")
@@ -95,6 +96,18 @@ def kinds_of(frames: Frames) -> list[tuple[str, int, int]]:
     return [(frames.formulas[row], int(frames.charge[row]), int(frames.spin[row])) for row in rows]
 
 
+def require_pool(campaign: Campaign, frames: Frames) -> None:
+    """Raise a `UsageError` unless model and descriptor are for the molecules of a pool and their orders.
+
+    A kernel, and descriptors by distance, take the atoms of all frames in one order.
+    """
+    require_several(campaign, kinds_of(frames))
+    ordered = campaign.rules.descriptor.endswith("-distances")
+    if ordered or any(map(_for_one, _models(campaign))):
+        with blaming("the pool"):
+            frames.dense()
+
+
 def require_several(campaign: Campaign, molecules: Sequence[tuple[str, int, int]]) -> None:
     """Raise a `UsageError` unless model and descriptor are for several molecules, where there are.
 
@@ -105,9 +118,7 @@ def require_several(campaign: Campaign, molecules: Sequence[tuple[str, int, int]
     if len(molecules) < 2:
         return
     names = ", ".join(name for name, _, _ in molecules)
-    models = [campaign.model(0)]
-    if (surrogate := getattr(campaign.recipe, "surrogate", None)) is not None:
-        models.append(surrogate(0))
+    models = _models(campaign)
     if alone := [model.kind for model in models if _for_one(model)]:
         raise UsageError(
             f"a model of kind {alone[0]!r} learns one molecule, and the pool has {len(molecules)} ({names}): "
@@ -126,6 +137,12 @@ def require_several(campaign: Campaign, molecules: Sequence[tuple[str, int, int]
             f"selector.descriptor = {descriptor!r} compares frames of one molecule, and the pool has "
             f"{len(molecules)} ({names}): take 'latent', the features of the network, or 'soap'"
         )
+
+
+def _models(campaign: Campaign) -> list[ForceField]:
+    """Return the model of a campaign, and that of its cheap labels where it is another one."""
+    surrogate = getattr(campaign.recipe, "surrogate", None)
+    return [campaign.model(0), *([] if surrogate is None else [surrogate(0)])]
 
 
 def _for_one(model: ForceField) -> bool:
