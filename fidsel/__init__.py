@@ -61,14 +61,22 @@ PLACES: Final = {
     "train": ("fidsel.tasks.train", "train_files"),
 }
 """Module and name of each function above, imported on first use, so that `import fidsel` stays light."""
+PARTS: Final = (
+    "campaign", "data", "fidelity", "md", "models", "refine", "report", "selector", "testing", "tracking",
+    "training",
+)  # fmt: skip
+"""Packages that are there as soon as they are named, as in `fidsel.data.write`."""
 
 
 def __getattr__(name: str) -> Any:  # Any: each name has a type of its own, see above
+    if name in PARTS:
+        return import_module(f"fidsel.{name}")
     if name not in PLACES:
-        raise AttributeError(f"module 'fidsel' has no attribute {name!r}; it offers {', '.join(__all__)}")
+        offers = ", ".join((*__all__, *PARTS))
+        raise AttributeError(f"module 'fidsel' has no attribute {name!r}; it offers {offers}")
     module, attribute = PLACES[name]
     return getattr(import_module(module), attribute)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *PARTS, *(name for name in globals() if name.startswith("__"))})

@@ -47,6 +47,14 @@ def test_importing_it_is_light() -> None:
     assert done.stdout.split() == []
 
 
+@pytest.mark.parametrize("part", fidsel.PARTS)
+def test_a_part_is_there_once_it_is_named(part: str) -> None:
+    assert f"`fidsel.{part}`" in (fidsel.__doc__ or "") or f"`{part}`" in (fidsel.__doc__ or "")
+    code = f"import fidsel; print(fidsel.{part}.__name__, '{part}' in dir(fidsel), 'Any' in dir(fidsel))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"fidsel.{part}", "True", "False"]
+
+
 def test_an_unknown_name_is_told_what_there_is() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'trian'; it offers .*train"):
         _ = fidsel.trian

@@ -181,6 +181,9 @@ def _implied(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bo
         return False
     if name.startswith("fidelity.") and name.endswith((".labels", ".price")):
         return True  # `fidelity` lists the levels
+    others = set(before.get("fidelity") or ()) ^ set(now.get("fidelity") or ())
+    if any(name.startswith(f"fidelity.{level}.") for level in others):
+        return True
     if rule_of(name).effect == "refused":
         return False
     kinds = [(before.get(f"{table}.kind"), now.get(f"{table}.kind")) for table in _tables(name)]

@@ -85,15 +85,16 @@ def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
     unit = error_unit(ws.campaign.accurate.forces)
     if stop := rule.reason(errors, unit, max(bounds.values(), default=None)):
         return stop.text
+    cost = frame_cost(ws)
+    pays = ws.campaign.budget.pays(last.spent + cost)
+    if last.index > 0 and not last.picks and pays:
+        return "pool exhausted: every candidate is labelled or has failed; more take a new, larger pool"
     if last.index >= rules.rounds:
         return f"round limit: {rules.rounds} rounds of picking are done (campaign.rounds)"
-    cost = frame_cost(ws)
     if any(ws.journal.late(last.index).values()):
         return ""  # the next round trains on them, and picks what the budget pays for
-    if not ws.campaign.budget.pays(last.spent + cost):
+    if not pays:
         return f"budget spent: the next frame costs {ws.campaign.budget.format(cost)}"
-    if last.index > 0 and not last.picks:
-        return "pool exhausted: every candidate is labelled or has failed"
     return ""
 
 

@@ -12,6 +12,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.molecules.family import MARK
 from fidsel.models import MODELS, ForceField
+from fidsel.models.require import blaming, require_molecules
 from fidsel.refine.system import systems
 
 T = TypeVar("T")
@@ -95,6 +96,23 @@ def kinds_of(frames: Frames) -> list[tuple[str, int, int]]:
     return [(frames.formulas[row], int(frames.charge[row]), int(frames.spin[row])) for row in rows]
 
 
+def require_pool(campaign: Campaign, frames: Frames) -> None:
+    """Raise a `UsageError` unless model and descriptor can have the frames of a pool.
+
+    Those of fidsel's own are for molecules; a kernel, and descriptors by distance, take the atoms of all
+    frames in one order.
+    """
+    require_several(campaign, kinds_of(frames))
+    models = [leaf for model in _models(campaign) for leaf in _leaves(model)]
+    ordered = campaign.rules.descriptor.endswith("-distances")
+    with blaming("the pool"):
+        for model in models:
+            if model.without_cell:
+                require_molecules(frames, model.kind)
+        if ordered or any(model.one_molecule for model in models):
+            frames.dense()
+
+
 def require_several(campaign: Campaign, molecules: Sequence[tuple[str, int, int]]) -> None:
     """Raise a `UsageError` unless model and descriptor are for several molecules, where there are.
 
@@ -105,10 +123,8 @@ def require_several(campaign: Campaign, molecules: Sequence[tuple[str, int, int]
     if len(molecules) < 2:
         return
     names = ", ".join(name for name, _, _ in molecules)
-    models = [campaign.model(0)]
-    if (surrogate := getattr(campaign.recipe, "surrogate", None)) is not None:
-        models.append(surrogate(0))
-    if alone := [model.kind for model in models if _for_one(model)]:
+    models = _models(campaign)
+    if alone := [model.kind for model in models if any(leaf.one_molecule for leaf in _leaves(model))]:
         raise UsageError(
             f"a model of kind {alone[0]!r} learns one molecule, and the pool has {len(molecules)} ({names}): "
             "take a network, such as model.kind = 'painn' (recipe.surrogate too, where it is given), or a "
@@ -128,5 +144,12 @@ def require_several(campaign: Campaign, molecules: Sequence[tuple[str, int, int]
         )
 
 
-def _for_one(model: ForceField) -> bool:
-    return model.one_molecule or any(map(_for_one, (*model.members, *model.parts)))
+def _models(campaign: Campaign) -> list[ForceField]:
+    """Return the model of a campaign, and that of its cheap labels where it is another one."""
+    surrogate = getattr(campaign.recipe, "surrogate", None)
+    return [campaign.model(0), *([] if surrogate is None else [surrogate(0)])]
+
+
+def _leaves(model: ForceField) -> list[ForceField]:
+    """Return a model, and all those that it is made of."""
+    return [model, *(leaf for inner in (*model.members, *model.parts) for leaf in _leaves(inner))]

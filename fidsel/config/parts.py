@@ -14,6 +14,7 @@ from fidsel.config.schema import PoolSection
 from fidsel.data import Frames, read_with_notes
 from fidsel.data.alike import alike
 from fidsel.data.checks.geometry import sound
+from fidsel.data.formats.electrons import electrons_of_atoms
 from fidsel.data.reading import log_notes, read_structure
 from fidsel.data.state import State
 from fidsel.data.units import parse_units
@@ -168,7 +169,8 @@ def _structure(pool: PoolSection, root: Path) -> Atoms:
     """Return the structure with its charge and spin, its own or given."""
     path = root / str(pool.structure)
     atoms = read_structure(path)
-    named = {name: np.array([name in atoms.info]) for name in ("charge", "spin")}
+    told = electrons_of_atoms(atoms, str(path))
+    named = {name: np.array([getattr(told, name) is not None]) for name in ("charge", "spin")}
     return State(pool.charge, pool.spin).given_to(Frames.from_atoms([atoms]), named, str(path))[0]
 
 

@@ -11,6 +11,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray, numbers_of
+from fidsel.data.formats.electrons import electrons_of_atoms
 from fidsel.data.splitting import BLOCKS, By, split
 from fidsel.exceptions import UsageError
 
@@ -161,18 +162,21 @@ class Frames(Sequence[Atoms]):
     def from_atoms(cls, images: Iterable[Atoms] | Atoms, level: str = "", group: str = "") -> Self:
         """Return frames from ASE Atoms; labels are not read from them (see `fidsel.data.read`).
 
-        `atoms.info` may carry `charge` and `spin`.
+        Charge and spin are those that `read` finds in a file of these atoms: in `atoms.info` by name, the
+        charge else as the sum of the initial charges of the atoms. Raises `UsageError` where they are not
+        whole numbers, or two names contradict each other.
         """
         rows = [images] if isinstance(images, Atoms) else list(images)
         sizes = [len(atoms) for atoms in rows]
+        states = [electrons_of_atoms(atoms, f"atoms {i}") for i, atoms in enumerate(rows)]
         return cls.pack(
             np.concatenate([a.numbers for a in rows]) if rows else np.empty(0),
             np.concatenate([a.positions for a in rows]) if rows else np.empty((0, 3)),
             np.concatenate([[0], np.cumsum(sizes)]),
             cell=np.array([a.cell.array for a in rows]).reshape(-1, 3, 3),
             pbc=np.array([a.pbc for a in rows], dtype=bool).reshape(-1, 3),
-            charge=[_whole(a, "charge") for a in rows],
-            spin=[_whole(a, "spin") for a in rows],
+            charge=[state.charge or 0 for state in states],
+            spin=[state.spin or 0 for state in states],
             level=level,
             group=group,
         )
@@ -388,10 +392,3 @@ class Frames(Sequence[Atoms]):
 def _several(names: set[str], what: str) -> str:
     """Return a few names, or how many there are."""
     return ", ".join(sorted(names)) if 0 < len(names) <= FEW else f"{len(names)} {what}"
-
-
-def _whole(atoms: Atoms, name: str) -> int:
-    value = atoms.info.get(name, 0)
-    if value != int(value):
-        raise UsageError(f"{name} must be a whole number, got {value!r}")
-    return int(value)

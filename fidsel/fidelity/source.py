@@ -8,8 +8,9 @@ import numpy as np
 from ase import Atoms
 
 from fidsel.arrays import BoolArray, FloatArray, shown
+from fidsel.data.formats.electrons import electrons_of_atoms
 from fidsel.data.frames import Frames
-from fidsel.exceptions import FidselError
+from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.label_values import energy_of, forces_of
 
 OUTSIDE: Final = "inbox"
@@ -130,7 +131,7 @@ class LabelSource(Protocol):
         ...
 
     def label(self, atoms: Atoms) -> Label:
-        """Return the label of one configuration (`atoms.info` carries `charge` and `spin` = 2S).
+        """Return the label of one configuration (charge and spin as `state_of` finds them).
 
         Raises `LabelError` where the calculation fails, with its cause. Other errors become one: OSError
         and ImportError count as "environment", MemoryError as "memory", UsageError and NotImplementedError
@@ -193,6 +194,18 @@ def names_of(source: LabelSource) -> list[str]:
     """Return what a source calls its method in its settings, the most exact name first; none = nothing."""
     settings = source.settings()
     return [str(settings[key]) for key in ("method", "name", "kind") if key in settings]
+
+
+def state_of(atoms: Atoms) -> tuple[int, int]:
+    """Return charge, e, and spin = 2S of a frame; 0 where it names none.
+
+    Raises `LabelError` with cause "refused" where they are not whole numbers, or are told in two ways.
+    """
+    try:
+        found = electrons_of_atoms(atoms, "the frame")
+    except UsageError as error:
+        raise LabelError(str(error), cause="refused") from error
+    return found.charge or 0, found.spin or 0
 
 
 def check_positions(atoms: Atoms) -> None:

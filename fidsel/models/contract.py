@@ -83,6 +83,8 @@ class ForceField(ABC):
     """Whether it learns from forces alone."""
     one_molecule: ClassVar[bool] = False
     """Whether all its frames must be of one molecule."""
+    without_cell: ClassVar[bool] = False
+    """Whether it is for molecules, and refuses periodic frames."""
     has_heads: ClassVar[bool] = False
     """Whether it can have a head for each of several levels, see `NetworkForceField.with_heads`."""
     parts: "tuple[ForceField, ...]" = ()

@@ -107,7 +107,7 @@ def checked(request: Request) -> SelectConfig:
         values["model"]["baseline"] = named_baseline(request.baseline)
     if request.error is not None:
         values["selector"]["error"] = request.error
-    config = check_config(SelectConfig, values, request.overrides, "the command line")
+    config = check_config(SelectConfig, values, request.overrides, "the request")
     register_own(config.selector, Path())
     return config
 

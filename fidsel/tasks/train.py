@@ -78,11 +78,11 @@ def train_config(
     if baseline is not None:
         values["model"]["baseline"] = named_baseline(baseline)
     try:
-        config = check_config(TrainConfig, values, overrides, "the command line")
+        config = check_config(TrainConfig, values, overrides, "the request")
     except UsageError as error:
         if recipe is not None:
             raise
-        raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named by --recipe)") from error
+        raise UsageError(f"{error} (recipe {kind!r} is taken, as none is named)") from error
     if config.recipe.recipe is not None:
         config.recipe.recipe.require(type(config.model).made, cheap)
         if config.model.baseline is not None:

@@ -18,6 +18,8 @@ from fidsel.models.require import Electrons, blaming, require_distances
 from fidsel.training.optimise.loss import LabelledBatch, Objective
 from fidsel.training.stage import Loss
 
+WITH = {"forces": "frames[frames.has_forces]", "an energy": "frames[numpy.isfinite(frames.energy)]"}
+"""The frames with a label, as a person takes them in Python."""
 PIECE = 1000
 """Pairs of padding that take as long as a further batch does (PaiNN of 64 features on a core)."""
 
@@ -132,11 +134,13 @@ def _require_all_or_none(what: str, frames: Frames, known: BoolArray, n_train: i
         rows = frames.level == level
         if known[rows].any() and not known[rows].all():
             missing, train = rows & ~known, np.arange(len(frames)) < n_train
+            other, rho = ("energies", 1) if what == "forces" else ("forces", 0)
             raise UsageError(
                 f"either every frame of a level must have {what} or none: "
                 f"{np.count_nonzero(missing & train)} of {np.count_nonzero(rows & train)} training and "
                 f"{np.count_nonzero(missing & ~train)} of {np.count_nonzero(rows & ~train)} validation "
-                "frames lack it; filter them out, or set rho so that the other label alone is used"
+                f"frames lack it; leave these out ({WITH[what]} in Python), or train on {other} alone: "
+                f"rho = {rho} of the stage (recipe.stage.rho={rho} in fidsel train)"
             )
 
 

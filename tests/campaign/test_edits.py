@@ -85,6 +85,12 @@ def test_what_cannot_change(finished: Path, tmp_path: Path, override: str, messa
     assert picks(folder) == picks(finished), "set back, the campaign is what it was"
 
 
+def test_a_level_of_another_name_is_told_once(finished: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        run(copytree(finished, tmp_path / "copy"), *MORE, "fidelity.0.name=dft")
+    assert str(caught.value).count("the campaign was begun with") == 1
+
+
 def test_all_that_cannot_change_is_told_at_once(finished: Path, tmp_path: Path) -> None:
     folder = copytree(finished, tmp_path / "copy")
     with pytest.raises(UsageError, match=r"campaign\.seed = 0, got 1.*; .*pool\.frames = None, got 50"):

@@ -1,15 +1,18 @@
 """Which molecule a frame is, turns, and campaigns that cannot have several."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_campaign
 from family_campaign import write_family
 
-from fidsel.campaign.molecules import Members, in_turn, kinds_of
+from fidsel.campaign.molecules import Members, in_turn, kinds_of, require_pool
 from fidsel.config.build import open_campaign
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
+from fidsel.models import PaiNN
 
 WATER = Frames.stack([8, 1, 1], np.random.default_rng(0).normal(size=(3, 3, 3)))
 HYDROXIDE = Frames.stack([8, 1], np.zeros((2, 2, 3)), charge=-1)
@@ -29,6 +32,23 @@ def test_without_names_compositions_and_charges_are_molecules() -> None:
     assert members.names == ("H2O", "HO")
     assert members[np.array([4, 0])].of.tolist() == [1, 0]
     assert kinds_of(both) == [("H2O", 0, 0), ("HO", -1, 0)]
+
+
+class _Crystal(PaiNN):
+    without_cell = False
+
+
+def test_a_periodic_pool_is_refused_where_a_model_is_for_molecules(tmp_path: Path) -> None:
+    folder = tiny_campaign.write_campaign(tmp_path)
+    campaign = open_campaign(folder)
+    pool = campaign.sample().unlabelled()
+    crystal = pool.replace(pbc=True, cell=np.broadcast_to(20 * np.eye(3), (len(pool), 3, 3)))
+    require_pool(campaign, pool)
+    for kind, recipe in (("sgdml", "cokriging"), ("ensemble", "cokriging"), ("painn", "joint")):
+        made = open_campaign(folder, [f"model={{kind='{kind}'}}", f"recipe={{kind='{recipe}'}}"])
+        with pytest.raises(UsageError, match=r"the pool: \w+ is for molecules: frame 0 is periodic \(120 of"):
+            require_pool(made, crystal)
+    require_pool(replace(made, model=lambda seed: _Crystal(seed=seed)), crystal)
 
 
 def test_groups_of_other_names_are_refused() -> None:

@@ -1,3 +1,7 @@
+from pathlib import Path
+from typing import Any
+
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
@@ -5,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from morse_molecule import frames
 
-from fidsel.data import Frames
+from fidsel.data import Frames, read
 from fidsel.data.frames import PER_ATOM, PER_FRAME
 from fidsel.exceptions import UsageError
 
@@ -121,6 +125,31 @@ def test_partly_labelled_forces_do_not_count() -> None:
     assert Frames.stack([1, 1], H2, forces=np.zeros((1, 2, 3))).has_forces.all()
 
 
+@pytest.mark.parametrize(
+    ("info", "charges", "state"),
+    [
+        ({"total_charge": -1}, None, (-1, 0)),
+        ({"charge": "+1", "multiplicity": 2}, None, (1, 1)),
+        ({"charge": None}, None, (0, 0)),
+        ({"charge": np.array([2])}, None, (2, 0)),
+        ({}, [-0.7, -0.3], (-1, 0)),
+        ({}, [-0.4, 0.4], (0, 0)),
+        ({"charge": 0}, [-1.0, 0.0], (0, 0)),
+    ],
+)
+def test_atoms_have_the_charge_that_a_file_of_them_has(
+    info: dict[str, Any], charges: list[float] | None, state: tuple[int, int], tmp_path: Path
+) -> None:
+    atoms = Atoms("OH", [[0, 0, 0], [0, 0, 1]], charges=charges, info=info)
+    ase.io.write(tmp_path / "atoms.traj", atoms)
+    for found in (Frames.from_atoms(atoms), read(tmp_path / "atoms.traj")):
+        assert (found.charge[0], found.spin[0]) == state
+
+
+def test_keys_of_atoms_may_be_anything() -> None:
+    assert Frames.from_atoms(Atoms("He", info={1: "one", ("a", 2): "two"})).charge[0] == 0
+
+
 def test_misuse_is_refused() -> None:
     fractional = Atoms("H", info={"charge": 0.5})
     with pytest.raises(
@@ -135,7 +164,7 @@ def test_misuse_is_refused() -> None:
         Frames.pack([1, 1], H2[0], [0, 0, 2])
     with pytest.raises(UsageError, match="same atoms in the same order"):
         mixed().dense()
-    with pytest.raises(UsageError, match=r"charge must be a whole number, got 0\.5"):
+    with pytest.raises(UsageError, match=r"atoms 0: charge must be a whole number, got '0\.5'"):
         Frames.from_atoms([fractional])
     for numbers in (["H", "H"], "HH", [1.5, 1], [1j, 1]):
         with pytest.raises(UsageError, match="numbers must be whole numbers, got "):

@@ -6,8 +6,19 @@ import pytest
 from ase import Atoms
 from toy_labels import Spring
 
-from fidsel.fidelity import Cause, Coverage, Label, LabelError, LabelSource, Scaling, TableSource
-from fidsel.fidelity.source import check_positions
+from fidsel.fidelity import (
+    CalculatorSource,
+    Cause,
+    Coverage,
+    Label,
+    LabelError,
+    LabelSource,
+    PySCFSource,
+    Scaling,
+    TableSource,
+    TBLiteSource,
+)
+from fidsel.fidelity.source import check_positions, state_of
 
 
 def test_a_label_holds_plain_numbers() -> None:
@@ -48,3 +59,29 @@ def test_frames_without_a_place_are_refused(atoms: Atoms, message: str) -> None:
     with pytest.raises(LabelError, match=message) as found:
         check_positions(atoms)
     assert found.value.cause == "refused"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        TBLiteSource(),
+        PySCFSource("hf", "sto-3g"),
+        CalculatorSource("tblite", {"method": "GFN2-xTB", "charge": "{charge}", "verbosity": 0}),
+    ],
+)
+def test_atoms_of_ase_are_labelled_with_the_charge_that_they_have(source: LabelSource) -> None:
+    positions, wanted = [[0, 0, 0], [0, 0, 0.97]], -1
+    named = source.label(Atoms("OH", positions, info={"charge": wanted})).energy
+    for anion in (
+        Atoms("OH", positions, info={"total_charge": wanted}),
+        Atoms("OH", positions, charges=[-1.2, 0.2]),
+    ):
+        assert state_of(anion) == (wanted, 0)
+        assert source.label(anion).energy == pytest.approx(named, abs=1e-6)
+
+
+def test_a_charge_that_is_no_whole_number_is_refused() -> None:
+    for info in ({"charge": 0.5}, {"charge": 1, "total_charge": 2}):
+        with pytest.raises(LabelError, match=r"whole number|told in two ways") as found:
+            state_of(Atoms("He", info=info))
+        assert found.value.cause == "refused"

@@ -47,6 +47,17 @@ def test_what_cannot_be_trained_on_is_refused() -> None:
         fit(painn(), TRAIN, VALIDATION[:0], STAGE)
 
 
+def test_some_frames_without_a_label_are_refused_with_what_helps() -> None:
+    first = np.arange(len(TRAIN)) < 5
+    no_forces = TRAIN.replace(forces=np.where(np.repeat(first, 4)[:, None], np.nan, TRAIN.forces))
+    no_energy = TRAIN.replace(energy=np.where(first, np.nan, TRAIN.energy))
+    for lacking, rho in ((no_forces, 1), (no_energy, 0)):
+        with pytest.raises(UsageError, match=rf"leave these out \(frames\[.*recipe\.stage\.rho={rho} in"):
+            usable_loss(Loss(rho=0.1), lacking, VALIDATION)
+        assert usable_loss(Loss(rho=float(rho)), lacking, VALIDATION).train.rho == rho
+    assert len(no_forces[no_forces.has_forces]) == len(no_energy[np.isfinite(no_energy.energy)]) == 15
+
+
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [

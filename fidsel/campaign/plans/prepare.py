@@ -11,7 +11,7 @@ import numpy as np
 from fidsel.arrays import BoolArray
 from fidsel.campaign.edits import ANEW
 from fidsel.campaign.journal import Journal
-from fidsel.campaign.molecules import Members, in_turn, kinds_of, require_several
+from fidsel.campaign.molecules import Members, in_turn, require_pool
 from fidsel.campaign.plans.coverage import cover_of, gaps, tested, trainable
 from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.records.decisions import HeldOutFor, Sampled
@@ -43,8 +43,9 @@ def ensure_pool(campaign: Campaign, journal: Journal) -> Frames:
     then.
     """
     if journal.read(Sampled) is None:
-        frames = campaign.sample().unlabelled().unique()
-        require_several(campaign, kinds_of(frames))
+        sampled = campaign.sample().unlabelled()
+        require_pool(campaign, sampled)
+        frames = sampled.unique()
         cover = cover_of(campaign, frames)
         _require_enough(campaign, cover, LARGER)
         sides = _draw(campaign, frames, cover)

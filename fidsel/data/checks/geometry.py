@@ -46,7 +46,8 @@ def electrons(frames: Frames) -> list[Finding]:
     return about(
         "error", "electrons", odd & ~alone,
         "electrons and spin (2S) are not both even or both odd in {n} frames: name charge or spin in the "
-        "file (charge=-1 in the comment line of an xyz file), or give --charge or --spin",
+        "file (charge=-1 in the comment line of an xyz file), or give --charge or --spin where it names "
+        "none; a multiplicity (2S + 1) is named multiplicity, not spin",
     ) + about(
         "note", "electrons", alone,
         "{n} frames are single atoms with an odd number of electrons and no spin named (2S): their energies "

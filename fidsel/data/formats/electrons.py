@@ -1,10 +1,12 @@
-"""Charge and spin of a frame from the names that files give them."""
+"""Charge and spin of a frame from the names that files, and ASE atoms, give them."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from ase import Atoms
+from numpy.typing import ArrayLike
 
 from fidsel.exceptions import UsageError
 
@@ -16,6 +18,8 @@ NAMES = frozenset({*CHARGE, *SPIN, *MULTIPLICITY})
 
 LARGEST = 10_000
 """e; no molecule has more."""
+WHOLE = 0.02
+"""e; charges of atoms, written with few digits, add up to the whole charge of a frame to this."""
 
 
 class Electrons(NamedTuple):
@@ -48,6 +52,38 @@ def electrons(info: Mapping[str, Any], where: str) -> Electrons:
             found["spin"][name] = number - (lower in MULTIPLICITY)
     charge, spin = (_agreed(what, values, where) for what, values in found.items())
     return Electrons(charge, spin, tuple(named))
+
+
+def completed(named: Electrons, charges: ArrayLike | None) -> Electrons:
+    """Return the electrons of a frame, its charge the sum of those of its atoms where none is named.
+
+    Charges of atoms that add up to no whole number, or to none, say nothing of the frame.
+
+    Examples
+    --------
+    >>> completed(Electrons(None, None, ()), [-1.2, 0.2])
+    Electrons(charge=-1, spin=None, names=('charges of the atoms',))
+    """
+    if named.charge is not None or charges is None:
+        return named
+    total = float(np.sum(np.asarray(charges, dtype=np.float64)))
+    if not 0.5 < abs(total) < LARGEST or abs(total - np.rint(total)) > WHOLE:
+        return named
+    return Electrons(round(total), named.spin, (*named.names, "charges of the atoms"))
+
+
+def electrons_of_atoms(atoms: Atoms, where: str) -> Electrons:
+    """Return what ASE atoms say of their electrons, as a file of them would: `info`, and initial charges.
+
+    Raises `UsageError` as `electrons` does.
+
+    Examples
+    --------
+    >>> electrons_of_atoms(Atoms("OH", info={"total_charge": -1}), "here").charge
+    -1
+    """
+    info = {name: value for name, value in atoms.info.items() if isinstance(name, str)}
+    return completed(electrons(info, where), atoms.arrays.get("initial_charges"))
 
 
 def whole(value: Any, name: str, where: str) -> int:  # Any: whatever a file holds

@@ -8,14 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fidsel.arrays import BoolArray, FloatArray
-from fidsel.data.formats.electrons import LARGEST, Electrons, electrons
+from fidsel.data.formats.electrons import completed, electrons
 from fidsel.data.formats.labels import choose
 from fidsel.data.formats.stated import EV_ANGSTROM, Stated
 from fidsel.data.frames import Frames
 from fidsel.exceptions import UsageError
-
-WHOLE = 0.02
-"""e; charges of atoms, written with few digits, add up to the whole charge of a frame to this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +90,7 @@ def pack(file: str, images: Sequence[Image]) -> Loaded:
         for name in _names(image.forces for image in images)
     }
     energy_key, forces_key = choose("energy", energies, file), choose("forces", forces, file)
-    states = [_electrons(image) for image in images]
+    states = [completed(electrons(image.info, image.where), image.charges) for image in images]
     frames = Frames.pack(
         np.concatenate([image.numbers for image in images]),
         np.concatenate([image.positions for image in images]),
@@ -151,16 +148,6 @@ def _force(image: Image, name: str) -> FloatArray:
             f"got {forces.shape}"
         )
     return forces
-
-
-def _electrons(image: Image) -> Electrons:
-    named = electrons(image.info, image.where)
-    if named.charge is not None or image.charges is None:
-        return named
-    total = float(np.sum(np.asarray(image.charges, dtype=np.float64)))
-    if not 0.5 < abs(total) < LARGEST or abs(total - np.rint(total)) > WHOLE:
-        return named
-    return Electrons(round(total), named.spin, (*named.names, "charges of the atoms"))
 
 
 def _text(image: Image, name: str) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 from ase.geometry import cellpar_to_cell
 
 from fidsel.arrays import FloatArray
-from fidsel.data.formats.electrons import NAMES
+from fidsel.data.formats.electrons import NAMES, WHOLE
 from fidsel.data.formats.foreign import parsing
 from fidsel.data.formats.labels import Keys, unread
-from fidsel.data.formats.loaded import WHOLE, Image, Loaded, pack
+from fidsel.data.formats.loaded import Image, Loaded, pack
 from fidsel.data.formats.stated import EV_ANGSTROM, Stated
 from fidsel.exceptions import UsageError
 

@@ -10,6 +10,7 @@ from ase import Atoms
 
 from fidsel.arrays import evenly
 from fidsel.data import Frames
+from fidsel.data.formats.electrons import electrons_of_atoms
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.lewis import IONIC, lewis_structure
 
@@ -196,7 +197,8 @@ def check_same_atoms(molecule: Molecule, atoms: Atoms) -> None:
         )
     if atoms.pbc.any():
         raise UsageError(f"frames of {molecule} must not be periodic, got pbc = {atoms.pbc.tolist()}")
-    if (charge := atoms.info.get("charge", molecule.charge)) != molecule.charge:
+    charge = electrons_of_atoms(atoms, "the frame").charge
+    if charge is not None and charge != molecule.charge:
         raise UsageError(f"the frame has charge {charge}, but {molecule} has {molecule.charge}")
 
 

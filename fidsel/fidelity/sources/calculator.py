@@ -19,7 +19,7 @@ from fidsel.data.outputs.programs import unconverged
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.engine.boundary import cause_of
 from fidsel.fidelity.engine.worker_log import quote
-from fidsel.fidelity.source import Cause, Label, LabelError, Value, check_positions
+from fidsel.fidelity.source import Cause, Label, LabelError, Value, check_positions, state_of
 from fidsel.fidelity.sources.calculator_names import check_calculator, make_calculator
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def fill_templates(parameters: Parameters, atoms: Atoms) -> dict[str, Any]:
     >>> fill_templates({"charge": "{charge}", "head": "* xyz {charge} {multiplicity}"}, hydroxide)
     {'charge': -1, 'head': '* xyz -1 1'}
     """
-    charge, spin = int(atoms.info.get("charge", 0)), int(atoms.info.get("spin", 0))
+    charge, spin = state_of(atoms)
     text = json.dumps(dict(parameters))
     if charge and "{charge}" not in text:
         raise LabelError(

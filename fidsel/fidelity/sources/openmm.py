@@ -18,7 +18,7 @@ from fidsel.arguments import Internal
 from fidsel.arrays import FloatArray
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import Molecule, check_same_atoms
-from fidsel.fidelity.source import Label, LabelError, Value, check_positions
+from fidsel.fidelity.source import Label, LabelError, Value, check_positions, state_of
 from fidsel.fidelity.sources.mmff import mmff_system
 from fidsel.fidelity.sources.mmff_check import require_described
 
@@ -225,7 +225,7 @@ class MMFFFamily:
         UsageError
             where it is none of them.
         """
-        numbers, charge = tuple(atoms.numbers.tolist()), atoms.info.get("charge", 0)
+        numbers, (charge, _) = tuple(atoms.numbers.tolist()), state_of(atoms)
         alike = [s for s in self.sources if s.molecule.numbers == numbers and s.molecule.charge == charge]
         if not alike:
             names = ", ".join(str(source.molecule) for source in self.sources)

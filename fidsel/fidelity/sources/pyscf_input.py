@@ -14,7 +14,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from fidsel.exceptions import MissingExtraError, UsageError
-from fidsel.fidelity.source import LabelError, check_positions
+from fidsel.fidelity.source import LabelError, check_positions, state_of
 
 DOUBLE_HYBRIDS = ("2plyp", "b2gp", "dsd", "-dh", "_dh", "xyg", "wb97x-2", "wb97x_2")
 """Parts of the names of double hybrids."""
@@ -174,7 +174,7 @@ def molecule(atoms: Atoms, basis: str, memory: int) -> Any:  # Any: PySCF has no
                 cause="refused",
             )
     potentials = {s: potential for s in symbols if (potential := core_potential(basis, s))}
-    charge, spin = _integer(atoms, "charge"), _integer(atoms, "spin")
+    charge, spin = state_of(atoms)
     electrons = int(atoms.numbers.sum()) - charge
     if electrons < 1 or not 0 <= spin <= electrons or (electrons - spin) % 2:
         raise LabelError(
@@ -197,13 +197,6 @@ def _check_distances(atoms: Atoms) -> None:
             f"atoms {i} and {j} must not coincide, got a distance of {distances[i, j]:.3g} Å",
             cause="refused",
         )
-
-
-def _integer(atoms: Atoms, name: str) -> int:
-    value = atoms.info.get(name, 0)
-    if int(value) != value:
-        raise LabelError(f"atoms.info[{name!r}] must be a whole number, got {value}", cause="refused")
-    return int(value)
 
 
 def basis_functions(atoms: Atoms, basis: str) -> int:

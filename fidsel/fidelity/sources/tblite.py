@@ -10,7 +10,7 @@ from ase import Atoms
 
 from fidsel.arguments import Bound, Internal, PositiveInt, check_arguments
 from fidsel.exceptions import MissingExtraError, UsageError
-from fidsel.fidelity.source import Cause, Label, LabelError, Value, check_positions
+from fidsel.fidelity.source import Cause, Label, LabelError, Value, check_positions, state_of
 from fidsel.fidelity.sources.pyscf import to_ase_units
 
 if TYPE_CHECKING:
@@ -201,11 +201,6 @@ class TBLiteSource:
                 f"{self.method} has no {self.solvation} parameters for solvent {self.solvent!r} ({error}): "
                 "take another solvent of tblite's documentation, such as 'water', or another model of it"
             ) from error
-
-
-def state_of(atoms: Atoms) -> tuple[int, int]:
-    """Return charge, e, and spin = 2S of a frame."""
-    return int(atoms.info.get("charge", 0)), int(atoms.info.get("spin", 0))
 
 
 def valence_electrons(number: int) -> int:

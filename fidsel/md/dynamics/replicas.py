@@ -118,6 +118,14 @@ class ReplicaRun:
             )
         return energy, forces
 
+    def tried(self) -> Self:
+        """Return the run, once the model has given the `labels` of its starts.
+
+        Raises what the model does for frames that it cannot treat, and `FidselError` as `labels` does.
+        """
+        _ = self.labels
+        return self
+
     def begin(self, rng: np.random.Generator) -> Replicas:
         """Return the starts with velocities drawn at their temperatures.
 

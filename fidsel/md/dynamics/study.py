@@ -128,7 +128,8 @@ def study(
 ) -> Study:
     """Run dynamics of every model on every molecule with every time step.
 
-    Replicas of one molecule are one batch. What is in `folder` of the same study, killed before, goes on.
+    Replicas of one molecule are one batch. Every model is tried on every start before the first run. What is
+    in `folder` of the same study, killed before, goes on.
 
     Parameters
     ----------
@@ -208,7 +209,7 @@ def _run(
     if protocol.cautious and isinstance(model, ForceField):
         stops = replace(stops, doubt=stops.doubt.completed(model, frames))
     thermostat = Thermostat(timestep, protocol.friction)
-    return ReplicaRun.of_model(model, frames, protocol.temperatures, thermostat, stops)
+    return ReplicaRun.of_model(model, frames, protocol.temperatures, thermostat, stops).tried()
 
 
 def _told(model: "ForceField | LabelSource") -> object:

@@ -130,6 +130,7 @@ class MACE(NetworkForceField):
 
     kind = "mace"
     has_heads = False
+    without_cell = False
     architecture = MACENetwork
     network: MACENetwork
 

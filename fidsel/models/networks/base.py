@@ -113,6 +113,7 @@ class NetworkForceField(ForceField):
 
     architecture: type[Network]
     has_heads = True
+    without_cell = True
     electrons: Electrons | None = None
     """Charge and spin of the frames it was trained on, the only ones it treats; None = any."""
     distances: ElementRanges | None = None

@@ -84,6 +84,7 @@ class SGDML(ForceField):
     kind = "sgdml"
     needs_forces = True
     one_molecule = True
+    without_cell = True
     _watch = QUIET
 
     def __init__(

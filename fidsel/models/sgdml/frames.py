@@ -43,7 +43,8 @@ def check_labelled(frames: Frames, numbers: IntArray) -> None:
     if missing:
         raise UsageError(
             f"sGDML learns from forces: {missing} of {len(frames)} frames have none. Label them with "
-            "forces, leave them out, or train a network (kind = 'painn') on the energies"
+            "forces, leave them out (frames[frames.has_forces] in Python), or train a network "
+            "(kind = 'painn') on energies alone (rho = 1 of the stage)"
         )
 
 

@@ -187,8 +187,9 @@ def _dense(frames: Frames) -> DenseFrames:
         dense = frames.dense()
     except UsageError as error:
         raise UsageError(
-            f"distance descriptors compare frames of one molecule: {error}. Select for each composition on "
-            "its own, or use SOAP or the latent features of a model (make_descriptor), which fit any mixture"
+            f"distance descriptors compare frames of one molecule: {error}. Treat each composition on "
+            "its own, or take what fits any mixture: latent features of a network (descriptor = 'latent') or "
+            "SOAP ('soap')"
         ) from error
     if len(dense.numbers) < 2:
         raise UsageError("distance descriptors need at least two atoms per frame, got one")

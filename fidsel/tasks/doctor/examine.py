@@ -14,6 +14,7 @@ from time import monotonic, sleep
 import numpy as np
 from ase import Atoms
 
+from fidsel.campaign.molecules import require_pool
 from fidsel.campaign.plans.minimum_budget import MinimumBudget
 from fidsel.campaign.plans.plan import unbought
 from fidsel.campaign.plans.prepare import payable_tests, require_size
@@ -132,6 +133,8 @@ def _sources(config: Config, folder: Path) -> Iterator[Checkup]:
         return f"first configuration{' of each molecule' * (len(frames) > 1)}: {told}"
 
     yield checkup("pool", first)
+    if config.pool.source == "file":
+        yield checkup("pool and model", partial(_fits, config, folder))
     with LocalEngine(workers=1, threads_per_worker=threads) as engine:
         for level in config.fidelity:
             if level.kind == OUTSIDE:
@@ -187,6 +190,13 @@ def first_frames(pool: PoolSection, root: Path, seed: int) -> list[Atoms]:
             positions = conformers(made, 1, seed)[0]
         found.append(Atoms(made.numbers, positions, info={"charge": made.charge, "spin": made.spin}))
     return found
+
+
+def _fits(config: Config, root: Path) -> str:
+    """Tell that the model and the clusters of a campaign can have the pool of a file."""
+    frames = read_pool(config.pool, root)
+    require_pool(build_campaign(config, root), frames)
+    return f"{config.model.kind} and {config.selector.descriptor} take all {len(frames)} configurations"
 
 
 def _pool_size(pool: PoolSection, root: Path) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tiny_campaign import opened, write_campaign
 
+from fidsel.campaign import iterate
 from fidsel.campaign.plans import prepare
 from fidsel.campaign.plans.prepare import (
     bounded_test,
@@ -18,13 +19,34 @@ from fidsel.campaign.plans.prepare import (
 from fidsel.campaign.records.decisions import HeldOutFor, Sampled
 from fidsel.campaign.records.round import Allocation, HeldOut
 from fidsel.config.build import open_campaign
+from fidsel.data import Frames, write
 from fidsel.exceptions import UsageError
+from fidsel.fidelity import LabelStore
 from fidsel.fidelity.budget import Budget
 
 
 def test_a_fifth_of_the_pool_tests_and_a_hundred_at_most() -> None:
     assert [prepare.test_size(None, pool) for pool in (40, 300, 10_000)] == [8, 60, 100]
     assert prepare.test_size(7, 40) == 7
+
+
+@pytest.mark.parametrize("overrides", [(), ("model={kind='painn'}", "recipe={kind='joint'}")])
+def test_a_pool_in_several_orders_of_atoms_is_refused_before_anything_is_bought(
+    overrides: tuple[str, ...], tmp_path: Path
+) -> None:
+    folder = write_campaign(tmp_path)
+    pool = open_campaign(folder).sample()
+    some = pool[:20]
+    rolled = {
+        name: np.roll(getattr(some, name).reshape(20, 4, -1), 1, axis=1) for name in ("numbers", "positions")
+    }
+    turned = Frames.pack(rolled["numbers"].ravel(), rolled["positions"].reshape(-1, 3), some.offsets)
+    write(folder / "turned.extxyz", pool[20:] + turned)
+    campaign = open_campaign(folder, ["pool.path=turned.extxyz", *overrides])
+    with pytest.raises(UsageError, match=r"the pool: .*frame 100 has the atoms of frame 0 in another order"):
+        list(iterate(campaign))
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        assert (len(store.frames()), store.query("SELECT count(*) FROM labels")[0][0]) == (0, 0)
 
 
 def test_held_out_frames_are_drawn_once_and_anew_for_other_settings(tmp_path: Path) -> None:

@@ -160,6 +160,11 @@ def test_electrons_and_spin(water: Frames, charge: int, spin: int, bad: int) -> 
     assert len(found(water.replace(charge=charge, spin=spin), "electrons")) == bad
 
 
+def test_a_multiplicity_that_is_called_spin_is_guessed(water: Frames) -> None:
+    (told,) = found(water.replace(spin=1), "electrons")
+    assert "a multiplicity (2S + 1) is named multiplicity, not spin" in told.message
+
+
 def test_a_lone_atom_without_a_spin_is_a_note() -> None:
     atoms = Frames.pack(np.array([1, 8]), np.zeros((2, 3)), np.array([0, 1, 2]), energy=[-13.6, -2040.0])
     (told,) = found(atoms, "electrons")

@@ -9,6 +9,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity import MMFFSource
 from fidsel.fidelity.molecules.molecule import from_frames, from_smiles
+from fidsel.md.dynamics.simulation import Tell
 from fidsel.md.dynamics.stops import Doubt, Stops
 from fidsel.md.dynamics.study import Protocol, Study, study, systems
 
@@ -93,3 +94,16 @@ def test_a_label_source_is_asked_for_no_doubt(tmp_path: Path) -> None:
         study(source, STARTS, Protocol(time=1.0, stops=Stops(doubt=Doubt(outside=0.1))), 1, tmp_path)
     with pytest.raises(UsageError, match="need a trained model"):
         study(source, STARTS, Protocol(time=1.0, cautious=True), 1, tmp_path)
+
+
+def test_every_model_is_tried_on_every_molecule_before_the_first_run(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    def tells(name: str) -> Tell:
+        return lambda step, _of, _detail: heard.append(f"{name} {step}")
+
+    for only_water in (lambda _: MMFFSource(WATER), lambda _: MMFFForceField(WATER)):
+        for models in ({"other": only_water}, {"good": MODELS["good"], "other": only_water}):
+            with pytest.raises(FidselError, match="the 3 atoms"):
+                study(models, STARTS + AMMONIA, Protocol(10.0), 0, tmp_path, tells=tells)
+    assert heard == []

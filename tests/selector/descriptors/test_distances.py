@@ -80,7 +80,7 @@ def test_periodic_frames_use_minimum_images() -> None:
 def test_mixed_molecules_are_sent_to_latent_features() -> None:
     mixed = Frames.from_atoms([molecule("H2O"), molecule("CH4")])
     for describe in DESCRIPTORS.values():
-        with pytest.raises(UsageError, match="latent features"):
+        with pytest.raises(UsageError, match=r"latent features of a network \(descriptor = 'latent'\)"):
             describe(mixed)
 
 

@@ -129,6 +129,18 @@ def test_a_pool_that_is_too_small_is_told_before_anything_is_sampled(folder: Pat
     assert _pool_size(section, folder) == 1
 
 
+def test_a_pool_in_several_orders_of_atoms_is_told(folder: Path) -> None:
+    water = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    for orders, fits in (([0, 0], True), ([0, 1], False)):
+        images = [water[np.roll(range(3), order)] for order in orders]
+        for i, atoms in enumerate(images):
+            atoms.positions[0, 2] += 0.1 * i
+        write(folder / "pool.extxyz", images)
+        row = by_name(examine(folder, ["pool={source='file', path='pool.extxyz'}"]))["pool and model"]
+        assert row.ok is fits, row.detail
+    assert "frame 1 has the atoms of frame 0 in another order" in row.detail
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no folder .*nowhere: `fidsel init` makes one"):
         examine(tmp_path / "nowhere")
