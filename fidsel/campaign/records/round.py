@@ -54,7 +54,7 @@ class Saving:
     @property
     def certain(self) -> bool:
         """Whether the interval leaves out no saving at all."""
-        return not self.low <= 0 <= self.high
+        return self.low > 0 or (self.high < 0 and not self.high_at_least)
 
     @property
     def cell(self) -> str:
@@ -64,7 +64,9 @@ class Saving:
         ('+31 % (−20 to +61)', '≥ +74 % (+60 to ≥ +80)')
         """
         bound, more = "≥ " * self.at_least, "≥ " * self.high_at_least
-        return f"{bound}{_percent(self.share)} % ({_percent(self.low)} to {more}{_percent(self.high)})"
+        low, high = _percent(self.low), _percent(self.high)
+        spread = f"{more}{high}" if low == high else f"{low} to {more}{high}"
+        return f"{bound}{_percent(self.share)} % ({spread})"
 
     @property
     def words(self) -> str:
@@ -74,9 +76,12 @@ class Saving:
         'not distinguishable from no saving at equal error: +31 %, 90 % interval −20 to +61 %'
         >>> Saving(0.6, False, 0.3, 0.7).words
         '60 % of its spend saved at equal error, 90 % interval +30 to +70 %'
+        >>> Saving(-0.2, True, -0.2, -0.2, True).words
+        'not distinguishable from no saving at equal error: at least −20 %, 90 % interval −20 % or more'
         """
-        bound, more = "at least " if self.at_least else "", "at least " if self.high_at_least else ""
-        spread = f"90 % interval {_percent(self.low)} to {more}{_percent(self.high)} %"
+        bound, more = "at least " if self.at_least else "", " or more" if self.high_at_least else ""
+        low, high = _percent(self.low), _percent(self.high)
+        spread = f"90 % interval {high if low == high else f'{low} to {high}'} %{more}"
         if not self.certain:
             middle = f"{bound}{_percent(self.share)} %"
             return f"not distinguishable from no saving at equal error: {middle}, {spread}"

@@ -52,7 +52,7 @@ def test_beyond_the_reach_of_the_curve_both_ends_are_bounds() -> None:
     right = 1 - 10 / (PRICE * (REACH * 40 + VALIDATION))
     assert found.share == found.low == found.high == pytest.approx(right)
     assert (found.at_least, found.high_at_least) == (True, True)
-    assert found.cell == "≥ +99 % (+99 to ≥ +99)"
+    assert found.cell == "≥ +99 % (≥ +99)"
 
 
 def test_three_scattered_points_do_not_settle_a_saving() -> None:
@@ -72,6 +72,7 @@ def test_three_scattered_points_do_not_settle_a_saving() -> None:
             Saving(0.8, True, 0.7, 0.9, True),
             "at least 80 % of its spend saved at equal error, 90 % interval +70",
         ),
+        (Saving(-0.2, True, -0.2, -0.2, True), "not distinguishable from no saving at equal error"),
     ],
 )
 def test_words(found: Saving, words: str) -> None:
