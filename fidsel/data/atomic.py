@@ -128,6 +128,19 @@ def require_writable(*paths: Path | None) -> None:
         _try_out(path.resolve().parent, path)
 
 
+def require_ending(path: Path | str | None, what: str, *endings: str) -> None:
+    """Raise a `UsageError` for a path whose ending says that it is something else; None = no file.
+
+    Examples
+    --------
+    >>> require_ending(Path("report.pdf"), "a report", ".html", ".htm")
+    Traceback (most recent call last):
+    fidsel.exceptions.UsageError: a report is written as .html or .htm, got report.pdf
+    """
+    if path is not None and Path(path).suffix.lower() not in endings:
+        raise UsageError(f"{what} is written as {' or '.join(endings)}, got {path}")
+
+
 @contextmanager
 def folder_for(path: Path | str) -> Iterator[Path]:
     """Yield a folder for what is going to be computed, made where there is none.

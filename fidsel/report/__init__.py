@@ -11,7 +11,7 @@ from fidsel.report.content import (
 )
 from fidsel.report.describe import describe_clusters
 from fidsel.report.document import Report
-from fidsel.report.page import write_report
+from fidsel.report.page import require_page, write_report
 from fidsel.report.pictures.plot import LearningCurve, cluster_error_plot, learning_curve_plot
 from fidsel.report.sentences import as_text, findings
 
@@ -30,5 +30,6 @@ __all__ = [
     "findings",
     "learning_curve_plot",
     "picked",
+    "require_page",
     "write_report",
 ]

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fidsel.data.atomic import write_text
+from fidsel.data.atomic import require_ending, write_text
 from fidsel.report.content import UNITS
 from fidsel.report.figures import Drawing, drawings, figure_section, save_drawing
 from fidsel.report.markup import Html, tag
@@ -34,15 +34,23 @@ def write_report(report: "Report", path: Path | str, figures: Path | str | None 
 
     Raises
     ------
+    UsageError
+        where the path does not end as that of a page.
     FidselError
         where the system refuses, or chemiscope is not installed and there are structures to draw.
     """
+    require_page(path)
     drawn = drawings(report)
     if figures is not None:
         for drawing in drawn:
             save_drawing(drawing, Path(figures))
     write_text(path, page(report, drawn))
     return Path(path)
+
+
+def require_page(path: Path | str | None) -> None:
+    """Raise a `UsageError` for a path that is no page's, before anything is computed; None = no page."""
+    require_ending(path, "a report", ".html", ".htm")
 
 
 def page(report: "Report", drawn: tuple[Drawing, ...] | None = None) -> Html:

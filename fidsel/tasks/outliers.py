@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 
 from fidsel.arrays import IntArray
 from fidsel.campaign.settings import DescriptorName, Reporter, silent
-from fidsel.data.atomic import replacing
+from fidsel.data.atomic import replacing, require_ending
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
@@ -24,6 +24,9 @@ from fidsel.tasks.model_files import open_model, untold
 from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of
 from fidsel.tasks.select import features
 from fidsel.tasks.shift import trained_on
+
+NPZ = "a file of errors"
+"""What `Found.save` writes."""
 
 
 class OutlierConfig(EvaluateConfig):
@@ -77,6 +80,7 @@ class Found:
 
     def save(self, path: Path) -> None:
         """Write file, row, side, cluster, RMSE and MAE of each frame, and their order by error, as npz."""
+        require_ending(path, NPZ, ".npz")
         found = self.outliers
         files = np.where(np.arange(len(self.places)) < self.data, "data", "held out")
         with replacing(path) as unfinished, unfinished.open("wb") as file:

@@ -21,6 +21,7 @@ from fidsel.config.recipes import StageSection
 from fidsel.config.selectors import Selector, SelectorSection, register_own
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
+from fidsel.data.atomic import require_ending
 from fidsel.data.checks.finding import few
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.lookup import Lookup, in_order_of
@@ -61,6 +62,7 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     Raises a `UsageError` where files, settings and models do not fit together, labels are wrong (see
     docs/checks.md), or `request.out` holds another selection.
     """
+    require_ending(request.out, "a file of picks", ".npz")
     config = checked(request)
     section, frames = config.selector, request.pool.read("accurate")
     odd, known = request.pool.check(frames), known_labels(request.out, frames)

@@ -108,6 +108,12 @@ def test_size_is_that_of_the_viewer_and_little_more(tmp_path: Path) -> None:
     assert size < 4_500_000
 
 
+def test_a_page_has_the_ending_of_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a report is written as \.html or \.htm"):
+        write_report(water_report(), tmp_path / "report.pdf")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:
     one, two = (write_report(water_report(), tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
     assert one == two

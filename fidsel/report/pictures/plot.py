@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.units import kcal, mol
 
-from fidsel.data.atomic import replacing
+from fidsel.data.atomic import replacing, require_ending
 from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
 
@@ -226,10 +226,9 @@ def learning_curve_figure(
 def save_figure(figure: "Figure", path: Path | str) -> Path:
     """Write a figure as PNG or SVG, by the ending of the path; the same figure gives the same bytes."""
     path = Path(path)
-    if path.suffix not in (".png", ".svg"):
-        raise UsageError(f"figures are written as .png or .svg, got {path}")
+    require_picture(path)
     with replacing(path) as unfinished:
-        if path.suffix == ".png":
+        if path.suffix.lower() == ".png":
             figure.savefig(unfinished, format="png", dpi=200)
         else:
             unfinished.write_text(svg(figure, path.stem), encoding="utf-8")
@@ -249,8 +248,7 @@ def svg(figure: "Figure", name: str) -> str:
 
 def require_picture(path: Path | None) -> None:
     """Raise a `UsageError` for a path that is no picture's, before anything is computed for it."""
-    if path is not None and path.suffix not in (".png", ".svg"):
-        raise UsageError(f"a picture is written as .png or .svg, got {path}")
+    require_ending(path, "a picture", ".png", ".svg")
 
 
 def _scale(unit: str) -> float:

@@ -43,13 +43,15 @@ def outliers(
 ) -> None:
     """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
     from fidsel.config.load import check_config
-    from fidsel.data.atomic import require_writable
+    from fidsel.data.atomic import require_ending, require_writable
     from fidsel.refine.figure import error_shift_plot
-    from fidsel.report import write_report
+    from fidsel.report import require_page, write_report
     from fidsel.report.pictures.plot import require_picture
     from fidsel.tasks import outliers as task
 
     require_writable(out, report, picture)
+    require_ending(out, task.NPZ, ".npz")
+    require_page(report)
     require_picture(picture)
     given = check_config(task.OutlierConfig, {}, with_device(settings, device, "device"), "the command line")
     with progress() as say:

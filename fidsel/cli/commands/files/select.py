@@ -106,7 +106,7 @@ def select(
     from fidsel.campaign.settings import tells
     from fidsel.data.atomic import folder_for, require_writable
     from fidsel.models.watch import Watch
-    from fidsel.report import write_report
+    from fidsel.report import require_page, write_report
     from fidsel.tasks.file_selection import Request
     from fidsel.tasks.select import open_selection
 
@@ -124,6 +124,7 @@ def select(
         track=to.track,
     )
     require_writable(to.out, to.report)
+    require_page(to.report)
     with nullcontext() if to.save_model is None else folder_for(to.save_model), progress() as say:
         chosen = open_selection(request, Watch(tells(say, "training")))
         for text in chosen.odd:

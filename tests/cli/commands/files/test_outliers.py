@@ -65,6 +65,23 @@ def test_outliers_of_a_model_a_calculator_and_a_file(
     assert "MAE pool" in " ".join(emt.out.split())
 
 
+@pytest.mark.parametrize(
+    ("option", "path", "message"),
+    [
+        ("--out", "errors.txt", "a file of errors is written as .npz, got errors.txt"),
+        ("--report", "report.pdf", "a report is written as .html or .htm, got report.pdf"),
+        ("--picture", "errors.jpg", "a picture is written as .png or .svg, got errors.jpg"),
+    ],
+)
+def test_another_ending_is_refused_before_anything_is_computed(
+    capfd: pytest.CaptureFixture[str], pool: str, model: str, option: str, path: str, message: str
+) -> None:
+    found = fidsel(capfd, "outliers", model, pool, "clusters=3", option, path)
+    assert (found.code, found.out) == (2, "")
+    assert message in found.err
+    assert not Path(path).exists()
+
+
 def test_errors_of_energies_are_said_to_be(
     capfd: pytest.CaptureFixture[str], pool: str, tmp_path: Path
 ) -> None:

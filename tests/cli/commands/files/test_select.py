@@ -218,6 +218,8 @@ def test_frames_without_labels_are_numbered(
         (["selector.coverage=0.9"], "take --cluster-target and --coverage"),
         (["--out", "nowhere/picks.npz"], "must be a file in a folder that exists"),
         (["--report", "."], "must be a file in a folder that exists"),
+        (["--report", "report.pdf"], "a report is written as .html or .htm, got report.pdf"),
+        (["--out", "picks.txt"], "a file of picks is written as .npz, got picks.txt"),
         (["model.sigma=[1]"], "sigmas"),
         (["model.kind=ensemble", "model.member.kind=painnn"], "unknown model.member.kind 'painnn'"),
     ],
