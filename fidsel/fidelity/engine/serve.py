@@ -193,6 +193,8 @@ def _die_with_driver(folder: Path) -> None:
         return
     sentinel: int = parent.sentinel
     os.setpgid(0, 0)
+    if wait([sentinel], timeout=0):  # it has ended already, and its folders may be gone
+        os.killpg(0, signal.SIGKILL)
     if sys.platform == "linux":
         import fcntl
 

@@ -416,3 +416,23 @@ def test_a_watch_that_fails_is_told(engine: LocalEngine, monkeypatch: pytest.Mon
             only(engine, task("a", "sleep", 1.0))
     assert cause(only(engine, task("after"))[0]) == "label"
     assert processes.process(os.getpid()) is not None
+
+
+ORPHAN = """
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from fidsel.fidelity.engine import serve
+
+sentinel, driver = os.pipe()
+os.close(driver)
+serve.parent_process = lambda: SimpleNamespace(sentinel=sentinel)
+serve._arrange(Path("gone") / "worker")
+"""
+
+
+def test_a_worker_whose_driver_ended_while_it_began_ends_without_a_word(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHAN], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGKILL, "", "")
