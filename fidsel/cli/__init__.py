@@ -1,5 +1,17 @@
 """The command line: one small file per command, each parses, builds, calls the library and prints."""
 
-from fidsel.cli.app import main
+import sys
 
 __all__ = ["main"]
+
+INTERRUPTED = 130
+"""Exit code of what Ctrl-C ended, as shells have it."""
+
+
+def main() -> None:
+    """Run the program, see `fidsel.cli.app.main`; Ctrl-C while it is loaded ends it without a traceback."""
+    try:
+        from fidsel.cli.app import main as run
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    run()
