@@ -349,6 +349,7 @@ def summary(found: Sequence[Row]) -> Row:
         "mean ratios": {
             name: float(np.exp(np.log(values).mean()))
             for name, values in (("bare", bare), ("pilot", pilot), ("halves", halves))
+            if values
         },
     }
 
