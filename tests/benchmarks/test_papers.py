@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import asteroid
+import asteroid_dynamics
 import cluster_error
 import numpy as np
 import pytest
@@ -99,6 +100,23 @@ def test_delta_leaves_the_difference_of_both_levels(folder: Path) -> None:
     row = list(accurate.ids).index(test.ids[0])
     right = accurate[[row]].forces - cheap[[row]].forces
     np.testing.assert_allclose(test[[0]].forces, right, atol=1e-12)
+
+
+def test_dynamics_have_the_trainings_of_the_tables_and_the_force_field_once() -> None:
+    found = list(asteroid_dynamics.cells("painn", 2))
+    assert len(set(found)) == len(found) == 2 * 2 * 2 + 2
+    trained = {one.training for one in found if one.way != "mmff94"}
+    assert trained <= set(asteroid.cells(2))
+
+
+def test_survivors_are_told_by_model_and_time_step() -> None:
+    def row(seed: int, survived: float) -> dict[str, object]:
+        runs = [{"model": name, "timestep_fs": 0.5, "survived": survived} for name in ("cheap", "asteroid")]
+        return {"data": "benzene", "model": "painn", "seed": seed, "runs": runs}
+
+    found = asteroid_dynamics.summary([row(0, 1.0), row(1, 0.5)])
+    assert [(one["arm"], one["seeds"]) for one in found] == [("asteroid", 2), ("cheap", 2)]
+    assert found[0]["survived"] == (0.75, pytest.approx(0.25))
 
 
 def test_a_proton_is_shared_where_two_oxygens_are_about_as_near() -> None:
