@@ -4,7 +4,7 @@ As published: 950 frames drawn at random train, 50 validate, and 1000 others tes
 network is trained until its validation loss has settled, or for `MINUTES` at most. "baseline" has GFN2-xTB
 beneath the model.
 
-    python benchmarks/rmd17.py --part cells.jsonl    # ten hours of one core; run again to go on
+    python benchmarks/rmd17.py --part cells.jsonl    # eight hours of one core; run again to go on
     python benchmarks/rmd17.py --molecule ethanol --model sgdml --model painn --part cells.jsonl
 
 The published networks are larger and were trained for hours on a GPU, on the same number of frames. PaiNN's
