@@ -104,12 +104,11 @@ def require_pool(campaign: Campaign, frames: Frames) -> None:
     """
     require_several(campaign, kinds_of(frames))
     models = [leaf for model in _models(campaign) for leaf in _leaves(model)]
-    ordered = campaign.rules.descriptor.endswith("-distances")
     with blaming("the pool"):
         for model in models:
             if model.without_cell:
                 require_molecules(frames, model.kind)
-        if ordered or any(model.one_molecule for model in models):
+        if _by_distance(campaign) or any(model.one_molecule for model in models):
             frames.dense()
 
 
@@ -137,11 +136,16 @@ def require_several(campaign: Campaign, molecules: Sequence[tuple[str, int, int]
             f"{models[0].kind} does not see charge and spin, so that all molecules of a pool must have the "
             f"same, got {told}: a campaign for each charge and spin"
         )
-    if (descriptor := campaign.rules.descriptor).endswith("-distances"):
+    if _by_distance(campaign):
         raise UsageError(
-            f"selector.descriptor = {descriptor!r} compares frames of one molecule, and the pool has "
-            f"{len(molecules)} ({names}): take 'latent', the features of the network, or 'soap'"
+            f"selector.descriptor = {campaign.rules.descriptor!r} compares frames of one molecule, and the "
+            f"pool has {len(molecules)} ({names}): take 'latent', the features of the network, or 'soap'"
         )
+
+
+def _by_distance(campaign: Campaign) -> bool:
+    """Return whether the clusters of a campaign are of distances between atoms, taken in their order."""
+    return campaign.rules.descriptor.endswith("-distances")
 
 
 def _models(campaign: Campaign) -> list[ForceField]:

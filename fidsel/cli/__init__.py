@@ -4,14 +4,13 @@ import sys
 
 __all__ = ["main"]
 
-INTERRUPTED = 130
-"""Exit code of what Ctrl-C ended, as shells have it."""
-
 
 def main() -> None:
     """Run the program, see `fidsel.cli.app.main`; Ctrl-C while it is loaded ends it without a traceback."""
     try:
         from fidsel.cli.app import main as run
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt as stopped:
+        from fidsel.cli.signals import exit_code
+
+        sys.exit(exit_code(stopped))
     run()
