@@ -8,19 +8,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.extxyz import write_extxyz
 from ase.io.trajectory import TrajectoryWriter
 
-from fidsel.data.atomic import replacing
-from fidsel.exceptions import UsageError
+from fidsel.data.atomic import replacing, require_ending
 from fidsel.md.dynamics.simulation import Simulation
 from fidsel.md.dynamics.study import Study
 
 FORMATS = (".extxyz", ".xyz", ".traj")
 """Of ASE's, those that it writes frame by frame: long trajectories need not be in memory."""
-
-
-def require_format(path: Path) -> None:
-    """Raise a `UsageError` unless trajectories are written into files of such a name."""
-    if path.suffix not in FORMATS:
-        raise UsageError(f"trajectories are written as {', '.join(FORMATS)}, got {path.name!r}: take .extxyz")
 
 
 def write_trajectories(path: Path, study: Study) -> Path:
@@ -30,10 +23,10 @@ def write_trajectories(path: Path, study: Study) -> Path:
     ----------
     path : its ending names the format, see `FORMATS`.
     """
-    require_format(path)
+    require_ending(path, "a trajectory", *FORMATS)
     images = (atoms for one in study.simulations for atoms in frames_of(one))
     with replacing(path) as unfinished:
-        if path.suffix == ".traj":
+        if path.suffix.lower() == ".traj":
             with TrajectoryWriter(unfinished) as trajectory:
                 for atoms in images:
                     trajectory.write(atoms)

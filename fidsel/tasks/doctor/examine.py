@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic, sleep
@@ -25,6 +25,7 @@ from fidsel.config.load import load_config
 from fidsel.config.models import ModelSection
 from fidsel.config.parts import build_fidelity, levels_bought, molecules, read_pool
 from fidsel.config.schema import Config, PoolSection
+from fidsel.data import Frames
 from fidsel.data.memory import memory_share
 from fidsel.data.reading import read_structure
 from fidsel.exceptions import FidselError, UsageError
@@ -125,16 +126,17 @@ def _sources(config: Config, folder: Path) -> Iterator[Checkup]:
     threads = min(max(level.threads for level in config.fidelity), available_cores())
     frames: list[Atoms] = []
     seconds: dict[str, float] = {}
+    given = cache(partial(read_pool, config.pool, folder))
 
     def first() -> str:
-        frames.extend(first_frames(config.pool, folder, config.campaign.seed))
+        frames.extend(first_frames(config.pool, folder, config.campaign.seed, given))
         told = ", ".join(f"{atoms.get_chemical_formula()}, {len(atoms)} atoms" for atoms in frames)
-        require_size(_pool_size(config.pool, folder), config.campaign.test, config.campaign.validation)
+        require_size(_pool_size(config.pool, given), config.campaign.test, config.campaign.validation)
         return f"first configuration{' of each molecule' * (len(frames) > 1)}: {told}"
 
     yield checkup("pool", first)
     if config.pool.source == "file":
-        yield checkup("pool and model", partial(_fits, config, folder))
+        yield checkup("pool and model", partial(_fits, config, folder, given))
     with LocalEngine(workers=1, threads_per_worker=threads) as engine:
         for level in config.fidelity:
             if level.kind == OUTSIDE:
@@ -177,10 +179,15 @@ def _first_labels(
         yield checkup(f"{what}: first frame{of}", partial(label, atoms))
 
 
-def first_frames(pool: PoolSection, root: Path, seed: int) -> list[Atoms]:
-    """Return where the sampling of each molecule starts; of a file its first configuration."""
+def first_frames(
+    pool: PoolSection, root: Path, seed: int, given: Callable[[], Frames] | None = None
+) -> list[Atoms]:
+    """Return where the sampling of each molecule starts; of a file its first configuration.
+
+    `given` returns the configurations of a file; None = they are read here.
+    """
     if pool.source == "file":
-        return [read_pool(pool, root)[0]]
+        return [(read_pool(pool, root) if given is None else given())[0]]
     found = []
     for made in molecules(pool, root).values():
         require_sampling(made)
@@ -192,16 +199,16 @@ def first_frames(pool: PoolSection, root: Path, seed: int) -> list[Atoms]:
     return found
 
 
-def _fits(config: Config, root: Path) -> str:
+def _fits(config: Config, root: Path, given: Callable[[], Frames]) -> str:
     """Tell that the model and the clusters of a campaign can have the pool of a file."""
-    frames = read_pool(config.pool, root)
+    frames = given()
     require_pool(build_campaign(config, root), frames)
     return f"{config.model.kind} and {config.selector.descriptor} take all {len(frames)} configurations"
 
 
-def _pool_size(pool: PoolSection, root: Path) -> int:
+def _pool_size(pool: PoolSection, given: Callable[[], Frames]) -> int:
     """Return how many different configurations a pool will have."""
-    return len(read_pool(pool, root).unique()) if pool.source == "file" else pool.frames or 0
+    return len(given().unique()) if pool.source == "file" else pool.frames or 0
 
 
 def _known_answer(engine: LocalEngine, level: Level) -> str:

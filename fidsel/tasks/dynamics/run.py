@@ -12,13 +12,14 @@ from typing import Any
 from fidsel.campaign.rounds.bounds import round_bounds
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.data import Frames, write
+from fidsel.data.atomic import require_ending
 from fidsel.data.label_file import Labels
 from fidsel.data.reading import require_written
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError, unknown
 from fidsel.fidelity.store.lock import CampaignLock
 from fidsel.md.distances import Distribution, distribution
-from fidsel.md.dynamics.output import require_format, write_trajectories
+from fidsel.md.dynamics.output import FORMATS, write_trajectories
 from fidsel.md.dynamics.simulation import Simulation, Tell
 from fidsel.md.dynamics.stops import ClusterBounds, Doubt, Stops
 from fidsel.md.dynamics.study import STOPS, Protocol, Study, study, systems
@@ -94,8 +95,7 @@ def dynamics_files(
     out = products.out
     if products.candidates is not None:
         require_written(products.candidates)
-    if out is not None:
-        require_format(out)
+    require_ending(out, "a trajectory", *FORMATS)
 
     def tells(name: str) -> Tell:
         return lambda step, of, detail: report(name, step, of, detail)

@@ -13,7 +13,7 @@ from mmff_force_field import MMFFForceField
 from fidsel.data import Frames, read
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_smiles
-from fidsel.md.dynamics.output import frames_of, require_format, write_trajectories
+from fidsel.md.dynamics.output import frames_of, write_trajectories
 from fidsel.md.dynamics.simulation import Simulation
 from fidsel.md.dynamics.study import Protocol, study
 
@@ -67,6 +67,7 @@ def test_frames_are_not_all_in_memory(tmp_path: Path, ending: str, monkeypatch: 
 
 
 @pytest.mark.parametrize("name", ["run", "run.unknown", "run.cube", "run.gif"])
-def test_formats_without_trajectories_are_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=r"written as .extxyz, .xyz, .traj, got"):
-        require_format(Path(name))
+def test_formats_without_trajectories_are_refused(tmp_path: Path, name: str) -> None:
+    found = study({"mmff": lambda _: MMFFForceField(WATER)}, STARTS, Protocol(1.0, every=2), 1, tmp_path)
+    with pytest.raises(UsageError, match=r"a trajectory is written as .extxyz or .xyz or .traj, got .*run"):
+        write_trajectories(tmp_path / name, found)

@@ -14,7 +14,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.sources.calculator_names import PACKAGES
 from fidsel.models.device import resolve
 from fidsel.tasks.doctor import references
-from fidsel.tasks.doctor.examine import EXTRAS, Checkup, _pool_size, checkup, examine, first_frames
+from fidsel.tasks.doctor.examine import EXTRAS, Checkup, checkup, examine, first_frames
 
 ROOT = Path(__file__).parents[3]
 
@@ -125,8 +125,8 @@ def test_a_pool_that_is_too_small_is_told_before_anything_is_sampled(folder: Pat
     assert rows["hf(sto): first frame"].ok
     atoms = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
     write(folder / "pool.extxyz", [atoms] * 20)
-    section = PoolSection(source="file", path="pool.extxyz")
-    assert _pool_size(section, folder) == 1
+    rows = by_name(examine(folder, ["pool={source='file',path='pool.extxyz'}"]))
+    assert "got 1" in rows["pool"].detail
 
 
 def test_a_pool_in_several_orders_of_atoms_is_told(folder: Path) -> None:
