@@ -108,3 +108,12 @@ def _cell(value: object) -> str:
     if value is None:
         return "–"
     return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
+
+
+def counted(notes: Sequence[str]) -> str:
+    """Return how many notes there are, for the end of the line that stands for a result at a prompt.
+
+    >>> counted(()), counted(["one"]), counted(["one", "two"])
+    ('', '; 1 note', '; 2 notes')
+    """
+    return f"; {len(notes)} note{'s' * (len(notes) > 1)}" if notes else ""

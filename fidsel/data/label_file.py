@@ -1,8 +1,11 @@
 """`LabelFile`: a file of labels as a user names it, before it is read."""
 
+import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -11,8 +14,26 @@ from fidsel.data.frames import Frames
 from fidsel.data.given import require_frames
 from fidsel.data.reading import AS_NAMED, label_keys, read_logged
 from fidsel.data.state import State
-from fidsel.data.units import parse_units
+from fidsel.data.units import Units, parse_units
 from fidsel.exceptions import UsageError
+
+LOG = logging.getLogger("fidsel.labels")
+
+Say = Callable[[str], None]
+"""Hears a sentence that a person should know."""
+
+
+def logged(text: str) -> None:
+    """Log a sentence as a warning, which Python shows on stderr unless a program says otherwise."""
+    LOG.warning(text)
+
+
+def unheard(text: str) -> None:
+    """Say nothing."""
+
+
+TRUST: Final = "--trust-labels, trust_labels=True in Python"
+"""How a person says that labels are right that look wrong."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +57,7 @@ class LabelFile:
     """
 
     text: str
-    units: str | None = None
+    units: str | Units | None = None
     energy_key: str | None = None
     forces_key: str | None = None
     trusted: bool = False
@@ -44,14 +65,20 @@ class LabelFile:
     frames: Frames | None = None
 
     @classmethod
-    def of(cls, labels: "Labels") -> "LabelFile":
-        """Return labels as a file of them: a path in words, or frames that were read already."""
+    def of(cls, labels: "Labels", units: str | Units | None = None, *, trusted: bool = False) -> "LabelFile":
+        """Return labels as a file of them: a path in words, or frames that were read already.
+
+        Parameters
+        ----------
+        units : of a path; frames are in eV and Å.
+        trusted : whether labels that look wrong are taken all the same; a `LabelFile` says so itself.
+        """
         if isinstance(labels, LabelFile):
             return labels
         if isinstance(labels, (str, Path)):
-            return cls(str(labels))
+            return cls(str(labels), parse_units(units), trusted=trusted)
         require_frames(labels, "labels")
-        return cls("frames", frames=labels)
+        return cls("frames", trusted=trusted, frames=labels)
 
     @property
     def parts(self) -> tuple[Path, str | None, str | None]:
@@ -83,14 +110,14 @@ class LabelFile:
         UsageError
             where labels look wrong and are not trusted; it names frames and remedies.
         """
-        return refuse_errors(quick_check(frames), self.name, self.trusted, "--trust-labels")
+        return refuse_errors(quick_check(frames), self.name, self.trusted, TRUST)
 
     def oddities(self, frames: Frames) -> tuple[str, ...]:
         """Return what looks wrong about its frames, as sentences, where nothing is trained on them."""
         return refuse_errors(quick_check(frames), self.name, trusted=True, trust="")
 
     def read(self, level: str, *, labelled: bool = True) -> Frames:
-        """Return its frames; `level` is their level where the file names none.
+        """Return its frames; `level` is the level of those for which the file names none.
 
         Parameters
         ----------
@@ -117,7 +144,23 @@ class LabelFile:
                 if self.frames is None
                 else "the frames have no labels: read them with their energy_key and forces_key"
             )
-        return frames if (frames.level != "").all() else frames.replace(level=level)
+        unnamed = frames.level == ""
+        return frames.replace(level=np.where(unnamed, level, frames.level)) if unnamed.any() else frames
+
+
+def require_one_level(frames: Frames, what: str) -> None:
+    """Raise a `UsageError` where labels are of several levels, which no one model is right about.
+
+    >>> from fidsel.testing import example_frames
+    >>> require_one_level(example_frames(2) + example_frames(2, cheap=True), "a.extxyz")
+    Traceback (most recent call last):
+    fidsel.exceptions.UsageError: a.extxyz must hold labels of one level, got accurate and cheap: take ...
+    """
+    if len(levels := sorted(set(frames.level.tolist()))) > 1:
+        raise UsageError(
+            f"{what} must hold labels of one level, got {' and '.join(levels)}: take those of one, as "
+            f"frames[frames.level == {levels[0]!r}] in Python"
+        )
 
 
 Labels = LabelFile | Frames | Path | str

@@ -21,7 +21,7 @@ from fidsel.data.frames import Frames
 from fidsel.data.given import require_frames
 from fidsel.data.outputs import folder
 from fidsel.data.state import State
-from fidsel.data.units import Units
+from fidsel.data.units import Units, parse_units
 from fidsel.exceptions import UsageError, unknown
 
 AS_NAMED = State()
@@ -155,7 +155,7 @@ def read_with_notes(
     UsageError
         as `read` does.
     """
-    path, units = Path(path), Units.parse(units) if isinstance(units, str) else units
+    path, units = Path(path), parse_units(units)
     negative = forces_key is not None and forces_key.startswith("-")
     forces_key = forces_key[1:] if forces_key is not None and negative else forces_key
     loaded = _load(path, Keys(energy_key, forces_key, labels))
@@ -328,7 +328,7 @@ def _units(path: Path, loaded: Loaded, given: Units | None) -> Units:
     )
     raise UsageError(
         f"{path} {said}; give them: --units kcal/mol,Angstrom on the command line, "
-        "units = 'kcal/mol,Angstrom' in fidsel.toml, units=Units.parse('kcal/mol,Angstrom') in Python; "
+        "units = 'kcal/mol,Angstrom' in fidsel.toml, units='kcal/mol,Angstrom' in Python; "
         "forces in another than these as a third, e.g. Hartree,Angstrom,Hartree/Bohr"
     )
 

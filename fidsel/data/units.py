@@ -135,8 +135,18 @@ class Units:
 
 
 def parse_units(given: Units | str | None) -> Units | None:
-    """Return the units that a text gives as `Units.parse` does; units, and None, as they are."""
-    return Units.parse(given) if isinstance(given, str) else given
+    """Return the units that a text gives as `Units.parse` does; units, and None, as they are.
+
+    Raises `UsageError` for anything else.
+
+    >>> parse_units("kcal/mol,Angstrom")
+    Units(energy='kcal/mol', length='Angstrom', force='')
+    """
+    if isinstance(given, str):
+        return Units.parse(given)
+    if given is None or isinstance(given, Units):
+        return given
+    raise UsageError(f"units are a text such as 'kcal/mol,Angstrom', or Units, got {given!r}")
 
 
 def energy_unit(text: str) -> str | None:

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from fidsel.arrays import html_table
+from fidsel.arrays import counted, html_table
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.config.models import Device
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
-from fidsel.data.label_file import LabelFile, Labels
+from fidsel.data.label_file import LabelFile, Labels, Say, logged, require_one_level
+from fidsel.data.units import Units
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
-from fidsel.tasks.model_files import open_model, untold
+from fidsel.tasks.model_files import open_model, require_units_used, untold
 from fidsel.tasks.outlier_map import TRAIN, sides_of
 from fidsel.training import evaluation
 from fidsel.training.evaluation import Evaluation
@@ -45,7 +46,7 @@ class Evaluated:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return repr(self.evaluation)
+        return f"{repr(self.evaluation).removesuffix(')')}{counted(self.notes)})"
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook."""
@@ -71,10 +72,11 @@ def evaluate(
     data: Labels,
     *,
     train: Labels | None = None,
-    units: str | None = None,
+    units: str | Units | None = None,
     calculator: Mapping[str, Any] | None = None,
     device: str = "auto",
     report: Reporter = silent,
+    say: Say = logged,
 ) -> Evaluated:
     """Return the errors of a model on labels it was not trained on.
 
@@ -83,15 +85,17 @@ def evaluate(
     model : a force field, or what names one; see `fidsel.tasks.model_files.open_model`.
     data : labels.
     train : frames the model was trained on, left out; None = those it keeps itself, as kernel models do.
-    units : "energy,length" of a file of predictions.
+    units : "energy,length" of files of labels and of predictions, in place of what they state.
     calculator : parameters of an ASE calculator, where the model is one.
     device : where a model in a folder predicts.
     report : hears how far a calculator has come.
+    say : hears what is odd about labels, and whether the training frames are known; by default the log.
 
     Raises
     ------
     UsageError
-        where labels cannot be read, the model cannot predict them, or all of them were trained on.
+        where labels cannot be read or are of several levels, the model cannot predict them, or all of them
+        were trained on.
 
     Examples
     --------
@@ -100,8 +104,10 @@ def evaluate(
     >>> found.evaluation.whole.frames, sorted(found.evaluation.by_element)
     (20, ['H', 'O'])
     """
-    labels, named = LabelFile.of(data), None if train is None else LabelFile.of(train)
+    labels, named = LabelFile.of(data, units), None if train is None else LabelFile.of(train, units)
+    require_units_used(units, model, labels, named)
     every = labels.read("accurate")
+    require_one_level(every, labels.name)
     odd = labels.oddities(every)
     left = None if named is None else named.read("accurate", labelled=False)
     # the frames that are asked of a calculator or a file of predictions are those that count
@@ -110,7 +116,7 @@ def evaluate(
     made = open_model(
         model,
         seen,
-        unit_text=units,
+        units=units,
         state=labels.state,
         calculator=calculator,
         device=device,
@@ -121,6 +127,8 @@ def evaluate(
     _require_unseen(seen, model, labels)
     found, trained = evaluation.evaluate(made, seen), len(every) - len(seen)
     notes = untold(model, made, labels, named)
+    for text in (*notes, *odd):
+        say(text)
     if trained:
         notes = (
             f"{trained} of {len(every)} frames are left out: the model was trained on them, and what it says "

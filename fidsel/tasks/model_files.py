@@ -16,7 +16,7 @@ from fidsel.data import Frames
 from fidsel.data.label_file import LabelFile
 from fidsel.data.reading import AS_NAMED
 from fidsel.data.state import State
-from fidsel.data.units import parse_units
+from fidsel.data.units import Units, parse_units
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.source import LabelError
 from fidsel.fidelity.sources.calculator import CalculatorSource
@@ -31,7 +31,7 @@ def open_model(
     name: ForceField | Path | str,
     frames: Frames,
     *,
-    unit_text: str | None = None,
+    units: str | Units | None = None,
     state: State = AS_NAMED,
     calculator: Mapping[str, Any] | None = None,  # Any: parameters of its class
     device: str = "auto",
@@ -47,7 +47,7 @@ def open_model(
     name : a force field, a folder with a saved model, the folder of a round or of a campaign (its best
         round), a file of predictions (FILE or FILE:ENERGY_KEY:FORCES_KEY), or `ase:NAME` for a calculator.
     frames : to be predicted; a calculator computes them here.
-    unit_text : "energy,length" of a file of predictions.
+    units : "energy,length" of a file of predictions.
     state : charge and spin of its frames, where it names none.
     device : where a model of fidsel's predicts.
     """
@@ -63,14 +63,14 @@ def open_model(
         return _computed(CalculatorSource(name.removeprefix(ASE), calculator or {}), name, frames, report)
     if Path(name).is_dir():
         return load_folder(name, device)
-    if "." not in Path(name).name or not LabelFile(name).parts[0].exists():
+    if not _is_file(name):
         raise UsageError(
             "a model is a folder that fidsel wrote, a file of predictions, or ase:NAME for a calculator; "
             f"there is no {name!r}"
         )
     path, energy, forces = LabelFile(name).parts
     found = Predictions.read(
-        path, units=parse_units(unit_text), energy_key=energy, forces_key=forces, state=state
+        path, units=parse_units(units), energy_key=energy, forces_key=forces, state=state
     )
     found.require_other_than(frames, name)
     return found
@@ -113,6 +113,17 @@ def load_folder(folder: Path | str, device: str = "cpu") -> ForceField:
     return replace(campaign, device=device).load_model(folder)
 
 
+def require_units_used(units: str | Units | None, model: object, *labels: LabelFile | None) -> None:
+    """Raise a `UsageError` where units are given, and nothing is read from a file that they could be of."""
+    read = [one is not None and one.frames is None for one in labels]
+    if units is None or any(read) or (isinstance(model, (str, Path)) and _is_file(str(model))):
+        return
+    raise UsageError(
+        f"units ({units}) are those of files, and frames are in eV and Å: leave them out, or give the path "
+        "of the labels"
+    )
+
+
 def untold(
     name: ForceField | Path | str, model: ForceField, data: LabelFile, train: LabelFile | None
 ) -> tuple[str, ...]:
@@ -121,8 +132,13 @@ def untold(
         return ()
     return (
         f"{name} does not tell what it was trained on: training frames in {data.text} count as unseen; name "
-        "them by --train",
+        "them by --train, train=FRAMES in Python",
     )
+
+
+def _is_file(name: str) -> bool:
+    """Return whether the name of a model is that of a file, of predictions."""
+    return "." in Path(name).name and LabelFile(name).parts[0].is_file()
 
 
 def _computed(source: CalculatorSource, name: str, frames: Frames, report: Reporter) -> ForceField:

@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 from pydantic import PositiveInt
 
-from fidsel.arrays import IntArray
+from fidsel.arrays import IntArray, counted
 from fidsel.campaign.settings import DescriptorName, Reporter, silent
 from fidsel.data.atomic import replacing, require_ending
-from fidsel.data.label_file import LabelFile, Labels
+from fidsel.data.label_file import LabelFile, Labels, Say, logged, require_one_level
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
+from fidsel.data.units import Units
 from fidsel.md.sampling.pool import join
 from fidsel.models import ForceField
 from fidsel.refine import ErrorShift, error_shift
 from fidsel.report import Report
 from fidsel.selector.clusters.broad import ENERGY, GEOMETRY
 from fidsel.tasks.evaluate import EvaluateConfig
-from fidsel.tasks.model_files import open_model, untold
+from fidsel.tasks.model_files import open_model, require_units_used, untold
 from fidsel.tasks.outlier_map import TRAIN, Outliers, find_outliers, sides_of
 from fidsel.tasks.select import features
 from fidsel.tasks.shift import trained_on
@@ -64,7 +65,7 @@ class Found:
             f"{side} RMSE {1000 * errors.error('rmse'):.4g} m{self.outliers.unit} on {errors.frames} frames"
             for side, (errors, _) in self.outliers.by_side().items()
         ]
-        return f"Found({self.title}: {', '.join(told)})"
+        return f"Found({self.title}: {', '.join(told)}{counted(self.notes)})"
 
     def _repr_html_(self) -> str:
         """Return the report in a frame, for a notebook."""
@@ -97,7 +98,7 @@ def outliers(
     *,
     train: Labels | None = None,
     held_out: Labels | None = None,
-    units: str | None = None,
+    units: str | Units | None = None,
     calculator: Mapping[str, Any] | None = None,
     device: str = "auto",
     descriptor: DescriptorName = "pair-distances",
@@ -106,6 +107,7 @@ def outliers(
     shift: bool = False,
     seed: int = 0,
     report: Reporter = silent,
+    say: Say = logged,
 ) -> Found:
     """Return where a model is wrong: clusters of labelled frames, and frames that stand out of theirs.
 
@@ -115,7 +117,7 @@ def outliers(
     data : labels.
     train : frames the model was trained on, beside those it keeps itself, as kernel models do.
     held_out : labels shown apart from the others.
-    units : "energy,length" of a file of predictions.
+    units : "energy,length" of files of labels and of predictions, in place of what they state.
     calculator : parameters of an ASE calculator, where the model is one.
     device : where a model in a folder predicts.
     descriptor : of a frame.
@@ -123,12 +125,13 @@ def outliers(
     shift : compare errors with how far frames are from training, too; see `fidsel.refine.shift`.
     seed : decides every draw.
     report : hears how far a calculator has come.
+    say : hears what is odd about labels, and whether the training frames are known; by default the log.
 
     Raises
     ------
     UsageError
-        where labels cannot be read, the model cannot predict them, all of them were trained on, or a shift
-        is asked for and no training frames are known.
+        where labels cannot be read or are of several levels, the model cannot predict them, all of them
+        were trained on, or a shift is asked for and no training frames are known.
 
     Examples
     --------
@@ -138,21 +141,23 @@ def outliers(
     (2, 3)
     """
     checked_seed(seed)
-    labels, named = LabelFile.of(data), None if train is None else LabelFile.of(train)
+    labels, named = LabelFile.of(data, units), None if train is None else LabelFile.of(train, units)
+    apart = None if held_out is None else LabelFile.of(held_out, units)
+    require_units_used(units, model, labels, named, apart)
     frames = labels.read("accurate")
     odd = labels.oddities(frames)
     own, places, held = len(frames), np.arange(len(frames)), None
-    if held_out is not None:
-        apart = LabelFile.of(held_out)
-        held = apart.read("accurate")
+    if apart is not None:
+        held = apart.read(str(frames.level[0]))
         odd += apart.oddities(held)
         new = np.flatnonzero(Lookup(frames).find(held) < 0)
-        frames = frames + held[new].replace(level=frames.level[0])
+        frames = frames + held[new]
         places = np.concatenate([places, new])
+    require_one_level(frames, labels.name if apart is None else f"{labels.name} and {apart.name}")
     made = open_model(
         model,
         frames,
-        unit_text=units,
+        units=units,
         state=labels.state,
         calculator=calculator,
         device=device,
@@ -171,7 +176,10 @@ def outliers(
         energy_clusters=energy_clusters,
         seed=seed,
     )
-    notes = (*untold(model, made, labels, named), *_notes(found), *odd)
+    blind = untold(model, made, labels, named)
+    for text in (*blind, *odd):
+        say(text)
+    notes = (*blind, *_notes(found), *odd)
     beside = None
     if shift:
         rows = np.flatnonzero(found.sides != TRAIN)

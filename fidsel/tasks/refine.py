@@ -106,7 +106,10 @@ def refine_files(
     checked_seed(seed)
     out = Path(out)
     if (out / JSON).exists() and not force:
-        raise UsageError(f"{out} holds a model already, which is kept: name another --out, or give --force")
+        raise UsageError(
+            f"{out} holds a model already, which is kept: name another --out, or give --force (force=True in "
+            "Python)"
+        )
     made = model if isinstance(model, ForceField) else load_folder(model, device)
     means = Means(
         prior=None if prior is None else _prior(prior),

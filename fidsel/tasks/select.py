@@ -23,8 +23,9 @@ from fidsel.config.strict import Strict
 from fidsel.data import Frames
 from fidsel.data.atomic import require_ending
 from fidsel.data.checks.finding import few
-from fidsel.data.label_file import LabelFile, Labels
+from fidsel.data.label_file import LabelFile, Labels, Say, logged
 from fidsel.data.lookup import Lookup, in_order_of
+from fidsel.data.units import Units
 from fidsel.exceptions import UsageError
 from fidsel.models import ForceField
 from fidsel.models.watch import QUIET, Watch
@@ -42,6 +43,7 @@ from fidsel.selector.step import Step
 from fidsel.selector.stopping import Stopping
 from fidsel.tasks.baseline import file_baseline, named_baseline
 from fidsel.tasks.file_selection import FileSelection, Request
+from fidsel.tasks.model_files import require_units_used
 from fidsel.training.recipes.standard import STAGE
 
 
@@ -152,9 +154,12 @@ def select_files(
     seed: int = Selection.seed,
     stopping: Stopping | None = None,
     control: bool = True,
+    units: str | Units | None = None,
+    trust_labels: bool = False,
     out: Path | str = "picks.npz",
     track: str | None = None,
     report: Reporter = silent,
+    say: Say = logged,
 ) -> FileSelection:
     """Pick frames where the model is wrong, train on them, measure, and repeat; return what was done.
 
@@ -166,7 +171,10 @@ def select_files(
     pool, model, picker, error, cheap, control, out, track : see `Request`.
     settings : `model.key=value`, `selector.key=value` and `stage.key=value`.
     start, size, rounds, holdout, seed, stopping : see `Selection`.
+    units : "energy,length" of the files, in place of what they state.
+    trust_labels : whether labels that look wrong are trained on all the same.
     report : hears how far each training is.
+    say : hears what is odd about the labels; by default the log.
 
     Examples
     --------
@@ -185,18 +193,21 @@ def select_files(
     ([10, 15], 5)
     """
     request = Request(
-        pool=LabelFile.of(pool),
+        pool=LabelFile.of(pool, units, trusted=trust_labels),
         model=model,
         picker=picker,
         error=error,
-        cheap=None if cheap is None else LabelFile.of(cheap),
+        cheap=None if cheap is None else LabelFile.of(cheap, units, trusted=trust_labels),
         overrides=listed(settings),
         selection=Selection(start, size, rounds, holdout, seed=seed, stopping=stopping or Stopping()),
         control=control,
         out=Path(out),
         track=track,
     )
+    require_units_used(units, None, request.pool, request.cheap)
     found = open_selection(request, Watch(tells(report, "training")))
+    for text in found.odd:
+        say(text)
     for _ in found.run():
         pass
     return found

@@ -1,14 +1,15 @@
 """A force field from files of labels, without a campaign."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from fidsel.arrays import html_table
+from fidsel.arrays import counted, html_table
 from fidsel.campaign.rounds.training import key_of, placeless
 from fidsel.campaign.settings import Reporter, silent, tells
 from fidsel.config.levels import BaselineSection
@@ -19,9 +20,10 @@ from fidsel.config.strict import Strict
 from fidsel.data import Frames, leaks, split
 from fidsel.data.atomic import folder_for
 from fidsel.data.checks.finding import few
-from fidsel.data.label_file import LabelFile, Labels
+from fidsel.data.label_file import LabelFile, Labels, Say, logged
 from fidsel.data.lookup import TOLERANCE, Lookup, in_order_of
 from fidsel.data.seed import checked_seed
+from fidsel.data.units import Units
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.sources.table import TableSource
 from fidsel.models import ForceField
@@ -30,6 +32,7 @@ from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.files import JSON
 from fidsel.models.watch import Watch
 from fidsel.tasks.baseline import file_baseline, named_baseline
+from fidsel.tasks.model_files import require_units_used
 from fidsel.training.baseline import judge, require_baseline_use, train_over
 from fidsel.training.evaluate import errors
 from fidsel.training.recipes.dispatch import takes_steps
@@ -50,10 +53,6 @@ SHOWN: Final = {
     "energy_rmse_per_atom": ("energy RMSE", "meV/atom"),
 }
 """Errors that a training shows."""
-
-
-def unheard(text: str) -> None:
-    """Say nothing."""
 
 
 class TrainConfig(Strict):
@@ -132,7 +131,8 @@ class TrainedFiles:
     def __repr__(self) -> str:
         shown = [f"{name} {value:.3g} {unit}" for name, unit, value in self._rows() if value is not None]
         labels = f"{self.recipe} on {self.train} labels"
-        return f"TrainedFiles({self.model.kind} by {labels}; {', '.join(shown)}; in {self.folder})"
+        notes = counted((*self.odd, *self.warnings, *self.notes))
+        return f"TrainedFiles({self.model.kind} by {labels}; {', '.join(shown)}; in {self.folder}{notes})"
 
     def _repr_html_(self) -> str:
         """Return the errors as a table, for a notebook."""
@@ -149,7 +149,7 @@ class TrainedFiles:
 
 def train_files(
     accurate: Labels,
-    cheap: Labels | Sequence[Labels] = (),
+    cheap: Labels | Sequence[Labels] | None = (),
     validation: Labels | None = None,
     model: str = "sgdml",
     recipe: str | None = None,
@@ -160,9 +160,11 @@ def train_files(
     baseline: str | None = None,
     steps: int | None = None,
     minutes: float | None = None,
+    units: str | Units | None = None,
+    trust_labels: bool = False,
     force: bool = False,
     report: Reporter = silent,
-    say: Callable[[str], None] = unheard,
+    say: Say = logged,
 ) -> TrainedFiles:
     """Train on labels, save the model into a folder and return it with what happened.
 
@@ -181,9 +183,11 @@ def train_files(
     out : folder of the model.
     baseline : what lies beneath the model, see `named_baseline`; None = as `settings` say.
     steps, minutes : bounds on the training of a network, see `Recipe.bounded`.
+    units : "energy,length" of the files, in place of what they state.
+    trust_labels : whether labels that look wrong are trained on all the same.
     force : whether a model that is there may be replaced.
     report : hears how far it is.
-    say : hears what is odd about the labels before anything is trained on them.
+    say : hears what is odd about the labels before anything is trained on them; by default the log.
 
     Examples
     --------
@@ -197,10 +201,13 @@ def train_files(
     folder, seed = Path(out), checked_seed(seed)
     if (folder / JSON).exists() and not force:
         raise UsageError(
-            f"{folder} holds a model already, which is kept: name another --out, or give --force"
+            f"{folder} holds a model already, which is kept: name another --out, or give --force (force=True "
+            "in Python)"
         )
-    files = [LabelFile.of(one) for one in (accurate, validation) if one is not None]
-    low = [LabelFile.of(one) for one in ((cheap,) if isinstance(cheap, Labels) else cheap)]
+    named = partial(LabelFile.of, units=units, trusted=trust_labels)
+    files = [named(one) for one in (accurate, validation) if one is not None]
+    low = [named(one) for one in ((cheap,) if isinstance(cheap, Labels) else cheap or ())]
+    require_units_used(units, None, *files, *low)
     config = train_config(model, recipe, settings, len(low), baseline)
     factory = config.model.build(Path())
     chosen = _bounded(config.recipe.build(Path()), factory, len(low), steps, minutes)
@@ -254,7 +261,7 @@ def _labels(
     seed: int,
     *,
     labelled: bool,
-    say: Callable[[str], None],
+    say: Say,
 ) -> tuple[TrainingData, list[str]]:
     """Return the labels of all files, and what is odd about them, which is said first.
 
@@ -264,7 +271,8 @@ def _labels(
     labelled : whether cheap frames must have labels.
     """
     low = [file.read(f"cheap {i}", labelled=labelled) for i, file in enumerate(cheap)]
-    train, *held = (file.read("accurate") for file in accurate)
+    train = accurate[0].read("accurate")
+    held = [file.read(str(train.level[0])) for file in accurate[1:]]
     files = zip((accurate[0], *cheap, *accurate[1:]), (train, *low, *held), strict=True)
     odd = [text for file, frames in files for text in file.check(frames)]
     for text in odd:
@@ -274,7 +282,7 @@ def _labels(
 
 
 def _baseline(
-    section: BaselineSection | None, data: TrainingData, seed: int, say: Callable[[str], None]
+    section: BaselineSection | None, data: TrainingData, seed: int, say: Say
 ) -> tuple[SourceLabels | None, str | None]:
     """Return the baseline that a training uses, and why it does or does not, which is said."""
     if section is None:
@@ -318,6 +326,11 @@ def _sides(train: Frames, held: Frames | None, names: tuple[str, str], seed: int
             f"{len(rows)} of {len(train)} frames of {names[0]} ({few(rows.tolist())}) are among those "
             f"of {names[1]}: a model cannot be validated on what it is trained on, so leave them out "
             "of one file, or leave out --validation"
+        )
+    if more := sorted(set(held.level.tolist()) - set(train.level.tolist())):
+        raise UsageError(
+            f"{names[0]} and {names[1]} must hold labels of one level, got {', '.join(set(train.level))} to "
+            f"train on and {', '.join(more)} to validate on: give validation labels of the former"
         )
     return train, held
 

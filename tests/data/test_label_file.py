@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 from morse_molecule import frames
 
 from fidsel.data import write
-from fidsel.data.label_file import LabelFile
+from fidsel.data.label_file import LabelFile, logged, require_one_level, unheard
+from fidsel.data.units import Units
 from fidsel.exceptions import UsageError
 
 
@@ -82,3 +84,28 @@ def test_files_of_several_molecules_are_written_with_commas(tmp_path: Path) -> N
     np.testing.assert_array_equal(read.energy, np.tile(frames(3).energy, 2))
     with pytest.raises(UsageError, match="b"):
         LabelFile(f"{one},{tmp_path / 'b.extxyz'}").read("dft")
+
+
+def test_sentences_are_warnings_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    logged("forces have the wrong sign")
+    unheard("nothing")
+    assert [(one.levelno, one.name, one.getMessage()) for one in caplog.records] == [
+        (logging.WARNING, "fidsel.labels", "forces have the wrong sign")
+    ]
+
+
+def test_only_frames_without_a_level_are_given_one() -> None:
+    some = frames(2, level="mp2").replace(level="") + frames(2, 1, level="cheap")
+    assert LabelFile.of(some).read("accurate").level.tolist() == ["accurate"] * 2 + ["cheap"] * 2
+    with pytest.raises(UsageError, match="must hold labels of one level, got accurate and cheap"):
+        require_one_level(LabelFile.of(some).read("accurate"), "the frames")
+
+
+def test_units_are_of_paths_and_trust_of_labels(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.extxyz", frames(3))
+    for units in ("kcal/mol,Angstrom", Units.parse("kcal/mol,Angstrom")):
+        file = LabelFile.of(path, units, trusted=True)
+        assert file.trusted
+        np.testing.assert_allclose(file.read("a").energy, frames(3).energy * 0.0433641, rtol=1e-5)
+    with pytest.raises(UsageError, match=r"units are a text such as .*got \('kcal/mol', 'Ang'\)"):
+        LabelFile.of(path, ("kcal/mol", "Ang"))  # type: ignore[arg-type]

@@ -50,3 +50,28 @@ def test_named_training_frames_are_left_out() -> None:
 def test_frames_without_labels_are_refused() -> None:
     with pytest.raises(UsageError, match="the frames have no labels: read them with"):
         fidsel.evaluate("ase:emt", example_frames(5).unlabelled())
+
+
+def test_units_given_are_those_of_the_labels(model: ForceField, tmp_path: Path) -> None:
+    held = example_frames(10, 2)
+    file = write(tmp_path / "held.extxyz", held)
+    plain, other = (fidsel.evaluate(model, file, units=units) for units in (None, "meV,Angstrom"))
+    assert plain.evaluation.whole.forces is not None
+    assert other.evaluation.whole.forces is not None
+    size = float(np.abs(model.predict(held).forces - held.forces / 1000).mean())
+    assert other.evaluation.whole.forces.mae == pytest.approx(size, rel=1e-4)
+    with pytest.raises(UsageError, match=r"units .* are those of files, and frames are in eV and Å"):
+        fidsel.evaluate(model, held, units="kcal/mol,Angstrom")
+
+
+def test_labels_of_several_levels_are_refused(model: ForceField) -> None:
+    both = example_frames(10, 2) + example_frames(10, 3, cheap=True)
+    with pytest.raises(UsageError, match=r"frames must hold labels of one level, got accurate and cheap"):
+        fidsel.evaluate(model, both)
+
+
+def test_what_is_not_known_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    truth = example_frames(20)
+    found = fidsel.evaluate(Predictions(truth.replace(energy=truth.energy + 1.0)), truth)
+    assert "does not tell what it was trained on" in caplog.records[0].getMessage()
+    assert f"; {len(found.notes)} note" in repr(found)

@@ -55,3 +55,14 @@ def test_errors_against_shift_need_the_training_frames() -> None:
     assert set(found.trends) == {"composition", "force norm"}, "a file of predictions has no features"
     with pytest.raises(UsageError, match="name their files by --train"):
         fidsel.outliers(wrong([3]), TRUTH, shift=True)
+
+
+def test_held_out_labels_are_of_the_level_of_the_data() -> None:
+    with pytest.raises(UsageError, match="must hold labels of one level, got accurate and cheap"):
+        fidsel.outliers(wrong([3]), TRUTH[:20], held_out=TRUTH[20:].replace(level="cheap"), clusters=2)
+    found = fidsel.outliers(
+        wrong([3]), TRUTH[:20], held_out=TRUTH[20:].replace(level=""), clusters=2, energy_clusters=1
+    )
+    assert set(found.outliers.frames.level) == {"accurate"}
+    with pytest.raises(UsageError, match="are those of files"):
+        fidsel.outliers(wrong([3]), TRUTH, units="kcal/mol,Angstrom")

@@ -177,3 +177,34 @@ def test_cheap_labels_and_a_setting_may_stand_alone(tmp_path: Path) -> None:
     for number, one in enumerate(given):
         found = train_files(accurate, one, out=tmp_path / str(number), settings="model.sigmas=[10]")
         assert (found.recipe, found.cheap) == ("cokriging", (40,))
+
+
+def test_from_python_what_is_odd_is_logged_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UsageError, match=r"frame 3.*trust_labels=True in Python"):
+        train_files(outlying(30), out=tmp_path / "a", settings="model.sigmas=[10]")
+    found = train_files(outlying(30), out=tmp_path / "a", settings="model.sigmas=[10]", trust_labels=True)
+    assert [one.getMessage() for one in caplog.records] == list(found.odd)
+    assert repr(found).endswith("; 1 note)")
+
+
+def test_units_are_those_of_files_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.extxyz", frames(30))
+    with pytest.raises(UsageError, match=r"units \(kcal/mol,Angstrom\) are those of files"):
+        train_files(frames(30), out=tmp_path / "a", units="kcal/mol,Angstrom")
+    plain, smaller = (
+        train_files(path, out=tmp_path / name, units=units, settings="model.sigmas=[10]", trust_labels=True)
+        for name, units in (("a", None), ("b", "meV,Angstrom"))
+    )
+    assert smaller.errors["force_mae"] == pytest.approx(plain.errors["force_mae"] / 1000, rel=0.05)
+
+
+def test_validation_labels_are_of_the_level_that_is_trained_on(tmp_path: Path) -> None:
+    some, cheap = frames(20, level="mp2"), frames(8, 1, level="cheap")
+    with pytest.raises(UsageError, match="one level, got mp2 to train on and cheap to validate on"):
+        train_files(some, validation=cheap, out=tmp_path / "a")
+    found = train_files(
+        some, validation=cheap.replace(level=""), out=tmp_path / "a", settings="model.sigmas=[10]"
+    )
+    assert (found.model.level, found.validation) == ("mp2", 8)

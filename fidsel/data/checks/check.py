@@ -5,8 +5,9 @@ import numpy as np
 from fidsel.arrays import FloatArray
 from fidsel.data.checks.consistency import labels
 from fidsel.data.checks.finding import Finding
-from fidsel.data.checks.geometry import composition, distances, duplicates, electrons, sound
+from fidsel.data.checks.geometry import composition, distances, electrons, sound
 from fidsel.data.checks.quick import label_rules
+from fidsel.data.checks.repeats import duplicates
 from fidsel.data.checks.scale import force_scale
 from fidsel.data.frames import Frames
 from fidsel.data.given import require_frames
@@ -37,6 +38,7 @@ def check(
     distances    error    atoms closer than 0.4 Å
     isolated     warning  atoms farther than 3.5 Å from all others
     duplicates   warning  a configuration repeated at one level
+    contradictions error  the same with other labels
     outliers     error    energies or forces far from those of all other frames
     net-force    warning  forces that do not add up to zero
     energy-force error    forces of the wrong sign, energies per atom or in another unit than forces

@@ -72,16 +72,6 @@ def distances(frames: Frames) -> list[Finding]:
     )  # fmt: skip
 
 
-def duplicates(frames: Frames) -> list[Finding]:
-    """Report configurations that appear more than once at a level."""
-    keys = np.array([f"{i} {level}" for i, level in zip(frames.ids, frames.level.tolist(), strict=True)])
-    repeated = np.ones(len(frames), dtype=bool)
-    repeated[np.unique(keys, return_index=True)[1]] = False
-    return about(
-        "warning", "duplicates", repeated, "{n} frames repeat an earlier one of the same level: use unique()"
-    )
-
-
 def _nearest_of_many(atoms: Atoms) -> FloatArray:
     """Return (N,) Å, distance of each atom to its nearest neighbour, in memory that grows with N.
 

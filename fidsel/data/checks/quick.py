@@ -8,6 +8,7 @@ from fidsel.data.checks.consistency import energy_force, infinite, with_infinite
 from fidsel.data.checks.finding import Finding, few
 from fidsel.data.checks.geometry import distances, sound
 from fidsel.data.checks.outlying import outliers
+from fidsel.data.checks.repeats import contradictions
 from fidsel.data.checks.scale import bond_scale, energy_scale
 from fidsel.data.frames import Frames
 from fidsel.exceptions import UsageError
@@ -17,8 +18,8 @@ def quick_check(frames: Frames) -> tuple[Finding, ...]:
     """Return errors and warnings about labels, errors first; notes are left to `check`.
 
     It has these rules of `check`: positions, elements, labels (infinite ones), distances, isolated,
-    outliers, net-force, energy-force, energy-scale and bond-scale. Time grows with the number of frames by
-    little: trajectories are sampled where single frames do not matter.
+    contradictions, outliers, net-force, energy-force, energy-scale and bond-scale. Time grows with the number
+    of frames by little: trajectories are sampled where single frames do not matter.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def label_rules(frames: Frames) -> list[Finding]:
         return []
     finite = frames[rows]
     outlying, bad = outliers(finite)
-    found = [finding.within(rows) for finding in outlying]
+    found = [finding.within(rows) for finding in contradictions(finite) + outlying]
     if not bad.all():
         kept = finite[~bad]
         more = energy_force(kept) + energy_scale(kept) + bond_scale(kept)

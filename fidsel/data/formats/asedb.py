@@ -15,7 +15,7 @@ import numpy as np
 from ase.calculators.calculator import all_properties
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from fidsel.data.formats.electrons import NAMES
+from fidsel.data.formats.electrons import CHARGES, MOMENTS, NAMES
 from fidsel.data.formats.foreign import parsing
 from fidsel.data.formats.labels import Keys, unread
 from fidsel.data.formats.loaded import Image, Loaded, pack
@@ -130,7 +130,7 @@ def _image(row: "AtomsRow", values: dict[str, Any], keys: Keys, where: str) -> I
         {key: values[key] for key in keys.wanted("energy", values)},
         {key: values[key] for key in keys.wanted("forces", values)},
         {key: value for key, value in values.items() if key in FRAME_KEYS or key.lower() in NAMES}, where,
-        row.get("initial_charges"),
+        row.get(CHARGES), row.get(MOMENTS),
     )  # fmt: skip
 
 

@@ -13,13 +13,15 @@ from fidsel.exceptions import UsageError
 CHARGE = ("charge", "total_charge", "tot_charge", "net_charge", "system_charge")
 SPIN = ("spin", "unpaired_electrons")
 MULTIPLICITY = ("multiplicity", "spin_multiplicity", "mult")
+CHARGES, MOMENTS = "initial_charges", "initial_magmoms"
+"""ASE's names of the charges and the magnetic moments of atoms."""
 NAMES = frozenset({*CHARGE, *SPIN, *MULTIPLICITY})
 """Names of a frame's electronic state, in lower case."""
 
 LARGEST = 10_000
 """e; no molecule has more."""
 WHOLE = 0.02
-"""e; charges of atoms, written with few digits, add up to the whole charge of a frame to this."""
+"""e; charges and moments of atoms, written with few digits, add up to whole numbers of a frame to this."""
 
 
 class Electrons(NamedTuple):
@@ -54,26 +56,48 @@ def electrons(info: Mapping[str, Any], where: str) -> Electrons:
     return Electrons(charge, spin, tuple(named))
 
 
-def completed(named: Electrons, charges: ArrayLike | None) -> Electrons:
-    """Return the electrons of a frame, its charge the sum of those of its atoms where none is named.
+def completed(
+    named: Electrons, numbers: ArrayLike, charges: ArrayLike | None, moments: ArrayLike | None = None
+) -> Electrons:
+    """Return the electrons of a frame, its charge and spin the sums of its atoms' where none is named.
 
-    Charges of atoms that add up to no whole number, or to none, say nothing of the frame.
+    Charges and magnetic moments that add up to no whole number, or to none, say nothing of the frame; nor do
+    moments of which its number of electrons cannot have as many unpaired, as guesses have.
+
+    Parameters
+    ----------
+    numbers : (N,) atomic numbers.
+    charges : (N,) e, of the atoms.
+    moments : (N,) magnetic moments of the atoms, μB; vectors say nothing.
 
     Examples
     --------
-    >>> completed(Electrons(None, None, ()), [-1.2, 0.2])
+    >>> completed(Electrons(None, None, ()), [8, 1], [-1.2, 0.2])
     Electrons(charge=-1, spin=None, names=('charges of the atoms',))
+    >>> completed(Electrons(None, None, ()), [8, 8], None, [1.0, 1.0]).spin
+    2
     """
-    if named.charge is not None or charges is None:
-        return named
-    total = float(np.sum(np.asarray(charges, dtype=np.float64)))
-    if not 0.5 < abs(total) < LARGEST or abs(total - np.rint(total)) > WHOLE:
-        return named
-    return Electrons(round(total), named.spin, (*named.names, "charges of the atoms"))
+    charge, spin, names = named
+    size = np.size(numbers)
+    if charge is None and (total := _whole_sum(charges, size)):
+        charge, names = total, (*names, "charges of the atoms")
+    unpaired = abs(_whole_sum(moments, size)) if spin is None else 0
+    if unpaired and (int(np.sum(numbers)) - (charge or 0) - unpaired) % 2 == 0:
+        spin, names = unpaired, (*names, "magnetic moments of the atoms")
+    return Electrons(charge, spin, names)
+
+
+def _whole_sum(values: ArrayLike | None, atoms: int) -> int:
+    """Return the whole number that one value per atom adds up to, 0 where it is none."""
+    numbers = np.zeros(0) if values is None else np.asarray(values, dtype=np.float64)
+    total = float(numbers.sum()) if numbers.shape == (atoms,) else 0.0
+    return round(total) if abs(total) < LARGEST and abs(total - np.rint(total)) <= WHOLE else 0
 
 
 def electrons_of_atoms(atoms: Atoms, where: str) -> Electrons:
-    """Return what ASE atoms say of their electrons, as a file of them would: `info`, and initial charges.
+    """Return what ASE atoms say of their electrons, as a file of them would.
+
+    It is in `info`, else in the initial charges and initial magnetic moments.
 
     Raises `UsageError` as `electrons` does.
 
@@ -83,7 +107,9 @@ def electrons_of_atoms(atoms: Atoms, where: str) -> Electrons:
     -1
     """
     info = {name: value for name, value in atoms.info.items() if isinstance(name, str)}
-    return completed(electrons(info, where), atoms.arrays.get("initial_charges"))
+    arrays = atoms.arrays
+    given = (arrays.get(name) for name in (CHARGES, MOMENTS))
+    return completed(electrons(info, where), atoms.numbers, *given)
 
 
 def whole(value: Any, name: str, where: str) -> int:  # Any: whatever a file holds

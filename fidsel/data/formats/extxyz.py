@@ -14,7 +14,7 @@ from typing import NamedTuple, TextIO
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, StrArray
-from fidsel.data.formats.electrons import NAMES
+from fidsel.data.formats.electrons import CHARGES, MOMENTS, NAMES
 from fidsel.data.formats.elements import ISOTOPES, atomic_number
 from fidsel.data.formats.header import Header, columns, flags, lattice, number, parse, text
 from fidsel.data.formats.labels import Keys, unread
@@ -25,7 +25,6 @@ from fidsel.exceptions import UsageError
 
 PLAIN_XYZ = "species:S:1:pos:R:3"
 STRUCTURE = {"species", "Z", "pos"}
-CHARGES = "initial_charges"
 HEEDED = {"properties", "lattice", "pbc", "level", "group", *NAMES, *ALL}
 """Keys that are read besides labels, in lower case."""
 
@@ -117,14 +116,14 @@ def _block(lines: Sequence[str], keys: Keys, where: str) -> Block:
         {key: number(header.values[key], "energy") for key in energies},
         {key: _floats(table, layout, key) for key in forces},
         {key: text(value) for key, value in header.values.items() if key.lower() in HEEDED}, where,
-        _floats(table, layout, CHARGES).ravel() if CHARGES in layout else None,
+        *(_of_atoms(table, layout, name) for name in (CHARGES, MOMENTS)),
     )  # fmt: skip
     vectors = {key for key, (kind, span) in layout.items() if kind == "R" and span.stop - span.start == 3}
     told = {key for key in header.values if key.lower() not in HEEDED}
     return Block(
         image,
         (vectors - STRUCTURE) | told,
-        (set(layout) - STRUCTURE - {CHARGES}) | told,
+        (set(layout) - STRUCTURE - {CHARGES, MOMENTS}) | told,
         _units(header, energies, forces),
         _remarks(lines[0], header, rows, symbols, properties is not None),
     )
@@ -136,6 +135,12 @@ def _table(rows: list[list[str]], layout: Columns, exact: bool) -> StrArray:
         if len(row) < width or (exact and len(row) != width):
             raise ValueError(f"expected {width} columns, got {len(row)} in {' '.join(row)[:60]!r}")
     return np.array([row[:width] for row in rows], dtype=np.str_)
+
+
+def _of_atoms(table: StrArray, layout: Columns, name: str) -> FloatArray | None:
+    """Return (N,) numbers of the atoms, None where there are none, or more than one for each."""
+    found = _floats(table, layout, name) if name in layout else None
+    return found[:, 0] if found is not None and found.shape[1] == 1 else None
 
 
 def _floats(table: StrArray, layout: Columns, name: str) -> FloatArray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from fidsel.data.formats.electrons import NAMES
+from fidsel.data.formats.electrons import CHARGES, MOMENTS, NAMES
 from fidsel.data.formats.foreign import parsing
 from fidsel.data.formats.labels import Keys, unread
 from fidsel.data.formats.loaded import Image, Loaded, pack
@@ -43,13 +43,13 @@ def from_ase(images: Iterable[Atoms], keys: Keys, name: str, group: str = "") ->
             {key: values[key] for key in keys.wanted("energy", values)},
             {key: values[key] for key in keys.wanted("forces", values)},
             _info(atoms, group), f"{name}, frame {i}",
-            atoms.arrays.get("initial_charges"),
+            atoms.arrays.get(CHARGES), atoms.arrays.get(MOMENTS),
         )
         for i, (atoms, values) in enumerate(rows)
     ]  # fmt: skip
     loaded = pack(name, packed)
     names = {key for _, values in rows for key in values if key.lower() not in NAMES}
-    seen = [loaded.energy, loaded.forces, "free_energy", "initial_charges"]
+    seen = [loaded.energy, loaded.forces, "free_energy", CHARGES, MOMENTS]
     return replace(loaded, available=tuple(sorted(names)), unread=unread(names, seen))
 
 

@@ -54,7 +54,7 @@ class Image:
     forces : (N, 3) under each name that is to be read.
     info : may hold level, group and what `electrons` knows.
     where : file and place, for messages.
-    charges : (N,) charges of the atoms or None; they add up to that of the frame where it names none.
+    charges, moments : (N,) of the atoms or None, see `completed`.
     """
 
     numbers: ArrayLike
@@ -66,6 +66,7 @@ class Image:
     info: Mapping[str, Any] = field(default_factory=dict)
     where: str = ""
     charges: ArrayLike | None = None
+    moments: ArrayLike | None = None
 
 
 def pack(file: str, images: Sequence[Image]) -> Loaded:
@@ -90,7 +91,9 @@ def pack(file: str, images: Sequence[Image]) -> Loaded:
         for name in _names(image.forces for image in images)
     }
     energy_key, forces_key = choose("energy", energies, file), choose("forces", forces, file)
-    states = [completed(electrons(image.info, image.where), image.charges) for image in images]
+    states = [
+        completed(electrons(one.info, one.where), one.numbers, one.charges, one.moments) for one in images
+    ]
     frames = Frames.pack(
         np.concatenate([image.numbers for image in images]),
         np.concatenate([image.positions for image in images]),

@@ -2,12 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.io import Trajectory, write
 
-from fidsel.data import read, read_with_notes
+from fidsel.data import Frames, read, read_with_notes
 from fidsel.exceptions import UsageError
 
 
@@ -33,6 +34,20 @@ def test_initial_charges_add_up_to_that_of_the_frame(tmp_path: Path) -> None:
     ion = molecule("OH", charges=[-1.2, 0.2])
     write(tmp_path / "a.traj", ion)
     assert read(tmp_path / "a.traj").charge.tolist() == [-1]
+
+
+@pytest.mark.parametrize("ending", ["traj", "extxyz", "db"])
+def test_magnetic_moments_add_up_to_the_unpaired_electrons(tmp_path: Path, ending: str) -> None:
+    oxygen, guessed = molecule("O2"), molecule("H2O")
+    guessed.set_initial_magnetic_moments([1.0, 1.0, 1.0])  # ten electrons, three unpaired: a guess
+    vectors = Atoms("O2", oxygen.positions, magmoms=[[0, 0, 1.0]] * 2)
+    for number, (atoms, spin) in enumerate(((oxygen, 2), (guessed, 0), (vectors, 0))):
+        path = tmp_path / f"{number}.{ending}"
+        write(path, atoms)
+        frames, notes = read_with_notes(path, labels=False)
+        assert frames.spin.tolist() == [spin]
+        assert ("2 unpaired electrons by 'magnetic moments of the atoms'" in " ".join(notes)) == (spin == 2)
+    assert Frames.from_atoms([oxygen]).spin.tolist() == [2]
 
 
 def test_another_file_is_no_trajectory(tmp_path: Path) -> None:

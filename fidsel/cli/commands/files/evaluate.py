@@ -32,6 +32,7 @@ def evaluate(
     """Compare a model with labels: MAE and RMSE of forces and energies, by element and by molecule."""
     from fidsel.config.load import check_config
     from fidsel.data.atomic import require_writable
+    from fidsel.data.label_file import unheard
     from fidsel.report.pictures.parity import parity_plot
     from fidsel.report.pictures.plot import require_picture
     from fidsel.tasks import evaluate as task
@@ -41,7 +42,9 @@ def evaluate(
     labels, held = files.labels(data), files.frames(train) if train else None
     given = check_config(task.EvaluateConfig, {}, with_device(settings, device, "device"), "the command line")
     with progress() as say:
-        found = task.evaluate(model, labels, train=held, units=files.units, report=say, **dict(given))
+        found = task.evaluate(
+            model, labels, train=held, units=files.units, report=say, say=unheard, **dict(given)
+        )
         if out is not None:
             parity_plot(found.evaluation, out, title=f"{model} on {data}")
     if as_json:

@@ -44,6 +44,7 @@ def outliers(
     """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
     from fidsel.config.load import check_config
     from fidsel.data.atomic import require_ending, require_writable
+    from fidsel.data.label_file import unheard
     from fidsel.refine.figure import error_shift_plot
     from fidsel.report import require_page, write_report
     from fidsel.report.pictures.plot import require_picture
@@ -65,6 +66,7 @@ def outliers(
             shift=shift or picture is not None,
             seed=seed,
             report=say,
+            say=unheard,
             **dict(given),
         )
         if out is not None:

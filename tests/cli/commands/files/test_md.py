@@ -147,7 +147,7 @@ def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
         (["mmff94", empty], "is empty"),
         (["mmff94", tmp_path / "nan.npz"], "finite"),
         (["mmff94", torn], "MMFF94 has no type for the bonding of one of atom 1 (H)"),
-        (["mmff94", start, "--out", tmp_path / "t.unknown"], ".extxyz, .xyz, .traj"),
+        (["mmff94", start, "--out", tmp_path / "t.unknown"], ".extxyz or .xyz or .traj"),
         (["mmff94", start, "--reference", silicon], "the reference must have the molecules of the starts"),
         (["no/model", start], "no/model"),
         (["mmff94", start, "--replicas", "0"], "≥ 1"),

@@ -115,7 +115,7 @@ def test_named_training_frames_come_on_top_of_those_a_model_keeps(
 def test_held_out_file_is_shown_apart(
     capfd: pytest.CaptureFixture[str], pool: str, model: str, tmp_path: Path
 ) -> None:
-    write(tmp_path / "held.extxyz", frames(40, 7))
+    write(tmp_path / "held.extxyz", frames(40, 7, level="accurate"))
     held = ["--held-out", "held.extxyz", "--top", "200"]
     told = json.loads(fidsel(capfd, "outliers", model, pool, "clusters=3", *held, "--json").out)
     places = [one["frame"] for one in told["frames"] if one["file"] == "held out"]
