@@ -31,22 +31,23 @@ def split(
 ) -> dict[str, F]:
     """Return disjoint frames for each named side; see `split_indices`.
 
-    Rows with the same configuration (labels at several levels) go to the same side, so sizes count
-    configurations; such a row follows the group of the first.
+    Rows with the same configuration (labels at several levels; also moved, turned, rounded or in another
+    order of atoms, see `first_alike`) go to the same side, so sizes count configurations; such a row follows
+    the group of the first.
 
     Examples
     --------
     >>> import numpy as np
     >>> from fidsel.data.frames import Frames
-    >>> path = Frames.stack([1, 1], np.linspace(0, 1, 600).reshape(100, 2, 3))
+    >>> path = Frames.stack([1, 1], (np.linspace(0, 1, 600) ** 2).reshape(100, 2, 3))
     >>> {side: len(part) for side, part in split(path, {"train": 0.8, "test": 0.2}, seed=0).items()}
     {'train': 80, 'test': 20}
     """
-    _, first, configuration = np.unique(np.array(frames.ids), return_index=True, return_inverse=True)
-    appearance = np.argsort(first)
-    sides = split_indices(frames.group[first[appearance]], sizes, by=by, seed=seed, blocks=blocks)
-    place = np.argsort(appearance)[configuration]
-    return {side: frames[np.flatnonzero(np.isin(place, rows))] for side, rows in sides.items()}
+    from fidsel.data.checks.leaks import first_alike
+
+    first, configuration = np.unique(first_alike(frames), return_inverse=True)
+    sides = split_indices(frames.group[first], sizes, by=by, seed=seed, blocks=blocks)
+    return {side: frames[np.flatnonzero(np.isin(configuration, rows))] for side, rows in sides.items()}
 
 
 def split_indices(

@@ -9,8 +9,7 @@ import numpy as np
 from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray, shown
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.selection.settings import has_labels
-from fidsel.data import Frames
-from fidsel.data.lookup import Lookup
+from fidsel.data import Frames, leaks
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField
 from fidsel.report import ClusterTable, Report, describe_clusters
@@ -172,7 +171,7 @@ def find_outliers(
 
 
 def sides_of(frames: Frames, train: Frames | None, held_out: Frames | None) -> StrArray:
-    """Return (n,) "training", "held out" or "pool" for each frame, told by its coordinates.
+    """Return (n,) "training", "held out" or "pool" for each frame, told by its distances (see `leaks`).
 
     Raises a `UsageError` where a frame is both trained on and held out.
     """
@@ -190,4 +189,6 @@ def sides_of(frames: Frames, train: Frames | None, held_out: Frames | None) -> S
 def _among(frames: Frames, others: Frames | None) -> BoolArray:
     if others is None or not len(others):
         return np.zeros(len(frames), dtype=bool)
-    return Lookup(others).find(frames) >= 0
+    found = np.zeros(len(frames), dtype=bool)
+    found[leaks(frames, others)] = True
+    return found

@@ -20,6 +20,7 @@ from fidsel.config.strict import Strict
 from fidsel.data import Frames, leaks, split
 from fidsel.data.atomic import folder_for
 from fidsel.data.checks.finding import few
+from fidsel.data.checks.leaks import first_alike
 from fidsel.data.label_file import LabelFile, Labels, Say, logged
 from fidsel.data.lookup import TOLERANCE, Lookup, in_order_of
 from fidsel.data.seed import checked_seed
@@ -314,7 +315,7 @@ def _kept(out: Path, key: str) -> Iterator[Checkpoints]:
 def _sides(train: Frames, held: Frames | None, names: tuple[str, str], seed: int) -> tuple[Frames, Frames]:
     """Return the frames to train on and those to validate on; names are those of the files."""
     if held is None:
-        if (n := len(train.unique())) < LEAST:
+        if (n := len(np.unique(first_alike(train)))) < LEAST:
             raise UsageError(
                 f"a fifth of the accurate labels validates, so there must be at least {LEAST} "
                 f"configurations, {names[0]} has {n}: give more, or others with --validation"

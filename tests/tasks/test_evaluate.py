@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fidsel
-from fidsel.data import write
+from fidsel.data import Frames, write
 from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, ForceField, Predictions
 from fidsel.testing import example_frames
@@ -75,3 +75,23 @@ def test_what_is_not_known_is_logged_and_counted(caplog: pytest.LogCaptureFixtur
     found = fidsel.evaluate(Predictions(truth.replace(energy=truth.energy + 1.0)), truth)
     assert "does not tell what it was trained on" in caplog.records[0].getMessage()
     assert f"; {len(found.notes)} note" in repr(found)
+
+
+@pytest.mark.parametrize("state", [{}, {"charge": 2}, {"charge": 1, "spin": 1}])
+def test_training_frames_are_known_in_every_guise(tmp_path: Path, state: dict[str, int]) -> None:
+    """Moved, rounded and renumbered, of ions and radicals, too."""
+    train, unseen = example_frames(20).replace(**state), example_frames(5, 2).replace(**state)
+    fitted, _ = SGDML([10.0], level="accurate").fit(train, example_frames(5, 1).replace(**state))
+    fitted.save(tmp_path / "model")
+    guises = [
+        train,
+        train.replace(positions=train.positions + 7.5),
+        train.replace(positions=np.round(train.positions, 4)),
+    ]
+    for guise in guises:
+        found = fidsel.evaluate(tmp_path / "model", guise + unseen)
+        assert (found.trained, found.evaluation.whole.frames) == (20, 5)
+    turned = train.dense().positions[:, [0, 2, 1]]
+    renumbered = Frames.stack(train.numbers[:3], turned, forces=train.dense().forces[:, [0, 2, 1]], **state)
+    found = fidsel.evaluate(fitted, renumbered.replace(level="accurate") + unseen)
+    assert found.trained == 20

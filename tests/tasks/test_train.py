@@ -208,3 +208,15 @@ def test_validation_labels_are_of_the_level_that_is_trained_on(tmp_path: Path) -
         some, validation=cheap.replace(level=""), out=tmp_path / "a", settings="model.sigmas=[10]"
     )
     assert (found.model.level, found.validation) == ("mp2", 8)
+
+
+def test_frames_that_repeat_stay_on_one_side(tmp_path: Path) -> None:
+    """A copy of the data beside it, moved, would validate on what is trained on."""
+    some = frames(40)
+    twice = some + some.replace(positions=some.positions + 7.5)
+    once, both = (
+        train_files(labels, out=tmp_path / name, settings="model.sigmas=[10]")
+        for name, labels in (("a", some), ("b", twice))
+    )
+    assert both.errors["force_mae"] == pytest.approx(once.errors["force_mae"], rel=0.02)
+    assert (both.train, both.validation) == (2 * once.train, 2 * once.validation)

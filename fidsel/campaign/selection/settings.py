@@ -6,8 +6,7 @@ import numpy as np
 
 from fidsel.arrays import BoolArray, IntArray
 from fidsel.campaign.records.round import Pick
-from fidsel.data import Frames, split_indices
-from fidsel.data.lookup import Lookup
+from fidsel.data import Frames, leaks, split_indices
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import ClusterErrors
@@ -155,7 +154,7 @@ def divide(frames: Frames, selection: Selection, known: BoolArray | None = None)
             "some of them, raise holdout, or take another seed"
         )
     others = np.setdiff1d(np.arange(len(frames)), sides["held"])
-    pool = others[Lookup(frames[held]).find(frames[others]) < 0]
+    pool = np.delete(others, leaks(frames[others], frames[held]))
     able = pool[labelled[pool]]
     default = len(able) if len(able) < len(pool) else START
     n = default if selection.start is None else selection.start

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray, StrArray
+from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
 from fidsel.data.frames import Frames
 from fidsel.data.lookup import rows_by_kind
 from fidsel.exceptions import UsageError
 
 CHUNK = 1 << 20
 """Distances that are computed at once (some copies of 8 MiB)."""
+
+LARGEST = 300
+"""Atoms; the distances of larger frames are too many to compare all frames of a set with each other."""
 
 PROBES = 12
 """Distances the search looks at before the whole list is compared."""
@@ -35,14 +38,41 @@ def leaks(a: Frames, b: Frames, tolerance: float = 1e-3) -> IntArray:
     UsageError
         for a negative tolerance or positions that are not finite.
     """
-    if not tolerance >= 0:
-        raise UsageError(f"tolerance must be a length ≥ 0 in Å, got {tolerance}")
-    if not (np.isfinite(a.positions).all() and np.isfinite(b.positions).all()):
-        raise UsageError("leaks() needs finite positions; drop the frames that check() names first")
+    _require_comparable(tolerance, a, b)
     there = _by_kind(b)
     here = ((rows, there[kind]) for kind, rows in _by_kind(a).items() if kind in there)
     found = [rows[_near(a, rows, b, others, tolerance)] for rows, others in here]
     return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found]))
+
+
+def first_alike(frames: Frames, tolerance: float = 2e-4) -> IntArray:
+    """Return (n,) the row of the first frame that each coincides with: its own, where there is none before.
+
+    Frames coincide as for `leaks`, those of more than `LARGEST` atoms where their coordinates do. A frame is
+    compared with those alone that have none before themselves, so that frames in a dense row are not one.
+    Coordinates with four decimals agree to the tolerance; among few atoms, frames agree to more by chance.
+    Raises `UsageError` as `leaks` does.
+
+    Examples
+    --------
+    >>> hydrogen = Frames.stack([1, 1], [[[0, 0, 0], [0, 0, 0.74]], [[0, 0, 0], [0, 0, 0.8]]])
+    >>> first_alike(hydrogen + hydrogen.replace(positions=hydrogen.positions + 5.0)).tolist()
+    [0, 1, 0, 1]
+    """
+    _require_comparable(tolerance, frames)
+    first = np.arange(len(frames))
+    for rows in _by_kind(frames).values():
+        if frames.sizes[rows[0]] > LARGEST:
+            _, begin, back = np.unique(np.array(frames[rows].ids), return_index=True, return_inverse=True)
+            first[rows] = rows[begin[back]]
+            continue
+        for i, near in enumerate(_candidates(frames, rows, frames, rows, tolerance)):
+            earlier = [row for other in sorted(near) if other < i and first[row := rows[other]] == row]
+            if earlier:
+                same = _coincide(frames, rows[i], frames, np.array(earlier), tolerance)
+                if same.any():
+                    first[rows[i]] = earlier[int(same.argmax())]
+    return first
 
 
 def neighbour_share(held_out: IntArray, train: IntArray, group: StrArray) -> float:
@@ -88,7 +118,16 @@ def _sorted(frames: Frames, rows: IntArray) -> FloatArray:
 
 
 def _near(a: Frames, rows: IntArray, b: Frames, others: IntArray, tolerance: float) -> IntArray:
-    """Return which of the rows of `a` agree with some of those of `b` in every distance.
+    """Return which of the rows of `a` agree with some of those of `b` in every distance."""
+    hits = [
+        bool(near) and bool(_coincide(a, rows[i], b, others[near], tolerance).any())
+        for i, near in enumerate(_candidates(a, rows, b, others, tolerance))
+    ]
+    return np.flatnonzero(hits)
+
+
+def _candidates(a: Frames, rows: IntArray, b: Frames, others: IntArray, tolerance: float) -> list[list[int]]:
+    """Return for each of the rows of `a` which of the `others`, rows of `b`, may agree with it.
 
     Frames that agree in all distances agree in any few of them: a tree of `PROBES` gives all candidates, and
     those alone are compared, so that memory grows with the frames, not with their pairs of atoms.
@@ -96,15 +135,25 @@ def _near(a: Frames, rows: IntArray, b: Frames, others: IntArray, tolerance: flo
     from scipy.spatial import cKDTree
 
     reach = tolerance * (1 + 1e-9) + 1e-12
-    candidates = cKDTree(_probes(b, others)).query_ball_point(_probes(a, rows), reach, p=np.inf)
-    hits = [
-        any(
-            (np.abs(_sorted(b, part) - _sorted(a, rows[i : i + 1])).max(axis=1) <= tolerance).any()
-            for part in _parts(b, others[near])
-        )
-        for i, near in enumerate(candidates)
-    ]
-    return np.flatnonzero(hits)
+    there = _probes(b, others)
+    here = there if a is b and rows is others else _probes(a, rows)
+    found: list[list[int]] = cKDTree(there).query_ball_point(here, reach, p=np.inf).tolist()
+    return found
+
+
+def _coincide(a: Frames, row: int, b: Frames, others: IntArray, tolerance: float) -> BoolArray:
+    """Return which of the `others`, rows of `b`, agree with a row of `a` in every distance."""
+    mine = _sorted(a, np.array([row]))
+    return np.concatenate(
+        [np.abs(_sorted(b, part) - mine).max(axis=1) <= tolerance for part in _parts(b, others)]
+    )
+
+
+def _require_comparable(tolerance: float, *several: Frames) -> None:
+    if not tolerance >= 0:
+        raise UsageError(f"tolerance must be a length ≥ 0 in Å, got {tolerance}")
+    if not all(np.isfinite(frames.positions).all() for frames in several):
+        raise UsageError("leaks() needs finite positions; drop the frames that check() names first")
 
 
 def _probes(frames: Frames, rows: IntArray) -> FloatArray:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from fidsel.arrays import IntArray
-from fidsel.data.checks.finding import Finding, about
+from fidsel.data.checks.finding import Finding, about, by_level
+from fidsel.data.checks.leaks import first_alike
 from fidsel.data.frames import Frames
 
 SAME_ENERGY, SAME_FORCE = 0.05, 0.1
@@ -12,10 +13,14 @@ SAME_ENERGY, SAME_FORCE = 0.05, 0.1
 
 def duplicates(frames: Frames) -> list[Finding]:
     """Report configurations that appear more than once at a level."""
-    repeated = first_of(frames) != np.arange(len(frames))
+    repeated = np.zeros(len(frames), dtype=bool)
+    for _, rows, _ in by_level(frames):
+        repeated[rows] = first_alike(frames[rows]) != np.arange(len(rows))
     return about(
-        "warning", "duplicates", repeated, "{n} frames repeat an earlier one of the same level: use unique()"
-    )
+        "warning", "duplicates", repeated,
+        "{n} frames repeat an earlier one of the same level, perhaps moved, turned, rounded or in another "
+        "order of atoms: leave them out",
+    )  # fmt: skip
 
 
 def contradictions(frames: Frames) -> list[Finding]:

@@ -62,11 +62,22 @@ def load_mol2(path: Path, _keys: Keys, name: str) -> Loaded:
     with rdBase.BlockLogs(), parsing(name, "a mol2 file"):
         for i, text in enumerate(entry for entry in entries if entry.startswith("@<TRIPOS>MOLECULE")):
             where = f"{name}, entry {i + 1}"
+            _require_count(text, where)
             mol = Chem.MolFromMol2Block(text, sanitize=True, removeHs=False)
             if mol is None:
                 mol = Chem.MolFromMol2Block(text, sanitize=False, removeHs=False)
             images.append(_image(mol, where, {}, {}, None if mol is None else _partial(mol, where)))
     return pack(name, images)
+
+
+def _require_count(text: str, where: str) -> None:
+    """Raise where the number of atoms of a mol2 entry cannot be: RDKit would look for them for minutes."""
+    lines = [line for line in text.split("\n")[1:] if not line.startswith("#")]
+    count = (lines[1].split() or [""])[0] if len(lines) > 1 else ""
+    if not re.fullmatch(r"[0-9]{1,9}", count) or int(count) > len(lines):
+        raise UsageError(
+            f"{where} says that it has {count[:20]!r} atoms and has {len(lines)} lines: write it anew"
+        )
 
 
 def load_pdb(path: Path, _keys: Keys, name: str) -> Loaded:

@@ -322,7 +322,9 @@ class SGDML(ForceField):
         """Configurations it was fitted to, see `ForceField.training_frames`."""
         if self.fitted is None:
             return None
-        return Frames.stack(self.fitted.numbers.cpu().numpy(), self.fitted.train.positions.cpu().numpy())
+        state = {} if self.fitted.electrons is None else self.fitted.electrons._asdict()
+        xyz = self.fitted.train.positions.cpu().numpy()
+        return Frames.stack(self.fitted.numbers.cpu().numpy(), xyz, **state)
 
     def state(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         """Return settings and, where fitted, what was learnt."""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from fidsel.data import Frames, leaks
+from fidsel.data.checks.leaks import LARGEST, first_alike
 from fidsel.exceptions import UsageError
 
 
@@ -76,3 +77,26 @@ def test_impossible_arguments_are_refused() -> None:
         leaks(ethanol(1), ethanol(1), tolerance=-1)
     with pytest.raises(UsageError, match="needs finite positions"):
         leaks(ethanol(1).replace(positions=np.full((9, 3), np.nan)), ethanol(1))
+
+
+def test_the_first_that_each_frame_coincides_with() -> None:
+    some = ethanol(6)
+    turned = some[[2, 4]].replace(positions=-some[[2, 4]].positions + 3.0)
+    rounded = some[[1]].replace(positions=np.round(some[[1]].positions, 4))
+    assert first_alike(some + turned + rounded).tolist() == [0, 1, 2, 3, 4, 5, 2, 4, 1]
+    assert first_alike(some[:1] + some[:1].replace(charge=1)).tolist() == [0, 1]
+    assert first_alike(some[:0]).tolist() == []
+
+
+def test_a_dense_row_of_frames_is_not_one_frame() -> None:
+    lengths = 0.7 + 0.00008 * np.arange(10)
+    xyz = np.zeros((10, 2, 3))
+    xyz[:, 1, 2] = lengths
+    assert first_alike(Frames.stack([1, 1], xyz)).tolist() == [0, 0, 0, 3, 3, 3, 6, 6, 6, 9]
+
+
+def test_large_frames_are_told_apart_by_their_coordinates() -> None:
+    xyz = np.random.default_rng(0).normal(size=(2, LARGEST + 1, 3))
+    large = Frames.stack([6] * (LARGEST + 1), xyz)
+    moved = large.replace(positions=large.positions + 1.0)
+    assert first_alike(large + large[[1]] + moved[[0]]).tolist() == [0, 1, 1, 3]

@@ -144,6 +144,16 @@ def test_a_field_must_not_contradict_the_formal_charges(tmp_path: Path) -> None:
         read(sdf(tmp_path / "a.sdf", mol))
 
 
+@pytest.mark.parametrize("count", ["-1", "4000000000", "99999999", "many"])
+def test_a_number_of_atoms_that_cannot_be_is_refused_at_once(tmp_path: Path, count: str) -> None:
+    """RDKit counts down from it, for minutes."""
+    lines = ACETATE_MOL2.split("\n")
+    lines[2] = f"{count} 6 0 0 0"
+    (tmp_path / "a.mol2").write_text("\n".join(lines))
+    with pytest.raises(UsageError, match=r"a\.mol2, entry 1 says that it has '.*' atoms and has"):
+        read(tmp_path / "a.mol2")
+
+
 @pytest.mark.parametrize("suffix", [".sdf", ".mol", ".mol2", ".pdb"])
 def test_what_is_no_molecule_is_refused(suffix: str, tmp_path: Path) -> None:
     (tmp_path / f"a{suffix}").write_text("nothing of a molecule\n" * 9)
