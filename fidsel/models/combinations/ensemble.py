@@ -13,12 +13,13 @@ from torch.func import functional_call, vmap
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.data.given import require_frames
+from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import Disagreement, ForceField, Prediction, Tensors
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.networks.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.registry import join, part
-from fidsel.models.require import require_apart, require_level
+from fidsel.models.require import counts_of, require_apart, require_level
 
 TOGETHER = {"cpu": 1 << 12, "cuda": inf}
 """Atom pairs of all members below which one program beats one member after the other, by device.
@@ -65,8 +66,9 @@ class Ensemble(ForceField):
         members : how many.
         seed : of the first; it decides those of the others.
         """
-        more = np.random.SeedSequence(seed).generate_state(max(1, members))[1:]
-        return cls([model(int(own)) for own in (seed, *more)][:members])
+        many, first = counts_of("an ensemble", members=(members, 0))["members"], checked_seed(seed)
+        more = np.random.SeedSequence(first).generate_state(max(1, many))[1:]
+        return cls([model(int(own)) for own in (first, *more)][:many])
 
     def __repr__(self) -> str:
         kinds = sorted({member.kind for member in self.members})

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fidsel.arguments import Bound
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.data.given import require_frames
@@ -93,10 +94,21 @@ class Network(nn.Module, ABC):
 
 
 def seeded(seed: int, build: Callable[[], Network]) -> Network:
-    """Return a network whose initial parameters depend on `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build()
+    """Return a network whose initial parameters depend on `seed` alone.
+
+    Neither an earlier draw nor torch's default precision or device changes them.
+
+    Raises a `UsageError` where the seed is no whole number.
+    """
+    own = Bound(ge=0, lt=2**64).require("a seed", seed, whole=True)
+    usual = torch.get_default_dtype()
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"), torch.inference_mode(mode=False):
+        torch.manual_seed(own)
+        try:
+            torch.set_default_dtype(torch.float32)
+            return build()
+        finally:
+            torch.set_default_dtype(usual)
 
 
 class NetworkForceField(ForceField):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import torch
 
-from fidsel.arguments import Fraction, Internal, NonNegativeInt, PositiveFloat, PositiveInt
+from fidsel.arguments import Bound, Fraction, Internal, NonNegativeInt, PositiveFloat, PositiveInt
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.data.given import require_frames
@@ -20,6 +20,7 @@ from fidsel.models.device import resolve
 from fidsel.models.ranges import Ranges
 from fidsel.models.require import (
     blaming,
+    counts_of,
     require_apart,
     require_distances,
     require_electrons,
@@ -119,14 +120,14 @@ class SGDML(ForceField):
         for name, value, allowed in (("solver", solver, SOLVERS), ("metric", metric, METRICS)):
             if value not in allowed:
                 raise unknown(name, value, allowed)
-        if (memory is not None and memory <= 0) or not 0 < tolerance < 1 or iterations < 1:
-            raise UsageError(
-                "memory must be positive, tolerance between 0 and 1 and iterations at least 1, "
-                f"got {memory}, {tolerance} and {iterations}"
-            )
-        self.symmetries, self.max_perms, self.refine, self.metric = symmetries, max_perms, refine, metric
+        counts = counts_of(
+            self.kind, max_perms=(max_perms, 1), refine=(refine, 0), iterations=(iterations, 1)
+        )
+        self.max_perms, self.refine, self.iterations = counts.values()
+        self.memory = None if memory is None else Bound(gt=0).require("memory of sgdml", memory)
+        self.tolerance = float(Bound(gt=0, lt=1).require("tolerance of sgdml", tolerance))
+        self.symmetries, self.metric, self.solver = symmetries, metric, solver
         self.device = resolve(device)
-        self.solver, self.memory, self.tolerance, self.iterations = solver, memory, tolerance, iterations
         self.fitted = None if fitted is None else fitted.to(self.device)
 
     def __repr__(self) -> str:

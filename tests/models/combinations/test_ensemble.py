@@ -122,6 +122,10 @@ def test_what_is_no_ensemble_is_refused() -> None:
         Ensemble(kernels(1))
     with pytest.raises(UsageError, match="at least two members to disagree, got 1"):
         Ensemble.of(lambda _: SGDML(), 1, 0)
+    with pytest.raises(UsageError, match=r"members of an ensemble must be a whole number ≥ 0, got 2\.0"):
+        Ensemble.of(lambda _: SGDML(), 2.0, 0)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"a seed must be a whole number .*, got None"):
+        Ensemble.of(lambda _: SGDML(), 2, None)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"one level by default, got \['morse', 'other'\]"):
         Ensemble([networks()[0], networks()[1].replace(level="other")])
     with pytest.raises(UsageError, match="never trained: give it to training"):

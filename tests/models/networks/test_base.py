@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from architectures import ARCHITECTURES, REFERENCE, mixed, network
+from architectures import ARCHITECTURES, REFERENCE, TABLE, mixed, network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from morse_molecule import NUMBERS, frames
@@ -26,6 +26,20 @@ KINDS = sorted(ARCHITECTURES)
 @pytest.fixture(scope="module", params=KINDS)
 def model(request: pytest.FixtureRequest) -> NetworkForceField:
     return network(request.param)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_of_numpy_build_the_same_network(kind: str, tmp_path: Path) -> None:
+    made, sizes = TABLE[kind]
+    numpys = {name: np.int64(size) for name, size in sizes.items()}
+    odd = made("morse", seed=np.int64(1), cutoff=np.float32(5), **numpys)
+    assert odd.network.settings() == made("morse", seed=1, **sizes).network.settings()
+    kept = load(odd.save(tmp_path)).state()[1]
+    for name, tensor in made("morse", seed=1, **sizes).state()[1].items():
+        assert torch.equal(tensor, kept[name]), name
+    for seed in (None, 1.5):
+        with pytest.raises(UsageError, match="a seed must be a whole number"):
+            made("morse", seed=seed)
 
 
 def bond(*lengths: float) -> Frames:

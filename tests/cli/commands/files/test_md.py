@@ -137,8 +137,8 @@ def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     waters = shaken("H2O", 6)
     kernel = SGDML([10.0], symmetries=False).fit(waters[:4], waters[4:])[0].save(tmp_path / "kernel")
     for words, said in (
-        (["mmff94", start, "--dt", "0"], "time step must be positive"),
-        (["mmff94", start, "--dt", "-1"], "time step must be positive"),
+        (["mmff94", start, "--dt", "0"], "timesteps of dynamics must be a finite number > 0"),
+        (["mmff94", start, "--dt", "-1"], "timesteps of dynamics must be a finite number > 0"),
         (["mmff94", start, "--time", "soon"], "a time is a number and fs, ps or ns"),
         (["mmff94", start, "--temperature", "hot"], "'hot' holds no number"),
         (["mmff94", start, "--ensemble", "nvt"], "langevin"),
