@@ -16,6 +16,7 @@ from fidsel.data.given import require_frames
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import Disagreement, ForceField, Prediction, Tensors
+from fidsel.models.device import gradients
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.networks.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.registry import join, part
@@ -144,6 +145,7 @@ class Ensemble(ForceField):
         return cls([part(str(i), members, tensors) for i in range(len(members))])
 
     @cached_property
+    @gradients()
     def _stack(self) -> "_Stack | None":
         networks = self.networks
         return _Stack(networks) if networks and networks[0].network.vectorised else None
@@ -151,6 +153,7 @@ class Ensemble(ForceField):
     def _pairs(self, frames: Frames) -> int:
         return len(self.members) * int((frames.sizes**2).sum())
 
+    @gradients()
     def _together(self, stack: "_Stack", frames: Frames, level: str | None) -> tuple[FloatArray, FloatArray]:
         first = self.networks[0]
         require_level(level, *first.levels)

@@ -16,7 +16,7 @@ from fidsel.data import Frames
 from fidsel.data.given import require_frames
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction, Surface, Tensors
-from fidsel.models.device import resolve
+from fidsel.models.device import building, gradients, resolve
 from fidsel.models.networks.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.networks.pairs import ELEMENTS
 from fidsel.models.networks.readout import Readout
@@ -101,14 +101,9 @@ def seeded(seed: int, build: Callable[[], Network]) -> Network:
     Raises a `UsageError` where the seed is no whole number.
     """
     own = Bound(ge=0, lt=2**64).require("a seed", seed, whole=True)
-    usual = torch.get_default_dtype()
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"), torch.inference_mode(mode=False):
+    with torch.random.fork_rng(devices=[]), building():
         torch.manual_seed(own)
-        try:
-            torch.set_default_dtype(torch.float32)
-            return build()
-        finally:
-            torch.set_default_dtype(usual)
+        return build()
 
 
 class NetworkForceField(ForceField):
@@ -171,6 +166,7 @@ class NetworkForceField(ForceField):
         """Reference energies of the default level."""
         return self.references[self.levels.index(self.level)]
 
+    @gradients()
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
         """Return a copy on another device, see `ForceField.to`, or with another precision."""
         there = None if device is None else resolve(device)
@@ -211,6 +207,7 @@ class NetworkForceField(ForceField):
         fresh = ElementRanges.of(frames, self.network.reach)
         return self._copy(distances=fresh if self.distances is None else self.distances | fresh)
 
+    @gradients()
     def with_parameters(self, parameters: Mapping[str, Tensor]) -> Self:
         """Return a copy whose named parameters have new values; the others stay."""
         network = copy.deepcopy(self.network)
@@ -220,6 +217,7 @@ class NetworkForceField(ForceField):
                 own[name].copy_(value)
         return self._copy(network=network)
 
+    @gradients()
     def calibrated(self, frames: Frames) -> Self:
         """Return a copy whose network has seen the scale of its features on some frames, once.
 
@@ -233,6 +231,7 @@ class NetworkForceField(ForceField):
         network.calibrate(pad(frames[rows], self.dtype, self.device))
         return self._copy(network=network)
 
+    @building()
     def with_cutoff(self, cutoff: float) -> Self:
         """Return a copy whose envelope ends at another distance, Å; its parameters stay.
 
@@ -245,6 +244,7 @@ class NetworkForceField(ForceField):
         network.extend(float(cutoff))
         return self._copy(network=network)
 
+    @building()
     def with_heads(self, levels: Sequence[str], level: str | None = None) -> Self:
         """Return a copy with one head for each of the given levels on the same body.
 
@@ -282,6 +282,7 @@ class NetworkForceField(ForceField):
         )
         return heads
 
+    @gradients()
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return energies (n_frames,) eV and forces (n_atoms, 3) eV/Å; see `ForceField.predict`."""
         head = self._head(frames, level)
@@ -295,6 +296,7 @@ class NetworkForceField(ForceField):
         require_apart(frames, energy, forces)
         return Prediction(energy, forces)
 
+    @gradients()
     def surface(self, like: Frames) -> Surface:
         """Return what predicts many configurations of the same atoms again and again; see `ForceField`.
 
@@ -305,6 +307,7 @@ class NetworkForceField(ForceField):
         one = pad(like[:1], self.dtype, self.device, head)
         limit = max(1, PAIRS[self.device.type] // size**2)
 
+        @gradients()
         def surface(positions: FloatArray) -> tuple[FloatArray, FloatArray]:
             parts = []
             centred = positions - positions.mean(axis=1, keepdims=True)
@@ -353,6 +356,7 @@ class NetworkForceField(ForceField):
         return settings, dict(self.network.state_dict())
 
     @classmethod
+    @building()
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, on the CPU."""
         with warnings.catch_warnings():

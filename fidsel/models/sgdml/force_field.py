@@ -16,7 +16,7 @@ from fidsel.data import Frames
 from fidsel.data.given import require_frames
 from fidsel.exceptions import UsageError, unknown
 from fidsel.models.contract import ForceField, Prediction, Tensors
-from fidsel.models.device import resolve
+from fidsel.models.device import gradients, resolve
 from fidsel.models.ranges import Ranges
 from fidsel.models.require import (
     blaming,
@@ -144,6 +144,7 @@ class SGDML(ForceField):
         permutations: IntArray = self._require_fitted().permutations.cpu().numpy()
         return permutations
 
+    @gradients()
     def fit(
         self, train: Frames, validation: Frames, weights: FloatArray | None = None
     ) -> tuple["SGDML", dict[str, Any]]:
@@ -197,6 +198,7 @@ class SGDML(ForceField):
         task.finish({"fitted": fitted.scalars(), "record": record}, fitted.tensors())
         return self._copy(fitted=fitted, level=one_level(train) or self.level), record
 
+    @gradients()
     def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
         """Return the model fitted to its training frames and more, and a record.
 
@@ -228,6 +230,7 @@ class SGDML(ForceField):
         updated, record = add_frames(fitted, frames, weights, self._solver, self.device)
         return self._copy(fitted=updated), record
 
+    @gradients()
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return energies and forces; see `ForceField.predict`."""
         require_frames(frames)
@@ -264,6 +267,7 @@ class SGDML(ForceField):
         found: FloatArray = (scale * force_covariance(fitted, self._solved, here, there)).cpu().numpy()
         return found
 
+    @gradients()
     def to(self, device: str) -> Self:
         """Return the model on a device, see `ForceField.to`; on another one it is without its factor."""
         there = resolve(device)
@@ -300,6 +304,7 @@ class SGDML(ForceField):
             return ready.with_symmetries(known.permutations)
         return ready
 
+    @gradients()
     def completed(self, frames: Frames) -> ForceField:
         """Return an exact fit with its validation frames learnt, too; see `ForceField.completed`."""
         fitted, solver = self._require_fitted(), self._solver
@@ -333,6 +338,7 @@ class SGDML(ForceField):
         return settings | {"fitted": self.fitted.scalars()}, self.fitted.tensors()
 
     @classmethod
+    @gradients()
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, on the CPU."""
         fitted = Fitted.restore(tensors, settings["fitted"]) if "fitted" in settings else None

@@ -42,6 +42,35 @@ def test_numbers_of_numpy_build_the_same_network(kind: str, tmp_path: Path) -> N
             made("morse", seed=seed)
 
 
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_gradients_that_a_caller_turned_off_are_taken(
+    model: NetworkForceField, off: type[torch.no_grad], tmp_path: Path
+) -> None:
+    some = frames(2)
+    x, expected = some.dense().positions, model.predict(some).forces
+    with off():
+        found = [model.predict(some).forces, model.surface(some[:1])(x)[1].reshape(-1, 3)]
+        moved = [model.to("cpu"), model.with_cutoff(5.0), load(model.save(tmp_path))]
+        found += [other.predict(some).forces for other in moved]
+        moved.append(model.with_heads(["morse", "other"], "morse"))
+    for forces in (*found, *(other.predict(some).forces for other in moved)):
+        np.testing.assert_allclose(forces, expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_precision_of_a_caller_changes_no_network(kind: str, tmp_path: Path) -> None:
+    single = ARCHITECTURES[kind]("morse", seed=1).replace(reference=REFERENCE)
+    torch.set_default_dtype(torch.float64)
+    try:
+        same = ARCHITECTURES[kind]("morse", seed=1).replace(reference=REFERENCE)
+        changed = [same, load(same.save(tmp_path)), same.with_cutoff(5.0)]
+        forces = [other.predict(frames(2)).forces for other in changed]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for found in forces:
+        np.testing.assert_array_equal(found, single.predict(frames(2)).forces)
+
+
 def bond(*lengths: float) -> Frames:
     """Return frames of C and O at some distances, Å."""
     pair = np.zeros((len(lengths), 2, 3))
