@@ -94,15 +94,9 @@ class Network(nn.Module, ABC):
 
 
 def seeded(seed: int, build: Callable[[], Network]) -> Network:
-    """Return a network whose initial parameters depend on `seed` alone.
-
-    Neither an earlier draw nor torch's default precision or device changes them.
-
-    Raises a `UsageError` where the seed is no whole number.
-    """
-    own = Bound(ge=0, lt=2**64).require("a seed", seed, whole=True)
+    """Return a network whose initial parameters depend on `seed` alone, a whole number or a `UsageError`."""
     with torch.random.fork_rng(devices=[]), building():
-        torch.manual_seed(own)
+        torch.manual_seed(Bound(ge=0, lt=2**64).require("a seed", seed, whole=True))
         return build()
 
 

@@ -92,7 +92,7 @@ def dynamics_files(
     LockError
         where another process writes the same trajectories.
     """
-    checked_seed(seed)
+    seed = checked_seed(seed)
     out = products.out
     if products.candidates is not None:
         require_written(products.candidates)
