@@ -1,7 +1,7 @@
 """What the arguments of a class may be, said once in its annotations, for code and for files of settings."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from math import isfinite
@@ -36,8 +36,10 @@ class Bound:
     lt: float | None = None
     le: float | None = None
 
-    def require(self, name: str, given: Any, *, whole: bool = False) -> None:  # Any: what a caller gave
-        """Raise a `UsageError` where an argument is no finite number, or outside of the range.
+    def require(self, name: str, given: Any, *, whole: bool = False) -> Any:  # Any: what a caller gave
+        """Return an argument as a number of Python's own, see `plain`.
+
+        Raises a `UsageError` where it is no finite number, or outside of the range.
 
         Parameters
         ----------
@@ -50,7 +52,8 @@ class Bound:
         if not (number and all(SIGNS[sign][1](given, limit) for sign, limit in limits.items())):
             kind = "whole" if whole else "finite"
             wanted = " and ".join(f"{SIGNS[sign][0]} {limit:g}" for sign, limit in limits.items())
-            raise UsageError(f"{name} must be a {kind} number {wanted}, got {given!r}")
+            raise UsageError(f"{name} must be a {kind} number{wanted and f' {wanted}'}, got {given!r}")
+        return plain(given)
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: Callable[[Any], dict[str, Any]]
@@ -60,6 +63,22 @@ class Bound:
 
     def _limits(self) -> dict[str, float]:
         return {sign: limit for sign, limit in asdict(self).items() if limit is not None}
+
+
+def plain(number: Any) -> Any:  # Any: of any library
+    """Return a number as Python's own, which files can hold; all else as it is.
+
+    NumPy's numbers compute alike, but neither JSON nor torch takes them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain(np.int64(3)), plain(np.float32(0.25)), plain("many")
+    (3, 0.25, 'many')
+    """
+    if type(number) in (bool, int, float) or not isinstance(number, Real):
+        return number
+    return int(number) if isinstance(number, Integral) else float(number)
 
 
 class Internal:
@@ -77,6 +96,7 @@ def check_arguments(value: object, whose: str = "") -> None:
     """Raise a `UsageError` for the first field of a dataclass that its annotation does not allow.
 
     Ranges of numbers and choices of names are looked at, also in tuples; all else is left to type checkers.
+    Numbers of other libraries become Python's own, see `plain`.
 
     Parameters
     ----------
@@ -96,7 +116,9 @@ def check_arguments(value: object, whose: str = "") -> None:
     """
     kind: Any = type(value)
     for name, hint in _hints(kind).items():
-        _check(f"{name}{whose}", getattr(value, name), hint)
+        given = getattr(value, name)
+        if (taken := _checked(f"{name}{whose}", given, hint)) is not given:
+            object.__setattr__(value, name, taken)
 
 
 def refuse_unused(value: object, switch: str, *names: str) -> None:
@@ -112,18 +134,22 @@ def _hints(made: Any) -> dict[str, Any]:  # Any: a dataclass
     return {field.name: hints[field.name] for field in fields(made)}
 
 
-def _check(name: str, given: Any, hint: Any) -> None:
+def _checked(name: str, given: Any, hint: Any) -> Any:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         for bound in inner[1:]:
             if isinstance(bound, Bound):
-                bound.require(name, given, whole=inner[0] is int)
+                given = bound.require(name, given, whole=inner[0] is int)
     elif origin is Literal:
         if given not in inner:
             raise unknown(name, str(given), inner)
-    elif origin is tuple:
-        for one in given:
-            _check(name, one, inner[0])
+    elif origin in (tuple, Sequence):
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise UsageError(f"{name} must be a sequence, such as ({given!r},), got {given!r}")
+        taken = tuple(_checked(name, one, inner[0]) for one in given)
+        changed = any(new is not old for new, old in zip(taken, given, strict=True))
+        return taken if changed else given
     elif origin in (Union, UnionType) and given is not None:
         for option in inner:
-            _check(name, given, option)
+            given = _checked(name, given, option)
+    return plain(given)

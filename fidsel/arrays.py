@@ -80,6 +80,17 @@ def numbers_of(name: str, given: ArrayLike, dtype: type[Any]) -> NDArray[Any]:  
     return found.astype(dtype, copy=False)
 
 
+def read_only(value: object, *names: str) -> None:
+    """Let nobody write to some arrays of a frozen value; those it was made of stay as they are.
+
+    NumPy's copies and pickles of arrays can be written to, also where the array could not.
+    """
+    for name in names:
+        view = getattr(value, name).view()
+        view.flags.writeable = False
+        object.__setattr__(value, name, view)
+
+
 def evenly(n: int, most: int) -> IntArray:
     """Return at most so many of the rows 0 to n − 1, evenly taken from all, ascending.
 

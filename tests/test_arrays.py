@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from fidsel.arrays import FloatArray, html_table, numbers_of, shown
+from fidsel.arrays import FloatArray, html_table, numbers_of, read_only, shown
 from fidsel.exceptions import UsageError
 
 
@@ -47,3 +47,13 @@ def test_numbers_of_any_kind_are_copied_and_unknown_ones_are_nan() -> None:
     assert numbers_of("z", np.float32([8, 1]), np.int64).tolist() == [8, 1]
     assert np.isnan(numbers_of("energy", [None, 1.0], np.float64)).tolist() == [True, False]
     assert numbers_of("level", "dft", np.str_) == "dft"
+
+
+def test_arrays_of_a_value_become_read_only_and_those_it_was_made_of_do_not() -> None:
+    given = np.zeros(2)
+    made = Curve(given, (1, 2))
+    read_only(made, "values")
+    with pytest.raises(ValueError, match="read-only"):
+        made.values[0] = 1
+    given[0] = 1
+    assert made.values.tolist() == [1, 0]

@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 
+from fidsel.arguments import Bound, Fraction, NonNegativeInt, PositiveInt, check_arguments
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.data import Frames
 from fidsel.data.seed import checked_seed, named_rng
@@ -106,23 +107,26 @@ class Rules:
     clusters, energy_clusters : broad clusters by geometry, and energy clusters inside each.
     """
 
-    test: int | None = None
-    validation: int = 10
-    rounds: int = 4
-    start: int | None = None
-    per_round: int | None = None
-    probes: int = 10
-    coverage: float | None = None
-    pilot: int = 3
+    test: NonNegativeInt | None = None
+    validation: PositiveInt = 10
+    rounds: NonNegativeInt = 4
+    start: PositiveInt | None = None
+    per_round: PositiveInt | None = None
+    probes: NonNegativeInt = 10
+    coverage: Fraction | None = None
+    pilot: NonNegativeInt = 3
     stopping: Stopping = field(default_factory=Stopping)
-    close_at: float = 1.0
+    close_at: Annotated[float, Bound(gt=0, le=1)] = 1.0
     trust_labels: bool = False
     control: ControlKind = "owned"
     check: bool = False
     error: str = "cheap"
     descriptor: DescriptorName = "pair-distances"
-    clusters: int = GEOMETRY
-    energy_clusters: int = ENERGY
+    clusters: PositiveInt = GEOMETRY
+    energy_clusters: PositiveInt = ENERGY
+
+    def __post_init__(self) -> None:
+        check_arguments(self)
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,7 @@ class Campaign:
     molecules: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        checked_seed(self.seed)
+        object.__setattr__(self, "seed", checked_seed(self.seed))
         names = [fidelity.name for fidelity in self.fidelities]
         if not names or len(set(names)) != len(names):
             raise UsageError(f"a campaign needs fidelities of different names, got {names}")

@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray, numbers_of
+from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray, numbers_of, read_only
 from fidsel.data.formats.electrons import electrons_of_atoms
 from fidsel.data.splitting import BLOCKS, By, split
 from fidsel.exceptions import UsageError
@@ -94,11 +94,14 @@ class Frames(Sequence[Atoms]):
                 raise UsageError(
                     f"{name} must have shape {shape} for {n} frames of {atoms} atoms, got {array.shape}"
                 )
-            view = array.view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+        read_only(self, *shapes)
         if n < 0 or self.offsets[0] != 0 or self.offsets[-1] != atoms or (self.sizes < 1).any():
             raise UsageError("offsets must rise strictly from 0 to the number of atoms")
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:  # Any: any field
+        """Take what a copy is made of; its arrays are as read-only as those of the frames themselves."""
+        vars(self).update(state)
+        read_only(self, *(name for name, values in state.items() if isinstance(values, np.ndarray)))
 
     @classmethod
     def pack(
@@ -293,7 +296,9 @@ class Frames(Sequence[Atoms]):
     @cached_property
     def has_forces(self) -> BoolArray:
         """(n_frames,) True where every force component of the frame is labelled."""
-        return self.per_frame(np.logical_and, np.isfinite(self.forces).all(axis=1))
+        has: BoolArray = self.per_frame(np.logical_and, np.isfinite(self.forces).all(axis=1))
+        has.flags.writeable = False
+        return has
 
     @cached_property
     def ids(self) -> tuple[str, ...]:

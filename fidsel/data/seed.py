@@ -1,5 +1,6 @@
 """What a seed may be, for every draw of the package."""
 
+from numbers import Integral
 from typing import Final
 from zlib import crc32
 
@@ -14,16 +15,16 @@ LARGEST: Final = 2**62
 def checked_seed(seed: int) -> int:
     """Return a seed that every library takes.
 
-    Raises `UsageError` where it is below 0 or above `LARGEST`.
+    Raises `UsageError` where it is no whole number from 0 to `LARGEST`.
 
     Examples
     --------
     >>> checked_seed(7)
     7
     """
-    if not 0 <= seed <= LARGEST:
-        raise UsageError(f"a seed must be a whole number from 0 to 2^62, got {seed}")
-    return seed
+    if not isinstance(seed, Integral) or not 0 <= seed <= LARGEST:
+        raise UsageError(f"a seed must be a whole number from 0 to 2^62, got {seed!r}")
+    return int(seed)
 
 
 def named_rng(seed: int, purpose: str, index: int = 0) -> np.random.Generator:

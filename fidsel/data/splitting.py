@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fidsel.arguments import Bound
+from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -79,9 +81,8 @@ def split_indices(
     counts = _counts(sizes, len(group))
     if by not in ("group", "block"):
         raise unknown("way to split", by, ("group", "block"))
-    if blocks < 1:
-        raise UsageError(f"blocks must be ≥ 1, got {blocks}")
-    rng = np.random.default_rng(seed)
+    Bound(ge=1).require("blocks", blocks, whole=True)
+    rng = np.random.default_rng(checked_seed(seed))
     names, member = np.unique(group, return_inverse=True)
     if by == "block" or len(names) == 1:
         return _by_block(np.argsort(member, kind="stable"), counts, rng, blocks)

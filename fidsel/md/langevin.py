@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.units import fs, kJ, mol
 
+from fidsel.arguments import Bound, NonNegativeFloat, PositiveFloat, check_arguments
 from fidsel.arrays import BoolArray, FloatArray, IntArray, shown
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.sources.openmm import OpenMMSource, reference_context
@@ -26,23 +27,20 @@ class Thermostat:
         Verlet, which a BAOAB step then is.
     """
 
-    timestep: float = 0.5
-    friction: float = 0.01
+    timestep: PositiveFloat = 0.5
+    friction: NonNegativeFloat = 0.01
 
     def __post_init__(self) -> None:
-        if not (0 < self.timestep < np.inf and 0 <= self.friction < np.inf):
-            raise UsageError(
-                "a time step must be positive and a friction 0 or positive, both finite, got "
-                f"{self.timestep} fs and {self.friction} 1/fs"
-            )
+        check_arguments(self, " of dynamics")
 
 
 def check_request(frames: int, temperatures: Sequence[float]) -> None:
     """Raise `UsageError` unless the number of frames and the temperatures can be."""
-    if frames < 1:
-        raise UsageError(f"the number of frames must be ≥ 1, got {frames}")
-    if not temperatures or not all(0 < t < np.inf for t in temperatures):
-        raise UsageError(f"temperatures must be positive and at least one, got {list(temperatures)}")
+    Bound(ge=1).require("the number of frames", frames, whole=True)
+    if not len(temperatures):
+        raise UsageError("temperatures must be positive and at least one, got none")
+    for temperature in temperatures:
+        Bound(gt=0).require("each of the temperatures", temperature)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,7 @@
-"""The device a model computes on."""
+"""The device a model computes on, and which of torch's settings of its caller it goes by: none."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -41,3 +44,39 @@ def resolve(device: torch.device | str) -> str:
             "take 'auto' or 'cpu', or install a driver and a CUDA build of PyTorch"
         )
     return f"cuda:{index}"
+
+
+@contextmanager
+def gradients() -> Iterator[None]:
+    """Let torch take gradients inside, whatever the caller has turned off.
+
+    Under `torch.no_grad` there are no forces. What is made under `torch.inference_mode` could not be trained
+    later either.
+
+    Examples
+    --------
+    >>> with torch.inference_mode(), gradients():
+    ...     torch.ones(1).requires_grad_().sum().requires_grad
+    True
+    """
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        yield
+
+
+@contextmanager
+def building() -> Iterator[None]:
+    """Build what is in single precision, on the CPU and with gradients, whatever the caller has set.
+
+    Examples
+    --------
+    >>> with torch.device("meta"), building():
+    ...     torch.ones(1)
+    tensor([1.])
+    """
+    usual = torch.get_default_dtype()
+    with torch.device("cpu"), gradients():
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(usual)

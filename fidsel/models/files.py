@@ -14,6 +14,7 @@ from safetensors.torch import save as tensors_to_bytes
 
 from fidsel.data.atomic import make_folder, write_bytes, write_text
 from fidsel.exceptions import UsageError
+from fidsel.models.device import building
 
 FORMAT = "fidsel-model"
 VERSION = 2
@@ -55,6 +56,7 @@ def write_state(folder: Path, settings: Mapping[str, Any], tensors: Mapping[str,
     return folder
 
 
+@building()
 def read_state(folder: Path | str) -> State:
     """Return the settings and tensors that `write_state` wrote.
 

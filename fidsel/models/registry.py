@@ -8,6 +8,7 @@ import torch
 
 from fidsel.exceptions import FidselError, UsageError, unknown
 from fidsel.models.contract import ForceField, Tensors
+from fidsel.models.device import building
 from fidsel.models.files import JSON, State, read_state
 
 UNFIT = (
@@ -20,6 +21,7 @@ MODELS: dict[str, type[ForceField]] = {}
 """Model classes by kind; `fidsel.models` fills it, and a person's own class may be added."""
 
 
+@building()
 def load(folder: Path | str, device: str = "cpu") -> ForceField:
     """Return the model saved in a folder.
 

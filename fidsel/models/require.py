@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
 
+from fidsel.arguments import Bound
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
@@ -123,18 +124,23 @@ def require_level(level: str | None, *available: str) -> None:
         raise UsageError(f"this model predicts level {known}, not {level!r}: train one at that level")
 
 
-def require_at_least(kind: str, **values: tuple[int, int]) -> None:
-    """Raise a `UsageError` for the first named value below its least, given as (value, least)."""
-    for name, (value, least) in values.items():
-        if value < least:
-            raise UsageError(f"{name} of {kind} must be ≥ {least}, got {value}")
+def counts_of(kind: str, **values: tuple[int, int]) -> dict[str, int]:
+    """Return named counts, given as (value, least), as Python's own numbers.
+
+    Raises a `UsageError` for the first that is no whole number or below its least.
+
+    >>> counts_of("painn", features=(np.int64(8), 2))
+    {'features': 8}
+    """
+    return {
+        name: Bound(ge=least).require(f"{name} of {kind}", value, whole=True)
+        for name, (value, least) in values.items()
+    }
 
 
-def require_positive(kind: str, unit: str, **values: float) -> None:
-    """Raise a `UsageError` for the first named value that is not positive."""
-    for name, value in values.items():
-        if not value > 0:
-            raise UsageError(f"{name} of {kind} must be positive {unit}, got {value}")
+def length_of(kind: str, name: str, value: float) -> float:
+    """Return a length, Å, as Python's own number; raise a `UsageError` unless it is positive and finite."""
+    return float(Bound(gt=0).require(f"{name} of {kind}, in Å,", value))
 
 
 def _atoms(frames: Frames, rows: IntArray) -> str:

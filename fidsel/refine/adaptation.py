@@ -11,6 +11,7 @@ from torch import Tensor
 from fidsel.arguments import Bound, NonNegativeFloat, PositiveFloat, PositiveInt, check_arguments
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
+from fidsel.models.device import gradients
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.refine.prior import PriorError
 from fidsel.training.labels import Labelled, centred, prepare
@@ -105,6 +106,7 @@ class Adapted:
         return asdict(self)
 
 
+@gradients()
 def adapt(
     model: NetworkForceField, labelled: Frames, how: Adaptation, *, seed: int = 0
 ) -> tuple[NetworkForceField, Adapted]:

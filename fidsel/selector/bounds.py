@@ -10,7 +10,7 @@ from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.selector.cluster_error import cluster_errors
 from fidsel.selector.conformal import Calibration, calibrate, hold_out, least_frames
-from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence
+from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence, estimated
 from fidsel.selector.pool import Pool
 
 
@@ -68,7 +68,7 @@ def error_bounds(
     """
     seen, calibration = hold_out(known, held_back(source), rng)
     try:
-        estimates = source.estimate(pool, seen, evidence)
+        estimates = estimated(source, pool, seen, evidence)
         found = calibrate(
             estimates, known, pool.clusters, calibration,
             coverage=coverage, stratified=source.by_cluster, merges=merges,

@@ -1,13 +1,13 @@
 """What a picker sees and what it returns: arrays in, indices out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray, html_table, numbers_of
+from fidsel.arrays import BoolArray, FloatArray, IntArray, html_table, numbers_of, read_only
 from fidsel.exceptions import UsageError
 from fidsel.selector.clusters.broad import BroadClusters
 
@@ -65,18 +65,25 @@ class Pool:
     covariance: Covariance | None = None
 
     def __post_init__(self) -> None:
-        n = len(self.features)
         if self.features.ndim != 2 or self.costs.ndim != 2:
             raise UsageError("features must be (n, d) and costs (n, n_fidelities)")
+        n = len(self.features)
         if len(self.levels) not in (0, self.costs.shape[1]):
             raise UsageError(f"levels must name {self.costs.shape[1]} fidelities or none, got {self.levels}")
         for name in ARRAYS:
-            array = getattr(self, name)
-            if len(array) != n:
-                raise UsageError(f"{name} must have one row for each of the {n} frames, got {len(array)}")
-            view = array.view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+            shape = getattr(self, name).shape
+            if len(shape) != (2 if name in ("features", "costs") else 1):
+                raise UsageError(f"{name} must have shape ({n},), one value for each frame, got {shape}")
+            if shape[0] != n:
+                raise UsageError(f"{name} must have one row for each of the {n} frames, got {shape[0]}")
+        if self.labelled.dtype != np.bool_:
+            raise UsageError(f"labelled must be truth values, got {self.labelled.dtype}: see Pool.of")
+        read_only(self, *ARRAYS)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:  # Any: any field
+        """Take what a copy is made of; its arrays are as read-only as those of the pool itself."""
+        vars(self).update(state)
+        read_only(self, *ARRAYS)
 
     @classmethod
     def of(
@@ -101,7 +108,8 @@ class Pool:
         errors, energies : (n,), see `Pool`; None = unknown.
         clusters : (n,) broad cluster of each frame, or how many to make of the features.
         costs : (n, n_fidelities), (n,) for one fidelity, or a number for all frames.
-        labelled : rows that are never picked, or (n,) True where a frame is one of them.
+        labelled : rows that are never picked, each once, or (n,) truth values, True where a frame is one of
+            them.
         unit : of the errors.
         levels, cost_unit, covariance : see `Pool`.
 
@@ -122,7 +130,7 @@ class Pool:
             made,
             _values("errors", errors, n),
             _values("energies", energies, n),
-            np.full((n, 1), cost) if cost.ndim == 0 else cost.reshape(len(cost), -1),
+            np.full((n, 1), cost) if cost.ndim == 0 else cost[:, None] if cost.ndim == 1 else cost,
             _mask(labelled, n),
             unit,
             levels,
@@ -170,6 +178,13 @@ def _mask(given: ArrayLike, n: int) -> BoolArray:
         return rows
     if rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n):
         raise UsageError(f"labelled must be whole numbers from 0 to {n - 1}, or a mask, got {given!r}")
+    if len(np.unique(rows)) < rows.size:
+        # of three frames and more, a mask of zeros and ones always repeats one of them
+        mended = "np.asarray(labelled, dtype=bool)" if rows.size == n and rows.max() <= 1 else "np.unique"
+        raise UsageError(
+            f"labelled must be rows, each of them once, or a mask of {n} truth values, got {rows.size} whole "
+            f"numbers that repeat: {mended} makes them one"
+        )
     mask[rows.astype(np.int64)] = True
     return mask
 

@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
+from fidsel.selector.ask import ask
 from fidsel.selector.bounds import Bounds, error_bounds
-from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence
+from fidsel.selector.error_sources.source import NOTHING, ErrorSource, Evidence, drawn, estimated
 from fidsel.selector.grouping import joined
 from fidsel.selector.pickers.cluster_error import Random
 from fidsel.selector.pool import Picker, Picks, Pool, needs_covariance, needs_errors
@@ -80,7 +81,7 @@ class Step:
 
     def draw_probes(self, pool: Pool, n: int, draw: Draw) -> IntArray:
         """Return at most `n` rows to label first: none where none are needed."""
-        return self.source.draw(pool, n, draw("probe")) if self.probes else np.empty(0, dtype=np.int64)
+        return drawn(self.source, pool, n, draw("probe")) if self.probes else np.empty(0, dtype=np.int64)
 
     def propose(
         self,
@@ -123,14 +124,14 @@ class Step:
         if self.source.by_cluster and merges is not None:
             # one frame cannot tell a good cluster from a bad one, nor from those without any
             told = replace(pool, clusters=joined(pool.clusters, np.isfinite(known), merges, LEAST))
-        errors, bounds = self.source.estimate(told, known, evidence), None
+        errors, bounds = estimated(self.source, told, known, evidence), None
         if self.coverage is not None:
             bounds = error_bounds(
                 self.source, pool, known, self.coverage, draw("calibration"), evidence=evidence, merges=merges
             )
         if self.source.by_cluster and len(np.unique(told.clusters)) == 1 < len(np.unique(pool.clusters)):
-            drawn = picks(Random(), pool)
-            return Proposal(replace(drawn, notes=(*drawn.notes, ALIKE)), errors, bounds)
+            random = picks(Random(), pool)
+            return Proposal(replace(random, notes=(*random.notes, ALIKE)), errors, bounds)
         return Proposal(picks(self.picker, replace(pool, errors=errors)), errors, bounds)
 
 
@@ -141,7 +142,7 @@ def _picks(
     rows = np.arange(len(pool)) if able is None else np.flatnonzero(able)
     part = pool if len(rows) == len(pool) else pool[rows]
     free = int((~part.labelled).sum())
-    picks = picker.pick(part, min(n, free), draw("picks"))
+    picks = ask(picker, part, min(n, free), draw("picks"))
     most = free if more else len(picks)
     if money is not None and part.unlike_costs and len(picks):
         each = part.costs.sum(axis=1)
@@ -149,7 +150,7 @@ def _picks(
             count = floor(len(picks) * money / each[picks.indices].sum() + 1e-9)
             if (count := max(1, min(count, most))) == len(picks):
                 break
-            picks = picker.pick(part, count, draw("picks"))
+            picks = ask(picker, part, count, draw("picks"))
         picks = paid_by(each, picks, money)
     return replace(picks, indices=rows[picks.indices])
 

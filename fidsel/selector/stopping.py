@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from fidsel.arguments import Bound, Fraction, PositiveFloat, PositiveInt, check_arguments
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.exceptions import UsageError
 from fidsel.selector.conformal import calibrate
 
 Measure = Literal["mae", "rmse"]
@@ -73,27 +73,15 @@ class Stopping:
     'flat: 2 rounds lowered the MAE by 0.5 %, less than 2 %'
     """
 
-    target: float | None = None
-    cluster_target: float | None = None
-    coverage: float = 0.9
-    patience: int | None = None
-    least_gain: float = 0.02
+    target: PositiveFloat | None = None
+    cluster_target: PositiveFloat | None = None
+    coverage: Fraction = 0.9
+    patience: PositiveInt | None = None
+    least_gain: Annotated[float, Bound(ge=0, lt=1)] = 0.02
     measure: Measure = "mae"
 
     def __post_init__(self) -> None:
-        for name in ("target", "cluster_target"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"{name} must be a positive error, got {value}")
-        if self.patience is not None and self.patience < 1:
-            raise UsageError(f"patience must be at least one round, got {self.patience}")
-        if not (0 < self.coverage < 1 and 0 <= self.least_gain < 1):
-            raise UsageError(
-                f"coverage must lie between 0 and 1 and least_gain in [0, 1), got {self.coverage} and "
-                f"{self.least_gain}"
-            )
-        if self.measure not in ("mae", "rmse"):
-            raise UsageError(f"measure must be 'mae' or 'rmse', got {self.measure!r}")
+        check_arguments(self)
 
     def reason(self, errors: Sequence[float], unit: str, bound: float | None = None) -> Stop | None:
         """Return which rule ends the selection, None where it goes on.

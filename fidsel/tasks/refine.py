@@ -103,7 +103,7 @@ def refine_files(
     UsageError
         where files cannot be read, `out` holds a model, and see `fidsel.refine.refine`.
     """
-    checked_seed(seed)
+    seed = checked_seed(seed)
     out = Path(out)
     if (out / JSON).exists() and not force:
         raise UsageError(

@@ -21,7 +21,7 @@ from fidsel.config.recipes import StageSection
 from fidsel.config.selectors import Selector, SelectorSection, register_own
 from fidsel.config.strict import Strict
 from fidsel.data import Frames
-from fidsel.data.atomic import require_ending
+from fidsel.data.atomic import require_ending, require_writable
 from fidsel.data.checks.finding import few
 from fidsel.data.label_file import LabelFile, Labels, Say, logged
 from fidsel.data.lookup import Lookup, in_order_of
@@ -62,9 +62,10 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     """Read the files of a selection and return it, with the rounds that are done.
 
     Raises a `UsageError` where files, settings and models do not fit together, labels are wrong (see
-    docs/checks.md), or `request.out` holds another selection.
+    docs/checks.md), or `request.out` holds another selection or cannot be written; see `require_writable`.
     """
     require_ending(request.out, "a file of picks", ".npz")
+    require_writable(request.out)
     config = checked(request)
     section, frames = config.selector, request.pool.read("accurate")
     odd, known = request.pool.check(frames), known_labels(request.out, frames)

@@ -232,4 +232,6 @@ def with_covariance(pool: Pool) -> Pool:
 
 def _pick(picker: Picker, pool: Pool, n: int) -> Picks:
     told = with_covariance(pool) if needs_covariance(picker) else pool
-    return picker.pick(told, n, np.random.default_rng(5))
+    picks = picker.pick(told, n, np.random.default_rng(5))
+    assert isinstance(picks, Picks), f"pick() must return fidsel.selector.Picks, got {type(picks).__name__}"
+    return picks

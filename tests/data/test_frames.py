@@ -1,3 +1,6 @@
+import copy
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +79,21 @@ def test_rows_of_identities() -> None:
     assert twice.rows([frames.ids[3], frames.ids[0], frames.ids[3]]).tolist() == [3, 0, 3]
     with pytest.raises(UsageError, match=r"these 5 frames, 1 of 2 are not \(the first is 'abc'\)"):
         frames.rows([frames.ids[0], "abc"])
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda some: pickle.loads(pickle.dumps(some))])
+def test_copies_are_as_read_only_as_the_frames_and_keep_their_identities(
+    copied: Callable[[Frames], Frames],
+) -> None:
+    some = frames(2)
+    cached = [some.sizes, some.has_forces]
+    other = copied(some)
+    assert (other.ids, other.digest()) == (some.ids, some.digest())
+    arrays = [values for values in vars(other).values() if isinstance(values, np.ndarray)]
+    assert len(arrays) == 11 + len(cached)
+    for values in arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            values[:] = values
 
 
 def test_arrays_are_read_only() -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,11 @@ from fidsel.exceptions import UsageError
 @pytest.mark.parametrize("seed", [0, 1, 2**31, LARGEST])
 def test_seeds_that_every_library_takes(seed: int) -> None:
     assert checked_seed(seed) == seed
+    assert type(checked_seed(np.int64(seed))) is int
 
 
-@pytest.mark.parametrize("seed", [-1, -(2**70), LARGEST + 1, 10**30])
-def test_seeds_that_some_library_refuses(seed: int) -> None:
+@pytest.mark.parametrize("seed", [-1, -(2**70), LARGEST + 1, 10**30, None, 1.5, 1.0, "1"])
+def test_seeds_that_some_library_refuses(seed: Any) -> None:
     with pytest.raises(UsageError, match=r"from 0 to 2\^62, got"):
         checked_seed(seed)
 

@@ -112,7 +112,7 @@ def test_neighbours_are_counted_within_a_trajectory() -> None:
         ({"train": 30, "test": 20}, {}, "40 configurations are too few"),
         ({"train": 0.999, "test": 0.001}, {}, "every side needs at least one"),
         ({"train": 0.5}, {"by": "grop"}, "unknown way to split 'grop', did you mean 'group'"),
-        ({"train": 0.5}, {"blocks": 0}, "blocks must be ≥ 1"),
+        ({"train": 0.5}, {"blocks": 0}, "blocks must be a whole number ≥ 1"),
         ({"a": 0.3, "b": 0.3, "c": 0.4}, {}, "3 sides need at least as many groups, got 2; use by='block'"),
         ({"train": 15, "test": 15}, {}, "whole groups cannot give 15 configurations to '(train|test)'"),
     ],

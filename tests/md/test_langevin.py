@@ -132,5 +132,5 @@ def test_a_trajectory_that_blows_up_ends() -> None:
 
 @pytest.mark.parametrize("settings", [{"timestep": 0.0}, {"friction": -1.0}])
 def test_a_thermostat_that_cannot_be_is_refused(settings: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="time step must be positive"):
+    with pytest.raises(UsageError, match=r"(timestep|friction) of dynamics must be a finite number [>≥] 0"):
         Thermostat(**settings)

@@ -6,7 +6,7 @@ from morse_molecule import frames
 
 from fidsel.exceptions import UsageError
 from fidsel.models import SGDML, EnergyReference, Offset, PaiNN, Sum, load
-from fidsel.models.device import resolve
+from fidsel.models.device import building, gradients, resolve
 
 ABSENT = "cuda:99"
 
@@ -63,3 +63,25 @@ def test_a_loaded_model_is_on_the_cpu_unless_asked_for_elsewhere(tmp_path: Path)
     best = resolve("auto")
     for folder in (network, kernel):
         assert [str(load(folder, *device).device) for device in ((), ("auto",))] == ["cpu", best]
+
+
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_gradients_are_there_where_a_caller_has_turned_them_off(off: type[torch.no_grad]) -> None:
+    with off():
+        with gradients():
+            x = torch.ones(2, requires_grad=True)
+        assert not torch.is_grad_enabled()
+    (slope,) = torch.autograd.grad((x * x).sum(), x)
+    assert slope.tolist() == [2.0, 2.0]
+
+
+def test_what_is_built_does_not_depend_on_the_precision_of_the_caller() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        with building():
+            assert torch.ones(1).dtype == torch.float32
+        with pytest.raises(ZeroDivisionError), building():
+            1 / 0  # noqa: B018
+        assert torch.ones(1).dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)

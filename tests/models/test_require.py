@@ -58,8 +58,11 @@ def test_levels_and_numbers() -> None:
     require.require_level(None, "pbe")
     with pytest.raises(UsageError, match="predicts level 'pbe' or 'ccsd', not 'hf'"):
         require.require_level("hf", "pbe", "ccsd")
-    require.require_at_least("painn", features=(4, 4))
-    with pytest.raises(UsageError, match="layers of painn must be ≥ 1, got 0"):
-        require.require_at_least("painn", features=(4, 4), layers=(0, 1))
-    with pytest.raises(UsageError, match="cutoff of painn must be positive Å, got nan"):
-        require.require_positive("painn", "Å", cutoff=float("nan"))
+    assert type(require.counts_of("painn", features=(np.int64(4), 4))["features"]) is int
+    with pytest.raises(UsageError, match="layers of painn must be a whole number ≥ 1, got 0"):
+        require.counts_of("painn", features=(4, 4), layers=(0, 1))
+    with pytest.raises(UsageError, match=r"layers of painn must be a whole number ≥ 1, got 2\.0"):
+        require.counts_of("painn", layers=(2.0, 1))  # type: ignore[arg-type]
+    assert type(require.length_of("painn", "cutoff", np.float32(4.5))) is float
+    with pytest.raises(UsageError, match="cutoff of painn, in Å, must be a finite number > 0, got nan"):
+        require.length_of("painn", "cutoff", float("nan"))

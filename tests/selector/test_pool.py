@@ -1,8 +1,14 @@
+import copy
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fidsel.exceptions import UsageError
 from fidsel.selector import LCMD, PICKERS, ClusterError, FarthestPoint, Greedy, Picks, Pool, Random
+from fidsel.selector.pool import ARRAYS
 from fidsel.testing.picker import example_pool, with_covariance
 
 FEATURES = np.random.default_rng(0).normal(size=(30, 2))
@@ -59,6 +65,41 @@ def test_what_does_not_fit_is_refused() -> None:
             Pool.of(FEATURES, labelled=rows)
     with pytest.raises(UsageError, match="labelled must have one row for each of the 30 frames, got 2"):
         Pool.of(FEATURES, labelled=[True, False])
+    with pytest.raises(UsageError, match=r"costs must be|costs \(n, n_fidelities\)"):
+        Pool.of(FEATURES, costs=np.ones((30, 1, 2)))
+
+
+@pytest.mark.parametrize("name", ["errors", "energies", "clusters", "labelled"])
+def test_columns_are_no_values_per_frame(name: str) -> None:
+    column = np.zeros((30, 1), dtype=bool if name == "labelled" else int)
+    with pytest.raises(
+        UsageError, match=rf"{name} must have shape \(30,\), one value for each frame, got \(30, 1\)"
+    ):
+        Pool.of(FEATURES, **{name: column})
+
+
+def test_a_mask_of_whole_numbers_is_not_taken_as_rows() -> None:
+    mask = np.arange(30) > 20
+    assert np.array_equal(Pool.of(FEATURES, labelled=mask).labelled, mask)
+    assert np.array_equal(Pool.of(FEATURES, labelled=np.flatnonzero(mask)).labelled, mask)
+    for given in (mask.astype(int), np.zeros(30, int), np.ones(30, int)):
+        with pytest.raises(UsageError, match=r"mask of 30 truth values, .* np.asarray\(.*, dtype=bool\)"):
+            Pool.of(FEATURES, labelled=given)
+    with pytest.raises(UsageError, match=r"rows, each of them once, .* got 3 whole numbers .*: np.unique"):
+        Pool.of(FEATURES, labelled=[4, 5, 4])
+    with pytest.raises(UsageError, match="labelled must be truth values, got int64"):
+        replace(Pool.of(FEATURES), labelled=mask.astype(int))
+    assert Pool.of(FEATURES[:2], labelled=[1, 0]).labelled.all()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda some: pickle.loads(pickle.dumps(some))])
+def test_copies_are_as_read_only_as_the_pool(copied: Callable[[Pool], Pool]) -> None:
+    pool = example_pool()
+    other = copied(pool)
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(other, name), getattr(pool, name))
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(other, name)[:] = 0
 
 
 @pytest.mark.parametrize("name", sorted(PICKERS))

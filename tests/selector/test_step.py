@@ -1,24 +1,28 @@
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+from fidsel.exceptions import UsageError
 from fidsel.selector import (
     ClusterError,
+    ErrorSource,
     Evidence,
     FarthestPoint,
     Greedy,
     Picks,
     Pool,
+    Random,
     VarianceReduction,
     error_source,
 )
+from fidsel.selector.error_sources.source import NOTHING
 from fidsel.selector.step import ALIKE, Draw, Step, paid_by
 from fidsel.testing.picker import example_pool, with_covariance
 
 POOL = example_pool()
-FREE = np.flatnonzero(~POOL.labelled)
+FREE, TAKEN = np.flatnonzero(~POOL.labelled), np.flatnonzero(POOL.labelled)
 
 
 def drawn(seed: int) -> Draw:
@@ -217,3 +221,67 @@ def test_a_picker_that_reads_a_covariance_gets_that_of_the_evidence() -> None:
     direct = VarianceReduction().pick(told[np.flatnonzero(able)], 4, drawn(0)("picks"))
     assert found.picks.indices.tolist() == np.flatnonzero(able)[direct.indices].tolist()
     assert found.errors is None
+
+
+@dataclass(frozen=True)
+class Own:
+    """A user's picker, right on the pool of the contract's check alone."""
+
+    needs_errors = False
+
+    def pick(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
+        rows = Random().pick(pool, n, rng)
+        return rows if len(pool) == len(POOL) else replace(rows, indices=np.roll(rows.indices, 1) * 0)
+
+
+def test_rows_that_a_users_picker_may_not_return_are_refused_on_every_pool() -> None:
+    step, able = Step(Own(), error_source("reference")), np.arange(len(POOL)) < 40
+    assert len(step.propose(POOL, revealed(FREE), 4, drawn(0)).picks) == 4
+    with pytest.raises(UsageError, match=r"Own\.pick must not return rows that"):
+        step.propose(POOL, revealed(FREE), 4, drawn(0), able=able)
+
+
+class Guess(ErrorSource):
+    """A user's error source, which returns what it is told to."""
+
+    name = "guess"
+    needs_probes = True
+    rows: Any = FREE[:2]
+    errors: Any = np.ones(len(POOL))
+
+    def draw(self, pool: Pool, n: int, rng: np.random.Generator) -> Any:  # noqa: ARG002
+        return self.rows
+
+    def estimate(self, pool: Pool, known: np.ndarray, evidence: Evidence = NOTHING) -> Any:  # noqa: ARG002
+        return self.errors
+
+
+@pytest.mark.parametrize(
+    "rows", [TAKEN[:2], FREE[[0, 0]], -FREE[1:3], FREE[:2] + 60, FREE[:2] * 1.0, FREE[:3], None]
+)
+def test_rows_that_a_users_source_may_not_draw_are_refused(rows: Any) -> None:
+    source = Guess()
+    assert Step(Greedy(), source).draw_probes(POOL, 2, drawn(0)).tolist() == FREE[:2].tolist()
+    source.rows = rows
+    with pytest.raises(UsageError, match=r"Guess\.draw must return at most 2 unlabelled rows of the pool"):
+        Step(Greedy(), source).draw_probes(POOL, 2, drawn(0))
+
+
+@pytest.mark.parametrize(
+    ("errors", "message"),
+    [
+        (np.ones(3), r"must have shape \(60,\)"),
+        (np.ones((60, 1)), r"must have shape \(60,\)"),
+        (None, r"must have shape \(60,\)"),
+        (np.full(60, -1.0), "must be finite errors ≥ 0"),
+        (np.full(60, np.inf), "must be finite errors ≥ 0"),
+        (["a"] * 60, "must be real numbers"),
+    ],
+)
+def test_errors_that_a_users_source_may_not_estimate_are_refused(errors: Any, message: str) -> None:
+    source = Guess()
+    source.errors = [1.0] * len(POOL)
+    assert len(Step(Greedy(), source).propose(POOL, revealed(FREE[:4]), 3, drawn(0)).picks) == 3
+    source.errors = errors
+    with pytest.raises(UsageError, match=rf"Guess\.estimate {message}"):
+        Step(Greedy(), source).propose(POOL, revealed(FREE[:4]), 3, drawn(0))

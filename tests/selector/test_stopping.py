@@ -72,11 +72,12 @@ def test_flat_curve(errors: list[float], stops: bool) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"target": 0.0}, "target must be a positive error, got 0.0"),
-        ({"cluster_target": -1.0}, "cluster_target must be a positive error"),
-        ({"patience": 0}, "patience must be at least one round, got 0"),
-        ({"coverage": 1.0}, "coverage must lie between 0 and 1"),
-        ({"measure": "median"}, "measure must be 'mae' or 'rmse', got 'median'"),
+        ({"target": 0.0}, "target must be a finite number > 0, got 0.0"),
+        ({"cluster_target": -1.0}, "cluster_target must be a finite number > 0"),
+        ({"patience": 0}, "patience must be a whole number > 0, got 0"),
+        ({"patience": 1.5}, "patience must be a whole number > 0, got 1.5"),
+        ({"coverage": 1.0}, "coverage must be a finite number > 0 and < 1"),
+        ({"measure": "median"}, "unknown measure 'median'"),
     ],
 )
 def test_impossible_rules_are_refused(values: dict[str, float], message: str) -> None:

@@ -20,7 +20,7 @@ def test_a_refined_model_is_saved_with_what_was_done(family: NetworkForceField, 
     train = write(tmp_path / "train.extxyz", training("accurate", 10))
     model, out = family.save(tmp_path / "model"), tmp_path / "refined"
     found = refine_files(
-        model, tests, prior=Springs(), train=train, out=out, device="cpu", adaptation=HOW, seed=3
+        model, tests, prior=Springs(), train=train, out=out, device="cpu", adaptation=HOW, seed=np.int64(3)
     )
     means = Means(prior=always(Springs()), training=training("accurate", 10), how=HOW)
     expected = refine(family, TESTS, means, seed=3).model.predict(TESTS)

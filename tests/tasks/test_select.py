@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from fidsel.data.label_file import LabelFile
 from fidsel.exceptions import UsageError
 from fidsel.models import PaiNN
 from fidsel.selector import Random, VarianceReduction, error_source
-from fidsel.tasks.select import cheap_labels, refuse_unable, require_covariance
+from fidsel.selector.stopping import Stopping
+from fidsel.tasks.select import cheap_labels, refuse_unable, require_covariance, select_files
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,53 @@ def test_picks_by_variance_need_a_kernel() -> None:
     require_covariance(Random(), PaiNN(features=4, layers=1))
     with pytest.raises(UsageError, match="needs a kernel, a painn model has no covariance"):
         require_covariance(VarianceReduction(), PaiNN(features=4, layers=1))
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    heard: list[object] = []
+    with pytest.raises(UsageError, match=r"p\.npz must be a file in a folder that exists"):
+        select_files(
+            frames(60),
+            start=10,
+            size=5,
+            out=tmp_path / "nowhere" / "p.npz",
+            report=lambda *a: heard.append(a),
+        )
+    assert not heard
+
+
+@pytest.mark.parametrize("wrong", [{"size": 2.5}, {"start": 10.0}, {"seed": None}, {"holdout": "a"}])
+def test_numbers_that_cannot_be_are_refused_before_anything_is_trained(
+    wrong: dict[str, Any], tmp_path: Path
+) -> None:
+    heard: list[object] = []
+    with pytest.raises(UsageError, match=r"must be a (whole|finite) number"):
+        select_files(frames(60), out=tmp_path / "p.npz", report=lambda *a: heard.append(a), **wrong)
+    assert not heard
+
+
+def test_numbers_of_numpy_select_as_pythons_own(tmp_path: Path) -> None:
+    found = [
+        select_files(
+            frames(60),
+            settings=["model.sigmas=[10]"],
+            out=tmp_path / f"{start!r}.npz",
+            start=start,
+            size=size,
+            rounds=1,
+            holdout=holdout,
+            seed=seed,
+            control=False,
+            stopping=Stopping(target=np.float32(1e-9), patience=np.int64(3)),  # type: ignore[arg-type]
+        )
+        for start, size, holdout, seed in (
+            (10, 5, 0.25, 0),
+            (np.int64(10), np.int32(5), np.float32(0.25), np.int64(0)),
+        )
+    ]
+    first, second = ([pick.row for pick in one.rounds[1].picks] for one in found)
+    assert first == second
+    assert found[0].settings == found[1].settings
 
 
 def test_sources_that_ask_nothing_of_a_model_go_with_any() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fidsel.arguments import Fraction, NonNegativeInt, PositiveInt, check_arguments
 from fidsel.arrays import BoolArray, IntArray
 from fidsel.campaign.records.round import Pick
 from fidsel.data import Frames, leaks, split_indices
@@ -40,25 +41,19 @@ class Selection:
     stopping : further reasons to stop.
     """
 
-    start: int | None = None
-    size: int = 100
-    rounds: int = 8
-    holdout: float = 0.25
-    probes: int = 20
-    clusters: int = GEOMETRY
-    energy_clusters: int = ENERGY
+    start: PositiveInt | None = None
+    size: PositiveInt = 100
+    rounds: NonNegativeInt = 8
+    holdout: Fraction = 0.25
+    probes: NonNegativeInt = 20
+    clusters: PositiveInt = GEOMETRY
+    energy_clusters: PositiveInt = ENERGY
     seed: int = 0
     stopping: Stopping = field(default_factory=Stopping)
 
     def __post_init__(self) -> None:
-        if self.size < 1 or self.rounds < 0 or self.probes < 0:
-            raise UsageError(
-                "size must be ≥ 1, rounds and probes ≥ 0, got "
-                f"size = {self.size}, rounds = {self.rounds}, probes = {self.probes}"
-            )
+        check_arguments(self)
         checked_seed(self.seed)
-        if not 0 < self.holdout < 1:
-            raise UsageError(f"holdout must be a fraction between 0 and 1, got {self.holdout}")
 
     def rng(self, purpose: str, index: int = 0) -> np.random.Generator:
         """Return the generator of one purpose and round."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fidsel.exceptions import UsageError
+from fidsel.arguments import Bound
 from fidsel.fidelity.molecules.molecule import Molecule, rdkit_mol
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def embedded(molecule: Molecule, n: int, seed: int) -> "Chem.Mol":
 
     ETKDG: Wang et al., J. Chem. Inf. Model. 2020, 60, 2044, DOI 10.1021/acs.jcim.0c00025.
 
-    Raises `UsageError` for a negative seed.
+    Raises `UsageError` unless the seed is a whole number ≥ 0.
 
     Parameters
     ----------
@@ -42,14 +42,13 @@ def rdkit_seed(seed: int, n: int = 1) -> int:
 
     Neighbouring seeds are spread out, so that two of them have no geometry in common.
 
-    Raises `UsageError` for a negative seed.
+    Raises `UsageError` unless the seed is a whole number ≥ 0.
 
     Examples
     --------
     >>> [1 <= rdkit_seed(seed, 40) <= LARGEST_SEED - 39 for seed in (0, 1, 2**31 - 1, 2**31, 2**64)]
     [True, True, True, True, True]
     """
-    if seed < 0:
-        raise UsageError(f"a seed must be a whole number ≥ 0, got {seed}")
+    Bound(ge=0).require("a seed", seed, whole=True)
     drawn = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
     return 1 + drawn % (LARGEST_SEED - n + 1)

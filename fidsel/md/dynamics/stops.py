@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from ase.units import kB
 
+from fidsel.arguments import PositiveInt, check_arguments
 from fidsel.arrays import FloatArray, IntArray, shown
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
@@ -79,15 +80,16 @@ class Doubt:
     disagreement: float = inf
     outside: float = inf
     far: bool = False
-    every: int = 10
+    every: PositiveInt = 10
     bound: float = inf
     bounds: ClusterBounds | None = None
 
     def __post_init__(self) -> None:
-        if not (self.disagreement > 0 and self.outside >= 0 and self.every >= 1 and self.bound > 0):
+        check_arguments(self, " of uncertainty")
+        if not (self.disagreement > 0 and self.outside >= 0 and self.bound > 0):
             raise UsageError(
-                "limits of uncertainty need disagreement > 0 eV/Å, outside ≥ 0 Å, every ≥ 1 step and bound "
-                f"> 0 eV/Å, got {self.disagreement}, {self.outside}, {self.every} and {self.bound}"
+                "limits of uncertainty need disagreement > 0 eV/Å, outside ≥ 0 Å and bound > 0 eV/Å, got "
+                f"{self.disagreement}, {self.outside} and {self.bound}"
             )
 
     def completed(self, model: "ForceField", starts: Frames) -> Self:
@@ -166,6 +168,7 @@ class Stops:
     doubt: Doubt = NO_DOUBT
 
     def __post_init__(self) -> None:
+        check_arguments(self)
         if not (self.hot > 1 and self.loss > 0):
             raise UsageError(f"a stop needs hot > 1 and loss > 0 eV/atom, got {self.hot} and {self.loss}")
 

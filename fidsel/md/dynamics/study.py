@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fidsel.arguments import NonNegativeFloat, PositiveFloat, PositiveInt, check_arguments
 from fidsel.arrays import shown
 from fidsel.data import Frames
 from fidsel.data.alike import alike
@@ -16,7 +17,7 @@ from fidsel.md.dynamics.replicas import ReplicaRun
 from fidsel.md.dynamics.samples import Samples
 from fidsel.md.dynamics.simulation import Simulation, Tell, simulate, unheard
 from fidsel.md.dynamics.stops import ClusterBounds, Stops
-from fidsel.md.langevin import Thermostat, check_request
+from fidsel.md.langevin import Thermostat
 from fidsel.md.physical import PhysicalRange
 from fidsel.models.checkpoints import Checkpoints, digest, model_digest
 from fidsel.models.contract import ForceField
@@ -49,23 +50,21 @@ class Protocol:
     cautious : whether a model's doubt ends a replica by the usual limits, where `stops` has none.
     """
 
-    time: float = 1000.0
-    timesteps: Sequence[float] = (0.5,)
-    temperatures: Sequence[float] = (300.0,)
-    friction: float = 0.01
-    replicas: int | None = None
-    every: int = 20
+    time: PositiveFloat = 1000.0
+    timesteps: Sequence[PositiveFloat] = (0.5,)
+    temperatures: Sequence[PositiveFloat] = (300.0,)
+    friction: NonNegativeFloat = 0.01
+    replicas: PositiveInt | None = None
+    every: PositiveInt = 20
     stops: Stops = STOPS
     cautious: bool = False
 
     def __post_init__(self) -> None:
-        check_request(1 if self.replicas is None else self.replicas, self.temperatures)
-        for timestep in self.timesteps:
-            Thermostat(timestep, self.friction)
-        if not self.timesteps or not max(self.timesteps) <= self.time < inf or self.every < 1:
+        check_arguments(self, " of dynamics")
+        if not self.timesteps or not self.temperatures or max(self.timesteps) > self.time:
             raise UsageError(
-                "dynamics need at least one time step, a time of one of them at least, and samples every 1 "
-                f"or more time steps, got {list(self.timesteps)} fs, {self.time} fs and {self.every}"
+                "dynamics need temperatures and time steps, at least one of each, and a time of one step at "
+                f"least, got {self.temperatures} K, {self.timesteps} fs and {self.time} fs"
             )
 
 

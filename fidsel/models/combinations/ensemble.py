@@ -13,12 +13,14 @@ from torch.func import functional_call, vmap
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.data.given import require_frames
+from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import Disagreement, ForceField, Prediction, Tensors
+from fidsel.models.device import gradients
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.networks.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.registry import join, part
-from fidsel.models.require import require_apart, require_level
+from fidsel.models.require import counts_of, require_apart, require_level
 
 TOGETHER = {"cpu": 1 << 12, "cuda": inf}
 """Atom pairs of all members below which one program beats one member after the other, by device.
@@ -65,8 +67,9 @@ class Ensemble(ForceField):
         members : how many.
         seed : of the first; it decides those of the others.
         """
-        more = np.random.SeedSequence(seed).generate_state(max(1, members))[1:]
-        return cls([model(int(own)) for own in (seed, *more)][:members])
+        many, first = counts_of("an ensemble", members=(members, 0))["members"], checked_seed(seed)
+        more = np.random.SeedSequence(first).generate_state(max(1, many))[1:]
+        return cls([model(int(own)) for own in (first, *more)][:many])
 
     def __repr__(self) -> str:
         kinds = sorted({member.kind for member in self.members})
@@ -142,6 +145,7 @@ class Ensemble(ForceField):
         return cls([part(str(i), members, tensors) for i in range(len(members))])
 
     @cached_property
+    @gradients()
     def _stack(self) -> "_Stack | None":
         networks = self.networks
         return _Stack(networks) if networks and networks[0].network.vectorised else None
@@ -149,6 +153,7 @@ class Ensemble(ForceField):
     def _pairs(self, frames: Frames) -> int:
         return len(self.members) * int((frames.sizes**2).sum())
 
+    @gradients()
     def _together(self, stack: "_Stack", frames: Frames, level: str | None) -> tuple[FloatArray, FloatArray]:
         first = self.networks[0]
         require_level(level, *first.levels)

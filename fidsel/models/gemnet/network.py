@@ -23,7 +23,7 @@ from fidsel.models.networks.base import Network, NetworkForceField, seeded
 from fidsel.models.networks.batch import Batch
 from fidsel.models.networks.pairs import ELEMENTS, pairs
 from fidsel.models.networks.readout import Readout
-from fidsel.models.require import require_at_least, require_positive
+from fidsel.models.require import counts_of, length_of
 
 
 @dataclass(frozen=True)
@@ -232,6 +232,5 @@ class GemNet(NetworkForceField):
         )  # fmt: skip
         layers = ("before_skip", "after_skip", "concat", "residuals")
         least = {name: (size, 0 if name in layers else 1) for name, size in asdict(sizes).items()}
-        require_at_least(self.kind, **least)
-        require_positive(self.kind, "Å", cutoff=cutoff)
-        super().__init__(seeded(seed, lambda: GemNetNetwork(asdict(sizes), cutoff)), level)
+        counts, reach = counts_of(self.kind, **least), length_of(self.kind, "cutoff", cutoff)
+        super().__init__(seeded(seed, lambda: GemNetNetwork(counts, reach)), level)

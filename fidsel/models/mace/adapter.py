@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fidsel.arguments import NonNegativeInt, PositiveFloat, PositiveInt
+from fidsel.arguments import Bound, NonNegativeInt, PositiveFloat, PositiveInt
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models.mace.build import Config, build, read_checkpoint
@@ -17,7 +17,7 @@ from fidsel.models.networks.base import Network, NetworkForceField, seeded
 from fidsel.models.networks.batch import Batch
 from fidsel.models.networks.edges import edges
 from fidsel.models.reference import EnergyReference
-from fidsel.models.require import require_at_least, require_electrons, require_finite, require_positive
+from fidsel.models.require import counts_of, length_of, require_electrons, require_finite
 
 DEFAULTS: Config = {
     "interaction_cls": "RealAgnosticResidualInteractionBlock",
@@ -160,19 +160,22 @@ class MACE(NetworkForceField):
             super().__init__(network, level, references=[reference])
             return
         least = {name: (value, 0 if name == "max_l" else 1) for name, value in sizes.items()}
-        require_at_least(self.kind, elements=(len(elements), 1), **least)
-        require_positive(self.kind, "Å", cutoff=cutoff)
-        degrees = range(max_l + 1)
+        counts_of(self.kind, elements=(len(elements), 1))
+        own, reach = counts_of(self.kind, **least), length_of(self.kind, "cutoff", cutoff)
+        if neighbours is not None:
+            neighbours = float(Bound(gt=0).require(f"neighbours of {self.kind}", neighbours))
         config = DEFAULTS | {
             "atomic_numbers": sorted({int(z) for z in elements}),
             "atomic_energies": [0.0] * len(set(elements)),
-            "hidden_irreps": " + ".join(f"{channels}x{degree}{'eo'[degree % 2]}" for degree in degrees),
-            "num_interactions": layers,
-            "correlation": correlation,
-            "num_bessel": radial,
+            "hidden_irreps": " + ".join(
+                f"{own['channels']}x{degree}{'eo'[degree % 2]}" for degree in range(own["max_l"] + 1)
+            ),
+            "num_interactions": own["layers"],
+            "correlation": own["correlation"],
+            "num_bessel": own["radial"],
             "avg_num_neighbors": neighbours,
         }
-        super().__init__(seeded(seed, lambda: MACENetwork(config, cutoff).to(torch.float32)), level)
+        super().__init__(seeded(seed, lambda: MACENetwork(config, reach).to(torch.float32)), level)
 
     def check_frames(self, frames: Frames) -> None:
         """Accept molecules and crystals of the charge and spin it was trained on."""

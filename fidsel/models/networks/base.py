@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fidsel.arguments import Bound
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.data.given import require_frames
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction, Surface, Tensors
-from fidsel.models.device import resolve
+from fidsel.models.device import building, gradients, resolve
 from fidsel.models.networks.batch import PAIRS, Batch, chunks, pad
 from fidsel.models.networks.pairs import ELEMENTS
 from fidsel.models.networks.readout import Readout
@@ -93,9 +94,9 @@ class Network(nn.Module, ABC):
 
 
 def seeded(seed: int, build: Callable[[], Network]) -> Network:
-    """Return a network whose initial parameters depend on `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    """Return a network whose initial parameters depend on `seed` alone, a whole number or a `UsageError`."""
+    with torch.random.fork_rng(devices=[]), building():
+        torch.manual_seed(Bound(ge=0, lt=2**64).require("a seed", seed, whole=True))
         return build()
 
 
@@ -159,6 +160,7 @@ class NetworkForceField(ForceField):
         """Reference energies of the default level."""
         return self.references[self.levels.index(self.level)]
 
+    @gradients()
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
         """Return a copy on another device, see `ForceField.to`, or with another precision."""
         there = None if device is None else resolve(device)
@@ -199,6 +201,7 @@ class NetworkForceField(ForceField):
         fresh = ElementRanges.of(frames, self.network.reach)
         return self._copy(distances=fresh if self.distances is None else self.distances | fresh)
 
+    @gradients()
     def with_parameters(self, parameters: Mapping[str, Tensor]) -> Self:
         """Return a copy whose named parameters have new values; the others stay."""
         network = copy.deepcopy(self.network)
@@ -208,6 +211,7 @@ class NetworkForceField(ForceField):
                 own[name].copy_(value)
         return self._copy(network=network)
 
+    @gradients()
     def calibrated(self, frames: Frames) -> Self:
         """Return a copy whose network has seen the scale of its features on some frames, once.
 
@@ -221,6 +225,7 @@ class NetworkForceField(ForceField):
         network.calibrate(pad(frames[rows], self.dtype, self.device))
         return self._copy(network=network)
 
+    @building()
     def with_cutoff(self, cutoff: float) -> Self:
         """Return a copy whose envelope ends at another distance, Å; its parameters stay.
 
@@ -233,6 +238,7 @@ class NetworkForceField(ForceField):
         network.extend(float(cutoff))
         return self._copy(network=network)
 
+    @building()
     def with_heads(self, levels: Sequence[str], level: str | None = None) -> Self:
         """Return a copy with one head for each of the given levels on the same body.
 
@@ -270,6 +276,7 @@ class NetworkForceField(ForceField):
         )
         return heads
 
+    @gradients()
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return energies (n_frames,) eV and forces (n_atoms, 3) eV/Å; see `ForceField.predict`."""
         head = self._head(frames, level)
@@ -283,6 +290,7 @@ class NetworkForceField(ForceField):
         require_apart(frames, energy, forces)
         return Prediction(energy, forces)
 
+    @gradients()
     def surface(self, like: Frames) -> Surface:
         """Return what predicts many configurations of the same atoms again and again; see `ForceField`.
 
@@ -293,6 +301,7 @@ class NetworkForceField(ForceField):
         one = pad(like[:1], self.dtype, self.device, head)
         limit = max(1, PAIRS[self.device.type] // size**2)
 
+        @gradients()
         def surface(positions: FloatArray) -> tuple[FloatArray, FloatArray]:
             parts = []
             centred = positions - positions.mean(axis=1, keepdims=True)
@@ -341,6 +350,7 @@ class NetworkForceField(ForceField):
         return settings, dict(self.network.state_dict())
 
     @classmethod
+    @building()
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, on the CPU."""
         with warnings.catch_warnings():

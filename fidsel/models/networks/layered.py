@@ -8,7 +8,7 @@ from torch import nn
 from fidsel.models.networks.base import Network, NetworkForceField, seeded
 from fidsel.models.networks.pairs import ELEMENTS
 from fidsel.models.networks.readout import Readout
-from fidsel.models.require import require_at_least, require_positive
+from fidsel.models.require import counts_of, length_of
 
 
 class LayeredNetwork(Network):
@@ -51,6 +51,5 @@ class LayeredForceField(NetworkForceField):
 
     def __init__(self, level: str, features: int, layers: int, radial: int, cutoff: float, seed: int) -> None:
         least = {"features": (features, 2), "layers": (layers, 1), "radial": (radial, self.least_radial)}
-        require_at_least(self.kind, **least)
-        require_positive(self.kind, "Å", cutoff=cutoff)
-        super().__init__(seeded(seed, lambda: self.architecture(features, layers, radial, cutoff)), level)
+        sizes, reach = counts_of(self.kind, **least), length_of(self.kind, "cutoff", cutoff)
+        super().__init__(seeded(seed, lambda: self.architecture(**sizes, cutoff=reach)), level)

@@ -10,16 +10,17 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import torch
 
-from fidsel.arguments import Fraction, Internal, NonNegativeInt, PositiveFloat, PositiveInt
+from fidsel.arguments import Bound, Fraction, Internal, NonNegativeInt, PositiveFloat, PositiveInt
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.data.given import require_frames
 from fidsel.exceptions import UsageError, unknown
 from fidsel.models.contract import ForceField, Prediction, Tensors
-from fidsel.models.device import resolve
+from fidsel.models.device import gradients, resolve
 from fidsel.models.ranges import Ranges
 from fidsel.models.require import (
     blaming,
+    counts_of,
     require_apart,
     require_distances,
     require_electrons,
@@ -119,14 +120,14 @@ class SGDML(ForceField):
         for name, value, allowed in (("solver", solver, SOLVERS), ("metric", metric, METRICS)):
             if value not in allowed:
                 raise unknown(name, value, allowed)
-        if (memory is not None and memory <= 0) or not 0 < tolerance < 1 or iterations < 1:
-            raise UsageError(
-                "memory must be positive, tolerance between 0 and 1 and iterations at least 1, "
-                f"got {memory}, {tolerance} and {iterations}"
-            )
-        self.symmetries, self.max_perms, self.refine, self.metric = symmetries, max_perms, refine, metric
+        counts = counts_of(
+            self.kind, max_perms=(max_perms, 1), refine=(refine, 0), iterations=(iterations, 1)
+        )
+        self.max_perms, self.refine, self.iterations = counts.values()
+        self.memory = None if memory is None else Bound(gt=0).require("memory of sgdml", memory)
+        self.tolerance = float(Bound(gt=0, lt=1).require("tolerance of sgdml", tolerance))
+        self.symmetries, self.metric, self.solver = symmetries, metric, solver
         self.device = resolve(device)
-        self.solver, self.memory, self.tolerance, self.iterations = solver, memory, tolerance, iterations
         self.fitted = None if fitted is None else fitted.to(self.device)
 
     def __repr__(self) -> str:
@@ -143,6 +144,7 @@ class SGDML(ForceField):
         permutations: IntArray = self._require_fitted().permutations.cpu().numpy()
         return permutations
 
+    @gradients()
     def fit(
         self, train: Frames, validation: Frames, weights: FloatArray | None = None
     ) -> tuple["SGDML", dict[str, Any]]:
@@ -196,6 +198,7 @@ class SGDML(ForceField):
         task.finish({"fitted": fitted.scalars(), "record": record}, fitted.tensors())
         return self._copy(fitted=fitted, level=one_level(train) or self.level), record
 
+    @gradients()
     def update(self, frames: Frames, weights: FloatArray | None = None) -> tuple["SGDML", dict[str, Any]]:
         """Return the model fitted to its training frames and more, and a record.
 
@@ -227,6 +230,7 @@ class SGDML(ForceField):
         updated, record = add_frames(fitted, frames, weights, self._solver, self.device)
         return self._copy(fitted=updated), record
 
+    @gradients()
     def predict(self, frames: Frames, level: str | None = None) -> Prediction:
         """Return energies and forces; see `ForceField.predict`."""
         require_frames(frames)
@@ -263,6 +267,7 @@ class SGDML(ForceField):
         found: FloatArray = (scale * force_covariance(fitted, self._solved, here, there)).cpu().numpy()
         return found
 
+    @gradients()
     def to(self, device: str) -> Self:
         """Return the model on a device, see `ForceField.to`; on another one it is without its factor."""
         there = resolve(device)
@@ -299,6 +304,7 @@ class SGDML(ForceField):
             return ready.with_symmetries(known.permutations)
         return ready
 
+    @gradients()
     def completed(self, frames: Frames) -> ForceField:
         """Return an exact fit with its validation frames learnt, too; see `ForceField.completed`."""
         fitted, solver = self._require_fitted(), self._solver
@@ -334,6 +340,7 @@ class SGDML(ForceField):
         return settings | {"fitted": self.fitted.scalars()}, self.fitted.tensors()
 
     @classmethod
+    @gradients()
     def from_state(cls, settings: Mapping[str, Any], tensors: Tensors) -> Self:
         """Return the model that `state` came from, on the CPU."""
         fitted = Fitted.restore(tensors, settings["fitted"]) if "fitted" in settings else None

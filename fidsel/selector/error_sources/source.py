@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import FloatArray, IntArray, numbers_of
 from fidsel.exceptions import UsageError
 from fidsel.selector.pool import Covariance, Pool
 
@@ -112,6 +112,34 @@ def checked(pool: Pool, errors: FloatArray, name: str = "known") -> FloatArray:
     if np.isinf(errors).any() or (errors < 0).any():
         raise UsageError(f"{name} must be finite errors ≥ 0 in {pool.unit}, or NaN where unknown")
     return errors
+
+
+def drawn(source: ErrorSource, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:
+    """Return the rows that a source draws, which may be a user's own: at most `n`, unlabelled, each once.
+
+    Raises a `UsageError` where it draws others.
+    """
+    rows = np.asarray(source.draw(pool, n, rng))
+    right = rows.ndim == 1 and (rows.dtype.kind in "iu" or rows.size == 0) and len(rows) <= n
+    rows = rows.astype(np.int64) if right else rows
+    if right:
+        inside = ((rows >= 0) & (rows < len(pool))).all() and len(np.unique(rows)) == len(rows)
+        right = bool(inside and not pool.labelled[rows].any())
+    if not right:
+        raise UsageError(
+            f"{type(source).__name__}.draw must return at most {n} unlabelled rows of the pool, each once, "
+            f"as an array of whole numbers, got {str(rows)[:60]}"
+        )
+    return rows
+
+
+def estimated(source: ErrorSource, pool: Pool, known: FloatArray, evidence: Evidence = NOTHING) -> FloatArray:
+    """Return the errors (n,) that a source estimates, which may be a user's own.
+
+    Raises a `UsageError` where they are none.
+    """
+    name = f"{type(source).__name__}.estimate"
+    return checked(pool, numbers_of(name, source.estimate(pool, known, evidence), np.float64), name)
 
 
 def scaled(pool: Pool, guess: FloatArray, known: FloatArray) -> FloatArray:

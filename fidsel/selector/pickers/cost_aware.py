@@ -8,6 +8,7 @@ import numpy as np
 
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError, unknown
+from fidsel.selector.ask import ask
 from fidsel.selector.pickers.free_rows import free_rows, known_errors
 from fidsel.selector.pickers.reasons import at_cost
 from fidsel.selector.pool import Picker, Picks, Pool, Seed, needs_covariance, needs_errors
@@ -76,7 +77,7 @@ class CostAware:
         gains = self._gains(pool)
         length = max(n, min(int(np.ceil(self.breadth * n)), distinct))
         blind = replace(pool, costs=np.full(pool.costs.shape, np.nan))
-        listed = self.picker.pick(blind, length, rng)
+        listed = ask(self.picker, blind, length, rng)
         value = self._values(pool, listed.indices)
         fidelity, utility = _best(gains, value, pool.costs[listed.indices])
         order = np.lexsort((-(value * gains[fidelity]), -utility))[:n]

@@ -6,6 +6,7 @@ from typing import Any
 
 from ase import Atoms
 
+from fidsel.data.atomic import require_writable
 from fidsel.data.label_file import Labels
 from fidsel.data.memory import memory_share
 from fidsel.exceptions import FidselError
@@ -20,6 +21,7 @@ from fidsel.md.surface import Labelled
 from fidsel.models import ForceField
 from fidsel.models.combinations.labels import Outcome, SourceLabels
 from fidsel.models.source import ModelSource
+from fidsel.report.pictures.plot import require_picture
 from fidsel.report.pictures.torsions import Turned, torsion_plot
 from fidsel.tasks.dynamics.models import Model, called, maker, makers
 from fidsel.tasks.dynamics.starts import read_starts
@@ -48,10 +50,12 @@ def check_files(
     Raises
     ------
     UsageError
-        where files cannot be read, or no bond can be turned about for the picture.
+        where files cannot be read, or the picture cannot be written or has no bond that can be turned about.
     FidselError
         where no minimum is found, or a label passes its limit of time.
     """
+    require_writable(picture)
+    require_picture(picture)
     named = makers(models, device)
     truth, name = maker(source, device), called(source)
     checks, scans = [], []

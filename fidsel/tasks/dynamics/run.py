@@ -12,7 +12,7 @@ from typing import Any
 from fidsel.campaign.rounds.bounds import round_bounds
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.data import Frames, write
-from fidsel.data.atomic import require_ending
+from fidsel.data.atomic import require_ending, require_writable
 from fidsel.data.label_file import Labels
 from fidsel.data.reading import require_written
 from fidsel.data.seed import checked_seed
@@ -25,6 +25,7 @@ from fidsel.md.dynamics.stops import ClusterBounds, Doubt, Stops
 from fidsel.md.dynamics.study import STOPS, Protocol, Study, study, systems
 from fidsel.md.physical import PhysicalRange, bonds_of
 from fidsel.report.pictures.dynamics import dynamics_plot
+from fidsel.report.pictures.plot import require_picture
 from fidsel.tasks.dynamics.models import Model, makers
 from fidsel.tasks.dynamics.starts import read_starts, round_of
 
@@ -91,11 +92,13 @@ def dynamics_files(
     LockError
         where another process writes the same trajectories.
     """
-    checked_seed(seed)
+    seed = checked_seed(seed)
     out = products.out
     if products.candidates is not None:
         require_written(products.candidates)
     require_ending(out, "a trajectory", *FORMATS)
+    require_writable(out, products.candidates, products.picture)
+    require_picture(products.picture)
 
     def tells(name: str) -> Tell:
         return lambda step, of, detail: report(name, step, of, detail)

@@ -8,6 +8,7 @@ import numpy as np
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
+from fidsel.models.device import gradients
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.labels import (
@@ -73,6 +74,7 @@ def fit(
     return fit_members([model], train, validation, stage, weights, seed=seed, watch=watch)[0]
 
 
+@gradients()
 def fit_members(
     models: Sequence[NetworkForceField],
     train: Frames,

@@ -12,6 +12,7 @@ from torch.func import grad
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
+from fidsel.models.device import gradients
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.labels import Labelled, Usable, centred, prepare, ready_to_learn
@@ -22,6 +23,7 @@ from fidsel.training.stage import History, Stage
 Energy = Callable[[Tensor], Tensor]
 
 
+@gradients()
 def fit_score(
     model: NetworkForceField,
     train: Frames,
@@ -126,6 +128,7 @@ def directed(model: NetworkForceField, frames: Frames, seed: int) -> Directed:
     return Directed(**vars(ready), generator=generator)
 
 
+@gradients()
 def frame_terms(model: NetworkForceField, frames: Frames, seed: int) -> tuple[FloatArray, FloatArray]:
     """Return ‖F‖² in (eV/Å)² and vᵀ∇(vᵀF) in eV/Å² of each frame, (n_frames,).
 

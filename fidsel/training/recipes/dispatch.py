@@ -16,6 +16,7 @@ from fidsel.exceptions import UsageError
 from fidsel.models.combinations.average import Average
 from fidsel.models.combinations.ensemble import Ensemble
 from fidsel.models.contract import Fittable, ForceField, Watchable
+from fidsel.models.device import gradients
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.models.watch import QUIET, Watch
 from fidsel.training.evaluate import validation_error
@@ -50,6 +51,7 @@ def require_different(networks: Sequence[NetworkForceField]) -> None:
             )
 
 
+@gradients()
 def train_one(
     model: ForceField,
     train: Frames,
@@ -88,6 +90,7 @@ def train_one(
     raise UsageError(f"a {model.kind} model only predicts: give a network or a model with a fit to train")
 
 
+@gradients()
 def train_average(
     model: Average,
     train: Frames,
@@ -122,6 +125,7 @@ def train_average(
     return (average if better else members[best]), History(stage=stage.name, seconds=seconds, notes=notes)
 
 
+@gradients()
 def train_ensemble(
     model: Ensemble,
     train: Frames,

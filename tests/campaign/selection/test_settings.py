@@ -1,3 +1,7 @@
+import json
+from dataclasses import asdict
+from typing import Any
+
 import numpy as np
 import pytest
 from morse_molecule import frames
@@ -41,11 +45,24 @@ def test_too_few_frames_are_refused(pool: Frames, numbers: Selection, message: s
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"size": 0}, "size must be ≥ 1"), ({"holdout": 1.0}, "holdout must be a fraction between 0 and 1")],
+    [
+        ({"size": 0}, "size must be a whole number > 0, got 0"),
+        ({"size": 2.5}, r"size must be a whole number > 0, got 2\.5"),
+        ({"start": 10.0}, r"start must be a whole number > 0, got 10\.0"),
+        ({"rounds": 1.5}, "rounds must be a whole number ≥ 0"),
+        ({"holdout": 1.0}, "holdout must be a finite number > 0 and < 1, got 1.0"),
+        ({"holdout": "a"}, "holdout must be a finite number > 0 and < 1, got 'a'"),
+        ({"seed": None}, r"a seed must be a whole number from 0 to 2\^62, got None"),
+    ],
 )
-def test_impossible_numbers_are_refused(values: dict[str, float], message: str) -> None:
+def test_impossible_numbers_are_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Selection(**values)  # type: ignore[arg-type]
+        Selection(**values)
+
+
+def test_numbers_of_numpy_are_kept_as_json_has_them() -> None:
+    given = Selection(start=np.int64(10), size=np.int32(5), holdout=np.float32(0.25), seed=np.int64(3))
+    assert json.loads(json.dumps(asdict(given))) == asdict(Selection(10, 5, holdout=0.25, seed=3))
 
 
 def test_energies_alone_can_be_selected_for() -> None:

@@ -75,12 +75,14 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
         {"time": 0.1},
         {"every": 0},
     ):
-        with pytest.raises(UsageError, match="time step"):
+        with pytest.raises(UsageError, match=r"time steps|(timesteps|every) of dynamics must be"):
             Protocol(**wrong)
-    with pytest.raises(UsageError, match="temperatures must be positive"):
+    with pytest.raises(UsageError, match="temperatures of dynamics must be a finite number > 0"):
         Protocol(temperatures=(0.0,))
-    with pytest.raises(UsageError, match="number of frames"):
-        Protocol(replicas=0)
+    with pytest.raises(UsageError, match=r"replicas of dynamics must be a whole number > 0, got 1\.5"):
+        Protocol(replicas=1.5)
+    with pytest.raises(UsageError, match=r"timesteps of dynamics must be a sequence, such as \(0.5,\)"):
+        Protocol(timesteps=0.5)
     two = Frames.stack([1, 1, 1, 1], [[[0, 0, 0], [0, 0, 0.74], [0, 0, 20.0], [0, 0, 20.74]]])
     with pytest.raises(UsageError, match=r"start 0 is out of the physical range \(fragments apart\)"):
         study({"mmff": lambda _: MMFFForceField(WATER)}, two, Protocol(10.0), 0, tmp_path)

@@ -100,9 +100,9 @@ def test_a_trajectory_that_always_leaves_is_an_error() -> None:
 
 
 def test_requests_that_cannot_be_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="frames must be ≥ 1, got 0"):
+    with pytest.raises(UsageError, match="frames must be a whole number ≥ 1, got 0"):
         sample(ETHANOL, 0, [300.0], seed=1)
-    with pytest.raises(UsageError, match="temperatures must be positive"):
+    with pytest.raises(UsageError, match="temperatures must be positive and at least one"):
         sample(ETHANOL, 5, [], seed=1)
     with pytest.raises(UsageError, match=r"no type for atom 1 \(B\)"):
         sample(from_smiles("CB(O)O"), 5, [300.0], seed=1)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from architectures import ARCHITECTURES, REFERENCE, mixed, network
 from morse_molecule import frames
 
@@ -59,6 +60,16 @@ def test_mean_and_spread_of_any_members(which: str) -> None:
     np.testing.assert_allclose(apart.energy, energy.std(0, ddof=1), rtol=0, atol=1e-7)
     per_frame = np.sqrt(square.reshape(4, -1).mean(1))
     np.testing.assert_allclose(apart.frame_forces, per_frame, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_a_committee_takes_gradients_that_a_caller_turned_off(off: type[torch.no_grad]) -> None:
+    model, test = Ensemble(networks()), frames(3)
+    expected = Ensemble(networks()).predict(test).forces
+    with off():
+        inside = model.predict(test).forces
+    for found in (inside, model.predict(test).forces):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_disagreement_grows_away_from_the_training_frames() -> None:
@@ -122,6 +133,10 @@ def test_what_is_no_ensemble_is_refused() -> None:
         Ensemble(kernels(1))
     with pytest.raises(UsageError, match="at least two members to disagree, got 1"):
         Ensemble.of(lambda _: SGDML(), 1, 0)
+    with pytest.raises(UsageError, match=r"members of an ensemble must be a whole number ≥ 0, got 2\.0"):
+        Ensemble.of(lambda _: SGDML(), 2.0, 0)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"a seed must be a whole number .*, got None"):
+        Ensemble.of(lambda _: SGDML(), 2, None)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"one level by default, got \['morse', 'other'\]"):
         Ensemble([networks()[0], networks()[1].replace(level="other")])
     with pytest.raises(UsageError, match="never trained: give it to training"):

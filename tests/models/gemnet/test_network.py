@@ -153,11 +153,11 @@ def test_settings_and_sizes_survive_saving(tmp_path: Path) -> None:
 
 
 def test_impossible_sizes_are_refused() -> None:
-    with pytest.raises(UsageError, match="blocks of gemnet must be ≥ 1, got 0"):
+    with pytest.raises(UsageError, match="blocks of gemnet must be a whole number ≥ 1, got 0"):
         GemNet(blocks=0)
-    with pytest.raises(UsageError, match="concat of gemnet must be ≥ 0, got -1"):
+    with pytest.raises(UsageError, match="concat of gemnet must be a whole number ≥ 0, got -1"):
         GemNet(concat=-1)
-    with pytest.raises(UsageError, match="cutoff of gemnet must be positive"):
+    with pytest.raises(UsageError, match="cutoff of gemnet, in Å, must be a finite number > 0"):
         GemNet(cutoff=-1.0)
 
 

@@ -224,7 +224,7 @@ def test_what_it_cannot_do_is_refused() -> None:
         fit(model, frames(4), frames(2), Stage(steps=1))
     with pytest.raises(UsageError, match="one level of theory, not dft, cc"):
         model.with_heads(["dft", "cc"])
-    with pytest.raises(UsageError, match="correlation of mace must be ≥ 1, got 0"):
+    with pytest.raises(UsageError, match="correlation of mace must be a whole number ≥ 1, got 0"):
         MACE(correlation=0)
 
 

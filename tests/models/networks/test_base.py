@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from architectures import ARCHITECTURES, REFERENCE, mixed, network
+from architectures import ARCHITECTURES, REFERENCE, TABLE, mixed, network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from morse_molecule import NUMBERS, frames
@@ -26,6 +26,49 @@ KINDS = sorted(ARCHITECTURES)
 @pytest.fixture(scope="module", params=KINDS)
 def model(request: pytest.FixtureRequest) -> NetworkForceField:
     return network(request.param)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_of_numpy_build_the_same_network(kind: str, tmp_path: Path) -> None:
+    made, sizes = TABLE[kind]
+    numpys = {name: np.int64(size) for name, size in sizes.items()}
+    odd = made("morse", seed=np.int64(1), cutoff=np.float32(5), **numpys)
+    assert odd.network.settings() == made("morse", seed=1, **sizes).network.settings()
+    kept = load(odd.save(tmp_path)).state()[1]
+    for name, tensor in made("morse", seed=1, **sizes).state()[1].items():
+        assert torch.equal(tensor, kept[name]), name
+    for seed in (None, 1.5):
+        with pytest.raises(UsageError, match="a seed must be a whole number"):
+            made("morse", seed=seed)
+
+
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_gradients_that_a_caller_turned_off_are_taken(
+    model: NetworkForceField, off: type[torch.no_grad], tmp_path: Path
+) -> None:
+    some = frames(2)
+    x, expected = some.dense().positions, model.predict(some).forces
+    with off():
+        found = [model.predict(some).forces, model.surface(some[:1])(x)[1].reshape(-1, 3)]
+        moved = [model.to("cpu"), model.with_cutoff(5.0), load(model.save(tmp_path))]
+        found += [other.predict(some).forces for other in moved]
+        moved.append(model.with_heads(["morse", "other"], "morse"))
+    for forces in (*found, *(other.predict(some).forces for other in moved)):
+        np.testing.assert_allclose(forces, expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_precision_of_a_caller_changes_no_network(kind: str, tmp_path: Path) -> None:
+    single = ARCHITECTURES[kind]("morse", seed=1).replace(reference=REFERENCE)
+    torch.set_default_dtype(torch.float64)
+    try:
+        same = ARCHITECTURES[kind]("morse", seed=1).replace(reference=REFERENCE)
+        changed = [same, load(same.save(tmp_path)), same.with_cutoff(5.0)]
+        forces = [other.predict(frames(2)).forces for other in changed]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for found in forces:
+        np.testing.assert_array_equal(found, single.predict(frames(2)).forces)
 
 
 def bond(*lengths: float) -> Frames:

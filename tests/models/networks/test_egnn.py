@@ -67,9 +67,9 @@ def test_defaults_are_the_published_sizes() -> None:
 
 
 def test_impossible_sizes_are_refused() -> None:
-    with pytest.raises(UsageError, match="layers of egnn must be ≥ 1, got 0"):
+    with pytest.raises(UsageError, match="layers of egnn must be a whole number ≥ 1, got 0"):
         EGNN(layers=0)
-    with pytest.raises(UsageError, match="cutoff of egnn must be positive"):
+    with pytest.raises(UsageError, match="cutoff of egnn, in Å, must be a finite number > 0"):
         EGNN(cutoff=0.0)
 
 

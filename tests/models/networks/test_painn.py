@@ -45,7 +45,7 @@ def test_one_interaction_sees_the_angle_between_bonds() -> None:
 
 
 def test_impossible_sizes_are_refused() -> None:
-    with pytest.raises(UsageError, match="layers of painn must be ≥ 1, got 0"):
+    with pytest.raises(UsageError, match="layers of painn must be a whole number ≥ 1, got 0"):
         PaiNN(layers=0)
-    with pytest.raises(UsageError, match="cutoff of painn must be positive"):
+    with pytest.raises(UsageError, match="cutoff of painn, in Å, must be a finite number > 0"):
         PaiNN(cutoff=-1.0)

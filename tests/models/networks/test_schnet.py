@@ -77,7 +77,7 @@ def test_defaults_are_the_published_sizes() -> None:
 
 
 def test_impossible_sizes_are_refused() -> None:
-    with pytest.raises(UsageError, match="radial of schnet must be ≥ 2, got 1"):
+    with pytest.raises(UsageError, match="radial of schnet must be a whole number ≥ 2, got 1"):
         SchNet(radial=1)
-    with pytest.raises(UsageError, match="cutoff of schnet must be positive"):
+    with pytest.raises(UsageError, match="cutoff of schnet, in Å, must be a finite number > 0"):
         SchNet(cutoff=0.0)

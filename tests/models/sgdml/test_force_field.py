@@ -243,6 +243,10 @@ def test_validation_frames_are_learnt_where_a_factor_grows(tmp_path: Path) -> No
 def test_bad_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="sigmas must be positive and finite"):
         SGDML([0.0])
+    with pytest.raises(UsageError, match=r"max_perms of sgdml must be a whole number ≥ 1, got 1\.5"):
+        SGDML(max_perms=1.5)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="tolerance of sgdml must be a finite number > 0 and < 1, got 1"):
+        SGDML(tolerance=1)
     with pytest.raises(UsageError, match="or two different training frames"):
         SGDML([1.0, 2.0]).fit(frames(1), NONE)
     assert len(SGDML([1.0, 2.0]).fit(frames(2), NONE)[1]["tried"]) > 2

@@ -98,6 +98,14 @@ def test_what_would_fail_at_the_end_is_refused_at_the_start(tmp_path: Path) -> N
         dynamics_files([model], WATERS, SHORT, reference=WATERS.replace(positions=x))
     with pytest.raises(UsageError, match="file format to write"):
         dynamics_files([model], WATERS, SHORT, products=Products(candidates=tmp_path / "c.unknown"))
+    lost = tmp_path / "nowhere"
+    for products in (
+        Products(lost / "a.extxyz"),
+        Products(candidates=lost / "a.extxyz"),
+        Products(picture=lost / "a.png"),
+    ):
+        with pytest.raises(UsageError, match="must be a file in a folder that exists"):
+            dynamics_files([model], WATERS, SHORT, products=products)
 
 
 def test_a_source_without_forces_is_refused() -> None:

@@ -138,3 +138,16 @@ def test_the_energy_constant_is_fitted_to_the_training_frames() -> None:
     model, history = fit(painn(), TRAIN, VALIDATION, replace(STAGE, rho=1e-6))
     assert (model.predict(TRAIN).energy - TRAIN.energy).mean() == pytest.approx(0.0, abs=1e-4)
     assert "energy_constant" not in history.notes
+
+
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_training_takes_gradients_that_a_caller_turned_off(off: type[torch.no_grad]) -> None:
+    def trained() -> NetworkForceField:
+        start = PaiNN("morse", features=8, layers=1, seed=1)
+        return fit(start, frames(8), frames(4, 1), Stage("s", steps=4, batch=4))[0]
+
+    with off():
+        found = trained()
+    again = fit(found, frames(8), frames(4, 1), Stage("s", steps=2, batch=4))[0]
+    assert np.isfinite(again.predict(frames(2)).forces).all()
+    np.testing.assert_array_equal(found.predict(frames(2)).forces, trained().predict(frames(2)).forces)

@@ -123,7 +123,7 @@ def select(
         out=to.out,
         track=to.track,
     )
-    require_writable(to.out, to.report)
+    require_writable(to.report)
     require_page(to.report)
     with nullcontext() if to.save_model is None else folder_for(to.save_model), progress() as say:
         chosen = open_selection(request, Watch(tells(say, "training")))
