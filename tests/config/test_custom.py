@@ -209,10 +209,8 @@ def test_models_that_break_the_contract_are_refused(name: str, message: str, roo
         own_model(name, root)
 
 
-def test_campaign_of_own_classes_runs_and_resumes(tmp_path: Path, root: Path) -> None:
-    folder = write_campaign(tmp_path / "campaign")
-    for module in root.glob("own_[spm]*.py"):
-        (folder / module.name).write_text(module.read_text())
+def test_campaign_of_own_classes_runs_and_resumes(root: Path) -> None:
+    folder = write_campaign(root)
     price = 'price = {per = "label", value = 0.05}'
     overrides = (
         f'fidelity.0={{name = "springs", kind = "own_sources:Springs", options = {{k = 0.5}}, {price}}}',
@@ -231,7 +229,7 @@ def test_campaign_of_own_classes_runs_and_resumes(tmp_path: Path, root: Path) ->
     assert load(folder / "rounds" / "0001" / "model").kind in ("sum", "sgdml"), "or training alone was better"
 
 
-def test_model_without_seed_says_so(root: Path, tmp_path: Path) -> None:
-    folder = write_campaign(tmp_path / "campaign")
+def test_model_without_seed_says_so(root: Path) -> None:
+    folder = write_campaign(root)
     with pytest.raises(UsageError, match="unexpected keyword argument 'seed'"):
         open_campaign(folder, ('model={kind = "own_models:Seedless"}',))
