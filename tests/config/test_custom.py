@@ -1,5 +1,7 @@
 """A person's own classes, in modules beside fidsel.toml."""
 
+import sys
+from importlib import reload
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from fidsel.campaign import CampaignFolder, iterate
 from fidsel.config.build import open_campaign
 from fidsel.config.custom import own_model, own_picker, own_source
 from fidsel.exceptions import UsageError
+from fidsel.models import MODELS as KINDS
 from fidsel.models import load
 
 SOURCES = """
@@ -107,6 +110,7 @@ class Repeats(First):
 """
 
 MODELS = """
+from fidsel.models import MODELS as KINDS
 from fidsel.models import SGDML, ForceField
 
 
@@ -233,3 +237,16 @@ def test_model_without_seed_says_so(root: Path) -> None:
     folder = write_campaign(root)
     with pytest.raises(UsageError, match="unexpected keyword argument 'seed'"):
         open_campaign(folder, ('model={kind = "own_models:Seedless"}',))
+
+
+def test_a_class_of_a_reloaded_module_takes_the_place_of_the_old_one(root: Path) -> None:
+    old = own_model("own_models:Kernel", root)
+    reload(sys.modules[old.__module__])
+    new = own_model("own_models:Kernel", root)
+    assert new is not old
+    assert KINDS["own-kernel"] is new
+
+
+def test_a_class_that_is_not_in_the_campaigns_file_is_looked_for_there(root: Path) -> None:
+    with pytest.raises(UsageError, match=rf"has no attribute 'Absent'\): mend {root}/own_sources.py"):
+        own_source("own_sources:Absent", {}, root)
