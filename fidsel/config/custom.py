@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from fidsel.arrays import FloatArray, IntArray, numbers_of
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.own_modules import file_of, import_own
 from fidsel.fidelity.source import LabelSource
 from fidsel.models import MODELS, Fittable, ForceField
 from fidsel.models.networks.base import NetworkForceField
-from fidsel.selector import ERROR_SOURCES, ErrorSource, Picker
-from fidsel.testing.picker import check_picker, example_pool
+from fidsel.selector import ERROR_SOURCES, ErrorSource, Evidence, Picker, Pool
+from fidsel.selector.error_sources.source import NOTHING, checked
+from fidsel.testing.picker import check_picker, example_pool, picked
 from fidsel.testing.source import check_picklable, check_settings
 from fidsel.training.stage import Recipe
 
@@ -111,8 +113,42 @@ def own_error_source(kind: str, root: Path) -> type[ErrorSource]:
         )
     if not isinstance(getattr(found, "name", None), str):
         raise UsageError(f"error source {kind!r} must have a `name`, a text that messages call it by")
-    ERROR_SOURCES[kind] = found
-    return found
+    _build(found, kind, {})
+    ERROR_SOURCES[kind] = _checked_source(found, kind)
+    return ERROR_SOURCES[kind]
+
+
+def _checked_source(found: type[ErrorSource], kind: str) -> type[ErrorSource]:
+    """Return a class of error sources whose answers are arrays, or named with what they should be."""
+
+    class Checked(found):  # type: ignore[misc, valid-type]
+        def estimate(self, pool: Pool, known: FloatArray, evidence: Evidence = NOTHING) -> FloatArray:
+            given = super().estimate(pool, known, evidence)
+            with _answer(kind, f"estimate() must return an error ≥ 0 for each of {len(pool)} frames", given):
+                return checked(pool, numbers_of("errors", given, np.float64), "errors")
+
+        def draw(self, pool: Pool, n: int, rng: np.random.Generator) -> IntArray:
+            given = super().draw(pool, n, rng)
+            with _answer(kind, f"draw() must return at most {n} different unlabelled rows", given):
+                rows: IntArray = numbers_of("rows", given, np.int64)
+                free = np.flatnonzero(~pool.labelled)
+                if rows.ndim != 1 or len(np.intersect1d(rows, free)) < len(rows) or len(rows) > n:
+                    raise UsageError("these are others")
+                return rows
+
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(Checked, name, getattr(found, name))
+    return Checked
+
+
+@contextmanager
+def _answer(kind: str, rule: str, given: object) -> Iterator[None]:
+    """Turn an answer that breaks a rule into a message."""
+    try:
+        yield
+    except UsageError as error:
+        came = "None" if given is None else f"a {type(given).__name__}"
+        raise UsageError(f"error source {kind!r}: {rule}, got {came}: {error}") from error
 
 
 def build_own_model(found: type[ForceField], kind: str, options: Options, seed: int) -> ForceField:
@@ -165,5 +201,5 @@ def _contract(kind: str) -> Iterator[None]:
 def _draws(picker: Picker) -> bool:
     """Return whether a picker draws at random: other generators, other picks."""
     pool = example_pool()
-    picks = [picker.pick(pool, 6, np.random.default_rng(seed)).indices for seed in range(3)]
+    picks = [picked(picker, pool, 6, seed).indices for seed in range(3)]
     return any(not np.array_equal(picks[0], other) for other in picks[1:])

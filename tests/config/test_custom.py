@@ -4,15 +4,17 @@ import sys
 from importlib import reload
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import write_campaign
 
 from fidsel.campaign import CampaignFolder, iterate
 from fidsel.config.build import open_campaign
-from fidsel.config.custom import own_model, own_picker, own_source
+from fidsel.config.custom import own_error_source, own_model, own_picker, own_source
 from fidsel.exceptions import UsageError
 from fidsel.models import MODELS as KINDS
 from fidsel.models import load
+from fidsel.testing.picker import example_pool
 
 SOURCES = """
 import itertools
@@ -250,3 +252,96 @@ def test_a_class_of_a_reloaded_module_takes_the_place_of_the_old_one(root: Path)
 def test_a_class_that_is_not_in_the_campaigns_file_is_looked_for_there(root: Path) -> None:
     with pytest.raises(UsageError, match=rf"has no attribute 'Absent'\): mend {root}/own_sources.py"):
         own_source("own_sources:Absent", {}, root)
+
+
+ANSWERS = """
+import numpy as np
+
+from fidsel.selector import ErrorSource
+
+
+class Rows:
+    needs_errors = False
+
+    def pick(self, pool, n, rng):
+        return self.told(np.flatnonzero(~pool.labelled)[:n])
+
+
+class Arrays(Rows):
+    told = staticmethod(lambda rows: rows)
+
+
+class Nothing(Rows):
+    told = staticmethod(lambda rows: None)
+
+
+class Own(ErrorSource):
+    name = "own"
+    told = staticmethod(lambda n: [1] * n)
+    drawn = staticmethod(lambda rows: rows.tolist())
+
+    def estimate(self, pool, known, evidence=None):
+        return self.told(len(pool))
+
+    def draw(self, pool, n, rng):
+        return self.drawn(np.flatnonzero(~pool.labelled)[:n])
+
+
+class Silent(Own):
+    told = drawn = staticmethod(lambda _: None)
+
+
+class Column(Own):
+    told = staticmethod(lambda n: np.ones((n, 1)))
+    drawn = staticmethod(lambda rows: rows[[0, 0]])
+
+
+class Negative(Own):
+    told = staticmethod(lambda n: -np.ones(n))
+    drawn = staticmethod(lambda rows: rows - 1000)
+
+
+class Needy(Own):
+    def __init__(self, scale):
+        self.scale = scale
+"""
+
+
+@pytest.mark.parametrize(("name", "came"), [("Arrays", "a ndarray"), ("Nothing", "None")])
+def test_a_picker_that_returns_no_picks_is_told_what_they_are(root: Path, name: str, came: str) -> None:
+    (root / "own_answers.py").write_text(ANSWERS)
+    with pytest.raises(
+        UsageError, match=rf"'own_answers:{name}' .* must return fidsel.selector.Picks.*{came}"
+    ):
+        own_picker(f"own_answers:{name}", {}, root)
+
+
+def test_an_error_source_may_return_lists(root: Path) -> None:
+    (root / "own_answers.py").write_text(ANSWERS)
+    pool, source = example_pool(), own_error_source("own_answers:Own", root)()
+    assert source.estimate(pool, np.full(60, np.nan)).tolist() == [1.0] * 60
+    drawn = source.draw(pool, 3, np.random.default_rng(0))
+    assert (drawn.dtype, len(drawn)) == (np.int64, 3)
+    assert len(source.draw(pool, 0, np.random.default_rng(0))) == 0
+    assert type(source).__name__ == "Own"
+
+
+@pytest.mark.parametrize(("name", "came"), [
+    ("Silent", "got None"), ("Column", "got a ndarray"), ("Negative", "got a ndarray")
+])  # fmt: skip
+def test_an_error_source_that_returns_other_things_is_named(root: Path, name: str, came: str) -> None:
+    (root / "own_answers.py").write_text(ANSWERS)
+    pool, source = example_pool(), own_error_source(f"own_answers:{name}", root)()
+    whose = rf"'own_answers:{name}'"
+    with pytest.raises(UsageError, match=rf"{whose}: estimate\(\) must return an error .* 60 frames, {came}"):
+        source.estimate(pool, np.full(60, np.nan))
+    with pytest.raises(
+        UsageError, match=rf"{whose}: draw\(\) must return at most 2 different .* rows, {came}"
+    ):
+        source.draw(pool, 2, np.random.default_rng(0))
+
+
+def test_an_error_source_that_wants_arguments_is_refused(root: Path) -> None:
+    (root / "own_answers.py").write_text(ANSWERS)
+    with pytest.raises(UsageError, match=r"'own_answers:Needy' does not take these options"):
+        own_error_source("own_answers:Needy", root)
