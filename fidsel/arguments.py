@@ -131,7 +131,7 @@ def refuse_unused(value: object, switch: str, *names: str) -> None:
 @cache
 def _hints(made: Any) -> dict[str, Any]:  # Any: a dataclass
     hints = get_type_hints(made, include_extras=True)
-    return {field.name: hints[field.name] for field in fields(made)}
+    return {field.name: hints[field.name] for field in fields(made) if field.init}
 
 
 def _checked(name: str, given: Any, hint: Any) -> Any:

@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,6 +100,21 @@ def own_kinds_go_away() -> Iterator[None]:
     yield
     for kind in MODELS.keys() - before:
         del MODELS[kind]
+
+
+@pytest.fixture
+def own_modules_go_away() -> Iterator[None]:
+    """Forget the modules of campaigns that a test opened, which another process would not know."""
+    from fidsel.fidelity.engine.pins import PINS, unpin
+    from fidsel.fidelity.own_modules import ADDED
+
+    yield
+    for name in list(PINS):
+        unpin(name)
+        for loaded in [one for one in sys.modules if one.partition(".")[0] == name]:
+            del sys.modules[loaded]
+    sys.path[:] = [path for path in sys.path if path not in ADDED]
+    ADDED.clear()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from fidsel.training import Stage, TrainingData, fit
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 FILES = dict(re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S))
+pytestmark = pytest.mark.usefixtures("own_modules_go_away")
 SHORT = Stage("short", steps=60, batch=4, learning_rate=1e-2, validate_every=10)
 
 

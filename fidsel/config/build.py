@@ -45,7 +45,11 @@ from fidsel.training.recipes.standard import control
 
 
 def open_campaign(
-    folder: Path | str, overrides: Sequence[str] = (), budget: str | float | None = None
+    folder: Path | str,
+    overrides: Sequence[str] = (),
+    budget: str | float | None = None,
+    *,
+    as_named: bool = False,
 ) -> Campaign:
     """Return the campaign that fidsel.toml in a folder describes.
 
@@ -54,6 +58,8 @@ def open_campaign(
     folder : of the campaign.
     overrides : settings in place of those of the file, `section.key=value`.
     budget : what may be spent, e.g. "2core-h", or a number of labels; None = as the file says.
+    as_named : whether messages name the folder as it is given here, for programs that stay in theirs: a
+        relative path then follows the current folder.
 
     Raises
     ------
@@ -69,24 +75,27 @@ def open_campaign(
     >>> campaign.name, campaign.budget
     ('water', Budget(16 labels))
     """
-    folder = Path(folder)
+    folder = Path(folder) if as_named else Path(folder).absolute()
     return build_campaign(load_config(folder / FILE, overrides), folder, budget)
 
 
-def open_finished(folder: Path | str, overrides: Sequence[str] = (), index: int | None = None) -> Campaign:
+def open_finished(
+    folder: Path | str, overrides: Sequence[str] = (), index: int | None = None, *, as_named: bool = False
+) -> Campaign:
     """Return a campaign as a finished round of it ran, or as fidsel.toml describes it before that round is.
 
     Parameters
     ----------
     overrides : settings in place of those, `section.key=value`.
     index : of the round; None = the last one.
+    as_named : see `open_campaign`.
 
     Raises
     ------
     UsageError
         where the configuration is not valid or something it names cannot be had.
     """
-    folder = Path(folder)
+    folder = Path(folder) if as_named else Path(folder).absolute()
     ran = recorded(folder, overrides, index)
     return build_campaign(ran or load_config(folder / FILE, overrides), folder)
 

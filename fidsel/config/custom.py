@@ -1,9 +1,7 @@
 """A user's own classes, of every sort: found, built and checked as far as that is quick."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from inspect import isabstract, isclass, signature
 from pathlib import Path
 from pickle import PicklingError
@@ -12,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from fidsel.exceptions import UsageError
+from fidsel.fidelity.own_modules import file_of, import_own
 from fidsel.fidelity.source import LabelSource
 from fidsel.models import MODELS, Fittable, ForceField
 from fidsel.models.networks.base import NetworkForceField
 from fidsel.selector import ERROR_SOURCES, ErrorSource, Picker
-from fidsel.testing.picker import check_picker, example_pool
+from fidsel.testing.picker import check_picker, example_pool, picked
 from fidsel.testing.source import check_picklable, check_settings
 from fidsel.training.stage import Recipe
 
@@ -73,12 +72,18 @@ def own_model(kind: str, root: Path) -> type[ForceField]:
             "fit(train, validation, weights)"
         )
     name = getattr(found, "kind", None)
-    if not isinstance(name, str) or MODELS.setdefault(name, found) is not found:
+    if not isinstance(name, str) or not _is_anew(found, MODELS.get(name, found)):
         raise UsageError(
             f"model {kind!r} must have a `kind`, a text that no other model has, got {name!r}: model files "
             "carry it"
         )
+    MODELS[name] = found
     return found
+
+
+def _is_anew(found: type, known: type) -> bool:
+    """Return whether a class is one that is known, or comes in its place since its module was reloaded."""
+    return (found.__module__, found.__qualname__) == (known.__module__, known.__qualname__)
 
 
 def is_trainable(model: type[ForceField]) -> bool:
@@ -106,6 +111,7 @@ def own_error_source(kind: str, root: Path) -> type[ErrorSource]:
         )
     if not isinstance(getattr(found, "name", None), str):
         raise UsageError(f"error source {kind!r} must have a `name`, a text that messages call it by")
+    _build(found, kind, {})
     ERROR_SOURCES[kind] = found
     return found
 
@@ -119,20 +125,19 @@ def build_own_model(found: type[ForceField], kind: str, options: Options, seed: 
 def own_class(kind: str, root: Path) -> Any:  # Any: what a person's module holds under that name
     """Return a person's own class, named "package.module:Class".
 
-    Modules are looked for among the installed ones, on PYTHONPATH, then in `root`; workers find them
-    in the same places.
+    Modules are looked for in `root`, then on PYTHONPATH and among the installed ones; see `import_own`.
     """
     module, _, name = kind.partition(":")
-    folder = str(root.resolve())
-    if folder not in sys.path:
-        sys.path.append(folder)
     try:
-        return getattr(import_module(module), name)
+        return getattr(import_own(module, root), name)
     except (ImportError, AttributeError, SyntaxError) as error:
-        raise UsageError(
-            f"{kind!r} cannot be imported ({error}): put {module.split('.')[0]}.py into {folder}, or its "
-            "folder on PYTHONPATH"
-        ) from error
+        file = file_of(module, root)
+        remedy = (
+            f"put {module.split('.')[0]}.py into {root.resolve()}, or its folder on PYTHONPATH"
+            if file is None
+            else f"mend {file}"
+        )
+        raise UsageError(f"{kind!r} cannot be imported ({error}): {remedy}") from error
 
 
 def _build(found: Any, kind: str, options: Options) -> Any:
@@ -161,5 +166,5 @@ def _contract(kind: str) -> Iterator[None]:
 def _draws(picker: Picker) -> bool:
     """Return whether a picker draws at random: other generators, other picks."""
     pool = example_pool()
-    picks = [picker.pick(pool, 6, np.random.default_rng(seed)).indices for seed in range(3)]
+    picks = [picked(picker, pool, 6, seed).indices for seed in range(3)]
     return any(not np.array_equal(picks[0], other) for other in picks[1:])

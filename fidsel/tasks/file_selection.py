@@ -37,6 +37,7 @@ class Request:
     out : file of the picks.
     track : MLflow tracking URI that rounds are logged to; None = they are not.
     baseline : what lies beneath the model, see `named_baseline`; None = as `overrides` say.
+    root : folder that paths in the settings start at.
     """
 
     pool: LabelFile
@@ -50,6 +51,7 @@ class Request:
     out: Path
     track: str | None = None
     baseline: str | None = None
+    root: Path = Path()
 
     @property
     def name(self) -> str:

@@ -59,7 +59,7 @@ def plan(
             settings=listed(settings),
         )
     _refuse_price_options(validation, atoms, smiles, recipe)
-    return plan_campaign(open_campaign(Path(folder), settings, budget), report, break_lock)
+    return plan_campaign(open_campaign(Path(folder), settings, budget, as_named=True), report, break_lock)
 
 
 def _refuse_price_options(

@@ -69,7 +69,7 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     config = checked(request)
     section, frames = config.selector, request.pool.read("accurate")
     odd, known = request.pool.check(frames), known_labels(request.out, frames)
-    picker, model = section.build(Path()), config.model.build(Path())
+    picker, model = section.build(request.root), config.model.build(request.root)
     kind = error_kind(section, picker, np.flatnonzero(~known), request.cheap is not None)
     source = error_source(kind or "reference")
     seed, stage, twin = request.selection.seed, config.stage.applied(STAGE), None
@@ -113,7 +113,7 @@ def checked(request: Request) -> SelectConfig:
     if request.error is not None:
         values["selector"]["error"] = request.error
     config = check_config(SelectConfig, values, request.overrides, "the request")
-    register_own(config.selector, Path())
+    register_own(config.selector, request.root)
     return config
 
 
@@ -202,8 +202,9 @@ def select_files(
         overrides=listed(settings),
         selection=Selection(start, size, rounds, holdout, seed=seed, stopping=stopping or Stopping()),
         control=control,
-        out=Path(out),
+        out=Path(out).absolute(),
         track=track,
+        root=Path.cwd(),
     )
     require_units_used(units, None, request.pool, request.cheap)
     found = open_selection(request, Watch(tells(report, "training")))

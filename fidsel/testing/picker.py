@@ -65,7 +65,7 @@ def check_pick_counts(picker: Picker, pool: Pool) -> None:
     """Exactly n unique unlabelled rows in range come back as integers, for n from 0 to all of them."""
     free = int((~pool.labelled).sum())
     for n in sorted({0, 1, 2, free // 2, free}):
-        rows = _pick(picker, pool, n).indices
+        rows = picked(picker, pool, n).indices
         assert np.issubdtype(rows.dtype, np.integer), f"indices are {rows.dtype}, not integers"
         assert len(rows) == n, f"asked for {n} picks, got {len(rows)}"
         assert len(set(rows.tolist())) == n, f"{n} picks are not unique"
@@ -75,7 +75,7 @@ def check_pick_counts(picker: Picker, pool: Pool) -> None:
 
 def check_picks_are_complete(picker: Picker, pool: Pool) -> None:
     """Every pick has a fidelity in range, a cluster (or −1) and a reason."""
-    picks = _pick(picker, pool, 4)
+    picks = picked(picker, pool, 4)
     for name in ("fidelity", "cluster", "reason"):
         assert len(getattr(picks, name)) == 4, f"{name} must have one entry per pick"
     assert ((picks.fidelity >= 0) & (picks.fidelity < pool.costs.shape[1])).all(), (
@@ -89,7 +89,7 @@ def check_picks_are_complete(picker: Picker, pool: Pool) -> None:
 def check_pool_is_untouched(picker: Picker, pool: Pool) -> None:
     """No array of the pool is written to."""
     before = {name: value.copy() for name, value in _arrays(pool).items()}
-    _pick(picker, pool, 4)
+    picked(picker, pool, 4)
     for name, value in before.items():
         assert np.array_equal(value, getattr(pool, name), equal_nan=value.dtype.kind == "f"), (
             f"wrote to {name}"
@@ -98,17 +98,17 @@ def check_pool_is_untouched(picker: Picker, pool: Pool) -> None:
 
 def check_same_seed_same_picks(picker: Picker, pool: Pool) -> None:
     """Give the same picks from the same generator state."""
-    first, second = _pick(picker, pool, 5), _pick(picker, pool, 5)
+    first, second = picked(picker, pool, 5), picked(picker, pool, 5)
     assert np.array_equal(first.indices, second.indices), "the same seed gave other picks"
     assert first.reason == second.reason, "the same seed gave other reasons"
 
 
 def check_labelled_are_left_out(picker: Picker, pool: Pool) -> None:
     """Labelling the picks brings others."""
-    first = _pick(picker, pool, 4).indices
+    first = picked(picker, pool, 4).indices
     labelled = pool.labelled.copy()
     labelled[first] = True
-    second = _pick(picker, replace(pool, labelled=labelled), 4).indices
+    second = picked(picker, replace(pool, labelled=labelled), 4).indices
     assert not set(first.tolist()) & set(second.tolist()), "frames labelled in between were picked again"
 
 
@@ -120,17 +120,17 @@ def check_duplicates_once(picker: Picker, pool: Pool) -> None:
     labelled[len(pool) :] = False
     twice = replace(twice, labelled=labelled)
     free = int((~pool.labelled).sum())
-    rows = _pick(picker, twice, free).indices % len(pool)
+    rows = picked(picker, twice, free).indices % len(pool)
     assert len(set(rows.tolist())) == free, "a configuration was picked twice while others remained"
     assert not pool.labelled[rows].any(), "the double of a labelled frame was picked while others remained"
-    rows = _pick(picker, twice, free + 2).indices
+    rows = picked(picker, twice, free + 2).indices
     assert len(set(rows.tolist())) == free + 2, "with only duplicates left, picks must still be n unique rows"
 
 
 def check_too_many_refused(picker: Picker, pool: Pool) -> None:
     """Asking for more frames than are unlabelled is a UsageError."""
     try:
-        _pick(picker, pool, int((~pool.labelled).sum()) + 1)
+        picked(picker, pool, int((~pool.labelled).sum()) + 1)
     except UsageError:
         return
     raise AssertionError("asking for more frames than are unlabelled must raise UsageError")
@@ -140,18 +140,18 @@ def check_errors_unread_where_not_needed(picker: Picker, pool: Pool) -> None:
     """Pick the same whatever the errors, where the picker says it needs none."""
     if needs_errors(picker):
         return
-    with_errors = _pick(picker, pool, 5).indices
-    without = _pick(picker, replace(pool, errors=np.full(len(pool), np.nan)), 5).indices
+    with_errors = picked(picker, pool, 5).indices
+    without = picked(picker, replace(pool, errors=np.full(len(pool), np.nan)), 5).indices
     assert np.array_equal(with_errors, without), "says it needs no errors, and picks others without them"
 
 
 def check_keeps_away_from_labelled(picker: Picker, pool: Pool) -> None:
     """Label a frame close beside each pick: none of them is picked while frames farther off remain."""
-    first = _pick(picker, pool, 4).indices
+    first = picked(picker, pool, 4).indices
     beside: dict[str, Any] = {n: np.concatenate([value, value[first]]) for n, value in _arrays(pool).items()}
     beside["features"][len(pool) :] += 1e-4 * pool.features.std(axis=0)
     beside["labelled"][len(pool) :] = True
-    second = _pick(picker, replace(pool, **beside), 4).indices
+    second = picked(picker, replace(pool, **beside), 4).indices
     assert not set(first.tolist()) & set(second.tolist()), (
         "picks must keep away from labelled frames; with others labelled beside them the same were picked"
     )
@@ -160,9 +160,9 @@ def check_keeps_away_from_labelled(picker: Picker, pool: Pool) -> None:
 def check_follows_reordered_pool(picker: Picker, pool: Pool) -> None:
     """Reordering the pool leaves the frames picked the same, up to ties."""
     order = np.random.default_rng(7).permutation(len(pool))
-    here = _pick(picker, pool, 6).indices
+    here = picked(picker, pool, 6).indices
     reordered = replace(pool, **{name: value[order] for name, value in _arrays(pool).items()})
-    there = order[_pick(picker, reordered, 6).indices]
+    there = order[picked(picker, reordered, 6).indices]
     assert set(here.tolist()) == set(there.tolist()), "reordering the pool changed which frames are picked"
 
 
@@ -230,8 +230,19 @@ def with_covariance(pool: Pool) -> Pool:
     return replace(pool, covariance=covariance)
 
 
-def _pick(picker: Picker, pool: Pool, n: int) -> Picks:
+def picked(picker: Picker, pool: Pool, n: int, seed: int = 5) -> Picks:
+    """Return n picks, which are `Picks` with an array of rows."""
     told = with_covariance(pool) if needs_covariance(picker) else pool
-    picks = picker.pick(told, n, np.random.default_rng(5))
-    assert isinstance(picks, Picks), f"pick() must return fidsel.selector.Picks, got {type(picks).__name__}"
-    return picks
+    found: object = picker.pick(told, n, np.random.default_rng(seed))
+    assert isinstance(found, Picks), (
+        "pick() must return fidsel.selector.Picks, rows with their fidelity, cluster and reason, which "
+        f"fidsel.selector.pickers.free_rows.make_picks makes; got {_kind(found)}"
+    )
+    for name in ("indices", "fidelity", "cluster"):
+        value: object = getattr(found, name)
+        assert isinstance(value, np.ndarray), f"{name} of Picks must be a NumPy array, got {_kind(value)}"
+    return found
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"

@@ -90,14 +90,14 @@ def train_over(
         naming the frames that it could not label.
     """
     if baseline is None:
-        return recipe(data, model, seed, watch=watch)
+        return _trained(recipe, data, model, seed, watch)
     require_baseline_use(recipe)
     above = TrainingData(
         baseline.subtract(data.train),
         baseline.subtract(data.validation),
         tuple(map(baseline.subtract, data.cheap)),
     )
-    trained = recipe(above, model, seed, watch=watch)
+    trained = _trained(recipe, above, model, seed, watch)
     states = {"training": trained.model, "none": Offset.matching(above.train)}
     kept = keep_best(states, above.validation if len(above.validation) else above.train)
     surrogates = tuple(replace(one, model=over(baseline, one.model)) for one in trained.surrogates)
@@ -112,3 +112,14 @@ def train_over(
             "warnings": (*trained.diagnostics.get("warnings", ()), *kept.warnings),
         },
     )
+
+
+def _trained(recipe: Recipe, data: TrainingData, model: ModelFactory, seed: int, watch: Watch) -> Trained:
+    """Return what a recipe trains, which a user's own may not return as it must."""
+    found: object = recipe(data, model, seed, watch=watch)
+    if not isinstance(found, Trained):
+        raise UsageError(
+            f"the recipe {type(recipe).__name__} must return fidsel.training.Trained(model, histories), got "
+            f"{'None' if found is None else f'a {type(found).__name__}'}"
+        )
+    return found

@@ -391,3 +391,28 @@ def test_missing_round_is_named(finished: Path, tmp_path: Path) -> None:
 def test_a_campaign_has_to_be_opened() -> None:
     with pytest.raises(UsageError, match=r"takes an opened campaign, .* got 'methanol'"):
         next(iterate("methanol"))  # type: ignore[arg-type]
+
+
+def test_a_campaign_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("here", "there"):
+        write_campaign(tmp_path / name / "run")
+    before = sorted((tmp_path / "there" / "run").iterdir())
+    monkeypatch.chdir(tmp_path / "here")
+    campaign = open_campaign("run", ("campaign.rounds=1",))
+    monkeypatch.chdir(tmp_path / "there")
+    found = iterate(campaign)
+    next(found)
+    monkeypatch.chdir(tmp_path)
+    assert [record.index for record in found] == [1]
+    assert len(rounds(tmp_path / "here" / "run")) == 2
+    assert sorted((tmp_path / "there" / "run").iterdir()) == before
+
+
+def test_an_unfinished_iterate_of_this_process_is_named(tmp_path: Path) -> None:
+    campaign = open_campaign(write_campaign(tmp_path), ("campaign.rounds=1",))
+    first = iterate(campaign)
+    next(first)
+    with pytest.raises(FidselError, match="in an earlier `iterate` that has not ended: go on with what"):
+        next(iterate(campaign))
+    first.close()  # type: ignore[attr-defined]
+    assert [record.index for record in iterate(campaign)] == [1]

@@ -91,7 +91,7 @@ def test_a_campaign_keeps_its_identity(tmp_path: Path) -> None:
 def test_one_driver_at_a_time(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path)
     campaign = open_campaign(folder)
-    with opened(folder), pytest.raises(LockError, match="another process works on this campaign"):
+    with opened(folder), pytest.raises(LockError, match="this process works on this campaign already"):
         open_workspace(campaign, silent).__enter__()
     with opened(folder) as ws:
         Path(f"{ws.store.path}.lock").unlink()

@@ -339,14 +339,15 @@ def stored(folder: Path) -> list[object]:
 
 
 def test_second_process_is_told_who_drives(
-    copy_of_finished: Callable[[], Path], capfd: pytest.CaptureFixture[str]
+    copy_of_finished: Callable[[], Path],
 ) -> None:
     folder = copy_of_finished()
     before = stored(folder)
+    command = [sys.executable, "-m", "fidsel", "iterate", "-C", str(folder)]
     with CampaignLock(folder / "labels.db"):
-        found = fidsel(capfd, "iterate", "-C", folder)
-    assert found.code == 1
-    assert re.search(rf"another process works on this campaign: pid {os.getpid()} on \S+", found.err)
+        found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert found.returncode == 1
+    assert re.search(rf"another process works on this campaign: pid {os.getpid()} on \S+", found.stderr)
     assert stored(folder) == before
 
 

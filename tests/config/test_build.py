@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tiny_campaign import write_campaign
 
-from fidsel.config.build import open_campaign, open_tracker
+from fidsel.config.build import open_campaign, open_finished, open_tracker
 from fidsel.exceptions import UsageError
 from fidsel.models import SGDML
 from fidsel.training import Cokriging, Standard
@@ -49,3 +49,13 @@ def test_a_baseline_is_a_level_without_a_price(tmp_path: Path) -> None:
 
 def test_tracking_may_be_off(tmp_path: Path) -> None:
     assert open_tracker(write_campaign(tmp_path)) is None
+
+
+def test_a_folder_is_kept_from_the_root_unless_it_is_wanted_as_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_campaign(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    for opened in (open_campaign, open_finished):
+        assert opened("run").folder.path == tmp_path / "run"
+        assert opened("run", as_named=True).folder.path == Path("run")

@@ -1,15 +1,21 @@
 """A person's own classes, in modules beside fidsel.toml."""
 
+import sys
+from importlib import reload
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import write_campaign
 
 from fidsel.campaign import CampaignFolder, iterate
 from fidsel.config.build import open_campaign
-from fidsel.config.custom import own_model, own_picker, own_source
+from fidsel.config.custom import own_error_source, own_model, own_picker, own_source
 from fidsel.exceptions import UsageError
+from fidsel.models import MODELS as KINDS
 from fidsel.models import load
+from fidsel.selector.error_sources.source import drawn, estimated
+from fidsel.testing.picker import example_pool
 
 SOURCES = """
 import itertools
@@ -107,6 +113,7 @@ class Repeats(First):
 """
 
 MODELS = """
+from fidsel.models import MODELS as KINDS
 from fidsel.models import SGDML, ForceField
 
 
@@ -209,10 +216,8 @@ def test_models_that_break_the_contract_are_refused(name: str, message: str, roo
         own_model(name, root)
 
 
-def test_campaign_of_own_classes_runs_and_resumes(tmp_path: Path, root: Path) -> None:
-    folder = write_campaign(tmp_path / "campaign")
-    for module in root.glob("own_[spm]*.py"):
-        (folder / module.name).write_text(module.read_text())
+def test_campaign_of_own_classes_runs_and_resumes(root: Path) -> None:
+    folder = write_campaign(root)
     price = 'price = {per = "label", value = 0.05}'
     overrides = (
         f'fidelity.0={{name = "springs", kind = "own_sources:Springs", options = {{k = 0.5}}, {price}}}',
@@ -231,7 +236,107 @@ def test_campaign_of_own_classes_runs_and_resumes(tmp_path: Path, root: Path) ->
     assert load(folder / "rounds" / "0001" / "model").kind in ("sum", "sgdml"), "or training alone was better"
 
 
-def test_model_without_seed_says_so(root: Path, tmp_path: Path) -> None:
-    folder = write_campaign(tmp_path / "campaign")
+def test_model_without_seed_says_so(root: Path) -> None:
+    folder = write_campaign(root)
     with pytest.raises(UsageError, match="unexpected keyword argument 'seed'"):
         open_campaign(folder, ('model={kind = "own_models:Seedless"}',))
+
+
+def test_a_class_of_a_reloaded_module_takes_the_place_of_the_old_one(root: Path) -> None:
+    old = own_model("own_models:Kernel", root)
+    reload(sys.modules[old.__module__])
+    new = own_model("own_models:Kernel", root)
+    assert new is not old
+    assert KINDS["own-kernel"] is new
+
+
+def test_a_class_that_is_not_in_the_campaigns_file_is_looked_for_there(root: Path) -> None:
+    with pytest.raises(UsageError, match=rf"has no attribute 'Absent'\): mend {root}/own_sources.py"):
+        own_source("own_sources:Absent", {}, root)
+
+
+ANSWERS = """
+import numpy as np
+
+from fidsel.selector import ErrorSource
+
+
+class Rows:
+    needs_errors = False
+
+    def pick(self, pool, n, rng):
+        return self.told(np.flatnonzero(~pool.labelled)[:n])
+
+
+class Arrays(Rows):
+    told = staticmethod(lambda rows: rows)
+
+
+class Nothing(Rows):
+    told = staticmethod(lambda rows: None)
+
+
+class Own(ErrorSource):
+    name = "own"
+    told = staticmethod(lambda n: [1] * n)
+    drawn = staticmethod(lambda rows: rows.tolist())
+
+    def estimate(self, pool, known, evidence=None):
+        return self.told(len(pool))
+
+    def draw(self, pool, n, rng):
+        return self.drawn(np.flatnonzero(~pool.labelled)[:n])
+
+
+class Silent(Own):
+    told = drawn = staticmethod(lambda _: None)
+
+
+class Column(Own):
+    told = staticmethod(lambda n: np.ones((n, 1)))
+    drawn = staticmethod(lambda rows: rows[[0, 0]])
+
+
+class Negative(Own):
+    told = staticmethod(lambda n: -np.ones(n))
+    drawn = staticmethod(lambda rows: rows - 1000)
+
+
+class Needy(Own):
+    def __init__(self, scale):
+        self.scale = scale
+"""
+
+
+@pytest.mark.parametrize(("name", "came"), [("Arrays", "a ndarray"), ("Nothing", "None")])
+def test_a_picker_that_returns_no_picks_is_told_what_they_are(root: Path, name: str, came: str) -> None:
+    (root / "own_answers.py").write_text(ANSWERS)
+    with pytest.raises(
+        UsageError, match=rf"'own_answers:{name}' .* must return fidsel.selector.Picks.*{came}"
+    ):
+        own_picker(f"own_answers:{name}", {}, root)
+
+
+def test_an_error_source_may_return_lists(root: Path) -> None:
+    (root / "own_answers.py").write_text(ANSWERS)
+    pool, source = example_pool(), own_error_source("own_answers:Own", root)()
+    assert estimated(source, pool, np.full(60, np.nan)).tolist() == [1.0] * 60
+    rows = drawn(source, pool, 3, np.random.default_rng(0))
+    assert (rows.dtype, len(rows)) == (np.int64, 3)
+    assert len(drawn(source, pool, 0, np.random.default_rng(0))) == 0
+
+
+@pytest.mark.parametrize("name", ["Silent", "Column", "Negative"])
+def test_an_error_source_that_returns_other_things_is_named(root: Path, name: str) -> None:
+    (root / "own_answers.py").write_text(ANSWERS)
+    pool, source = example_pool(), own_error_source(f"own_answers:{name}", root)()
+    with pytest.raises(UsageError, match=rf"{name}\.estimate must"):
+        estimated(source, pool, np.full(60, np.nan))
+    with pytest.raises(UsageError, match=rf"{name}\.draw must return at most 2 unlabelled rows"):
+        drawn(source, pool, 2, np.random.default_rng(0))
+
+
+def test_an_error_source_that_wants_arguments_is_refused(root: Path) -> None:
+    (root / "own_answers.py").write_text(ANSWERS)
+    with pytest.raises(UsageError, match=r"'own_answers:Needy' does not take these options"):
+        own_error_source("own_answers:Needy", root)

@@ -94,3 +94,13 @@ def test_every_frame_needs_its_cheap_label(tmp_path: Path) -> None:
         cheap_labels(LabelFile(str(tmp_path / "cheap.extxyz")), pool)
     with pytest.raises(UsageError, match="give --cheap FILE"):
         cheap_labels(None, pool)
+
+
+def test_a_selection_goes_on_where_it_was_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    found = select_files(frames(40), settings=["model.sigmas=[10]"], start=10, size=5, rounds=1, holdout=0.2)
+    (tmp_path / "picks.npz").unlink()
+    monkeypatch.chdir("other")
+    found.save()
+    assert sorted(one.name for one in tmp_path.rglob("*")) == ["other", "picks.npz"]

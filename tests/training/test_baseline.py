@@ -185,3 +185,20 @@ def test_a_baseline_is_judged_on_one_order_of_atoms_where_isomers_have_several()
     verdict = judge(both, SourceLabels(SOURCE))
     assert verdict.measured
     assert "on 22 frames" in verdict.why
+
+
+@dataclass(frozen=True)
+class Nothing(Standard):
+    """Returns nothing, as a recipe of somebody's own may."""
+
+    def __call__(self, *_: object, **__: object) -> None:  # type: ignore[override]
+        return None
+
+
+@pytest.mark.parametrize("below", [None, SourceLabels(Springs("below"))], ids=["alone", "above a baseline"])
+def test_a_recipe_that_returns_nothing_is_named(below: SourceLabels | None) -> None:
+    data = TrainingData(training("accurate", 12), training("accurate", 4, 50))
+    with pytest.raises(
+        UsageError, match=r"the recipe Nothing must return fidsel\.training\.Trained.* got None"
+    ):
+        train_over(Nothing(), data, network, 0, below)

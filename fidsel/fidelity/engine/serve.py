@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from multiprocessing import parent_process
@@ -20,6 +21,7 @@ from ase import Atoms
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.engine.boundary import error_of, label_or_error, warm_up
 from fidsel.fidelity.engine.guard import start_guard
+from fidsel.fidelity.engine.pins import pin
 from fidsel.fidelity.engine.processes import (
     become_subreaper,
     descendants,
@@ -47,15 +49,17 @@ QUOTING = ("crashed", "failed", "environment")
 """Causes for which what was printed last may tell more."""
 
 
-def serve(connection: Connection, folder: str) -> None:
+def serve(connection: Connection, folder: str, pins: Mapping[str, str]) -> None:
     """Label what comes through the pipe until it closes.
 
     Parameters
     ----------
     connection : groups of labels in, labels and errors out, one by one and in order.
     folder : the worker's own, with its page; its log and scratch files come beside it.
+    pins : folders of modules, see `fidsel.fidelity.engine.pins`.
     """
     _arrange(Path(folder))
+    pin(pins)
     with suppress(EOFError):
         _Server(connection, Path(folder)).run()
 

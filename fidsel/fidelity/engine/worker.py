@@ -18,6 +18,7 @@ from uuid import uuid4
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.guard import MARK
 from fidsel.fidelity.engine.limits import START_LIMIT, Seen, Stop, Tick, bounded, look, settled
+from fidsel.fidelity.engine.pins import PINS
 from fidsel.fidelity.engine.processes import Process, family, kill_family, kill_marked, process, processes
 from fidsel.fidelity.engine.progress import LABELLING, SETTING_UP, STARTING, WAITING, Progress, State
 from fidsel.fidelity.engine.serve import LOG, PAGE, SCRATCH, Item, serve
@@ -74,11 +75,11 @@ class Worker:
         self._seen: dict[tuple[int, int], Seen] = {}
         self._stop: Stop | None = None
         self._lock, self._started, self._token = Lock(), monotonic(), uuid4().hex
-        self._paths = list(sys.path)
+        self._modules = (list(sys.path), dict(PINS))
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(
-            target=serve, args=(theirs, str(folder)), name="fidsel-worker", daemon=True
+            target=serve, args=(theirs, str(folder), dict(PINS)), name="fidsel-worker", daemon=True
         )
         try:
             resource_tracker.ensure_running()  # which lets Ctrl-C through again once it has started
@@ -112,7 +113,8 @@ class Worker:
 
         Something to read from an idle worker can only be its end.
         """
-        return not (self.stopped or self.busy or self.connection.poll()) and self._paths == sys.path
+        same = self._modules == (sys.path, PINS)
+        return same and not (self.stopped or self.busy or self.connection.poll())
 
     def assign(self, group: Iterable[Task]) -> None:
         """Send the tasks it labels next, in order.

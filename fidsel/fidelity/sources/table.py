@@ -1,7 +1,7 @@
 """`TableSource`: labels that are on disk already."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -66,6 +66,8 @@ class TableSource:
     state: Annotated[State, Internal] = AS_NAMED
     name: Annotated[str, Internal] = ""
     trust_labels: bool = False
+    _there: Path = field(init=False, repr=False)
+    """The path from the root: messages name it as it was given, and the current folder may change."""
 
     in_process: ClassVar[bool] = True
     """A look-up needs no worker process."""
@@ -78,6 +80,7 @@ class TableSource:
             )
         check_arguments(self, " of a table")
         object.__setattr__(self, "units", parse_units(self.units))
+        object.__setattr__(self, "_there", Path(self.path).absolute())
 
     @classmethod
     def of(cls, file: LabelFile) -> Self:
@@ -104,7 +107,7 @@ class TableSource:
         """Return what is read from which table, not its content, which may grow (see `confirm`)."""
         return {
             "kind": "table",
-            "name": self.name or str(Path(self.path).resolve()),
+            "name": self.name or str(self._there.resolve()),
             "energy_key": self.energy_key,
             "forces_key": self.forces_key if self.forces else None,
             "units": None if self.units is None else str(self.units),
@@ -116,7 +119,7 @@ class TableSource:
 
     def content(self) -> str:
         """Return a hash of the file, which changes whenever its content does."""
-        return _content(self.path, *_stat(self.path))
+        return _content(self._there, *self._stat())
 
     def frames(self) -> Frames:
         """Return the labelled configurations."""
@@ -221,7 +224,15 @@ class TableSource:
         )
 
     def _table(self) -> "_Table":
-        return _table(self, *_stat(self.path))
+        return _table(self, *self._stat())
+
+    def _stat(self) -> tuple[int, int]:
+        """Return what changes when the file is written again."""
+        try:
+            stat = self._there.stat()
+        except OSError as error:
+            raise UsageError(f"the table {self.path} cannot be read: {error.strerror}") from error
+        return stat.st_mtime_ns, stat.st_size
 
 
 class _Taken(NamedTuple):
@@ -267,18 +278,9 @@ def _state_of(atoms: Atoms) -> str:
     return f"{periodic}charge {atoms.info['charge']}, {atoms.info['spin']} unpaired electrons"
 
 
-def _stat(path: Path) -> tuple[int, int]:
-    """Return what changes when a file is written again."""
-    try:
-        stat = Path(path).stat()
-    except OSError as error:
-        raise UsageError(f"the table {path} cannot be read: {error.strerror}") from error
-    return stat.st_mtime_ns, stat.st_size
-
-
 @lru_cache(maxsize=16)
 def _content(path: Path, _mtime: int, _size: int) -> str:
-    digest, path = blake2b(digest_size=16), Path(path)
+    digest = blake2b(digest_size=16)
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
             digest.update(file.read_bytes())
@@ -289,7 +291,7 @@ def _content(path: Path, _mtime: int, _size: int) -> str:
 def _table(source: TableSource, _mtime: int, _size: int) -> _Table:
     forces_key = source.forces_key if source.forces else None
     every = read(
-        source.path,
+        source._there,
         units=source.units,
         energy_key=source.energy_key,
         forces_key=forces_key,

@@ -90,6 +90,7 @@ class LabelStore:
 
     def __init__(self, path: Path | str, read_only: bool = False) -> None:
         self.path, self.read_only = Path(path), read_only
+        self._there = self.path.absolute()  # the current folder may change
         seal = Seal.read(self.path)  # before the store is looked at: a driver may be adding labels
         if not self.path.exists():
             if seal is not None:
@@ -174,7 +175,7 @@ class LabelStore:
         labels = self.count()
         if labels != self._sealed:
             with suppress(FidselError, OSError):
-                Seal(self.identity, labels).write(self.path)
+                Seal(self.identity, labels).write(self._there)
                 self._sealed = labels
 
     @contextmanager

@@ -66,7 +66,7 @@ class CampaignLock:
     Raises
     ------
     LockError
-        on entering, where another process holds the campaign.
+        on entering, where another process holds the campaign, or another lock of this one.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class CampaignLock:
         what: str = CAMPAIGN,
     ) -> None:
         self.path, self.what = Path(f"{store_path}.lock"), what
+        self._there = self.path.absolute()  # the current folder may change
         self.break_lock, self.interval = break_lock, interval
         self.beat: Callable[[], None] | None = None
         """Called with every heartbeat, from a thread of its own."""
@@ -102,7 +103,7 @@ class CampaignLock:
         self._stop.set()
         self._thread.join()
         if self._mine():
-            self.path.unlink()
+            self._there.unlink()
         os.close(self._descriptor)
 
     def check(self) -> None:
@@ -115,11 +116,11 @@ class CampaignLock:
 
     def _create(self, here: ProcessIdentity) -> bool:
         """Make the lock file with its content at one stroke; False where there is one."""
-        with NamedTemporaryFile("w", dir=self.path.parent, prefix=f".{self.path.name}.") as draft:
+        with NamedTemporaryFile("w", dir=self._there.parent, prefix=f".{self.path.name}.") as draft:
             draft.write(here.text())
             draft.flush()
             try:
-                os.link(draft.name, self.path)
+                os.link(draft.name, self._there)
             except FileExistsError:
                 return False
             self._descriptor = os.dup(draft.fileno())
@@ -128,19 +129,21 @@ class CampaignLock:
 
     def _remove_stale(self, here: ProcessIdentity) -> None:
         """Remove the lock of a process that is gone; refuse where it may be alive."""
-        with _opened(self.path) as descriptor:
+        with _opened(self._there) as descriptor:
             if descriptor is None:
                 return
             # of two processes that find the same stale lock only one may remove it, and only that one
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if not _same_file(descriptor, self.path):
+            if not _same_file(descriptor, self._there):
                 return
             heartbeat = os.fstat(descriptor).st_mtime
             holder = ProcessIdentity.parse(os.read(descriptor, 65536).decode(errors="replace"))
             fresh = time() - heartbeat < FRESH
             if not self.break_lock and (holder is None or not holder.gone(here, fresh)):
-                raise LockError(self._refusal(holder, heartbeat), holder, heartbeat)
-            self.path.unlink()
+                own = holder is not None and holder.is_same(here)
+                told = self._own_refusal() if own else self._refusal(holder, heartbeat)
+                raise LockError(told, holder, heartbeat)
+            self._there.unlink()
 
     def _refusal(self, holder: ProcessIdentity | None, heartbeat: float) -> str:
         """Return who holds the lock and what to do."""
@@ -154,8 +157,17 @@ class CampaignLock:
             f"wait for it or stop it; if it died with its machine, {remedy}"
         )
 
+    def _own_refusal(self) -> str:
+        """Return what to do where this process itself holds the lock."""
+        if self.what != CAMPAIGN:
+            return f"this process works on {self.what} already: wait until that has ended"
+        return (
+            "this process works on this campaign already, in an earlier `iterate` that has not ended: go on "
+            "with what it returned, or close that (rounds.close() after rounds = fidsel.iterate(campaign))"
+        )
+
     def _mine(self) -> bool:
-        return _same_file(self._descriptor, self.path)
+        return _same_file(self._descriptor, self._there)
 
     def _beat(self) -> None:
         while not self._stop.wait(self.interval):
@@ -222,7 +234,8 @@ def open_store(
         where the store cannot be used.
     """
     with CampaignLock(path, break_lock) as lock, LabelStore(path) as store:
-        running, stop, ledger = RunningFile(path), StopFile(path), Ledger(store)
+        there = Path(path).absolute()
+        running, stop, ledger = RunningFile(there), StopFile(there), Ledger(store)
         harvest(ledger)
         ledger.recover({number: one.seconds for number, one in running.read().items()})
         running.remove()

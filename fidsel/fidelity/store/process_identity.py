@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from time import time
 from typing import Self
@@ -62,6 +62,10 @@ class ProcessIdentity:
     def text(self) -> str:
         """Return what `parse` reads."""
         return json.dumps(asdict(self))
+
+    def is_same(self, here: "ProcessIdentity") -> bool:
+        """Return whether it is the process that asks, whenever that took the lock."""
+        return replace(self, since=here.since) == here
 
     def gone(self, here: "ProcessIdentity", fresh: bool) -> bool:
         """Return whether the process has certainly ended; False where that cannot be known.

@@ -42,7 +42,7 @@ class Samples:
     """
 
     def __init__(self, path: Path, atoms: int, most: int | None = None) -> None:
-        self.path, self.atoms, self.most, self.stride = path, atoms, most, 1
+        self.path, self.atoms, self.most, self.stride = path.absolute(), atoms, most, 1
         one, each = np.float64, (np.float64, (atoms, 3))
         self.row = np.dtype(
             [("step", np.int64), ("replica", np.int64), ("energy", one), ("kinetic", one), ("loss", one)]

@@ -259,3 +259,23 @@ def test_rows_of_the_file_are_named_although_some_cannot_be_looked_up(tmp_path: 
     bad = write(tmp_path / "bad.npz", good.replace(energy=energy, positions=xyz))
     with pytest.raises(UsageError, match="frame 7"):
         TableSource(bad).frames()
+
+
+def test_a_table_stays_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = frames(3)
+    for name, energies in (("one", made.energy), ("two", made.energy + 1.0)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "t.extxyz", made.replace(energy=energies))
+        os.utime(tmp_path / name / "t.extxyz", (0, 0))
+    monkeypatch.chdir(tmp_path / "one")
+    one = TableSource(Path("t.extxyz"))
+    settings = one.settings()
+    monkeypatch.chdir(tmp_path / "two")
+    two = TableSource(Path("t.extxyz"))
+    assert two.label(made[0]).energy == pytest.approx(made.energy[0] + 1.0)
+    assert one.label(made[0]).energy == pytest.approx(made.energy[0])
+    assert one.settings() == settings != two.settings()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one" / "t.extxyz").unlink()
+    with pytest.raises(UsageError, match=r"the table t\.extxyz cannot be read"):
+        pickle.loads(pickle.dumps(one)).label(made[0])

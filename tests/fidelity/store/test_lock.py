@@ -89,8 +89,24 @@ def test_a_second_driver_is_refused_and_told_who(store: Path) -> None:
 
 
 def test_within_one_process_too(store: Path) -> None:
-    with CampaignLock(store), pytest.raises(LockError, match=f"pid {os.getpid()} on"):
-        CampaignLock(store).__enter__()
+    with CampaignLock(store):
+        with pytest.raises(LockError, match=r"go on .* or close that") as error:
+            CampaignLock(store).__enter__()
+        assert error.value.holder == holder(store)
+    with CampaignLock(store, what="a file"), pytest.raises(LockError, match="this process works on a file"):
+        CampaignLock(store, what="a file").__enter__()
+
+
+def test_a_change_of_the_current_folder_moves_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with CampaignLock("labels.db") as lock:
+        assert str(lock.path) == "labels.db.lock", "as messages name it"
+        monkeypatch.chdir("other")
+        lock.check()
+    assert [one.name for one in tmp_path.iterdir()] == ["other"]
 
 
 def test_a_killed_driver_makes_way(store: Path) -> None:

@@ -22,7 +22,7 @@ def retry(
     from fidsel.campaign.failures import retry_failed
     from fidsel.config.build import open_campaign
 
-    count = retry_failed(open_campaign(folder, settings or ()), cause, break_lock)
+    count = retry_failed(open_campaign(folder, settings or (), as_named=True), cause, break_lock)
     if as_json:
         document({"tried_again": count})
     else:
@@ -46,7 +46,7 @@ def release(
 
     if bool(frames) == everything:
         raise UsageError("name frames whose labels to release, or give --all, and not both")
-    count = release_labels(open_campaign(folder), frames or None, break_lock)
+    count = release_labels(open_campaign(folder, as_named=True), frames or None, break_lock)
     if as_json:
         document({"released": count})
     else:

@@ -43,7 +43,7 @@ def iterate(
     changes = with_device(settings, device)
     waits = None
     with progress() as report:
-        campaign = open_campaign(folder, changes)
+        campaign = open_campaign(folder, changes, as_named=True)
         send(folder, changes)  # what an earlier run could not send, also of a finished campaign
         try:
             for record in rounds(campaign, report, break_lock):

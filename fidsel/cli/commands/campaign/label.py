@@ -25,7 +25,7 @@ def export(
     from fidsel.campaign.inbox import export_labels
     from fidsel.config.build import open_campaign
 
-    written = export_labels(open_campaign(folder), out)
+    written = export_labels(open_campaign(folder, as_named=True), out)
     if as_json:
         document({level: asdict(one) for level, one in written.items()})
         return
@@ -46,7 +46,7 @@ def bring(
     from fidsel.campaign.inbox import import_labels
     from fidsel.config.build import open_campaign
 
-    found = import_labels(open_campaign(folder), paths, break_lock)
+    found = import_labels(open_campaign(folder, as_named=True), paths, break_lock)
     if as_json:
         document(asdict(found))
     else:
@@ -81,7 +81,7 @@ def withdraw(
 
     if bool(frames) == everything:
         raise UsageError("name frames whose labels to withdraw, or give --all, and not both")
-    count = withdraw_labels(open_campaign(folder), frames or None, break_lock)
+    count = withdraw_labels(open_campaign(folder, as_named=True), frames or None, break_lock)
     if as_json:
         document({"withdrawn": count})
     else:

@@ -25,7 +25,7 @@ def report(
     from fidsel.config.build import open_finished
     from fidsel.report import as_text, findings, write_report
 
-    campaign = open_finished(folder, settings or (), number)
+    campaign = open_finished(folder, settings or (), number, as_named=True)
     index, found = read_report(campaign, number)
     path = write_report(found, out or campaign.folder.round(index) / FILE, figures)
     words = [as_text(sentence, f"m{found.unit}") for sentence in findings(found)]

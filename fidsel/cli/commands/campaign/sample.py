@@ -20,7 +20,7 @@ def sample(
 
     with progress() as report:
         report("pool", 0, 1)
-        campaign = open_campaign(folder, settings or ())
+        campaign = open_campaign(folder, settings or (), as_named=True)
         frames = sample_pool(campaign, break_lock)
         report("pool", 1, 1)
     if as_json:

@@ -25,7 +25,7 @@ def status(
     from fidsel.campaign.failures import failures_of
     from fidsel.config.build import open_campaign
 
-    campaign = open_campaign(folder, settings or ())
+    campaign = open_campaign(folder, settings or (), as_named=True)
     found = failures_of(campaign)
     if as_json:
         document({"unit": campaign.budget.unit, "failed": [row.to_dict() for row in found]})

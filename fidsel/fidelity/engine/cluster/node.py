@@ -19,6 +19,7 @@ from ase import Atoms
 
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.engine.local import LocalEngine
+from fidsel.fidelity.engine.pins import PINS, pin
 from fidsel.fidelity.engine.spool import Slot
 from fidsel.fidelity.engine.task import Task, Usage
 from fidsel.fidelity.engine.worker import packed
@@ -57,7 +58,7 @@ class Parcel:
     threads : cores of the worker.
     sources : label sources, pickled.
     labels : of each label the row of its source, its frame, pickled, and what else `Task` says of it.
-    paths : where the driver looks for modules.
+    paths, pins : where the driver looks for modules, see `fidsel.fidelity.engine.pins`.
     folder : seen by driver and nodes: notes on what runs, and word of what need not go on.
     """
 
@@ -66,6 +67,7 @@ class Parcel:
     sources: tuple[bytes, ...]
     labels: tuple[tuple[int, bytes, Mapping[str, Any]], ...]
     paths: tuple[str, ...]
+    pins: Mapping[str, str]
     folder: Path
 
     @classmethod
@@ -83,7 +85,7 @@ class Parcel:
             (row, frame, {name: getattr(task, name) for name in told})
             for task, (row, frame, _) in zip(tasks, items, strict=True)
         )
-        return cls(uuid4().hex, threads, tuple(sources), labels, tuple(sys.path), folder)
+        return cls(uuid4().hex, threads, tuple(sources), labels, tuple(sys.path), dict(PINS), folder)
 
     def tasks(self) -> list[Task]:
         """Return the tasks, with sources and frames that only a worker process unpacks."""
@@ -159,6 +161,7 @@ class _Home:
     @classmethod
     def engine(cls, parcel: Parcel) -> LocalEngine:
         sys.path.extend(path for path in parcel.paths if path not in sys.path)
+        pin(parcel.pins)
         if cls.kept is None:
             cls.kept = LocalEngine(1, parcel.threads)
             parent = parent_process()

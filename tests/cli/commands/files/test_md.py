@@ -137,8 +137,8 @@ def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     waters = shaken("H2O", 6)
     kernel = SGDML([10.0], symmetries=False).fit(waters[:4], waters[4:])[0].save(tmp_path / "kernel")
     for words, said in (
-        (["mmff94", start, "--dt", "0"], "time step must be positive"),
-        (["mmff94", start, "--dt", "-1"], "time step must be positive"),
+        (["mmff94", start, "--dt", "0"], "timesteps of dynamics must be a finite number > 0"),
+        (["mmff94", start, "--dt", "-1"], "timesteps of dynamics must be a finite number > 0"),
         (["mmff94", start, "--time", "soon"], "a time is a number and fs, ps or ns"),
         (["mmff94", start, "--temperature", "hot"], "'hot' holds no number"),
         (["mmff94", start, "--ensemble", "nvt"], "langevin"),
@@ -147,10 +147,10 @@ def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
         (["mmff94", empty], "is empty"),
         (["mmff94", tmp_path / "nan.npz"], "finite"),
         (["mmff94", torn], "MMFF94 has no type for the bonding of one of atom 1 (H)"),
-        (["mmff94", start, "--out", tmp_path / "t.unknown"], ".extxyz or .xyz or .traj"),
+        (["mmff94", start, "--out", tmp_path / "t.unknown"], "written as .extxyz or .xyz or .traj"),
         (["mmff94", start, "--reference", silicon], "the reference must have the molecules of the starts"),
         (["no/model", start], "no/model"),
-        (["mmff94", start, "--replicas", "0"], "≥ 1"),
+        (["mmff94", start, "--replicas", "0"], "replicas of dynamics must be a whole number > 0"),
         ([untrained, start], "never trained"),
         ([network, silicon], "[14]"),
         ([kernel, silicon], "one molecule"),
