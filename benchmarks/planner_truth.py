@@ -6,7 +6,7 @@ are the truth. The accurate frames are the first of the cheap ones, as a campaig
 answers for the same budgets from prices and atoms alone, and from a pilot of at most `PILOT` of the budget;
 the error at its split is read from the line between the measured ones.
 
-    python benchmarks/planner_truth.py --part cells.jsonl            # an hour on two cores
+    python benchmarks/planner_truth.py --part cells.jsonl            # some hours on two cores
     python benchmarks/planner_truth.py --part cells.jsonl --only malonaldehyde
 
 Needs h2co/h2co.npz, malonaldehyde_ccsd_t/malonaldehyde_ccsd_t.npz and rmd17/malonaldehyde.npz in FIDSEL_DATA
