@@ -23,7 +23,7 @@ class Imported:
     ----------
     stored, awaited : labels that were stored, and that are awaited still, by the name of the level.
     known : results whose labels were there already.
-    refused : why each of the others was not taken.
+    refused : why each of the others was not taken, those of frames that nobody asked for last.
     """
 
     stored: Mapping[str, int]
@@ -73,7 +73,7 @@ def import_labels(campaign: Campaign, paths: Sequence[Path], break_lock: bool = 
         inbox = Inbox(Ledger(journal.store), levels, campaign.rules.trust_labels)
         inbox.take(paths)
         left = awaited(journal.store, levels)
-    return Imported(dict(inbox.stored), left, inbox.known, tuple(inbox.refused))
+    return Imported(dict(inbox.stored), left, inbox.known, (*inbox.refused, *inbox.strangers))
 
 
 def withdraw_labels(campaign: Campaign, frames: Sequence[str] | None, break_lock: bool = False) -> int:

@@ -70,6 +70,10 @@ class Awaited:
         return State(*states.pop(), others=True) if len(states) == 1 else State()
 
 
+class StrangerError(UsageError):
+    """A result is of no frame that a level has."""
+
+
 @dataclass
 class Inbox:
     """Reads results, and stores those that are labels which a campaign awaits.
@@ -81,7 +85,8 @@ class Inbox:
     trusted : whether labels that look wrong as a whole are taken all the same.
     stored : labels that were stored, by the name of their level.
     known : results whose labels were there already.
-    refused : why each of the other results is none that is awaited.
+    refused : why labels of frames that are awaited were not taken, those of a whole level first.
+    strangers : which results are of other frames.
     """
 
     ledger: Ledger
@@ -90,6 +95,7 @@ class Inbox:
     stored: Counter[str] = field(default_factory=Counter)
     known: int = 0
     refused: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
 
     def take(self, paths: Iterable[Path]) -> None:
         """Read files, and all results in folders; what is sound is stored and paid for at once."""
@@ -114,10 +120,11 @@ class Inbox:
         if wrong:
             name = there.level.name
             del self.stored[name]
-            self.refused.append(
+            self.refused.insert(
+                0,
                 f"{len(new)} labels of {name}: {'; '.join(wrong)}. Files in other units than eV and Å state "
                 "them (energy_unit, force_unit; docs/files.md); to take them as they are: "
-                "campaign.trust_labels = true"
+                "campaign.trust_labels = true",
             )
         return not wrong
 
@@ -156,6 +163,8 @@ class Inbox:
         for i in range(len(came)):
             try:
                 yield there, *_label(there, came, rows, order, i, path, program)
+            except StrangerError as error:
+                self.strangers.append(str(error))
             except UsageError as error:
                 self.refused.append(str(error))
 
@@ -240,7 +249,7 @@ def _label(
         asked = there.frames[there.frames.rows([named])]
         raise UsageError(f"{where} is not of frame {named}: {what_differs(asked, came[[i]])}")
     if row < 0:
-        raise UsageError(_stranger(there, came[[i]], where))
+        raise StrangerError(_stranger(there, came[[i]], where))
     own = slice(came.offsets[i], came.offsets[i + 1])
     missing = [
         what

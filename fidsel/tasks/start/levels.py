@@ -12,6 +12,7 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.buying.reservations import MARGIN
 from fidsel.fidelity.sources.expected import expected_seconds, expected_xtb_seconds
+from fidsel.fidelity.sources.pyscf_input import has_basis
 
 BUDGETS: Final = ("20core-min", "40core-min", "60core-min")
 """Tried in turn where nobody says what may be spent: on two cores the last is half an hour."""
@@ -19,7 +20,8 @@ VALIDATION: Final = 8
 """Accurate labels kept for validation."""
 WANTED: Final = 20
 """Accurate training labels that a level must leave money for."""
-BASIS: Final = "6-31G*"
+BASES: Final = ("6-31G*", "def2-SVP")
+"""Basis sets, of which the first with all elements is taken; the last has heavy ones, by core potentials."""
 
 FORCE_FIELD: Final = """\
 [[fidelity]]
@@ -55,7 +57,7 @@ CHEAP_MP2: Final = """\
 name = "mp2"          # for DFT: method = "dft", xc = "pbe"
 kind = "pyscf"
 method = "mp2"
-basis = "6-31G*"
+basis = "{basis}"
 frozen_core = true
 {cheap}
 """
@@ -64,7 +66,7 @@ COUPLED_CLUSTER: Final = """\
 name = "ccsd(t)"
 kind = "pyscf"
 method = "ccsd(t)"
-basis = "6-31G*"
+basis = "{basis}"
 frozen_core = true
 time_limit = 600.0    # s, after which one label is given up
 {accurate}
@@ -74,7 +76,7 @@ MP2: Final = """\
 name = "mp2"          # {dearer}
 kind = "pyscf"
 method = "mp2"
-basis = "6-31G*"
+basis = "{basis}"
 frozen_core = true
 time_limit = 900.0    # s, after which one label is given up
 {accurate}
@@ -85,7 +87,7 @@ name = "pbe"          # {dearer}
 kind = "pyscf"
 method = "dft"
 xc = "pbe"
-basis = "6-31G*"
+basis = "{basis}"
 density_fit = true
 grid = 1              # 2 and 3 have smoother forces and take longer
 time_limit = 1800.0   # s, after which one label is given up
@@ -138,7 +140,8 @@ def starting_point(atoms: Atoms, budget: str | None, force_field: bool) -> Start
     tried = [Budget.parse(text) for text in ((budget,) if budget else BUDGETS)]
     # coupled cluster has no forces of open shells
     ladder = LADDER[1:] if atoms.info.get("spin", 0) else LADDER
-    seconds = {method: expected_seconds(method, BASIS, atoms) for method in ladder}
+    basis = basis_for(atoms)
+    seconds = {method: expected_seconds(method, basis, atoms) for method in ladder}
     # a budget of labels pays for any level: what a label takes is measured against the longest default
     clock = [Budget.parse(BUDGETS[-1]) if one.unit == "label" else one for one in tried]
     for wanted in (WANTED, FEWEST):
@@ -146,15 +149,15 @@ def starting_point(atoms: Atoms, budget: str | None, force_field: bool) -> Start
             for method, each in seconds.items():
                 headroom = (MARGIN - 1) * each
                 takes = MinimumBudget(
-                    method, each, _beside(method, atoms), VALIDATION, wanted, headroom=headroom
+                    method, each, _beside(method, basis, atoms), VALIDATION, wanted, headroom=headroom
                 )
                 if time.pays(takes.total):
-                    levels = _levels(method, seconds, one, force_field, xtb)
+                    levels = _levels(method, basis, seconds, one, force_field, xtb)
                     return Start(method, each, levels, BASELINE if xtb else "", one, pool_size(len(atoms)))
     method, each = list(seconds.items())[-1]
     least = shown_above(clock[-1], (VALIDATION + WANTED) * each)
     raise UsageError(
-        f"a label of {method} with {BASIS} should take some {each:.0f} core-s for a molecule of {len(atoms)} "
+        f"a label of {method} with {basis} should take some {each:.0f} core-s for a molecule of {len(atoms)} "
         f"atoms: a campaign takes {least}, and {tried[-1]} may be spent. Raise --budget, or begin with "
         "`fidsel config template` and name a quicker accurate level, such as tblite's GFN2-xTB"
     )
@@ -169,12 +172,24 @@ def pool_size(atoms: int) -> int:
     return max(200, min(600, 2800 // atoms // 10 * 10))
 
 
-def _beside(method: str, atoms: Atoms) -> float:
+def basis_for(atoms: Atoms) -> str:
+    """Return the basis set to begin with.
+
+    >>> basis_for(Atoms("OH2")), basis_for(Atoms("CIH3"))
+    ('6-31G*', 'def2-SVP')
+    """
+    symbols = set(atoms.get_chemical_symbols())
+    return next((basis for basis in BASES if all(has_basis(basis, one) for one in symbols)), BASES[-1])
+
+
+def _beside(method: str, basis: str, atoms: Atoms) -> float:
     """Return the core-seconds of the cheap labels of an accurate frame."""
-    return expected_seconds("mp2", BASIS, atoms) if method == "ccsd(t)" else expected_xtb_seconds(atoms)
+    return expected_seconds("mp2", basis, atoms) if method == "ccsd(t)" else expected_xtb_seconds(atoms)
 
 
-def _levels(method: str, seconds: dict[str, float], budget: Budget, force_field: bool, xtb: bool) -> str:
+def _levels(
+    method: str, basis: str, seconds: dict[str, float], budget: Budget, force_field: bool, xtb: bool
+) -> str:
     free = FORCE_FIELD if force_field and not xtb else ""
     if method == "ccsd(t)":
         quick = CHEAP_MP2
@@ -187,5 +202,5 @@ def _levels(method: str, seconds: dict[str, float], budget: Budget, force_field:
     dearer = f"{better} has no forces of open shells"
     if better in seconds:
         dearer = f"{better} would take some {seconds[better]:.0f} core-s a label here"
-    fill: Callable[[str], str] = lambda text: text.format(**prices, dearer=dearer)  # noqa: E731
+    fill: Callable[[str], str] = lambda text: text.format(**prices, dearer=dearer, basis=basis)  # noqa: E731
     return "".join(map(fill, (free, quick, TEXTS[method])))

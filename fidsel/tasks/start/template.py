@@ -160,6 +160,13 @@ def _first(given: Mapping[str, Any]) -> tuple[Atoms, int]:  # Any: settings of a
     found = list(molecules_in(section, Path()).values())
     for one in found:
         _sampled(one)
+    states = {(one.charge, one.spin): one for one in found}
+    if len(states) > 1:
+        told = ", ".join(f"{one} (charge {charge}, spin {spin})" for (charge, spin), one in states.items())
+        raise UsageError(
+            f"all molecules of a campaign must have the same charge and spin, got {told}: begin one campaign "
+            "for each of these states"
+        )
     made = max(found, key=lambda one: sum(one.numbers))
     # only the elements count here
     state = {"charge": made.charge, "spin": made.spin}

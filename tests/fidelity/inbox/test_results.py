@@ -160,6 +160,19 @@ def test_labels_in_other_units_are_not_stored_unless_trusted_or_stated(tmp_path:
         assert np.allclose(store.labelled(LEVEL, water.ids).energy, water.energy, rtol=0, atol=1e-6)
 
 
+def test_what_concerns_awaited_frames_comes_before_strangers(tmp_path: Path) -> None:
+    water = example_frames(30)
+    with LabelStore(tmp_path / "water.db") as store:
+        store.add_frames(water)
+        ledger = Ledger(store)
+        ledger.reserve("train", LEVEL, [Order(frame, 2.0) for frame in water.ids[15:]])
+        inbox = taken(ledger, write(tmp_path / "wrong.xyz", water.replace(forces=-water.forces, level="")))
+    (refused,) = inbox.refused
+    assert "wrong sign" in refused
+    assert len(inbox.strangers) == 15
+    assert "is none of the 15 frames of ccsd" in inbox.strangers[0]
+
+
 def test_trusted_labels_are_stored_whatever_their_units(tmp_path: Path) -> None:
     water = example_frames(15)
     with LabelStore(tmp_path / "water.db") as store:

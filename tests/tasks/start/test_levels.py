@@ -79,6 +79,13 @@ def test_open_shells_have_no_forces_at_ccsdt() -> None:
     assert starting_point(radical, None, force_field=False).method == "mp2"
 
 
+@pytest.mark.parametrize(("smiles", "basis"), [("CI", "def2-SVP"), ("CBr", "6-31G*"), ("CCO", "6-31G*")])
+def test_the_basis_set_has_all_elements(smiles: str, basis: str) -> None:
+    levels = starting_point(atoms(smiles), None, force_field=True).levels
+    assert f'basis = "{basis}"' in levels
+    assert {line for line in levels.splitlines() if line.startswith("basis")} == {f'basis = "{basis}"'}
+
+
 def test_pools_of_large_molecules_are_smaller() -> None:
     sizes = [pool_size(n) for n in range(3, 40)]
     assert sizes == sorted(sizes, reverse=True)
