@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self, overload
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray, numbers_of, read_only
@@ -166,10 +167,17 @@ class Frames(Sequence[Atoms]):
         """Return frames from ASE Atoms; labels are not read from them (see `fidsel.data.read`).
 
         Charge and spin are those that `read` finds in a file of these atoms: in `atoms.info` by name, the
-        charge else as the sum of the initial charges of the atoms. Raises `UsageError` where they are not
-        whole numbers, or two names contradict each other.
+        charge else as the sum of the initial charges of the atoms, the spin as that of their initial magnetic
+        moments. Raises `UsageError` where they are not whole numbers, two names contradict each other, or
+        something else than Atoms is given, or Atoms without any.
         """
         rows = [images] if isinstance(images, Atoms) else list(images)
+        for i, atoms in enumerate(rows):
+            if not isinstance(atoms, Atoms) or not len(atoms):
+                raise UsageError(
+                    f"frames are made of ASE Atoms with at least one atom each, got {str(atoms)[:40]!r} in "
+                    f"place {i}: fidsel.read(FILE) gives the frames of a file"
+                )
         sizes = [len(atoms) for atoms in rows]
         states = [electrons_of_atoms(atoms, f"atoms {i}") for i, atoms in enumerate(rows)]
         return cls.pack(
@@ -283,13 +291,15 @@ class Frames(Sequence[Atoms]):
 
     @cached_property
     def formulas(self) -> tuple[str, ...]:
-        """Chemical formula of each frame."""
+        """Chemical formula of each frame; X for what is no element."""
         cache: dict[bytes, str] = {}
         out = []
         for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
             key = self.numbers[start:stop].tobytes()
             if key not in cache:
-                cache[key] = Atoms(self.numbers[start:stop]).get_chemical_formula()
+                numbers = self.numbers[start:stop]
+                known = np.where((numbers > 0) & (numbers < len(chemical_symbols)), numbers, 0)  # 0 = X
+                cache[key] = Atoms(known).get_chemical_formula()
             out.append(cache[key])
         return tuple(out)
 

@@ -222,3 +222,13 @@ def test_whatever_a_data_set_holds_changes_its_hash() -> None:
 
 def test_no_frames_have_a_hash() -> None:
     assert frames(2)[[]].digest() == frames(3)[[]].digest()
+
+
+@pytest.mark.parametrize("given", ["a.xyz", [Atoms()], [Atoms("H"), None]])
+def test_what_is_no_atoms_makes_no_frames(given: Any) -> None:
+    with pytest.raises(UsageError, match=r"made of ASE Atoms with at least one atom each, got .* in place"):
+        Frames.from_atoms(given)
+
+
+def test_what_is_no_element_is_shown_all_the_same() -> None:
+    assert Frames.stack([200, -1, 1], np.arange(9.0).reshape(1, 3, 3)).formulas == ("HX2",)

@@ -27,6 +27,11 @@ def check_calculator(name: str) -> None:
     from ase.calculators.calculator import external_calculators
     from ase.calculators.names import names
 
+    if not isinstance(name, str):
+        raise UsageError(
+            f"a calculator is given by its name, such as 'emt', and its parameters, got {name!r}: each label "
+            "is computed by a new one"
+        )
     if name in PACKAGES:
         if find_spec(name) is None:
             raise MissingExtraError(*PACKAGES[name])

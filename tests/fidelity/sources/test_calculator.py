@@ -193,6 +193,8 @@ def test_what_is_wrong_with_a_program_shows_when_it_warms_up() -> None:
 
 
 def test_unknown_names_and_parameters() -> None:
+    with pytest.raises(UsageError, match=r"given by its name, such as 'emt', and its parameters, got 7"):
+        CalculatorSource(7)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="unknown ASE calculator 'orka', did you mean 'orca'"):
         CalculatorSource("orka")
     with pytest.raises(UsageError, match="JSON-able"):

@@ -102,6 +102,6 @@ def test_gpu_time_needs_declared_prices(tmp_path: Path) -> None:
 
 
 def test_molecules_of_several_charges_are_refused_before_a_file_is_written(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"the same charge and spin, got .*\(charge 0, spin 0\).*\(charge 1,"):
+    with pytest.raises(UsageError, match=r"same charge and spin, got .*\(charge 0, spin 0\).*\(charge 1,"):
         create(tmp_path / "new", smiles=["C#N", "[NH4+]"], structure=None, pool=None)
     assert not (tmp_path / "new").exists()
