@@ -29,6 +29,8 @@ CLEAR, CHANCE, MOST = 0.6, 3.3, 0.95
 
 STRETCHED = 1.7
 """Å; where hydrogen's nearest neighbour is usually farther, lengths are not in Å."""
+UNBOUND, FEW = 1.5, 0.05
+"""Å; where all but a twentieth of the hydrogen atoms have no neighbour nearer, none is bound to any."""
 
 ELECTRONS = 20.9
 """eV; all electrons of a neutral atom have about −0.7687 Z^(7/3) Hartree = −20.9 eV · Z^(7/3) (L. H. Thomas,
@@ -66,16 +68,24 @@ def bond_scale(frames: Frames) -> list[Finding]:
     found = []
     for _, rows, of in by_level(frames):
         some = rows[evenly(len(rows), FRAMES)]
-        partner, length, force, nearest = _hydrogens(frames[some])
-        found += _lengths(nearest, of) + _stiffness(partner, length, force, of)
+        partner, length, force, nearest, beside = _hydrogens(frames[some])
+        found += _lengths(nearest, beside, of) + _stiffness(partner, length, force, of)
     return found
 
 
-def _lengths(nearest: FloatArray, of: str) -> list[Finding]:
+def _lengths(nearest: FloatArray, beside: FloatArray, of: str) -> list[Finding]:
+    """Compare how far hydrogen atoms are from their nearest neighbours, whose elements are `beside`.
+
+    It is an error where all are far from elements that are bound to hydrogen at 1 to 1.6 Å; bonds to metals
+    may be as long, and some atoms may have been torn away.
+    """
     if len(nearest) < FEWEST or (usual := float(np.median(nearest))) < STRETCHED:
         return []
-    text = f"hydrogen atoms{of} are {usual:.3g} Å from their nearest neighbours: lengths in Bohr (1.9 × too "
-    return [Finding("warning", "bond-scale", text + "large)? Bonds to hydrogen have 0.7 to 1.6 Å")]
+    sure = np.quantile(nearest, FEW) > UNBOUND and np.isin(beside, list(STIFF)).mean() > 1 - FEW
+    text = f"hydrogen atoms{of} are {usual:.3g} Å from their nearest neighbours: "
+    why = "lengths in Bohr (1.9 × too large)" + (", give --units" if sure else "?")
+    known = "Bonds to hydrogen have 0.7 to 1.6 Å"
+    return [Finding("error" if sure else "warning", "bond-scale", f"{text}{why}. {known}")]
 
 
 def _stiffness(partner: FloatArray, length: FloatArray, force: FloatArray, of: str) -> list[Finding]:
@@ -107,14 +117,15 @@ def _stiffness(partner: FloatArray, length: FloatArray, force: FloatArray, of: s
     return [Finding("warning", "bond-scale", text)]
 
 
-def _hydrogens(frames: Frames) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return element of the partner, length and force along each bond to hydrogen, and all nearest distances.
+def _hydrogens(frames: Frames) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return element of the partner, length and force along each bond to hydrogen.
 
-    Hydrogen atoms between two others (half-way in a proton transfer) are left out of the bonds.
+    Then distance and element of the nearest neighbour of every hydrogen atom. Hydrogen atoms between two
+    others (half-way in a proton transfer) are left out of the bonds.
     """
     from scipy.spatial import cKDTree
 
-    columns: list[list[FloatArray]] = [[np.empty(0)] for _ in range(4)]
+    columns: list[list[FloatArray]] = [[np.empty(0)] for _ in range(5)]
     for start, stop in zip(frames.offsets[:-1].tolist(), frames.offsets[1:].tolist(), strict=True):
         numbers, xyz, forces = (x[start:stop] for x in (frames.numbers, frames.positions, frames.forces))
         light = np.flatnonzero(numbers == 1)
@@ -126,10 +137,11 @@ def _hydrogens(frames: Frames) -> tuple[FloatArray, FloatArray, FloatArray, Floa
         bound &= np.isin(numbers[who[:, 1]], list(STIFF)) & (near[:, 1] > 0)
         light, other, long = light[bound], who[bound, 1], near[bound, 1]
         along = (forces[light] * (xyz[light] - xyz[other])).sum(axis=1) / long
-        for column, values in zip(columns, (numbers[other], long, along, near[:, 1]), strict=True):
+        told = (numbers[other], long, along, near[:, 1], numbers[who[:, 1]])
+        for column, values in zip(columns, told, strict=True):
             column.append(values)
-    partner, length, force, nearest = (np.concatenate(column) for column in columns)
-    return partner, length, force, nearest
+    partner, length, force, nearest, beside = (np.concatenate(column) for column in columns)
+    return partner, length, force, nearest, beside
 
 
 def force_scale(frames: Frames, reference: FloatArray | None, name: str) -> list[Finding]:

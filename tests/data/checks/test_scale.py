@@ -51,6 +51,10 @@ def test_right_units_pass_and_wrong_ones_do_not(name: str, data_folder: Path) ->
                 positions=frames.positions * length,
             )
             assert quick_check(wrong)
+            if length != 1.0:
+                assert any(
+                    f.severity == "error" and "lengths in Bohr" in f.message for f in bond_scale(wrong)
+                )
         assert any(
             f.severity == "error"
             for f in quick_check(frames.replace(energy=frames.energy / frames.offsets[1]))
@@ -89,6 +93,20 @@ def test_force_constant_is_that_of_the_bond(partner: int, usual: float, times: f
     (finding,) = bond_scale(springs(times * usual, partner))
     assert finding.severity == severity
     assert f"have {times:.3g} × their usual force constant" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("partner", "torn", "severity"), [(6, 0, "error"), (6, 10, "warning"), (19, 0, "warning")]
+)
+def test_long_bonds_to_hydrogen_are_errors_where_there_are_no_others(
+    partner: int, torn: int, severity: str
+) -> None:
+    """C–H in Bohr, the same where some are right, and K–H, which is as long."""
+    xyz = springs(31.0, partner).dense().positions * 2.05
+    xyz[:torn] /= 2.05
+    (finding,) = bond_scale(Frames.stack([partner, 1], xyz))
+    assert finding.severity == severity
+    assert "lengths in Bohr (1.9 × too large)" in finding.message
 
 
 def test_no_bond_to_hydrogen_says_nothing() -> None:
