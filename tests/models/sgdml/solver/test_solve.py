@@ -141,9 +141,9 @@ def test_how_it_is_solved_is_saved(tmp_path: Path) -> None:
 def test_solvers_and_limits_are_checked() -> None:
     with pytest.raises(UsageError, match="did you mean 'iterative'"):
         SGDML([1.0], solver="iterativ")
-    for wrong in ({"memory": 0.0}, {"tolerance": 1.0}, {"iterations": 0}):
-        with pytest.raises(UsageError, match="memory must be positive"):
-            model("auto", **wrong)
+    for name, wrong in (("memory", 0.0), ("tolerance", 1.0), ("iterations", 0)):
+        with pytest.raises(UsageError, match=f"{name} of sgdml must be"):
+            model("auto", **{name: wrong})
 
 
 def cloud(n: int, atoms: int) -> Frames:
