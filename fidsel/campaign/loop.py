@@ -1,6 +1,6 @@
 """The loop: buy, train, measure, pick again, as a generator of rounds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from itertools import count
 from time import perf_counter
@@ -27,7 +27,9 @@ from fidsel.fidelity.level import Fidelity
 from fidsel.training.stage import Trained, TrainingData
 
 
-def iterate(campaign: Campaign, report: Reporter = silent, break_lock: bool = False) -> Iterator[Round]:
+def iterate(
+    campaign: Campaign, report: Reporter = silent, break_lock: bool = False
+) -> Generator[Round, None, None]:
     """Run a campaign round by round and yield the record of each.
 
     Everything bought or decided is on disk before it is acted on, so a campaign that was stopped at any

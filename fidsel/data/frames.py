@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, Self, overload
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray, numbers_of, read_only
 from fidsel.data.formats.electrons import electrons_of_atoms
+from fidsel.data.formats.elements import formula, listed_atoms
 from fidsel.data.splitting import BLOCKS, By, split
 from fidsel.exceptions import UsageError
 
@@ -171,13 +171,7 @@ class Frames(Sequence[Atoms]):
         moments. Raises `UsageError` where they are not whole numbers, two names contradict each other, or
         something else than Atoms is given, or Atoms without any.
         """
-        rows = [images] if isinstance(images, Atoms) else list(images)
-        for i, atoms in enumerate(rows):
-            if not isinstance(atoms, Atoms) or not len(atoms):
-                raise UsageError(
-                    f"frames are made of ASE Atoms with at least one atom each, got {str(atoms)[:40]!r} in "
-                    f"place {i}: fidsel.read(FILE) gives the frames of a file"
-                )
+        rows = listed_atoms(images)
         sizes = [len(atoms) for atoms in rows]
         states = [electrons_of_atoms(atoms, f"atoms {i}") for i, atoms in enumerate(rows)]
         return cls.pack(
@@ -292,16 +286,11 @@ class Frames(Sequence[Atoms]):
     @cached_property
     def formulas(self) -> tuple[str, ...]:
         """Chemical formula of each frame; X for what is no element."""
-        cache: dict[bytes, str] = {}
-        out = []
-        for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
-            key = self.numbers[start:stop].tobytes()
-            if key not in cache:
-                numbers = self.numbers[start:stop]
-                known = np.where((numbers > 0) & (numbers < len(chemical_symbols)), numbers, 0)  # 0 = X
-                cache[key] = Atoms(known).get_chemical_formula()
-            out.append(cache[key])
-        return tuple(out)
+        bounds = zip(self.offsets[:-1], self.offsets[1:], strict=True)
+        each = [self.numbers[start:stop] for start, stop in bounds]
+        keys = [numbers.tobytes() for numbers in each]
+        known = {key: formula(numbers) for key, numbers in dict(zip(keys, each, strict=True)).items()}
+        return tuple(known[key] for key in keys)
 
     @cached_property
     def has_forces(self) -> BoolArray:

@@ -135,7 +135,7 @@ class LabelFile:
         frames = self.frames
         if frames is None:
             frames = read_logged(
-                path, units=parse_units(self.units), energy_key=energy, forces_key=forces, state=self.state
+                path, units=self.units, energy_key=energy, forces_key=forces, state=self.state
             )
         if labelled and not np.isfinite(frames.energy).any() and not frames.has_forces.any():
             raise UsageError(

@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fidsel.arrays import BoolArray, FloatArray, IntArray, html_table, numbers_of, read_only
+from fidsel.arrays import BoolArray, FloatArray, IntArray, counted, html_table, numbers_of, read_only
 from fidsel.exceptions import UsageError
 from fidsel.selector.clusters.broad import BroadClusters
 
@@ -219,8 +219,8 @@ class Picks:
 
     def __repr__(self) -> str:
         shown = f": {', '.join(map(str, self.indices[:FEW].tolist()))}" if len(self) else ""
-        notes = f"; {len(self.notes)} note{'s' * (len(self.notes) != 1)}" if self.notes else ""
-        return f"Picks({len(self)} frame{'s' * (len(self) != 1)}{shown}{', ...' * (len(self) > FEW)}{notes})"
+        shown += f"{', ...' * (len(self) > FEW)}{counted(self.notes)}"
+        return f"Picks({len(self)} frame{'s' * (len(self) != 1)}{shown})"
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook, in order of picking."""

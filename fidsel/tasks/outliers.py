@@ -140,7 +140,7 @@ def outliers(
     >>> len(found.outliers.described), len(found.outliers.worst(3))
     (2, 3)
     """
-    checked_seed(seed)
+    seed = checked_seed(seed)
     labels, named = LabelFile.of(data, units), None if train is None else LabelFile.of(train, units)
     apart = None if held_out is None else LabelFile.of(held_out, units)
     require_units_used(units, model, labels, named, apart)

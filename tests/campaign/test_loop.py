@@ -414,5 +414,5 @@ def test_an_unfinished_iterate_of_this_process_is_named(tmp_path: Path) -> None:
     next(first)
     with pytest.raises(FidselError, match="in an earlier `iterate` that has not ended: go on with what"):
         next(iterate(campaign))
-    first.close()  # type: ignore[attr-defined]
+    first.close()
     assert [record.index for record in iterate(campaign)] == [1]

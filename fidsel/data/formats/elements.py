@@ -1,13 +1,15 @@
-"""Atomic numbers from what files call their atoms."""
+"""Atoms of files and of callers: their numbers from what they are called, and their formulas."""
 
 import re
 from collections.abc import Iterable
 
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
 from fidsel.arrays import IntArray
+from fidsel.exceptions import UsageError
 
 ISOTOPES = {"D": 1, "T": 1}
 """Symbols of isotopes: frames keep no masses, so they are hydrogen."""
@@ -55,3 +57,28 @@ def whole_numbers(values: NDArray[np.generic]) -> IntArray:
             f"got {numbers[wrong][0]:g}"
         )
     return numbers.astype(np.int64)
+
+
+def formula(numbers: IntArray) -> str:
+    """Return the chemical formula of some atomic numbers; X for what is no element.
+
+    >>> formula(np.array([1, 8, 1])), formula(np.array([200, -1, 1]))
+    ('H2O', 'HX2')
+    """
+    known = (numbers > 0) & (numbers < len(chemical_symbols))
+    return str(Atoms(np.where(known, numbers, 0)).get_chemical_formula())  # 0 = X
+
+
+def listed_atoms(images: Iterable[Atoms] | Atoms) -> list[Atoms]:
+    """Return what a caller gives as ASE Atoms, one or several.
+
+    Raises `UsageError` where something else is among them, or Atoms without any.
+    """
+    found = [images] if isinstance(images, Atoms) else list(images)
+    for i, atoms in enumerate(found):
+        if not isinstance(atoms, Atoms) or not len(atoms):
+            raise UsageError(
+                f"frames are made of ASE Atoms with at least one atom each, got {str(atoms)[:40]!r} in place "
+                f"{i}: fidsel.read(FILE) gives the frames of a file"
+            )
+    return found

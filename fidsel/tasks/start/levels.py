@@ -1,6 +1,5 @@
 """What a new campaign begins with: levels of theory, budget and pool by the size of its molecule."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final
@@ -202,5 +201,5 @@ def _levels(
     dearer = f"{better} has no forces of open shells"
     if better in seconds:
         dearer = f"{better} would take some {seconds[better]:.0f} core-s a label here"
-    fill: Callable[[str], str] = lambda text: text.format(**prices, dearer=dearer, basis=basis)  # noqa: E731
-    return "".join(map(fill, (free, quick, TEXTS[method])))
+    texts = (free, quick, TEXTS[method])
+    return "".join(text.format(**prices, dearer=dearer, basis=basis) for text in texts)
