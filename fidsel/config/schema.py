@@ -157,7 +157,7 @@ class TrackingSection(Strict):
     enabled: bool = True
     """Log to MLflow."""
     uri: str | None = None
-    """MLflow tracking URI; by default mlflow.db in the campaign folder."""
+    """MLflow tracking URI; by default mlflow.db in the campaign folder, where paths of SQLite start, too."""
     experiment: Annotated[str, AfterValidator(named)] | None = None
     """Experiment; by default the campaign's name."""
     register_as: Annotated[str, Field(pattern=r"^[\w .()+-]{1,200}$")] | None = None

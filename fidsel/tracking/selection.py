@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from fidsel.campaign.selection.settings import SelectionRound
@@ -55,7 +56,7 @@ class SelectionTracker:
         last = rounds[-1].stop
         ended = last is not None and not last.why.waiting
         ours, arm = self._arms()
-        store = Store(self.uri)
+        store = Store.of(self.uri, Path())
 
         def send() -> None:
             client = store.client()

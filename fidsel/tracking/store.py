@@ -51,9 +51,19 @@ class Store:
 
     @classmethod
     def of(cls, uri: str | None, folder: Path) -> "Store":
-        """Return the store of a tracking URI, or the one in a folder where there is none."""
+        """Return the store of a tracking URI, or the one in a folder where there is none.
+
+        The folder is also where a relative path of SQLite starts: the current folder may be another one the
+        next time.
+
+        >>> Store.of("sqlite:///runs.db", Path("/home/ada")).uri
+        'sqlite:////home/ada/runs.db'
+        """
         home = folder.resolve()
-        return cls(uri) if uri else cls(sqlite_uri(home / "mlflow.db"), home)
+        if not uri:
+            return cls(sqlite_uri(home / "mlflow.db"), home)
+        path = sqlite_path(uri)
+        return cls(uri if path is None else sqlite_uri(home / path))
 
     @property
     def shown(self) -> str:
@@ -62,8 +72,14 @@ class Store:
 
     @property
     def artifacts(self) -> str | None:
-        """URI of the folder for files; None = the tracking server decides."""
-        return None if self.folder is None else (self.folder / "mlartifacts").as_uri()
+        """URI of the folder for files, beside a database on this machine; None = the tracking server decides.
+
+        >>> Store("sqlite:////home/ada/runs.db").artifacts
+        'file:///home/ada/mlartifacts'
+        """
+        path = sqlite_path(self.uri)
+        folder = self.folder or (path and path.absolute().parent)
+        return None if folder is None else (folder / "mlartifacts").as_uri()
 
     @property
     def loading(self) -> tuple[str, ...]:
@@ -203,6 +219,29 @@ def sqlite_uri(path: Path) -> str:
     escaped = quote(str(path))
     uri = f"sqlite+pysqlite:///{escaped}"
     return uri if make_url(uri).database == str(path) else f"sqlite+pysqlite:///file:{escaped}?uri=true"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """Return the file of SQLite that a tracking URI names; None = it names none, or has options of its own.
+
+    Examples
+    --------
+    >>> sqlite_path("sqlite:///runs.db"), sqlite_path("https://mlflow.org")
+    (PosixPath('runs.db'), None)
+    """
+    if not uri.startswith("sqlite"):
+        return None
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        named = make_url(uri)
+    except ArgumentError:  # MLflow says what is wrong with it
+        return None
+    name, options = named.database or ":memory:", dict(named.query)
+    if name.startswith("file:") and options == {"uri": "true"}:  # as `sqlite_uri` may put it
+        return Path(unquote(name.removeprefix("file:")))
+    return None if options or name == ":memory:" else Path(name)
 
 
 @contextmanager

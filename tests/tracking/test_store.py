@@ -124,6 +124,38 @@ def test_a_store_whose_making_was_cut_off_is_made_anew(
     assert not (tmp_path / ".mlflow.db.part").exists()
 
 
+@pytest.mark.parametrize("name", ["lab", "50% of %20 #1"])
+def test_a_relative_database_lies_in_the_folder_wherever_it_is_used_from(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, elsewhere = tmp_path / name, tmp_path / "elsewhere"
+    found = []
+    for current in (home, elsewhere):
+        current.mkdir()
+        monkeypatch.chdir(current)
+        store = Store.of("sqlite:///runs.db", home)
+        found.append(store.experiment(store.client(), "water"))
+    assert found[0].experiment_id == found[1].experiment_id
+    assert found[0].artifact_location == (home / "mlartifacts").as_uri()
+    assert [path.name for path in home.iterdir()] == ["runs.db"]
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://mlflow.org",
+        "sqlite:///:memory:",
+        "sqlite:///file:a.db?mode=ro&uri=true",
+        "sqlite:[",
+        "sqlite",
+    ],
+)
+def test_other_uris_stay_as_a_person_gave_them(uri: str, tmp_path: Path) -> None:
+    assert Store.of(uri, tmp_path) == Store(uri)
+    assert Store(uri).artifacts is None
+
+
 def test_what_fails_is_one_line_without_passwords() -> None:
     def fail() -> None:
         raise OSError("no route to\nhost postgresql://ada:secret@db.org")
