@@ -1,4 +1,4 @@
-"""What became of labels that a campaign has no use of: shown, tried again, released."""
+"""What became of labels that a campaign has no use of: shown, tried again, released; and rejecting others."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -6,9 +6,10 @@ from typing import Any
 
 from fidsel.campaign.settings import Campaign
 from fidsel.campaign.workspace import open_journal
+from fidsel.exceptions import unknown
 from fidsel.fidelity.store.failures import Failure, failed_frames, retry
 from fidsel.fidelity.store.labels import LabelStore
-from fidsel.fidelity.store.quarantine import release
+from fidsel.fidelity.store.quarantine import reject, release
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,36 @@ def release_labels(campaign: Campaign, frames: Sequence[str] | None, break_lock:
 
     Parameters
     ----------
-    frames : ids of frames, or their beginnings; None = all.
+    frames : ids of frames, or their beginnings; None = all but those that a person rejected.
     """
     with open_journal(campaign, break_lock) as journal:
         return release(journal.store, campaign.fidelities, frames)
+
+
+def reject_labels(
+    campaign: Campaign,
+    frames: Sequence[str],
+    why: str,
+    *,
+    level: str | None = None,
+    break_lock: bool = False,
+) -> int:
+    """Set labels aside that are known to be wrong, from the next round on; return how many.
+
+    They are kept, with the reason, and paid; `release_labels` takes that back. A label that other people
+    compute is replaced where `import_labels` finds another one of its frame.
+
+    Raises a `UsageError` where there is no such level or label, a frame has labels of several levels and
+    `level` does not say which, or the reason is empty, and a `FidselError` where another process drives the
+    campaign.
+
+    Parameters
+    ----------
+    frames : ids of frames, or their beginnings.
+    level : name of the level; None = the only one that the frames have labels of.
+    """
+    named = {fidelity.name: fidelity for fidelity in campaign.fidelities}
+    if level is not None and level not in named:
+        raise unknown("level", level, named)
+    with open_journal(campaign, break_lock) as journal:
+        return reject(journal.store, list(named.values()) if level is None else [named[level]], frames, why)

@@ -27,7 +27,7 @@ from fidsel.fidelity.planner.cost import CostModel, exponent_of, size_of
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.ledger import Ledger
 from fidsel.fidelity.store.lock import CampaignLock, open_store
-from fidsel.fidelity.store.quarantine import set_aside
+from fidsel.fidelity.store.quarantine import release, set_aside
 from fidsel.training.apart import Trainer
 
 MEASURED = 1000
@@ -188,7 +188,7 @@ class Workspace:
         levels, came = self.campaign.fidelities, self.late.came()
         for row, fidelity in enumerate(levels):
             if self.campaign.rules.trust_labels:
-                self.store.judge(fidelity, dict.fromkeys(self.store.aside_ids(fidelity)))
+                release(self.store, [fidelity], None)
             elif fidelity in fidelities or fidelity.key in came:
                 set_aside(self.store, fidelity, levels[:row])
 

@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
-from tiny_campaign import opened, write_campaign
+from tiny_campaign import opened, run, write_campaign
 
-from fidsel.campaign.failures import failures_of, release_labels, retry_failed
+from fidsel.campaign.failures import failures_of, reject_labels, release_labels, retry_failed
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.round import HeldOut
 from fidsel.campaign.settings import Campaign
 from fidsel.config.build import open_campaign
+from fidsel.data import read
 from fidsel.exceptions import UsageError
+from fidsel.fidelity import LabelStore
 
 
 @pytest.fixture
@@ -66,3 +70,30 @@ def test_labels_set_aside_are_released(tmp_path: Path) -> None:
     assert [one.row for one in failures_of(campaign)] == [2]
     assert release_labels(campaign, None) == 1
     assert failures_of(campaign) == ()
+
+
+@pytest.mark.parametrize("control", ["off", "bought"])
+@pytest.mark.parametrize("trust", ["true", "false"])
+def test_rejected_labels_are_used_no_more_by_any_part_of_a_campaign(
+    tmp_path: Path, control: str, trust: str
+) -> None:
+    folder = write_campaign(tmp_path)
+    always = (f"campaign.control={control}", f"campaign.trust_labels={trust}", "budget.total=40")
+    first = run(folder, "campaign.rounds=1", *always)[1]
+    campaign = open_campaign(folder, always)
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        paid, held = store.count(), Journal(store).require(HeldOut)
+    gone = [held.test[0], held.validation[0], first.picks[0].frame]
+    with pytest.raises(UsageError, match="unknown level 'exact'"):
+        reject_labels(campaign, gone, "wrong", level="exact")
+    assert reject_labels(campaign, gone, "another electronic state", level="accurate") == 3
+    second = run(folder, "campaign.rounds=2", *always)[2]
+    assert second.metrics.frames == first.metrics.frames - 1
+    assert second.validation.frames == first.validation.frames - 1
+    assert not set(read(folder / "rounds" / "0002" / "train.extxyz").ids) & set(gone)
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        assert store.count() > paid
+        assert set(store.aside_ids(campaign.accurate)) == set(gone), "also where labels are trusted"
+    told = {one.failure.frame_id: one.failure.error for one in failures_of(campaign)}
+    assert told == dict.fromkeys(gone, "rejected: another electronic state")
+    assert not {pick.frame for pick in second.picks} & set(gone)

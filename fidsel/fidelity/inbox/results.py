@@ -24,8 +24,11 @@ from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.source import Label
 from fidsel.fidelity.sources.table import SAME_ENERGY
 from fidsel.fidelity.store.ledger import Ledger
+from fidsel.fidelity.store.quarantine import labels_aside, replace
 
 XYZ: Final = (".xyz", ".extxyz")
+SAME_FORCES: Final = 1e-3
+"""eV/Å to which two files of one calculation agree, whatever digits a program prints."""
 
 
 @dataclass(eq=False)
@@ -35,23 +38,25 @@ class Awaited:
     Parameters
     ----------
     attempts : by frame id, of the labels that are awaited.
-    energies : eV by frame id, of the labels that are there.
+    labels : by frame id, those that are there.
+    aside : by frame id, labels that are set aside: others take their place.
     frames : all of them.
     """
 
     level: Fidelity
     attempts: Mapping[str, Attempt]
-    energies: dict[str, float]
+    labels: dict[str, Label]
+    aside: Mapping[str, Label]
     frames: Frames
 
     @classmethod
     def of(cls, ledger: Ledger, level: Fidelity) -> "Awaited":
         """Return those of a campaign."""
         attempts = {one.frame_id: one for one in ledger.awaited(level.key)}
-        labelled = ledger.store.labelled(level, ledger.store.label_ids(level))
-        energies = dict(zip(labelled.ids, labelled.energy.tolist(), strict=True))
-        frames = ledger.store.frames([*attempts, *(one for one in energies if one not in attempts)])
-        return cls(level, attempts, energies, frames)
+        labels = _labels(ledger.store.labelled(level, ledger.store.label_ids(level)), level)
+        aside = labels_aside(ledger.store, level)
+        known = dict.fromkeys([*attempts, *labels, *aside])
+        return cls(level, attempts, labels, aside, ledger.store.frames(list(known)))
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -100,20 +105,29 @@ class Inbox:
     def take(self, paths: Iterable[Path]) -> None:
         """Read files, and all results in folders; what is sound is stored and paid for at once."""
         awaited = {level.key: Awaited.of(self.ledger, level) for level in self.levels}
-        taken: dict[str, list[tuple[Attempt, Label]]] = {key: [] for key in awaited}
+        taken: dict[str, dict[str, Label]] = {key: {} for key in awaited}
         for path, named in files(paths):
             try:
                 for there, frame, label in self._results(awaited, path, named):
-                    taken[there.level.key] += self._new(there, frame, label, path)
+                    if self._new(there, frame, label, path):
+                        taken[there.level.key][frame] = label
             except UsageError as error:
                 self.refused.append(str(error))
-        sound = [key for key, there in awaited.items() if self._sound(there, taken[key])]
-        self.ledger.settle_all([one for key in sound for one in taken[key]])
+        for key, there in awaited.items():
+            if self._sound(there, taken[key]):
+                self._store(there, taken[key])
 
-    def _sound(self, there: Awaited, new: Sequence[tuple[Attempt, Label]]) -> bool:
+    def _store(self, there: Awaited, new: Mapping[str, Label]) -> None:
+        """Store and pay labels that are awaited; put others in the place of those that are set aside."""
+        asked = [(there.attempts[frame], label) for frame, label in new.items() if frame in there.attempts]
+        self.ledger.settle_all(asked)
+        others = {frame: label for frame, label in new.items() if frame in there.aside}
+        replace(self.ledger.store, there.level, others)
+
+    def _sound(self, there: Awaited, new: Mapping[str, Label]) -> bool:
         """Return whether new labels of a level may be stored; note why, where signs or units are wrong.
 
-        What is stored stays: the campaign could not be trained on them, nor be given others.
+        The campaign could not be trained on them.
         """
         found = () if self.trusted or not new else quick_check(_labelled(there, new))
         wrong = [sentence(one) for one in found if one.severity == "error" and not one.frames]
@@ -128,20 +142,24 @@ class Inbox:
             )
         return not wrong
 
-    def _new(self, there: Awaited, frame: str, label: Label, path: Path) -> list[tuple[Attempt, Label]]:
-        """Return a label that is awaited; count one that is there, note one that is there and differs."""
-        if (before := there.energies.get(frame)) is None:
-            there.energies[frame] = label.energy
-            self.stored[there.level.name] += 1
-            return [(there.attempts[frame], label)]
-        if abs(before - label.energy) <= SAME_ENERGY:
+    def _new(self, there: Awaited, frame: str, label: Label, path: Path) -> bool:
+        """Return whether a label is to be stored; count one that is there, and note it where it differs."""
+        before = there.labels.get(frame)
+        known = before or there.aside.get(frame)
+        if known is not None and same_label(known, label):
             self.known += 1
-        else:
-            self.refused.append(
-                f"{path}: frame {frame} has a label of {there.level.name} already, of {before:.6f} eV, and "
-                f"this one is {label.energy:.6f} eV: labels are not replaced"
-            )
-        return []
+            return False
+        if before is None:
+            there.labels[frame] = label
+            self.stored[there.level.name] += 1
+            return True
+        forces = "" if label.forces is None else " or other forces"
+        self.refused.append(
+            f"{path}: frame {frame} has a label of {there.level.name} already, of {before.energy:.6f} eV, "
+            f"and this one is {label.energy:.6f} eV{forces}: if the first is wrong, set it aside by `fidsel "
+            "reject` and import the other again"
+        )
+        return False
 
     def _results(
         self, awaited: Mapping[str, Awaited], path: Path, named: bool
@@ -185,12 +203,30 @@ def files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
                 yield file, False
 
 
-def _labelled(there: Awaited, new: Sequence[tuple[Attempt, Label]]) -> Frames:
+def same_label(one: Label, other: Label) -> bool:
+    """Return whether two labels of a frame are the same one, perhaps printed with other digits."""
+    close = abs(one.energy - other.energy) <= SAME_ENERGY
+    if one.forces is None or other.forces is None:
+        return close and one.forces is other.forces
+    return close and np.allclose(one.forces, other.forces, rtol=0.0, atol=SAME_FORCES)
+
+
+def _labels(frames: Frames, level: Fidelity) -> dict[str, Label]:
+    """Return the labels of labelled frames, by id."""
+    found = {}
+    for frame, energy, start, end in zip(
+        frames.ids, frames.energy.tolist(), frames.offsets, frames.offsets[1:], strict=False
+    ):
+        found[frame] = Label(energy, frames.forces[start:end] if level.forces else None)
+    return found
+
+
+def _labelled(there: Awaited, new: Mapping[str, Label]) -> Frames:
     """Return the frames of new labels with these."""
-    frames = there.frames[there.frames.rows([attempt.frame_id for attempt, _ in new])]
-    forces = [label.forces for _, label in new if label.forces is not None]
+    frames = there.frames[there.frames.rows(list(new))]
+    forces = [label.forces for label in new.values() if label.forces is not None]
     return frames.replace(
-        energy=[label.energy for _, label in new], forces=np.concatenate(forces) if forces else None
+        energy=[label.energy for label in new.values()], forces=np.concatenate(forces) if forces else None
     )
 
 

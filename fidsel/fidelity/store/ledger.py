@@ -9,14 +9,13 @@ from importlib.metadata import version
 from time import time
 from typing import Final
 
-import numpy as np
-
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.fidelity.attempt import ENDED, Attempt, Closing, Line, Order, Payment
 from fidsel.fidelity.budget import COUNTED, TOLERANCE, Budget, BudgetError, arm, counted, of_other_arms
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.source import Cause, Label, LabelError
 from fidsel.fidelity.store.labels import CHUNK, FAILED, MANY, LabelStore
+from fidsel.fidelity.store.rows import packed_label
 from fidsel.fidelity.store.schema import ELSEWHERE
 
 IN_BUDGET: Final = f"account IN {COUNTED}"
@@ -103,10 +102,7 @@ class Ledger:
                 continue
             host = result.provenance.get("host")
             closings.append(Closing(attempt, None, result.seconds, None if host is None else str(host)))
-            forces = None if result.forces is None else result.forces.astype(np.float64).tobytes()
-            labels.append(
-                (attempt.id, result.energy, forces, json.dumps(dict(result.provenance), default=_json_value))
-            )
+            labels.append((attempt.id, *packed_label(result)))
         return self._close(closings, labels)
 
     def release(self, attempts: Iterable[Attempt]) -> None:
@@ -393,8 +389,3 @@ class Ledger:
 @cache
 def _versions() -> str:
     return json.dumps({"fidsel": version("fidsel"), "python": platform.python_version()})
-
-
-def _json_value(value: object) -> object:
-    """Return a value that JSON can hold: NumPy's scalars as Python's, anything else as its text."""
-    return value.item() if isinstance(value, np.generic) else str(value)

@@ -1,5 +1,6 @@
-"""From rows of the store to frames, each checked against its id."""
+"""From rows of the store to frames, each checked against its id, and from labels to rows."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +9,7 @@ import numpy as np
 
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
+from fidsel.fidelity.source import Label
 from fidsel.fidelity.store.database import StoreError
 
 COLUMNS: Final = "f.frame_id, f.numbers, f.positions, f.cell, f.pbc, f.charge, f.spin, f.grp"
@@ -89,6 +91,17 @@ def _packed(rows: Sequence[Row]) -> Frames:
         spin=[row[6] for row in rows],
         group=np.array([row[7] for row in rows], dtype=np.str_),
     )
+
+
+def packed_label(label: Label) -> tuple[float, bytes | None, str]:
+    """Return energy in eV, packed forces and provenance as JSON of a label, as its row holds them."""
+    forces = None if label.forces is None else label.forces.astype(np.float64).tobytes()
+    return label.energy, forces, json.dumps(dict(label.provenance), default=_json_value)
+
+
+def _json_value(value: object) -> object:
+    """Return a value that JSON can hold: NumPy's scalars as Python's, anything else as its text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _damaged(path: Path, frame: str, what: str) -> StoreError:

@@ -6,7 +6,7 @@ import pytest
 from ase import units
 from program_outputs import STEP, WRITERS, Diatomic, engrad, job
 
-from fidsel.data import Frames, write
+from fidsel.data import Frames, read, write
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import LabelStore, Ledger
 from fidsel.fidelity.attempt import Order
@@ -14,6 +14,7 @@ from fidsel.fidelity.inbox.jobs import write_jobs
 from fidsel.fidelity.inbox.results import Inbox
 from fidsel.fidelity.level import Fidelity, Price
 from fidsel.fidelity.sources.inbox import InboxSource
+from fidsel.fidelity.store.quarantine import reject
 from fidsel.testing import example_frames
 
 LEVEL = Fidelity("ccsd", InboxSource("ccsd", "cc-pvdz"), Price(2.0, "label"))
@@ -106,9 +107,51 @@ def test_a_second_result_must_say_the_same(ledger: Ledger, jobs: Path, tmp_path:
     assert taken(ledger, path).known == 1
     labelled = ledger.store.labelled(LEVEL, FRAMES.ids[:1])
     write(tmp_path / "other.xyz", labelled.replace(energy=labelled.energy + 0.1, level=""))
-    (refused,) = taken(ledger, tmp_path / "other.xyz").refused
-    assert "has a label of ccsd already, of " in refused
+    write(tmp_path / "signs.xyz", labelled.replace(forces=-labelled.forces, level=""))
+    for name in ("other", "signs"):
+        (refused,) = taken(ledger, tmp_path / f"{name}.xyz").refused
+        assert "has a label of ccsd already, of " in refused
+        assert "`fidsel reject`" in refused
     assert ledger.spent() == 2.0
+
+
+@pytest.mark.parametrize("forces", [-1.0, 0.5])
+def test_a_label_that_is_set_aside_is_replaced_by_another_and_not_by_itself(
+    forces: float, ledger: Ledger, jobs: Path, tmp_path: Path
+) -> None:
+    right = job(jobs / FRAMES.ids[0], "orca", STEP)
+    read_right = read(right).replace(level="")
+    wrong = write(tmp_path / "wrong.xyz", read_right.replace(forces=forces * read_right.forces))
+    assert dict(taken(ledger, wrong).stored) == {"ccsd": 1}
+    reject(ledger.store, [LEVEL], FRAMES.ids[:1], "read with wrong units")
+    again = taken(ledger, wrong)
+    assert (dict(again.stored), again.known, again.refused) == ({}, 1, [])
+    assert ledger.store.label_ids(LEVEL) == ()
+    assert dict(taken(ledger, right).stored) == {"ccsd": 1}
+    (label,) = (ledger.store.labelled(LEVEL, FRAMES.ids[:1]),)
+    np.testing.assert_allclose(label.forces, read_right.forces, atol=1e-9)
+    before = ledger.store.provenance(LEVEL, FRAMES.ids[0])["replaces"]
+    assert before["why"] == "rejected: read with wrong units"
+    np.testing.assert_allclose(before["forces"], forces * read_right.forces, atol=1e-7)
+    assert (ledger.spent(), ledger.reserved()) == (2.0, 4.0)
+    assert taken(ledger, right).known == 1
+    (refused,) = taken(ledger, wrong).refused
+    assert "already" in refused
+
+
+def test_labels_without_forces_are_replaced(tmp_path: Path) -> None:
+    level = Fidelity("ccsd", InboxSource("ccsd", "cc-pvdz", forces=False), Price(2.0, "label"))
+    with LabelStore(tmp_path / "energies.db") as store:
+        store.add_frames(FRAMES)
+        ledger = Ledger(store)
+        ledger.reserve("train", level, [Order(frame, 2.0) for frame in FRAMES.ids])
+        for name, first in (("wrong", -27.2), ("right", -1.0)):
+            path = write(tmp_path / f"{name}.xyz", FRAMES.replace(energy=[first, -2.0, -3.0]))
+            if name == "right":
+                assert len(taken(ledger, path, level=level).refused) == 1
+                reject(store, [level], FRAMES.ids[:1], "in other units")
+            taken(ledger, path, level=level)
+        assert store.labelled(level, FRAMES.ids).energy.tolist() == [-1.0, -2.0, -3.0]
 
 
 def test_the_last_geometry_of_several_that_is_right_is_taken(ledger: Ledger, jobs: Path) -> None:

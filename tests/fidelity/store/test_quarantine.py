@@ -10,7 +10,7 @@ from toy_labels import Spring, springs
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import Budget, Fidelity, InlineEngine, LabelStore, Price, buy
 from fidsel.fidelity.store.failures import failed_frames
-from fidsel.fidelity.store.quarantine import beside, release, set_aside
+from fidsel.fidelity.store.quarantine import beside, reject, release, set_aside
 
 CHEAP, DEAR = (
     Fidelity("cheap", Spring(k=2.0), Price(0.1, "label")),
@@ -80,3 +80,36 @@ def test_labels_of_the_same_frames(store: LabelStore) -> None:
     np.testing.assert_array_equal(found.forces[:4], expected.forces)
     assert np.isnan(found.forces[4:]).all()
     assert np.isnan(beside(store, frames, ()).energy).all()
+
+
+def test_a_person_rejects_labels_that_look_sound_and_takes_it_back_by_name(store: LabelStore) -> None:
+    set_aside(store, DEAR, [CHEAP])
+    damage(store, 3, 1e9)
+    store.connection.execute("UPDATE labels SET quarantine = NULL WHERE frame_id = ?", [FRAMES.ids[3]])
+    set_aside(store, DEAR, [CHEAP])
+    assert reject(store, [DEAR], [FRAMES.ids[7][:10], FRAMES.ids[9]], "wrong electronic state") == 2
+    told = {failure.frame_id: failure.error for failure in failed_frames(store, DEAR)}
+    assert told[FRAMES.ids[7]] == "rejected: wrong electronic state"
+    assert set(told) == {FRAMES.ids[row] for row in (3, 7, 9)}
+    assert FRAMES.ids[7] in store.label_ids(CHEAP), "only the level that is meant"
+    assert release(store, [CHEAP, DEAR], None) == 1, "what looked absurd alone"
+    assert store.aside_ids(DEAR) == (FRAMES.ids[7], FRAMES.ids[9])
+    assert set_aside(store, DEAR, [CHEAP]) == {}
+    assert release(store, [CHEAP, DEAR], [FRAMES.ids[7]]) == 1
+    assert store.aside_ids(DEAR) == (FRAMES.ids[9],)
+
+
+def test_what_cannot_be_rejected_is_named_and_nothing_is(store: LabelStore) -> None:
+    frame, stranger = FRAMES.ids[2], FRAMES.ids[25]
+    for levels, frames, why, words in (
+        ([CHEAP, DEAR], [frame], "wrong", "has labels of cheap and dear: say which with --level"),
+        ([CHEAP, DEAR], [stranger], "wrong", "no label of cheap or dear of a frame"),
+        ([DEAR], [frame, stranger], "wrong", "no label of dear of a frame"),
+        ([DEAR], [frame], "  ", "say why"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            reject(store, levels, frames, why)
+    assert store.aside_ids(DEAR) == store.aside_ids(CHEAP) == ()
+    assert reject(store, [DEAR], [frame], "wrong") == 1
+    with pytest.raises(UsageError, match="is used: `fidsel status --failed` lists others"):
+        reject(store, [DEAR], [frame], "wrong")

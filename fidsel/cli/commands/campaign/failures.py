@@ -1,4 +1,4 @@
-"""`fidsel retry` and `fidsel release`: a person's word on labels that failed or were set aside."""
+"""`fidsel retry`, `release` and `reject`: a person's word on labels."""
 
 from pathlib import Path
 from typing import Annotated
@@ -51,3 +51,25 @@ def release(
         document({"released": count})
     else:
         typer.echo(f"{count} labels that were set aside are trained on from the next round on")
+
+
+def reject(
+    frames: Annotated[list[str], typer.Argument(help="Frames, by the beginning of their ids.")],
+    because: Annotated[str, typer.Option(help="Why; kept with the labels.")],
+    folder: Folder = Path(),
+    level: Annotated[
+        str | None, typer.Option(help="Level of the labels, where the frames have labels of several.")
+    ] = None,
+    break_lock: BreakLock = False,
+    as_json: AsJson = False,
+) -> None:
+    """Set labels aside that are known to be wrong: kept and paid, but not trained on; `release` undoes it."""
+    from fidsel.campaign.failures import reject_labels
+    from fidsel.config.build import open_campaign
+
+    campaign = open_campaign(folder, as_named=True)
+    count = reject_labels(campaign, frames, because, level=level, break_lock=break_lock)
+    if as_json:
+        document({"rejected": count})
+    else:
+        typer.echo(f"{count} labels are not trained on from the next round on; `fidsel release` undoes it")

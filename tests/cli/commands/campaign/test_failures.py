@@ -72,3 +72,23 @@ def test_labels_set_aside_are_released(tmp_path: Path, capfd: pytest.CaptureFixt
         "every label that was asked for is there"
         in fidsel(capfd, "status", "--failed", "-C", str(folder)).err
     )
+
+
+def test_labels_are_rejected_with_a_reason(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = write_campaign(tmp_path)
+    run(folder, "campaign.rounds=0")
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        frame = store.label_ids(open_campaign(folder).accurate)[5]
+    refused = fidsel(capfd, "reject", frame[:12], "-C", str(folder))
+    assert (refused.code, "--because" in refused.err) == (2, True)
+    refused = fidsel(capfd, "reject", "zz", "--because", "wrong", "-C", str(folder))
+    assert (refused.code, "no label of cheap or accurate of a frame zz is used" in refused.err) == (2, True)
+    done = fidsel(
+        capfd, "reject", frame[:12], "--because", "excited", "--level", "accurate", "-C", str(folder)
+    )
+    assert (done.code, done.out.startswith("1 labels are not trained on from the next round on")) == (0, True)
+    assert "rejected: excited" in fidsel(capfd, "status", "--failed", "-C", str(folder)).out
+    none = fidsel(capfd, "release", "--all", "-C", str(folder))
+    assert (none.code, none.out.startswith("0 labels")) == (0, True)
+    back = fidsel(capfd, "release", frame[:12], "--json", "-C", str(folder))
+    assert json.loads(back.out) == {"released": 1}
