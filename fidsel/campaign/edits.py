@@ -3,7 +3,7 @@
 The one place that decides it, by the table `RULES`; docs/editing.md says the same in words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
@@ -119,6 +119,20 @@ class Edit:
     rule: Rule
 
 
+@dataclass(frozen=True)
+class Pending:
+    """Edits that no command has looked at yet.
+
+    Parameters
+    ----------
+    refused : why the campaign does not go on with them, "" where it does.
+    taken : a sentence for each that is taken from the next round on.
+    """
+
+    refused: str = ""
+    taken: tuple[str, ...] = ()
+
+
 def enforce(campaign: Campaign, journal: Journal) -> None:
     """Refuse edits that cannot be, and write down those that are taken with the round they begin with.
 
@@ -128,22 +142,43 @@ def enforce(campaign: Campaign, journal: Journal) -> None:
     if (begun := journal.read(Settings)) is None:
         journal.write(Settings(now))
         return
-    edits = changes(begun.values, now)
-    refused = [
-        edit for edit in edits if edit.rule.effect == "refused" and _past(edit.rule.since, campaign, journal)
-    ]
-    if refused:
-        raise UsageError("; ".join([*(_refusal(edit, journal.store) for edit in refused), ANEW]))
+    edits = _pending(changes(begun.values, now), campaign, journal)
+    if edits.refused:
+        raise UsageError(edits.refused)
     if begun.values != now:
         journal.write(Settings(now))
-    index = campaign.folder.finished()
-    taken = tuple(
-        EditNote(index, _sentence(edit, campaign))
+    if edits.taken:
+        index = campaign.folder.finished()
+        taken = tuple(EditNote(index, text) for text in edits.taken)
+        journal.write(EditNotes((*_noted(journal), *taken)))
+
+
+def pending(campaign: Campaign) -> Pending:
+    """Return what the next command makes of the edits since the last one.
+
+    Reads the store alone, also while another process drives the campaign; nothing where there is none.
+    """
+    if not campaign.folder.store.exists():
+        return Pending()
+    with LabelStore(campaign.folder.store, read_only=True) as store:
+        journal = Journal(store)
+        if (begun := journal.read(Settings)) is None:
+            return Pending()
+        return _pending(changes(begun.values, settings(campaign)), campaign, journal)
+
+
+def _pending(edits: Sequence[Edit], campaign: Campaign, journal: Journal) -> Pending:
+    refused = [
+        _refusal(edit, journal.store)
+        for edit in edits
+        if edit.rule.effect == "refused" and _past(edit.rule.since, campaign, journal)
+    ]
+    taken = [
+        _sentence(edit, campaign)
         for edit in edits
         if edit.rule.effect != "harmless" and not edit.name.endswith(".labels")
-    )
-    if taken:
-        journal.write(EditNotes((*_noted(journal), *taken)))
+    ]
+    return Pending("; ".join([*refused, ANEW])) if refused else Pending("", tuple(taken))
 
 
 def notes(journal: Journal, index: int) -> tuple[str, ...]:

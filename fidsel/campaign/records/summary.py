@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fidsel.campaign.edits import Pending
 from fidsel.campaign.progress import Progress, read_progress
 from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
@@ -25,6 +26,7 @@ class Summary:
     spent : of the budget, base units, purchases of a round under way included.
     accounts : money per account, base units.
     given : the budget that the last round ran with, where it is another one.
+    edits : of fidsel.toml, that no round has begun with yet.
     progress : how far the next round has come; None before there is a store.
     driver : the process that works on it, None where none does.
     work : labels under way.
@@ -39,6 +41,7 @@ class Summary:
     driver: Driver | None = None
     work: Work = field(default_factory=Work)
     given: Budget | None = None
+    edits: Pending = field(default_factory=Pending)
 
     @property
     def finished(self) -> bool:
@@ -84,13 +87,21 @@ class Summary:
             "progress": None if self.finished or self.progress is None else self.progress.to_dict(),
             "driver": None if self.driver is None else self.driver.words,
             "work": self.work.to_dict(),
+            "edits": asdict(self.edits),
         }
 
 
-def summarise(folder: Path, budget: Budget, given: Budget | None = None) -> Summary:
-    """Return where a campaign stands; `given` is the budget that its last round ran with.
+def summarise(
+    folder: Path, budget: Budget, given: Budget | None = None, edits: Pending | None = None
+) -> Summary:
+    """Return where a campaign stands.
 
     Raises a `FidselError` where its store or a round cannot be read.
+
+    Parameters
+    ----------
+    given : the budget that its last round ran with.
+    edits : that no round has begun with yet.
     """
     home = CampaignFolder(folder)
     spent, accounts, progress, work = 0.0, {}, None, Work()
@@ -102,7 +113,7 @@ def summarise(folder: Path, budget: Budget, given: Budget | None = None) -> Summ
             progress = read_progress(store, len(rounds))
             work = read_work(store, home.store, progress.since)
     other = given if given != budget else None
-    return Summary(folder, budget, rounds, spent, accounts, progress, driver, work, other)
+    return Summary(folder, budget, rounds, spent, accounts, progress, driver, work, other, edits or Pending())
 
 
 def _budget(budget: Budget) -> dict[str, Any]:

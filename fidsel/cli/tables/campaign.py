@@ -75,8 +75,17 @@ def campaign_table(found: "Summary") -> None:
             note(f"round {record.index}: {text}")
     if found.best is not None:
         note(f"best round: {_best(found)}; model in {found.model}")
+    _edit_lines(found)
     if not found.finished:
         _progress_lines(found)
+
+
+def _edit_lines(found: "Summary") -> None:
+    """Say what becomes of edits that no round has begun with."""
+    for text in found.edits.taken:
+        note(f"edited, from the next round on: {text}")
+    if found.edits.refused:
+        note(f"the next `fidsel iterate` refuses the settings as they are now: {found.edits.refused}")
 
 
 def _molecule_table(found: "Summary") -> None:

@@ -14,6 +14,7 @@ from fidsel.cli.tables.campaign import campaign_table, round_line
 from fidsel.exceptions import WaitingError
 
 if TYPE_CHECKING:
+    from fidsel.campaign.edits import Pending
     from fidsel.campaign.records.summary import Summary
 
 
@@ -66,14 +67,16 @@ def send(folder: Path, settings: Sequence[str]) -> None:
         note(trouble)
 
 
-def summary(folder: Path, settings: Sequence[str], as_json: bool) -> "Summary":
+def summary(
+    folder: Path, settings: Sequence[str], as_json: bool, edits: "Pending | None" = None
+) -> "Summary":
     """Print where a campaign stands, and return it."""
     from fidsel.campaign.records.summary import summarise
     from fidsel.config.load import FILE, load_config
     from fidsel.config.recorded import recorded
 
     ran, config = recorded(folder), load_config(folder / FILE, settings)
-    found = summarise(folder, config.budget.parsed(), None if ran is None else ran.budget.parsed())
+    found = summarise(folder, config.budget.parsed(), None if ran is None else ran.budget.parsed(), edits)
     if as_json:
         document(measured(found.to_dict(), found.budget.unit))
     else:

@@ -1,13 +1,17 @@
 """`fidsel status`: where a campaign stands."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fidsel.cli.commands.campaign.iterate import summary
 from fidsel.cli.output import AsJson, Folder, Overrides, document
 from fidsel.cli.tables.failures import failure_table
+
+if TYPE_CHECKING:
+    from fidsel.campaign.edits import Pending
 
 
 def status(
@@ -20,7 +24,7 @@ def status(
 ) -> None:
     """Show rounds, errors, labels and money of a campaign, also while another process drives it."""
     if not failed:
-        summary(folder, settings or (), as_json)
+        summary(folder, settings or (), as_json, _edits(folder, settings or ()))
         return
     from fidsel.campaign.failures import failures_of
     from fidsel.config.build import open_campaign
@@ -31,3 +35,15 @@ def status(
         document({"unit": campaign.budget.unit, "failed": [row.to_dict() for row in found]})
     else:
         failure_table(found, campaign.budget)
+
+
+def _edits(folder: Path, settings: Sequence[str]) -> "Pending":
+    """Return what the next `fidsel iterate` makes of the settings, also where it cannot open them."""
+    from fidsel.campaign.edits import Pending, pending
+    from fidsel.config.build import open_campaign
+    from fidsel.exceptions import FidselError
+
+    try:
+        return pending(open_campaign(folder, settings, as_named=True))
+    except FidselError as error:  # what is bought and measured is shown all the same
+        return Pending(str(error))
