@@ -42,6 +42,7 @@ def check(
     outliers     error    energies or forces far from those of all other frames
     net-force    warning  forces that do not add up to zero
     energy-force error    forces of the wrong sign, energies per atom or in another unit than forces
+    energy-zeros warning  energies that count from several zeros
     energy-scale error    energies larger than those of all electrons
     bond-scale   error    forces of another size or sign than any bond to hydrogen has
     force-scale  warning  forces of another size than the reference forces

@@ -1,24 +1,18 @@
 """Rules of the data check about labels: there, finite, energies and forces belonging together."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data.checks.finding import Finding, about, by_level
-from fidsel.data.checks.limits import CLOSED
 from fidsel.data.checks.mistakes import energy_over_work
-from fidsel.data.checks.robust import FEWEST, net_share, rank_correlation, ratio, spread
+from fidsel.data.checks.molecules import aligned, molecules, stretches
+from fidsel.data.checks.robust import FEWEST, rank_correlation, ratio
 from fidsel.data.frames import Frames
 
 QUERIES = 256
 """Frames, evenly spaced, whose nearest neighbour is looked for."""
-
-AMONG = 4096
-"""Frames, in whole stretches of the file, that neighbours are looked for among."""
-
-STRETCHES = 16
 
 FARTHEST = 1.0
 """Å; pairs farther apart (norm over all coordinates of 9 atoms) say little about the slope of the energy."""
@@ -95,8 +89,8 @@ def energy_force(frames: Frames) -> list[Finding]:
     correlation that of ranks, so that a few wrong labels change neither.
     """
     found, small = [], dict[str, list[_Pairs]]()
-    for level, name, rows in _sets(frames):
-        pairs = _near_pairs(frames[_stretches(rows)], name)
+    for level, name, rows in molecules(frames):
+        pairs = _near_pairs(frames[stretches(rows)], name)
         if len(pairs.work) >= FEWEST:
             found.append((_judged(name, [pairs]), rows))
         elif len(pairs.work):
@@ -146,42 +140,9 @@ def _same_scale(slope: float, other: float) -> bool:
     return max(slope, other) >= SLOPE[0] and min(slope, other) <= SLOPE[1]
 
 
-def _sets(frames: Frames) -> Iterator[tuple[str, str, IntArray]]:
-    """Yield level, name and rows of frames that share level, group, atoms and charge and have all labels.
-
-    Single atoms are left out: without an outer field no force acts on them.
-    """
-    sets: dict[tuple[str, str, int, int, bytes], list[int]] = {}
-    for i in np.flatnonzero(
-        np.isfinite(frames.energy) & frames.has_forces & ~frames.pbc.any(axis=1) & (frames.sizes > 1)
-    ).tolist():
-        atoms = frames.numbers[frames.offsets[i] : frames.offsets[i + 1]].tobytes()
-        key = (str(frames.level[i]), str(frames.group[i]), int(frames.charge[i]), int(frames.spin[i]), atoms)
-        sets.setdefault(key, []).append(i)
-    for (level, group, charge, _, _), rows in sets.items():
-        if len(rows) > 1:
-            names = [frames.formulas[rows[0]]] + [
-                f"{w} {n!r}" for w, n in (("level", level), ("group", group)) if n
-            ]
-            yield level, ", ".join(names + [f"charge {charge:+}"] * (charge != 0)), np.array(rows)
-
-
-def _stretches(rows: IntArray) -> IntArray:
-    """Return at most `AMONG` rows in stretches that leave neighbours in time together."""
-    if len(rows) <= AMONG:
-        return rows
-    size = AMONG // STRETCHES
-    starts = np.linspace(0, len(rows) - size, STRETCHES).astype(np.int64)
-    return rows[np.unique(starts[:, None] + np.arange(size))]
-
-
 def _near_pairs(frames: Frames, name: str) -> _Pairs:
     """Return pairs of frames that are near once turned onto the first, where no outer field forbids that."""
-    _, xyz, energy, force = frames.dense()
-    # of a closed system: the energy does not change when it is turned or moved
-    if xyz.shape[1] > 1 and spread(net_share(frames)[1])[0] < CLOSED:
-        xyz, turn = _superposed(xyz)
-        force = force @ turn
+    xyz, energy, force = aligned(frames)
     i, j = _nearest(xyz).T
     work = -0.5 * ((force[i] + force[j]) * (xyz[j] - xyz[i])).sum(axis=(1, 2))
     return _Pairs(name, energy[j] - energy[i], work, xyz.shape[1])
@@ -201,16 +162,3 @@ def _nearest(xyz: FloatArray) -> IntArray:
     nearest = np.argsort(distance, kind="stable")[: max(len(queries) // 4, FEWEST)]
     nearest = nearest[distance[nearest] <= limit]
     return np.stack([queries[nearest], neighbour[nearest]], axis=1)
-
-
-def _superposed(xyz: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return positions (n, N, 3) turned onto those of the first frame, and the rotations (n, 3, 3).
-
-    W. Kabsch, Acta Cryst. A 32, 922 (1976), doi:10.1107/S0567739476001873.
-    """
-    centred = xyz - xyz.mean(axis=1, keepdims=True)
-    u, _, vt = np.linalg.svd(centred.transpose(0, 2, 1) @ centred[0])
-    # The last axis is mirrored where the best match would be a reflection.
-    u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
-    turn = u @ vt
-    return centred @ turn, turn

@@ -1,6 +1,6 @@
 """What a check of a data set reports."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -10,6 +10,8 @@ from fidsel.arrays import BoolArray, IntArray
 from fidsel.data.frames import Frames
 
 Severity = Literal["error", "warning", "note"]
+SCALE = ("energy-force", "energy-scale", "bond-scale", "force-scale")
+"""Rules that all see a wrong unit or sign, each by another yardstick."""
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,22 @@ def about(severity: Severity, rule: str, bad: BoolArray, message: str) -> list[F
     """Return a finding about the frames marked in `bad`, none where none is; {n} is their number."""
     rows = tuple(np.flatnonzero(bad).tolist())
     return [Finding(severity, rule, message.format(n=f"{len(rows)} of {len(bad)}"), rows)] if rows else []
+
+
+def one_cause(findings: Iterable[Finding]) -> str:
+    """Return a sentence where several findings have one cause, "" where none have.
+
+    Examples
+    --------
+    >>> sign = "forces have the wrong sign (gradients?), negate them"
+    >>> one_cause([Finding("error", "energy-force", sign), Finding("error", "bond-scale", sign)])
+    'energy-force and bond-scale see one mistake: forces have the wrong sign. Mend it and check again'
+    """
+    told = [found for found in findings if found.rule in SCALE and found.severity != "note"]
+    rules = list(dict.fromkeys(found.rule for found in told))
+    if len(rules) < 2:
+        return ""
+    names = f"{', '.join(rules[:-1])} and {rules[-1]}"
+    if all("wrong sign" in found.message for found in told):
+        return f"{names} see one mistake: forces have the wrong sign. Mend it and check again"
+    return f"{names} are likely to see one mistake, in the units of the file. Mend it and check again"

@@ -10,6 +10,7 @@ from fidsel.data.checks.geometry import distances, sound
 from fidsel.data.checks.outlying import outliers
 from fidsel.data.checks.repeats import contradictions
 from fidsel.data.checks.scale import bond_scale, energy_scale
+from fidsel.data.checks.zeros import energy_zeros
 from fidsel.data.frames import Frames
 from fidsel.exceptions import UsageError
 
@@ -18,8 +19,8 @@ def quick_check(frames: Frames) -> tuple[Finding, ...]:
     """Return errors and warnings about labels, errors first; notes are left to `check`.
 
     It has these rules of `check`: positions, elements, labels (infinite ones), distances, isolated,
-    contradictions, outliers, net-force, energy-force, energy-scale and bond-scale. Time grows with the number
-    of frames by little: trajectories are sampled where single frames do not matter.
+    contradictions, outliers, net-force, energy-force, energy-zeros, energy-scale and bond-scale. Time grows
+    with the number of frames by little: trajectories are sampled where single frames do not matter.
 
     Parameters
     ----------
@@ -44,7 +45,8 @@ def label_rules(frames: Frames) -> list[Finding]:
         return []
     finite = frames[rows]
     outlying, bad = outliers(finite)
-    found = [finding.within(rows) for finding in contradictions(finite) + outlying]
+    # a zero that is far away makes outliers of all its frames: the rule sees them, too
+    found = [finding.within(rows) for finding in contradictions(finite) + outlying + energy_zeros(finite)]
     if not bad.all():
         kept = finite[~bad]
         more = energy_force(kept) + energy_scale(kept) + bond_scale(kept)

@@ -55,7 +55,7 @@ def test_frame_numbers_count_all_frames() -> None:
 
 def test_many_frames_are_told_in_short() -> None:
     far = morse(40).energy + 1e7 * (np.arange(40) < 12)
-    (finding,) = quick_check(morse(40).replace(energy=far))
+    finding, _ = quick_check(morse(40).replace(energy=far))
     assert sentence(finding).endswith("(frames 0, 1, 2, 3, 4 and 7 more)")
 
 

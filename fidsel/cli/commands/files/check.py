@@ -24,8 +24,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check labels for missing values, duplicates, clashes, wrong signs and implausible units."""
-    from fidsel.data.checks.finding import few
-    from fidsel.data.checks.one_cause import one_cause
+    from fidsel.data.checks.finding import few, one_cause
     from fidsel.data.units import parse_units
     from fidsel.fidelity.inspect import inspect_file
 
