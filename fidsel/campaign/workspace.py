@@ -18,8 +18,8 @@ from fidsel.campaign.records.decisions import Identity, Levels, Stage
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, WaitingError
-from fidsel.fidelity.buying.buyer import PurchaseEvent
 from fidsel.fidelity.buying.late import Late
+from fidsel.fidelity.buying.outcome import PurchaseEvent
 from fidsel.fidelity.buying.purchase import Purchase, buy
 from fidsel.fidelity.engine.task import Engine
 from fidsel.fidelity.level import Fidelity

@@ -2,8 +2,8 @@
 
 from fidsel.fidelity.attempt import Attempt, Line, Order
 from fidsel.fidelity.budget import Budget, BudgetError
-from fidsel.fidelity.buying.buyer import PurchaseEvent
 from fidsel.fidelity.buying.late import Late
+from fidsel.fidelity.buying.outcome import PurchaseEvent
 from fidsel.fidelity.buying.purchase import Purchase, buy
 from fidsel.fidelity.engine.local import LocalEngine
 from fidsel.fidelity.engine.task import Engine, InlineEngine, Lasting, Task, Usage

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from math import fsum, inf, isnan
 from time import monotonic
 
@@ -12,7 +11,7 @@ from fidsel.exceptions import FidselError
 from fidsel.fidelity.attempt import Attempt, Order
 from fidsel.fidelity.buying.breaker import Breaker, RepeatedFailureError
 from fidsel.fidelity.buying.late import Late, Quorum
-from fidsel.fidelity.buying.outcome import checked, past_budget, stated_seconds
+from fidsel.fidelity.buying.outcome import PurchaseEvent, checked, past_budget, stated_seconds
 from fidsel.fidelity.buying.reservations import BATCH_SIZE, Reservations
 from fidsel.fidelity.engine.task import GROUP_SECONDS, QUICK, Engine, Lasting, Result, Task, Usage
 from fidsel.fidelity.source import Cause, Label, LabelError
@@ -30,25 +29,6 @@ ONCE_MORE: tuple[Cause, ...] = ("environment", "crashed")
 FRUITLESS = 3
 """Labels stopped at what the budget could pay for, with none finished, after which no more are begun for
 now; and times in a row that this may happen before the purchase ends."""
-
-
-@dataclass(frozen=True)
-class PurchaseEvent:
-    """A label arrived and is stored, or failed.
-
-    Parameters
-    ----------
-    frame_id : which.
-    error : why it failed; None where it is labelled.
-    seconds : core-seconds it took.
-    finished, total : labels that ended so far, of how many asked for and not owned.
-    """
-
-    frame_id: str
-    error: str | None
-    seconds: float
-    finished: int
-    total: int
 
 
 class Buyer:
@@ -122,7 +102,11 @@ class Buyer:
             self._slow.update(self.flying)
             self._total = len(ids) + len(self.flying)
             moves, fruitless = -1, 0
-            while (self._left or not self._closed) and moves != self._moves and fruitless < FRUITLESS:
+            while (self._left or not self._closed) and fruitless < FRUITLESS:
+                if moves == self._moves:
+                    if not self._refunded():
+                        break
+                    fruitless = 0
                 moves, ended = self._moves, self._ended
                 self._pass(self._left)
                 fruitless = 0 if self._ended > ended else fruitless + 1
@@ -134,6 +118,17 @@ class Buyer:
                 "pay for and none was finished: raise the budget, ask for fewer labels, or take a quicker "
                 "level"
             )
+
+    def _refunded(self) -> bool:
+        """Wait for a label under way, of any purchase, where what is kept for these may pay for another.
+
+        Much more is kept for a label than it is likely to cost, where that is measured.
+        """
+        if not self._left or self.offers.budget is None:
+            return False
+        expected = self._stated or self.offers.seconds(self.predicted[self._left[0]])
+        most = self._free + self.ledger.reserved()
+        return self.offers.order(self._left[0], expected, most, 1) is not None and self.registry.refund()
 
     @property
     def _free(self) -> float:

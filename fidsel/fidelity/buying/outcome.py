@@ -1,6 +1,6 @@
 """What a result that came from an engine really is: a label, or the error it has to count as."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,25 @@ from fidsel.fidelity.source import Label, LabelError, LabelSource
 
 NEARLY = 0.98
 """A limit counts as reached from here on: an engine looks at it now and then."""
+
+
+@dataclass(frozen=True)
+class PurchaseEvent:
+    """A label arrived and is stored, or failed.
+
+    Parameters
+    ----------
+    frame_id : which.
+    error : why it failed; None where it is labelled.
+    seconds : core-seconds it took.
+    finished, total : labels that ended so far, of how many asked for and not owned.
+    """
+
+    frame_id: str
+    error: str | None
+    seconds: float
+    finished: int
+    total: int
 
 
 def checked(

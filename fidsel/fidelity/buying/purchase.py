@@ -11,8 +11,9 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.budget import Budget, counted
 from fidsel.fidelity.buying.asking import ask
-from fidsel.fidelity.buying.buyer import Buyer, PurchaseEvent
+from fidsel.fidelity.buying.buyer import Buyer
 from fidsel.fidelity.buying.late import Late, Quorum
+from fidsel.fidelity.buying.outcome import PurchaseEvent
 from fidsel.fidelity.buying.reservations import Reservations
 from fidsel.fidelity.engine.task import Engine, InlineEngine
 from fidsel.fidelity.level import Fidelity
@@ -72,7 +73,7 @@ def buy(
     takes to stop a label, since what each may take is what the budget can pay for (see `Reservations`,
     also on very short labels). A label stopped by such a limit, earlier than its fidelity's own, is tried
     again where the budget pays for three times as much, else it counts as refused. A refusal is final only
-    when nothing is in flight: refunds are spent on what was refused before.
+    when nothing is in flight, of no purchase: refunds are spent on what was refused before.
 
     A label whose process died, or whose program or licence was missing, is tried a second time. Where the
     first labels of a level, or many in a row, fail alike, the purchase stops (see `breaker`).

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Timer
 from time import sleep
 
+import numpy as np
 import pytest
 from gated_source import Gated
 from toy_labels import ClockEngine, Spring, springs
@@ -116,6 +118,42 @@ def test_a_purchase_closes_before_a_slow_label_and_the_next_one_stores_it(shop: 
     assert shop.ledger.lines("train")[-1].amount >= 0.05
     assert shop.buy(shop.measured).ids_owned == FRAMES.ids
     assert max(shop.calls().values()) == 1
+
+
+def test_what_is_kept_for_late_labels_is_waited_for_where_it_pays_for_others(shop: Shop) -> None:
+    """Most of a budget may be kept for one label: what that leaves is no refusal of the next level."""
+    shop.hold(4)
+    budget, second = (
+        Budget(100.0, "core-second"),
+        Fidelity("second", Gated(shop.folder, "second"), Price(1.0)),
+    )
+
+    def buy_at(level: Fidelity, first: float, close_at: float) -> Purchase:
+        frames = springs([first, first + 1, first + 2, 4.0][: 4 if level is shop.measured else 3])
+        known = np.full(len(frames), 0.2)
+        return buy(
+            shop.store, shop.engine, level, frames, "train", budget=budget, late=shop.late,
+            close_at=close_at, predicted_seconds=known,
+        )  # fmt: skip
+
+    assert buy_at(shop.measured, 1.0, 0.75).ids_late == (FOUR,)
+    shop.ledger.charge("train", shop.ledger.remaining(budget), "training")
+    assert shop.ledger.reserved() > 10.0, "the late label holds what others need"
+    opened = Timer(0.3, shop.release, [4])
+    opened.start()
+    bought = buy_at(second, 7.0, 1.0)
+    opened.join()
+    assert (len(bought.ids_done), bought.ids_refused) == (3, ())
+    assert shop.store.label_ids(shop.measured, (FOUR,)) == (FOUR,)
+    assert shop.ledger.spent() <= budget.total
+
+
+def test_a_late_label_that_would_not_pay_for_others_is_not_waited_for(shop: Shop) -> None:
+    shop.hold(2)
+    assert shop.buy(shop.measured).ids_late == (TWO,)
+    dear = Fidelity("dear", Gated(shop.folder, "dear"), Price(2 * BUDGET.total, "label"))
+    assert shop.buy(dear, FRAMES[:1], close_at=1.0).ids_refused == (ONE,)
+    assert shop.late.frames(shop.measured) == {TWO}
 
 
 def test_a_purchase_of_the_same_frames_takes_late_ones_over(shop: Shop) -> None:
