@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 import torch
 
@@ -63,6 +64,10 @@ def gradients() -> Iterator[None]:
         yield
 
 
+BUILDING = RLock()
+"""Held while torch's default type is another one: it is the whole process's, and threads would mix it up."""
+
+
 @contextmanager
 def building() -> Iterator[None]:
     """Build what is in single precision, on the CPU and with gradients, whatever the caller has set.
@@ -73,8 +78,8 @@ def building() -> Iterator[None]:
     ...     torch.ones(1)
     tensor([1.])
     """
-    usual = torch.get_default_dtype()
-    with torch.device("cpu"), gradients():
+    with BUILDING, torch.device("cpu"), gradients():
+        usual = torch.get_default_dtype()
         torch.set_default_dtype(torch.float32)
         try:
             yield

@@ -1,8 +1,10 @@
 """`Ensemble`: a committee of force fields, its mean and how far its members disagree."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from functools import cached_property
 from math import inf
+from threading import Lock
 from typing import Any, Self
 
 import numpy as np
@@ -173,11 +175,16 @@ class Ensemble(ForceField):
         return energy, forces
 
 
+ONE_AT_A_TIME = Lock()
+"""Held while the tensors of a network are replaced: threads, as of ASE's parallel NEB, would mix them up."""
+
+
 class _Stack:
     """Networks of one architecture as one program: every tensor has a leading member axis."""
 
     def __init__(self, members: Sequence[NetworkForceField]) -> None:
-        self.network, self.members = members[0].network, len(members)
+        # one of its own: `functional_call` puts other tensors into it for the time of a call
+        self.network, self.members = deepcopy(members[0].network), len(members)
         states = [member.network.state_dict() for member in members]
         self.tensors = {name: torch.stack([state[name] for state in states]) for name in states[0]}
 
@@ -190,6 +197,7 @@ class _Stack:
 
         # Plain autograd through the vectorised energy: faster than a derivative inside of vmap.
         x = batch.positions.expand(self.members, *batch.positions.shape).clone().requires_grad_()
-        e = vmap(energy)(self.tensors, x)
+        with ONE_AT_A_TIME:
+            e = vmap(energy)(self.tensors, x)
         (gradient,) = torch.autograd.grad(e.sum(), x)
         return e.detach(), -gradient

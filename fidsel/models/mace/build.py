@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from fidsel.exceptions import MissingExtraError, UsageError, unknown
+from fidsel.models.device import BUILDING
 
 UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 BLOCKS = ("interaction_cls", "interaction_cls_first")
@@ -144,9 +145,9 @@ def _plain(config: Config) -> dict[str, Any]:
 @contextmanager
 def _mace() -> Iterator[None]:
     """Import and build MACE with constants in float64, and leave the process as it was."""
-    environment, dtype = os.environ.get(UNSAFE), torch.get_default_dtype()
     # MACE reports missing accelerators on stdout; e3nn warns of its own TorchScript and torch.load.
-    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+    with BUILDING, warnings.catch_warnings(), redirect_stdout(sys.stderr):
+        environment, dtype = os.environ.get(UNSAFE), torch.get_default_dtype()
         warnings.simplefilter("ignore")
         torch.set_default_dtype(torch.float64)
         os.environ[UNSAFE] = "1"

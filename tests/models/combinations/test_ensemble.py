@@ -1,5 +1,7 @@
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -44,6 +46,32 @@ def test_one_program_predicts_what_the_members_do_alone(kind: str, monkeypatch: 
         np.testing.assert_allclose(forces[i], alone.forces, rtol=0, atol=1e-8)
         np.testing.assert_array_equal(loop[1][i], alone.forces)
     assert np.ptp(forces, axis=0).max() > 1e-3
+
+
+def test_threads_predict_what_one_does_and_leave_the_members_alone(tmp_path: Path) -> None:
+    """As ASE's parallel NEB calls a committee: one thread per image."""
+    together, test = Ensemble(networks()), mixed()
+    expected = together.predict(test)
+    before, found = [str(member.network) for member in together.networks], list[float]()
+
+    def predict() -> None:
+        found.extend(float(np.abs(together.predict(test).forces - expected.forces).max()) for _ in range(50))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [Thread(target=predict) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(found) == 200, "none ended in an exception"
+    assert max(found) < 1e-6
+    assert [str(member.network) for member in together.networks] == before
+    again = load(together.save(tmp_path / "model")).predict(test)
+    np.testing.assert_allclose(again.forces, expected.forces, atol=1e-6)
 
 
 @pytest.mark.parametrize("which", sorted(MEMBERS))
