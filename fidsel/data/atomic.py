@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -114,17 +114,24 @@ def refused(path: Path, error: OSError) -> FidselError:
     return FidselError(f"could not write {path}: {error.strerror or error}{kept}; {advice}")
 
 
-def require_writable(*paths: Path | None) -> None:
+def require_writable(*paths: Path | None, read: Iterable[Path] = ()) -> None:
     """Raise where a file cannot be written, before anything is computed for it; None = no file.
 
-    Raises `UsageError` where a path is no file in a folder that exists; `FidselError` where the system
-    lets nobody write there.
+    Raises `UsageError` where a path is no file in a folder that exists, or one that is read; `FidselError`
+    where the system lets nobody write there.
+
+    Parameters
+    ----------
+    read : files that are read for it.
     """
+    inputs = {path.resolve() for path in read}
     for path in paths:
         if path is None:
             continue
         if path.is_dir() or not path.resolve().parent.is_dir():
             raise UsageError(f"{path} must be a file in a folder that exists: make it, or name another")
+        if path.resolve() in inputs:
+            raise UsageError(f"{path} is read, and would be replaced by what is written: name another file")
         _try_out(path.resolve().parent, path)
 
 

@@ -98,6 +98,11 @@ class LabelFile:
         return tuple(replace(self, text=text.strip()) for text in self.text.split(","))
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that are read; none where the frames are given."""
+        return () if self.frames is not None else tuple(one.parts[0] for one in self.files)
+
+    @property
     def name(self) -> str:
         """What it is called in messages: the path, or all that was written of several files."""
         return str(self.parts[0]) if len(self.files) == 1 else self.text

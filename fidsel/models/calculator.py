@@ -51,6 +51,18 @@ class ForceFieldCalculator(Calculator):
         energy = float(prediction.energy[0])
         self.results = {"energy": energy, "free_energy": energy, "forces": prediction.forces}
 
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """Return what of the atoms differs from those of the last results; charge and spin count, too.
+
+        ASE does not look at `atoms.info`, where they may stand.
+        """
+        changes: list[str] = super().check_state(atoms, tol)  # type: ignore[no-untyped-call]
+        if not changes and self.atoms is not None:
+            before, now = (Frames.from_atoms([one]) for one in (self.atoms, atoms))
+            if (before.charge[0], before.spin[0]) != (now.charge[0], now.spin[0]):
+                changes.append("initial_charges")
+        return changes
+
     def _warn(self, frames: Frames) -> None:
         """Say so at the first frame that is far outside of what the model has learnt."""
         if self._told or not self.model.seen:

@@ -1,7 +1,7 @@
 """Where a model is wrong on labelled frames: clusters, and frames that stand out of theirs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from fidsel.report import ClusterTable, Report, describe_clusters
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
 from fidsel.selector.clusters.broad import ENERGY, GEOMETRY, BroadClusters
 from fidsel.training.evaluate import Errors, Metrics, errors
+from fidsel.training.evaluation import DOMINANT, FEWEST, energy_constants
 
 TRAIN, POOL, HELD_OUT = "training", "pool", "held out"
 
@@ -32,6 +33,7 @@ class Outliers:
     seen      (m,)             labelled frames that were not trained on
     found     (m,)             their errors
     unit      text             "eV/Å", or "eV" where labels are energies alone
+    constant            eV     taken out of errors of energies, None where there is none
     ========= ========= ====== =================================================================
     """
 
@@ -42,6 +44,7 @@ class Outliers:
     seen: IntArray
     found: Errors
     unit: str
+    constant: float | None = None
     __repr__ = shown
 
     @cached_property
@@ -166,8 +169,22 @@ def find_outliers(
     made = BroadClusters.fit(
         features, frames.energy if alike else None, n_geometry=clusters, n_energy=energy_clusters, seed=seed
     ).labels
-    found = errors(model, frames[seen])
-    return Outliers(frames, features, sides, made, seen, found, error_unit(forces))
+    found, constant = errors(model, frames[seen]), None
+    if not forces:
+        found, constant = _aligned(found, frames[seen])
+    return Outliers(frames, features, sides, made, seen, found, error_unit(forces), constant)
+
+
+def _aligned(found: Errors, frames: Frames) -> tuple[Errors, float | None]:
+    """Return errors of energies without a constant that makes up most of them, and its median, eV.
+
+    Else all frames err by the constant, and which are worst is chance.
+    """
+    constants = energy_constants(frames, frames.energy + found.energies)
+    aligned = replace(found, energies=found.energies - constants)
+    if len(found) < FEWEST or found.energy_mae <= max(DOMINANT * aligned.energy_mae, 1e-6):
+        return found, None
+    return aligned, float(np.nanmedian(constants))
 
 
 def sides_of(frames: Frames, train: Frames | None, held_out: Frames | None) -> StrArray:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from pydantic import PositiveInt
@@ -15,6 +16,7 @@ from fidsel.data.label_file import LabelFile, Labels, Say, logged, require_one_l
 from fidsel.data.lookup import Lookup
 from fidsel.data.seed import checked_seed
 from fidsel.data.units import Units
+from fidsel.exceptions import UsageError
 from fidsel.md.sampling.pool import join
 from fidsel.models import ForceField
 from fidsel.refine import ErrorShift, error_shift
@@ -90,6 +92,24 @@ class Found:
                 side=found.sides, cluster=found.clusters, error=found.errors, mae=found.maes,
                 ratio=found.ratio, unit=np.array(found.unit),
             )  # fmt: skip
+
+
+def require_own(path: Path | None) -> None:
+    """Raise a `UsageError` for a file that holds other things than errors of frames; None = no file.
+
+    Examples
+    --------
+    >>> require_own(Path("errors_of_tomorrow.npz"))
+    """
+    if path is None or not path.exists():
+        return
+    try:
+        with np.load(path) as held:
+            ours = {"source", "row", "worst", "side"} <= set(held.files)
+    except (OSError, ValueError, BadZipFile):
+        ours = False
+    if not ours:
+        raise UsageError(f"{path} is there and holds other things, which are kept: name another file")
 
 
 def outliers(
@@ -200,4 +220,9 @@ def _notes(found: Outliers) -> Sequence[str]:
             "no frame has forces: errors are of energies, in eV per frame; where the file has "
             "some, name them as FILE:ENERGY_KEY:FORCES_KEY"
         )
+        if found.constant is not None:
+            notes.append(
+                f"predicted energies lie a constant of {found.constant:+.6g} eV per frame off the labels, "
+                "which is taken out of the errors: their zeros differ, as those of two programs do"
+            )
     return notes

@@ -65,7 +65,8 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     docs/checks.md), or `request.out` holds another selection or cannot be written; see `require_writable`.
     """
     require_ending(request.out, "a file of picks", ".npz")
-    require_writable(request.out)
+    read = [path for one in (request.pool, request.cheap) if one is not None for path in one.paths]
+    require_writable(request.out, read=read)
     config = checked(request)
     section, frames = config.selector, request.pool.read("accurate")
     odd, known = request.pool.check(frames), known_labels(request.out, frames)

@@ -40,3 +40,14 @@ def test_other_molecules_and_cells_are_refused_by_the_model(model: SGDML) -> Non
     atoms.pbc = True
     with pytest.raises(UsageError, match="is for molecules"):
         atoms.get_forces()
+
+
+def test_charge_and_spin_that_atoms_are_given_later_are_heeded(model: SGDML) -> None:
+    atoms = frames(1)[0]
+    atoms.calc = model.calculator()
+    energy = atoms.get_potential_energy()
+    atoms.info["charge"], atoms.info["spin"] = 1, 1
+    with pytest.raises(UsageError, match="charge"):
+        atoms.get_potential_energy()
+    del atoms.info["charge"], atoms.info["spin"]
+    assert atoms.get_potential_energy() == energy

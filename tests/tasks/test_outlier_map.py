@@ -6,7 +6,7 @@ from small_task import kernel
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.selector import pair_distances
-from fidsel.tasks.outlier_map import HELD_OUT, POOL, TRAIN, find_outliers, sides_of
+from fidsel.tasks.outlier_map import HELD_OUT, POOL, TRAIN, Outliers, find_outliers, sides_of
 
 TRAINED = frames(30)
 MODEL, _ = kernel().fit(TRAINED, TRAINED[:0])
@@ -66,3 +66,20 @@ def test_nothing_unseen_is_an_error() -> None:
 def test_held_out_training_frames_are_refused() -> None:
     with pytest.raises(UsageError, match="5 of the frames held out are training frames too"):
         sides_of(TRAINED, TRAINED, TRAINED[:5])
+
+
+def test_a_constant_of_all_energies_decides_nothing() -> None:
+    """Which frames err most is the same in whatever zero a model counts its energies from."""
+    labelled = frames(60, seed=1).replace(forces=None)
+    sides = np.full(60, POOL)
+
+    def found(by: float) -> Outliers:
+        moved = labelled.replace(energy=labelled.energy + by)
+        return find_outliers(MODEL, moved, pair_distances(moved), sides, clusters=4, energy_clusters=1)
+
+    plain, far = found(0.0), found(5000.0)
+    assert plain.constant is None
+    assert far.constant == pytest.approx(-5000.0, abs=0.1)
+    spread = np.abs(plain.found.energies - np.median(plain.found.energies))
+    np.testing.assert_allclose(far.errors, spread, atol=1e-6)
+    assert far.worst(3).tolist() == np.argsort(-spread)[:3].tolist()

@@ -130,7 +130,7 @@ def _image(row: "AtomsRow", values: dict[str, Any], keys: Keys, where: str) -> I
         {key: values[key] for key in keys.wanted("energy", values)},
         {key: values[key] for key in keys.wanted("forces", values)},
         {key: value for key, value in values.items() if key in FRAME_KEYS or key.lower() in NAMES}, where,
-        row.get(CHARGES), row.get(MOMENTS),
+        row.get(CHARGES), row.get(MOMENTS), row.get("masses"),
     )  # fmt: skip
 
 

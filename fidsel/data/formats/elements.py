@@ -5,14 +5,17 @@ from collections.abc import Iterable
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
-from fidsel.arrays import IntArray
+from fidsel.arrays import FloatArray, IntArray
 from fidsel.exceptions import UsageError
 
 ISOTOPES = {"D": 1, "T": 1}
 """Symbols of isotopes: frames keep no masses, so they are hydrogen."""
+
+SAME_MASS = 0.05
+"""u; masses that differ by more are those of another isotope."""
 
 LARGEST = 999
 """Beyond it a number is no atomic number at all; those from 119 on are found by the check."""
@@ -82,3 +85,26 @@ def listed_atoms(images: Iterable[Atoms] | Atoms) -> list[Atoms]:
                 f"{i}: fidsel.read(FILE) gives the frames of a file"
             )
     return found
+
+
+def foreign_masses(numbers: IntArray, masses: FloatArray) -> tuple[str, ...]:
+    """Return a note where masses are not those of the elements.
+
+    Parameters
+    ----------
+    masses : (N,) u, NaN where unknown.
+
+    Examples
+    --------
+    >>> foreign_masses(np.array([1, 8]), np.array([2.014, 15.999]))
+    ('masses (H 2.014) are not kept: dynamics and frequencies take those of the elements',)
+    >>> foreign_masses(np.array([1, 8]), np.array([1.008, np.nan]))
+    ()
+    """
+    usual = atomic_masses[np.clip(numbers, 0, len(atomic_masses) - 1)]
+    other = np.flatnonzero(np.abs(masses - usual) > SAME_MASS)
+    if not len(other):
+        return ()
+    first = int(other[0])
+    named = f"{chemical_symbols[int(numbers[first])]} {float(masses[first]):g}"
+    return (f"masses ({named}) are not kept: dynamics and frequencies take those of the elements",)

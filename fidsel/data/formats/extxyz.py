@@ -116,7 +116,7 @@ def _block(lines: Sequence[str], keys: Keys, where: str) -> Block:
         {key: number(header.values[key], "energy") for key in energies},
         {key: _floats(table, layout, key) for key in forces},
         {key: text(value) for key, value in header.values.items() if key.lower() in HEEDED}, where,
-        *(_of_atoms(table, layout, name) for name in (CHARGES, MOMENTS)),
+        *(_of_atoms(table, layout, name) for name in (CHARGES, MOMENTS, "masses")),
     )  # fmt: skip
     vectors = {key for key, (kind, span) in layout.items() if kind == "R" and span.stop - span.start == 3}
     told = {key for key in header.values if key.lower() not in HEEDED}

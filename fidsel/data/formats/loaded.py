@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from fidsel.arrays import BoolArray, FloatArray
 from fidsel.data.formats.electrons import completed, electrons
+from fidsel.data.formats.elements import foreign_masses
 from fidsel.data.formats.labels import choose
 from fidsel.data.formats.stated import EV_ANGSTROM, Stated
 from fidsel.data.frames import Frames
@@ -55,6 +56,7 @@ class Image:
     info : may hold level, group and what `electrons` knows.
     where : file and place, for messages.
     charges, moments : (N,) of the atoms or None, see `completed`.
+    masses : (N,) u, or None; they are not kept, which is said where they are not those of the elements.
     """
 
     numbers: ArrayLike
@@ -67,6 +69,7 @@ class Image:
     where: str = ""
     charges: ArrayLike | None = None
     moments: ArrayLike | None = None
+    masses: ArrayLike | None = None
 
 
 def pack(file: str, images: Sequence[Image]) -> Loaded:
@@ -111,7 +114,8 @@ def pack(file: str, images: Sequence[Image]) -> Loaded:
     named = {
         what: np.array([getattr(state, what) is not None for state in states]) for what in ("charge", "spin")
     }
-    return Loaded(frames, energy=energy_key, forces=forces_key, notes=_told(frames, names), named=named)
+    notes = (*_told(frames, names), *foreign_masses(frames.numbers, _masses(images)))
+    return Loaded(frames, energy=energy_key, forces=forces_key, notes=notes, named=named)
 
 
 def _told(frames: Frames, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -122,6 +126,13 @@ def _told(frames: Frames, names: tuple[str, ...]) -> tuple[str, ...]:
         f"charge {', '.join(map(str, charges))} and {', '.join(map(str, spins))} unpaired electrons "
         f"by {', '.join(map(repr, names))}",
     )
+
+
+def _masses(images: Sequence[Image]) -> FloatArray:
+    """Return the masses of all atoms, NaN where a file says none."""
+    none = (np.full(len(image.positions), np.nan) for image in images)
+    given = [np.nan if image.masses is None else np.ravel(image.masses) for image in images]
+    return np.concatenate([np.broadcast_to(own, len(nan)) for own, nan in zip(given, none, strict=True)])
 
 
 def _names(holders: Any) -> tuple[str, ...]:  # Any: an iterator of mappings

@@ -54,3 +54,15 @@ def test_another_file_is_no_trajectory(tmp_path: Path) -> None:
     (tmp_path / "a.traj").write_bytes(b"- of Ulm" + bytes(200))
     with pytest.raises(UsageError, match=r"a\.traj cannot be read as an ASE trajectory"):
         read(tmp_path / "a.traj")
+
+
+@pytest.mark.parametrize("ending", ["traj", "extxyz", "db"])
+def test_masses_of_other_isotopes_are_said_to_be_lost(tmp_path: Path, ending: str) -> None:
+    usual, heavy = (Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]) for _ in range(2))
+    usual.set_masses([15.999, 1.008, 1.008])
+    heavy.set_masses([15.999, 2.014, 1.008])
+    for images, told in (([usual], []), ([usual, heavy], ["masses (H 2.014) are not kept"])):
+        path = tmp_path / f"{len(images)}.{ending}"
+        write(path, images)
+        notes = [note for note in read_with_notes(path)[1] if "masses" in note]
+        assert [note.partition(":")[0] for note in notes] == told

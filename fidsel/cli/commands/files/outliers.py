@@ -50,8 +50,13 @@ def outliers(
     from fidsel.report.pictures.plot import require_picture
     from fidsel.tasks import outliers as task
 
-    require_writable(out, report, picture)
+    labels = files.labels(data)
+    known = files.frames(train) if train else None
+    apart = files.labels(held_out) if held_out else None
+    read = [path for one in (labels, known, apart) if one is not None for path in one.paths]
+    require_writable(out, report, picture, read=read)
     require_ending(out, task.NPZ, ".npz")
+    task.require_own(out)
     require_page(report)
     require_picture(picture)
     given = check_config(task.OutlierConfig, {}, with_device(settings, device, "device"), "the command line")
@@ -59,9 +64,9 @@ def outliers(
         say("comparing", 0, 1)
         found = task.outliers(
             model,
-            files.labels(data),
-            train=files.frames(train) if train else None,
-            held_out=files.labels(held_out) if held_out else None,
+            labels,
+            train=known,
+            held_out=apart,
             units=files.units,
             shift=shift or picture is not None,
             seed=seed,

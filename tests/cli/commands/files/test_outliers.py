@@ -138,3 +138,19 @@ def test_errors_against_the_distance_from_training(
     assert told["systems"][0]["frames"] == 100, "not those it was trained on"
     assert len(told["trends"]["force norm"]["rmse"]) == 4
     assert -1 <= told["trends"]["force norm"]["rank_correlation"] <= 1
+
+
+def test_labels_and_other_files_are_not_replaced(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model = SGDML([10.0]).fit(frames(20), frames(3))[0].save(tmp_path / "model")
+    labels, other = write(tmp_path / "labels.npz", frames(30, 2)), tmp_path / "other.npz"
+    np.savez(other, mine=np.arange(3))
+    before = labels.read_bytes()
+    for out, words in (
+        (labels, "is read, and would be replaced"),
+        (other, "holds other things, which are kept"),
+    ):
+        refused = fidsel(capfd, "outliers", model, labels, "--out", out)
+        assert (refused.code, words in refused.err) == (2, True)
+    assert labels.read_bytes() == before
+    for _ in range(2):
+        assert fidsel(capfd, "outliers", model, labels, "clusters=2", "--out", tmp_path / "new.npz").code == 0

@@ -268,3 +268,18 @@ def test_wrong_labels_are_refused_unless_trusted(capfd: pytest.CaptureFixture[st
     trusted = fidsel(capfd, "select", pool, *QUICK, "--trust-labels")
     assert trusted.code == 0, trusted.err
     assert "(frame 7)" in trusted.err
+
+
+def test_a_model_and_labels_that_are_there_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_pool(tmp_path, 60)
+    pool = "pool.npz:E_accurate:F_accurate"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.json").write_text("{}")
+    refused = fidsel(capfd, "select", pool, *QUICK, "--save-model", "other")
+    assert (refused.code, "other holds a model already, which is kept" in refused.err) == (2, True)
+    refused = fidsel(capfd, "select", pool, *QUICK, "--out", "pool.npz")
+    assert (refused.code, "would be replaced" in refused.err) == (2, True)
+    assert (tmp_path / "other" / "model.json").read_text() == "{}"
