@@ -168,8 +168,9 @@ def pending(campaign: Campaign) -> Pending:
 
 
 def _pending(edits: Sequence[Edit], campaign: Campaign, journal: Journal) -> Pending:
+    others = [edit for edit in edits if edit.name.partition(".")[0] == "recipe"]
     refused = [
-        _refusal(edit, journal.store)
+        _refusal(edit, journal.store, others)
         for edit in edits
         if edit.rule.effect == "refused" and _past(edit.rule.since, campaign, journal)
     ]
@@ -310,7 +311,7 @@ def _sentence(edit: Edit, campaign: Campaign) -> str:
     return f"{edit.name} = {now} (it was {then})"
 
 
-def _refusal(edit: Edit, store: LabelStore) -> str:
+def _refusal(edit: Edit, store: LabelStore, recipe: Sequence[Edit]) -> str:
     if edit.name.endswith(".labels"):
         level = edit.name.removeprefix("fidelity.").removesuffix(".labels")
         count = store.query("SELECT count(*) FROM labels WHERE key = ?", [edit.then])[0][0]
@@ -318,8 +319,12 @@ def _refusal(edit: Edit, store: LabelStore) -> str:
             f"the settings of fidelity {level!r} are not those the campaign was begun with, and its {count} "
             "labels would be left behind"
         )
+    now = _text(edit.now)
+    if edit.name == "fidelity" and recipe:
+        first = recipe[0]
+        now += f" (levels that {first.name} = {_text(first.now)} uses; it was {_text(first.then)})"
     return (
-        f"the campaign was begun with {edit.name} = {_text(edit.then)}, got {_text(edit.now)}, and it cannot "
+        f"the campaign was begun with {edit.name} = {_text(edit.then)}, got {now}, and it cannot "
         f"change {MILESTONES[edit.rule.since]}: {edit.rule.why}"
     )
 

@@ -13,6 +13,7 @@ from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.source import LabelError
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.fidelity.store.ledger import Ledger
+from fidsel.fidelity.store.quarantine import meant
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,9 @@ def withdraw_labels(campaign: Campaign, frames: Sequence[str] | None, break_lock
     with open_journal(campaign, break_lock) as journal:
         ledger = Ledger(journal.store)
         asked = ledger.awaited()
-        for name in frames or ():
-            if not any(one.frame_id.startswith(name) for one in asked):
-                raise UsageError(f"no label of a frame {name} is awaited: `fidsel label export` writes those")
-        gone = [one for one in asked if frames is None or one.frame_id.startswith(tuple(frames))]
+        ids = [one.frame_id for one in asked]
+        named = None if frames is None else meant(ids, frames, "no label of a frame {} is awaited")
+        gone = [one for one in asked if named is None or one.frame_id in named]
         ledger.settle_all((one, LabelError("withdrawn: nobody computes it", cause="refused")) for one in gone)
         return len(gone)
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
+from sysconfig import get_paths
 from typing import Final
 
 from fidsel.cli.signals import exit_code
@@ -59,10 +60,26 @@ def _unforeseen(error: BaseException) -> str:
     what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(": ")
     log = _write_log(error)
     where = f"the details are in {log}" if log else "the details could be written nowhere"
+    if (own := _own_code(error)) is not None:
+        return (
+            f"{own.filename}, line {own.lineno}, in {own.name}: {what}. This is code of your own that fidsel "
+            f"called; mend it and give the same command again; {where}; what a campaign finished is stored"
+        )
     return (
         f"something went wrong that should not ({what}); {where}. Please report it, with that file, "
         f"{_place()}; what a campaign finished is stored"
     )
+
+
+def _own_code(error: BaseException) -> traceback.FrameSummary | None:
+    """Return where in a person's own files an error arose; None where it went through none."""
+    installed = {Path(path).resolve() for path in (*get_paths().values(), sys.prefix, sys.base_prefix)}
+    installed.add(Path(__file__).resolve().parents[1])
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_file() and not installed.intersection(path.resolve().parents):
+            return frame
+    return None
 
 
 def _write_log(error: BaseException) -> Path | None:

@@ -69,7 +69,7 @@ def test_every_setting_has_a_rule_and_every_rule_a_setting() -> None:
         ("fidelity.0.price.value=0.5", r"fidelity\.cheap\.price = 0\.05, label, got 0\.5, label"),
         (
             "recipe={kind='standard'}",
-            "fidelity = cheap, accurate, got accurate, .* and the recipe that uses them",
+            r"got accurate \(levels that recipe.kind = standard uses; it was cokriging\), .* the recipe that",
         ),
         ("selector.clusters=5", r"selector\.clusters = 4, got 5, .* once round 0 is finished"),
         ("budget={total=1, unit='core-h'}", r"budget\.unit = label, got core-second, .* is in the old one"),

@@ -78,6 +78,16 @@ def test_what_nobody_foresaw_leaves_a_log(tmp_path: Path, monkeypatch: pytest.Mo
     assert "secret" not in text
 
 
+def test_an_error_of_a_persons_own_code_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def pick(pool):\n    return len(pool) + 'one'\n")
+    found = ended(tmp_path, "import os; sys.path.insert(0, os.getcwd()); import mine; mine.pick([])")
+    said = " ".join(found.stderr.split())
+    assert f"{tmp_path / 'mine.py'}, line 2, in pick: TypeError: unsupported operand" in said
+    assert "code of your own" in said
+    assert "report it" not in said
+    assert list(tmp_path.glob("fidsel-error-*.log"))
+
+
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     found = ended(Path("/proc"), "raise AttributeError('x')")

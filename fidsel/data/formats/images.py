@@ -61,6 +61,8 @@ def _info(atoms: Atoms, group: str) -> Mapping[str, Any]:
 def _values(atoms: Atoms) -> dict[str, Any]:
     """Return what may be labels: results come before a user's own keys."""
     own: dict[str, Any] = {str(key): value for key, value in atoms.info.items() if value is not None}
-    own |= {key: array for key, array in atoms.arrays.items() if key not in {"numbers", "positions", "masses"}}
+    own |= {
+        key: array for key, array in atoms.arrays.items() if key not in {"numbers", "positions", "masses"}
+    }
     results = {} if atoms.calc is None else dict(atoms.calc.results)
     return own | {key: np.asarray(value) for key, value in results.items() if value is not None}

@@ -12,6 +12,7 @@ import numpy as np
 from fidsel.arrays import FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.data.checks.quick import quick_check, sentence
+from fidsel.data.checks.zeros import energy_zeros
 from fidsel.data.lookup import AnyOrder
 from fidsel.data.outputs.folder import OUTPUTS, is_known, may_be_output
 from fidsel.data.reading import read_with_notes, require_there
@@ -125,12 +126,15 @@ class Inbox:
         replace(self.ledger.store, there.level, others)
 
     def _sound(self, there: Awaited, new: Mapping[str, Label]) -> bool:
-        """Return whether new labels of a level may be stored; note why, where signs or units are wrong.
+        """Return whether new labels of a level may be stored; note why, where signs, units or zero are wrong.
 
         The campaign could not be trained on them.
         """
-        found = () if self.trusted or not new else quick_check(_labelled(there, new))
+        if self.trusted or not new:
+            return True
+        found = quick_check(_labelled(there, new))
         wrong = [sentence(one) for one in found if one.severity == "error" and not one.frames]
+        wrong += [one.message for one in energy_zeros(_labelled(there, there.labels))]
         if wrong:
             name = there.level.name
             del self.stored[name]

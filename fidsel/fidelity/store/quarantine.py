@@ -1,13 +1,14 @@
 """Labels that cannot be meant, or that a person rejects, are set aside: kept and shown, not trained on."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from fidsel.data import Frames
 from fidsel.data.checks.absurd import RECENT, absurd
+from fidsel.data.checks.finding import few
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.source import Label
@@ -75,19 +76,46 @@ def release(store: LabelStore, fidelities: Sequence[Fidelity], frames: Sequence[
     frames : ids, or beginnings of ids, of the frames; None = all but those that a person rejected.
     """
     aside = {fidelity: reasons(store, fidelity) for fidelity in fidelities}
-    for name in frames or ():
-        if not any(frame.startswith(name) for ids in aside.values() for frame in ids):
-            raise UsageError(f"no label of a frame {name} is set aside: `fidsel status --failed` lists them")
+    known = [frame for found in aside.values() for frame in found]
+    named = None if frames is None else meant(known, frames, "no label of a frame {} is set aside")
     count = 0
     for fidelity, found in aside.items():
         chosen = [
             frame
             for frame, why in found.items()
-            if (not why.startswith(REJECTED) if frames is None else frame.startswith(tuple(frames)))
+            if (not why.startswith(REJECTED) if named is None else frame in named)
         ]
         store.judge(fidelity, dict.fromkeys(chosen))
         count += len(chosen)
     return count
+
+
+def meant(known: Iterable[str], names: Iterable[str], none: str) -> frozenset[str]:
+    """Return the frames whose ids, or beginnings of ids, are named.
+
+    Raises `UsageError` where a name begins the id of none of them, or of several.
+
+    Parameters
+    ----------
+    known : ids.
+    none : what is said of a name that fits none, `{}` standing for it.
+
+    Examples
+    --------
+    >>> sorted(meant(["3f2a", "3f9c", "b0"], ["3f2", "b"], "no frame {}"))
+    ['3f2a', 'b0']
+    """
+    ids, found = sorted(set(known)), set[str]()
+    for name in names:
+        fit = [frame for frame in ids if frame.startswith(name)] if name not in ids else [name]
+        if not fit:
+            raise UsageError(
+                f"{none.format(name)}: `fidsel status --failed` and `fidsel label export` tell ids"
+            )
+        if len(fit) > 1:
+            raise UsageError(f"{name} begins the ids of {len(fit)} frames, {few(fit)}: give more of the id")
+        found.update(fit)
+    return frozenset(found)
 
 
 def reject(store: LabelStore, fidelities: Sequence[Fidelity], frames: Sequence[str], why: str) -> int:
@@ -103,23 +131,16 @@ def reject(store: LabelStore, fidelities: Sequence[Fidelity], frames: Sequence[s
     """
     if not why.strip():
         raise UsageError("say why the labels are rejected: it is kept with them")
-    used = {fidelity: store.label_ids(fidelity) for fidelity in fidelities}
-    verdicts: dict[Fidelity, dict[str, str | None]] = {fidelity: {} for fidelity in fidelities}
-    for name in frames:
-        meant = [(level, frame) for level, ids in used.items() for frame in ids if frame.startswith(name)]
-        levels = dict.fromkeys(level.name for level, _ in meant)
-        if not levels:
-            told = " or ".join(level.name for level in fidelities)
-            raise UsageError(
-                f"no label of {told} of a frame {name} is used: `fidsel status --failed` lists others"
-            )
+    used = {fidelity: frozenset(store.label_ids(fidelity)) for fidelity in fidelities}
+    told = " or ".join(level.name for level in fidelities)
+    chosen = meant(frozenset().union(*used.values()), frames, f"no label of {told} of a frame {{}} is used")
+    for frame in sorted(chosen):
+        levels = [level.name for level, ids in used.items() if frame in ids]
         if len(levels) > 1:
-            raise UsageError(f"frame {name} has labels of {' and '.join(levels)}: say which with --level")
-        for level, frame in meant:
-            verdicts[level][frame] = f"{REJECTED}{why.strip()}"
-    for fidelity, rejected in verdicts.items():
-        store.judge(fidelity, rejected)
-    return sum(len(rejected) for rejected in verdicts.values())
+            raise UsageError(f"frame {frame} has labels of {' and '.join(levels)}: say which with --level")
+    for fidelity, ids in used.items():
+        store.judge(fidelity, dict.fromkeys(sorted(chosen & ids), f"{REJECTED}{why.strip()}"))
+    return len(chosen)
 
 
 def replace(store: LabelStore, fidelity: Fidelity, labels: Mapping[str, Label]) -> None:

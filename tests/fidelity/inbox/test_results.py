@@ -203,6 +203,22 @@ def test_labels_in_other_units_are_not_stored_unless_trusted_or_stated(tmp_path:
         assert np.allclose(store.labelled(LEVEL, water.ids).energy, water.energy, rtol=0, atol=1e-6)
 
 
+def test_a_batch_that_counts_from_another_zero_than_the_labels_there_is_not_stored(tmp_path: Path) -> None:
+    water = example_frames(40).replace(level="")
+    with LabelStore(tmp_path / "water.db") as store:
+        store.add_frames(water)
+        ledger = Ledger(store)
+        ledger.reserve("train", LEVEL, [Order(frame, 2.0) for frame in water.ids])
+        first, rest = water[:24], water[24:]
+        assert dict(taken(ledger, write(tmp_path / "first.xyz", first)).stored) == {"ccsd": 24}
+        moved = write(tmp_path / "moved.xyz", rest.replace(energy=rest.energy + 3.0))
+        inbox = taken(ledger, moved)
+        (refused,) = inbox.refused
+        assert "energies of 16 of 40 frames looked at lie 3" in refused
+        assert (dict(inbox.stored), ledger.spent()) == ({}, 48.0)
+        assert dict(taken(ledger, write(tmp_path / "rest.xyz", rest)).stored) == {"ccsd": 16}
+
+
 def test_what_concerns_awaited_frames_comes_before_strangers(tmp_path: Path) -> None:
     water = example_frames(30)
     with LabelStore(tmp_path / "water.db") as store:

@@ -10,7 +10,7 @@ from toy_labels import Spring, springs
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import Budget, Fidelity, InlineEngine, LabelStore, Price, buy
 from fidsel.fidelity.store.failures import failed_frames
-from fidsel.fidelity.store.quarantine import beside, reject, release, set_aside
+from fidsel.fidelity.store.quarantine import beside, meant, reject, release, set_aside
 
 CHEAP, DEAR = (
     Fidelity("cheap", Spring(k=2.0), Price(0.1, "label")),
@@ -57,7 +57,7 @@ def test_an_absurd_label_is_set_aside_and_released(store: LabelStore, factor: fl
         store.labelled(DEAR, [bad])
     again = buy(store, InlineEngine(), DEAR, FRAMES[:20], "train", budget=BUDGET)
     assert (again.ids_failed, again.ids_done, again.cost) == ((bad,), (), 0.0)
-    with pytest.raises(UsageError, match="`fidsel status --failed` lists them"):
+    with pytest.raises(UsageError, match="no label of a frame zz is set aside: `fidsel status --failed`"):
         release(store, [CHEAP, DEAR], ["zz"])
     assert release(store, [CHEAP, DEAR], [bad[:8]]) == 1
     assert store.label_ids(DEAR) == FRAMES.ids[:20]
@@ -111,5 +111,19 @@ def test_what_cannot_be_rejected_is_named_and_nothing_is(store: LabelStore) -> N
             reject(store, levels, frames, why)
     assert store.aside_ids(DEAR) == store.aside_ids(CHEAP) == ()
     assert reject(store, [DEAR], [frame], "wrong") == 1
-    with pytest.raises(UsageError, match="is used: `fidsel status --failed` lists others"):
+    with pytest.raises(UsageError, match="is used: `fidsel status --failed`"):
         reject(store, [DEAR], [frame], "wrong")
+
+
+def test_a_beginning_that_fits_several_frames_means_none_of_them(store: LabelStore) -> None:
+    common = next(one[0] for one in FRAMES.ids if sum(other[0] == one[0] for other in FRAMES.ids[:20]) > 1)
+    for do in (
+        lambda: reject(store, [DEAR], [common], "wrong"),
+        lambda: meant(FRAMES.ids[:20], [common], "no frame {}"),
+    ):
+        with pytest.raises(
+            UsageError, match=f"{common} begins the ids of .* frames, .*: give more of the id"
+        ):
+            do()
+    assert store.aside_ids(DEAR) == ()
+    assert meant(["ab", "abc"], ["ab"], "no frame {}") == {"ab"}, "a whole id is itself"
