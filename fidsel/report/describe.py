@@ -58,7 +58,7 @@ def describe_clusters(
     ... )
     >>> row = table.rows[0]
     >>> row.cluster, row.marks[0].label, row.marks[0].mean, round(row.marks[0].elsewhere, 3)
-    (1, 'H1–O2', 2.0, 1.1)
+    (1, 'H0–O1', 2.0, 1.1)
     """
     energies = frames.energy if energies is None else np.asarray(energies, dtype=np.float64)
     errors = np.asarray(frame_errors, dtype=np.float64)
@@ -221,12 +221,12 @@ def _marks(moments: _Moments, c: int, numbers: IntArray, most: int) -> tuple[Mar
 
 
 def atom_label(numbers: IntArray, atom: int) -> str:
-    """Return element and number of an atom, counted from 1 as people do.
+    """Return element and number of an atom, counted from 0 as ASE does.
 
     >>> atom_label(np.array([8, 1, 1]), 2)
-    'H3'
+    'H2'
     """
-    return f"{chemical_symbols[numbers[atom]]}{atom + 1}"
+    return f"{chemical_symbols[numbers[atom]]}{atom}"
 
 
 def _nearest(blocks: Iterator[FloatArray], group: IntArray, centroids: FloatArray) -> list[int | None]:

@@ -88,11 +88,11 @@ def test_structures_are_drawn_and_turn_together(opened: Opened) -> None:
 def test_a_click_shows_another_cluster(opened: Opened) -> None:
     assert opened.page.locator("#shown").inner_text() == "1"
     first, picture = opened.told("worst"), opened.picture("#view-worst")
-    assert "O1–H3 1.4" in first
+    assert "O0–H2 1.4" in first
     opened.page.locator("#clusters tbody tr[data-cluster='0'] button").click()
     assert opened.page.locator("#shown").inner_text() == "0"
     assert opened.told("worst") != first
-    assert "O1–H3 0.9" in opened.told("worst")
+    assert "O0–H2 0.9" in opened.told("worst")
     assert (np.abs(opened.picture("#view-worst") - picture).max(axis=2) > 0.1).mean() > 0.002
     assert opened.page.locator("tr.shown").get_attribute("data-cluster") == "0"
 
@@ -149,7 +149,7 @@ def test_without_webgl_the_report_says_so(browser: Any, path: Path) -> None:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(path.as_uri())
     assert "cannot draw in 3D" in page.locator("#view-worst").inner_text()
-    assert "O1–H3" in page.locator("#told-worst").inner_text()
+    assert "O0–H2" in page.locator("#told-worst").inner_text()
     page.get_by_role("button", name="kcal/mol/Å").click()
     assert "kcal/mol/Å" in page.locator("#told-worst").inner_text()
     assert errors == []

@@ -22,7 +22,7 @@ def test_the_stretched_bond_marks_the_stretched_cluster() -> None:
     assert (worst.cluster, worst.size, worst.others, worst.share) == (1, 20, 80, 0.2)
     assert (rest.cluster, rest.size, rest.share) == (0, 80, 0.8)
     mark = worst.marks[0]
-    assert (mark.label, mark.atoms) == ("O1–H3", (0, 2))
+    assert (mark.label, mark.atoms) == ("O0–H2", (0, 2))
     assert mark.mean == pytest.approx(1.46, abs=0.02)
     assert mark.elsewhere == pytest.approx(0.96, abs=0.01)
     assert 20 < mark.shift < 30

@@ -77,7 +77,7 @@ def test_every_part_is_there(tmp_path: Path) -> None:
     for words in (
         "2026-01-31",
         "H2O",
-        "O1–H3 1.46 ± 0.02 Å",
+        "O0–H2 1.46 ± 0.02 Å",
         "a note",
         "reason 11",
         "all 12 picks",
@@ -147,13 +147,13 @@ def test_structures_are_turned_and_nothing_but_what_is_shown(tmp_path: Path) -> 
         for entry in roles.values():
             shown = entry["structure"]
             assert group[entry["row"]] == int(name)
-            assert shown["names"] == ["O1", "H2", "H3"]
+            assert shown["names"] == ["O0", "H1", "H2"]
             assert shown["elements"] == ["O", "H", "H"]
             xyz = np.array([shown[axis] for axis in "xyz"]).T
             truth = frames[entry["row"]].get_all_distances()
             ours = np.linalg.norm(xyz[:, None] - xyz, axis=2)
             assert ours == pytest.approx(truth, abs=3e-3)
-            assert entry["marks"][0] == f"O1–H3 {truth[0, 2]:.2f} Å"
+            assert entry["marks"][0] == f"O0–H2 {truth[0, 2]:.2f} Å"
             bar = shown["shapes"]["marks"]["parameters"]["global"]
             assert np.linalg.norm(bar["vectors"][0]) == pytest.approx(truth[0, 2], abs=3e-3)
             assert bar["bases"][0] == xyz[0].tolist()

@@ -18,7 +18,7 @@ def test_the_worst_cluster_in_words() -> None:
     worst, changes, picks = words(water_report())
     assert worst.startswith(
         "Cluster 1 holds 20 % of the frames and is the worst: its error is 101 meV/Å, 2.1 × the overall "
-        "error of 48.6 meV/Å. What marks it: O1–H3 is 1.46 ± 0.02 Å against 0.96 ± 0.02 Å elsewhere; "
+        "error of 48.6 meV/Å. What marks it: O0–H2 is 1.46 ± 0.02 Å against 0.96 ± 0.02 Å elsewhere; "
     )
     assert "In energy it is high: its median, 1.04 eV above the lowest frame, exceeds 100 %" in worst
     assert "rests on" not in worst, "20 frames are enough"
@@ -54,7 +54,7 @@ def test_a_cluster_that_no_distance_marks() -> None:
     x[:, 1, 0] += 0.1 * rng.standard_normal(40)
     same = describe_clusters(Frames.stack([1, 1], x), np.arange(40) % 2, 0.1 + 0.1 * (np.arange(40) % 2))
     told = words(Report("x", clusters=same))[0]
-    assert "No distance sets it apart; the one that differs most: H1–H2 is " in told
+    assert "No distance sets it apart; the one that differs most: H0–H1 is " in told
 
 
 @pytest.mark.parametrize(

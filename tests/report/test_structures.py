@@ -26,9 +26,9 @@ def test_every_atom_has_a_name_and_marks_are_distances() -> None:
     assert set(drawn) == {"0", "1"}
     worst = drawn["1"]["worst"]
     assert worst["row"] == int(np.where(clusters == 1, errors, 0).argmax())
-    assert worst["structure"]["names"] == ["O1", "H2", "H3"]
+    assert worst["structure"]["names"] == ["O0", "H1", "H2"]
     apart = frames[worst["row"]].get_distance(0, 2)
-    assert worst["marks"][0] == f"O1–H3 {apart:.2f} Å"
+    assert worst["marks"][0] == f"O0–H2 {apart:.2f} Å"
     assert worst["error"][0] == f"{1000 * errors.max():.3g} meV/Å"
     assert worst["above"].endswith(" eV")
 

@@ -21,7 +21,7 @@ def test_errors_are_there_in_both_units_and_exactly() -> None:
 def test_the_worst_cluster_leads_the_table() -> None:
     html = cluster_table(water_report())
     assert re.findall(r'data-cluster="(\d)"', html) == ["1", "0"]
-    assert "|O1–H3| 1.46" in text(html)
+    assert "|O0–H2| 1.46" in text(html)
     assert "|RMSE, round 0|" in text(html)
     assert "bound" not in html
 

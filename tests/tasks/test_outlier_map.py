@@ -24,7 +24,7 @@ def test_planted_region_is_the_worst_cluster_and_its_bond_marks_it() -> None:
     both = frames(200, 1) + stretched(6)
     found = find_outliers(MODEL, both, pair_distances(both), sides_of(both, None, None), energy_clusters=1)
     table = found.described
-    assert table.rows[0].marks[0].label == "C1–O2"
+    assert table.rows[0].marks[0].label == "C0–O1"
     assert table.rows[0].marks[0].mean > 1.5
     assert (found.clusters[200:] == table.rows[0].cluster).all()
     assert (found.errors[found.worst(206)][:-1] >= found.errors[found.worst(206)][1:]).all()
