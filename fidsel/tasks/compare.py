@@ -111,6 +111,13 @@ class Compared:
             found.append("one seed has no interval: run the campaign with other seeds to have one")
         if any(one.extrapolated for one in self.found.strategies):
             found.append("a dashed curve is extrapolated from few random labels, not measured")
+        found += [
+            f"{one.name} ends where the pool has no more labels, at what these cost"
+            for one in self.found.strategies
+            if any(trace.used_up for trace in one.traces)
+        ]
+        if any("random labels" in one.name for one in self.found.strategies):
+            found.append("labels are all that were paid for, those for validation among them, of both arms")
         return tuple(found)
 
 

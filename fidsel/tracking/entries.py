@@ -85,7 +85,7 @@ def control_points(record: Round, size: float, accurate: str) -> tuple[Point, ..
         return ()
     forces = record.metrics.force_mae is not None
     name = headline(forces)
-    values = {name: 1000 * arm.error, SPENT: record.spent / size} | _named("labels", {accurate: arm.labels})
+    values = {name: 1000 * arm.error, SPENT: arm.at / size} | _named("labels", {accurate: arm.labels})
     if arm.low != arm.high:
         values |= {f"{name} low": 1000 * arm.low, f"{name} high": 1000 * arm.high}
     if arm.metrics is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fidsel.campaign.records.best import best_round
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.records.report import FILE
-from fidsel.campaign.records.round import Round
+from fidsel.campaign.records.round import Round, last_arms
 from fidsel.exceptions import FidselError
 from fidsel.fidelity.budget import SPELLINGS, Budget
 from fidsel.tracking.about import CONTROL, campaign_tags, description, formulae, labels_words, title
@@ -84,7 +84,11 @@ class Tracker:
     def _send(self, client: "MlflowClient", experiment: "Experiment", rounds: Sequence[Round]) -> None:
         size, unit = self._scale(client, experiment)
         times = self._times(rounds)
-        entries = [self._entry(one, size, *when) for one, when in zip(rounds, times, strict=True)]
+        arms = {one.index for one, _ in last_arms(rounds)}
+        entries = [
+            self._entry(one, size, *when, control=one.index in arms)
+            for one, when in zip(rounds, times, strict=True)
+        ]
         arm, control = self._arms(rounds)
         story = self._story(rounds)
         ended = bool(rounds[-1].stop)
@@ -116,15 +120,18 @@ class Tracker:
         name = f"{rounds[0].campaign}{self.copy and f' {self.copy}'}"
         ours = title(tags.get(STRATEGY, ""), seed, molecule, self.label)
         campaign = Arm(name, ours, tags, parameters(self.changed))
-        arm = next((one.control for one in reversed(rounds) if one.control is not None), None)
-        if arm is None:
+        arms = last_arms(rounds)
+        if not arms:
             return campaign, None
+        first, arm = arms[0][0].index, arms[-1][1]
         drawn = " · ".join(filter(None, ("random labels", tags.get("model", ""))))
-        tags = tags | {"recipe": "standard", "picker": "random", STRATEGY: drawn, "basis": arm.basis}
+        tags = tags | {"recipe": "standard", "picker": "random", STRATEGY: drawn}
+        # the run may have been sent points of another kind of arm before
+        tags["basis"] = arm.basis + f", from round {first} on" * any(one.control for one in rounds[:first])
         tags["labels"] = f"{arm.labels} {list(rounds[-1].labels)[-1]}"
         return campaign, Arm(name, title(drawn, seed, molecule, CONTROL, self.label), tags, kind=CONTROL)
 
-    def _entry(self, record: Round, size: float, began: int, ended: int) -> Entry:
+    def _entry(self, record: Round, size: float, began: int, ended: int, *, control: bool) -> Entry:
         accurate = list(record.labels)[-1]
         said = {"picks": len(record.picks), "stop": record.stop, "notes": "; ".join(record.notes)}
         stages = tuple(
@@ -136,7 +143,7 @@ class Tracker:
             round_points(record, size),
             parameters(said),
             stages,
-            control_points(record, size, accurate),
+            control_points(record, size, accurate) if control else (),
             self.folder.round(record.index),
             accurate,
             began,

@@ -89,8 +89,10 @@ def test_learns_and_leaves_models(finished: Path) -> None:
 def test_bought_control_is_beside_the_budget(finished: Path) -> None:
     last = rounds(finished)[-1]
     assert last.control is not None
-    assert last.control.labels == int(last.spent) - 5
-    assert last.control.spent == last.accounts["control"] == last.control.labels
+    assert last.control.labels == int(last.spent), "like the campaign's, with those for validation"
+    assert last.control.spent == last.accounts["control"] == last.control.trained == last.control.labels - 5
+    assert last.labels["accurate"] == len(read(finished / "rounds" / "0002" / "train.extxyz")) + 5
+    assert last.control.at == last.spent
     assert last.control.metrics is not None
     assert last.control.error == last.control.metrics.headline
 

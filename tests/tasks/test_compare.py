@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fidsel.campaign import Round
+from fidsel.data import read
 from fidsel.exceptions import UsageError
 from fidsel.report import write_report
 from fidsel.tasks.compare import compare
@@ -77,3 +80,22 @@ def test_one_run_is_not_two_seeds(campaigns: list[Path], tmp_path: Path) -> None
 def test_what_is_compared_at_is_positive(campaigns: list[Path], told: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=rf"{next(iter(told))} must be a finite number > 0, got "):
         compare(campaigns[:1], **told)
+
+
+def test_labels_of_both_arms_include_validation_and_an_arm_without_more_of_them_ends(
+    campaigns: list[Path],
+) -> None:
+    path = campaigns[0] / "rounds" / "0001" / "round.json"
+    last = Round.from_json(path.read_text())
+    assert last.control is not None
+    assert last.control.labels == last.control.trained + last.validation.frames
+    ours, arm = compare(campaigns[:1]).rows()
+    assert arm["labels"] == {"hf(sto)": last.control.labels}
+    assert ours["labels"]["hf(sto)"] == len(read(path.parent / "train.extxyz")) + last.validation.frames
+    short = replace(last.control, kind="bought", used_up=True, at=last.spent - 1)
+    path.write_text(replace(last, control=short).to_json())
+    found = compare(campaigns[:1])
+    assert found.found.spend == last.spent - 1
+    assert "random labels · sgdml (bought) ends where the pool has no more labels, at what these cost" in (
+        found.notes()
+    )

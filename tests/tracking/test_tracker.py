@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,15 @@ def test_nothing_is_made_before_the_first_round(tmp_path: Path) -> None:
     nothing = Tracker(CampaignFolder(tmp_path), "water", Store.of(None, tmp_path), Budget.parse("1"))
     assert nothing.sync() is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_control_arm_whose_kind_was_edited_is_sent_from_its_last_kind_on(home: CampaignFolder) -> None:
+    path = home.round(1) / "round.json"
+    last = home.read_rounds()[1]
+    assert last.control is not None
+    path.write_text(replace(last, control=replace(last.control, kind="bought")).to_json())
+    assert tracker(home).sync() is None
+    sent = sent_of(home)
+    assert [step for step, _ in sent.history(sent.control, "spent")] == [1]
+    assert sent.control.data.tags["basis"] == "measured, from round 1 on"
+    assert sent.control.data.tags["labels"] == f"{last.control.labels} hf(sto)"

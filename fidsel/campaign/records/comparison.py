@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from fidsel.arrays import FloatArray
-from fidsel.campaign.records.round import Round
+from fidsel.campaign.records.round import Round, last_arms
 from fidsel.exceptions import UsageError
 from fidsel.report import LearningCurve
 
@@ -27,6 +27,7 @@ class Trace:
     labels : at the end, by level.
     seconds : wall time in all.
     extrapolated : whether errors are not measured but read off a fitted curve.
+    used_up : whether it ends before the campaign it belongs to, because the pool has no more labels.
     """
 
     spent: tuple[float, ...]
@@ -34,6 +35,7 @@ class Trace:
     labels: Mapping[str, int]
     seconds: float
     extrapolated: bool = False
+    used_up: bool = False
 
     def error_at(self, spend: float) -> float:
         """Return the error at a spend, by interpolation of its logarithm; NaN where it was not measured.
@@ -189,30 +191,31 @@ def campaign_trace(rounds: Sequence[Round]) -> Trace:
     """Return the trace of a campaign."""
     seconds = sum(sum(one.seconds.values()) for one in rounds)
     errors = tuple(one.metrics.headline for one in rounds)
-    return Trace(_spent(rounds), errors, rounds[-1].labels, seconds)
+    return Trace(_spent([one.spent for one in rounds]), errors, rounds[-1].labels, seconds)
 
 
 def control_trace(rounds: Sequence[Round]) -> Trace | None:
-    """Return the trace of the control arm at the spend of the campaign, None where there is none.
+    """Return the trace of the control arm, None where there is none.
 
-    Its wall time is part of that of the campaign.
+    It is at the spend of the campaign, and ends where the pool has no more labels. Of an arm whose kind was
+    edited, the rounds of its last kind count. Its wall time is part of that of the campaign.
     """
-    known = [(one, one.control) for one in rounds if one.control is not None]
+    known = last_arms(rounds)
     if not known:
         return None
     last, arm = known[-1]
-    accurate = list(last.labels)[-1]
     return Trace(
-        _spent([one for one, _ in known]),
+        _spent([each.at for _, each in known]),
         tuple(each.error for _, each in known),
-        {accurate: arm.labels},
+        {list(last.labels)[-1]: arm.labels},
         float("nan"),
-        arm.kind == "owned",
+        extrapolated=arm.kind == "owned",
+        used_up=arm.used_up,
     )
 
 
-def _spent(rounds: Sequence[Round]) -> tuple[float, ...]:
-    spent: FloatArray = np.array([one.spent for one in rounds])
+def _spent(amounts: Sequence[float]) -> tuple[float, ...]:
+    spent: FloatArray = np.array(amounts)
     if spent[0] <= 0 or np.any(np.diff(spent) < 0):
         raise UsageError(
             "campaigns are compared by what they have spent, which must be more than nothing after round 0 "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fidsel.campaign.records.round import Round
+from fidsel.campaign.records.round import Round, last_arms
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.fidelity.budget import Budget
 from fidsel.report import LearningCurve, learning_curve_plot
@@ -34,15 +34,18 @@ def headline(forces: bool) -> str:
 
 
 def learning_curves(rounds: Sequence[Round], budget: Budget) -> tuple[LearningCurve, ...]:
-    """Return the headline error of every round against what had been spent, and of the control arm."""
+    """Return the headline error of every round against what had been spent, and of the control arm.
+
+    Of the control arm, the rounds that have it of its last kind: `campaign.control` can be edited.
+    """
     size, _ = budget.scale
     ours = [record.metrics.headline for record in rounds]
     curves = [LearningCurve("campaign", [record.spent / size for record in rounds], ours)]
-    arms = [(record.spent / size, record.control) for record in rounds if record.control is not None]
+    arms = [arm for _, arm in last_arms(rounds)]
     if arms:
-        kind = arms[0][1].kind
-        spent, errors = [x for x, _ in arms], [arm.error for _, arm in arms]
-        low, high = [arm.low for _, arm in arms], [arm.high for _, arm in arms]
+        kind = arms[-1].kind
+        spent, errors = [arm.at / size for arm in arms], [arm.error for arm in arms]
+        low, high = [arm.low for arm in arms], [arm.high for arm in arms]
         extrapolated = kind == "owned"
         band = (low, high) if extrapolated else ((), ())
         curves.append(

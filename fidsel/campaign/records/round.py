@@ -1,8 +1,8 @@
 """`Round`: the frozen record of one round, as plain values that survive a trip through JSON."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from fidsel.arrays import html_table
@@ -107,12 +107,16 @@ class ControlArm:
     Parameters
     ----------
     kind : "owned" (extrapolated from labels the campaign owns) or "bought" (measured).
-    labels : accurate labels that the campaign's spend would have bought.
+    labels : accurate labels that it pays for, those for validation among them, as a round counts its own.
     error, low, high : headline error there with its 90 % interval (equal when measured).
     spent : what the arm cost so far, beside the budget.
     saving : what the campaign saved at equal error.
     metrics : measured metrics, for a bought arm.
     extrapolated_from : random labels its learning curve was measured on; 0 for a bought arm.
+    trained : those of its labels that it trains on.
+    at : spend that its error belongs to, base units: the campaign's, or what its labels cost where the pool
+        has no more of them.
+    used_up : whether the pool has fewer labels than the campaign's spend would have bought.
     """
 
     kind: str
@@ -124,12 +128,15 @@ class ControlArm:
     saving: Saving
     metrics: Metrics | None = None
     extrapolated_from: int = 0
+    trained: int = 0
+    at: float = 0.0
+    used_up: bool = False
 
     @property
     def basis(self) -> str:
         """What its error and saving rest on."""
         if self.kind == "bought":
-            return "measured"
+            return f"measured{', on every label that the pool gives' * self.used_up}"
         known = f" from {self.extrapolated_from} random labels" if self.extrapolated_from else ""
         return f"extrapolated{known}, not measured"
 
@@ -231,7 +238,24 @@ class Round:
             check_parts(record.cluster_errors, record.error_source, record.training)
         except (ValueError, RecursionError, OverflowError) as error:
             raise UsageError(f"not a round record: {error}") from error
-        return record
+        if record.control is None or record.control.trained:
+            return record
+        return replace(record, control=_with_validation(record.control, record))
+
+
+def _with_validation(arm: ControlArm, record: Round) -> ControlArm:
+    """Return the control arm of a record that counted no validation labels of it, with them."""
+    labels = arm.labels + record.validation.frames
+    return replace(arm, labels=labels, trained=arm.labels, at=record.spent)
+
+
+def last_arms(rounds: Sequence[Round]) -> tuple[tuple[Round, ControlArm], ...]:
+    """Return the rounds that have a control arm of the kind that the last such round has, with it.
+
+    `campaign.control` can be edited; measured and extrapolated errors are not one curve.
+    """
+    known = [(one, one.control) for one in rounds if one.control is not None]
+    return tuple((one, arm) for one, arm in known if arm.kind == known[-1][1].kind)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from fidsel.campaign.records.curves import plot_learning_curve
 from fidsel.campaign.records.decisions import Identity
 from fidsel.campaign.records.molecules import MoleculeRow
 from fidsel.campaign.records.report import FILE, round_report
-from fidsel.campaign.records.round import Allocation, HeldOut, Round
+from fidsel.campaign.records.round import Allocation, ControlArm, HeldOut, Round
 from fidsel.campaign.rounds.control import control_arm
 from fidsel.campaign.rounds.estimate import ranking
 from fidsel.campaign.rounds.held_out import HeldOutErrors
@@ -24,6 +24,7 @@ from fidsel.campaign.rounds.training_set import candidate_rows
 from fidsel.campaign.workspace import Workspace
 from fidsel.data import Frames, write
 from fidsel.data.atomic import write_text
+from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.level import Fidelity
 from fidsel.fidelity.store.labels import LabelStore
 from fidsel.report import cluster_error_plot, write_report
@@ -100,11 +101,22 @@ def measured(
             *edits.notes(ws.journal, index),
             *allocation.notes,
             *_notes(ws, held, index, len(test), trained),
+            *_used_up(control, campaign.budget),
         ),
         molecules=_molecules(ws, held, index, shown, found),
         finished=time(),
     )
     return Measured(record, regions, data, HeldOutErrors(shown.ids, view.clusters, view.energies, each))
+
+
+def _used_up(arm: ControlArm | None, budget: Budget) -> list[str]:
+    """Return a sentence on a control arm that the pool has too few labels for."""
+    if arm is None or not arm.used_up:
+        return []
+    return [
+        f"control arm: the pool gives {arm.labels} labels, fewer than the spend would have bought; the arm "
+        f"is compared at what they cost, {budget.format(arm.at)}"
+    ]
 
 
 def publish(ws: Workspace, held: HeldOut, found: Measured, done: Sequence[Round], trained: Trained) -> None:

@@ -37,7 +37,8 @@ def campaign_table(found: "Summary") -> None:
     columns = ["round", *names, f"predicted {unit}", f"cost {unit}", f"spent {unit}"]
     arms = [record.control for record in found.rounds if record.control is not None]
     extrapolated = bool(arms) and arms[-1].kind != "bought"
-    how = ", extrapolated" if extrapolated else ""
+    mixed = len({arm.kind for arm in arms}) > 1
+    how = ", extrapolated" if extrapolated and not mixed else ""
     columns += ["force MAE meV/Å", "energy MAE meV"]
     columns += ["control labels", f"control MAE meV/Å{how}", f"saving{how}"]
     rows = []
@@ -52,7 +53,7 @@ def campaign_table(found: "Summary") -> None:
                 record.spent / size,
                 None if force is None else 1000 * force,
                 None if energy is None else 1000 * energy,
-                *_control_cells(record.control),
+                *_control_cells(record.control, mixed),
             ]
         )
     table(f"{found.folder}: {found.state}", columns, rows)
@@ -175,10 +176,12 @@ def _work_lines(found: "Summary") -> None:
         note(f"{work.per_hour:.3g} labels an hour; {step.what} will take {left / 60:.3g} min more")
 
 
-def _control_cells(arm: "ControlArm | None") -> list[object]:
+def _control_cells(arm: "ControlArm | None", mixed: bool) -> list[object]:
+    """Return labels, error and saving, with how they are known where that differs between rounds."""
     if arm is None:
         return [None, None, None]
+    how = " extrapolated" if mixed and arm.kind != "bought" else ""
     error = f"{1000 * arm.error:.4g}"
     if arm.low != arm.high:
         error += f" ({1000 * arm.low:.3g}–{1000 * arm.high:.3g})"
-    return [arm.labels, error, arm.saving.cell]
+    return [arm.labels, error + how, arm.saving.cell + how]

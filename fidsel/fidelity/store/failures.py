@@ -62,6 +62,20 @@ def failed_frames(store: LabelStore, fidelity: Fidelity) -> tuple[Failure, ...]:
     )
 
 
+def with_failures(store: LabelStore, fidelity: Fidelity) -> float:
+    """Return what was paid at a level over what its labels that can be used took, ≥ 1.
+
+    So many times its own price a label costs in the end: attempts that gave none are paid for too.
+    """
+    ((paid, used),) = store.query(
+        """SELECT total(g.amount), total(g.amount * (ifnull(l.quarantine, '') = '' AND l.attempt IS NOT NULL))
+        FROM ledger g JOIN attempts a ON a.id = g.attempt LEFT JOIN labels l ON l.attempt = a.id
+        WHERE a.key = ? AND g.kind != 'shared'""",
+        [fidelity.key],
+    )
+    return float(paid / used) if used > 0 else 1.0
+
+
 def retry(store: LabelStore, fidelities: Sequence[Fidelity], cause: str | None = None) -> int:
     """Let frames that failed be tried again when they are next wanted; return how many.
 

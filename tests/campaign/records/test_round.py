@@ -17,6 +17,13 @@ def test_round_trip(finished: Path) -> None:
         assert Round.from_json(record.to_json()) == record
 
 
+def test_a_control_arm_that_counted_no_validation_labels_is_read_with_them(finished: Path) -> None:
+    record = rounds(finished)[-1]
+    assert record.control is not None
+    old = replace(record.control, labels=record.control.trained, trained=0, at=0.0)
+    assert Round.from_json(replace(record, control=old).to_json()) == record
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"picks": 3}'])
 def test_not_a_record(text: str) -> None:
     with pytest.raises(UsageError, match="not a round record"):

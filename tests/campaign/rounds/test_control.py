@@ -1,19 +1,27 @@
-"""What a campaign saved at equal error, and how well that is known."""
+"""What a campaign saved at equal error, and how well that is known; what its control arm has to pay."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_campaign import run, write_campaign
 
-from fidsel.campaign.records.round import Saving
-from fidsel.campaign.rounds.control import REACH, saving
+from fidsel.campaign.records.comparison import control_trace
+from fidsel.campaign.records.curves import CONTROL, learning_curves
+from fidsel.campaign.records.round import ControlArm, Round, Saving
+from fidsel.campaign.rounds.control import FADE, REACH, Terms, saving, through
+from fidsel.fidelity import Budget, LabelStore, Ledger
 from fidsel.fidelity.planner.law import REFERENCE, CurvePoint, Law, Link, fit_law
 from fidsel.fidelity.planner.priors import law_prior
 
-PRICE, VALIDATION = 2.0, 5
+TERMS = Terms(price=2.0, validation=5)
+PRICE, VALIDATION = TERMS
 CURVE = {10: 1.0, 20: 0.5, 40: 0.25}  # β = 1: error = 10 / labels
 
 
 def saved(law: Law, spent: float, error: float) -> Saving:
-    return saving(law, REACH * max(CURVE), error, spent, PRICE, VALIDATION)
+    return saving(law, CURVE, error, spent, TERMS)
 
 
 def law(*draws: tuple[float, float]) -> Law:
@@ -77,3 +85,89 @@ def test_three_scattered_points_do_not_settle_a_saving() -> None:
 )
 def test_words(found: Saving, words: str) -> None:
     assert found.words.startswith(words)
+
+
+def test_where_the_curve_was_measured_the_fit_does_not_overrule_it() -> None:
+    off = law((30.0, 1.0))  # takes thrice as many labels as were measured
+    for labels, error in CURVE.items():
+        found = saving(off, CURVE, error, 60.0, TERMS)
+        assert found.share == pytest.approx(1 - 60 / TERMS.cost(labels))
+    between = saving(off, CURVE, 0.5**1.5, 60.0, TERMS)
+    assert between.share == pytest.approx(1 - 60 / TERMS.cost(20 * 2**0.5))
+    factors = [through(off, CURVE, 0.25 * np.exp(-part * FADE)) for part in (0.0, 0.5, 1.0, 2.0)]
+    assert factors == pytest.approx([1 / 3, 3**-0.5, 1.0, 1.0]), "beyond them it comes back, without a jump"
+
+
+def test_a_point_that_is_no_better_than_one_with_fewer_labels_does_not_count() -> None:
+    off = law((30.0, 1.0))
+    assert through(off, {**CURVE, 50: 0.3}, 0.3) == pytest.approx(through(off, CURVE, 0.3))
+
+
+@pytest.fixture(scope="module")
+def used_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[Round, ...]:
+    """Rounds of a campaign whose pool has fewer candidates than its budget would pay for."""
+    folder = write_campaign(tmp_path_factory.mktemp("small"), n=45)
+    return tuple(run(folder, "campaign.control=bought", "budget.total=60", "campaign.rounds=4"))
+
+
+def arm_of(record: Round) -> ControlArm:
+    assert record.control is not None
+    return record.control
+
+
+def test_an_arm_whose_pool_is_used_up_stands_at_what_its_labels_cost(used_up: tuple[Round, ...]) -> None:
+    last = used_up[-1]
+    arm, first = arm_of(last), arm_of(used_up[0])
+    assert (first.used_up, first.at) == (False, used_up[0].spent)
+    assert arm.used_up
+    assert arm.at == arm.labels == arm.spent + 5 < last.spent - 1
+    assert arm.basis == "measured, on every label that the pool gives"
+    trace = control_trace(used_up)
+    assert trace is not None
+    assert trace.used_up
+    assert (trace.spent[-1], trace.error[-1]) == (arm.at, arm.error)
+    assert list(learning_curves(used_up, Budget(60.0, "label"))[1].spend) == list(trace.spent)
+    assert any(note.startswith(f"control arm: the pool gives {arm.labels} labels") for note in last.notes)
+    assert not any("control arm" in note for note in used_up[0].notes)
+
+
+def test_a_saving_is_what_was_measured_where_both_arms_have_the_same_labels(
+    used_up: tuple[Round, ...],
+) -> None:
+    last = used_up[-1]
+    arm = arm_of(last)
+    assert arm.labels == last.labels["accurate"]
+    assert last.metrics.headline == pytest.approx(arm.error, rel=0.05)
+    assert arm.saving.share == pytest.approx(1 - last.spent / arm.at, abs=0.05)
+    assert arm.saving.low <= 1 - last.spent / arm.at <= arm.saving.high
+
+
+def test_the_arm_pays_for_labels_that_fail_and_gets_others_in_their_place(tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path, n=200, accurate='act = "raise"')
+    last = run(folder, "campaign.control=bought", "budget.total=40")[-1]
+    arm = arm_of(last)
+    with LabelStore(folder / "labels.db", read_only=True) as store:
+        lines = [line for line in Ledger(store).lines() if line.kind != "shared"]
+    tried = [line.kind for line in lines if line.amount == 1.0]
+    rate = tried.count("label") / len(tried)
+    assert rate < 0.9
+    assert arm.labels == pytest.approx(last.spent * rate, abs=1.5)
+    assert arm.spent > arm.trained, "those that failed were paid for"
+    assert not arm.used_up
+    price = 1 / rate
+    reached = last.spent / (1 - arm.saving.share) / price
+    assert arm.saving.at_least or reached >= 5
+
+
+def test_an_arm_whose_kind_was_edited_is_told_by_its_last_kind(tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path)
+    run(folder, "campaign.control=owned", "campaign.rounds=1", "budget.total=18")
+    made = run(folder, "campaign.control=bought", "campaign.rounds=2")
+    assert [arm_of(one).kind for one in made] == ["owned", "owned", "bought"]
+    trace = control_trace(made)
+    assert trace is not None
+    assert (trace.spent, trace.extrapolated) == ((made[-1].spent,), False)
+    _, drawn = learning_curves(made, Budget(22.0, "label"))
+    assert (drawn.name, list(drawn.error)) == (CONTROL["bought"], [arm_of(made[-1]).error])
+    again = [*made[2:], *(replace(one, spent=one.spent + 9) for one in made[:2])]
+    assert learning_curves(again, Budget(22.0, "label"))[1].name == CONTROL["owned"]

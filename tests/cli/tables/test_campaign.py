@@ -1,10 +1,12 @@
 """A round on one line, and the table of a campaign."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fidsel.campaign.records.folder import CampaignFolder
+from fidsel.campaign.records.round import ControlArm, Saving
 from fidsel.campaign.records.summary import summarise
 from fidsel.cli.tables.campaign import campaign_table, force_words, round_line
 from fidsel.fidelity.budget import Budget
@@ -35,3 +37,21 @@ def test_the_table_and_what_is_said_below(finished: Path, capsys: pytest.Capture
     assert cells[-3:] == ["–"] * 3, "there is no control arm"
     assert "best round: 0 of 0 to 0: lowest validation force MAE" in err
     assert "budget 12 labels, spent" in err
+
+
+def test_rows_say_how_the_control_arm_is_known_where_its_kind_was_edited(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = summarise(finished, BUDGET)
+    saved = Saving(0.3, at_least=False, low=0.2, high=0.4)
+    arms = [ControlArm(kind, 9, 0.02, 0.02, 0.02, 0.0, saved) for kind in ("owned", "bought")]
+    rounds = tuple(replace(found.rounds[0], index=i, control=arm) for i, arm in enumerate(arms))
+    for kept, told in ((rounds, [True, False]), (rounds[1:], [False])):
+        campaign_table(replace(found, rounds=kept))
+        lines = capsys.readouterr().out.splitlines()
+        starts = [row for row, line in enumerate(lines) if line.startswith(("│ 0", "│ 1"))]
+        rows = ["".join(lines[a:b]) for a, b in zip(starts, [*starts[1:], None], strict=True)]
+        assert [" extrapolated " in row for row in rows] == told
+        assert "extrapolated" not in "".join(lines[: starts[0]])
+    campaign_table(replace(found, rounds=rounds[:1]))
+    assert "extrapolat" in "".join(capsys.readouterr().out.partition("│ 0")[0])

@@ -6,7 +6,7 @@ from toy_labels import Spring, springs
 
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import Cause, Fidelity, Label, LabelError, LabelStore, Ledger, Order, Price
-from fidsel.fidelity.store.failures import failed_frames, retry
+from fidsel.fidelity.store.failures import failed_frames, retry, with_failures
 
 LEVEL = Fidelity("spring", Spring(), Price(2.0, "label"))
 FRAMES = springs([1.0, 2.0, 3.0])
@@ -56,3 +56,17 @@ def test_a_person_lets_frames_be_tried_again(ledger: Ledger) -> None:
     assert retry(ledger.store, [LEVEL]) == 1, "the other one: the first is waiting already"
     with pytest.raises(UsageError, match="unknown cause 'memroy', did you mean 'memory'"):
         retry(ledger.store, [LEVEL], "memroy")
+
+
+def test_what_a_label_costs_in_the_end_includes_attempts_that_gave_none(ledger: Ledger) -> None:
+    assert with_failures(ledger.store, LEVEL) == 1.0
+    attempted(ledger, 0, Label(1.0, None))
+    assert with_failures(ledger.store, LEVEL) == 1.0
+    attempted(ledger, 1, failure())
+    assert with_failures(ledger.store, LEVEL) == 2.0
+    attempted(ledger, 1, Label(1.0, None))
+    assert with_failures(ledger.store, LEVEL) == 1.5
+    ledger.share("control", LEVEL, [FRAMES.ids[0]])
+    assert with_failures(ledger.store, LEVEL) == 1.5, "a label that two arms use was paid for once"
+    ledger.store.judge(LEVEL, {FRAMES.ids[0]: "the energy is absurd", FRAMES.ids[1]: None})
+    assert with_failures(ledger.store, LEVEL) == 3.0

@@ -75,7 +75,7 @@ def test_a_control_arm_that_is_extrapolated_says_so(
     folder = copy_of_finished()
     path = folder / "rounds" / "0000" / "round.json"
     saving = Saving(0.31, at_least=False, low=-0.2, high=0.6)
-    arm = ControlArm("owned", 9, 0.02, 0.01, 0.03, 0.0, saving, extrapolated_from=6)
+    arm = ControlArm("owned", 9, 0.02, 0.01, 0.03, 0.0, saving, extrapolated_from=6, trained=4, at=11.7)
     path.write_text(replace(Round.from_json(path.read_text()), control=arm).to_json())
     told = "extrapolated from 6 random labels, not measured"
     status = fidsel(capfd, "status", "-C", folder)
