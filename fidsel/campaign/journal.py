@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from fidsel.campaign.records.decisions import (
     BaselineVerdict,
     EditNotes,
+    End,
     HeldOutFor,
     Identity,
     LateLabels,
@@ -37,6 +38,7 @@ NAMES: Final[Mapping[type, str]] = {
     BaselineVerdict: "baseline",
     Settings: "settings",
     EditNotes: "edits",
+    End: "end",
     TableContents: "tables",
     Stage: "stage",
     Allocation: "round-{}",

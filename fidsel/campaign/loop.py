@@ -5,15 +5,14 @@ from dataclasses import replace
 from itertools import count
 from time import perf_counter
 
+from fidsel.campaign.ending import stop_reason
 from fidsel.campaign.plans.coverage import gaps
 from fidsel.campaign.plans.plan import Prepared, prepare, start_size, unbought
-from fidsel.campaign.plans.round_size import frame_cost
 from fidsel.campaign.plans.spread import spread
-from fidsel.campaign.records.decisions import Identity
+from fidsel.campaign.records.decisions import End, Identity
 from fidsel.campaign.records.round import Allocation, Pick, Round
 from fidsel.campaign.rounds.at_rest import check_at_rest
 from fidsel.campaign.rounds.baseline import chosen_baseline, judge_baseline
-from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.rounds.propose import choose
 from fidsel.campaign.rounds.publish import measured, publish
 from fidsel.campaign.rounds.purchases import purchase
@@ -72,32 +71,14 @@ def iterate(
             )
         ready = prepare(ws)
         for index in count(len(done)):
-            if done and stop_reason(ws, done):
-                return
+            if done:
+                why = stop_reason(campaign, ws.journal, done)
+                ws.journal.write(End(len(done), why))
+                if why:
+                    return
             record = _round(ws, ready, index, done)
             done.append(record)
             yield record
-
-
-def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
-    """Return why the campaign ends after these rounds, "" where it goes on."""
-    rules, last, rule = ws.campaign.rules, done[-1], ws.campaign.rules.stopping
-    bounds = last.error_source.get("bounds", {}).get("clusters", {})
-    errors = [one.validation.error(rule.measure) for one in done]
-    unit = error_unit(ws.campaign.accurate.forces)
-    if stop := rule.reason(errors, unit, max(bounds.values(), default=None)):
-        return stop.text
-    cost = frame_cost(ws)
-    pays = ws.campaign.budget.pays(last.spent + cost)
-    if last.index > 0 and not last.picks and pays:
-        return "pool exhausted: every candidate is labelled or has failed; more take a new, larger pool"
-    if last.index >= rules.rounds:
-        return f"round limit: {rules.rounds} rounds of picking are done (campaign.rounds)"
-    if any(ws.journal.late(last.index).values()):
-        return ""  # the next round trains on them, and picks what the budget pays for
-    if not pays:
-        return f"budget spent: the next frame costs {ws.campaign.budget.format(cost)}"
-    return ""
 
 
 def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) -> Round:
@@ -119,7 +100,7 @@ def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) ->
     checks, failed = check_at_rest(ws, trained.model)
     notes = (*found.record.notes, *checked.notes, *told, *failed)
     record = replace(found.record, notes=notes, checks=checks, accounts=ws.ledger.accounts())
-    found = replace(found, record=replace(record, stop=stop_reason(ws, [*done, record])))
+    found = replace(found, record=replace(record, stop=stop_reason(campaign, journal, [*done, record])))
     publish(ws, ready.held, found, done, trained)
     forget_trainings(campaign.folder)
     return found.record

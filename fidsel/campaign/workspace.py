@@ -215,9 +215,7 @@ class Workspace:
 
     def price(self, fidelity: Fidelity) -> float:
         """Return what one label costs, in base units: declared, or the mean of what was measured."""
-        if fidelity.price.declared:
-            return fidelity.price.cost(0.0)
-        return fidelity.price.cost(self.store.statistics(fidelity).mean_seconds)
+        return price_of(self.store, fidelity)
 
     def prices(self) -> Mapping[str, float]:
         """Return what one label costs at each fidelity, in base units."""
@@ -273,6 +271,13 @@ class Workspace:
     def remaining(self) -> float:
         """Return what is left of the budget, base units."""
         return self.campaign.budget.total - self.spent()
+
+
+def price_of(store: LabelStore, fidelity: Fidelity) -> float:
+    """Return what one label costs, in base units: declared, or the mean of what was measured."""
+    if fidelity.price.declared:
+        return fidelity.price.cost(0.0)
+    return fidelity.price.cost(store.statistics(fidelity).mean_seconds)
 
 
 def sizes(fidelity: Fidelity, frames: Frames) -> FloatArray:

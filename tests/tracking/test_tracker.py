@@ -11,10 +11,15 @@ from mlflow import MlflowClient
 from sent_runs import Sent, check_whole
 
 from fidsel.campaign import CampaignFolder
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import End
 from fidsel.config.build import open_tracker
+from fidsel.fidelity import LabelStore
 from fidsel.fidelity.budget import Budget
 from fidsel.models import load
 from fidsel.tracking import Store, Tracker
+from fidsel.tracking.runs import STATE
+from fidsel.tracking.view import NOTE
 
 
 @pytest.fixture
@@ -111,6 +116,24 @@ def test_parent_runs_on_while_the_campaign_does(home: CampaignFolder, tmp_path: 
     for run in (sent.parent, sent.control, sent.rounds[-1]):
         assert (run.info.status, run.info.end_time) == ("FINISHED", ended)
     assert sent.parent.info.start_time < sent.rounds[-1].info.start_time < ended
+
+
+def test_an_end_that_an_edit_changed_is_told_anew(home: CampaignFolder) -> None:
+    assert tracker(home).sync() is None
+    number = len(home.read_rounds())
+    with LabelStore(home.store) as store:
+        Journal(store).write(End(number, "target reached: by an edit"))
+    assert tracker(home).sync() is None
+    tags = sent_of(home).parent.data.tags
+    assert tags[STATE] == "target reached: by an edit"
+    assert "Ended: target reached: by an edit." in tags[NOTE]
+    with LabelStore(home.store) as store:
+        Journal(store).write(End(number, ""))
+    assert tracker(home).sync() is None
+    sent = sent_of(home)
+    assert "It goes on." in sent.parent.data.tags[NOTE]
+    assert [run.info.status for run in (sent.parent, sent.control)] == ["RUNNING", "RUNNING"]
+    check_whole(sent, home.read_rounds())
 
 
 @pytest.mark.parametrize("reached_parent", [True, False])

@@ -107,6 +107,19 @@ class EditNotes:
 
 
 @dataclass(frozen=True)
+class End:
+    """Why the campaign ended when it was last run, "" where it went on; edits may make it another reason.
+
+    Parameters
+    ----------
+    rounds : how many were finished then; of a campaign with more rounds or fewer it says nothing.
+    """
+
+    rounds: int
+    why: str
+
+
+@dataclass(frozen=True)
 class TableContents:
     """Hash of the content of each table when its labels were last compared, by the key of its level."""
 

@@ -156,7 +156,8 @@ class Round:
     training : diagnostics and histories of the recipe.
     seconds : wall time of labelling, training and measuring.
     notes : what a person should know.
-    stop : why the campaign ends here, "" while it goes on.
+    stop : why the campaign ended here when the round was written, "" where it went on; edits since may have
+        changed that, see `fidsel.campaign.records.end.why_ended`.
     molecules : of each, where there are several.
     checks : of each molecule at rest, see `fidsel.campaign.rounds.at_rest`.
     finished : Unix time at which it was measured; 0 in records of before this was kept.
