@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from fidsel.campaign.records.decisions import (
     BaselineVerdict,
     EditNotes,
+    Elapsed,
     End,
     HeldOutFor,
     Identity,
@@ -45,6 +46,7 @@ NAMES: Final[Mapping[type, str]] = {
     Draft: "round-{}-draft",
     LateLabels: "round-{}-late",
     Refreshed: "round-{}-refresh",
+    Elapsed: "round-{}-seconds",
 }
 """Name of each record in the store; those with braces are kept round by round."""
 

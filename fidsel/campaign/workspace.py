@@ -15,6 +15,7 @@ from fidsel.campaign.molecules import Members
 from fidsel.campaign.plans.confirm import confirm_tables
 from fidsel.campaign.plans.coverage import cover_of
 from fidsel.campaign.records.decisions import Identity, Levels, Stage
+from fidsel.campaign.rounds.clock import settle
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, WaitingError
@@ -305,6 +306,7 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
     with open_store(folder.store, break_lock) as (store, lock):
         journal, ledger = Journal(store), Ledger(store)
         identify(campaign, journal)
+        settle(journal, folder.finished(), lock.last_seen)
         enforce(campaign, journal)
         confirm_tables(campaign, journal)
         journal.write(Levels(tuple((one.name, one.key) for one in campaign.fidelities)))
@@ -322,9 +324,10 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
 @contextmanager
 def open_journal(campaign: Campaign, break_lock: bool = False) -> Iterator[Journal]:
     """Lock a campaign and open its store, for what needs no engine; see `open_store`."""
-    with open_store(campaign.folder.store, break_lock) as (store, _):
+    with open_store(campaign.folder.store, break_lock) as (store, lock):
         journal = Journal(store)
         identify(campaign, journal)
+        settle(journal, campaign.folder.finished(), lock.last_seen)
         yield journal
 
 

@@ -167,7 +167,7 @@ def _facts(
 
 
 def _wall(rounds: Sequence[Round]) -> str:
-    """Return how long the last round took, part by part, and all rounds; each since it was last begun."""
+    """Return how long the last round took, part by part, and all rounds; over all processes of each."""
     parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in rounds[-1].seconds.items())
     total = sum(sum(record.seconds.values()) for record in rounds)
     return f"{parts}; all rounds {duration(total)}"

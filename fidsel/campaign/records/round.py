@@ -154,7 +154,7 @@ class Round:
     control : the control arm, None when it is off.
     error_source : how the pool's errors were estimated and how well that ranked the clusters.
     training : diagnostics and histories of the recipe.
-    seconds : wall time of labelling, training and measuring.
+    seconds : wall time of labelling, training and measuring, over all processes that worked on the round.
     notes : what a person should know.
     stop : why the campaign ended here when the round was written, "" where it went on; edits since may have
         changed that, see `fidsel.campaign.records.end.why_ended`.
