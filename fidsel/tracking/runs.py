@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidsel.tracking.entries import SPENT, Point
+from fidsel.tracking.store import Store
 from fidsel.tracking.view import ARM, NOTE
 
 if TYPE_CHECKING:
@@ -103,15 +104,20 @@ def send_rounds(
     *,
     control: Arm | None = None,
     ended: bool,
+    store: Store | None = None,
 ) -> "Run":
     """Send the rounds that a tracking server does not have whole, and return the run of the arm.
 
     A round that was sent in part is replaced. The run of a round is FINISHED only once all of it has arrived,
     and with the last one what is told of the whole; that is told anew where its `STATE` is another one, as
     after an edit that undid the end, or made it end for another reason.
+
+    Parameters
+    ----------
+    store : where the runs are kept: the files of a run that is replaced are removed from one of our own.
     """
     parent = _run(client, experiment, arm, entries[0].began)
-    known = _finished_rounds(client, parent)
+    known = _finished_rounds(client, parent, store)
     missing = [entry for entry in entries if entry.index not in known]
     if missing or parent.data.tags.get(STATE) != story.tags.get(STATE):
         arms = [_Known.of(client, parent)]
@@ -191,7 +197,7 @@ def _set_state(client: "MlflowClient", run: "Run", ended: bool, when: int) -> No
         client.update_run(run.info.run_id, status=status)
 
 
-def _finished_rounds(client: "MlflowClient", parent: "Run") -> set[int]:
+def _finished_rounds(client: "MlflowClient", parent: "Run", store: Store | None) -> set[int]:
     """Return the rounds that arrived whole, after removing what is there of others."""
     finished = set()
     for run in _children(client, parent):
@@ -200,6 +206,8 @@ def _finished_rounds(client: "MlflowClient", parent: "Run") -> set[int]:
             continue
         for stage in _children(client, run):
             client.delete_run(stage.info.run_id)
+        if store is not None:  # first: where the disk is full, that is what makes room
+            store.forget_files(run.info.run_id)
         client.delete_run(run.info.run_id)
     return finished
 

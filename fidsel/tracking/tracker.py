@@ -91,9 +91,11 @@ class Tracker:
         entries = [self._entry(one, size, *when) for one, when in zip(rounds, times, strict=True)]
         arm, control = self._arms(rounds)
         story = self._story(rounds, why)
-        run = send_rounds(client, experiment, arm, entries, story, control=control, ended=bool(why))
+        run = send_rounds(
+            client, experiment, arm, entries, story, control=control, ended=bool(why), store=self.store
+        )
         if why and (best := self._best(rounds)) is not None:
-            keep_model(client, run, best)
+            keep_model(client, run, best, self.store)
         prepare_view(client, experiment, unit)
 
     def _scale(self, client: "MlflowClient", experiment: "Experiment") -> tuple[float, str]:

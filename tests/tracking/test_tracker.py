@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from sent_runs import Sent, check_whole
 
 from fidsel.campaign import CampaignFolder
@@ -39,6 +40,10 @@ def tracker(home: CampaignFolder, uri: str | None = None) -> Tracker:
 
 def sent_of(home: CampaignFolder) -> Sent:
     return Sent(MlflowClient(tracking_uri=tracker(home).store.uri))
+
+
+def with_files(sent: Sent) -> list[Run]:
+    return [run for run in sent.runs if sent.client.list_artifacts(run.info.run_id)]
 
 
 def rows(home: CampaignFolder) -> dict[str, int]:
@@ -156,7 +161,10 @@ def test_half_sent_round_is_replaced(home: CampaignFolder, reached_parent: bool)
         (home.round(0) / "zz").unlink()
     assert tracker(home).sync() is None
     check_whole(sent_of(home), rounds)
-    assert half not in {run.info.run_id for run in sent_of(home).runs}
+    runs = {run.info.run_id for run in sent_of(home).runs}
+    assert half not in runs
+    files = {path.name for path in (home.path / "mlartifacts").iterdir()}
+    assert files - {".home", "models"} == {run.info.run_id for run in with_files(sent_of(home))}
     if reached_parent:
         assert rows(home) == whole
 
