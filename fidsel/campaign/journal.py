@@ -7,6 +7,8 @@ from typing import Any, Final, TypeVar
 from fidsel.campaign.records.decisions import (
     BaselineVerdict,
     EditNotes,
+    Elapsed,
+    End,
     HeldOutFor,
     Identity,
     LateLabels,
@@ -37,12 +39,14 @@ NAMES: Final[Mapping[type, str]] = {
     BaselineVerdict: "baseline",
     Settings: "settings",
     EditNotes: "edits",
+    End: "end",
     TableContents: "tables",
     Stage: "stage",
     Allocation: "round-{}",
     Draft: "round-{}-draft",
     LateLabels: "round-{}-late",
     Refreshed: "round-{}-refresh",
+    Elapsed: "round-{}-seconds",
 }
 """Name of each record in the store; those with braces are kept round by round."""
 

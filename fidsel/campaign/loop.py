@@ -3,17 +3,16 @@
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from itertools import count
-from time import perf_counter
 
+from fidsel.campaign.ending import stop_reason
 from fidsel.campaign.plans.coverage import gaps
 from fidsel.campaign.plans.plan import Prepared, prepare, start_size, unbought
-from fidsel.campaign.plans.round_size import frame_cost
 from fidsel.campaign.plans.spread import spread
-from fidsel.campaign.records.decisions import Identity
+from fidsel.campaign.records.decisions import End, Identity
 from fidsel.campaign.records.round import Allocation, Pick, Round
 from fidsel.campaign.rounds.at_rest import check_at_rest
 from fidsel.campaign.rounds.baseline import chosen_baseline, judge_baseline
-from fidsel.campaign.rounds.measure import error_unit
+from fidsel.campaign.rounds.clock import seconds_of, timed
 from fidsel.campaign.rounds.propose import choose
 from fidsel.campaign.rounds.publish import measured, publish
 from fidsel.campaign.rounds.purchases import purchase
@@ -72,54 +71,43 @@ def iterate(
             )
         ready = prepare(ws)
         for index in count(len(done)):
-            if done and stop_reason(ws, done):
-                return
+            if done:
+                why = stop_reason(campaign, ws.journal, done)
+                ws.journal.write(End(len(done), why))
+                if why:
+                    return
             record = _round(ws, ready, index, done)
             done.append(record)
             yield record
 
 
-def stop_reason(ws: Workspace, done: Sequence[Round]) -> str:
-    """Return why the campaign ends after these rounds, "" where it goes on."""
-    rules, last, rule = ws.campaign.rules, done[-1], ws.campaign.rules.stopping
-    bounds = last.error_source.get("bounds", {}).get("clusters", {})
-    errors = [one.validation.error(rule.measure) for one in done]
-    unit = error_unit(ws.campaign.accurate.forces)
-    if stop := rule.reason(errors, unit, max(bounds.values(), default=None)):
-        return stop.text
-    cost = frame_cost(ws)
-    pays = ws.campaign.budget.pays(last.spent + cost)
-    if last.index > 0 and not last.picks and pays:
-        return "pool exhausted: every candidate is labelled or has failed; more take a new, larger pool"
-    if last.index >= rules.rounds:
-        return f"round limit: {rules.rounds} rounds of picking are done (campaign.rounds)"
-    if any(ws.journal.late(last.index).values()):
-        return ""  # the next round trains on them, and picks what the budget pays for
-    if not pays:
-        return f"budget spent: the next frame costs {ws.campaign.budget.format(cost)}"
-    return ""
-
-
 def _round(ws: Workspace, ready: Prepared, index: int, done: Sequence[Round]) -> Round:
-    began = perf_counter()
     campaign, journal = ws.campaign, ws.journal
-    if journal.read(Allocation, index) is None:
-        ws.begin("choosing frames" if index else "drawing the random start")
-        journal.write(_start(ws, ready) if index == 0 else choose(ws, ready, index), index)
-    purchase(ws, ready.held, index)
-    labelled, clock = perf_counter(), ws.training_clock()
-    data = training_data(campaign, ws.store, ws.pool, journal.training_ids(index), ready.held)
-    checked = trusted(campaign, ws.pool, data)
-    data = checked.data
-    trained, told = _train(ws, data, index)
-    seconds = {"labelling": labelled - began, "training": perf_counter() - labelled}
+    with timed(journal, index, "labelling"):
+        if journal.read(Allocation, index) is None:
+            ws.begin("choosing frames" if index else "drawing the random start")
+            journal.write(_start(ws, ready) if index == 0 else choose(ws, ready, index), index)
+        purchase(ws, ready.held, index)
+    clock = ws.training_clock()
+    with timed(journal, index, "training"):
+        data = training_data(campaign, ws.store, ws.pool, journal.training_ids(index), ready.held)
+        checked = trusted(campaign, ws.pool, data)
+        data = checked.data
+        trained, told = _train(ws, data, index, done)
     ws.charge_training(ws.training_clock() - clock, f"round {index}")
     ws.begin("measuring on held-out labels")
-    found = measured(ws, ready.held, done, data, trained, seconds)
+    with timed(journal, index, "measuring"):
+        found = measured(ws, ready.held, done, data, trained)
     checks, failed = check_at_rest(ws, trained.model)
     notes = (*found.record.notes, *checked.notes, *told, *failed)
-    record = replace(found.record, notes=notes, checks=checks, accounts=ws.ledger.accounts())
-    found = replace(found, record=replace(record, stop=stop_reason(ws, [*done, record])))
+    record = replace(
+        found.record,
+        notes=notes,
+        checks=checks,
+        accounts=ws.ledger.accounts(),
+        seconds=dict(seconds_of(journal, index)),
+    )
+    found = replace(found, record=replace(record, stop=stop_reason(campaign, journal, [*done, record])))
     publish(ws, ready.held, found, done, trained)
     forget_trainings(campaign.folder)
     return found.record
@@ -144,7 +132,9 @@ def _start(ws: Workspace, ready: Prepared) -> Allocation:
     return Allocation(accurate, cheap, picks, cost, notes=notes)
 
 
-def _train(ws: Workspace, data: TrainingData, index: int) -> tuple[Trained, tuple[str, ...]]:
+def _train(
+    ws: Workspace, data: TrainingData, index: int, done: Sequence[Round]
+) -> tuple[Trained, tuple[str, ...]]:
     """Return what the recipe makes of the labels, and what is to be noted of the baseline."""
     ws.begin("training")
     ws.report("training", 0, 1)
@@ -154,7 +144,7 @@ def _train(ws: Workspace, data: TrainingData, index: int) -> tuple[Trained, tupl
     # of a recipe that takes bare configurations the levels are none, the frames one set
     for fidelity, frames in zip(campaign.cheap, data.cheap, strict=False):
         _require(ws, fidelity, "training", len(frames), 2)
-    told, baseline = judge_baseline(ws, data), chosen_baseline(ws)
+    told, baseline = judge_baseline(ws, data, done), chosen_baseline(ws)
     wanted = Wanted(campaign.recipe, data, campaign.seed_for("training", index))
     (trained,) = watched(campaign, ws.report, {"training": wanted}, baseline, ws.trainer)
     ws.report("training", 1, 1)

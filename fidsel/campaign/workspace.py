@@ -15,6 +15,7 @@ from fidsel.campaign.molecules import Members
 from fidsel.campaign.plans.confirm import confirm_tables
 from fidsel.campaign.plans.coverage import cover_of
 from fidsel.campaign.records.decisions import Identity, Levels, Stage
+from fidsel.campaign.rounds.clock import settle
 from fidsel.campaign.settings import Campaign, Reporter
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, WaitingError
@@ -215,9 +216,7 @@ class Workspace:
 
     def price(self, fidelity: Fidelity) -> float:
         """Return what one label costs, in base units: declared, or the mean of what was measured."""
-        if fidelity.price.declared:
-            return fidelity.price.cost(0.0)
-        return fidelity.price.cost(self.store.statistics(fidelity).mean_seconds)
+        return price_of(self.store, fidelity)
 
     def prices(self) -> Mapping[str, float]:
         """Return what one label costs at each fidelity, in base units."""
@@ -275,6 +274,13 @@ class Workspace:
         return self.campaign.budget.total - self.spent()
 
 
+def price_of(store: LabelStore, fidelity: Fidelity) -> float:
+    """Return what one label costs, in base units: declared, or the mean of what was measured."""
+    if fidelity.price.declared:
+        return fidelity.price.cost(0.0)
+    return fidelity.price.cost(store.statistics(fidelity).mean_seconds)
+
+
 def sizes(fidelity: Fidelity, frames: Frames) -> FloatArray:
     """Return (n,) size of each frame in the unit the source's cost scales with."""
     cache: dict[tuple[str, int, int], float] = {}
@@ -300,6 +306,7 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
     with open_store(folder.store, break_lock) as (store, lock):
         journal, ledger = Journal(store), Ledger(store)
         identify(campaign, journal)
+        settle(journal, folder.finished(), lock.last_seen)
         enforce(campaign, journal)
         confirm_tables(campaign, journal)
         journal.write(Levels(tuple((one.name, one.key) for one in campaign.fidelities)))
@@ -317,9 +324,10 @@ def open_workspace(campaign: Campaign, report: Reporter, break_lock: bool = Fals
 @contextmanager
 def open_journal(campaign: Campaign, break_lock: bool = False) -> Iterator[Journal]:
     """Lock a campaign and open its store, for what needs no engine; see `open_store`."""
-    with open_store(campaign.folder.store, break_lock) as (store, _):
+    with open_store(campaign.folder.store, break_lock) as (store, lock):
         journal = Journal(store)
         identify(campaign, journal)
+        settle(journal, campaign.folder.finished(), lock.last_seen)
         yield journal
 
 

@@ -72,19 +72,23 @@ def formulae(data: Path) -> str:
     return ", ".join(read(data).composition()) if data.exists() else ""
 
 
-def description(rounds: Sequence[Round], budget: Budget, loading: Sequence[str] = ()) -> str:
+def description(
+    rounds: Sequence[Round], budget: Budget, loading: Sequence[str] = (), ended: str | None = None
+) -> str:
     """Return what a campaign has reached, as Markdown.
 
     Parameters
     ----------
     budget : says in which unit spend is told.
     loading : lines of Python that load its model from its `address`.
+    ended : why it ended, "" while it goes on; None = as its last round says.
     """
+    ended = rounds[-1].stop if ended is None else ended
     last, forces = rounds[-1], rounds[-1].metrics.force_mae is not None
     unit = f"m{error_unit(forces)}"
     told = [
         f"**{last.metrics} on {last.metrics.frames} held-out frames, after {budget.format(last.spent)} "
-        f"of {budget}.** {'Ended: ' + last.stop if last.stop else 'It goes on'}."
+        f"of {budget}.** {'Ended: ' + ended if ended else 'It goes on'}."
     ]
     if last.control is not None:
         told.append(
@@ -94,7 +98,7 @@ def description(rounds: Sequence[Round], budget: Budget, loading: Sequence[str] 
     best = best_round(rounds)
     if best is not None:
         told.append(f"Best round: {best_words(best, rounds, error_unit(forces))}.")
-    if best is not None and last.stop:
+    if best is not None and ended:
         lines = "\n".join(
             (*loading, "calculator = model.unwrap_python_model().force_field.calculator()  # of ASE")
         )

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from fidsel.data import read
 from fidsel.models.files import content_digest
+from fidsel.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -62,7 +63,7 @@ class Best:
     register: str = ""
 
 
-def keep_model(client: "MlflowClient", run: "Run", best: Best) -> None:
+def keep_model(client: "MlflowClient", run: "Run", best: Best, store: Store | None = None) -> None:
     """Log and register the model of a run, unless that was done; what is there of it in part is replaced."""
     digest = content_digest(best.folder / "model")
     found = client.search_logged_models(
@@ -71,6 +72,8 @@ def keep_model(client: "MlflowClient", run: "Run", best: Best) -> None:
     whole = [model for model in found if str(model.status) == "READY"]
     for model in found:
         if model not in whole:
+            if store is not None:
+                store.forget_files("models", model.model_id)
             client.delete_logged_model(model.model_id)
     model = whole[0] if whole else _log_model(client, run, best, digest)
     if best.register:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidsel.tracking.entries import SPENT, Point
+from fidsel.tracking.store import Store
 from fidsel.tracking.view import ARM, NOTE
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
 CAMPAIGN, KIND, INDEX, PARENT = "fidsel.campaign", "fidsel.kind", "fidsel.round", "mlflow.parentRunId"
+STATE = "fidsel.state"
+"""Tag of a campaign: why it has ended, or that it goes on."""
 PARAMETERS_PER_BATCH, POINTS_PER_BATCH, TAGS_PER_BATCH = 100, 800, 100
 """Limits of one request to a tracking server."""
 
@@ -101,16 +104,22 @@ def send_rounds(
     *,
     control: Arm | None = None,
     ended: bool,
+    store: Store | None = None,
 ) -> "Run":
     """Send the rounds that a tracking server does not have whole, and return the run of the arm.
 
     A round that was sent in part is replaced. The run of a round is FINISHED only once all of it has arrived,
-    and with the last one what is told of the whole.
+    and with the last one what is told of the whole; that is told anew where its `STATE` is another one, as
+    after an edit that undid the end, or made it end for another reason.
+
+    Parameters
+    ----------
+    store : where the runs are kept: the files of a run that is replaced are removed from one of our own.
     """
     parent = _run(client, experiment, arm, entries[0].began)
-    known = _finished_rounds(client, parent)
+    known = _finished_rounds(client, parent, store)
     missing = [entry for entry in entries if entry.index not in known]
-    if missing:
+    if missing or parent.data.tags.get(STATE) != story.tags.get(STATE):
         arms = [_Known.of(client, parent)]
         if control is not None:
             arms.append(_Known.of(client, _run(client, experiment, control, entries[0].began)))
@@ -119,6 +128,8 @@ def send_rounds(
             if entry is missing[-1]:
                 _tell(client, parent, story, entry)
             client.set_terminated(run.info.run_id, "FINISHED", entry.ended or None)
+        if not missing:
+            _tell(client, parent, story, entries[-1])
         if control is not None:
             _log(client, arms[1].run, tags=control.tags)
             _set_state(client, arms[1].run, ended, entries[-1].ended)
@@ -170,12 +181,12 @@ def _send(client: "MlflowClient", arms: Sequence[_Known], entry: Entry) -> "Run"
 
 def _tell(client: "MlflowClient", run: "Run", story: Story, last: Entry) -> None:
     """Tell what there is to tell of the whole after a round."""
-    _log(client, run, tags={**story.tags, **({NOTE: story.note} if story.note else {})})
     for path in story.files:
         if path.exists():
             client.log_artifact(run.info.run_id, str(path))
     if story.data is not None:
         _log_data_sets(client, run, story.data, last.level)
+    _log(client, run, tags={**story.tags, **({NOTE: story.note} if story.note else {})})
 
 
 def _set_state(client: "MlflowClient", run: "Run", ended: bool, when: int) -> None:
@@ -186,7 +197,7 @@ def _set_state(client: "MlflowClient", run: "Run", ended: bool, when: int) -> No
         client.update_run(run.info.run_id, status=status)
 
 
-def _finished_rounds(client: "MlflowClient", parent: "Run") -> set[int]:
+def _finished_rounds(client: "MlflowClient", parent: "Run", store: Store | None) -> set[int]:
     """Return the rounds that arrived whole, after removing what is there of others."""
     finished = set()
     for run in _children(client, parent):
@@ -195,6 +206,8 @@ def _finished_rounds(client: "MlflowClient", parent: "Run") -> set[int]:
             continue
         for stage in _children(client, run):
             client.delete_run(stage.info.run_id)
+        if store is not None:  # first: where the disk is full, that is what makes room
+            store.forget_files(run.info.run_id)
         client.delete_run(run.info.run_id)
     return finished
 

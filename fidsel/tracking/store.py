@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -119,6 +120,21 @@ class Store:
         """Return an experiment, made where it is not there."""
         found = client.get_experiment_by_name(name)
         return found or client.get_experiment(client.create_experiment(name, self.artifacts))
+
+    def forget_files(self, *parts: str) -> None:
+        """Remove the files of a run or model that is given up, which MLflow itself keeps.
+
+        Only in a store of our own: a tracking server decides on its files.
+
+        Parameters
+        ----------
+        parts : where they lie below `mlartifacts`.
+        """
+        if self.folder is None:
+            return
+        place = self.folder.joinpath("mlartifacts", *parts)
+        if place.exists():
+            shutil.rmtree(place)
 
     def page(self, experiment: str) -> str:
         """Return the address of the prepared view of an experiment, on its server."""

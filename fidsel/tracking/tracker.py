@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fidsel.campaign.records.best import best_round
+from fidsel.campaign.records.end import why_ended
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.records.report import FILE
 from fidsel.campaign.records.round import Round, last_arms
@@ -17,7 +18,7 @@ from fidsel.fidelity.budget import SPELLINGS, Budget
 from fidsel.tracking.about import CONTROL, campaign_tags, description, formulae, labels_words, title
 from fidsel.tracking.entries import control_points, parameters, round_points, stage_points
 from fidsel.tracking.models import Best, keep_model
-from fidsel.tracking.runs import Arm, Entry, Stage, Story, send_rounds
+from fidsel.tracking.runs import STATE, Arm, Entry, Stage, Story, send_rounds
 from fidsel.tracking.store import Store, one_at_a_time
 from fidsel.tracking.view import SPENT_IN, STRATEGY, prepare_view
 
@@ -66,22 +67,25 @@ class Tracker:
         Raises
         ------
         FidselError
-            where `rounds/` itself cannot be read.
+            where `rounds/` itself, or the store beside it, cannot be read.
         """
         rounds = self.folder.read_rounds()
         if not rounds:
             return None
+        why = why_ended(self.folder, rounds)
 
         def send() -> None:
             with one_at_a_time(self.store.folder or self.folder.path):
                 client = self.store.client()
                 experiment = self.store.experiment(client, self.experiment)
-                self._send(client, experiment, rounds)
+                self._send(client, experiment, rounds, why)
 
         trouble = self.store.tried(send)
         return trouble and f"{trouble}; the rounds are kept and sent next time"
 
-    def _send(self, client: "MlflowClient", experiment: "Experiment", rounds: Sequence[Round]) -> None:
+    def _send(
+        self, client: "MlflowClient", experiment: "Experiment", rounds: Sequence[Round], why: str
+    ) -> None:
         size, unit = self._scale(client, experiment)
         times = self._times(rounds)
         arms = {one.index for one, _ in last_arms(rounds)}
@@ -90,11 +94,12 @@ class Tracker:
             for one, when in zip(rounds, times, strict=True)
         ]
         arm, control = self._arms(rounds)
-        story = self._story(rounds)
-        ended = bool(rounds[-1].stop)
-        run = send_rounds(client, experiment, arm, entries, story, control=control, ended=ended)
-        if ended and (best := self._best(rounds)) is not None:
-            keep_model(client, run, best)
+        story = self._story(rounds, why)
+        run = send_rounds(
+            client, experiment, arm, entries, story, control=control, ended=bool(why), store=self.store
+        )
+        if why and (best := self._best(rounds)) is not None:
+            keep_model(client, run, best, self.store)
         prepare_view(client, experiment, unit)
 
     def _scale(self, client: "MlflowClient", experiment: "Experiment") -> tuple[float, str]:
@@ -160,15 +165,15 @@ class Tracker:
             times.append((max(began, times[-1][1]) if times else began, ended))
         return times
 
-    def _story(self, rounds: Sequence[Round]) -> Story:
+    def _story(self, rounds: Sequence[Round], why: str) -> Story:
         last = self.folder.round(rounds[-1].index)
-        tags = {"labels": labels_words(rounds[-1].labels)}
+        tags = {"labels": labels_words(rounds[-1].labels), STATE: why or "goes on"}
         if rounds[-1].control is not None:
             tags["saved"] = rounds[-1].control.saving.cell
         files = [last / name for name in (FILE, "learning_curve.png", "config.json")]
         best = best_round(rounds)
-        data = self.folder.round(best.index) if best is not None and rounds[-1].stop else None
-        return Story(description(rounds, self.budget, self.store.loading), tags, files, data)
+        data = self.folder.round(best.index) if best is not None and why else None
+        return Story(description(rounds, self.budget, self.store.loading, why), tags, files, data)
 
     def _best(self, rounds: Sequence[Round]) -> Best | None:
         best = best_round(rounds)

@@ -75,6 +75,9 @@ def test_it_is_logged_once_and_again_where_it_came_in_part(tracker: Tracker) -> 
     assert replace(tracker, register="").sync() is None
     (again,) = logged(client)
     assert (again.model_id != first.model_id, str(again.status)) == (True, "READY")
+    assert tracker.store.folder is not None
+    kept = tracker.store.folder / "mlartifacts" / "models"
+    assert [path.name for path in kept.iterdir()] == [again.model_id], "files of the other are gone"
 
 
 def test_a_campaign_that_goes_on_has_none_yet(tracker: Tracker) -> None:

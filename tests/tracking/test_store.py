@@ -77,6 +77,7 @@ def test_rounds_and_the_model_are_sent_from_a_folder_of_any_name(
     water = example_frames(1)[0]
     water.calc = found["calculator"]
     assert np.isfinite(water.get_potential_energy())
+    before |= {"labels.db-wal", "labels.db-shm"}  # SQLite's, of reading why the campaign ended
     assert {path.name for path in folder.iterdir()} - before == {"mlflow.db", "mlartifacts", ".mlflow.lock"}
     assert {path.name for path in tmp_path.iterdir()} == {"50% of %20 #1?&c=d", "round.json"}
 
@@ -182,3 +183,15 @@ def test_a_person_s_own_variables_are_kept(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_server_s_page_is_told_without_a_password() -> None:
     assert Store("https://ada:secret@mlflow.org/lab/").server == "https://mlflow.org/lab"
     assert Store("sqlite:////home/ada/mlflow.db").server is None
+
+
+def test_files_are_removed_from_a_store_of_our_own_alone(tmp_path: Path) -> None:
+    runs = [tmp_path / "mlartifacts" / name for name in ("one", "two", "models/m-3")]
+    for run in runs:
+        (run / "artifacts").mkdir(parents=True)
+    server, own = Store.of(f"sqlite:///{tmp_path}/mlflow.db", tmp_path), Store.of(None, tmp_path)
+    server.forget_files("one")
+    assert all(run.exists() for run in runs)
+    for parts in (("one",), ("models", "m-3"), ("never-sent",)):
+        own.forget_files(*parts)
+    assert [run.exists() for run in runs] == [False, True, False]

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from sent_runs import Sent, check_whole
 
 from fidsel.campaign import CampaignFolder
+from fidsel.campaign.journal import Journal
+from fidsel.campaign.records.decisions import End
 from fidsel.config.build import open_tracker
+from fidsel.fidelity import LabelStore
 from fidsel.fidelity.budget import Budget
 from fidsel.models import load
 from fidsel.tracking import Store, Tracker
+from fidsel.tracking.runs import STATE
+from fidsel.tracking.view import NOTE
 
 
 @pytest.fixture
@@ -35,6 +41,10 @@ def tracker(home: CampaignFolder, uri: str | None = None) -> Tracker:
 
 def sent_of(home: CampaignFolder) -> Sent:
     return Sent(MlflowClient(tracking_uri=tracker(home).store.uri))
+
+
+def with_files(sent: Sent) -> list[Run]:
+    return [run for run in sent.runs if sent.client.list_artifacts(run.info.run_id)]
 
 
 def rows(home: CampaignFolder) -> dict[str, int]:
@@ -114,6 +124,24 @@ def test_parent_runs_on_while_the_campaign_does(home: CampaignFolder, tmp_path: 
     assert sent.parent.info.start_time < sent.rounds[-1].info.start_time < ended
 
 
+def test_an_end_that_an_edit_changed_is_told_anew(home: CampaignFolder) -> None:
+    assert tracker(home).sync() is None
+    number = len(home.read_rounds())
+    with LabelStore(home.store) as store:
+        Journal(store).write(End(number, "target reached: by an edit"))
+    assert tracker(home).sync() is None
+    tags = sent_of(home).parent.data.tags
+    assert tags[STATE] == "target reached: by an edit"
+    assert "Ended: target reached: by an edit." in tags[NOTE]
+    with LabelStore(home.store) as store:
+        Journal(store).write(End(number, ""))
+    assert tracker(home).sync() is None
+    sent = sent_of(home)
+    assert "It goes on." in sent.parent.data.tags[NOTE]
+    assert [run.info.status for run in (sent.parent, sent.control)] == ["RUNNING", "RUNNING"]
+    check_whole(sent, home.read_rounds())
+
+
 @pytest.mark.parametrize("reached_parent", [True, False])
 def test_half_sent_round_is_replaced(home: CampaignFolder, reached_parent: bool) -> None:
     rounds = home.read_rounds()
@@ -134,7 +162,10 @@ def test_half_sent_round_is_replaced(home: CampaignFolder, reached_parent: bool)
         (home.round(0) / "zz").unlink()
     assert tracker(home).sync() is None
     check_whole(sent_of(home), rounds)
-    assert half not in {run.info.run_id for run in sent_of(home).runs}
+    runs = {run.info.run_id for run in sent_of(home).runs}
+    assert half not in runs
+    files = {path.name for path in (home.path / "mlartifacts").iterdir()}
+    assert files - {".home", "models"} == {run.info.run_id for run in with_files(sent_of(home))}
     if reached_parent:
         assert rows(home) == whole
 

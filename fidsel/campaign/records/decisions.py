@@ -92,6 +92,32 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Elapsed:
+    """Wall time that a round has taken so far, in all processes that worked on it.
+
+    Parameters
+    ----------
+    seconds : of its parts that have ended or were stopped.
+    part, since : the part that a process is in, and the Unix time at which it entered; "" = none is.
+    """
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    part: str = ""
+    since: float = 0.0
+
+    def after(self, seconds: float) -> Self:
+        """Return what there is once the part has taken so long.
+
+        >>> Elapsed({"training": 2.0}, "training", 100.0).after(3.0)
+        Elapsed(seconds={'training': 5.0}, part='', since=0.0)
+        """
+        if not self.part:
+            return self
+        known = self.seconds.get(self.part, 0.0)
+        return type(self)({**self.seconds, self.part: known + seconds})
+
+
+@dataclass(frozen=True)
 class EditNote:
     """A sentence on an edit, and the round it begins with."""
 
@@ -104,6 +130,19 @@ class EditNotes:
     """All edits that were taken, oldest first."""
 
     edits: tuple[EditNote, ...] = ()
+
+
+@dataclass(frozen=True)
+class End:
+    """Why the campaign ended when it was last run, "" where it went on; edits may make it another reason.
+
+    Parameters
+    ----------
+    rounds : how many were finished then; of a campaign with more rounds or fewer it says nothing.
+    """
+
+    rounds: int
+    why: str
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from fidsel.campaign.molecules import Members
 from fidsel.campaign.records.at_rest import words
 from fidsel.campaign.records.best import best_round, best_words
 from fidsel.campaign.records.curves import headline, learning_curves, spend_label
+from fidsel.campaign.records.end import why_ended
 from fidsel.campaign.records.molecules import MoleculeRow
 from fidsel.campaign.records.round import ControlArm, HeldOut, Round
 from fidsel.campaign.rounds.held_out import HeldOutErrors
@@ -36,6 +37,7 @@ def round_report(
     energies: FloatArray,
     tested: HeldOutErrors,
     rounds: Sequence[Round],
+    ended: str | None = None,
 ) -> Report:
     """Return the report of the last of some rounds.
 
@@ -47,6 +49,7 @@ def round_report(
     held : ids of the frames that are never trained on.
     clusters, energies : of the candidates of round 0.
     rounds : up to the one to report.
+    ended : why the campaign ended after them, "" while it goes on; None = as the last of them says.
     """
     last, forces = rounds[-1], campaign.accurate.forces
     away = set(held)
@@ -63,7 +66,7 @@ def round_report(
     )
     return Report(
         title=f"{campaign.name}, round {last.index}",
-        facts=_facts(campaign, pool, rounds),
+        facts=_facts(campaign, pool, rounds, last.stop if ended is None else ended),
         errors=_errors(last),
         before=_errors(rounds[0]) if len(rounds) > 1 else None,
         names=("round 0", f"round {last.index}"),
@@ -106,7 +109,9 @@ def read_report(campaign: Campaign, index: int | None = None) -> tuple[int, Repo
             f"{home.round(last)} has errors of frames that {home.store} has not, such as {min(unknown)!r}: "
             "put back a copy of the folder, or move its round and later ones away to redo them"
         )
-    return last, round_report(campaign, pool, held, clusters, energies, tested, rounds[: last + 1])
+    ended = why_ended(home, rounds) if last == len(rounds) - 1 else None
+    shown = rounds[: last + 1]
+    return last, round_report(campaign, pool, held, clusters, energies, tested, shown, ended)
 
 
 def _turned(check: Mapping[str, Any]) -> tuple[Turned, ...]:
@@ -132,7 +137,9 @@ def _basis(tested: int, last: Round) -> list[str]:
     return found
 
 
-def _facts(campaign: Campaign, pool: Frames, rounds: Sequence[Round]) -> tuple[tuple[str, str], ...]:
+def _facts(
+    campaign: Campaign, pool: Frames, rounds: Sequence[Round], ended: str
+) -> tuple[tuple[str, str], ...]:
     last, budget = rounds[-1], campaign.budget
     labels = ", ".join(f"{count} {name}" for name, count in last.labels.items())
     facts = [
@@ -155,12 +162,12 @@ def _facts(campaign: Campaign, pool: Frames, rounds: Sequence[Round]) -> tuple[t
         facts.append(("best round", best_words(best, rounds, error_unit(campaign.accurate.forces))))
     facts += [(f"{one['molecule']} at rest, against {one['level']}", words(one)) for one in last.checks]
     facts.append(("wall time, waiting for a queue included", _wall(rounds)))
-    facts.append(("state", last.stop or "goes on"))
+    facts.append(("state", ended or "goes on"))
     return tuple(facts)
 
 
 def _wall(rounds: Sequence[Round]) -> str:
-    """Return how long the last round took, part by part, and all rounds; each since it was last begun."""
+    """Return how long the last round took, part by part, and all rounds; over all processes of each."""
     parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in rounds[-1].seconds.items())
     total = sum(sum(record.seconds.values()) for record in rounds)
     return f"{parts}; all rounds {duration(total)}"

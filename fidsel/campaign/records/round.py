@@ -161,9 +161,10 @@ class Round:
     control : the control arm, None when it is off.
     error_source : how the pool's errors were estimated and how well that ranked the clusters.
     training : diagnostics and histories of the recipe.
-    seconds : wall time of labelling, training and measuring.
+    seconds : wall time of labelling, training and measuring, over all processes that worked on the round.
     notes : what a person should know.
-    stop : why the campaign ends here, "" while it goes on.
+    stop : why the campaign ended here when the round was written, "" where it went on; edits since may have
+        changed that, see `fidsel.campaign.records.end.why_ended`.
     molecules : of each, where there are several.
     checks : of each molecule at rest, see `fidsel.campaign.rounds.at_rest`.
     finished : Unix time at which it was measured; 0 in records of before this was kept.

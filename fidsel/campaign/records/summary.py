@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from fidsel.campaign.edits import Pending
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.progress import Progress, read_progress
 from fidsel.campaign.records.best import best_round
+from fidsel.campaign.records.decisions import End
+from fidsel.campaign.records.end import ended_with
 from fidsel.campaign.records.folder import CampaignFolder
 from fidsel.campaign.records.round import ControlArm, Round
 from fidsel.campaign.records.work import Work, read_work
@@ -30,6 +33,7 @@ class Summary:
     progress : how far the next round has come; None before there is a store.
     driver : the process that works on it, None where none does.
     work : labels under way.
+    end : why the campaign ends after its rounds, "" where it goes on.
     """
 
     folder: Path
@@ -42,11 +46,12 @@ class Summary:
     work: Work = field(default_factory=Work)
     given: Budget | None = None
     edits: Pending = field(default_factory=Pending)
+    end: str = ""
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        return bool(self.rounds and self.rounds[-1].stop)
+        return bool(self.end)
 
     @property
     def best(self) -> Round | None:
@@ -65,7 +70,7 @@ class Summary:
         if not self.rounds and not self.work.awaited:
             return "round 0 is under way" if begun else "not started"
         if self.finished:
-            return self.rounds[-1].stop
+            return self.end
         here = f"round {len(self.rounds)}"
         if self.driver and self.driver.alive:
             return f"{here} is under way"
@@ -92,7 +97,11 @@ class Summary:
 
 
 def summarise(
-    folder: Path, budget: Budget, given: Budget | None = None, edits: Pending | None = None
+    folder: Path,
+    budget: Budget,
+    given: Budget | None = None,
+    edits: Pending | None = None,
+    foreseen: str | None = None,
 ) -> Summary:
     """Return where a campaign stands.
 
@@ -102,18 +111,26 @@ def summarise(
     ----------
     given : the budget that its last round ran with.
     edits : that no round has begun with yet.
+    foreseen : why the next run ends at once, "" where it does not (`fidsel.campaign.ending.foreseen`), for a
+        campaign that no process drives; None = as the last run found.
     """
     home = CampaignFolder(folder)
     spent, accounts, progress, work = 0.0, {}, None, Work()
     rounds, driver = home.read_rounds(), read_driver(home.store)
+    end = ended_with(rounds, None)
     if home.store.exists():
         with LabelStore(home.store, read_only=True) as store:
             ledger = Ledger(store)
             spent, accounts = ledger.spent(), dict(ledger.accounts())
             progress = read_progress(store, len(rounds))
             work = read_work(store, home.store, progress.since)
+            end = ended_with(rounds, Journal(store).read(End))
+    if foreseen is not None and not (driver and driver.alive):
+        end = foreseen
     other = given if given != budget else None
-    return Summary(folder, budget, rounds, spent, accounts, progress, driver, work, other, edits or Pending())
+    return Summary(
+        folder, budget, rounds, spent, accounts, progress, driver, work, other, edits or Pending(), end
+    )
 
 
 def _budget(budget: Budget) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """The baseline of a campaign: its labels of the whole pool, and whether it is used."""
 
+from collections.abc import Sequence
+
 from fidsel.campaign.records.decisions import BaselineVerdict
+from fidsel.campaign.records.round import Round
 from fidsel.campaign.settings import CampaignBaseline
 from fidsel.campaign.workspace import Workspace
 from fidsel.exceptions import FidselError
@@ -48,11 +51,20 @@ def chosen_baseline(ws: Workspace) -> SourceLabels | None:
     return baseline.labels if baseline.always or record is None or record.used else None
 
 
-def judge_baseline(ws: Workspace, data: TrainingData) -> tuple[str, ...]:
-    """Measure whether the baseline helps, on the first round with labels enough, and say what was found."""
+def judge_baseline(ws: Workspace, data: TrainingData, done: Sequence[Round]) -> tuple[str, ...]:
+    """Measure whether the baseline helps, on the first round with labels enough, and say what was found.
+
+    Parameters
+    ----------
+    done : rounds so far; what one of them says is not said again. A round that was stopped once it had
+        measured says it when it is resumed.
+    """
     baseline = ws.campaign.baseline
-    if baseline is None or baseline.always or _verdict(ws, baseline) is not None:
+    if baseline is None or baseline.always:
         return ()
+    if (known := _verdict(ws, baseline)) is not None:
+        told = f"{baseline.level.name}: {known.why}"
+        return () if any(told in one.notes for one in done) else (told,)
     ws.begin("testing whether the baseline helps")
     found = judge(data, baseline.labels, ws.campaign.seed_for("baseline"))
     if found.measured:

@@ -1,10 +1,10 @@
 """The end of a round: measure the model, write the round's folder."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter, time
+from time import time
 from typing import Any
 
 import numpy as np
@@ -62,15 +62,12 @@ def measured(
     done: Sequence[Round],
     data: TrainingData,
     trained: Trained,
-    seconds: Mapping[str, float],
 ) -> Measured:
     """Return the record of the round after those that are done: errors, the control arm, what was spent.
 
-    Parameters
-    ----------
-    seconds : wall time of labelling and training.
+    Its wall time is known once this is done.
     """
-    began, campaign, index = perf_counter(), ws.campaign, len(done)
+    campaign, index = ws.campaign, len(done)
     allocation = ws.journal.require(Allocation, index)
     test = ws.labelled(campaign.accurate, held.test)
     shown = test if len(test) else data.validation
@@ -96,7 +93,7 @@ def measured(
         control=control,
         error_source={**allocation.error_source, **({"score": rank} if rank else {})},
         training=_training_record(trained),
-        seconds={**seconds, "measuring": perf_counter() - began},
+        seconds={},
         notes=(
             *edits.notes(ws.journal, index),
             *allocation.notes,

@@ -81,6 +81,8 @@ class CampaignLock:
         self.break_lock, self.interval = break_lock, interval
         self.beat: Callable[[], None] | None = None
         """Called with every heartbeat, from a thread of its own."""
+        self.last_seen: float | None = None
+        """Unix time of the last heartbeat of the process that it was taken over from; None = of nobody."""
         self._descriptor = -1
         self._stop, self._lost = Event(), Event()
         self._thread = Thread(target=self._beat, name="campaign heartbeat", daemon=True)
@@ -143,6 +145,7 @@ class CampaignLock:
                 own = holder is not None and holder.is_same(here)
                 told = self._own_refusal() if own else self._refusal(holder, heartbeat)
                 raise LockError(told, holder, heartbeat)
+            self.last_seen = heartbeat
             self._there.unlink()
 
     def _refusal(self, holder: ProcessIdentity | None, heartbeat: float) -> str:

@@ -10,8 +10,9 @@ HEAD: Final = """\
 `fidsel.toml` may be edited at any time; the next command looks at what has changed since the last one.
 What cannot change is refused with the value that it had, and nothing is bought. What is taken is written
 into the notes of the round it begins with (`fidsel status`, `round.json`, the report). `fidsel status` tells
-beforehand which of the two it will be. Of the rules below the first that fits a setting holds; settings and
-tables that are added or removed go by the same rules.
+beforehand which of the two it will be, and whether a campaign that had ended goes on, or ends for another
+reason; the record of a round keeps the reason of its time. Of the rules below the first that fits a setting
+holds; settings and tables that are added or removed go by the same rules.
 `fidelity` is the list of levels that are bought, `fidelity.*` each of them, and `fidelity.*.labels` all
 settings of a level that change its numbers.
 

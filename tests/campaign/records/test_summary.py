@@ -7,6 +7,7 @@ from shutil import copytree
 import pytest
 from tiny_campaign import opened, rounds, write_campaign
 
+from fidsel.campaign.records.decisions import End
 from fidsel.campaign.records.summary import summarise
 from fidsel.fidelity import Budget, LabelStore, Ledger
 
@@ -63,8 +64,15 @@ def test_a_round_is_under_way_while_its_driver_lives(tmp_path: Path) -> None:
     assert summarise(folder, BUDGET).driver is None
 
 
-def test_the_next_round_waits_for_a_driver(finished: Path, tmp_path: Path) -> None:
+def test_the_next_round_waits_for_a_driver(finished: Path) -> None:
+    found = summarise(finished, BUDGET, foreseen="")
+    assert (found.finished, found.state) == (False, "round 3 is next")
+    assert found.to_dict()["progress"]["round"] == 3
+
+
+def test_what_a_driver_found_holds_while_it_works(finished: Path, tmp_path: Path) -> None:
     folder = Path(copytree(finished, tmp_path / "copy"))
-    path = folder / "rounds" / "0002" / "round.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"stop": ""}))
-    assert summarise(folder, BUDGET).state == "round 3 is next"
+    with opened(folder, "campaign.control=bought", "campaign.rounds=3") as ws:
+        ws.journal.write(End(3, ""))
+        found = summarise(folder, BUDGET, foreseen="the target is reached by an edit")
+        assert (found.finished, found.state) == (False, "round 3 is under way")

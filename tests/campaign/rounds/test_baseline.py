@@ -7,6 +7,7 @@ import pytest
 from morse_source import Morse
 from tiny_campaign import finish, opened, rounds, write_campaign
 
+from fidsel.campaign.journal import Journal
 from fidsel.campaign.loop import iterate
 from fidsel.campaign.plans.plan import prepare
 from fidsel.campaign.records.decisions import BaselineVerdict
@@ -98,11 +99,12 @@ def test_whether_it_helps_is_measured_once_and_kept(tmp_path: Path) -> None:
     with opened(write_campaign(tmp_path)) as ws:
         ws.campaign = beneath(ws.campaign, LOW)
         label_baseline(ws)
-        assert judge_baseline(ws, data(ws, 5))[0].startswith("baseline: the baseline is used as asked")
+        assert judge_baseline(ws, data(ws, 5), ())[0].startswith("baseline: the baseline is used as asked")
         assert ws.journal.read(BaselineVerdict) is None
-        assert judge_baseline(ws, data(ws, 15))[0].endswith("the baseline helps")
+        (told,) = judge_baseline(ws, data(ws, 15), ())
+        assert told.endswith("the baseline helps")
         assert ws.journal.require(BaselineVerdict).used
-        assert judge_baseline(ws, data(ws, 15)) == ()
+        assert judge_baseline(ws, data(ws, 15), ()) == (told,), "no round has said it yet"
         assert chosen_baseline(ws) is ws.campaign.baseline.labels  # type: ignore[union-attr]
         ws.journal.write(BaselineVerdict(ws.campaign.baseline.level.key, False, "it does not"))  # type: ignore[union-attr]
         assert chosen_baseline(ws) is None
@@ -112,8 +114,24 @@ def test_whether_it_helps_is_measured_once_and_kept(tmp_path: Path) -> None:
         assert chosen_baseline(ws) is not None
 
 
+def test_what_was_found_is_a_note_of_the_round_that_was_stopped(tmp_path: Path) -> None:
+    campaign = based(write_campaign(tmp_path))
+
+    def stopped(what: str, *_: object) -> None:
+        if what.startswith("training"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(iterate(campaign, lambda what, done, *_: stopped(what) if done else None))
+    with LabelStore(tmp_path / "labels.db", read_only=True) as store:
+        assert Journal(store).read(BaselineVerdict) is not None
+    finish(campaign)
+    said = [[note for note in one.notes if note.endswith("the baseline helps")] for one in rounds(tmp_path)]
+    assert [len(notes) for notes in said] == [1, 0]
+
+
 def test_a_campaign_without_one_has_nothing_to_judge(tmp_path: Path) -> None:
     with opened(write_campaign(tmp_path)) as ws:
         label_baseline(ws)
-        assert judge_baseline(ws, data(ws, 12)) == ()
+        assert judge_baseline(ws, data(ws, 12), ()) == ()
         assert chosen_baseline(ws) is None

@@ -132,8 +132,11 @@ def test_a_recycled_number_is_not_mistaken(store: Path) -> None:
 
 def test_a_driver_from_before_a_restart_makes_way(store: Path) -> None:
     write(store, replace(ProcessIdentity.this(), boot="earlier"), age=3600)
-    with CampaignLock(store):
-        pass
+    last = Path(f"{store}.lock").stat().st_mtime
+    with CampaignLock(store) as lock:
+        assert lock.last_seen == last
+    with CampaignLock(store) as lock:
+        assert lock.last_seen is None, "it was given back"
 
 
 @pytest.mark.parametrize(

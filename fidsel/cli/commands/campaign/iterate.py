@@ -46,12 +46,15 @@ def iterate(
     with progress() as report:
         campaign = open_campaign(folder, changes, as_named=True)
         send(folder, changes)  # what an earlier run could not send, also of a finished campaign
+        known = campaign.folder.finished()
         try:
             for record in rounds(campaign, report, break_lock):
                 note(round_line(record, campaign.budget))
                 send(folder, changes)
         except WaitingError as error:
             waits = error
+    if campaign.folder.finished() == known:
+        send(folder, changes)  # it may have ended for another reason, after an edit
     found = summary(folder, changes, as_json)
     usage_lines(found)
     if waits is not None:
@@ -68,15 +71,20 @@ def send(folder: Path, settings: Sequence[str]) -> None:
 
 
 def summary(
-    folder: Path, settings: Sequence[str], as_json: bool, edits: "Pending | None" = None
+    folder: Path,
+    settings: Sequence[str],
+    as_json: bool,
+    edits: "Pending | None" = None,
+    foreseen: str | None = None,
 ) -> "Summary":
-    """Print where a campaign stands, and return it."""
+    """Print where a campaign stands, and return it; see `summarise`."""
     from fidsel.campaign.records.summary import summarise
     from fidsel.config.load import FILE, load_config
     from fidsel.config.recorded import recorded
 
     ran, config = recorded(folder), load_config(folder / FILE, settings)
-    found = summarise(folder, config.budget.parsed(), None if ran is None else ran.budget.parsed(), edits)
+    given = None if ran is None else ran.budget.parsed()
+    found = summarise(folder, config.budget.parsed(), given, edits, foreseen)
     if as_json:
         document(measured(found.to_dict(), found.budget.unit))
     else:

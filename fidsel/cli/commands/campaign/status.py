@@ -24,7 +24,7 @@ def status(
 ) -> None:
     """Show rounds, errors, labels and money of a campaign, also while another process drives it."""
     if not failed:
-        summary(folder, settings or (), as_json, _edits(folder, settings or ()))
+        summary(folder, settings or (), as_json, *_outlook(folder, settings or ()))
         return
     from fidsel.campaign.failures import failures_of
     from fidsel.config.build import open_campaign
@@ -37,13 +37,19 @@ def status(
         failure_table(found, campaign.budget)
 
 
-def _edits(folder: Path, settings: Sequence[str]) -> "Pending":
-    """Return what the next `fidsel iterate` makes of the settings, also where it cannot open them."""
+def _outlook(folder: Path, settings: Sequence[str]) -> "tuple[Pending, str | None]":
+    """Return what the next `fidsel iterate` makes of the settings and why it ends at once, None = not known.
+
+    Also where it cannot open them.
+    """
     from fidsel.campaign.edits import Pending, pending
+    from fidsel.campaign.ending import foreseen
     from fidsel.config.build import open_campaign
     from fidsel.exceptions import FidselError
 
     try:
-        return pending(open_campaign(folder, settings, as_named=True))
+        campaign = open_campaign(folder, settings, as_named=True)
+        edits = pending(campaign)
+        return edits, None if edits.refused else foreseen(campaign)
     except FidselError as error:  # what is bought and measured is shown all the same
-        return Pending(str(error))
+        return Pending(str(error)), None
