@@ -16,7 +16,7 @@ from fidsel.models.combinations.by_system import BySystem, keys
 from fidsel.models.combinations.labels import BaselineError, SourceLabels
 from fidsel.models.contract import ForceField
 from fidsel.models.networks.base import NetworkForceField
-from fidsel.refine.adaptation import Adaptation, Adapted, adapt
+from fidsel.refine.adaptation import Adaptation, Adapted, adapt, require_enough
 from fidsel.refine.head import with_prior_head
 from fidsel.refine.prior import Prior, PriorError, PriorLabels, above, labels_of_systems, prior_labels
 from fidsel.refine.radius import Radius, choose_radius, thinned, training_spectrum
@@ -270,15 +270,20 @@ class _System:
         self.model = moved
         return radius
 
+    def enough(self, labels: PriorLabels | None) -> bool:
+        """Return whether there are frames enough to change the model by, and note it where there are not."""
+        try:
+            require_enough(len((self.frames if labels is None else labels.frames).unique()))
+        except PriorError as error:
+            self.notes.append(str(error))
+            return False
+        return True
+
     def take_steps(self, labels: PriorLabels | None, how: Adaptation, seed: int) -> Adapted | None:
         """Adapt the model to the prior."""
         if labels is None:
             return None
-        try:
-            self.model, told = adapt(self.model, labels.frames, how, seed=seed)
-        except PriorError as error:
-            self.notes.append(str(error))
-            return None
+        self.model, told = adapt(self.model, labels.frames, how, seed=seed)
         if told.diverged:
             self.notes.append("the steps diverged: lower learning_rate")
         if not told.helped:
@@ -302,10 +307,12 @@ def _refined(
         return SystemRecord(name, n, "refused", (str(error),)), left
     with system.clock("prior"):
         labels = system.labels(means.prior)
-    with system.clock("radius"):
-        radius = system.move_radius(graphs, means.measure, labels)
-    with system.clock("steps"):
-        adapted = system.take_steps(labels, means.how, seed)
+    radius = adapted = None
+    if (labels is not None or means.prior is None) and system.enough(labels):
+        with system.clock("radius"):
+            radius = system.move_radius(graphs, means.measure, labels)
+        with system.clock("steps"):
+            adapted = system.take_steps(labels, means.how, seed)
     pair, own = None, float("nan")
     if labels is not None:
         first = system.of_prior(model, labels)
