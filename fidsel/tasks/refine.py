@@ -25,10 +25,10 @@ from fidsel.models import ForceField
 from fidsel.models.files import JSON
 from fidsel.refine import Adaptation, Means, Prior, Refinement, always, refine
 from fidsel.refine.figure import radius_plot
+from fidsel.refine.files import PICTURE, RECORD, discard_record
 from fidsel.refine.spectrum import Measure
 from fidsel.tasks.baseline import named_baseline
 from fidsel.tasks.model_files import load_folder
-from fidsel.tasks.refined_files import PICTURE, RECORD, discard_record
 from fidsel.tasks.shift import trained_on
 
 Changed: Any = changes(Adaptation)

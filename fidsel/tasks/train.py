@@ -32,9 +32,9 @@ from fidsel.models.checkpoints import Checkpoints, discard_others
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.files import JSON
 from fidsel.models.watch import Watch
+from fidsel.refine.files import discard_record
 from fidsel.tasks.baseline import file_baseline, named_baseline
 from fidsel.tasks.model_files import require_units_used
-from fidsel.tasks.refined_files import discard_record
 from fidsel.training.baseline import judge, require_baseline_use, train_over
 from fidsel.training.evaluate import errors
 from fidsel.training.recipes.dispatch import takes_steps

@@ -9,8 +9,8 @@ from fidsel.data import write
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.models import NetworkForceField, load
 from fidsel.refine import Adaptation, Means, always, refine
+from fidsel.refine.files import RECORD
 from fidsel.tasks.refine import RefineConfig, refine_files
-from fidsel.tasks.refined_files import RECORD
 
 HOW = Adaptation(steps=20, batch=8, check_every=10)
 TESTS = shaken("CH3OH", 8, 2)

@@ -9,8 +9,8 @@ from morse_molecule import frames
 from spring_systems import shaken, training
 
 from fidsel.models import NetworkForceField
+from fidsel.refine.files import PICTURE, RECORD, discard_record
 from fidsel.tasks.refine import refine_files
-from fidsel.tasks.refined_files import PICTURE, RECORD, discard_record
 from fidsel.tasks.train import train_files
 
 
