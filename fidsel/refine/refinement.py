@@ -133,6 +133,11 @@ def _network(model: ForceField) -> tuple[NetworkForceField, SourceLabels | None]
                 "copy that with_source(source) returns"
             )
         return model.correction, model.baseline
+    if isinstance(model, BySystem):
+        raise UsageError(
+            f"this model was refined already, for {len(model.refined)} systems: refine the one that it came "
+            "from, for the frames of all systems together (FILE,FILE ...)"
+        )
     inside = f" of {model.correction.kind}" if isinstance(model, Baseline) else ""
     raise UsageError(
         f"refinement adapts a network, alone or above a baseline, and a {model.kind} model{inside} has none: "
@@ -180,7 +185,7 @@ def _with_head(
         notes.append("a head for the prior was trained first, on the network as it was")
     head = head_of(model, means.head)
     if training is not None:
-        _require_the_prior(model, below, head, prior, training, advice)
+        notes += _require_the_prior(model, below, head, prior, training, advice)
     return model, head, notes
 
 
@@ -191,14 +196,19 @@ def _require_the_prior(
     prior: Prior,
     training: Frames,
     advice: str,
-) -> None:
+) -> list[str]:
     """Raise a `UsageError` where the head does not know the prior on the frames it was trained on.
+
+    Return what is to be said of training frames that the prior does not label.
 
     Steps lower the loss of a prior that the model has not learnt as well, to the harm of its main head.
     """
-    labels = labels_of_systems(prior, thinned(training, TRIED), head, below)
+    tried = thinned(training, TRIED)
+    labels, why = labels_of_systems(prior, tried, head, below)
+    lacking = len(tried) - len(labels)
+    notes = [f"the prior has no label for {lacking} of {len(tried)} training frames ({why})"] if why else []
     if not len(labels):  # of which each system to be refined tells
-        return
+        return notes
     gap = float(np.linalg.norm(model.predict(labels, head).forces - labels.forces, axis=1).mean())
     size = float(np.linalg.norm(labels.forces, axis=1).mean())
     if gap > STRANGE * size:
@@ -206,6 +216,7 @@ def _require_the_prior(
             f"the head {head!r} is off by {gap:.3g} eV/Å from this prior, whose forces are of {size:.3g}, on "
             f"frames that it was trained on: {advice}"
         )
+    return notes
 
 
 @dataclass

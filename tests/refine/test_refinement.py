@@ -202,6 +202,13 @@ def test_another_prior_than_the_one_learnt_is_refused_where_training_frames_tell
     trained = training("accurate", 3)
     with pytest.raises(UsageError, match=r"the head 'prior' is off by .* take the prior it has learnt"):
         refine(family, both(), Means(prior=mmff94, training=trained, how=HOW))
+    partial = replace(
+        MEANS,
+        training=trained,
+        prior=lambda some: Springs(floor=np.inf if some.formulas[0] == "H3N" else -np.inf),
+    )
+    notes = refine(family, both(), partial).systems[0].notes
+    assert notes[0].startswith("the prior has no label for 3 of 9 training frames (H3N: the prior failed")
     still = Adaptation(steps=1)
     assert refine(family, both(), Means(prior=always(Springs()), training=trained, how=still)).systems
 
@@ -216,6 +223,8 @@ def test_bad_calls_are_refused(family: NetworkForceField) -> None:
         refine(Offset(EnergyReference.zero(frames), "accurate"), frames, MEANS)
     with pytest.raises(UsageError, match="was never trained"):
         refine(painn().with_heads(["prior", "accurate"]), frames, MEANS)
+    with pytest.raises(UsageError, match="refined already, for 0 systems: refine the one that it came from"):
+        refine(BySystem(family, {}), frames, MEANS)
     alone = family.with_heads(["accurate"])
     with pytest.raises(UsageError, match="train it with recipe 'ttt-pretrain' or 'ttt-joint'"):
         refine(alone, frames, MEANS)
