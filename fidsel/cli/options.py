@@ -40,8 +40,8 @@ Seed = Annotated[int, typer.Option(help="Decides every draw; ≥ 0.")]
 Baseline = Annotated[
     str | None,
     typer.Option(
-        help="Quick potential beneath the model: gfn2, gfn1, mmff94, a model's folder, an ASE calculator or "
-        "package.module:Class; a training uses it where it makes the labels easier to learn."
+        help="Quick potential beneath the model: gfn2, gfn1, mmff94, a model's folder, an ASE calculator "
+        "(ase:NAME) or package.module:Class; a training uses it where it makes the labels easier to learn."
     ),
 ]
 Device = Annotated[

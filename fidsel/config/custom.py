@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fidsel.exceptions import UsageError
-from fidsel.fidelity.own_modules import file_of, import_own
+from fidsel.fidelity.own_modules import file_elsewhere, file_of, import_own
 from fidsel.fidelity.source import LabelSource
 from fidsel.models import MODELS, Fittable, ForceField
 from fidsel.models.networks.base import NetworkForceField
@@ -131,13 +131,17 @@ def own_class(kind: str, root: Path) -> Any:  # Any: what a person's module hold
     try:
         return getattr(import_own(module, root), name)
     except (ImportError, AttributeError, SyntaxError) as error:
-        file = file_of(module, root)
-        remedy = (
-            f"put {module.split('.')[0]}.py into {root.resolve()}, or its folder on PYTHONPATH"
-            if file is None
-            else f"mend {file}"
-        )
-        raise UsageError(f"{kind!r} cannot be imported ({error}): {remedy}") from error
+        raise UsageError(f"{kind!r} cannot be imported ({error}): {_remedy(module, root)}") from error
+
+
+def _remedy(module: str, root: Path) -> str:
+    """Say what to do about a class that a module does not give; never to hide an installed package."""
+    first = module.partition(".")[0]
+    if (file := file_of(module, root)) is not None:
+        return f"mend {file}"
+    if (there := file_elsewhere(module)) is not None:
+        return f"{first!r} is {there}: name a class that it has, or give a module of yours another name"
+    return f"put {first}.py into {root.resolve()}, or its folder on PYTHONPATH"
 
 
 def _build(found: Any, kind: str, options: Options) -> Any:

@@ -39,6 +39,16 @@ def file_of(module: str, root: Path) -> Path | None:
     return Path(found.origin) if found is not None and found.origin else None
 
 
+def file_elsewhere(module: str) -> str | None:
+    """Return what a file of a module's top-level name would hide: where an installed one is, or None."""
+    first = module.partition(".")[0]
+    with _campaigns_hidden():
+        found = PathFinder.find_spec(first, sys.path)
+    if found is not None and found.origin:
+        return found.origin
+    return "Python itself" if first in sys.stdlib_module_names else None
+
+
 def import_own(module: str, root: Path) -> ModuleType:
     """Return a module of a campaign's folder, or else one that is installed or on PYTHONPATH.
 

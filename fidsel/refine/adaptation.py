@@ -170,6 +170,15 @@ def _told(curve: list[tuple[int, float]], step: int, *, diverged: bool = False) 
     return Adapted(losses[0], losses[step], step, tuple(curve), diverged)
 
 
+def require_enough(different: int) -> None:
+    """Raise a `PriorError` where a system has too few different frames to adapt a model by."""
+    if different < LEAST:
+        raise PriorError(
+            f"{different} different frames are too few to adapt by and to hold some out: it takes {LEAST} or "
+            "more"
+        )
+
+
 def held_out(frames: Frames, share: float, seed: int) -> tuple[Frames, Frames]:
     """Return frames to step on, and a contiguous part of them held out, at least one.
 
@@ -178,9 +187,6 @@ def held_out(frames: Frames, share: float, seed: int) -> tuple[Frames, Frames]:
     PriorError
         where there are too few.
     """
-    if (n := len(frames.unique())) < LEAST:
-        raise PriorError(
-            f"{n} different frames are too few to adapt by and to hold some out: it takes {LEAST} or more"
-        )
+    require_enough(n := len(frames.unique()))
     sides = frames.split({"train": n - (k := max(1, round(share * n))), "held": k}, by="block", seed=seed)
     return sides["train"], sides["held"]

@@ -58,11 +58,14 @@ def with_prior_head(
         where the prior labels fewer than `LEAST` of the frames, or is the baseline.
     """
     level = NAMES[model.level == NAMES[0]]
-    labels = labels_of_systems(prior, thinned(training, FRAMES), level, below)
+    labels, why = labels_of_systems(prior, thinned(training, FRAMES), level, below)
     if len(labels) < LEAST:
         raise UsageError(
             f"a head for the prior is trained on at least {LEAST} of the training frames, of which the prior "
-            f"labels {len(labels)}: take another prior, or give more frames"
+            f"labels {len(labels)} ({why}): take another prior"
+            if why
+            else f"a head for the prior is trained on at least {LEAST} of the training frames, got "
+            f"{len(labels)}: give more"
         )
     both = model.with_heads([level, model.level], model.level)
     alone = replace(stage, frozen=other_parameters(both.network, ["readout"]))

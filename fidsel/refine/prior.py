@@ -90,12 +90,16 @@ def above(labels: PriorLabels, below: SourceLabels | None) -> PriorLabels:
         return labels
     rest = below.subtract(labels.frames)
     if np.abs(rest.forces).max(initial=0.0) < NOTHING:
-        raise PriorError("the prior is the baseline of this model, above which it says nothing: take another")
+        raise PriorError("the prior is the baseline of this model, above which it says nothing")
     return replace(labels, frames=rest)
 
 
-def labels_of_systems(prior: Prior, frames: Frames, level: str, below: SourceLabels | None = None) -> Frames:
+def labels_of_systems(
+    prior: Prior, frames: Frames, level: str, below: SourceLabels | None = None
+) -> tuple[Frames, str]:
     """Return frames of several systems with the labels of a prior, less those of a baseline.
+
+    Beside them stands why the first of the others has none; "" = all have one.
 
     Systems that the prior cannot treat, and frames that it fails for, are left out.
 
@@ -105,13 +109,16 @@ def labels_of_systems(prior: Prior, frames: Frames, level: str, below: SourceLab
     level : name of the prior's level of theory in the labels.
     below : the baseline.
     """
-    found = frames[:0]
+    found, why = frames[:0], ""
     for system in systems(frames):
         try:
-            found += above(prior_labels(prior, frames[system.rows].unlabelled(), level), below).frames
-        except PriorError:
+            own = above(prior_labels(prior, frames[system.rows].unlabelled(), level), below)
+        except PriorError as error:
+            why = why or f"{system.name}: {error}"
             continue
-    return found
+        found += own.frames
+        why = why or (own.failed and f"{system.name}: the prior failed for some frames: {own.why}") or ""
+    return found, why
 
 
 def mmff94(frames: Frames) -> LabelSource:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -36,12 +37,12 @@ class Compared:
         """Share of frames that refinement made better; frames that it left alone are not."""
         return float((self.after < self.before).mean())
 
-    def to_dict(self) -> dict[str, float]:
-        """Return means for JSON, eV/Å."""
+    def to_dict(self) -> dict[str, float | None]:
+        """Return means for JSON, eV/Å; None for a prior that is not there."""
         return {
             "force_mae_before": float(self.before.mean()),
             "force_mae_after": float(self.after.mean()),
-            "force_mae_of_prior": self.prior,
+            "force_mae_of_prior": self.prior if isfinite(self.prior) else None,
             "better_frames": self.better,
         }
 
@@ -116,11 +117,11 @@ class Refinement:
         }
         if not compared:
             return counts
-        ratios = [one.after.mean() / one.before.mean() for one in compared]
+        ratios = [one.after.mean() / one.before.mean() for one in compared if one.before.any()]
         better = np.concatenate([one.after < one.before for one in compared])
         return counts | {
-            "error_ratio_median": float(np.median(ratios)),
-            "error_ratio_quartiles": np.percentile(ratios, [25, 75]).tolist(),
+            "error_ratio_median": float(np.median(ratios)) if ratios else None,
+            "error_ratio_quartiles": np.percentile(ratios, [25, 75]).tolist() if ratios else None,
             "better_frames": float(better.mean()),
             "worse_systems": sum(bool(ratio > 1) for ratio in ratios),
         }

@@ -16,7 +16,7 @@ from fidsel.models.combinations.by_system import BySystem, keys
 from fidsel.models.combinations.labels import BaselineError, SourceLabels
 from fidsel.models.contract import ForceField
 from fidsel.models.networks.base import NetworkForceField
-from fidsel.refine.adaptation import Adaptation, Adapted, adapt
+from fidsel.refine.adaptation import Adaptation, Adapted, adapt, require_enough
 from fidsel.refine.head import with_prior_head
 from fidsel.refine.prior import Prior, PriorError, PriorLabels, above, labels_of_systems, prior_labels
 from fidsel.refine.radius import Radius, choose_radius, thinned, training_spectrum
@@ -133,6 +133,11 @@ def _network(model: ForceField) -> tuple[NetworkForceField, SourceLabels | None]
                 "copy that with_source(source) returns"
             )
         return model.correction, model.baseline
+    if isinstance(model, BySystem):
+        raise UsageError(
+            f"this model was refined already, for {len(model.refined)} systems: refine the one that it came "
+            "from, for the frames of all systems together (FILE,FILE ...)"
+        )
     inside = f" of {model.correction.kind}" if isinstance(model, Baseline) else ""
     raise UsageError(
         f"refinement adapts a network, alone or above a baseline, and a {model.kind} model{inside} has none: "
@@ -180,7 +185,7 @@ def _with_head(
         notes.append("a head for the prior was trained first, on the network as it was")
     head = head_of(model, means.head)
     if training is not None:
-        _require_the_prior(model, below, head, prior, training, advice)
+        notes += _require_the_prior(model, below, head, prior, training, advice)
     return model, head, notes
 
 
@@ -191,14 +196,19 @@ def _require_the_prior(
     prior: Prior,
     training: Frames,
     advice: str,
-) -> None:
+) -> list[str]:
     """Raise a `UsageError` where the head does not know the prior on the frames it was trained on.
+
+    Return what is to be said of training frames that the prior does not label.
 
     Steps lower the loss of a prior that the model has not learnt as well, to the harm of its main head.
     """
-    labels = labels_of_systems(prior, thinned(training, TRIED), head, below)
+    tried = thinned(training, TRIED)
+    labels, why = labels_of_systems(prior, tried, head, below)
+    lacking = len(tried) - len(labels)
+    notes = [f"the prior has no label for {lacking} of {len(tried)} training frames ({why})"] if why else []
     if not len(labels):  # of which each system to be refined tells
-        return
+        return notes
     gap = float(np.linalg.norm(model.predict(labels, head).forces - labels.forces, axis=1).mean())
     size = float(np.linalg.norm(labels.forces, axis=1).mean())
     if gap > STRANGE * size:
@@ -206,6 +216,7 @@ def _require_the_prior(
             f"the head {head!r} is off by {gap:.3g} eV/Å from this prior, whose forces are of {size:.3g}, on "
             f"frames that it was trained on: {advice}"
         )
+    return notes
 
 
 @dataclass
@@ -270,15 +281,20 @@ class _System:
         self.model = moved
         return radius
 
+    def enough(self, labels: PriorLabels | None) -> bool:
+        """Return whether there are frames enough to change the model by, and note it where there are not."""
+        try:
+            require_enough(len((self.frames if labels is None else labels.frames).unique()))
+        except PriorError as error:
+            self.notes.append(str(error))
+            return False
+        return True
+
     def take_steps(self, labels: PriorLabels | None, how: Adaptation, seed: int) -> Adapted | None:
         """Adapt the model to the prior."""
         if labels is None:
             return None
-        try:
-            self.model, told = adapt(self.model, labels.frames, how, seed=seed)
-        except PriorError as error:
-            self.notes.append(str(error))
-            return None
+        self.model, told = adapt(self.model, labels.frames, how, seed=seed)
         if told.diverged:
             self.notes.append("the steps diverged: lower learning_rate")
         if not told.helped:
@@ -302,10 +318,12 @@ def _refined(
         return SystemRecord(name, n, "refused", (str(error),)), left
     with system.clock("prior"):
         labels = system.labels(means.prior)
-    with system.clock("radius"):
-        radius = system.move_radius(graphs, means.measure, labels)
-    with system.clock("steps"):
-        adapted = system.take_steps(labels, means.how, seed)
+    radius = adapted = None
+    if (labels is not None or means.prior is None) and system.enough(labels):
+        with system.clock("radius"):
+            radius = system.move_radius(graphs, means.measure, labels)
+        with system.clock("steps"):
+            adapted = system.take_steps(labels, means.how, seed)
     pair, own = None, float("nan")
     if labels is not None:
         first = system.of_prior(model, labels)

@@ -10,6 +10,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.files import JSON
+from fidsel.tasks.model_files import ASE
 
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "gfn2": {"kind": "tblite", "method": "GFN2-xTB"},
@@ -24,13 +25,16 @@ def named_baseline(text: str) -> dict[str, Any]:  # Any: settings
 
     Parameters
     ----------
-    text : a name of `NAMES`, the folder of a trained model, "package.module:Class", or an ASE calculator.
+    text : a name of `NAMES`, the folder of a trained model, "package.module:Class", or an ASE calculator,
+        which may have "ase:" before its name.
 
     Examples
     --------
     >>> named_baseline("gfn2"), named_baseline("emt")
     ({'kind': 'tblite', 'method': 'GFN2-xTB'}, {'kind': 'calculator', 'calculator': 'emt'})
     """
+    if text.startswith(ASE):
+        return {"kind": "calculator", "calculator": text.removeprefix(ASE)}
     if text.lower() in NAMES:
         return dict(NAMES[text.lower()])
     if (Path(text) / JSON).exists():

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ConfigDict
 
@@ -25,13 +25,12 @@ from fidsel.models import ForceField
 from fidsel.models.files import JSON
 from fidsel.refine import Adaptation, Means, Prior, Refinement, always, refine
 from fidsel.refine.figure import radius_plot
+from fidsel.refine.files import PICTURE, RECORD, discard_record
 from fidsel.refine.spectrum import Measure
 from fidsel.tasks.baseline import named_baseline
 from fidsel.tasks.model_files import load_folder
 from fidsel.tasks.shift import trained_on
 
-RECORD: Final = "refinement.json"
-"""What was done, beside the model."""
 Changed: Any = changes(Adaptation)
 """What differs from the published steps on a prior."""
 
@@ -121,12 +120,14 @@ def refine_files(
     frames = LabelFile.of(tests).read("accurate", labelled=False)
     with folder_for(out):
         found = refine(made, frames, means, seed=seed, say=report)
-        found.model.save(out)
         own = {"candidates": found.candidates(10), "adaptation": vars(means.how), "seed": seed}
+        text = json.dumps(found.to_dict() | own, indent=1, allow_nan=False)
+        discard_record(out)
+        found.model.save(out)
         with replacing(out / RECORD) as unfinished:
-            unfinished.write_text(json.dumps(found.to_dict() | own, indent=1), encoding="utf-8")
-        if means.training is not None:
-            radius_plot(found, out / "radius.svg")
+            unfinished.write_text(text, encoding="utf-8")
+        if any(system.radius is not None for system in found.systems):
+            radius_plot(found, out / PICTURE)
     return found
 
 

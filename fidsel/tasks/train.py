@@ -32,6 +32,7 @@ from fidsel.models.checkpoints import Checkpoints, discard_others
 from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.files import JSON
 from fidsel.models.watch import Watch
+from fidsel.refine.files import discard_record
 from fidsel.tasks.baseline import file_baseline, named_baseline
 from fidsel.tasks.model_files import require_units_used
 from fidsel.training.baseline import judge, require_baseline_use, train_over
@@ -221,6 +222,7 @@ def train_files(
     with folder_for(folder), _kept(folder, key) as kept:
         watch = Watch(tells(report, "training"), kept)
         trained = train_over(chosen, data, factory, seed, beneath, watch=watch)
+        discard_record(folder)
         trained.model.save(folder)
     return TrainedFiles(
         trained.model,

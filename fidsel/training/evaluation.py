@@ -12,7 +12,7 @@ from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.models.contract import ForceField, Prediction
-from fidsel.models.reference import EnergyReference
+from fidsel.models.reference import EnergyReference, compositions
 
 FEWEST = 5
 """Energies from which on a constant between two levels can be told from errors."""
@@ -55,7 +55,8 @@ class Deviations:
     energy                  eV      of total energies as they are
     energy_per_atom         eV      the same, each divided by the number of its atoms
     constant                eV      median over frames of what was taken out, `Evaluation.constants`
-    aligned                 eV      of total energies, the constants taken out
+    aligned                 eV      of total energies, the constants taken out, without those that a constant
+                                    is made of alone, `Evaluation.alone`
     aligned_per_atom        eV      the same, each divided by the number of its atoms
     ======================= ======= ==================================================================
     """
@@ -71,7 +72,7 @@ class Deviations:
     @property
     def shifted(self) -> bool:
         """Whether a constant between the two energies makes up most of the energy error."""
-        if self.energy is None or self.aligned is None or self.energy.number < FEWEST:
+        if self.energy is None or self.aligned is None or self.aligned.number < FEWEST:
             return False
         return self.energy.mae > DOMINANT * self.aligned.mae and self.energy.mae > 1e-6
 
@@ -95,6 +96,24 @@ class Evaluation:
     def whole(self) -> Deviations:
         """Errors on all frames."""
         return self._of(np.ones(len(self.frames), dtype=bool))
+
+    @cached_property
+    def alone(self) -> BoolArray:
+        """(n_frames,) whether a frame determines its constant alone: no error is left then, by construction.
+
+        So it is for the one frame of a molecule whose composition follows from no other molecules'.
+        """
+        known = np.flatnonzero(np.isfinite(self.frames.energy))
+        out = np.zeros(len(self.frames), dtype=bool)
+        if len(known):
+            _, first, number = np.unique(
+                np.array(self.frames.formulas)[known], return_index=True, return_counts=True
+            )
+            counts = compositions(self.frames[known[first]])[1] * np.sqrt(number)[:, None]
+            basis, size, _ = np.linalg.svd(counts, full_matrices=False)
+            basis = basis[:, size > size[0] * max(counts.shape) * np.finfo(float).eps]
+            out[known[first]] = (number == 1) & ((basis**2).sum(axis=1) > 1 - 1e-9)
+        return out
 
     @cached_property
     def by_element(self) -> Mapping[str, Deviation]:
@@ -127,6 +146,11 @@ class Evaluation:
         lacking = total - int(np.isfinite(self.frames.energy).sum())
         if lacking > 0:
             found.append(f"{lacking} of {total} frames have no energy label: they count for forces alone")
+        if (lone := int(self.alone.sum())) > 0:
+            found.append(
+                f"{lone} of {total} frames are the only one of their molecule and make up its constant: "
+                "they do not count for energies with the constant taken out"
+            )
         if (lacking := total - int(self.frames.has_forces.sum())) > 0:
             found.append(f"{lacking} of {total} frames have no force labels: they count for energies alone")
         return tuple(found)
@@ -167,14 +191,16 @@ class Evaluation:
         energy = (self.prediction.energy - self.frames.energy)[rows]
         known = np.isfinite(energy)
         energy, constant, size = energy[known], self.constants[rows][known], sizes[rows][known]
+        judged = ~self.alone[rows][known]
+        rest = (energy - constant)[judged]
         return Deviations(
             frames=int(rows.sum()),
             forces=Deviation.of((self.prediction.forces - self.frames.forces)[atoms]),
             energy=Deviation.of(energy),
             energy_per_atom=Deviation.of(energy / size),
             constant=float(np.median(constant)) if len(constant) else None,
-            aligned=Deviation.of(energy - constant),
-            aligned_per_atom=Deviation.of((energy - constant) / size),
+            aligned=Deviation.of(rest),
+            aligned_per_atom=Deviation.of(rest / size[judged]),
         )
 
 

@@ -182,6 +182,9 @@ def test_good_classes_are_built_with_their_options(root: Path) -> None:
         ("own_sources:not_a_class", "must name a class, got 3"),
         ("own_sources:Absent", "cannot be imported .*Absent"),
         ("own_nowhere:Springs", "put own_nowhere.py into"),
+        ("ase:emt", "'ase' is .*ase/__init__.py: name a class that it has"),
+        ("ase.nowhere:EMT", "'ase' is .*ase/__init__.py: name a class that it has"),
+        ("math:Springs", "'math' is .*: name a class that it has"),
         ("own_broken:Kernel", "cannot be imported .*never closed"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fidsel.fidelity.engine.pins import PINS
-from fidsel.fidelity.own_modules import ModuleTakenError, file_of, import_own
+from fidsel.fidelity.own_modules import ModuleTakenError, file_elsewhere, file_of, import_own
 
 pytestmark = pytest.mark.usefixtures("own_modules_go_away")
 
@@ -155,6 +155,14 @@ def test_the_file_of_a_module_in_packages(folders: tuple[Path, Path]) -> None:
     assert file_of("bare", folder) is file_of("bare.other", folder) is file_of("none", folder) is None
     assert import_own("pack.inner", folder).NAME == 1
     assert import_own("bare.inner", folder).NAME == 2
+
+
+def test_what_a_file_would_hide_is_known(folders: tuple[Path, Path]) -> None:
+    write(folders[0], mine="NAME = 1")
+    import_own("mine", folders[0])
+    assert str(file_elsewhere("ase.nowhere")).endswith("__init__.py")
+    assert file_elsewhere("sys") == "Python itself"
+    assert file_elsewhere("mine") is file_elsewhere("none") is None, "the folder of a campaign hides nothing"
 
 
 def test_a_module_of_fidsel_is_no_campaigns_own(tmp_path: Path) -> None:

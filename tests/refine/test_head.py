@@ -78,14 +78,22 @@ def test_a_prior_that_the_network_cannot_express_is_refused(supervised: NetworkF
 
 
 @pytest.mark.parametrize(
-    ("source", "below"),
-    [(Springs(floor=np.inf), None), (Springs("below"), SourceLabels(Springs("below")))],
+    ("source", "below", "why"),
+    [
+        (Springs(floor=np.inf), None, "the prior failed for .*did not converge"),
+        (Springs("below"), SourceLabels(Springs("below")), "the prior is the baseline of this model"),
+    ],
     ids=["fails", "is the baseline"],
 )
 def test_a_prior_that_says_nothing_is_refused(
-    supervised: NetworkForceField, source: Springs, below: SourceLabels | None
+    supervised: NetworkForceField, source: Springs, below: SourceLabels | None, why: str
 ) -> None:
     model = supervised if below is None else Baseline(supervised, below)
     means = Means(prior=always(source), training=training("accurate"), how=HOW)
-    with pytest.raises(UsageError, match="at least 8 of the training frames, of which the prior labels 0"):
+    with pytest.raises(UsageError, match=rf"the prior labels 0 \(H2O: {why}.*\): take another prior"):
         refine(model, shaken("CH3OH", 16, 3), means)
+
+
+def test_few_training_frames_are_named_as_such(supervised: NetworkForceField) -> None:
+    with pytest.raises(UsageError, match="at least 8 of the training frames, got 6: give more"):
+        with_prior_head(supervised, training("accurate")[:6], PRIOR)

@@ -49,3 +49,12 @@ def test_all_is_json() -> None:
     assert refinement().systems[0].to_dict()["errors"] == {
         "force_mae_before": 2.0, "force_mae_after": 1.0, "force_mae_of_prior": 0.5, "better_frames": 1.0,
     }  # fmt: skip
+
+
+def test_what_is_not_known_is_null() -> None:
+    none = np.zeros(2)
+    perfect = SystemRecord("A", 2, "kept", compared=Compared(none, none))
+    found = Refinement(BySystem(network("painn"), {}), (perfect,), np.full(2, np.nan))
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert told["summary"]["error_ratio_median"] is told["summary"]["error_ratio_quartiles"] is None
+    assert told["systems"][0]["errors"]["force_mae_of_prior"] is None

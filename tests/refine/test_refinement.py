@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
@@ -15,7 +16,7 @@ from fidsel.models.combinations.labels import SourceLabels
 from fidsel.models.ranges import ExtrapolationWarning
 from fidsel.models.reference import EnergyReference
 from fidsel.refine.adaptation import Adaptation
-from fidsel.refine.prior import always, mmff94
+from fidsel.refine.prior import Prior, always, mmff94
 from fidsel.refine.refinement import Means, head_of, refine
 
 HOW = Adaptation(steps=60, batch=8, check_every=20)
@@ -158,6 +159,28 @@ def test_systems_that_cannot_be_treated_say_why_and_hold_up_nobody(family: Netwo
     assert "2 different frames are too few" in few.notes[0]
 
 
+@pytest.mark.parametrize("prior", [None, always(Springs())])
+def test_too_few_frames_move_no_cutoff(family: NetworkForceField, prior: Prior | None) -> None:
+    still = Adaptation(steps=1, learning_rate=1e-30)
+    means = Means(prior=prior, training=training("accurate"), how=still)
+    four = shaken("CH3CH2OH", 4, 4)
+    assert refine(family, four, replace(means, prior=None)).systems[0].status == "refined", "it would move"
+    (record,) = refine(family, four[:3] + four[:1], means).systems
+    assert record.status == "kept"
+    assert record.radius is record.adapted is None
+    assert "3 different frames are too few" in record.notes[0]
+    assert (record.prior_error is None) == (prior is None)
+
+
+def test_a_prior_that_fails_moves_no_cutoff(family: NetworkForceField) -> None:
+    means = Means(prior=always(Springs()), training=training("accurate"), how=HOW)
+    failing = replace(means, prior=lambda frames: Springs(floor=np.inf if len(frames) == 16 else -np.inf))
+    (record,) = refine(family, shaken("CH3CH2OH", 16, 4), failing).systems
+    assert "the prior failed for 16 of 16 frames" in record.notes[0]
+    assert record.status == "kept"
+    assert record.radius is None
+
+
 def test_fragments_are_refined_like_any_other_system(family: NetworkForceField) -> None:
     whole = shaken("CH3OH", 12, 3)
     positions = whole.dense().positions.copy()
@@ -179,6 +202,13 @@ def test_another_prior_than_the_one_learnt_is_refused_where_training_frames_tell
     trained = training("accurate", 3)
     with pytest.raises(UsageError, match=r"the head 'prior' is off by .* take the prior it has learnt"):
         refine(family, both(), Means(prior=mmff94, training=trained, how=HOW))
+    partial = replace(
+        MEANS,
+        training=trained,
+        prior=lambda some: Springs(floor=np.inf if some.formulas[0] == "H3N" else -np.inf),
+    )
+    notes = refine(family, both(), partial).systems[0].notes
+    assert notes[0].startswith("the prior has no label for 3 of 9 training frames (H3N: the prior failed")
     still = Adaptation(steps=1)
     assert refine(family, both(), Means(prior=always(Springs()), training=trained, how=still)).systems
 
@@ -193,6 +223,8 @@ def test_bad_calls_are_refused(family: NetworkForceField) -> None:
         refine(Offset(EnergyReference.zero(frames), "accurate"), frames, MEANS)
     with pytest.raises(UsageError, match="was never trained"):
         refine(painn().with_heads(["prior", "accurate"]), frames, MEANS)
+    with pytest.raises(UsageError, match="refined already, for 0 systems: refine the one that it came from"):
+        refine(BySystem(family, {}), frames, MEANS)
     alone = family.with_heads(["accurate"])
     with pytest.raises(UsageError, match="train it with recipe 'ttt-pretrain' or 'ttt-joint'"):
         refine(alone, frames, MEANS)

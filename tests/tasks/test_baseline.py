@@ -37,8 +37,8 @@ def test_short_names_stand_for_sections(tmp_path: Path) -> None:
     assert named_baseline("mmff94") == {"kind": "openmm"}
     assert named_baseline(str(tmp_path)) == {"kind": "model", "path": str(tmp_path)}
     assert named_baseline("mine:Potential") == {"kind": "mine:Potential"}
-    assert named_baseline("lj") == {"kind": "calculator", "calculator": "lj"}
-    for text in ("gfn2", "mmff94", str(tmp_path), "lj"):
+    assert named_baseline("lj") == named_baseline("ase:lj") == {"kind": "calculator", "calculator": "lj"}
+    for text in ("gfn2", "mmff94", str(tmp_path), "lj", "ase:lj"):
         values = {
             "model": {"kind": "sgdml", "baseline": named_baseline(text)},
             "recipe": {"kind": "standard"},

@@ -9,7 +9,8 @@ from fidsel.data import write
 from fidsel.exceptions import FidselError, UsageError
 from fidsel.models import NetworkForceField, load
 from fidsel.refine import Adaptation, Means, always, refine
-from fidsel.tasks.refine import RECORD, RefineConfig, refine_files
+from fidsel.refine.files import RECORD
+from fidsel.tasks.refine import RefineConfig, refine_files
 
 HOW = Adaptation(steps=20, batch=8, check_every=10)
 TESTS = shaken("CH3OH", 8, 2)
@@ -57,9 +58,11 @@ def test_a_folder_that_lets_nobody_write_is_told_before_anything_is_refined(
 
 def test_an_ase_calculator_is_a_prior(family: NetworkForceField, tmp_path: Path) -> None:
     still = Adaptation(steps=1, learning_rate=1e-30)
-    found = refine_files(family, shaken("H2O", 5), prior="emt", out=tmp_path / "refined", adaptation=still)
-    assert found.systems[0].prior_error is not None
-    assert (tmp_path / "refined" / RECORD).exists()
+    for name in ("emt", "ase:emt"):
+        out = tmp_path / name.replace(":", "-")
+        found = refine_files(family, shaken("H2O", 5), prior=name, out=out, adaptation=still)
+        assert found.systems[0].prior_error is not None
+        assert (out / RECORD).exists()
 
 
 def test_settings_change_the_published_steps() -> None:

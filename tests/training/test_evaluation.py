@@ -74,6 +74,33 @@ def test_a_constant_between_two_levels_is_taken_out_and_told() -> None:
     assert water_alone.mae < 0.02
 
 
+def test_an_energy_that_makes_up_its_constant_alone_is_no_perfect_one() -> None:
+    one = evaluate(shifted(water(1), 3.0), water(1))
+    assert one.whole.energy == Deviation(1, 3.0, 3.0)
+    assert one.whole.aligned is one.whole.aligned_per_atom is None
+    assert "1 of 1 frames are the only one of their molecule" in one.notes[0]
+    labels = frames(4) + water(1)
+    error = np.array([1.0, -1.0, 1.0, -1.0, 3.0])
+    mixed = evaluate(shifted(labels, error), labels)
+    assert mixed.alone.tolist() == [False] * 4 + [True]
+    assert mixed.whole.aligned == Deviation(4, pytest.approx(1.0), pytest.approx(1.0))
+    assert mixed.by_molecule["H2O"].aligned is None
+    assert "1 of 5 frames are the only one" in mixed.notes[-1]
+
+
+def test_single_frames_of_molecules_that_share_their_elements_are_judged() -> None:
+    """Three alkanes and two energies per element: one number is left of errors."""
+    parts = [
+        Frames.stack([6] * n + [1] * (2 * n + 2), place, energy=[0.0], forces=np.zeros_like(place))
+        for n in (1, 2, 3)
+        for place in [np.arange(9 * n + 6.0).reshape(1, -1, 3)]
+    ]
+    labels = parts[0] + parts[1] + parts[2]
+    found = evaluate(shifted(labels, np.array([1.0, -2.0, 1.0])), labels)
+    assert not found.alone.any()
+    assert found.whole.aligned == Deviation(3, pytest.approx(4 / 3), pytest.approx(np.sqrt(2)))
+
+
 def test_a_constant_is_not_made_of_errors() -> None:
     labels = frames(30)
     found = evaluate(shifted(labels, np.random.default_rng(0).normal(size=30)), labels)

@@ -1,5 +1,6 @@
 """What `shift` and `refine` print."""
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ def _row(system: "SystemRecord") -> list[object]:
     prior = [None, None] if system.prior_error is None else [1000 * x for x in system.prior_error]
     errors: list[float | None] = [None, None, None]
     if (one := system.compared) is not None:
-        errors = [1000 * float(x) for x in (one.before.mean(), one.after.mean(), one.prior)]
+        told = (one.before.mean(), one.after.mean(), one.prior)
+        errors = [1000 * float(x) if isfinite(x) else None for x in told]
     seconds = sum((system.seconds or {}).values())
     return [system.name, system.status, system.frames, cutoff, *prior, *errors, seconds]

@@ -51,7 +51,7 @@ def _forces(found: Evaluation) -> tuple[FloatArray, FloatArray]:
 
 
 def _energies(found: Evaluation) -> tuple[FloatArray, FloatArray]:
-    known = np.isfinite(found.frames.energy)
+    known = np.isfinite(found.frames.energy) & ~found.alone
     label = found.frames.energy[known]
     predicted = (found.prediction.energy - found.constants)[known]
     _, molecule = np.unique(np.array(found.frames.formulas)[known], return_inverse=True)

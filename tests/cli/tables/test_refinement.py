@@ -48,3 +48,6 @@ def test_what_was_done_is_told_for_each_system(capsys: pytest.CaptureFixture[str
     assert "refined model in refined" in told.err
     refinement_tables(Refinement(found.model, (not_done,), np.array([np.nan])), Path("refined"))
     assert "no system was refined: the model in refined is as before" in capsys.readouterr().err
+    bare = SystemRecord("A", 2, "kept", compared=Compared(compared.before, compared.after))
+    refinement_tables(Refinement(found.model, (bare,), np.array([np.nan])), Path("refined"))
+    assert rows(capsys.readouterr().out)[0][-4:] == ["500", "200", "–", "0"]

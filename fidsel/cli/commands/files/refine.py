@@ -21,8 +21,9 @@ Given = Annotated[
 Prior = Annotated[
     str | None,
     typer.Option(
-        help="Cheap labels to adapt by: gfn2, gfn1, mmff94, a model's folder, an ASE calculator or "
-        "package.module:Class. A head of the model must have learnt them, or is trained with --train."
+        help="Cheap labels to adapt by: gfn2, gfn1, mmff94, a model's folder, an ASE calculator "
+        "(ase:NAME) or package.module:Class. A head of the model must have learnt them, or is trained "
+        "with --train."
     ),
 ]
 

@@ -32,8 +32,8 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="sgdml, painn, gemnet, mace ..., ensemble (of painn; else model.member.kind=KIND) or "
-            "average (of sgdml and painn)."
+            help="sgdml, painn, gemnet, mace ..., ensemble (of painn as it is; for another or its settings "
+            "model.member.kind=KIND) or average (of sgdml and painn)."
         ),
     ] = "sgdml",
     recipe: Annotated[
