@@ -125,7 +125,7 @@ def md(
     check: Check = None,
     time_limit: TimeLimit = None,
     files: FileOptions,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that --out names.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of --out and --stops.")] = False,
     seed: Seed = 0,
     device: Device = None,
     as_json: AsJson = False,
@@ -159,7 +159,10 @@ def md(
             report=say,
         )
     document(measured(found)) if as_json else dynamics_tables(found)
-    told(("trajectories", out), ("picture", picture))
+    written = stops if found.get("candidates") else None
+    told(("trajectories", out), ("candidates", written), ("picture", picture))
+    if stops is not None and written is None:
+        note(f"no file {stops} is there: a model was unsure of no frame")
 
 
 def told(*written: tuple[str, Path | None]) -> None:
