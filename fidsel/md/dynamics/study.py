@@ -165,7 +165,10 @@ def study(
     key = digest([starts.digest(), vars(protocol) | {"time": 0}, seed, known, *map(_told, made.values())])
     kept = Checkpoints(folder, key, every)
     share = None if most is None else most // len(cases)
-    found, notes = [], []
+    notes = list(
+        dict.fromkeys(f"{part.formulas[0]}: {text}" for _, part, _, run in cases for text in run.bonds.notes)
+    )
+    found = []
     for number, (name, part, timestep, run) in enumerate(cases):
         system = str(part.formulas[0])
         samples = Samples(kept.path / f"{number:02d}.samples", len(run.masses), share)

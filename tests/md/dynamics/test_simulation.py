@@ -9,6 +9,7 @@ from mmff_force_field import MMFFForceField
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.md.bonding import Bonding
 from fidsel.md.dynamics.replicas import ReplicaRun
 from fidsel.md.dynamics.samples import Samples
 from fidsel.md.dynamics.simulation import simulate
@@ -132,7 +133,7 @@ def test_a_linear_molecule_turns_about_two_axes(tmp_path: Path) -> None:
     still = ReplicaRun(
         lambda x: (np.zeros(len(x)), np.zeros_like(x)),
         start,
-        (),
+        Bonding.same((), 400),
         np.full(400, 300.0),
         Thermostat(1e-6, 0.0),
         Stops(),
