@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.data import atomic_masses
+from ase.units import fs, kB
 from mmff_force_field import MMFFForceField
 
 from fidsel.arrays import FloatArray
@@ -97,6 +99,25 @@ def test_temperatures_average_to_that_of_the_bath(tmp_path: Path) -> None:
     )
     found = simulate(bath, 400, 3, Samples(tmp_path / "bath", 3), every=5)
     assert found.temperature() == pytest.approx(300, rel=0.1)
+
+
+def test_the_temperature_of_a_vibration_does_not_depend_on_the_time_step(tmp_path: Path) -> None:
+    stiff, start = 40.0, Frames.stack([1], np.zeros((2000, 1, 3)))
+    omega = np.sqrt(stiff / atomic_masses[1]) * fs
+    for timestep in (0.1 / omega, 1.0 / omega):
+        spring = ReplicaRun(
+            lambda x: (0.5 * stiff * (x**2).sum(axis=(1, 2)), -stiff * x),
+            start,
+            Bonding.same((), 2000),
+            np.full(2000, 300.0),
+            Thermostat(timestep, 0.3 / timestep),
+            Stops(hot=np.inf, loss=np.inf),
+        )
+        found = simulate(spring, 60, 3, Samples(tmp_path / "spring", 1), every=3)
+        rows = found.samples.read()
+        assert found.temperature() == pytest.approx(300, rel=0.02)
+        slow = rows["kinetic"][rows["step"] > 20].mean() / (1.5 * kB)
+        assert slow == pytest.approx(300 * (1 - (timestep * omega / 2) ** 2), rel=0.03)
 
 
 def test_what_does_not_belong_to_a_run_begins_anew(tmp_path: Path) -> None:
