@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class Protocol:
 
     Parameters
     ----------
-    time : fs.
+    time : fs; the last step may end after it.
     timesteps : fs, each tried with all replicas.
     temperatures : K, shared out over the replicas in turn.
     friction : 1/fs; 0 = NVE.
@@ -174,7 +174,7 @@ def study(
         samples = Samples(kept.path / f"{number:02d}.samples", len(run.masses), share)
         one = simulate(
             run,
-            round(protocol.time / timestep),
+            ceil(protocol.time / timestep - 1e-9),  # whole steps, not less than was asked for
             seed,
             samples,
             every=protocol.every,
