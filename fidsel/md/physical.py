@@ -15,6 +15,8 @@ Bonds = Sequence[tuple[int, int]]
 
 OVERLAP, TORN, APART, NOT_FINITE = "overlap", "torn bond", "fragments apart", "not finite"
 NEW_BOND = "new bond"
+BONDED = 1.3
+"""Atoms closer than this multiple of the sum of their covalent radii are bonded."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class PhysicalRange:
 
 
 def bonds_of(numbers: Sequence[int] | IntArray, positions: FloatArray) -> tuple[tuple[int, int], ...]:
-    """Return the pairs that are bonded in every frame: closer than 1.3 × the sum of covalent radii.
+    """Return the pairs that are bonded in every frame: closer than `BONDED` × the sum of covalent radii.
 
     Parameters
     ----------
@@ -125,7 +127,7 @@ def bonds_of(numbers: Sequence[int] | IntArray, positions: FloatArray) -> tuple[
     i, j = np.triu_indices(len(numbers), 1)
     radius = covalent_radii[np.asarray(numbers)]
     distance = np.linalg.norm(positions[:, i] - positions[:, j], axis=-1)
-    bonded = (distance < 1.3 * (radius[i] + radius[j])).all(axis=0)
+    bonded = (distance < BONDED * (radius[i] + radius[j])).all(axis=0)
     return tuple(zip(i[bonded].tolist(), j[bonded].tolist(), strict=True))
 
 

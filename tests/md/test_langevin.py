@@ -13,6 +13,7 @@ from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.fidelity.sources.openmm import MMFFSource
+from fidsel.md.bonding import Bonding
 from fidsel.md.dynamics.replicas import ReplicaRun
 from fidsel.md.dynamics.stops import Stops
 from fidsel.md.langevin import OpenMMRun, Replicas, Thermostat, at_rest
@@ -30,7 +31,7 @@ def oscillators(n: int, thermostat: Thermostat, temperature: float = 300.0) -> R
     return ReplicaRun(
         surface=spring,
         frames=Frames.stack([1], np.zeros((n, 1, 3))),
-        bonds=(),
+        bonds=Bonding.same((), n),
         temperatures=np.full(n, temperature),
         thermostat=thermostat,
         stops=Stops(hot=np.inf),  # single atoms are hot now and then

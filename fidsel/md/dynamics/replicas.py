@@ -12,9 +12,10 @@ from ase.units import kB
 from fidsel.arrays import BoolArray, FloatArray
 from fidsel.data import Frames
 from fidsel.exceptions import FidselError, UsageError
+from fidsel.md.bonding import Bonding
 from fidsel.md.dynamics.stops import NO_DOUBT, UNCERTAIN, Exit, Stops, exits
 from fidsel.md.langevin import Replicas, Thermostat, at_rest, drift, kick, thermal
-from fidsel.md.physical import Bonds, bonds_of, check_within
+from fidsel.md.physical import check_within
 from fidsel.md.surface import surface_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class ReplicaRun:
     ----------
     surface : energies and forces of a batch.
     frames : one start for each replica.
-    bonds : pairs that must stay bonded.
+    bonds : pairs that must stay bonded, of each replica.
     temperatures : (k,) K.
     model : asked how sure it is, where `stops.doubt` says so; None = it is never asked.
     anew : whether a replica that ends starts anew.
@@ -41,7 +42,7 @@ class ReplicaRun:
 
     surface: "Surface"
     frames: Frames
-    bonds: Bonds
+    bonds: Bonding
     temperatures: FloatArray
     thermostat: Thermostat
     stops: Stops
@@ -61,7 +62,7 @@ class ReplicaRun:
     ) -> Self:
         """Return one replica per starting frame, the temperatures taken in turn.
 
-        Bonds are those that every starting frame has.
+        Bonds are those of each starting frame, see `Bonding`.
 
         Raises `UsageError` where the frames are not of the same atoms, or one is out of range itself, and
         where the model cannot say how sure it is.
@@ -69,8 +70,8 @@ class ReplicaRun:
         from fidsel.models.contract import ForceField
 
         numbers, positions = starts.dense()[:2]
-        bonds = bonds_of(numbers, positions)
-        check_within(stops.limits.reasons(numbers, positions, bonds))
+        bonds = Bonding.of_starts(numbers, positions)
+        check_within(bonds.reasons(stops.limits, numbers, positions, np.arange(len(starts))))
         own = model if isinstance(model, ForceField) else None
         if own is not None:
             stops.doubt.require(own)
@@ -145,7 +146,7 @@ class ReplicaRun:
         noise = rng.normal(size=self.starts.shape)[state.rows] if bath else None
         state = drift(state, self.masses, self.thermal_energy[state.rows], self.thermostat, noise)
         numbers = self.frames.dense().numbers
-        reasons = self.stops.limits.reasons(numbers, state.positions, self.bonds)
+        reasons = self.bonds.reasons(self.stops.limits, numbers, state.positions, state.rows)
         left = exits(state, {i: (reason, "") for i, reason in enumerate(reasons) if reason})
         state = self._without(state, left, rng)
         if len(state) == 0:

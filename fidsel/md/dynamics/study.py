@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class Protocol:
 
     Parameters
     ----------
-    time : fs.
+    time : fs; the last step may end after it.
     timesteps : fs, each tried with all replicas.
     temperatures : K, shared out over the replicas in turn.
     friction : 1/fs; 0 = NVE.
@@ -165,13 +165,16 @@ def study(
     key = digest([starts.digest(), vars(protocol) | {"time": 0}, seed, known, *map(_told, made.values())])
     kept = Checkpoints(folder, key, every)
     share = None if most is None else most // len(cases)
-    found, notes = [], []
+    notes = list(
+        dict.fromkeys(f"{part.formulas[0]}: {text}" for _, part, _, run in cases for text in run.bonds.notes)
+    )
+    found = []
     for number, (name, part, timestep, run) in enumerate(cases):
         system = str(part.formulas[0])
         samples = Samples(kept.path / f"{number:02d}.samples", len(run.masses), share)
         one = simulate(
             run,
-            round(protocol.time / timestep),
+            ceil(protocol.time / timestep - 1e-9),  # whole steps, not less than was asked for
             seed,
             samples,
             every=protocol.every,

@@ -118,7 +118,7 @@ def refresh_pool(
         Frames.stack(chosen.dense().numbers, part - part.mean(axis=1, keepdims=True), group=group, **like)
         for part, group in zip(parts, groups, strict=True)
     ]
-    notes = notes_on(reports)
+    notes = (*notes_on(reports), *run.bonds.notes)
     if unsure:
         notes += (f"{len(unsure)} frames are ones that the model was unsure of",)
     return Sample(join(pool), SampleReport("model-md", seed, reports, notes=notes))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fidsel.config.load import check_config
+from fidsel.data import Frames
 from fidsel.data.path_name import path_name
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.source import LabelSource
@@ -46,11 +47,27 @@ def maker(model: Model, device: str = "auto") -> Maker:
         )
     section = named_baseline(text.removeprefix(ASE))
     try:
-        return section_prior(check_config(PriorConfig, {"prior": section}, (), "the model").prior)
+        made = section_prior(check_config(PriorConfig, {"prior": section}, (), "the model").prior)
     except UsageError as error:
         if text.startswith(ASE):
             raise
         raise UsageError(f"there is no folder {text}, and no label source of that name: {error}") from error
+    return _of_neutral(text, made) if section["kind"] == "calculator" else made
+
+
+def _of_neutral(name: str, made: Maker) -> Maker:
+    """Return the same for molecules without charge and spin: no parameter would tell a calculator of them."""
+
+    def checked(frames: Frames) -> ForceField | LabelSource:
+        if frames.charge.any() or frames.spin.any():
+            raise UsageError(
+                f"{name} is not told of charge and spin, and {frames.formulas[0]} has charge "
+                f"{frames.charge[0]}, spin = 2S = {frames.spin[0]}: take gfn2 or gfn1, or "
+                "package.module:Class, a source of your own that makes the calculator of each frame"
+            )
+        return made(frames)
+
+    return checked
 
 
 def called(model: Model) -> str:

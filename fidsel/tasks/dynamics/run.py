@@ -82,7 +82,7 @@ def dynamics_files(
     starts : frames, a file of them, or the folder of a campaign, for the frames its best round trained on.
     reference : frames of the same molecules at the temperature, such as a trajectory of an accurate level.
     device : where models in folders run.
-    force : whether trajectories that are there may be replaced.
+    force : whether trajectories and candidates that are there may be replaced.
     report : hears how far it is.
 
     Raises
@@ -96,6 +96,8 @@ def dynamics_files(
     out = products.out
     if products.candidates is not None:
         require_written(products.candidates)
+        if out is not None and out.resolve() == products.candidates.resolve():
+            raise UsageError(f"--out and --stops both name {out}: name two files")
     require_ending(out, "a trajectory", *FORMATS)
     require_writable(out, products.candidates, products.picture)
     require_picture(products.picture)
@@ -104,6 +106,8 @@ def dynamics_files(
         return lambda step, of, detail: report(name, step, of, detail)
 
     with _scratch(out, force) as folder:
+        if not force:
+            _require_free(products.candidates, "--stops")
         named = makers(models, device)
         frames = read_starts(starts)
         known = {} if reference is None else _reference(reference, frames)
@@ -123,10 +127,7 @@ def dynamics_files(
         shapes = _shapes(found, known) if known else {}
         record["against_reference"] = {name: here.compared(there) for name, (here, there) in shapes.items()}
         if products.candidates is not None:
-            unsure = found.candidates()
-            record["candidates"] = 0 if unsure is None else len(unsure)
-            if unsure is not None:
-                write(products.candidates, unsure)
+            record["candidates"] = _write_candidates(products.candidates, found.candidates())
         if products.picture is not None:
             dynamics_plot(found, _panels(shapes), products.picture)
     return record
@@ -185,6 +186,21 @@ def _bounds(models: Mapping[str, Model]) -> Mapping[str, ClusterBounds]:
     return found
 
 
+def _require_free(path: Path | None, option: str) -> None:
+    """Raise a `UsageError` where there is a file that would be replaced."""
+    if path is not None and path.exists():
+        raise UsageError(f"{path} is there already and is kept: name another {option}, or give --force")
+
+
+def _write_candidates(path: Path, found: Frames | None) -> int:
+    """Write frames and return how many; where there are none, no file of earlier ones stays."""
+    if found is not None:
+        write(path, found)
+        return len(found)
+    path.unlink(missing_ok=True)
+    return 0
+
+
 @contextmanager
 def _scratch(out: Path | None, force: bool) -> Iterator[Path]:
     """Give a folder for samples and checkpoints, which stays only where the work is not done.
@@ -197,8 +213,8 @@ def _scratch(out: Path | None, force: bool) -> Iterator[Path]:
         return
     part = out.with_name(f"{out.name}.part")
     with CampaignLock(part, what=f"the trajectories of {out}"):
-        if out.exists() and not force:
-            raise UsageError(f"{out} is there already and is kept: name another --out, or give --force")
+        if not force:
+            _require_free(out, "--out")
         yield part
         shutil.rmtree(part)
 

@@ -36,7 +36,7 @@ def states(made: ReplicaRun, steps: int, seed: int = 0) -> tuple[list[Replicas],
 
 def test_temperatures_are_taken_in_turn_and_bonds_from_the_starts() -> None:
     assert run().temperatures.tolist() == [300.0, 500.0, 300.0]
-    assert sorted(tuple(sorted(pair)) for pair in run().bonds) == [(0, 1), (0, 2)]
+    assert sorted(tuple(sorted(pair)) for pair in run().bonds.kinds[0]) == [(0, 1), (0, 2)]
 
 
 def test_the_generator_decides() -> None:

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.data import atomic_masses
+from ase.units import fs, kB
 from mmff_force_field import MMFFForceField
 
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.fidelity.molecules.molecule import from_smiles
+from fidsel.md.bonding import Bonding
 from fidsel.md.dynamics.replicas import ReplicaRun
 from fidsel.md.dynamics.samples import Samples
 from fidsel.md.dynamics.simulation import simulate
@@ -98,6 +101,25 @@ def test_temperatures_average_to_that_of_the_bath(tmp_path: Path) -> None:
     assert found.temperature() == pytest.approx(300, rel=0.1)
 
 
+def test_the_temperature_of_a_vibration_does_not_depend_on_the_time_step(tmp_path: Path) -> None:
+    stiff, start = 40.0, Frames.stack([1], np.zeros((2000, 1, 3)))
+    omega = np.sqrt(stiff / atomic_masses[1]) * fs
+    for timestep in (0.1 / omega, 1.0 / omega):
+        spring = ReplicaRun(
+            lambda x: (0.5 * stiff * (x**2).sum(axis=(1, 2)), -stiff * x),
+            start,
+            Bonding.same((), 2000),
+            np.full(2000, 300.0),
+            Thermostat(timestep, 0.3 / timestep),
+            Stops(hot=np.inf, loss=np.inf),
+        )
+        found = simulate(spring, 60, 3, Samples(tmp_path / "spring", 1), every=3)
+        rows = found.samples.read()
+        assert found.temperature() == pytest.approx(300, rel=0.02)
+        slow = rows["kinetic"][rows["step"] > 20].mean() / (1.5 * kB)
+        assert slow == pytest.approx(300 * (1 - (timestep * omega / 2) ** 2), rel=0.03)
+
+
 def test_what_does_not_belong_to_a_run_begins_anew(tmp_path: Path) -> None:
     samples, made = Samples(tmp_path / "run", 3), run()
 
@@ -132,7 +154,7 @@ def test_a_linear_molecule_turns_about_two_axes(tmp_path: Path) -> None:
     still = ReplicaRun(
         lambda x: (np.zeros(len(x)), np.zeros_like(x)),
         start,
-        (),
+        Bonding.same((), 400),
         np.full(400, 300.0),
         Thermostat(1e-6, 0.0),
         Stops(),

@@ -49,6 +49,11 @@ def test_models_molecules_and_time_steps_are_compared(tmp_path: Path) -> None:
     assert record["runs"][0]["survived"] == 1.0
 
 
+def test_a_time_is_never_cut_short(tmp_path: Path) -> None:
+    found = study({"good": MODELS["good"]}, STARTS, Protocol(2.1, (0.1, 0.7, 2.0)), 1, tmp_path)
+    assert [one.steps for one in found.simulations] == [21, 3, 2]
+
+
 def test_a_study_tells_what_it_could_not_go_on_from(tmp_path: Path) -> None:
     done = study({"good": MODELS["good"]}, STARTS, Protocol(10.0), 1, tmp_path)
     assert done.notes == ()

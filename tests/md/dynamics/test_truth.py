@@ -17,6 +17,7 @@ from ase.units import fs, kB
 from fidsel.arrays import FloatArray
 from fidsel.data import Frames
 from fidsel.data.difference import above
+from fidsel.md.bonding import Bonding
 from fidsel.md.dynamics.replicas import ReplicaRun
 from fidsel.md.dynamics.samples import Samples
 from fidsel.md.dynamics.simulation import simulate
@@ -118,7 +119,12 @@ def test_one_step_is_that_of_ase_s_velocity_verlet() -> None:
 def test_averages_are_those_of_ase_s_langevin_and_of_equipartition(tmp_path: Path) -> None:
     start = TRAIN[:1].unlabelled()
     run = ReplicaRun(
-        springs, start[np.zeros(10, int)], (), np.full(10, 100.0), Thermostat(0.5, 0.05), PATIENT
+        springs,
+        start[np.zeros(10, int)],
+        Bonding.same((), 10),
+        np.full(10, 100.0),
+        Thermostat(0.5, 0.05),
+        PATIENT,
     )
     found = simulate(run, 600, 1, Samples(tmp_path / "bath", 3), every=5)
     rows = found.samples.read()
@@ -148,7 +154,12 @@ def test_a_harmonic_molecule_swings_with_its_frequency(tmp_path: Path) -> None:
         return (stiffness / 2 * (length - 0.74) ** 2)[:, 0], np.stack([pull, -pull], axis=1)
 
     run = ReplicaRun(
-        spring, start, ((0, 1),), np.array([1e-9]), Thermostat(0.05, 0.0), Stops(hot=np.inf, loss=np.inf)
+        spring,
+        start,
+        Bonding.same([(0, 1)], 1),
+        np.array([1e-9]),
+        Thermostat(0.05, 0.0),
+        Stops(hot=np.inf, loss=np.inf),
     )
     found = simulate(run, 1000, 0, Samples(tmp_path / "swing", 2), every=1)
     rows = found.samples.read()

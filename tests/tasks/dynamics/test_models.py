@@ -6,6 +6,7 @@ import pytest
 from mmff_force_field import MMFFForceField
 from spring_systems import shaken
 
+from fidsel.data import Frames
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.tasks.dynamics.models import called, maker, makers
@@ -44,3 +45,11 @@ def test_a_folder_is_called_by_its_name_however_it_is_written(
     assert called(tmp_path / "best") == "best"
     assert called("gfn2") == "gfn2"
     assert called("/") == "/"
+
+
+def test_a_calculator_that_would_not_hear_of_a_charge_is_refused() -> None:
+    hydroxide = Frames.stack([8, 1], [[[0, 0, 0], [0, 0, 0.97]]], charge=-1)
+    made = maker("ase:emt")
+    assert made(hydroxide.replace(charge=[0])).forces
+    with pytest.raises(UsageError, match=r"ase:emt is not told of charge and spin, and HO.* take gfn2"):
+        made(hydroxide)

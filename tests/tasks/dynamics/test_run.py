@@ -7,15 +7,17 @@ import pytest
 from mmff_force_field import MMFFForceField
 from spring_systems import Springs, shaken
 
-from fidsel.data import Frames
+from fidsel.data import Frames, read
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import CampaignLock, LockError, MMFFSource
 from fidsel.fidelity.molecules.molecule import from_smiles
 from fidsel.md.dynamics.study import Protocol
+from fidsel.models.ranges import ElementRanges
 from fidsel.tasks.dynamics.run import Products, dynamics_files, protocol_of
 
 WATERS = shaken("H2O", 2)
 SHORT = Protocol(5.0, every=5)
+WORDS = {"friction": 0.02, "replicas": 2, "every": 5, "ensemble": "langevin", "bonds": "transfer"}
 
 
 def test_models_called_the_same_are_told_apart() -> None:
@@ -57,6 +59,28 @@ def test_trajectories_are_written_by_one_process_at_a_time(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["run.traj"]
     with pytest.raises(UsageError, match="there already"):
         dynamics_files([MMFFForceField(from_smiles("O"))], WATERS, SHORT, products=out)
+
+
+class Knowing(MMFFForceField):
+    """A model that knows the distances it was trained on."""
+
+    seen = (ElementRanges.of(WATERS, 5.0),)
+
+
+def test_candidates_replace_no_file_unasked_and_none_leave_none(tmp_path: Path) -> None:
+    kept = tmp_path / "mine.extxyz"
+    kept.write_bytes(b"frames of a person")
+    model, products = Knowing(from_smiles("O")), Products(candidates=kept)
+    with pytest.raises(UsageError, match=r"mine.extxyz is there already and is kept: name another --stops"):
+        dynamics_files([Untouched(from_smiles("O"))], WATERS, SHORT, products=products)
+    assert kept.read_bytes() == b"frames of a person"
+    unsure = protocol_of(20.0, (0.5,), (300.0,), doubt=(None, 0.0, None), **WORDS)
+    found = dynamics_files([model], WATERS, unsure, products=products, force=True)
+    assert len(read(kept)) == found["candidates"] > 0
+    assert dynamics_files([model], WATERS, SHORT, products=products, force=True)["candidates"] == 0
+    assert not kept.exists()
+    with pytest.raises(UsageError, match="--out and --stops both name"):
+        dynamics_files([model], WATERS, SHORT, products=Products(kept, kept))
 
 
 def test_samples_that_nobody_asked_for_take_no_more_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,9 @@ class RunOptions:
         str, typer.Option(help="K; several, with commas, are shared out over the replicas.")
     ] = "300"
     time: Annotated[str, typer.Option(help="How long, e.g. 500fs, 10ps, 1ns; a bare number is fs.")] = "1ps"
-    steps: Annotated[int | None, typer.Option(help="How long in time steps, in place of --time.")] = None
+    steps: Annotated[
+        int | None, typer.Option(help="How long in steps of the smallest of --dt, in place of --time.")
+    ] = None
     dt: Annotated[str, typer.Option(help="Time step, fs; several with commas: each is tried.")] = "0.5"
     friction: Annotated[float, typer.Option(help="Of Langevin dynamics, 1/fs.")] = 0.01
     ensemble: Annotated[str, typer.Option(help="langevin, or nve: no bath.")] = "langevin"
@@ -125,7 +127,7 @@ def md(
     check: Check = None,
     time_limit: TimeLimit = None,
     files: FileOptions,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that --out names.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of --out and --stops.")] = False,
     seed: Seed = 0,
     device: Device = None,
     as_json: AsJson = False,
@@ -141,10 +143,13 @@ def md(
     named = [model.strip() for model in models.split(",")]
     starts, where = files.frames(start), device or "auto"
     if check is not None:
+        refuse_unused(run != RunOptions(), out, stops, reference, force or seed)
         found = check_files(named, starts, check, device=where, picture=picture, time_limit=time_limit)
         document(measured(found)) if as_json else check_table(found)
         told(("picture", picture))
         return
+    if time_limit is not None:
+        raise typer.BadParameter("--time-limit is for --check alone")
     protocol = run.protocol(cautious=stops is not None)
     with progress() as say:
         found = task.dynamics_files(
@@ -159,7 +164,21 @@ def md(
             report=say,
         )
     document(measured(found)) if as_json else dynamics_tables(found)
-    told(("trajectories", out), ("picture", picture))
+    written = stops if found.get("candidates") else None
+    told(("trajectories", out), ("candidates", written), ("picture", picture))
+    if stops is not None and written is None:
+        note(f"no file {stops} is there: a model was unsure of no frame")
+
+
+def refuse_unused(*given: object) -> None:
+    """Raise a `UsageError` where options of dynamics are given beside --check, which runs none."""
+    from fidsel.exceptions import UsageError
+
+    if any(given):
+        raise UsageError(
+            "--check runs no dynamics: leave --time, --temperature and the other options of a run, --out, "
+            "--stops, --reference, --force and --seed out, or --check"
+        )
 
 
 def told(*written: tuple[str, Path | None]) -> None:

@@ -90,6 +90,12 @@ def test_a_committee_that_doubts_gives_candidates(tmp_path: Path, capfd: pytest.
     assert len(read(stops, ":")) == json.loads(done.out)["candidates"] == unsure > 0
     details = [one["detail"] for one in found["replicas"] if one["cause"] == "uncertain"]
     assert all("outside of training" in detail for detail in details)
+    again = fidsel(capfd, *words)
+    assert again.code == 2
+    assert "name another --stops, or give --force" in again.err
+    sure = fidsel(capfd, *[word if word != "0.0" else "100" for word in words], "--force")
+    assert (sure.code, json.loads(sure.out)["candidates"], stops.exists()) == (0, 0, False)
+    assert "a model was unsure of no frame" in sure.err
 
 
 def test_without_a_bath_energy_is_conserved(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -150,6 +156,9 @@ def test_mistakes_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
         (["mmff94", start, "--out", tmp_path / "t.unknown"], "written as .extxyz or .xyz or .traj"),
         (["mmff94", start, "--reference", silicon], "the reference must have the molecules of the starts"),
         (["no/model", start], "no/model"),
+        (["mmff94", start, "--check", "mmff94", "--out", tmp_path / "t.extxyz"], "--check runs no dynamics"),
+        (["mmff94", start, "--check", "mmff94", "--time", "5ps"], "--check runs no dynamics"),
+        (["mmff94", start, "--time-limit", "5"], "--time-limit is for --check alone"),
         (["mmff94", start, "--replicas", "0"], "replicas of dynamics must be a whole number > 0"),
         ([untrained, start], "never trained"),
         ([network, silicon], "[14]"),
