@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from tiny_campaign import check_consistent, labels, picks, rounds, run, write_campaign
 
-from fidsel.campaign import iterate
-from fidsel.campaign.settings import Campaign
+from fidsel.campaign import Round, iterate, plan_campaign
+from fidsel.campaign.settings import Campaign, silent
 from fidsel.config.build import open_campaign
 from fidsel.data import read
 from fidsel.exceptions import FidselError, UsageError
@@ -32,6 +32,11 @@ def held_out(folder: Path) -> set[str]:
     return {*record["test"], *record["validation"], *record["barred"]}
 
 
+def left_at_most(last: Round) -> float:
+    """Return less than the price of a frame, and what picks spare that have a cheap label already."""
+    return 1.05 + 0.05 * len(last.picks)
+
+
 def test_rounds_add_up(finished: Path) -> None:
     found = rounds(finished)
     assert [record.index for record in found] == [0, 1, 2]
@@ -41,7 +46,7 @@ def test_rounds_add_up(finished: Path) -> None:
         lines = Ledger(store).lines()
     assert found[-1].spent == pytest.approx(sum(line.amount for line in lines if counted(line.account)))
     assert found[-1].spent + found[-1].remaining == pytest.approx(22.0)
-    assert found[-1].remaining < 1.05, "the last round spends what is left"
+    assert found[-1].remaining < left_at_most(found[-1]), "the last round spends what is left"
     for record in found:
         assert record.cost == pytest.approx(record.predicted_cost), "prices are declared"
         assert record.labels["accurate"] == 5 + sum(len(r.picks) for r in found[: record.index + 1])
@@ -312,7 +317,7 @@ def test_failed_labels_are_charged_once_and_not_picked_again(tmp_path: Path) -> 
     assert any("labels of accurate failed: did not converge" in note for r in found for note in r.notes)
     everything = [pick.frame for record in found for pick in record.picks]
     assert len(everything) == len(set(everything))
-    assert found[-1].remaining < 1.05
+    assert found[-1].remaining < left_at_most(found[-1])
     check_consistent(folder)
 
 
@@ -347,7 +352,7 @@ def test_measured_costs_are_planned_anew(tmp_path: Path) -> None:
     prices = [f"fidelity.{i}.price={{per='core-second',value=1}}" for i in (0, 1)]
     overrides = [*prices, "budget={total=90, unit='core-s'}", "fidelity.1.options.seconds=2.0"]
     folder = write_campaign(tmp_path, cheap="slow = 1.0", accurate="slow = 2.0")
-    run(folder, *overrides, "fidelity.0.options.seconds=1.0", "campaign.target=1000.0")
+    plan_campaign(open_campaign(folder, [*overrides, "fidelity.0.options.seconds=1.0"]), silent)
     quick = ["fidelity.0.options.seconds=0.001", "fidelity.0.options.slow=0.001"]
     found = run(folder, *overrides, *quick, "campaign.rounds=1")
     with LabelStore(folder / "labels.db", read_only=True) as store:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from math import floor
+from math import floor, isclose
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from fidsel.campaign.workspace import Workspace, open_journal, open_workspace
 from fidsel.data import Frames
 from fidsel.data.atomic import write_text
 from fidsel.fidelity.planner.plan import Plan, UnbudgetedLabels
-from fidsel.fidelity.planner.recommend import PricedLevel, plan
+from fidsel.fidelity.planner.recommend import PricedLevel, Start, plan
 
 START_SHARE = 0.4
 """Part of the planned accurate labels that round 0 draws at random."""
@@ -137,6 +137,7 @@ def _make_plan(
         unit=campaign.budget.unit,
         show=campaign.budget.format,
         seed=campaign.seed_for("plan"),
+        start=_start_rule(campaign, pilot[campaign.accurate.name]),
     )
     warnings = (*unbought(campaign), *gaps(campaign, ws.cover), *made.warnings)
     return replace(
@@ -234,12 +235,23 @@ def priced_levels(
 
 def start_size(ws: Workspace, made: Plan) -> int:
     """Return how many accurate labels round 0 draws at random."""
-    rules, planned = ws.campaign.rules, made.recommended.bought[-1]
+    planned = np.array([made.recommended.bought[-1]])
+    return int(_start_rule(ws.campaign, made.labelled[-1]).of(planned)[0])
+
+
+def _start_rule(campaign: Campaign, piloted: int) -> Start:
+    """Return which accurate labels round 0 draws at random, along with the cheap ones.
+
+    Parameters
+    ----------
+    piloted : accurate labels of the pilot, the first of them.
+    """
+    rules = campaign.rules
     if rules.rounds == 0:
-        return planned
-    wanted = rules.start if rules.start is not None else round(START_SHARE * planned)
-    piloted = 0 if ws.campaign.accurate.price.declared else rules.pilot
-    return min(planned, max(FEWEST, piloted, len(ws.campaign.molecules), *made.pilot[-1:], wanted))
+        return Start()
+    priced = 0 if campaign.accurate.price.declared else rules.pilot
+    least = max(FEWEST, priced, len(campaign.molecules), piloted, rules.start or 0)
+    return Start(START_SHARE if rules.start is None else 0.0, least)
 
 
 def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:
@@ -258,6 +270,24 @@ def sample_pool(campaign: Campaign, break_lock: bool = False) -> Frames:
 
 
 def plan_campaign(campaign: Campaign, report: Reporter, break_lock: bool = False) -> Plan:
-    """Return the plan of a campaign: sample, hold out, label a pilot, recommend; kept in plan.json."""
+    """Return the plan of a campaign: sample, hold out, label a pilot, recommend; kept in plan.json.
+
+    Once round 0 is drawn it is the plan that was drawn by, whatever the budget is now; a warning says so.
+    """
     with open_workspace(campaign, report, break_lock) as ws:
-        return prepare(ws).plan
+        made = prepare(ws).plan
+        told = (_settled(campaign, made),) if ws.journal.begun else ()
+    return replace(made, warnings=(*told, *made.warnings))
+
+
+def _settled(campaign: Campaign, made: Plan) -> str:
+    """Return a sentence on a plan that round 0 was drawn by, and what another budget does now."""
+    now, planned = campaign.budget, made.budget
+    told = f"round 0 is drawn: this is the plan for {planned} that it was drawn by, and none is made anew"
+    if isclose(now.total, planned.total, rel_tol=1e-9):
+        return f"{told}; to spend more raise budget.total in fidsel.toml, then `fidsel iterate`"
+    return (
+        f"{told} for {now}. A larger budget goes to rounds to come, which pick by what the earlier ones "
+        "measured: set budget.total in fidsel.toml, and campaign.rounds where all rounds are done, then "
+        "`fidsel iterate`"
+    )

@@ -9,7 +9,7 @@ from fidsel.campaign.plans.plan import Prepared, measured_law, priced_levels
 from fidsel.campaign.plans.spread import spread
 from fidsel.campaign.settings import Campaign
 from fidsel.campaign.workspace import Workspace
-from fidsel.fidelity.planner.recommend import plan
+from fidsel.fidelity.planner.recommend import Start, plan
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def _replanned(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[st
         workers=ws.engine.workers,
         unit=campaign.budget.unit,
         seed=campaign.seed_for("plan", index),
+        start=Start(0.0),  # what is picked from now on is picked apart from the cheap labels
     )
     extra = {}
     for fidelity, number in zip(campaign.cheap, made.recommended.bought, strict=False):

@@ -14,8 +14,7 @@ def plan_tables(made: "Plan") -> None:
     budget = made.budget
     columns = ["", *made.levels, "cost", f"error, × accurate alone for {budget}", "90 %"]
     columns += [*(["force MAE meV/Å"] if made.recommended.error else []), "wall time s"]
-    mark = made.recommended.bought
-    rows = [["→" if split.bought == mark else "", *_split_cells(split, budget)] for split in made.table]
+    rows = [[_mark(made, split), *_split_cells(split, budget)] for split in made.table]
     basis = "other molecules" if made.basis == "priors" else f"{made.points} measured points"
     table(f"plan for {budget}; errors expected from {basis}", columns, rows)
     others = [[case.name, *_split_cells(case.split, budget)] for case in made.scenarios if case.split]
@@ -27,6 +26,12 @@ def plan_tables(made: "Plan") -> None:
         note(f"assumed: {text}")
     for text in made.warnings:
         note(text)
+
+
+def _mark(made: "Plan", split: "Split") -> str:
+    """Return what sets a row apart: that it is recommended, and that nothing is paid at cheap levels."""
+    alone = len(made.levels) > 1 and split is made.table[0]
+    return " ".join(["→"] * (split == made.recommended) + ["alone"] * alone)
 
 
 def beside_note(made: "Plan") -> None:
@@ -64,7 +69,7 @@ def _split_cells(split: "Split", budget: "Budget") -> list[object]:
         [] if error is None else [f"{1e3 * error.median:.2g} ({1e3 * error.low:.2g}–{1e3 * error.high:.2g})"]
     )
     return [
-        *split.bought,
+        *split.labels,
         budget.format(split.cost),
         f"{split.relative.median:.2f}",
         spread,

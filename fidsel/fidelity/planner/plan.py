@@ -18,11 +18,13 @@ class Split:
 
     Parameters
     ----------
-    bought : labels to buy at each level, cheapest first; owned ones come on top.
+    bought : labels to ask for at each level, cheapest first; owned ones come on top.
     cost : of the budget, with what is already spent and the validation labels.
     relative : error over that of accurate labels alone bought with the whole budget, below 1 = better.
     error : in the unit of the measured points; None without points.
-    wall : s, wall time of the labels; None where a level's seconds per label are unknown.
+    wall : s, wall time of the training labels; None where a level's seconds per label are unknown.
+    labels : of each level that this buys: more than is asked for where accurate frames have cheap labels,
+        too. They are paid for once, and those of frames picked in later rounds are an expectation.
     """
 
     bought: tuple[int, ...]
@@ -30,10 +32,15 @@ class Split:
     relative: Interval
     error: Interval | None = None
     wall: float | None = None
+    labels: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.labels:
+            object.__setattr__(self, "labels", self.bought)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
-        """Return the split that `dataclasses.asdict` made plain."""
+        """Return the split that `dataclasses.asdict` made plain; earlier versions counted no `labels`."""
         error = record["error"]
         return cls(
             tuple(record["bought"]),
@@ -41,6 +48,7 @@ class Split:
             Interval(*record["relative"]),
             None if error is None else Interval(*error),
             record["wall"],
+            tuple(record.get("labels", ())),
         )
 
 
@@ -90,7 +98,8 @@ class Plan:
     basis : "pilot" where measured points went in, else "priors".
     points : how many.
     recommended : the split with the lowest expected error.
-    table : splits to compare it with, most accurate labels first; it is one of them.
+    table : splits to compare it with, most accurate labels first; it is one of them. The first is accurate
+        labels alone, for whose frames nothing is paid at cheap levels.
     pareto : the best split of smaller and larger budgets, by cost.
     scenarios : what another budget or price would change.
     workers : the wall times are for this many labels at a time.
@@ -146,13 +155,13 @@ class Plan:
         """Return a table for a notebook, the recommended split first."""
         columns = (*self.levels, "cost", "error, × accurate labels alone (90 %)", "wall time s")
         splits = (self.recommended, *(row for row in self.table if row != self.recommended))
-        rows = [(*row.bought, self._amount(row.cost), _spread(row.relative), row.wall) for row in splits]
+        rows = [(*row.labels, self._amount(row.cost), _spread(row.relative), row.wall) for row in splits]
         return html_table(
             f"plan for {self._amount(self.total)}, the recommended split first", columns, rows, self.warnings
         )
 
     def _bought(self, split: Split) -> str:
-        return " + ".join(f"{n} {name}" for n, name in zip(split.bought, self.levels, strict=True))
+        return " + ".join(f"{n} {name}" for n, name in zip(split.labels, self.levels, strict=True))
 
     @property
     def budget_words(self) -> str:

@@ -112,7 +112,7 @@ def baseline_gain(
 
 def _baseline(kinds: Sequence[Kind], atoms: int, made: Plan) -> str:
     """Return what a baseline would change at the recommended split."""
-    *n_lo, n_hi = made.recommended.bought
+    *n_lo, n_hi = made.recommended.labels
     gain = baseline_gain(kinds, atoms, max(n_hi, 1), n_lo, made.seed)
     return (
         "no baseline; with GFN2-xTB computed beneath the model (model.baseline) the same labels are expected "

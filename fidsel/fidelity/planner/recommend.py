@@ -9,9 +9,9 @@ from fidsel.exceptions import UsageError
 from fidsel.fidelity.planner.law import CurvePoint, Law, LawPrior, fit_law, interval
 from fidsel.fidelity.planner.plan import Plan, Scenario, Split
 from fidsel.fidelity.planner.priors import TYPICAL_ATOMS, law_prior
-from fidsel.fidelity.planner.split import ROUNDING, PricedLevel, SplitProblem
+from fidsel.fidelity.planner.split import ROUNDING, PricedLevel, SplitProblem, Start
 
-__all__ = ["MINIMUM_ACCURATE", "PricedLevel", "plan"]
+__all__ = ["MINIMUM_ACCURATE", "PricedLevel", "Start", "plan"]
 
 MINIMUM_ACCURATE = 20
 """Accurate labels below which no recipe is worth running."""
@@ -27,6 +27,8 @@ FAR = 10
 
 WORTH = 1.02
 """Ratio of the error without a level to that with it below which the level is not worth having."""
+
+ALL_AT_ONCE = Start()
 
 Describe = Callable[[SplitProblem, Sequence[int]], Split]
 
@@ -46,13 +48,15 @@ def plan(
     unit: str = "",
     show: Callable[[float], str] | None = None,
     seed: int = 0,
+    start: Start = ALL_AT_ONCE,
 ) -> Plan:
     """Return how many labels to buy at each level, and what that should bring.
 
     The split minimises the posterior mean of ln error under the learning law (`Posterior`). All
     ratios in the plan compare with standard training on accurate labels alone, bought with the whole
     budget. A cheap label may belong to a frame that also gets an accurate one: such frames count
-    among the cheap labels, not on top of them.
+    among the cheap labels, not on top of them. Frames picked after the cheap labels are bought may have
+    none yet; where accurate frames have `companion` labels they get one then (see `start`).
 
     Parameters
     ----------
@@ -69,6 +73,7 @@ def plan(
     unit : of `total` and prices, for the tables.
     show : writes an amount with its unit (see `Budget.format`); by default as it is, in `unit`.
     seed : of the law's draws.
+    start : which accurate frames are drawn together with the cheap ones; the others are picked later.
 
     Raises
     ------
@@ -88,15 +93,16 @@ def plan(
     elif law.levels != len(levels) - 1:
         raise UsageError(f"the law knows {law.levels} cheap levels, the plan has {len(levels) - 1}")
     validating = validation * (levels[-1].cost - levels[-1].companion)
-    problem = SplitProblem(tuple(levels), total, spent + validating, minimum, law)
+    problem = SplitProblem(tuple(levels), total, spent + validating, minimum, law, start)
+    if not problem.consistent:
+        raise UsageError(
+            f"the companion labels of {levels[-1].name} cost {levels[-1].companion:g}, the sum of the prices "
+            f"of the cheaper levels is another; a frame takes one label of each"
+        )
     if not problem.open:
         raise _too_small(problem, spent, validation, show or (lambda amount: f"{amount:.4g} {unit}".rstrip()))
     describe = _describer(problem, workers, absolute or law.points > 0)
-    best = problem.best()
-    rows = {best} | {problem.mostly(row, share) for row in range(len(levels) - 1) for share in TABLE_SHARES}
-    recommended, alone = describe(problem, best), problem.only_accurate()
-    mixtures = (row for row in sorted(rows, key=lambda row: (-row[-1], row)) if any(row[:-1]))
-    table = (describe(alone, alone.best()), *(describe(problem, row) for row in mixtures))
+    recommended = describe(problem, problem.best())
     return Plan(
         levels=tuple(level.name for level in levels),
         prices=tuple(level.cost for level in levels),
@@ -108,7 +114,7 @@ def plan(
         basis="pilot" if law.points else "priors",
         points=law.points,
         recommended=recommended,
-        table=table,
+        table=_table(problem, recommended, describe),
         pareto=_pareto(problem, describe),
         scenarios=_scenarios(problem, describe),
         workers=workers,
@@ -118,10 +124,25 @@ def plan(
     )
 
 
+def _table(problem: SplitProblem, recommended: Split, describe: Describe) -> tuple[Split, ...]:
+    """Return accurate labels alone, then the recommended split and others, each set of labels once."""
+    cheap, alone = range(len(problem.cheap)), problem.only_accurate()
+    first = describe(alone, alone.best())
+    others = {problem.mostly(row, share) for row in cheap for share in TABLE_SHARES}
+    mixtures: dict[tuple[int, ...], Split] = {}
+    for row in sorted(others):
+        split = describe(problem, row)
+        if any(split.labels[:-1]):
+            mixtures.setdefault(split.labels, split)
+    mixtures[recommended.labels] = recommended
+    rows = sorted(mixtures.values(), key=lambda split: (-split.bought[-1], split.bought))
+    return (first, *(split for split in rows if split != first))
+
+
 def _too_small(
     problem: SplitProblem, spent: float, validation: int, show: Callable[[float], str]
 ) -> UsageError:
-    least = problem.fixed + problem.least * problem.accurate.cost
+    least = problem.total - problem.spare
     fewer = ", or validate on fewer" if validation else ""
     return UsageError(
         f"a budget of {show(problem.total)} does not pay for {show(spent)} already spent, {validation} "
@@ -154,7 +175,7 @@ def _limits(problem: SplitProblem, chosen: Split) -> list[str]:
     """Return what else than the budget decided the numbers: the largest set planned, levels of one price."""
     capped = [
         level
-        for n, level in zip(chosen.bought, problem.levels, strict=True)
+        for n, level in zip(chosen.labels, problem.levels, strict=True)
         if level.available is None and n == level.largest
     ]
     found = [
@@ -179,13 +200,15 @@ def _describer(base: SplitProblem, workers: int, absolute: bool) -> Describe:
 
     def describe(problem: SplitProblem, bought: Sequence[int]) -> Split:
         errors = problem.errors(bought)
-        paid = [(n, level.seconds) for n, level in zip(bought, problem.levels, strict=True) if n]
+        labels = problem.labels(bought)
+        paid = [(n, level.seconds) for n, level in zip(labels, problem.levels, strict=True) if n]
         return Split(
             bought=tuple(bought),
             cost=problem.cost(bought) + problem.fixed,
             relative=interval(errors / standard),
             error=problem.predict(bought) if absolute else None,
             wall=_wall(paid, workers),
+            labels=labels,
         )
 
     return describe
@@ -239,7 +262,7 @@ def _warnings(problem: SplitProblem, chosen: Split, points: Sequence[CurvePoint]
             "spend a part of the budget first and plan again with what it measured"
         )
     found += _limits(problem, chosen)
-    sold_out = all(n == level.limit for n, level in zip(chosen.bought, problem.levels, strict=True))
+    sold_out = all(n == level.limit for n, level in zip(chosen.labels, problem.levels, strict=True))
     if sold_out and chosen.cost < problem.total * (1 - ROUNDING):
         found.append(
             f"the pool is used up: {1 - chosen.cost / problem.total:.0%} of the budget stay unspent, enlarge "

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from math import floor, inf
+from math import floor, inf, isclose
 from typing import Self
 
 import numpy as np
 
-from fidsel.arrays import FloatArray, IntArray
+from fidsel.arrays import BoolArray, FloatArray, IntArray
 from fidsel.exceptions import UsageError
 from fidsel.fidelity.planner.law import Interval, Law
 from fidsel.fidelity.planner.priors import Kind
@@ -36,7 +36,8 @@ class PricedLevel:
     seconds : wall time of one label, s; None = unknown.
     kind : of theory, which decides what is expected of it before anything is measured.
     companion : of `cost`, what labels of the same frame at the cheap levels take; validation labels have
-        none. With companions every accurate frame is one of each cheap level that is not left out.
+        none. With companions every accurate frame is one of each cheap level that is not left out, and no
+        label is paid for twice.
     largest : labels that can be trained on.
 
     Examples
@@ -76,9 +77,38 @@ class PricedLevel:
         return max(0, min(self.limit, floor(money / self.cost * (1 + ROUNDING))))
 
 
+@dataclass(frozen=True)
+class Start:
+    """Which accurate frames are drawn together with the cheap ones, whose labels theirs are then among.
+
+    The others are picked later, wherever they help most: those that have no cheap label then get one.
+
+    Parameters
+    ----------
+    share : of the accurate labels.
+    least : accurate labels drawn so at least.
+    """
+
+    share: float = 1.0
+    least: int = 0
+
+    def of(self, accurate: IntArray) -> IntArray:
+        """Return how many of a number of accurate labels are drawn so.
+
+        >>> Start(0.4, 3).of(np.array([2, 5, 50])).tolist()
+        [2, 3, 20]
+        """
+        drawn = np.maximum(np.rint(self.share * accurate).astype(np.int64), self.least)
+        found: IntArray = np.minimum(drawn, accurate)
+        return found
+
+
 @dataclass(frozen=True, eq=False)
 class SplitProblem:
     """What a purchase is chosen from.
+
+    A purchase is what is asked for of each level. With companions more cheap labels are bought than that
+    where accurate frames have none: `labels` says how many, and cost, time and errors go by these.
 
     Parameters
     ----------
@@ -87,6 +117,7 @@ class SplitProblem:
     fixed : of the budget, spent already or set aside.
     minimum : accurate training labels to reach, owned ones included.
     law : how errors fall with labels.
+    start : which accurate frames are drawn together with the cheap ones.
     """
 
     levels: tuple[PricedLevel, ...]
@@ -94,6 +125,7 @@ class SplitProblem:
     fixed: float
     minimum: int
     law: Law
+    start: Start = Start()
 
     @property
     def cheap(self) -> tuple[PricedLevel, ...]:
@@ -118,7 +150,7 @@ class SplitProblem:
     @property
     def spare(self) -> float:
         """What is left for cheap labels once the minimum is bought; negative where it cannot be."""
-        return self.money - self.least * self.accurate.cost
+        return self.money - self.cost((*(0 for _ in self.cheap), self.least))
 
     @property
     def open(self) -> bool:
@@ -131,14 +163,22 @@ class SplitProblem:
 
     def repriced(self, row: int, factor: float) -> Self:
         """Return the problem with the price of one level multiplied; what is set aside stays."""
-        levels = list(self.levels)
-        levels[row] = replace(levels[row], cost=factor * levels[row].cost)
+        levels, accurate = list(self.levels), self.accurate
+        if row == len(self.cheap):
+            own = accurate.cost - accurate.companion
+            levels[-1] = replace(accurate, cost=factor * own + accurate.companion)
+        else:
+            more = (factor - 1) * levels[row].cost
+            levels[row] = replace(levels[row], cost=factor * levels[row].cost)
+            if self.paired[row]:
+                cost, companion = accurate.cost + more, accurate.companion + more
+                levels[-1] = replace(accurate, cost=cost, companion=companion)
         return replace(self, levels=tuple(levels))
 
     def without(self, *rows: int) -> Self:
         """Return the problem without some cheap levels, whose labels accurate frames do not get either."""
         levels = list(self.levels)
-        spared = sum(levels[row].cost for row in rows) if self.accurate.companion else 0.0
+        spared = sum(levels[row].cost for row in rows if self.paired[row])
         for row in rows:
             levels[row] = replace(levels[row], owned=0, available=0)
         accurate, companion = self.accurate, max(self.accurate.companion - spared, 0.0)
@@ -150,15 +190,76 @@ class SplitProblem:
         """Return the problem of accurate labels alone, for which nothing is paid at cheap levels."""
         return self.without(*range(len(self.cheap)))
 
+    @property
+    def paired(self) -> BoolArray:
+        """Whether accurate frames are labelled at each cheap level, too, (levels,)."""
+        if not self.accurate.companion:
+            return np.zeros(len(self.cheap), dtype=bool)
+        exact = self.law.exact
+        kept = [row in exact or level.owned + level.limit > 0 for row, level in enumerate(self.cheap)]
+        return np.array(kept, dtype=bool)
+
+    @property
+    def consistent(self) -> bool:
+        """Whether what companions cost is the price of a label at each level that has some."""
+        prices = sum(level.cost for level, pair in zip(self.cheap, self.paired, strict=True) if pair)
+        return isclose(self.accurate.companion, prices, rel_tol=1e-6)
+
+    def labels(self, bought: Sequence[int]) -> tuple[int, ...]:
+        """Return how many labels of each level a purchase buys, those of accurate frames included."""
+        dear, cheap = _arrays(bought)
+        return (*self._labels(dear, cheap)[0].tolist(), int(dear[0]))
+
     def cost(self, bought: Sequence[int]) -> float:
         """Return the price of a purchase."""
-        return float(sum(n * level.cost for n, level in zip(bought, self.levels, strict=True)))
+        return float(self._costs(*_arrays(bought))[0])
+
+    def _labels(self, dear: IntArray, cheap: IntArray) -> IntArray:
+        """Return cheap labels bought, (m, levels), for accurate (m,) and cheap ones (m, levels) asked for.
+
+        Accurate frames of the start are among the cheap ones. Of `free` frames that are left each later one
+        is as likely as any other, and some have a cheap label: its expectation is that of a draw.
+        """
+        paired, owned = self.paired, self._owned
+        if not paired.any():
+            return cheap
+        drawn = self.start.of(dear)
+        together, picked = (drawn + self.accurate.owned)[:, None], (dear - drawn)[:, None]
+        frames = owned + np.array([level.limit for level in self.cheap], np.int64)
+        had = np.maximum(cheap + owned, together)
+        free = np.maximum(frames - together, 1)
+        without = np.clip(1 - (had - together) / free, 0.0, 1.0)
+        total = np.minimum(had + np.rint(picked * without).astype(np.int64), frames)
+        total = np.maximum(total, together + picked)  # whatever is picked has its cheap label in the end
+        found: IntArray = np.where(paired, total - owned, cheap)
+        return found
+
+    def _costs(self, dear: IntArray, cheap: IntArray) -> FloatArray:
+        """Return the price of purchases, (m,)."""
+        own = self.accurate.cost - self.accurate.companion if self.paired.any() else self.accurate.cost
+        prices = np.array([level.cost for level in self.cheap], np.float64)
+        found: FloatArray = self._labels(dear, cheap) @ prices + dear * own
+        return found
+
+    def _affordable(self, cheap: IntArray) -> IntArray:
+        """Return how many accurate labels the money buys beside cheap ones, (m,); -1 where not even these."""
+        if not self.paired.any():
+            rest = self.money - cheap @ np.array([level.cost for level in self.cheap], np.float64)
+            return np.array([self.accurate.affordable(money) for money in rest.tolist()], np.int64)
+        # the price grows with the accurate labels: halve the interval that holds the last one paid for
+        low = np.full(len(cheap), -1, np.int64)
+        high = np.full(len(cheap), self.accurate.limit + 1, np.int64)
+        while (high - low > 1).any():
+            middle = (low + high) // 2
+            paid = self._costs(np.maximum(middle, 0), cheap) <= self.money + ROUNDING * self.total
+            low, high = np.where(paid, middle, low), np.where(paid, high, middle)
+        return low
 
     def mostly(self, row: int, share: float) -> tuple[int, ...]:
         """Return the purchase that gives a share of the money to one cheap level, the rest to accurate."""
         bought = [0] * len(self.levels)
         bought[row] = self.levels[row].affordable(min(share * self.money, self.spare))
-        bought[-1] = self.accurate.affordable(self.money - bought[row] * self.levels[row].cost)
+        bought[-1] = max(int(self._affordable(np.array([bought[:-1]], np.int64))[0]), 0)
         return tuple(bought)
 
     def best(self) -> tuple[int, ...]:
@@ -168,15 +269,19 @@ class SplitProblem:
         accurate labels: so more money never makes the expectation worse.
         """
         ratio = RATIOS.get(len(self.cheap), 2.0)
-        grids = [_ladder(level, self.spare, ratio) for level in self.cheap]
+        money = self.money - self.least * (self.accurate.cost - self.accurate.companion)
+        grids = [_ladder(level, money, ratio) for level in self.cheap]
         rows = list(product(*grids))
         cheap = np.array(rows, dtype=np.int64).reshape(len(rows), len(self.cheap))
-        paid = cheap @ np.array([level.cost for level in self.cheap])
-        dear = np.array([self.accurate.affordable(rest) for rest in self.money - paid])
-        keep = (dear >= self.least) & (paid <= self.money + ROUNDING * self.total)
-        cheap, dear, paid = cheap[keep], dear[keep], paid[keep]
+        dear = self._affordable(cheap)
+        keep = dear >= self.least
+        cheap, dear = cheap[keep], dear[keep]
+        costs = self._costs(dear, cheap)
+        keep = costs <= self.money + ROUNDING * self.total
+        cheap, dear, costs = cheap[keep], dear[keep], costs[keep]
         scores = self.law.mean_log_error(*self._trained(dear, cheap))
-        row = np.lexsort((paid + dear * self.accurate.cost, np.round(scores, 12)))[0]
+        # of purchases that come to the same the first, which asks for the fewest cheap labels
+        row = np.lexsort((costs, np.round(scores, 12)))[0]
         return (*(int(n) for n in cheap[row]), int(dear[row]))
 
     def errors(self, bought: Sequence[int]) -> FloatArray:
@@ -196,22 +301,29 @@ class SplitProblem:
 
     def trained(self, bought: Sequence[int]) -> tuple[int, tuple[int, ...]]:
         """Return the accurate and the cheap labels that are trained on after a purchase."""
-        n_hi, n_lo = self._trained(np.array(bought[-1:]), np.array([bought[:-1]], np.int64))
+        n_hi, n_lo = self._trained(*_arrays(bought))
         return int(n_hi[0]), tuple(n_lo[0].tolist())
 
     def _trained(self, dear: IntArray, cheap: IntArray) -> tuple[IntArray, IntArray]:
         """Return accurate (m,) and cheap (m, levels) labels trained on, with owned ones and companions."""
         n_hi = dear + self.accurate.owned
-        n_lo = cheap + np.array([level.owned for level in self.cheap], np.int64)
-        if self.accurate.companion:
-            kept = np.array([level.owned + level.limit > 0 for level in self.cheap], dtype=bool)
-            n_lo = np.where(kept, np.maximum(n_lo, n_hi[:, None]), n_lo)
+        learnt = np.array([level.owned + level.limit > 0 for level in self.cheap], dtype=bool)
+        n_lo = np.where(learnt, self._labels(dear, cheap), cheap) + self._owned
         return n_hi, n_lo
+
+    @property
+    def _owned(self) -> IntArray:
+        return np.array([level.owned for level in self.cheap], np.int64)
 
     def standard_errors(self) -> FloatArray:
         """Return the error of all the money on accurate labels, trained on those alone, (n_draws,)."""
         alone = self.only_accurate()
         return alone.errors((0,) * len(self.cheap) + (alone.accurate.affordable(alone.money),))
+
+
+def _arrays(bought: Sequence[int]) -> tuple[IntArray, IntArray]:
+    """Return accurate (1,) and cheap labels (1, levels) of a purchase."""
+    return np.array(bought[-1:], np.int64), np.array([bought[:-1]], np.int64)
 
 
 def _ladder(level: PricedLevel, money: float, ratio: float) -> list[int]:

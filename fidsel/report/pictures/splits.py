@@ -40,7 +40,7 @@ def split_figure(plan: Plan) -> "Figure":
         low, high = np.array([split.relative[1:] for split in splits]).T
         axes.fill_between(shares, low, high, color=color, alpha=0.15, linewidth=0)
     best = plan.recommended
-    words = " + ".join(f"{n} {name}" for n, name in zip(best.bought, plan.levels, strict=True))
+    words = " + ".join(f"{n} {name}" for n, name in zip(best.labels, plan.levels, strict=True))
     place = 100 * cheap_share(plan, best)
     axes.plot([place], [best.relative.median], "D", color=CROWD, ms=9, label=f"recommended: {words}")
     axes.axhline(1.0, color="#777777", linewidth=0.8, linestyle=":")

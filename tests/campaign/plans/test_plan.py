@@ -82,6 +82,47 @@ def test_what_is_bought_beside_the_budget_is_told(tmp_path: Path) -> None:
     assert told == [("test labels", 10, 10.0, None), ("labels of the control arm at most", 17, 17.0, None)]
 
 
+@pytest.mark.parametrize(
+    ("frames", "settings"),
+    [
+        (120, ["campaign.rounds=0"]),
+        (120, ["budget.total=40", "fidelity.0.price.value=0.3"]),
+        (120, ["budget.total=120", "fidelity.0.price.value=0.1"]),
+        (400, ["budget.total=60", "fidelity.0.price.value=0.7"]),
+    ],
+)
+def test_a_campaign_buys_the_labels_that_its_plan_counts(
+    tmp_path: Path, frames: int, settings: list[str]
+) -> None:
+    """A frame with two labels is paid once at each level; those picked later have the expected number."""
+    folder = write_campaign(tmp_path, frames)
+    made = plan_campaign(open_campaign(folder, settings), silent)
+    last = run(folder, *settings)[-1]
+    found = (last.labels["cheap"], last.labels["accurate"] - 5)
+    planned = made.recommended.labels
+    assert made.recommended.cost == pytest.approx(
+        planned[0] * made.prices[0] + (planned[1] + 5) * (made.prices[1] - made.companion)
+    )
+    settled = "campaign.rounds=0" in settings or planned[1] == planned[0]
+    assert found == pytest.approx(planned, abs=0 if settled else 3)
+    assert last.spent == pytest.approx(made.recommended.cost, abs=1e-6 if settled else made.prices[1] * 3)
+
+
+def test_round_0_is_drawn_by_the_plan_that_is_shown_from_then_on(tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path)
+    first = plan_campaign(open_campaign(folder, ["campaign.rounds=1"]), silent)
+    assert not any("round 0 is drawn" in text for text in first.warnings)
+    run(folder, "campaign.rounds=1")
+    again = plan_campaign(open_campaign(folder, ["campaign.rounds=1"]), silent)
+    larger = plan_campaign(open_campaign(folder, ["campaign.rounds=1"], budget="80"), silent)
+    told = "round 0 is drawn: this is the plan for 22 labels that it was drawn by, and none is made anew"
+    assert again.warnings[0].startswith(f"{told}; to spend more raise budget.total")
+    assert larger.warnings[0].startswith(f"{told} for 80 labels. A larger budget goes to rounds to come")
+    assert again.warnings[1:] == larger.warnings[1:] == first.warnings
+    assert larger.recommended == first.recommended
+    assert run(folder, "campaign.rounds=2", "budget.total=80")[-1].spent > 60, "as the sentence says"
+
+
 def partial_tables(folder: Path, accurate: int, cheap: int) -> Path:
     """Write a campaign whose tables have labels of the first frames of the pool alone."""
     write_campaign(folder)

@@ -43,3 +43,12 @@ def test_another_document_is_no_plan(damage: str) -> None:
     more = json.dumps(json.loads(PLAN.to_json()) | {"extra": 1})
     with pytest.raises(UsageError, match="not a plan"):
         Plan.from_json(more)
+
+
+def test_plans_that_count_no_labels_show_those_asked_for() -> None:
+    """Plans kept by earlier versions."""
+    record = json.loads(PLAN.to_json())
+    for row in (record["recommended"], *record["table"], *record["pareto"], record["scenarios"][0]["split"]):
+        del row["labels"]
+    assert Plan.from_json(json.dumps(record)) == PLAN
+    assert PLAN.recommended.labels == PLAN.recommended.bought

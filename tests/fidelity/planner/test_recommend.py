@@ -11,7 +11,7 @@ from fidsel.fidelity.budget import Budget
 from fidsel.fidelity.planner.law import REFERENCE, CurvePoint, Law, LawPrior, Link, Normal, fit_law
 from fidsel.fidelity.planner.plan import Plan
 from fidsel.fidelity.planner.priors import law_prior
-from fidsel.fidelity.planner.recommend import PricedLevel, plan
+from fidsel.fidelity.planner.recommend import PricedLevel, Start, plan
 from fidsel.fidelity.planner.split import LARGEST_SET, SplitProblem
 
 DFT, CCSDT = PricedLevel("dft", 0.025), PricedLevel("ccsd(t)", 1.0, kind="wavefunction")
@@ -62,9 +62,7 @@ def test_validation_labels_have_no_companions() -> None:
     paired = replace(CCSDT, cost=1.025, companion=0.025)
     made = plan(250, [DFT, paired], spent=2.0, validation=10)
     assert made.fixed == pytest.approx(12)
-    assert made.recommended.cost == pytest.approx(
-        12 + 0.025 * made.recommended.bought[0] + 1.025 * made.recommended.bought[1]
-    )
+    assert made.recommended.cost == pytest.approx(12 + np.dot(made.recommended.labels, (0.025, 1.0)))
     assert Plan.from_json(made.to_json()) == made
 
 
@@ -99,6 +97,42 @@ def test_accurate_labels_alone_are_not_charged_for_cheap_ones() -> None:
     assert made.table[0].bought == (0, 150)
     assert made.table[0].cost == pytest.approx(150)
     assert made.table[0].relative.median == pytest.approx(1.0)
+
+
+def test_the_recommended_split_is_in_the_table_where_no_extra_cheap_labels_are_bought() -> None:
+    levels = [PricedLevel("cheap", 0.5, available=30), PricedLevel("dear", 1.5, available=30, companion=0.5)]
+    made = plan(400, levels, validation=5, minimum=3)
+    assert (made.recommended.bought, made.recommended.labels) == ((0, 30), (30, 30))
+    assert made.recommended.cost == pytest.approx(50), "15 for 30 cheap labels, 35 for accurate ones"
+    assert [row.labels for row in made.table] == [(0, 30), (30, 30)]
+    assert made.table[0].cost == pytest.approx(35)
+    assert made.table[1] == made.recommended
+    assert repr(made).startswith("Plan(400: buy 30 cheap + 30 dear; ")
+    assert any("88% of the budget stay unspent" in text for text in made.warnings)
+
+
+@settings(deadline=None, max_examples=40)
+@given(amounts, prices, st.integers(20, 400), st.floats(0, 1))
+def test_rows_cost_the_labels_they_show(total: float, price: list[float], frames: int, share: float) -> None:
+    cheap, dear = price
+    levels = [
+        PricedLevel("cheap", cheap, available=frames, seconds=2.0),
+        PricedLevel("dear", cheap + dear, available=frames, companion=cheap, seconds=5.0),
+    ]
+    made = plan(total, levels, law=PRIOR, minimum=3, start=Start(share))
+    assert made.recommended in made.table
+    assert len({row.labels for row in made.table}) == len(made.table)
+    for row in made.table:
+        assert row.cost == pytest.approx(np.dot(row.labels, price))
+        assert row.cost <= total * (1 + 1e-8)
+        assert row.wall == pytest.approx(np.dot(row.labels, (2.0, 5.0)))
+        assert row.labels[1] == row.bought[1]
+        assert row is made.table[0] or frames >= row.labels[0] >= max(row.labels[1], row.bought[0])
+
+
+def test_companions_of_another_price_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"companion labels of ccsd\(t\) cost 0.5, the sum of the prices"):
+        plan(250, [DFT, replace(CCSDT, cost=1.5, companion=0.5)])
 
 
 def test_companions_are_cheap_labels_too() -> None:
