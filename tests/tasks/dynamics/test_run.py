@@ -7,7 +7,7 @@ import pytest
 from mmff_force_field import MMFFForceField
 from spring_systems import Springs, shaken
 
-from fidsel.data import Frames, read
+from fidsel.data import Frames, read, write
 from fidsel.exceptions import UsageError
 from fidsel.fidelity import CampaignLock, LockError, MMFFSource
 from fidsel.fidelity.molecules.molecule import from_smiles
@@ -65,6 +65,15 @@ class Knowing(MMFFForceField):
     """A model that knows the distances it was trained on."""
 
     seen = (ElementRanges.of(WATERS, 5.0),)
+
+
+@pytest.mark.parametrize("product", ["out", "candidates"])
+def test_the_starts_are_not_written_over_even_where_files_may_be(tmp_path: Path, product: str) -> None:
+    starts = write(tmp_path / "starts.extxyz", WATERS)
+    before, products = starts.read_bytes(), Products(**{product: starts})
+    with pytest.raises(UsageError, match=r"starts\.extxyz is read, and would be replaced"):
+        dynamics_files([Untouched(from_smiles("O"))], starts, SHORT, products=products, force=True)
+    assert starts.read_bytes() == before
 
 
 def test_candidates_replace_no_file_unasked_and_none_leave_none(tmp_path: Path) -> None:
