@@ -20,6 +20,8 @@ SPENT = "budget spent: the next frame costs 1.05 labels"
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A campaign that one round of picking ended, which spent its budget; look, do not change."""
     folder = write_campaign(tmp_path_factory.mktemp("short"))
+    config = folder / "fidsel.toml"
+    config.write_text(config.read_text().replace("total = 22", "total = 18"))
     run(folder, "campaign.rounds=1")
     return folder
 

@@ -114,7 +114,7 @@ def test_rounds_are_as_many_as_the_library_says() -> None:
 
 @pytest.mark.parametrize("name", ["train", "select", "outliers", "refine"])
 def test_a_negative_seed_is_refused(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    words = ["x"] * (2 if name in ("outliers", "refine") else 1)
+    words = ["x.xyz"] * (2 if name in ("outliers", "refine") else 1)
     found = fidsel(capfd, name, *words, "--seed", "-1")
     assert found.code == 2
     assert "-1" in found.err

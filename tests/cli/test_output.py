@@ -55,7 +55,7 @@ def test_documents_of_files_say_their_units(tmp_path: Path, capfd: pytest.Captur
         ("outliers", model, held),
         ("shift", model, held),
         ("md", model, held, "--time", "5fs", "--replicas", "1"),
-        ("md", model, held, "--replicas", "1", "--check", "ase:emt"),
+        ("md", model, held, "--check", "ase:emt"),
         ("select", labels, "model.sigmas=[10]", "--start", "10", "--size", "2", "--rounds", "0", "--out",
          tmp_path / "picks.npz"),
     ):  # fmt: skip
