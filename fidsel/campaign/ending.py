@@ -10,7 +10,7 @@ from fidsel.campaign.journal import Journal
 from fidsel.campaign.records.round import Round
 from fidsel.campaign.rounds.measure import error_unit
 from fidsel.campaign.settings import Campaign
-from fidsel.campaign.workspace import price_of
+from fidsel.campaign.workspace import frame_price
 from fidsel.fidelity.store.labels import LabelStore
 
 
@@ -22,7 +22,7 @@ def stop_reason(campaign: Campaign, journal: Journal, done: Sequence[Round]) -> 
     unit = error_unit(campaign.accurate.forces)
     if stop := rule.reason(errors, unit, max(bounds.values(), default=None)):
         return stop.text
-    cost = sum(price_of(journal.store, fidelity) for fidelity in campaign.fidelities)
+    cost = frame_price(journal.store, campaign.fidelities)
     pays = campaign.budget.pays(last.spent + cost)
     if last.index > 0 and not last.picks and pays:
         return "pool exhausted: every candidate is labelled or has failed; more take a new, larger pool"

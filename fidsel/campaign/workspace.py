@@ -281,6 +281,11 @@ def price_of(store: LabelStore, fidelity: Fidelity) -> float:
     return fidelity.price.cost(store.statistics(fidelity).mean_seconds)
 
 
+def frame_price(store: LabelStore, fidelities: Sequence[Fidelity]) -> float:
+    """Return what one accurate training frame costs, its labels at the cheap levels included, base units."""
+    return sum(price_of(store, fidelity) for fidelity in fidelities)
+
+
 def sizes(fidelity: Fidelity, frames: Frames) -> FloatArray:
     """Return (n,) size of each frame in the unit the source's cost scales with."""
     cache: dict[tuple[str, int, int], float] = {}

@@ -98,11 +98,6 @@ class LabelFile:
         return tuple(replace(self, text=text.strip()) for text in self.text.split(","))
 
     @property
-    def paths(self) -> tuple[Path, ...]:
-        """The files that are read; none where the frames are given."""
-        return () if self.frames is not None else tuple(one.parts[0] for one in self.files)
-
-    @property
     def name(self) -> str:
         """What it is called in messages: the path, or all that was written of several files."""
         return str(self.parts[0]) if len(self.files) == 1 else self.text
@@ -170,3 +165,13 @@ def require_one_level(frames: Frames, what: str) -> None:
 
 Labels = LabelFile | Frames | Path | str
 """What labels may be given as, from Python."""
+
+
+def paths_read(*given: "Labels | None") -> list[Path]:
+    """Return the files that some labels are read from; none of frames, and of None.
+
+    >>> [str(path) for path in paths_read("a.xyz,b.xyz:E:F", None)]
+    ['a.xyz', 'b.xyz']
+    """
+    labels = [LabelFile.of(one) for one in given if one is not None]
+    return [file.parts[0] for one in labels if one.frames is None for file in one.files]

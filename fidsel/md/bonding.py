@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from ase.data import chemical_symbols, covalent_radii
 
 from fidsel.arrays import FloatArray, IntArray
-from fidsel.md.physical import BONDED, Bonds, PhysicalRange
+from fidsel.data.formats.elements import atoms_label
+from fidsel.md.physical import BONDED, Bonds, PhysicalRange, atom_pairs
 
 STRETCHED = 1.5
 """A pair that most starts have bonded counts as a bond up to this multiple of the sum of covalent radii."""
@@ -47,20 +47,19 @@ class Bonding:
         starts : (k, N, 3) Å.
         """
         z = np.asarray(numbers)
-        i, j = np.triu_indices(len(z), 1)
-        distance = np.linalg.norm(starts[:, i] - starts[:, j], axis=-1)
-        ratio = distance / (covalent_radii[z[i]] + covalent_radii[z[j]])
-        near = ratio < BONDED
+        i, j, distance, radii = atom_pairs(z, starts)
+        near = distance < BONDED * radii
         usual = near.mean(axis=0) >= 0.5
-        kept = near | (usual & (ratio < STRETCHED))
+        kept = near | (usual & (distance < STRETCHED * radii))
         # one row for each set of bonds that there is, and which of them each replica has
         rows, of = np.unique(kept, axis=0, return_inverse=True)
         kinds = tuple(tuple(zip(i[row].tolist(), j[row].tolist(), strict=True)) for row in rows)
-        names = [
-            f"{chemical_symbols[z[a]]}{a}–{chemical_symbols[z[b]]}{b}" for a, b in zip(i, j, strict=True)
-        ]
+
+        def told_pair(number: int, p: int) -> str:
+            return f"{atoms_label(z, i[p], j[p])} at {distance[number, p]:.2f} Å"
+
         odd = [
-            f"{number} ({', '.join(f'{names[p]} at {distance[number, p]:.2f} Å' for p in pairs[:2])})"
+            f"{number} ({', '.join(told_pair(number, p) for p in pairs[:2])})"
             for number, pairs in enumerate(np.flatnonzero(row).tolist() for row in near != usual)
             if pairs
         ]

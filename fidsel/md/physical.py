@@ -124,11 +124,24 @@ def bonds_of(numbers: Sequence[int] | IntArray, positions: FloatArray) -> tuple[
     numbers : (N,) atomic numbers.
     positions : (n, N, 3) Å.
     """
+    i, j, distance, radii = atom_pairs(numbers, positions)
+    bonded = (distance < BONDED * radii).all(axis=0)
+    return tuple(zip(i[bonded].tolist(), j[bonded].tolist(), strict=True))
+
+
+def atom_pairs(
+    numbers: Sequence[int] | IntArray, positions: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Return the atoms of each pair, (p,) and (p,), how far apart they are, (n, p) Å, and their radii's sum.
+
+    Parameters
+    ----------
+    numbers : (N,) atomic numbers.
+    positions : (n, N, 3) Å.
+    """
     i, j = np.triu_indices(len(numbers), 1)
     radius = covalent_radii[np.asarray(numbers)]
-    distance = np.linalg.norm(positions[:, i] - positions[:, j], axis=-1)
-    bonded = (distance < BONDED * (radius[i] + radius[j])).all(axis=0)
-    return tuple(zip(i[bonded].tolist(), j[bonded].tolist(), strict=True))
+    return i, j, np.linalg.norm(positions[:, i] - positions[:, j], axis=-1), radius[i] + radius[j]
 
 
 def check_within(reasons: Sequence[str]) -> None:

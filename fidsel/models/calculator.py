@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from fidsel.data import Frames
+from fidsel.data.formats.electrons import electrons_of_atoms
 from fidsel.exceptions import UsageError
 from fidsel.models.ranges import ExtrapolationWarning, furthest
 
@@ -58,8 +59,8 @@ class ForceFieldCalculator(Calculator):
         """
         changes: list[str] = super().check_state(atoms, tol)  # type: ignore[no-untyped-call]
         if not changes and self.atoms is not None:
-            before, now = (Frames.from_atoms([one]) for one in (self.atoms, atoms))
-            if (before.charge[0], before.spin[0]) != (now.charge[0], now.spin[0]):
+            before, now = (electrons_of_atoms(one, "the atoms") for one in (self.atoms, atoms))
+            if (before.charge or 0, before.spin or 0) != (now.charge or 0, now.spin or 0):
                 changes.append("initial_charges")
         return changes
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from fidsel.arrays import BoolArray, FloatArray, IntArray, StrArray
 from fidsel.data import Frames
+from fidsel.data.formats.elements import atoms_label
 from fidsel.exceptions import UsageError
 from fidsel.report.content import ClusterDescription, ClusterTable, Energies, Mark, Structure
 from fidsel.selector.cluster_error import cluster_errors
@@ -212,21 +212,12 @@ def _marks(moments: _Moments, c: int, numbers: IntArray, most: int) -> tuple[Mar
     pairs = np.stack(np.triu_indices(len(numbers), k=1), axis=1)
     return tuple(
         Mark(
-            (int(i), int(j)), f"{atom_label(numbers, i)}–{atom_label(numbers, j)}", float(mean[p]),
+            (int(i), int(j)), atoms_label(numbers, i, j), float(mean[p]),
             float(spread[p]), float(rest[p]), float(scatter[p]), float(shift[p]),
         )
         for p in np.argsort(-np.abs(shift), kind="stable")[:most]
         for i, j in [pairs[p]]
     )  # fmt: skip
-
-
-def atom_label(numbers: IntArray, atom: int) -> str:
-    """Return element and number of an atom, counted from 0 as ASE does.
-
-    >>> atom_label(np.array([8, 1, 1]), 2)
-    'H2'
-    """
-    return f"{chemical_symbols[numbers[atom]]}{atom}"
 
 
 def _nearest(blocks: Iterator[FloatArray], group: IntArray, centroids: FloatArray) -> list[int | None]:

@@ -10,9 +10,9 @@ import numpy as np
 from ase import Atoms
 
 from fidsel.arrays import FloatArray
+from fidsel.data.formats.elements import atoms_label
 from fidsel.exceptions import FidselError
 from fidsel.report.content import UNITS, ClusterTable, Mark, Structure
-from fidsel.report.describe import atom_label
 from fidsel.report.pictures.plot import CROWD
 from fidsel.report.sentences import TELLING, in_unit
 
@@ -76,7 +76,7 @@ def _entry(
     """Return a frame, its marked distances and what stands under it."""
     drawn: dict[str, Any] = {
         "size": len(atoms),
-        "names": [atom_label(atoms.numbers, atom) for atom in range(len(atoms))],
+        "names": [atoms_label(atoms.numbers, atom) for atom in range(len(atoms))],
         "elements": atoms.get_chemical_symbols(),
         **{axis: atoms.positions[:, i].round(3).tolist() for i, axis in enumerate("xyz")},
     }

@@ -25,6 +25,19 @@ from fidsel.models.files import JSON
 
 ASE = "ase:"
 """What the name of an ASE calculator begins with, where a model may be one."""
+ANOTHER = "name another --out, or give --force (force=True in Python)"
+"""What to do where the folder of a new model holds one."""
+
+
+def require_no_model(folder: Path, remedy: str) -> None:
+    """Raise a `UsageError` where a folder holds a model, which another would replace.
+
+    Parameters
+    ----------
+    remedy : what a person may do.
+    """
+    if (folder / JSON).exists():
+        raise UsageError(f"{folder} holds a model already, which is kept: {remedy}")
 
 
 def open_model(

@@ -16,7 +16,7 @@ from fidsel.report import ClusterTable, Report, describe_clusters
 from fidsel.selector.cluster_error import ClusterErrors, cluster_errors
 from fidsel.selector.clusters.broad import ENERGY, GEOMETRY, BroadClusters
 from fidsel.training.evaluate import Errors, Metrics, errors
-from fidsel.training.evaluation import DOMINANT, FEWEST, energy_constants
+from fidsel.training.evaluation import dominates, energy_constants
 
 TRAIN, POOL, HELD_OUT = "training", "pool", "held out"
 
@@ -182,9 +182,9 @@ def _aligned(found: Errors, frames: Frames) -> tuple[Errors, float | None]:
     """
     constants = energy_constants(frames, frames.energy + found.energies)
     aligned = replace(found, energies=found.energies - constants)
-    if len(found) < FEWEST or found.energy_mae <= max(DOMINANT * aligned.energy_mae, 1e-6):
-        return found, None
-    return aligned, float(np.nanmedian(constants))
+    if dominates(found.energy_mae, aligned.energy_mae, len(found)):
+        return aligned, float(np.nanmedian(constants))
+    return found, None
 
 
 def sides_of(frames: Frames, train: Frames | None, held_out: Frames | None) -> StrArray:

@@ -18,17 +18,15 @@ from fidsel.config.strict import Strict
 from fidsel.data.atomic import folder_for, replacing
 from fidsel.data.label_file import LabelFile, Labels
 from fidsel.data.seed import checked_seed
-from fidsel.exceptions import UsageError
 from fidsel.fidelity.molecules.molecule import Molecule, from_frames, from_smiles
 from fidsel.fidelity.source import LabelSource
 from fidsel.models import ForceField
-from fidsel.models.files import JSON
 from fidsel.refine import Adaptation, Means, Prior, Refinement, always, refine
 from fidsel.refine.figure import radius_plot
 from fidsel.refine.files import PICTURE, RECORD, discard_record
 from fidsel.refine.spectrum import Measure
 from fidsel.tasks.baseline import named_baseline
-from fidsel.tasks.model_files import load_folder
+from fidsel.tasks.model_files import ANOTHER, load_folder, require_no_model
 from fidsel.tasks.shift import trained_on
 
 Changed: Any = changes(Adaptation)
@@ -104,11 +102,8 @@ def refine_files(
     """
     seed = checked_seed(seed)
     out = Path(out)
-    if (out / JSON).exists() and not force:
-        raise UsageError(
-            f"{out} holds a model already, which is kept: name another --out, or give --force (force=True in "
-            "Python)"
-        )
+    if not force:
+        require_no_model(out, ANOTHER)
     made = model if isinstance(model, ForceField) else load_folder(model, device)
     means = Means(
         prior=None if prior is None else _prior(prior),

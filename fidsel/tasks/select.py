@@ -23,7 +23,7 @@ from fidsel.config.strict import Strict
 from fidsel.data import Frames
 from fidsel.data.atomic import require_ending, require_writable
 from fidsel.data.checks.finding import few
-from fidsel.data.label_file import LabelFile, Labels, Say, logged
+from fidsel.data.label_file import LabelFile, Labels, Say, logged, paths_read
 from fidsel.data.lookup import Lookup, in_order_of
 from fidsel.data.units import Units
 from fidsel.exceptions import UsageError
@@ -65,8 +65,7 @@ def open_selection(request: Request, watch: Watch = QUIET) -> FileSelection:
     docs/checks.md), or `request.out` holds another selection or cannot be written; see `require_writable`.
     """
     require_ending(request.out, "a file of picks", ".npz")
-    read = [path for one in (request.pool, request.cheap) if one is not None for path in one.paths]
-    require_writable(request.out, read=read)
+    require_writable(request.out, read=paths_read(request.pool, request.cheap))
     config = checked(request)
     section, frames = config.selector, request.pool.read("accurate")
     odd, known = request.pool.check(frames), known_labels(request.out, frames)

@@ -30,11 +30,10 @@ from fidsel.fidelity.sources.table import TableSource
 from fidsel.models import ForceField
 from fidsel.models.checkpoints import Checkpoints, discard_others
 from fidsel.models.combinations.labels import SourceLabels
-from fidsel.models.files import JSON
 from fidsel.models.watch import Watch
 from fidsel.refine.files import discard_record
 from fidsel.tasks.baseline import file_baseline, named_baseline
-from fidsel.tasks.model_files import require_units_used
+from fidsel.tasks.model_files import ANOTHER, require_no_model, require_units_used
 from fidsel.training.baseline import judge, require_baseline_use, train_over
 from fidsel.training.evaluate import errors
 from fidsel.training.recipes.dispatch import takes_steps
@@ -201,11 +200,8 @@ def train_files(
     ('standard', 16, 4, True)
     """
     folder, seed = Path(out), checked_seed(seed)
-    if (folder / JSON).exists() and not force:
-        raise UsageError(
-            f"{folder} holds a model already, which is kept: name another --out, or give --force (force=True "
-            "in Python)"
-        )
+    if not force:
+        require_no_model(folder, ANOTHER)
     named = partial(LabelFile.of, units=units, trusted=trust_labels)
     files = [named(one) for one in (accurate, validation) if one is not None]
     low = [named(one) for one in ((cheap,) if isinstance(cheap, Labels) else cheap or ())]

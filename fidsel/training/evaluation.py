@@ -72,9 +72,9 @@ class Deviations:
     @property
     def shifted(self) -> bool:
         """Whether a constant between the two energies makes up most of the energy error."""
-        if self.energy is None or self.aligned is None or self.aligned.number < FEWEST:
+        if self.energy is None or self.aligned is None:
             return False
-        return self.energy.mae > DOMINANT * self.aligned.mae and self.energy.mae > 1e-6
+        return dominates(self.energy.mae, self.aligned.mae, self.aligned.number)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -227,6 +227,17 @@ def evaluate(model: ForceField, frames: Frames) -> Evaluation:
     prediction = model.predict(frames)
     _require_numbers(prediction, frames)
     return Evaluation(frames, prediction, energy_constants(frames, prediction.energy))
+
+
+def dominates(mae: float, aligned: float, number: int) -> bool:
+    """Return whether a constant between two energies makes up most of their error.
+
+    Parameters
+    ----------
+    mae, aligned : eV, error of energies as they are, and with the constant taken out.
+    number : energies that the second is of.
+    """
+    return number >= FEWEST and mae > DOMINANT * aligned and mae > 1e-6
 
 
 def energy_constants(frames: Frames, energy: FloatArray) -> FloatArray:

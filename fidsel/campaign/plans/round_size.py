@@ -8,7 +8,7 @@ from fidsel.campaign.plans.minimum_budget import FEWEST
 from fidsel.campaign.plans.plan import Prepared, measured_law, priced_levels
 from fidsel.campaign.plans.spread import spread
 from fidsel.campaign.settings import Campaign
-from fidsel.campaign.workspace import Workspace
+from fidsel.campaign.workspace import Workspace, frame_price
 from fidsel.fidelity.planner.recommend import Start, plan
 
 
@@ -53,7 +53,7 @@ def split(campaign: Campaign, index: int, affordable: int) -> tuple[int, int]:
 
 def frame_cost(ws: Workspace) -> float:
     """Return what one accurate training frame costs, its cheap labels included, base units."""
-    return sum(ws.prices().values())
+    return frame_price(ws.store, ws.campaign.fidelities)
 
 
 def random_frames(ws: Workspace, ready: Prepared, index: int) -> dict[str, tuple[str, ...]]:

@@ -69,7 +69,7 @@ def _steps(frames: Frames) -> _Steps:
     flat = xyz.reshape(len(xyz), -1)
     apart = cdist(flat, flat)
     apart[apart < 1e-6] = np.inf  # a frame itself, and its copies
-    nearest = np.argsort(apart, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(xyz) - 1)]
+    nearest = np.argsort(apart, axis=1, kind="stable")[:, :NEIGHBOURS]
     pairs = np.stack([np.repeat(np.arange(len(xyz)), nearest.shape[1]), nearest.ravel()], axis=1)
     i, j = np.unique(np.sort(pairs, axis=1), axis=0).T
     there = np.isfinite(apart[i, j])

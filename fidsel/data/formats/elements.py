@@ -72,6 +72,15 @@ def formula(numbers: IntArray) -> str:
     return str(Atoms(np.where(known, numbers, 0)).get_chemical_formula())  # 0 = X
 
 
+def atoms_label(numbers: IntArray, *atoms: int) -> str:
+    """Return element and number of some atoms, counted from 0 as ASE does.
+
+    >>> atoms_label(np.array([8, 1, 1]), 2), atoms_label(np.array([8, 1, 1]), 0, 1)
+    ('H2', 'O0–H1')
+    """
+    return "–".join(f"{chemical_symbols[numbers[atom]]}{atom}" for atom in atoms)
+
+
 def listed_atoms(images: Iterable[Atoms] | Atoms) -> list[Atoms]:
     """Return what a caller gives as ASE Atoms, one or several.
 

@@ -126,9 +126,13 @@ class Buyer:
         """
         if not self._left or self.offers.budget is None:
             return False
-        expected = self._stated or self.offers.seconds(self.predicted[self._left[0]])
-        most = self._free + self.ledger.reserved()
-        return self.offers.order(self._left[0], expected, most, 1) is not None and self.registry.refund()
+        first, most = self._left[0], self._free + self.ledger.reserved()
+        pays = self.offers.order(first, self._expected(first), most, 1) is not None
+        return pays and self.registry.refund()
+
+    def _expected(self, frame_id: str) -> float:
+        """Return the core-seconds to reckon with for a label; NaN where nothing is known."""
+        return self._stated or self.offers.seconds(self.predicted[frame_id])
 
     @property
     def _free(self) -> float:
@@ -261,7 +265,7 @@ class Buyer:
         seconds = 0.0
         while waiting and seconds < GROUP_SECONDS and len(orders) < BATCH_SIZE:
             frame_id = waiting.pop()
-            expected = self._stated or self.offers.seconds(self.predicted[frame_id])
+            expected = self._expected(frame_id)
             order = self.offers.order(frame_id, expected, free, len(waiting) + 1)
             if order is not None:
                 orders.append(order)

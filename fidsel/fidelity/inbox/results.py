@@ -123,7 +123,8 @@ class Inbox:
         asked = [(there.attempts[frame], label) for frame, label in new.items() if frame in there.attempts]
         self.ledger.settle_all(asked)
         others = {frame: label for frame, label in new.items() if frame in there.aside}
-        replace(self.ledger.store, there.level, others)
+        if others:
+            replace(self.ledger.store, there.level, others)
 
     def _sound(self, there: Awaited, new: Mapping[str, Label]) -> bool:
         """Return whether new labels of a level may be stored; note why, where signs, units or zero are wrong.

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import covalent_radii
 from scipy.spatial.transform import Rotation
 
 from fidsel.arrays import FloatArray, IntArray
+from fidsel.data.formats.elements import atoms_label
 from fidsel.fidelity.molecules.molecule import fragments
 from fidsel.md.physical import Bonds, PhysicalRange
 
@@ -52,7 +53,7 @@ class Scan:
         """Return how far energies (n,) eV of a model are from the source's, each without their mean."""
         own, known = (np.array(each) - np.mean(each) for each in (energies, self.energies))
         return {
-            "bond": "–".join(f"{chemical_symbols[numbers[i]]}{i}" for i in self.bond),
+            "bond": atoms_label(numbers, *self.bond),
             "mae": float(np.abs(own - known).mean()),
             "barrier": float(np.ptp(own)),
             "reference_barrier": float(np.ptp(known)),

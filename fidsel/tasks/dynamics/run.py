@@ -13,7 +13,7 @@ from fidsel.campaign.rounds.bounds import round_bounds
 from fidsel.campaign.settings import Reporter, silent
 from fidsel.data import Frames, write
 from fidsel.data.atomic import require_ending, require_writable
-from fidsel.data.label_file import LabelFile, Labels
+from fidsel.data.label_file import Labels, paths_read
 from fidsel.data.reading import require_written
 from fidsel.data.seed import checked_seed
 from fidsel.exceptions import UsageError, unknown
@@ -99,7 +99,7 @@ def dynamics_files(
         if out is not None and out.resolve() == products.candidates.resolve():
             raise UsageError(f"--out and --stops both name {out}: name two files")
     require_ending(out, "a trajectory", *FORMATS)
-    read = [path for one in (starts, reference) if one is not None for path in LabelFile.of(one).paths]
+    read = paths_read(starts, reference)
     require_writable(out, products.candidates, products.picture, read=read)
     require_picture(products.picture)
 

@@ -44,7 +44,7 @@ def outliers(
     """Cluster labelled frames, find where a model is wrong, and say what is special about these frames."""
     from fidsel.config.load import check_config
     from fidsel.data.atomic import require_ending, require_writable
-    from fidsel.data.label_file import unheard
+    from fidsel.data.label_file import paths_read, unheard
     from fidsel.refine.figure import error_shift_plot
     from fidsel.report import require_page, write_report
     from fidsel.report.pictures.plot import require_picture
@@ -53,8 +53,7 @@ def outliers(
     labels = files.labels(data)
     known = files.frames(train) if train else None
     apart = files.labels(held_out) if held_out else None
-    read = [path for one in (labels, known, apart) if one is not None for path in one.paths]
-    require_writable(out, report, picture, read=read)
+    require_writable(out, report, picture, read=paths_read(labels, known, apart))
     require_ending(out, task.NPZ, ".npz")
     task.require_own(out)
     require_page(report)

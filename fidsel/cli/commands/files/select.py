@@ -105,11 +105,10 @@ def select(
     """Pick frames where the model is wrong, train on them, measure on held-out frames, and repeat."""
     from fidsel.campaign.settings import tells
     from fidsel.data.atomic import folder_for, require_writable
-    from fidsel.exceptions import UsageError
-    from fidsel.models.files import JSON
     from fidsel.models.watch import Watch
     from fidsel.report import require_page, write_report
     from fidsel.tasks.file_selection import Request
+    from fidsel.tasks.model_files import require_no_model
     from fidsel.tasks.select import open_selection
 
     request = Request(
@@ -133,10 +132,8 @@ def select(
             note(text)
         if chosen.rounds:
             note(f"{to.out} holds {len(chosen.rounds)} rounds already")
-        elif to.save_model is not None and (to.save_model / JSON).exists():
-            raise UsageError(
-                f"{to.save_model} holds a model already, which is kept: name another --save-model"
-            )
+        elif to.save_model is not None:
+            require_no_model(to.save_model, "name another --save-model")
         total = max(numbers.rounds + 1, len(chosen.rounds))
         say("selecting", len(chosen.rounds), total)
         for found in chosen.run():
